@@ -1,0 +1,169 @@
+//! Time: the store's clock in milliseconds, and the one place that reads the machine's clocks.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant, SystemTime},
+};
+
+/// A moment on a store's clock, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The latest moment there is, and "never" for deadlines: 2^53 − 1, the largest integer that every
+    /// backend's number type holds exactly (Lua's is a double).
+    pub const MAX: Self = Self((1 << 53) - 1);
+
+    /// From milliseconds since the Unix epoch, capped at [`MAX`](Self::MAX).
+    pub const fn from_millis(millis: u64) -> Self {
+        if millis < Self::MAX.0 { Self(millis) } else { Self::MAX }
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This moment plus a duration, rounded up to a millisecond and capped at [`MAX`](Self::MAX).
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self::from_millis(self.0.saturating_add(millis(duration)))
+    }
+
+    /// The time from `earlier` to this moment, zero if that lies later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A duration in milliseconds, rounded up, so that a sub-millisecond lifetime is not none.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+/// A future that ends after a delay.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where time comes from. Stores and [`Sessions`](crate::Sessions) take one, so that tests can use simulated time.
+pub trait Clock: fmt::Debug + Send + Sync {
+    /// The present moment. Never goes backwards.
+    fn now(&self) -> Timestamp;
+
+    /// Ends when `duration` has passed on this clock.
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// The machine's clock: the wall time at the first call plus the monotonic time since, so that setting the wall
+/// clock neither expires sessions nor prolongs them. Works in any async runtime.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+static START: OnceLock<(Instant, u64)> = OnceLock::new();
+
+#[expect(clippy::disallowed_methods, reason = "this file owns the clock")]
+fn start() -> (Instant, u64) {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    (Instant::now(), wall.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(0)))
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let (instant, wall) = START.get_or_init(start);
+        let elapsed = instant.elapsed();
+        let elapsed = elapsed.as_secs() * 1_000 + u64::from(elapsed.subsec_millis());
+        Timestamp::from_millis(wall.saturating_add(elapsed))
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Box::pin(futures_timer::Delay::new(duration))
+    }
+}
+
+/// A clock that stands still until it is [advanced](Self::advance), for tests.
+///
+/// ```
+/// use std::time::Duration;
+/// use session_core::{Clock, ManualClock};
+///
+/// let clock = ManualClock::new();
+/// let before = clock.now();
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(clock.now().since(before), Duration::from_secs(60));
+/// ```
+#[derive(Debug)]
+pub struct ManualClock(std::sync::Arc<Mutex<Manual>>);
+
+#[derive(Debug)]
+struct Manual {
+    now: Timestamp,
+    sleepers: Vec<(Timestamp, Waker)>,
+}
+
+impl ManualClock {
+    /// A clock at an arbitrary moment of the year 2026.
+    pub fn new() -> Self {
+        let now = Timestamp::from_millis(1_767_225_600_000);
+        Self(std::sync::Arc::new(Mutex::new(Manual { now, sleepers: Vec::new() })))
+    }
+
+    /// Moves time forward and wakes the sleepers whose time has come.
+    pub fn advance(&self, duration: Duration) {
+        let due: Vec<Waker> = {
+            let mut manual = lock(&self.0);
+            manual.now = manual.now.after(duration);
+            let now = manual.now;
+            manual.sleepers.extract_if(.., |(at, _)| *at <= now).map(|(_, waker)| waker).collect()
+        };
+        due.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn lock(manual: &Mutex<Manual>) -> MutexGuard<'_, Manual> {
+    manual.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clone for ManualClock {
+    /// Another handle on the same clock.
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        lock(&self.0).now
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let until = self.now().after(duration);
+        Box::pin(ManualSleep { clock: self.clone(), until })
+    }
+}
+
+struct ManualSleep {
+    clock: ManualClock,
+    until: Timestamp,
+}
+
+impl Future for ManualSleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut manual = lock(&self.clock.0);
+        if manual.now >= self.until {
+            return Poll::Ready(());
+        }
+        manual.sleepers.push((self.until, cx.waker().clone()));
+        Poll::Pending
+    }
+}

@@ -1,0 +1,203 @@
+//! One opaque error type with a coarse kind that answers "what must I do?".
+
+use std::{borrow::Cow, error::Error as StdError, fmt};
+
+use crate::{Ended, Field, Stamp};
+
+/// What went wrong, coarse enough to act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// No such session: never created, expired, or ended. [`Error::ended`] says which, while it is remembered.
+    NotFound,
+    /// The id was replaced by a sign-in; it gives no access any more. Leave the cookie alone: the request
+    /// that signed in has already set the new one.
+    Superseded,
+    /// A precondition failed; nothing was changed. Load again and redo the work.
+    Conflict,
+    /// Refused by a limit on entries, sizes, sessions or capacity; nothing was changed.
+    LimitExceeded,
+    /// Too many requests are under way; nothing was sent. Try again later.
+    Overloaded,
+    /// The backend did not answer and nothing was changed. Try again later.
+    Unavailable,
+    /// The request may or may not have happened. A retry with the same op id is safe; a
+    /// [`Session`](crate::Session) does that by itself at its next commit.
+    OutcomeUnknown,
+    /// One stored value cannot be decoded; [`Error::field`] names its field. All other fields are fine.
+    UnreadableField,
+    /// A name, key or value that cannot be stored; nothing was recorded.
+    InvalidInput,
+    /// The store or the policy is set up wrongly; no retry will help.
+    Configuration,
+}
+
+impl ErrorKind {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::NotFound => "no such session",
+            Self::Superseded => "the session id was replaced by a sign-in",
+            Self::Conflict => "a precondition failed; load the session again and redo the change",
+            Self::LimitExceeded => "refused by a limit",
+            Self::Overloaded => "too many requests under way; try again later",
+            Self::Unavailable => "the backend did not answer; try again later",
+            Self::OutcomeUnknown => "outcome unknown; a retry with the same op id is safe",
+            Self::UnreadableField => "a stored value cannot be decoded",
+            Self::InvalidInput => "invalid input",
+            Self::Configuration => "wrong configuration",
+        }
+    }
+}
+
+/// The error of every operation in this workspace.
+///
+/// It carries a [kind](ErrorKind), the operation and backend it arose in, and a remedy in its message. It never
+/// carries an id, a key or a value, so it is safe to log. `Display` does not repeat [`source`](StdError::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    operation: Option<&'static str>,
+    backend: Option<&'static str>,
+    message: Cow<'static, str>,
+    field: Option<Field>,
+    ended: Option<Ended>,
+    current: Option<Stamp>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind. The message says what happened and, where it is not obvious, the remedy; it must
+    /// not contain ids, keys or values.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            operation: None,
+            backend: None,
+            message: message.into(),
+            field: None,
+            ended: None,
+            current: None,
+            source: None,
+        }))
+    }
+
+    /// Names the operation (`"load"`, `"apply"` …), unless one is named already.
+    #[must_use]
+    pub fn with_operation(mut self, operation: &'static str) -> Self {
+        self.0.operation.get_or_insert(operation);
+        self
+    }
+
+    /// Names the backend (`"memory"`, `"redis"` …), unless one is named already.
+    #[must_use]
+    pub fn with_backend(mut self, backend: &'static str) -> Self {
+        self.0.backend.get_or_insert(backend);
+        self
+    }
+
+    /// Attaches the cause. Its `Display` must not contain ids or values either.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Names the field that the error is about.
+    #[must_use]
+    pub fn with_field(mut self, field: Field) -> Self {
+        self.0.field = Some(field);
+        self
+    }
+
+    /// Attaches why and when the session ended.
+    #[must_use]
+    pub fn with_ended(mut self, ended: Option<Ended>) -> Self {
+        self.0.ended = ended;
+        self
+    }
+
+    /// Attaches the stamp that the session bears now.
+    #[must_use]
+    pub fn with_current(mut self, current: Stamp) -> Self {
+        self.0.current = Some(current);
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether sending the same request again, with the same op id, can succeed and cannot do harm.
+    ///
+    /// True for [`Overloaded`](ErrorKind::Overloaded), [`Unavailable`](ErrorKind::Unavailable) and
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown). A [`Conflict`](ErrorKind::Conflict) needs a new load first.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Overloaded | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown)
+    }
+
+    /// Why and how long ago the session ended, while its tombstone stands.
+    pub fn ended(&self) -> Option<&Ended> {
+        self.0.ended.as_ref()
+    }
+
+    /// The stamp of the session at the moment of a [`Conflict`](ErrorKind::Conflict).
+    pub fn current(&self) -> Option<Stamp> {
+        self.0.current
+    }
+
+    /// The field that an [`UnreadableField`](ErrorKind::UnreadableField) or
+    /// [`InvalidInput`](ErrorKind::InvalidInput) is about.
+    pub fn field(&self) -> Option<&Field> {
+        self.0.field.as_ref()
+    }
+
+    /// The operation it arose in.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation
+    }
+
+    /// The backend it arose in.
+    pub fn backend(&self) -> Option<&'static str> {
+        self.0.backend
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.backend, self.0.operation) {
+            (Some(backend), Some(operation)) => write!(f, "{backend} {operation}: ")?,
+            (Some(name), None) | (None, Some(name)) => write!(f, "{name}: ")?,
+            (None, None) => {}
+        }
+        f.write_str(self.0.kind.describe())?;
+        if let Some(field) = &self.0.field {
+            write!(f, " (field `{field}`)")?;
+        }
+        if let Some(ended) = &self.0.ended {
+            write!(f, " (ended: {}, {} s ago)", ended.reason, ended.age.as_secs())?;
+        }
+        if !self.0.message.is_empty() {
+            write!(f, ": {}", self.0.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &self.0.kind).field("message", &self.to_string());
+        if let Some(source) = &self.0.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,64 @@
+//! All sessions of a principal.
+
+use async_trait::async_trait;
+
+use crate::{EndReason, Error, IdDigest, Principal, SessionId, Timestamp};
+
+/// A session of a principal, as an index lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IndexedSession {
+    /// Its digest: good for [`revoke`](SessionIndex::revoke), not for access.
+    pub digest: IdDigest,
+    /// When the session was created.
+    pub created_at: Timestamp,
+    /// When it ends unless it is used.
+    pub expires_at: Timestamp,
+}
+
+impl IndexedSession {
+    /// The session of this digest.
+    pub fn new(digest: IdDigest, created_at: Timestamp, expires_at: Timestamp) -> Self {
+        Self { digest, created_at, expires_at }
+    }
+}
+
+/// The capability of finding and revoking all sessions of a principal.
+///
+/// Revoking is safe against a racing sign-in: a session is listed before it can be used, revoking leaves a tombstone
+/// at every listed id, and create and rotate refuse a tombstoned id. A sign-in that began after the revocation stands.
+#[async_trait]
+pub trait SessionIndex: Send + Sync {
+    /// The live sessions of a principal, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error>;
+
+    /// Ends one session of a principal; false if it is not among them.
+    ///
+    /// # Errors
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the session is ended or as before.
+    async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error>;
+
+    /// Ends all sessions of a principal, all but `except` if that is given, and tells how many there were.
+    ///
+    /// # Errors
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind). After an error, some may have been ended; a repeat
+    /// ends the others.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, some may have been ended; a repeat ends the others.
+    async fn revoke_all(
+        &self,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error>;
+}

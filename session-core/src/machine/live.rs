@@ -1,0 +1,91 @@
+//! A live session and what the store remembers beside its record.
+
+use std::sync::Arc;
+
+use crate::{
+    ConflictCause, Deadlines, Delta, FencingToken, LockOwner, OpId, Precondition, Principal, Record, Stamp, Timestamp,
+    machine::REMEMBERED_OPS,
+};
+
+/// A live session.
+#[derive(Clone, Debug)]
+pub struct Live {
+    pub(super) record: Arc<Record>,
+    pub(super) memory: Box<Memory>,
+}
+
+/// What no reader of a record sees.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    /// The op ids of the last updates, oldest first, at most [`REMEMBERED_OPS`].
+    ops: Vec<OpId>,
+    /// Until when an old id forwards here.
+    pub(super) renewed_until: Timestamp,
+    pub(super) tenure: Option<Tenure>,
+    pub(super) principal: Option<Principal>,
+}
+
+/// The last tenure of the lock; it stays when it has ended, for its counter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tenure {
+    pub(super) token: FencingToken,
+    pub(super) until: Timestamp,
+}
+
+impl Live {
+    pub(super) fn new(record: Record, op: OpId, principal: Option<Principal>) -> Self {
+        let mut ops = Vec::with_capacity(1);
+        ops.push(op);
+        let memory = Memory { ops, renewed_until: Timestamp::default(), tenure: None, principal };
+        Self { record: Arc::new(record), memory: Box::new(memory) }
+    }
+
+    /// The record as readers see it.
+    pub fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    /// Who is signed in.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.memory.principal.as_ref()
+    }
+
+    pub(super) fn into_principal(self) -> Option<Principal> {
+        self.memory.principal
+    }
+
+    pub(super) fn remembers(&self, op: OpId) -> bool {
+        self.memory.ops.contains(&op)
+    }
+
+    /// Applies a delta that is not empty, and returns the new stamp.
+    pub(super) fn change(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
+        let (stamp, deadlines, state) = Arc::make_mut(&mut self.record).parts_mut();
+        delta.apply_to(state);
+        *stamp = stamp.next(op);
+        *deadlines = renewed;
+        if self.memory.ops.len() == REMEMBERED_OPS {
+            self.memory.ops.remove(0);
+        }
+        self.memory.ops.push(op);
+        *stamp
+    }
+
+    pub(super) fn first_failed(&self, preconditions: &[Precondition], now: Timestamp) -> Option<ConflictCause> {
+        preconditions.iter().find_map(|precondition| match precondition {
+            Precondition::Stamp(stamp) => (*stamp != self.record.stamp()).then_some(ConflictCause::Stamp),
+            Precondition::Lock(token) => (!self.holds(*token, now)).then_some(ConflictCause::Lock),
+            entry => (entry.holds_in(self.record.state()) != Some(true)).then_some(ConflictCause::Entry),
+        })
+    }
+
+    pub(super) fn holds(&self, token: FencingToken, now: Timestamp) -> bool {
+        self.memory.tenure.is_some_and(|tenure| tenure.token == token && now < tenure.until)
+    }
+
+    /// The next tenure's token.
+    pub(super) fn next_token(&self, owner: LockOwner) -> FencingToken {
+        let counter = self.memory.tenure.map_or(0, |tenure| tenure.token.counter);
+        FencingToken { owner, counter: counter.saturating_add(1) }
+    }
+}

@@ -1,0 +1,107 @@
+//! Rotation: one session, two slots, one step.
+
+use super::{Absent, Effect, Forward, Rules, Slot, Slots, Step, classify, locate};
+use crate::{ChangeKind, Error, ErrorKind, IdDigest, RotateOutcome, Rotation, RotationKind, Timestamp};
+
+impl Rules {
+    /// [`SessionStore::rotate`](crate::SessionStore::rotate).
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded), [`InvalidInput`](ErrorKind::InvalidInput) for a new id that cannot
+    /// be used, or [`Configuration`](ErrorKind::Configuration) for a sign-in without an index.
+    pub fn rotate(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        id: &IdDigest,
+        rotation: &Rotation,
+    ) -> Result<Step<RotateOutcome>, Error> {
+        self.admit_sign_in(rotation.sign_in.as_ref())?;
+        let to = *rotation.to.digest();
+        if to.partition() != id.partition() || to == *id {
+            return Err(unusable("the new id is not a sibling of the old one"));
+        }
+        if let Some(answer) = answer_moved(slots, now, id, rotation) {
+            return Ok(Step::unchanged(answer));
+        }
+        let from = locate(slots, now, id);
+        let live = match classify(slots.get(&from), now) {
+            Ok(live) => live,
+            Err(absent) => return Ok(Step::unchanged(absent.into())),
+        };
+        if rotation.kind == RotationKind::Renew && live.memory.renewed_until > now {
+            return Ok(Step::unchanged(RotateOutcome::AlreadyRotated));
+        }
+        match classify(slots.get(&to), now) {
+            Err(Absent::NotFound(None)) => {}
+            Err(Absent::NotFound(Some(ended))) => return Ok(Step::unchanged(RotateOutcome::Ended(ended))),
+            Ok(_) | Err(Absent::Superseded) => return Err(unusable("the new id is in use")),
+        }
+        self.limits.admit(live.record.state(), &rotation.delta)?;
+        Ok(move_session(slots, now, from, rotation))
+    }
+}
+
+fn unusable(message: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+/// The answer at an id whose session has moved on already: to a repeat of the rotation that moved it, and to the loser
+/// of a race.
+fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
+    // A sign-in through a forward moved the session from where the forward points: look there too.
+    for at in [*id, locate(slots, now, id)] {
+        let Some(Slot::Forward(forward)) = slots.get(&at) else { continue };
+        if forward.until <= now {
+            continue;
+        }
+        if forward.op == rotation.op {
+            let target = locate(slots, now, &forward.to);
+            return Some(match classify(slots.get(&target), now) {
+                Ok(live) => RotateOutcome::Rotated(live.applied(now).repeated()),
+                Err(absent) => absent.into(),
+            });
+        }
+        // The forward that was asked through tells its own loser; behind a renewal the session is superseded.
+        let lost = match forward.kind {
+            RotationKind::Renew => rotation.kind == RotationKind::Renew,
+            RotationKind::Privilege => at == *id,
+        };
+        if lost {
+            return Some(RotateOutcome::AlreadyRotated);
+        }
+    }
+    None
+}
+
+fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation: &Rotation) -> Step<RotateOutcome> {
+    let to = *rotation.to.digest();
+    let until = now.after(rotation.grace);
+    let forward = Forward { to, kind: rotation.kind, op: rotation.op, until };
+    let Some(Slot::Live(mut live)) = slots.put(from, Slot::Forward(Box::new(forward))) else {
+        // The caller has just seen it there.
+        return Step::unchanged(RotateOutcome::NotFound(None));
+    };
+    let before = live.record.stamp();
+    let deadlines = rotation.deadlines(live.record.deadlines(), now);
+    if rotation.delta.is_empty() {
+        *std::sync::Arc::make_mut(&mut live.record).parts_mut().1 = deadlines;
+    } else {
+        live.change(rotation.op, &rotation.delta, deadlines);
+    }
+    let departed = live.memory.principal.clone().map(|principal| (principal, from));
+    if let Some(sign_in) = &rotation.sign_in {
+        live.memory.principal = Some(sign_in.principal().clone());
+    }
+    live.memory.renewed_until = match rotation.kind {
+        RotationKind::Renew => until,
+        RotationKind::Privilege => Timestamp::default(),
+    };
+    let arrived = live.memory.principal.clone().map(|principal| (principal, to));
+    let applied = live.applied(now);
+    let expired = slots.put(to, Slot::Live(live));
+    debug_assert!(expired.is_none_or(|slot| slot.ends_at() <= now));
+    let kind = ChangeKind::Rotated { to, kind: rotation.kind };
+    let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
+    Step { departed, arrived, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
+}

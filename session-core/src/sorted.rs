@@ -1,0 +1,141 @@
+//! A map kept as one sorted vector: compact, one allocation, binary search.
+
+use std::{borrow::Borrow, fmt};
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
+
+impl<K, V> Default for SortedMap<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Ord, V> SortedMap<K, V> {
+    fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    where
+        K: Borrow<Q>,
+    {
+        // Entries mostly arrive in order; then this comparison is the only one.
+        match self.0.last() {
+            Some((last, _)) if last.borrow() < key => Err(self.0.len()),
+            _ => self.0.binary_search_by(|(k, _)| k.borrow().cmp(key)),
+        }
+    }
+
+    pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.find(key).ok().map(|at| &self.0[at].1)
+    }
+
+    /// The value of `key`, put there if it is absent.
+    pub(crate) fn get_or_default(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        let at = self.find(&key).unwrap_or_else(|at| {
+            self.0.insert(at, (key, V::default()));
+            at
+        });
+        &mut self.0[at].1
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match self.find(&key) {
+            Ok(at) => Some(std::mem::replace(&mut self.0[at].1, value)),
+            Err(at) => {
+                self.0.insert(at, (key, value));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.find(key).ok().map(|at| self.0.remove(at).1)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + ExactSizeIterator + Clone {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// Applies changes that are sorted by key, in one pass over both when there are many of them.
+    pub(crate) fn merge(&mut self, changes: impl ExactSizeIterator<Item = (K, Option<V>)>) {
+        if changes.len() * 8 < self.0.len() {
+            for (key, value) in changes {
+                match value {
+                    Some(value) => drop(self.insert(key, value)),
+                    None => drop(self.remove(&key)),
+                }
+            }
+            return;
+        }
+        let mut merged = Vec::with_capacity(self.0.len() + changes.len());
+        let mut old = std::mem::take(&mut self.0).into_iter().peekable();
+        for (key, value) in changes {
+            while let Some(entry) = old.next_if(|(k, _)| *k < key) {
+                merged.push(entry);
+            }
+            old.next_if(|(k, _)| *k == key);
+            merged.extend(value.map(|value| (key, value)));
+        }
+        merged.extend(old);
+        merged.shrink_to_fit();
+        self.0 = merged;
+    }
+
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
+    }
+}
+
+impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for SortedMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(key, value)| (key, value))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Both ways of merging do what a `BTreeMap` does.
+        #[test]
+        fn merge_equals_a_btree_map(
+            old in prop::collection::btree_map(0u8..64, any::<u8>(), 0..40),
+            changes in prop::collection::btree_map(0u8..64, any::<Option<u8>>(), 0..12),
+        ) {
+            let mut map = SortedMap(old.clone().into_iter().collect());
+            map.merge(changes.clone().into_iter());
+            let mut model: BTreeMap<u8, u8> = old;
+            for (key, value) in changes {
+                match value {
+                    Some(value) => drop(model.insert(key, value)),
+                    None => drop(model.remove(&key)),
+                }
+            }
+            prop_assert_eq!(map.0, model.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

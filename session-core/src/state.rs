@@ -1,0 +1,90 @@
+//! A session's state: a finite set of entries.
+
+use std::sync::Arc;
+
+use crate::{Delta, Field, Key, Value, sorted::SortedMap};
+
+/// The state of a session: scalars (`field → value`) and keyed entries (`(field, key) → value`), in separate name
+/// spaces. A field with keyed entries is a map; a map whose values are empty is a set.
+///
+/// States are plain data. A clone shares the keyed fields, and [`Delta::apply_to`] copies only those it changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub(crate) scalars: SortedMap<Field, Value>,
+    pub(crate) maps: SortedMap<Field, Arc<Keyed>>,
+    pub(crate) size: Size,
+}
+
+/// The entries of one keyed field, never empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keyed {
+    pub(crate) entries: SortedMap<Key, Value>,
+    /// Of keys and values, without the field's name.
+    pub(crate) bytes: usize,
+}
+
+/// How large a state is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Size {
+    /// Scalars and keyed entries.
+    pub entries: usize,
+    /// The sum over all entries of the lengths of field name, key and encoded value.
+    pub bytes: usize,
+}
+
+impl State {
+    /// The empty state.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The state that a delta makes of the empty one.
+    pub fn from_delta(delta: &Delta) -> Self {
+        let mut state = Self::default();
+        delta.apply_to(&mut state);
+        state.scalars.shrink_to_fit();
+        state.maps.shrink_to_fit();
+        state
+    }
+
+    /// The value of a scalar.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.scalars.get(field)
+    }
+
+    /// The value of a keyed entry.
+    pub fn get_keyed(&self, field: &str, key: &str) -> Option<&Value> {
+        self.maps.get(field)?.entries.get(key)
+    }
+
+    /// All scalars, by field name.
+    pub fn scalars(&self) -> impl Iterator<Item = (&Field, &Value)> {
+        self.scalars.iter()
+    }
+
+    /// The names of all keyed fields, in order.
+    pub fn keyed_fields(&self) -> impl Iterator<Item = &Field> {
+        self.maps.iter().map(|(field, _)| field)
+    }
+
+    /// The entries of a keyed field, by key; none if it has none.
+    pub fn keyed(&self, field: &str) -> impl Iterator<Item = (&Key, &Value)> {
+        self.maps.get(field).into_iter().flat_map(|keyed| keyed.entries.iter())
+    }
+
+    /// The number of entries of a keyed field.
+    pub fn keyed_len(&self, field: &str) -> usize {
+        self.maps.get(field).map_or(0, |keyed| keyed.entries.len())
+    }
+
+    /// Entries and bytes. Counted as deltas are applied, so this costs nothing.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.size.entries == 0
+    }
+}

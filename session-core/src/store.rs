@@ -1,0 +1,153 @@
+//! The trait that every backend implements.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{
+    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome,
+    NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, TouchOptions, TouchOutcome, Update,
+};
+
+/// Where sessions are kept.
+///
+/// Applications use [`Sessions`](crate::Sessions) rather than this trait; libraries that need no typed layer may take
+/// a `&dyn SessionStore` and use [`SessionStoreExt`](crate::SessionStoreExt).
+///
+/// # Contract
+/// A session is a finite set of entries, and an update is S′ = (S − D) ∪ U in one atomic step.
+///
+/// - **Exactly once.** Every mutation bears an op id. The store remembers those of a session's last 16 updates;
+///   a repeat changes nothing and answers as the original did, marked as a repeat. A retry that is not remembered and
+///   whose base version is 16 or more behind applies nothing and fails with
+///   [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
+/// - **Destroy wins.** Nothing recreates a destroyed or expired session: no update, touch, late commit or retry, nor
+///   a delayed create while the tombstone stands. Tombstones and forwards keep their op id.
+/// - **Absent is not failed.** An error, or a record that cannot be read, never reads as a missing session.
+/// - **Cancel safe.** Dropping a future leaves the session as before or as after the operation, never between.
+/// - **State and deadline change in one step.** A record without a deadline does not exist. An expired one is not
+///   returned, however late the sweeper is. Deadlines are on the store's clock, in milliseconds.
+/// - **Rotation.** After a *renew* the old id forwards to the session for the grace, through every operation; a renew
+///   while a grace runs answers AlreadyRotated, so forwards never chain. After a *privilege* rotation the old id gives
+///   no access; for the grace it answers Superseded, and AlreadyRotated to another rotation. Of two racing rotations
+///   one wins. Incarnation, creation time and lock stay. The version grows only if a delta is applied.
+/// - **The empty delta** changes nothing, not even the version or a deadline, and is not remembered; with
+///   preconditions it checks them.
+/// - **Limits** are enforced in the same atomic step: what would exceed one is refused whole.
+///
+/// The crate `session-conformance` checks all of it, and [`machine`](crate::machine) is all of it as a pure function
+/// that a backend may build on.
+///
+/// # Capabilities
+/// [`index`](Self::index), [`lock`](Self::lock) and [`feed`](Self::feed) default to `None`. **A wrapper must forward or
+/// deliberately hide each**; `#[deny(clippy::missing_trait_methods)]` on its impl makes that a compile-time check.
+#[async_trait]
+pub trait SessionStore: fmt::Debug + Send + Sync {
+    /// The backend's name in error messages, such as `"memory"`.
+    fn backend(&self) -> &'static str;
+
+    /// The limits it enforces.
+    fn limits(&self) -> Limits;
+
+    /// Stores a new session.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`Configuration`](crate::ErrorKind::Configuration) for a
+    /// sign-in on a store without an index, and the failures of the backend.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the session exists whole or not at all.
+    async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error>;
+
+    /// Reads a session.
+    ///
+    /// # Consistency
+    /// At [`ReadLevel::Store`](crate::ReadLevel::Store), every update that was acknowledged before the call is seen.
+    /// At [`ReadLevel::Local`](crate::ReadLevel::Local), within the staleness that the store states, and never below
+    /// the floor.
+    ///
+    /// # Errors
+    /// The failures of the backend.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error>;
+
+    /// Applies one delta if the session exists, and renews its idle deadline.
+    ///
+    /// # Consistency
+    /// Atomic; updates of one session are applied one after another.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) and
+    /// the failures of the backend.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the update happened whole or not at all; a retry with the same op id settles it.
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error>;
+
+    /// Renews the idle deadline: idle := min(absolute, max(current, now + idle)). Changes neither state nor version,
+    /// and is not announced.
+    ///
+    /// # Errors
+    /// The failures of the backend.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the deadline is as before or renewed.
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error>;
+
+    /// Moves a session to a new id that the caller drew, with a delta, a principal and deadlines in the same step.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`InvalidInput`](crate::ErrorKind::InvalidInput) when the
+    /// new id is in another partition, in use, or the old one, and the failures of the backend.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the session is at the old id or at the new one; a retry with the same op id settles
+    /// it.
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error>;
+
+    /// Ends a session and leaves a tombstone.
+    ///
+    /// # Errors
+    /// The failures of the backend.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the session is ended or as before.
+    async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error>;
+
+    /// Whether the store can serve: for readiness probes.
+    ///
+    /// # Errors
+    /// The failure that an operation would meet now.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    async fn check(&self) -> Result<(), Error>;
+
+    /// Sends what was deferred (coalesced touches) before a shutdown. A store that defers nothing does nothing.
+    ///
+    /// # Errors
+    /// The failures of the backend.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, some may not have been sent.
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Finding and revoking the sessions of a principal.
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        None
+    }
+
+    /// Locking a session.
+    fn lock(&self) -> Option<&dyn SessionLock> {
+        None
+    }
+
+    /// Following all changes.
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        None
+    }
+}
