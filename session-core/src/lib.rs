@@ -26,6 +26,7 @@ mod stamp;
 mod state;
 mod store;
 mod value;
+pub mod wire;
 
 pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
 pub use deadline::{Deadlines, Expiry};
