@@ -97,6 +97,22 @@ impl Delta {
         self.maps.get_or_default(field).entries.insert(key, Edit::Set(value));
     }
 
+    /// Sets the entry of this name.
+    pub fn put(&mut self, entry: Entry<'_>, value: Value) {
+        match entry {
+            Entry::Scalar(field) => self.set(field.clone(), value),
+            Entry::Keyed(field, key) => self.insert(field.clone(), key.clone(), value),
+        }
+    }
+
+    /// Removes the entry of this name.
+    pub fn take_away(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Scalar(field) => self.remove(field.clone()),
+            Entry::Keyed(field, key) => self.remove_key(field.clone(), key.clone()),
+        }
+    }
+
     /// Removes a keyed entry.
     pub fn remove_key(&mut self, field: Field, key: Key) {
         let keyed = self.maps.get_or_default(field);

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
+pub mod codec;
 mod deadline;
 pub mod defaults;
 mod delta;
