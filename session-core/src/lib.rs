@@ -69,6 +69,7 @@ mod state;
 mod store;
 mod value;
 mod view;
+pub mod wire;
 
 pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
 pub use deadline::{Deadlines, Expiry};
