@@ -1,0 +1,53 @@
+//! Random sequences of operations, on the reference machine and on a plain model that was written from the contract's
+//! text and shares no code with the machine. Whatever differs is shrunk to the shortest sequence that shows it.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod action;
+mod driver;
+mod machine_store;
+mod oracle;
+mod oracle_session;
+mod request;
+
+use std::collections::BTreeSet;
+
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, TestRunner},
+};
+use session_core::ManualClock;
+
+use crate::{
+    action::{Action, script},
+    driver::{Transcript, limits, run},
+    machine_store::MachineStore,
+};
+
+fn on_the_machine(script: &[Action]) -> Result<Transcript, TestCaseError> {
+    let clock = ManualClock::new();
+    run(&MachineStore::new(clock.clone(), limits(), oracle::TOMBSTONE), &clock, script)
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 1_000, max_shrink_iters: 20_000, ..Config::default() })]
+
+    #[test]
+    fn the_machine_does_what_the_contract_says(script in script()) {
+        on_the_machine(&script)?;
+    }
+}
+
+/// The sequences are worth something only if they reach every answer.
+#[test]
+fn the_sequences_reach_every_outcome() {
+    let mut runner = TestRunner::deterministic();
+    let scripts = script();
+    let mut seen = BTreeSet::new();
+    for _ in 0..1_000 {
+        let script = scripts.new_tree(&mut runner).unwrap().current();
+        seen.extend(on_the_machine(&script).unwrap());
+    }
+    let missing: Vec<&str> = driver::OUTCOMES.iter().copied().filter(|outcome| !seen.contains(*outcome)).collect();
+    assert!(missing.is_empty(), "never reached: {missing:?}; reached: {seen:?}");
+}
