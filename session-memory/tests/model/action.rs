@@ -86,6 +86,11 @@ fn recent() -> impl Strategy<Value = usize> {
     prop_oneof![6 => Just(0usize), 2 => 1..3usize, 1 => 3..25usize]
 }
 
+/// The same, and at times from before a burst of updates.
+fn far() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => recent(), 1 => 14..30usize]
+}
+
 /// Mostly whole seconds, so that moments coincide; at times a millisecond to either side.
 fn duration() -> impl Strategy<Value = Duration> {
     let seconds = select(&[0u64, 1, 2, 5, 10, 30, 59, 60][..]);
@@ -113,14 +118,14 @@ fn id() -> impl Strategy<Value = Id> {
 
 fn action() -> impl Strategy<Value = Action> {
     let reason = select(&[EndReason::Logout, EndReason::Revoked, EndReason::Limit][..]);
-    let retry = prop::option::weighted(0.2, recent());
+    let retry = prop::option::weighted(0.2, far());
     let preconditions = prop_oneof![3 => Just(Vec::new()), 2 => vec(when(), 1..3)];
     let rotate = (id(), id(), kind(), duration(), steps(), prop::option::weighted(0.3, expiry()));
     prop_oneof![
         4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
         2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),
         6 => (id(), steps(), preconditions, retry).prop_map(|(id, s, when, retry)| Action::Apply(id, s, when, retry)),
-        1 => (id(), 10..20usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
+        1 => (id(), 14..20usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
         2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
         4 => rotate.prop_map(|(id, to, kind, grace, steps, expiry)| {
             Action::Rotate { id, to, kind, grace, steps, expiry }
@@ -129,7 +134,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (id(), 0..3u64, duration()).prop_map(|(id, owner, lease)| Action::Acquire(id, owner, lease)),
         1 => (id(), recent(), duration()).prop_map(|(id, token, lease)| Action::Renew(id, token, lease)),
         1 => (id(), recent()).prop_map(|(id, token)| Action::Release(id, token)),
-        5 => (recent(), any::<bool>()).prop_map(|(back, retry)| Action::Repeat(back, retry)),
+        5 => (far(), any::<bool>()).prop_map(|(back, retry)| Action::Repeat(back, retry)),
         4 => duration().prop_map(Action::Elapse),
     ]
 }

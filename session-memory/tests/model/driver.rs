@@ -1,4 +1,4 @@
-//! Sends the same requests to a store and to the model, and compares the answers and, after each, all sessions.
+//! Sends the same requests to a store and to the model, and compares the answers and, after each action, all sessions.
 
 use std::{
     future::Future,
@@ -44,11 +44,13 @@ pub(crate) fn run(
     store: &dyn SessionStore,
     clock: &ManualClock,
     script: &[Action],
+    sweep: impl Fn(),
 ) -> Result<Transcript, TestCaseError> {
     let (mut clients, mut oracle, mut transcript) = (Clients::default(), Oracle::new(limits()), Transcript::new());
     for action in script {
         if let Action::Elapse(duration) = action {
             clock.advance(*duration);
+            sweep();
         }
         for request in clients.requests(action) {
             let expected = oracle.answer(clock.now(), &request);

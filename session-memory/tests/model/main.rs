@@ -1,5 +1,5 @@
-//! Random sequences of operations, on the reference machine and on a plain model that was written from the contract's
-//! text and shares no code with the machine. Whatever differs is shrunk to the shortest sequence that shows it.
+//! Random sequences of operations, on the reference machine, on the memory store and on a plain model that was written
+//! from the contract's text and shares no code with them. Whatever differs is shrunk to the shortest sequence that shows it.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod action;
@@ -17,6 +17,7 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 use session_core::ManualClock;
+use session_memory::MemoryStore;
 
 use crate::{
     action::{Action, script},
@@ -26,15 +27,32 @@ use crate::{
 
 fn on_the_machine(script: &[Action]) -> Result<Transcript, TestCaseError> {
     let clock = ManualClock::new();
-    run(&MachineStore::new(clock.clone(), limits(), oracle::TOMBSTONE), &clock, script)
+    run(&MachineStore::new(clock.clone(), limits(), oracle::TOMBSTONE), &clock, script, || {})
+}
+
+fn in_memory(script: &[Action], sweep: bool) -> Result<Transcript, TestCaseError> {
+    let clock = ManualClock::new();
+    let builder = MemoryStore::builder().clock(clock.clone()).limits(limits()).tombstone(oracle::TOMBSTONE);
+    let store = builder.build().unwrap();
+    run(&store.node(), &clock, script, || {
+        if sweep {
+            store.sweep();
+        }
+    })
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 1_000, max_shrink_iters: 20_000, ..Config::default() })]
+    #![proptest_config(Config { cases: 2 * Config::default().cases, max_shrink_iters: 20_000, ..Config::default() })]
 
     #[test]
     fn the_machine_does_what_the_contract_says(script in script()) {
         on_the_machine(&script)?;
+    }
+
+    /// However late the sweeper is, and however early.
+    #[test]
+    fn the_memory_store_does_what_the_contract_says(script in script(), sweep: bool) {
+        in_memory(&script, sweep)?;
     }
 }
 
