@@ -33,10 +33,6 @@ impl Rules {
             return Ok(Step::unchanged(RotateOutcome::AlreadyRotated));
         }
         match classify(slots.get(&to), now) {
-            // A running renewal gives no access by itself, but its id is in use.
-            Err(Absent::NotFound(None)) if locate(slots, now, &to) != to => {
-                return Err(unusable("the new id is in use"));
-            }
             Err(Absent::NotFound(None)) => {}
             Err(Absent::NotFound(Some(ended))) => return Ok(Step::unchanged(RotateOutcome::Ended(ended))),
             Ok(_) | Err(Absent::Superseded) => return Err(unusable("the new id is in use")),
