@@ -97,6 +97,22 @@ impl Delta {
         self.maps.get_or_default(field).entries.insert(key, Edit::Set(value));
     }
 
+    /// Sets the entry of this name.
+    pub fn put(&mut self, entry: Entry<'_>, value: Value) {
+        match entry {
+            Entry::Scalar(field) => self.set(field.clone(), value),
+            Entry::Keyed(field, key) => self.insert(field.clone(), key.clone(), value),
+        }
+    }
+
+    /// Removes the entry of this name.
+    pub fn take_away(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Scalar(field) => self.remove(field.clone()),
+            Entry::Keyed(field, key) => self.remove_key(field.clone(), key.clone()),
+        }
+    }
+
     /// Removes a keyed entry.
     pub fn remove_key(&mut self, field: Field, key: Key) {
         let keyed = self.maps.get_or_default(field);
@@ -239,8 +255,8 @@ impl KeyedDelta {
         self.entries.merge(entries);
     }
 
-    /// The changes of entries; the caller has cleared the field.
-    fn apply_to(&self, keyed: &mut Keyed) {
+    /// Applies the changes of entries; the caller has seen to `clear`.
+    pub(crate) fn apply_to(&self, keyed: &mut Keyed) {
         for (key, edit) in self.entries.iter() {
             let length = |value: Option<&Value>| value.map_or(0, |value| key.as_str().len() + value.len());
             keyed.bytes += length(edit.value());

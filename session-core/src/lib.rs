@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
+pub mod codec;
 mod deadline;
 pub mod defaults;
 mod delta;
@@ -21,11 +22,14 @@ mod principal;
 mod random;
 mod record;
 mod request;
+mod session;
+mod sessions;
 mod sorted;
 mod stamp;
 mod state;
 mod store;
 mod value;
+mod view;
 
 pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
 pub use deadline::{Deadlines, Expiry};
@@ -47,6 +51,8 @@ pub use record::Record;
 pub use request::{
     Destroy, LoadOptions, NewSession, Precondition, ReadLevel, Rotation, RotationKind, TouchOptions, Update,
 };
+pub use session::{Map, Rotate, Rotated, Session, Set};
+pub use sessions::{Sessions, SessionsBuilder};
 pub use stamp::{Floor, Incarnation, OpId, Stamp};
 pub use state::{Size, State};
 pub use store::SessionStore;

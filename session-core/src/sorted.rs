@@ -7,8 +7,12 @@ pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
 
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self::EMPTY
     }
+}
+
+impl<K, V> SortedMap<K, V> {
+    pub(crate) const EMPTY: Self = Self(Vec::new());
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
@@ -73,6 +77,10 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + ExactSizeIterator + Clone {
         self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[(K, V)] {
+        &self.0
     }
 
     /// Applies changes that are sorted by key, in one pass over both when there are many of them.

@@ -52,6 +52,9 @@ impl Value {
     /// The value of a member of a set.
     pub const MEMBER: Self = Self(Bytes::new());
 
+    /// A value of a format that no codec has.
+    pub(crate) const UNREADABLE: Self = Self(Bytes::from_static(&[0]));
+
     /// A value in this format.
     pub fn new(format: Format, payload: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(1 + payload.len());

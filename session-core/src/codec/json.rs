@@ -1,0 +1,29 @@
+use serde::de::DeserializeSeed;
+
+use crate::{
+    Format, Value,
+    codec::{Codec, CodecError, Location, Read, ReadSeed},
+};
+
+/// JSON: self-describing, so it reads `serde_json::Value` and structs that have gained or lost fields, and a store can
+/// be inspected by eye. Larger and slower than the binary formats.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Json;
+
+impl Codec for Json {
+    fn format(&self) -> Format {
+        Format::JSON
+    }
+
+    fn encode(&self, value: &dyn erased_serde::Serialize, _: &Location<'_>) -> Result<Value, CodecError> {
+        let mut bytes = vec![Format::JSON.byte()];
+        serde_json::to_writer(&mut bytes, value)?;
+        Ok(Value::from_bytes(bytes.into()))
+    }
+
+    fn decode<'de>(&self, payload: &'de [u8], read: Read<'_, 'de>) -> Result<(), CodecError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(payload);
+        ReadSeed(read).deserialize(&mut deserializer)?;
+        Ok(deserializer.end()?)
+    }
+}

@@ -1,0 +1,149 @@
+use std::{any::type_name, borrow::Cow, sync::Arc};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Delta, Entry, Error, ErrorKind, Incarnation, State, Value,
+    codec::{Codec, CodecError, Location},
+};
+
+/// The codecs of an application: one that writes, and all that read.
+///
+/// The default writes bincode (or, without that feature, postcard, or JSON) and reads every format whose feature is
+/// on.
+#[derive(Clone, Debug)]
+pub struct Codecs {
+    /// The first one writes. Empty only when no format's feature is on.
+    codecs: Vec<Arc<dyn Codec>>,
+}
+
+impl Default for Codecs {
+    fn default() -> Self {
+        let codecs: Vec<Arc<dyn Codec>> = vec![
+            #[cfg(feature = "bincode")]
+            Arc::new(super::Bincode),
+            #[cfg(feature = "postcard")]
+            Arc::new(super::Postcard),
+            #[cfg(feature = "json")]
+            Arc::new(super::Json),
+        ];
+        Self { codecs }
+    }
+}
+
+impl Codecs {
+    /// Writes and reads this format, and reads no other.
+    pub fn new(codec: impl Codec + 'static) -> Self {
+        Self { codecs: vec![Arc::new(codec)] }
+    }
+
+    /// Reads this format as well.
+    #[must_use]
+    pub fn also_reads(mut self, codec: impl Codec + 'static) -> Self {
+        self.codecs.push(Arc::new(codec));
+        self
+    }
+
+    /// Encodes a value.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the format cannot represent it, with the field and the type but
+    /// not the value; [`Configuration`](ErrorKind::Configuration) when no format's feature is on.
+    pub fn encode<T: Serialize + ?Sized>(&self, value: &T, at: &Location<'_>) -> Result<Value, Error> {
+        if self.codecs.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Configuration,
+                "no codec: turn on a format's feature of session-core, or set codecs",
+            ));
+        }
+        self.encode_erased(&value, at).map_err(|_| {
+            let message = format!("a `{}` cannot be encoded in this format", type_name::<T>());
+            Error::new(ErrorKind::InvalidInput, message).with_field(at.entry.field().clone())
+        })
+    }
+
+    pub(super) fn encode_erased(
+        &self,
+        value: &dyn erased_serde::Serialize,
+        at: &Location<'_>,
+    ) -> Result<Value, CodecError> {
+        self.codecs.first().ok_or("no codec")?.encode(value, at)
+    }
+
+    /// Decodes a value with the codec of its format.
+    ///
+    /// # Errors
+    /// [`UnreadableField`](ErrorKind::UnreadableField), with the field and the type but not the value.
+    pub fn decode<T: DeserializeOwned>(&self, value: &Value, at: &Location<'_>) -> Result<T, Error> {
+        let opened = self.open(value, at).map_err(|_| unreadable::<T>(value, at))?;
+        let mut decoded = None;
+        self.decode_opened(&opened, &mut |deserializer| {
+            decoded = Some(erased_serde::deserialize(deserializer)?);
+            Ok(())
+        })
+        .ok()
+        .and(decoded)
+        .ok_or_else(|| unreadable::<T>(value, at))
+    }
+
+    /// Whether `stored` is what `value` was encoded to, in whichever format. Values that wrap others are compared by
+    /// what is within, since sealing twice gives different bytes.
+    pub(crate) fn matches(&self, stored: &Value, value: &dyn erased_serde::Serialize, at: &Location<'_>) -> bool {
+        let Ok(opened) = self.open(stored, at) else { return false };
+        let codec = self.leaves().find(|codec| Some(codec.format()) == opened.format());
+        codec.and_then(|codec| codec.encode(value, at).ok()).is_some_and(|encoded| encoded == *opened)
+    }
+
+    /// The state with every wrapped value replaced by the value within, and every value that may not be read by an
+    /// unreadable one.
+    pub(crate) fn opened<'s>(&self, state: &'s State, incarnation: Incarnation) -> Cow<'s, State> {
+        let mut delta = Delta::new();
+        let scalars = state.scalars().map(|(field, value)| (Entry::Scalar(field), value));
+        let keyed = state
+            .keyed_fields()
+            .flat_map(|field| state.keyed(field.as_str()).map(move |(key, value)| (Entry::Keyed(field, key), value)));
+        for (entry, value) in scalars.chain(keyed) {
+            match self.open(value, &Location { incarnation, entry }) {
+                Ok(Cow::Owned(opened)) => delta.put(entry, opened),
+                Ok(Cow::Borrowed(_)) => {}
+                Err(_) => delta.put(entry, Value::UNREADABLE),
+            }
+        }
+        if delta.is_empty() {
+            return Cow::Borrowed(state);
+        }
+        let mut opened = state.clone();
+        delta.apply_to(&mut opened);
+        Cow::Owned(opened)
+    }
+
+    /// Unwraps a value once, if its codec is one that wraps. A format that this registry does not name is refused, so
+    /// that where values must be sealed a plain one is not taken for the inside of a sealed one.
+    fn open<'v>(&self, value: &'v Value, at: &Location<'_>) -> Result<Cow<'v, Value>, CodecError> {
+        let Some(format) = value.format() else { return Ok(Cow::Borrowed(value)) };
+        let codec = self.codecs.iter().find(|codec| codec.format() == format).ok_or("no codec of this format")?;
+        Ok(codec.unwrap(value, at)?.map_or(Cow::Borrowed(value), Cow::Owned))
+    }
+
+    /// Decodes a value that [`open`](Self::open) or [`opened`](Self::opened) gave.
+    pub(crate) fn decode_opened<'de>(&self, value: &'de Value, read: super::Read<'_, 'de>) -> Result<(), CodecError> {
+        let codec = self.leaves().find(|codec| Some(codec.format()) == value.format());
+        codec.ok_or("no codec of this format")?.decode(value.payload(), read)
+    }
+
+    /// The codecs that decode: this registry's, and those within codecs that wrap.
+    fn leaves(&self) -> impl Iterator<Item = &Arc<dyn Codec>> {
+        self.codecs.iter().flat_map(|codec| match codec.inner() {
+            Some(inner) => inner.codecs.iter(),
+            None => std::slice::from_ref(codec).iter(),
+        })
+    }
+}
+
+fn unreadable<T>(value: &Value, at: &Location<'_>) -> Error {
+    let message = match value.format() {
+        None => format!("a member of a set has no value to read as `{}`", type_name::<T>()),
+        Some(format) => format!("the stored value ({format:?}) does not read as `{}`", type_name::<T>()),
+    };
+    Error::new(ErrorKind::UnreadableField, message).with_field(at.entry.field().clone())
+}
