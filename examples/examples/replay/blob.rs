@@ -31,7 +31,7 @@ pub(crate) struct BlobShop {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Blob {
-    profile: Vec<u8>,
+    profile: String,
     cart: BTreeMap<String, i32>,
     viewed: BTreeSet<String>,
     orders: BTreeSet<String>,
@@ -60,7 +60,7 @@ impl BlobShop {
 
 #[async_trait]
 impl Shop for BlobShop {
-    async fn create(&self, profile: Vec<u8>) -> Result<SessionId, Error> {
+    async fn create(&self, profile: String) -> Result<SessionId, Error> {
         let id = SessionId::generate()?;
         let new = NewSession::draw(Expiry::default())?.with_entries(put(&Blob { profile, ..Blob::default() })?);
         match self.store.create(&id, &new).await? {

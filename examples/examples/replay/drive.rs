@@ -93,7 +93,7 @@ impl Run {
     async fn perform(&self, step: &Step, shop: &dyn Shop, tally: &mut Tally) -> Result<(), Error> {
         if let Task::Create { profile } = step.task {
             let started = now();
-            let id = shop.create(vec![b'p'; profile as usize]).await?;
+            let id = shop.create("p".repeat(profile as usize)).await?;
             tally.writes.record(started.elapsed());
             // One step creates a session, so the cell is empty.
             let _ = self.ids[step.session.index()].set(id);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use session_core::{Error, SessionId, SessionStore};
+use session_core::{Error, ErrorKind, LoadOptions, ReadLevel, SessionId, SessionStore, Sessions};
 
 /// What a request does to its session.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) struct Cart {
 #[async_trait]
 pub(crate) trait Shop: Debug + Send + Sync {
     /// Begins a session that holds this value.
-    async fn create(&self, profile: Vec<u8>) -> Result<SessionId, Error>;
+    async fn create(&self, profile: String) -> Result<SessionId, Error>;
 
     /// Opens the session, changes it, and commits. Between opening and committing other requests have their turn, as
     /// they have wherever a handler waits for something.
@@ -51,69 +51,62 @@ pub(crate) trait Shop: Debug + Send + Sync {
     async fn cart(&self, id: &SessionId) -> Result<Option<Cart>, Error>;
 }
 
+const PROFILE: &str = "profile";
 const CART: &str = "cart";
 const VIEWED: &str = "viewed";
 const ORDERS: &str = "orders";
 
-/// A node that sends each request's delta, and nothing but it.
+/// A node whose requests each send what they changed, and nothing else.
 #[derive(Debug)]
 pub(crate) struct DeltaShop {
-    store: Arc<dyn SessionStore>,
+    sessions: Sessions,
 }
 
 impl DeltaShop {
     pub(crate) fn new(store: Arc<dyn SessionStore>) -> Self {
-        Self { store }
+        Self { sessions: Sessions::new(store) }
     }
 }
 
-use session_core::*;
 #[async_trait]
 impl Shop for DeltaShop {
-    async fn create(&self, profile: Vec<u8>) -> Result<SessionId, Error> {
-        let id = SessionId::generate()?;
-        let mut entries = Delta::new();
-        entries.set(Field::new("profile")?, Value::new(Format::JSON, &profile));
-        self.store.create(&id, &NewSession::draw(Expiry::default())?.with_entries(entries)).await?;
-        Ok(id)
+    async fn create(&self, profile: String) -> Result<SessionId, Error> {
+        let mut session = self.sessions.create()?;
+        session.insert(PROFILE, profile)?;
+        session.commit().await?;
+        Ok(*session.id())
     }
 
     async fn serve(&self, id: &SessionId, request: Request<'_>) -> Result<Answer, Error> {
-        let mut delta = Delta::new();
         if let Request::Logout = request {
-            self.store.end(id, EndReason::Logout).await?;
+            self.sessions.destroy(id).await?;
             return Ok(Answer::Done);
         }
-        let LoadOutcome::Found(_found) = self.store.get(id).await? else { return Ok(Answer::Gone) };
+        let mut session = match self.sessions.open(id).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Answer::Gone),
+            opened => opened?,
+        };
         match request {
-            Request::AddLine { key, quantity } => delta.insert(
-                Field::new(CART)?,
-                Key::new(key)?,
-                Value::new(Format::JSON, quantity.to_string().as_bytes()),
-            ),
-            Request::RemoveLine { key } => delta.remove_key(Field::new(CART)?, Key::new(key)?),
-            Request::View { article } => delta.insert(Field::new(VIEWED)?, Key::new(article)?, Value::MEMBER),
-            Request::Checkout { order } => delta.insert(Field::new(ORDERS)?, Key::new(order)?, Value::MEMBER),
             Request::Look | Request::Logout => {}
+            Request::AddLine { key, quantity } => session.map(CART).insert(key, quantity)?,
+            Request::RemoveLine { key } => session.map(CART).remove(key)?,
+            Request::View { article } => session.set(VIEWED).insert(article)?,
+            Request::Checkout { order } => session.set(ORDERS).insert(order)?,
         }
         tokio::task::yield_now().await;
-        if delta.is_empty() {
-            return Ok(Answer::Done);
-        }
-        match self.store.update(id, delta).await? {
-            ApplyOutcome::Applied(_) => Ok(Answer::Done),
-            _ => Ok(Answer::CommitRefused),
+        match session.commit().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Answer::CommitRefused),
+            committed => committed.map(|()| Answer::Done),
         }
     }
 
     async fn cart(&self, id: &SessionId) -> Result<Option<Cart>, Error> {
-        let LoadOutcome::Found(found) = self.store.get(id).await? else { return Ok(None) };
-        let state = found.record.state();
-        let mut cart = Cart::default();
-        for (key, value) in state.keyed(CART) {
-            cart.lines.insert(key.as_str().to_owned(), std::str::from_utf8(value.payload()).unwrap().parse().unwrap());
-        }
-        cart.orders = state.keyed(ORDERS).map(|(key, _)| key.as_str().to_owned()).collect();
-        Ok(Some(cart))
+        let mut session = match self.sessions.open_with(id, LoadOptions::default().level(ReadLevel::Store)).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let lines = session.map(CART).iter().collect::<Result<_, Error>>()?;
+        let orders = session.set(ORDERS).iter().collect::<Result<_, Error>>()?;
+        Ok(Some(Cart { lines, orders }))
     }
 }
