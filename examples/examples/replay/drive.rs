@@ -164,3 +164,84 @@ impl Run {
 fn now() -> Instant {
     Instant::now()
 }
+
+/// On tokio's single-threaded runtime the turns of the clients are the same in every run.
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use session_core::{ErrorKind, SessionStore};
+
+    use super::*;
+    use crate::{
+        blob::BlobShop,
+        plan::Planner,
+        shop::{Cart, DeltaShop},
+        trace,
+    };
+
+    fn stores() -> [Arc<dyn SessionStore>; 3] {
+        let store = crate::dev_store::DevStore::new(session_core::Limits::default());
+        [Arc::new(store.clone()), Arc::new(store.clone()), Arc::new(store)]
+    }
+
+    async fn run(shops: Vec<Arc<dyn Shop>>, clients: usize) -> Result<Tally, Error> {
+        let mut planner = Planner::default();
+        trace::generate(20_000, 3, &mut planner);
+        drive(Arc::new(planner.finish()), &shops, clients, ProgressBar::hidden()).await
+    }
+
+    fn deltas(store: Arc<dyn SessionStore>) -> Arc<dyn Shop> {
+        Arc::new(DeltaShop::new(store))
+    }
+
+    fn blobs(store: Arc<dyn SessionStore>) -> Arc<dyn Shop> {
+        Arc::new(BlobShop::new(store))
+    }
+
+    #[tokio::test]
+    async fn deltas_lose_and_resurrect_nothing() {
+        let tally = run(stores().map(deltas).into(), 64).await.unwrap();
+        assert!(tally.audit.is_clean(), "{:?}", tally.audit);
+        assert!(tally.audit.lines_expected > 1_000 && tally.audit.sessions_ended > 100, "{:?}", tally.audit);
+        assert!(tally.late_commits_refused > 100, "{}", tally.late_commits_refused);
+    }
+
+    #[tokio::test]
+    async fn whole_sessions_lose_lines_and_come_back_after_their_end() {
+        let audit = run(stores().map(blobs).into(), 64).await.unwrap().audit;
+        assert!(audit.lines_lost > 100 && audit.sessions_resurrected > 100, "{audit:?}");
+        assert!(!audit.is_clean());
+    }
+
+    /// So what the baseline loses, it loses to concurrency.
+    #[tokio::test]
+    async fn whole_sessions_lose_nothing_to_a_single_client() {
+        let audit = run(stores().map(blobs).into(), 1).await.unwrap().audit;
+        assert!(audit.is_clean() && audit.lines_expected > 1_000, "{audit:?}");
+    }
+
+    #[derive(Debug)]
+    struct Failing;
+
+    #[async_trait]
+    impl Shop for Failing {
+        async fn create(&self, _: String) -> Result<SessionId, Error> {
+            SessionId::generate()
+        }
+
+        async fn serve(&self, _: &SessionId, _: Request<'_>) -> Result<Answer, Error> {
+            Err(Error::new(ErrorKind::Unavailable, ""))
+        }
+
+        async fn cart(&self, _: &SessionId) -> Result<Option<Cart>, Error> {
+            Ok(None)
+        }
+    }
+
+    /// Clients that wait for a step which never comes to an end must not keep the run from ending.
+    #[tokio::test]
+    async fn a_store_that_fails_ends_the_run() {
+        let error = run(vec![Arc::new(Failing)], 64).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! The sums are the trace's own: they are worked out here, line by line, before any store is asked anything.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU32};
 
 /// A session of the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,9 +12,9 @@ pub(crate) struct SessionNo(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ArticleNo(u32);
 
-/// Something that opens when all steps it was told of are done.
+/// Something that opens when all steps it was told of are done. Counted from 1, which keeps steps small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct GateNo(u32);
+pub(crate) struct GateNo(NonZeroU32);
 
 /// An order of the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ impl SessionNo {
 
 impl GateNo {
     pub(crate) fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
     }
 }
 
@@ -260,7 +260,7 @@ impl Planner {
 
     fn new_gate(&mut self) -> GateNo {
         self.plan.gates.push(0);
-        GateNo(number(self.plan.gates.len() - 1))
+        GateNo(NonZeroU32::new(number(self.plan.gates.len())).unwrap_or(NonZeroU32::MAX))
     }
 }
 
@@ -280,6 +280,11 @@ mod tests {
             _ => None,
         };
         plan.steps.iter().filter_map(removal).collect()
+    }
+
+    #[test]
+    fn a_step_is_half_a_cache_line() {
+        assert_eq!(size_of::<Step>(), 32);
     }
 
     #[test]
@@ -332,7 +337,8 @@ mod tests {
         planner.logout(session, article);
         let plan = planner.finish();
         let gates: Vec<_> = plan.steps.iter().map(|step| (step.after, step.before[0])).collect();
-        let (lines, order) = (Some(GateNo(0)), Some(GateNo(1)));
+        let (lines, order) = (plan.steps[1].before[0], plan.steps[3].before[0]);
+        assert!(lines.is_some() && order.is_some() && lines != order);
         let late = (order, None);
         assert_eq!(gates, [(None, None), (None, lines), (None, lines), (lines, order), late, late, late]);
         assert_eq!(plan.gates, [2, 1]);

@@ -104,7 +104,7 @@ impl fmt::Display for Report {
         row(f, "requests", self.requests, &format!("in {:.2} s", self.seconds))?;
         row(f, "operations per second", self.operations_per_second.round() as u64, "")?;
         if let Some(rate) = self.hit_rate {
-            writeln!(f, "  {:<32}{:>11.1} %", "hit rate", rate * 100.0)?;
+            writeln!(f, "  {:<38}{:>9.1} %", "hit rate", rate * 100.0)?;
         }
         self.fmt_latencies(f)?;
         self.fmt_audit(f)
@@ -128,16 +128,20 @@ impl Report {
         let audit = &self.audit;
         row(f, "cart lines lost", audit.lines_lost, &format!("of {}", grouped(audit.lines_expected)))?;
         row(f, "cart lines taken back, yet there", audit.lines_returned, &format!("of {}", grouped(self.removals)))?;
-        row(f, "orders lost", audit.orders_lost, &format!("of {}", grouped(audit.orders_expected)))?;
+        if audit.orders_expected > 0 {
+            row(f, "orders lost", audit.orders_lost, &format!("of {}", grouped(audit.orders_expected)))?;
+        }
         row(f, "sessions lost", audit.sessions_lost, &format!("of {}", grouped(audit.sessions)))?;
         let ended = format!("of {} ended", grouped(audit.sessions_ended));
         row(f, "sessions resurrected", audit.sessions_resurrected, &ended)?;
-        row(f, "late commits refused", self.late_commits_refused, "")
+        row(f, "late commits refused", self.late_commits_refused, "")?;
+        row(f, "requests that came too late to open", self.requests_found_session_ended, "")?;
+        row(f, "negative lines without an earlier one", self.removals_unmatched, "only read")
     }
 }
 
 fn row(f: &mut fmt::Formatter<'_>, name: &str, value: u64, note: &str) -> fmt::Result {
-    let line = format!("  {name:<34}{:>12} {note}", grouped(value));
+    let line = format!("  {name:<38}{:>11} {note}", grouped(value));
     writeln!(f, "{}", line.trim_end())
 }
 
