@@ -101,7 +101,7 @@ fn shop(baseline: Option<Baseline>, store: Arc<dyn SessionStore>) -> Arc<dyn Sho
 
 /// On standard error, and only if that is a terminal.
 fn progress(steps: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {human_pos}/{human_len}  {per_sec}  {eta} left");
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {human_pos}/{human_len}  {eta} left");
     ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

@@ -52,17 +52,30 @@ pub(super) fn plan(input: Box<dyn BufRead>, lines: u32, planner: &mut Planner) -
 fn rows(input: Box<dyn BufRead>, lines: u32) -> Result<Vec<Row>, TraceError> {
     let mut reader = ReaderBuilder::new().has_headers(false).from_reader(input);
     let mut record = StringRecord::new();
-    if !reader.read_record(&mut record).map_err(|error| malformed(&error))? || !record.iter().eq(COLUMNS) {
+    if !next(&mut reader, &mut record)? || !record.iter().eq(COLUMNS) {
         return Err(TraceError::at(1, format!("expected the header {}", COLUMNS.join(","))));
     }
     let mut rows = Vec::new();
-    while (rows.len() as u64) < u64::from(lines)
-        && reader.read_record(&mut record).map_err(|error| malformed(&error))?
-    {
+    while (rows.len() as u64) < u64::from(lines) && next(&mut reader, &mut record)? {
         let line = record.position().map_or(0, csv::Position::line);
         rows.push(row(&record, line).map_err(|message| TraceError::at(line, message))?);
     }
     Ok(rows)
+}
+
+fn next(reader: &mut csv::Reader<Box<dyn BufRead>>, record: &mut StringRecord) -> Result<bool, TraceError> {
+    reader.read_record(record).map_err(|error| {
+        // A file that breaks off has no record to name, only a place.
+        let line = error.position().unwrap_or(reader.position()).line();
+        let message = match error.kind() {
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                format!("{len} columns, expected {expected_len}")
+            }
+            csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
+            _ => error.to_string(),
+        };
+        TraceError::at(line, message)
+    })
 }
 
 fn row(record: &StringRecord, line: u64) -> Result<Row, String> {
@@ -79,18 +92,6 @@ fn row(record: &StringRecord, line: u64) -> Result<Row, String> {
         article: filled(3)?,
         quantity: filled(4)?.parse().map_err(|error| format!("quantity {:?}: {error}", column(4)))?,
     })
-}
-
-fn malformed(error: &csv::Error) -> TraceError {
-    let message = match error.kind() {
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!("{len} columns, expected {expected_len}"),
-        csv::ErrorKind::Utf8 { err, .. } => err.to_string(),
-        _ => error.to_string(),
-    };
-    match error.position() {
-        Some(position) => TraceError::at(position.line(), message),
-        None => TraceError::new(message),
-    }
 }
 
 #[cfg(test)]
