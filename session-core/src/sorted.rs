@@ -16,6 +16,20 @@ impl<K, V> SortedMap<K, V> {
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// Puts an entry behind all others; false, and nothing is changed, if it does not belong there.
+    #[must_use]
+    pub(crate) fn push_last(&mut self, key: K, value: V) -> bool {
+        let last = self.0.last().is_none_or(|(last, _)| *last < key);
+        if last {
+            self.0.push((key, value));
+        }
+        last
+    }
+
     fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
         K: Borrow<Q>,

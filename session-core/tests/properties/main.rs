@@ -1,0 +1,12 @@
+//! The laws of the model, each a property; what is compared with is written independently of the crate's code.
+
+mod deadlines;
+mod id;
+mod key;
+mod laws;
+mod limits;
+mod naive;
+mod stamp;
+mod strategy;
+mod wire;
+mod wire_golden;

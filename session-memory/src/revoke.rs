@@ -1,0 +1,96 @@
+//! Finding and revoking the sessions of a principal.
+
+use session_core::{
+    Destroy, EndReason, Error, IdDigest, IndexedSession, OpId, Principal, RotationKind, SessionId, SessionIndex,
+    Timestamp, async_trait,
+    machine::{Live, Slot, Slots},
+};
+
+use crate::{MemoryStore, index::Listed, shard::Shard, store::in_operation};
+
+/// How many moves of a session are followed between its listing and a look at it.
+const MOVES: usize = 8;
+
+impl MemoryStore {
+    /// Ends the session that is listed at a digest, or has moved on from there. True if there was one.
+    pub(crate) fn revoke_at(&self, principal: &Principal, digest: &IdDigest, destroy: &Destroy) -> bool {
+        let revoked = self.data.mutate(&self.mutation(digest), |shard, now| {
+            Ok(self.data.rules.revoke(shard, now, (principal, digest), destroy))
+        });
+        revoked.unwrap_or(false)
+    }
+
+    /// The sessions of a principal, and the one among them that an id gives access to.
+    fn list_with(&self, principal: &Principal, id: Option<&SessionId>) -> (Vec<Listed>, Option<u64>) {
+        let Some(id) = id.map(SessionId::digest) else { return (self.data.index.list(principal), None) };
+        // While the shard is locked the session stays where it is.
+        let shard = self.data.cell_of(id.partition()).shard.read();
+        let now = self.data.clock.now();
+        let at = match shard.get(id) {
+            Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => forward.to,
+            _ => *id,
+        };
+        let list = self.data.index.list(principal);
+        let sign_in = list.iter().find(|listed| listed.digest == at).map(|listed| listed.sign_in);
+        (list, sign_in)
+    }
+}
+
+#[async_trait]
+impl SessionIndex for MemoryStore {
+    async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let look = |listed: &Listed| {
+            let shard = self.data.cell_of(listed.digest.partition()).shard.read();
+            let (digest, live) = follow(&shard, listed.digest, self.data.clock.now())?;
+            let (record, owner) = (live.record(), live.principal());
+            let session = IndexedSession::new(digest, record.created_at(), record.deadlines().expires_at());
+            (owner == Some(principal)).then_some(session)
+        };
+        Ok(self.data.index.list(principal).iter().filter_map(look).take(limit).collect())
+    }
+
+    async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
+        let destroy = Destroy::new(OpId::draw().map_err(in_operation("revoke"))?, reason);
+        // A tombstone belongs only where a session was listed; any digest may be asked for here.
+        let is_there = {
+            let shard = self.data.cell_of(session.partition()).shard.read();
+            follow(&shard, *session, self.data.clock.now()).is_some()
+        };
+        Ok(is_there && self.revoke_at(principal, session, &destroy))
+    }
+
+    async fn revoke_all(
+        &self,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let destroy = Destroy::new(OpId::draw().map_err(in_operation("revoke_all"))?, reason);
+        let (mut list, kept) = self.list_with(principal, except);
+        let Some(last) = list.iter().map(|listed| listed.sign_in).max() else { return Ok(0) };
+        let mut ended = 0;
+        loop {
+            // Who signs in from now on may stay.
+            list.retain(|listed| listed.sign_in <= last && Some(listed.sign_in) != kept);
+            if list.is_empty() {
+                return Ok(ended);
+            }
+            ended += list.iter().filter(|listed| self.revoke_at(principal, &listed.digest, &destroy)).count();
+            // A session that moved twice meanwhile has escaped; it kept its number.
+            list = self.data.index.list(principal);
+        }
+    }
+}
+
+/// The live session at a digest, or where it has moved to since the digest was listed.
+fn follow(shard: &Shard, mut digest: IdDigest, now: Timestamp) -> Option<(IdDigest, &Live)> {
+    for _ in 0..MOVES {
+        match shard.get(&digest)? {
+            Slot::Live(live) if live.record().deadlines().is_expired(now) => return None,
+            Slot::Live(live) => return Some((digest, live)),
+            Slot::Forward(forward) => digest = forward.to,
+            Slot::Tombstone(_) => return None,
+        }
+    }
+    None
+}

@@ -1,0 +1,165 @@
+//! The store and its handles.
+
+use std::sync::Arc;
+
+use session_core::{
+    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, IdDigest, Limits, LoadOptions,
+    LoadOutcome, NewSession, Origin, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore,
+    TouchOptions, TouchOutcome, Update, async_trait, machine,
+};
+
+use crate::{
+    MemoryStoreBuilder, Stats,
+    cap::Cap,
+    data::{Data, Mutation, unique_bits},
+};
+
+/// Its name in error messages.
+pub(crate) const BACKEND: &str = "memory";
+
+/// Sessions in this process's memory.
+///
+/// A clone is another handle on the same sessions and costs as much as that of an `Arc`. The sessions end with the
+/// last handle.
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    pub(crate) data: Arc<Data>,
+    pub(crate) origin: Origin,
+}
+
+impl MemoryStore {
+    /// An empty store with [default](session_core::defaults) settings and no bound on its size.
+    pub fn new() -> Self {
+        MemoryStoreBuilder::default().make()
+    }
+
+    /// An empty store with settings of your own.
+    pub fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder::default()
+    }
+
+    pub(crate) fn from_data(data: Data) -> Self {
+        Self { data: Arc::new(data), origin: Origin::from_bits(unique_bits()) }
+    }
+
+    /// Another handle on the same sessions, whose changes bear another [`Origin`]: to the feed it is what another
+    /// application node is to a shared store. Clones share their origin.
+    #[must_use]
+    pub fn node(&self) -> Self {
+        Self { data: self.data.clone(), origin: Origin::from_bits(unique_bits()) }
+    }
+
+    /// What the store holds. Looks at each shard for a moment.
+    pub fn stats(&self) -> Stats {
+        self.data.stats()
+    }
+
+    pub(crate) fn mutation<'a>(&self, id: &'a IdDigest) -> Mutation<'a> {
+        Mutation { origin: self.origin, id, delta: None, places: 0 }
+    }
+
+    fn create_now(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let cap = Cap::of(new.sign_in.as_ref());
+        self.sign_in(cap.as_ref(), || {
+            let mut place = self.data.take_place();
+            let places = *place.as_ref().unwrap_or(&0);
+            let mutation = Mutation { delta: Some(&new.entries), places, ..self.mutation(id.digest()) };
+            let outcome = self.data.mutate(&mutation, |shard, now| {
+                if let Some(cap) = &cap {
+                    cap.admit(&self.data, shard, |slots| self.data.rules.create(slots, now, id.digest(), new))?;
+                }
+                self.data.refuse_one_more(std::mem::replace(&mut place, Ok(0)), shard, now, id.digest())?;
+                self.data.rules.create(shard, now, id.digest(), new)
+            })?;
+            let is_new = matches!(outcome, CreateOutcome::Created(applied) if !applied.repeated);
+            Ok((outcome, is_new.then_some(*id.digest())))
+        })
+    }
+
+    fn rotate_now(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let cap = Cap::of(rotation.sign_in.as_ref());
+        let (rules, to) = (&self.data.rules, rotation.to.digest());
+        self.sign_in(cap.as_ref(), || {
+            let mutation = Mutation { delta: Some(&rotation.delta), ..self.mutation(id.digest()) };
+            let outcome = self.data.mutate(&mutation, |shard, now| {
+                if let Some(cap) = &cap {
+                    cap.admit(&self.data, shard, |slots| rules.rotate(slots, now, id.digest(), rotation))?;
+                }
+                // Only the step's own session may depart in it.
+                self.data.forget_ended(shard, now, to);
+                rules.rotate(shard, now, id.digest(), rotation)
+            })?;
+            let is_new = matches!(outcome, RotateOutcome::Rotated(applied) if !applied.repeated);
+            Ok((outcome, is_new.then_some(*to)))
+        })
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Completes the context of an error.
+pub(crate) fn in_operation(operation: &'static str) -> impl Fn(Error) -> Error {
+    move |error| error.with_backend(BACKEND).with_operation(operation)
+}
+
+#[async_trait]
+impl SessionStore for MemoryStore {
+    fn backend(&self) -> &'static str {
+        BACKEND
+    }
+
+    fn limits(&self) -> Limits {
+        self.data.rules.limits
+    }
+
+    async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        self.create_now(id, new).map_err(in_operation("create"))
+    }
+
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        Ok(self.data.load(id.digest(), options))
+    }
+
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let mutation = Mutation { delta: Some(&update.delta), ..self.mutation(id.digest()) };
+        self.data
+            .mutate(&mutation, |shard, now| self.data.rules.apply(shard, now, id.digest(), update))
+            .map_err(in_operation("apply"))
+    }
+
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        Ok(self.data.on_session(id.digest(), |shard, now| machine::touch(shard, now, id.digest(), options)))
+    }
+
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        self.rotate_now(id, rotation).map_err(in_operation("rotate"))
+    }
+
+    async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        self.data
+            .mutate(&self.mutation(id.digest()), |shard, now| {
+                Ok(self.data.rules.destroy(shard, now, id.digest(), destroy))
+            })
+            .map_err(in_operation("destroy"))
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        Some(self)
+    }
+
+    fn lock(&self) -> Option<&dyn SessionLock> {
+        Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        Some(self)
+    }
+}
