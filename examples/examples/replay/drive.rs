@@ -170,6 +170,7 @@ fn now() -> Instant {
 mod tests {
     use async_trait::async_trait;
     use session_core::{ErrorKind, SessionStore};
+    use session_memory::MemoryStore;
 
     use super::*;
     use crate::{
@@ -180,8 +181,8 @@ mod tests {
     };
 
     fn stores() -> [Arc<dyn SessionStore>; 3] {
-        let store = crate::dev_store::DevStore::new(session_core::Limits::default());
-        [Arc::new(store.clone()), Arc::new(store.clone()), Arc::new(store)]
+        let store = MemoryStore::new();
+        [Arc::new(store.node()), Arc::new(store.node()), Arc::new(store)]
     }
 
     async fn run(shops: Vec<Arc<dyn Shop>>, clients: usize) -> Result<Tally, Error> {

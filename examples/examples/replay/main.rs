@@ -10,7 +10,6 @@
 mod args;
 mod audit;
 mod blob;
-mod dev_store;
 mod drive;
 mod plan;
 mod report;
@@ -23,6 +22,7 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use session_core::{Error, Limits, SessionStore};
+use session_memory::MemoryStore;
 
 use crate::{
     args::{Args, Baseline, StoreKind},
@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// What the generator makes when nothing is said: about ten seconds on two cores.
-const REQUESTS: u32 = 1_000_000;
+const REQUESTS: u32 = 2_000_000;
 /// The baseline keeps a whole cart in one value, and the longest cart of Online Retail has 7,983 lines.
 const MAX_BLOB: usize = 4 * 1_024 * 1_024;
 
@@ -86,8 +86,8 @@ fn nodes(args: &Args) -> Result<Vec<Arc<dyn SessionStore>>, Error> {
     let limits = Limits::default().max_value_bytes(MAX_BLOB).max_session_bytes(MAX_BLOB);
     match args.store {
         StoreKind::Memory => {
-            let store = dev_store::DevStore::new(limits);
-            Ok((0..args.nodes).map(|_| Arc::new(store.clone()) as Arc<dyn SessionStore>).collect())
+            let store = MemoryStore::builder().limits(limits).build()?;
+            Ok((0..args.nodes).map(|_| Arc::new(store.node()) as Arc<dyn SessionStore>).collect())
         }
     }
 }
