@@ -30,7 +30,8 @@ impl Expiry {
 
     /// The deadlines of a session that begins at `now`.
     pub fn start(self, now: Timestamp) -> Deadlines {
-        let absolute = self.absolute.map_or(Timestamp::MAX, |absolute| now.after(at_least_a_millisecond(absolute)));
+        let end = |absolute| now.after(at_least_a_millisecond(absolute)).min(LATEST);
+        let absolute = self.absolute.map_or(Timestamp::MAX, end);
         let deadlines = Deadlines { idle_timeout: None, idle: Timestamp::MAX, absolute };
         match self.idle {
             None => deadlines,
@@ -49,6 +50,9 @@ impl Default for Expiry {
     }
 }
 
+/// The latest absolute deadline. One moment later means that there is none.
+const LATEST: Timestamp = Timestamp::from_millis(Timestamp::MAX.as_millis() - 1);
+
 fn at_least_a_millisecond(duration: Duration) -> Duration {
     duration.max(Duration::from_millis(1))
 }
@@ -64,14 +68,15 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
-    /// Deadlines as a store holds them: the idle timeout with the idle deadline, and the absolute deadline.
+    /// Deadlines as a store holds them: the idle timeout with the idle deadline, and the absolute deadline, which may
+    /// also be [`Timestamp::MAX`] for none.
     ///
     /// `None` if there is neither: what a store must treat as a record that cannot be read.
     pub fn from_parts(idle: Option<(Duration, Timestamp)>, absolute: Option<Timestamp>) -> Option<Self> {
-        if idle.is_none() && absolute.is_none() {
+        let absolute = absolute.unwrap_or(Timestamp::MAX);
+        if idle.is_none() && absolute == Timestamp::MAX {
             return None;
         }
-        let absolute = absolute.unwrap_or(Timestamp::MAX);
         Some(Self {
             idle_timeout: idle.map(|(timeout, _)| millis(timeout)),
             idle: idle.map_or(Timestamp::MAX, |(_, deadline)| deadline.min(absolute)),
@@ -115,7 +120,7 @@ impl Deadlines {
     #[must_use]
     pub fn renewed(self, now: Timestamp, idle: Option<Duration>) -> Self {
         let Some(own) = self.idle_timeout else { return self };
-        let timeout = idle.map_or(own, |idle| millis(idle));
+        let timeout = idle.map_or(own, millis);
         let renewed = now.after(Duration::from_millis(timeout));
         Self { idle: self.idle.max(renewed).min(self.absolute), ..self }
     }

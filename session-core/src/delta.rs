@@ -255,8 +255,8 @@ impl KeyedDelta {
         self.entries.merge(entries);
     }
 
-    /// The changes of entries; the caller has cleared the field.
-    fn apply_to(&self, keyed: &mut Keyed) {
+    /// Applies the changes of entries; the caller has seen to `clear`.
+    pub(crate) fn apply_to(&self, keyed: &mut Keyed) {
         for (key, edit) in self.entries.iter() {
             let length = |value: Option<&Value>| value.map_or(0, |value| key.as_str().len() + value.len());
             keyed.bytes += length(edit.value());

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
-use crate::{Ended, Field, Stamp};
+use crate::{Conflict, Ended, Field};
 
 /// What went wrong, coarse enough to act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +62,7 @@ struct Inner {
     message: Cow<'static, str>,
     field: Option<Field>,
     ended: Option<Ended>,
-    current: Option<Stamp>,
+    conflict: Option<Conflict>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -77,7 +77,7 @@ impl Error {
             message: message.into(),
             field: None,
             ended: None,
-            current: None,
+            conflict: None,
             source: None,
         }))
     }
@@ -117,10 +117,10 @@ impl Error {
         self
     }
 
-    /// Attaches the stamp that the session bears now.
+    /// Attaches the precondition that failed.
     #[must_use]
-    pub fn with_current(mut self, current: Stamp) -> Self {
-        self.0.current = Some(current);
+    pub fn with_conflict(mut self, conflict: Conflict) -> Self {
+        self.0.conflict = Some(conflict);
         self
     }
 
@@ -142,9 +142,9 @@ impl Error {
         self.0.ended.as_ref()
     }
 
-    /// The stamp of the session at the moment of a [`Conflict`](ErrorKind::Conflict).
-    pub fn current(&self) -> Option<Stamp> {
-        self.0.current
+    /// What failed in a [`Conflict`](ErrorKind::Conflict), and the session's stamp at that moment.
+    pub fn conflict(&self) -> Option<Conflict> {
+        self.0.conflict
     }
 
     /// The field that an [`UnreadableField`](ErrorKind::UnreadableField) or

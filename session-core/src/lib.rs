@@ -1,4 +1,43 @@
-//! Storage-agnostic distributed sessions.
+//! Storage-agnostic distributed sessions: the trait that backends implement, and the typed session that requests use.
+//!
+//! ```
+//! use session_core::{Error, Sessions};
+//! use session_memory::MemoryStore;
+//!
+//! # async fn run() -> Result<(), Error> {
+//! let sessions = Sessions::new(MemoryStore::new());
+//! let mut session = sessions.create()?;
+//! session.map("cart").insert("sku-1", 2u32)?; // recorded; nothing is sent
+//! session.set("roles").insert("admin")?;
+//! session.commit().await?; // one atomic (S − D) ∪ U
+//!
+//! let mut session = sessions.open(session.id()).await?;
+//! assert_eq!(session.map("cart").get::<u32>("sku-1")?, Some(2));
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run()).unwrap();
+//! ```
+//!
+//! # This documentation is organised as follows
+//! - **Using sessions**: [`Sessions`] opens, creates and ends them; [`Session`] is one request's handle, with scalars,
+//!   [maps](Map), [sets](Set) and structs. [`defaults`] is every default in one table. [`codec`] is how values are
+//!   encoded.
+//! - **The model**: [`State`], [`Delta`], [`Record`], [`Stamp`], [`Deadlines`].
+//! - **Writing a backend**: [`SessionStore`] with its contract, the capabilities [`SessionIndex`], [`SessionLock`] and
+//!   [`ChangeFeed`], and [`machine`], the contract as pure functions. The crate `session-conformance` tests a backend.
+//!
+//! # What it does
+//! - Every update is one atomic difference and union where the session lives: concurrent requests do not lose each
+//!   other's changes, and nothing recreates a session that has ended.
+//! - Every operation has outcomes that a caller can tell apart, and "outcome unknown" is one of them.
+//! - Reads share the stored record; a value is decoded when it is read.
+//!
+//! # What it does not
+//! - No I/O and no runtime: it builds without tokio, and stores bring what they need.
+//! - No query language, and no large objects in sessions.
+//!
+//! # Features
+//! `bincode` and `json` (default), `postcard`, `sealed`: the [codecs](codec).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
@@ -22,11 +61,15 @@ mod principal;
 mod random;
 mod record;
 mod request;
+mod session;
+mod sessions;
 mod sorted;
 mod stamp;
 mod state;
 mod store;
 mod value;
+mod view;
+pub mod wire;
 
 pub use clock::{Clock, ManualClock, Sleep, SystemClock, Timestamp};
 pub use deadline::{Deadlines, Expiry};
@@ -48,6 +91,8 @@ pub use record::Record;
 pub use request::{
     Destroy, LoadOptions, NewSession, Precondition, ReadLevel, Rotation, RotationKind, TouchOptions, Update,
 };
+pub use session::{Map, Rotate, Rotated, Session, Set};
+pub use sessions::{Sessions, SessionsBuilder};
 pub use stamp::{Floor, Incarnation, OpId, Stamp};
 pub use state::{Size, State};
 pub use store::SessionStore;

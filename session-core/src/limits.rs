@@ -1,6 +1,6 @@
 //! What a store refuses as too large.
 
-use crate::{Delta, Error, ErrorKind, State, defaults};
+use crate::{Delta, Error, ErrorKind, Field, State, Value, defaults};
 
 /// The limits that a store enforces in the same atomic step as the update.
 ///
@@ -52,12 +52,7 @@ impl Limits {
     /// # Errors
     /// [`LimitExceeded`](ErrorKind::LimitExceeded), with the limit and, for a value, its field.
     pub fn admit(&self, state: &State, delta: &Delta) -> Result<(), Error> {
-        for (entry, value) in delta.insertions() {
-            if value.len() > self.max_value_bytes {
-                let message = format!("a value of {} bytes; at most {} are allowed", value.len(), self.max_value_bytes);
-                return Err(Error::new(ErrorKind::LimitExceeded, message).with_field(entry.field().clone()));
-            }
-        }
+        self.admit_values(delta)?;
         let (before, after) = (state.size(), delta.size_after(state));
         let refuse = |what: &str, after: usize, limit: usize| {
             let message = format!("the session would have {after} {what}; at most {limit} are allowed");
@@ -70,5 +65,19 @@ impl Limits {
             return refuse("bytes", after.bytes, self.max_session_bytes);
         }
         Ok(())
+    }
+
+    /// Whether each value of a delta may be stored at all.
+    pub(crate) fn admit_values(&self, delta: &Delta) -> Result<(), Error> {
+        delta.insertions().try_for_each(|(entry, value)| self.admit_value(entry.field(), value))
+    }
+
+    /// Whether a value may be stored at all.
+    pub(crate) fn admit_value(&self, field: &Field, value: &Value) -> Result<(), Error> {
+        if value.len() <= self.max_value_bytes {
+            return Ok(());
+        }
+        let message = format!("a value of {} bytes; at most {} are allowed", value.len(), self.max_value_bytes);
+        Err(Error::new(ErrorKind::LimitExceeded, message).with_field(field.clone()))
     }
 }

@@ -7,11 +7,29 @@ pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
 
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self::EMPTY
     }
 }
 
+impl<K, V> SortedMap<K, V> {
+    pub(crate) const EMPTY: Self = Self(Vec::new());
+}
+
 impl<K: Ord, V> SortedMap<K, V> {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// Puts an entry behind all others; false, and nothing is changed, if it does not belong there.
+    #[must_use]
+    pub(crate) fn push_last(&mut self, key: K, value: V) -> bool {
+        let last = self.0.last().is_none_or(|(last, _)| *last < key);
+        if last {
+            self.0.push((key, value));
+        }
+        last
+    }
+
     fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where
         K: Borrow<Q>,
@@ -73,6 +91,10 @@ impl<K: Ord, V> SortedMap<K, V> {
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + ExactSizeIterator + Clone {
         self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[(K, V)] {
+        &self.0
     }
 
     /// Applies changes that are sorted by key, in one pass over both when there are many of them.

@@ -34,6 +34,9 @@ pub struct Size {
 }
 
 impl State {
+    pub(crate) const EMPTY: Self =
+        Self { scalars: SortedMap::EMPTY, maps: SortedMap::EMPTY, size: Size { entries: 0, bytes: 0 } };
+
     /// The empty state.
     pub fn new() -> Self {
         Self::default()
@@ -71,6 +74,10 @@ impl State {
     /// The entries of a keyed field, by key; none if it has none.
     pub fn keyed(&self, field: &str) -> impl Iterator<Item = (&Key, &Value)> {
         self.maps.get(field).into_iter().flat_map(|keyed| keyed.entries.iter())
+    }
+
+    pub(crate) fn keyed_entries(&self, field: &str) -> std::slice::Iter<'_, (Key, Value)> {
+        self.maps.get(field).map(|keyed| keyed.entries.as_slice().iter()).unwrap_or_default()
     }
 
     /// The number of entries of a keyed field.

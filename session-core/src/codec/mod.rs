@@ -86,8 +86,7 @@ pub trait Codec: fmt::Debug + Send + Sync {
 }
 
 /// What reads the value from a deserializer.
-pub type Read<'r, 'de> =
-    &'r mut dyn FnMut(&mut dyn erased_serde::Deserializer<'de>) -> Result<(), erased_serde::Error>;
+pub type Read<'r, 'de> = &'r mut dyn FnMut(&mut dyn erased_serde::Deserializer<'de>) -> Result<(), erased_serde::Error>;
 
 /// A [`Read`] as a seed, for formats whose deserializer has a type of its own.
 pub struct ReadSeed<'r, 'de>(pub Read<'r, 'de>);

@@ -99,9 +99,9 @@ impl Codecs {
     pub(crate) fn opened<'s>(&self, state: &'s State, incarnation: Incarnation) -> Cow<'s, State> {
         let mut delta = Delta::new();
         let scalars = state.scalars().map(|(field, value)| (Entry::Scalar(field), value));
-        let keyed = state.keyed_fields().flat_map(|field| {
-            state.keyed(field.as_str()).map(move |(key, value)| (Entry::Keyed(field, key), value))
-        });
+        let keyed = state
+            .keyed_fields()
+            .flat_map(|field| state.keyed(field.as_str()).map(move |(key, value)| (Entry::Keyed(field, key), value)));
         for (entry, value) in scalars.chain(keyed) {
             match self.open(value, &Location { incarnation, entry }) {
                 Ok(Cow::Owned(opened)) => delta.put(entry, opened),
@@ -126,11 +126,7 @@ impl Codecs {
     }
 
     /// Decodes a value that [`open`](Self::open) or [`opened`](Self::opened) gave.
-    pub(crate) fn decode_opened<'de>(
-        &self,
-        value: &'de Value,
-        read: super::Read<'_, 'de>,
-    ) -> Result<(), CodecError> {
+    pub(crate) fn decode_opened<'de>(&self, value: &'de Value, read: super::Read<'_, 'de>) -> Result<(), CodecError> {
         let codec = self.leaves().find(|codec| Some(codec.format()) == value.format());
         codec.ok_or("no codec of this format")?.decode(value.payload(), read)
     }

@@ -1,7 +1,7 @@
 //! Rotation: one session, two slots, one step.
 
-use super::{Absent, Effect, Forward, Rules, Slot, Slots, Step, classify, locate};
-use crate::{ChangeKind, Error, ErrorKind, IdDigest, RotateOutcome, Rotation, RotationKind, Timestamp};
+use super::{Effect, Forward, Rules, Slot, Slots, Step, classify, locate};
+use crate::{ChangeKind, Ended, Error, ErrorKind, IdDigest, RotateOutcome, Rotation, RotationKind, Timestamp};
 
 impl Rules {
     /// [`SessionStore::rotate`](crate::SessionStore::rotate).
@@ -32,10 +32,12 @@ impl Rules {
         if rotation.kind == RotationKind::Renew && live.memory.renewed_until > now {
             return Ok(Step::unchanged(RotateOutcome::AlreadyRotated));
         }
-        match classify(slots.get(&to), now) {
-            Err(Absent::NotFound(None)) => {}
-            Err(Absent::NotFound(Some(ended))) => return Ok(Step::unchanged(RotateOutcome::Ended(ended))),
-            Ok(_) | Err(Absent::Superseded) => return Err(unusable("the new id is in use")),
+        match slots.get(&to).filter(|slot| slot.ends_at() > now) {
+            None => {}
+            Some(Slot::Tombstone(tombstone)) => {
+                return Ok(Step::unchanged(RotateOutcome::Ended(Ended::of(tombstone, now))));
+            }
+            Some(Slot::Live(_) | Slot::Forward(_)) => return Err(unusable("the new id is in use")),
         }
         self.limits.admit(live.record.state(), &rotation.delta)?;
         Ok(move_session(slots, now, from, rotation))
@@ -62,9 +64,12 @@ fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Ro
                 Err(absent) => absent.into(),
             });
         }
-        // The forward that was asked through tells its own loser; behind a renewal the session is superseded.
+        // The forward that was asked through tells its own loser. Behind a renewal the session can have ended or been
+        // superseded since; then that is the answer.
         let lost = match forward.kind {
-            RotationKind::Renew => rotation.kind == RotationKind::Renew,
+            RotationKind::Renew => {
+                rotation.kind == RotationKind::Renew && classify(slots.get(&forward.to), now).is_ok()
+            }
             RotationKind::Privilege => at == *id,
         };
         if lost {

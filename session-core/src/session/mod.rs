@@ -1,0 +1,252 @@
+//! The typed session: what one request reads, records and commits.
+
+mod commit;
+mod keyed;
+mod locking;
+mod once;
+mod overlay;
+mod rotating;
+mod scalar;
+mod sent;
+mod transaction;
+mod viewing;
+
+use std::{any::TypeId, fmt, sync::Arc, time::Duration};
+
+use crate::{
+    Delta, Entry, Error, FencingToken, Field, Found, Incarnation, LoadOptions, NewSession, ReadLevel, Record,
+    SessionId, Sessions, Stamp, State, Timestamp, TouchOutcome, Value, codec::Location,
+};
+use overlay::Overlay;
+use sent::Sent;
+
+pub use keyed::{Map, Set};
+pub use rotating::{Rotate, Rotated};
+
+/// A session as one request sees it.
+///
+/// Reads answer from the state that was loaded, with the request's own changes on top. Changes are recorded, and
+/// [`commit`](Self::commit) sends them as one [`Delta`]: one atomic (S − D) ∪ U in one round trip. Two requests that
+/// change different fields, or different keys of one map, never lose each other's work. Dropping the handle without a
+/// commit discards what was recorded.
+///
+/// Fields hold scalars ([`insert`](Self::insert), [`get`](Self::get)), maps ([`map`](Self::map)) or sets
+/// ([`set`](Self::set)); scalars have a name space of their own. A whole struct can be [viewed](Self::view) and
+/// [saved](Self::save).
+///
+/// # After an unknown outcome
+/// When a commit fails with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), or its future is dropped, the handle keeps
+/// the request with its op id, and what is recorded later is a second delta. The next call that talks to the store
+/// first repeats that request, which cannot apply it twice, then goes on. [`discard`](Self::discard) gives it up.
+/// After any other error the changes are recorded as before the commit.
+///
+/// # Errors
+/// Methods that record fail with [`InvalidInput`](crate::ErrorKind::InvalidInput) (a name, key or value that cannot be
+/// stored) or [`LimitExceeded`](crate::ErrorKind::LimitExceeded) (a value too large); then nothing is recorded. Methods that
+/// read fail with [`UnreadableField`](crate::ErrorKind::UnreadableField) on that field alone.
+pub struct Session {
+    sessions: Sessions,
+    id: SessionId,
+    base: Base,
+    sent: Option<Sent>,
+    pending: Delta,
+    fence: Option<FencingToken>,
+    /// For each type that was viewed, the state that it was viewed in.
+    views: Vec<(TypeId, State)>,
+}
+
+/// What the handle's changes stand on.
+enum Base {
+    /// Not stored yet.
+    New(NewSession),
+    Stored {
+        record: Arc<Record>,
+        /// How far the store's clock is from ours: the session ends when `clock.now()` is `ends_at`.
+        ends_at: Timestamp,
+    },
+}
+
+static EMPTY: State = State::EMPTY;
+
+impl Session {
+    pub(crate) fn unstored(sessions: Sessions, id: SessionId, new: NewSession) -> Self {
+        Self::over(sessions, id, Base::New(new))
+    }
+
+    /// Deadlines count from the moment the request was sent.
+    pub(crate) fn stored(sessions: Sessions, id: SessionId, found: Found, asked_at: Timestamp) -> Self {
+        Self::over(sessions, id, Base::found(found, asked_at))
+    }
+
+    fn over(sessions: Sessions, id: SessionId, base: Base) -> Self {
+        Self { sessions, id, base, sent: None, pending: Delta::new(), fence: None, views: Vec::new() }
+    }
+
+    /// The session's id. A [rotation](Self::rotate) changes it: then set the cookie anew.
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// Which stored state the handle stands on; `None` before a new session is stored. Its
+    /// [floor](Stamp::floor) makes a later read on another node see at least this.
+    pub fn stamp(&self) -> Option<Stamp> {
+        match &self.base {
+            Base::New(_) => None,
+            Base::Stored { record, .. } => Some(record.stamp()),
+        }
+    }
+
+    /// Whether the session is not stored yet.
+    pub fn is_new(&self) -> bool {
+        matches!(self.base, Base::New(_))
+    }
+
+    /// How long the session lives unless it is used, as far as this handle knows.
+    pub fn expires_in(&self) -> Duration {
+        let now = self.sessions.clock().now();
+        match &self.base {
+            Base::New(new) => new.expiry.start(now).remaining(now),
+            Base::Stored { ends_at, .. } => ends_at.since(now),
+        }
+    }
+
+    /// What the next commit would send. A request whose outcome is unknown is sent before it and is not part of it.
+    pub fn pending(&self) -> &Delta {
+        &self.pending
+    }
+
+    /// Whether a request was sent whose outcome is not known.
+    pub fn has_unsettled(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    /// All entries as this handle sees them, still encoded.
+    pub fn state(&self) -> State {
+        self.overlay().state()
+    }
+
+    /// Forgets what was recorded since the last commit, and gives up a request whose outcome is unknown: whether it
+    /// happened shows after [`refresh`](Self::refresh).
+    pub fn discard(&mut self) {
+        self.pending = Delta::new();
+        self.sent = None;
+        self.views.clear();
+    }
+
+    /// Loads the session anew, from the store itself, and keeps what was recorded on top.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`Superseded`](crate::ErrorKind::Superseded) and the failures of the store.
+    ///
+    /// # Cancel safety
+    /// Changes nothing in the store; the handle stands on the old state or on the new one.
+    pub async fn refresh(&mut self) -> Result<(), Error> {
+        if self.is_new() {
+            return Ok(());
+        }
+        let asked_at = self.sessions.clock().now();
+        let found = self.sessions.load(&self.id, LoadOptions::default().level(ReadLevel::Store)).await?;
+        self.base = Base::found(found, asked_at);
+        Ok(())
+    }
+
+    /// Ends the session because its user signed out, and discards what was recorded. One that is already gone, or was
+    /// never stored, is success.
+    ///
+    /// # Errors
+    /// As [`Sessions::destroy`].
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the session is ended or as before.
+    pub async fn destroy(&mut self) -> Result<(), Error> {
+        // A create or a rotation that is still under way would end up out of the destroy's reach.
+        if let Err(error) = self.settle().await
+            && self.sent.is_some()
+        {
+            return Err(error);
+        }
+        if !self.is_new() {
+            self.sessions.destroy(&self.id).await?;
+        }
+        self.discard();
+        Ok(())
+    }
+
+    pub(crate) fn note_touch(&mut self, outcome: TouchOutcome) {
+        let now = self.sessions.clock().now();
+        if let (TouchOutcome::Touched(touched), Base::Stored { ends_at, .. }) = (outcome, &mut self.base) {
+            *ends_at = now.after(touched.deadlines.remaining(touched.now));
+        }
+    }
+
+    fn overlay(&self) -> Overlay<'_> {
+        let base = match &self.base {
+            Base::New(_) => &EMPTY,
+            Base::Stored { record, .. } => record.state(),
+        };
+        Overlay { base, sent: self.sent.as_ref().map(Sent::delta), pending: &self.pending }
+    }
+
+    fn incarnation(&self) -> Incarnation {
+        match &self.base {
+            Base::New(new) => new.incarnation,
+            Base::Stored { record, .. } => record.stamp().incarnation,
+        }
+    }
+
+    fn at<'e>(&self, entry: Entry<'e>) -> Location<'e> {
+        Location { incarnation: self.incarnation(), entry }
+    }
+
+    /// Encodes a value for an entry, and refuses one that the store would refuse.
+    fn encode<T: serde::Serialize + ?Sized>(&self, entry: Entry<'_>, value: &T) -> Result<Value, Error> {
+        let value = self.sessions.codecs().encode(value, &self.at(entry))?;
+        self.sessions.limits().admit_value(entry.field(), &value)?;
+        Ok(value)
+    }
+
+    /// The one path by which a value enters the delta.
+    fn record(&mut self, entry: Entry<'_>, value: Value) {
+        self.pending.put(entry, value);
+    }
+
+    /// The one path by which a whole difference enters the delta.
+    fn record_all(&mut self, delta: &Delta) {
+        self.pending = std::mem::take(&mut self.pending).then(delta);
+    }
+
+    /// The one path by which a removal of an entry enters the delta.
+    fn erase(&mut self, entry: Entry<'_>) {
+        self.pending.take_away(entry);
+    }
+
+    /// The one path by which a removal of a whole keyed field enters the delta.
+    fn erase_all(&mut self, field: Field) {
+        self.pending.clear(field);
+    }
+}
+
+impl Base {
+    fn found(found: Found, asked_at: Timestamp) -> Self {
+        let ends_at = asked_at.after(found.record.deadlines().remaining(found.now));
+        Self::Stored { record: found.record, ends_at }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(token) = self.fence {
+            self.sessions.abandon_lock(token);
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("stamp", &self.stamp())
+            .field("pending", &self.pending)
+            .field("unsettled", &self.has_unsettled())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,51 @@
+//! What a handle sees: the stored state with its own changes on top.
+
+use std::sync::Arc;
+
+use crate::{Delta, Edit, Entry, State, Value, state::Keyed};
+
+#[derive(Clone, Copy)]
+pub(super) struct Overlay<'a> {
+    pub(super) base: &'a State,
+    /// Changes that were sent and are not known to be stored.
+    pub(super) sent: Option<&'a Delta>,
+    /// Changes that were recorded since.
+    pub(super) pending: &'a Delta,
+}
+
+impl<'a> Overlay<'a> {
+    /// Oldest first.
+    fn layers(self) -> impl DoubleEndedIterator<Item = &'a Delta> {
+        self.sent.into_iter().chain([self.pending])
+    }
+
+    /// What the handle's own changes say of an entry.
+    pub(super) fn own(self, entry: Entry<'_>) -> Option<&'a Edit> {
+        self.layers().rev().find_map(|delta| delta.edit(entry))
+    }
+
+    pub(super) fn get(self, entry: Entry<'_>) -> Option<&'a Value> {
+        match self.own(entry) {
+            Some(edit) => edit.value(),
+            None => entry.value_in(self.base),
+        }
+    }
+
+    /// The entries of one keyed field, shared with the stored state if nothing was changed.
+    pub(super) fn keyed(self, field: &str) -> Arc<Keyed> {
+        let mut keyed = self.base.maps.get(field).cloned().unwrap_or_default();
+        for edits in self.layers().filter_map(|delta| delta.maps.get(field)) {
+            if edits.clear {
+                keyed = Arc::default();
+            }
+            edits.apply_to(Arc::make_mut(&mut keyed));
+        }
+        keyed
+    }
+
+    pub(super) fn state(self) -> State {
+        let mut state = self.base.clone();
+        self.layers().for_each(|delta| delta.apply_to(&mut state));
+        state
+    }
+}

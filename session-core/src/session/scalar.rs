@@ -1,0 +1,85 @@
+//! Scalars: one value a field.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Session, sent::EntryName};
+use crate::{Entry, Error, Field};
+
+impl Session {
+    /// The value of a scalar.
+    ///
+    /// # Errors
+    /// [`UnreadableField`](crate::ErrorKind::UnreadableField) when the stored value does not read as a `T`.
+    pub fn get<T: DeserializeOwned>(&self, field: &str) -> Result<Option<T>, Error> {
+        // No entry has a name that cannot be a field's.
+        let Ok(field) = Field::new(field) else { return Ok(None) };
+        let entry = Entry::Scalar(&field);
+        let value = self.overlay().get(entry);
+        value.map(|value| self.sessions.codecs().decode(value, &self.at(entry))).transpose()
+    }
+
+    /// Whether a scalar is there.
+    pub fn contains(&self, field: &str) -> bool {
+        Field::new(field).is_ok_and(|field| self.overlay().get(Entry::Scalar(&field)).is_some())
+    }
+
+    /// Sets a scalar.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`LimitExceeded`](crate::ErrorKind::LimitExceeded); then
+    /// nothing is recorded.
+    pub fn insert<T: Serialize>(&mut self, field: &str, value: T) -> Result<(), Error> {
+        let field = Field::new(field)?;
+        let entry = Entry::Scalar(&field);
+        let value = self.encode(entry, &value)?;
+        self.record(entry, value);
+        Ok(())
+    }
+
+    /// Removes a scalar.
+    pub fn remove(&mut self, field: &str) {
+        // No entry has a name that cannot be a field's, so there would be nothing to remove.
+        if let Ok(field) = Field::new(field) {
+            self.erase(Entry::Scalar(&field));
+        }
+    }
+
+    /// Takes a scalar out, at once: of all requests that take it in parallel, exactly one gets it. For flash messages
+    /// and one-time tokens. Call it again after an unknown outcome: that settles it and gives the value.
+    ///
+    /// What this handle has recorded for the field and not committed is its own; then nothing is sent, and the removal
+    /// is recorded.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit), and [`UnreadableField`](crate::ErrorKind::UnreadableField), after which it is
+    /// still there.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, it is taken or still there; calling `take` again settles it.
+    pub async fn take<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, Error> {
+        let Ok(field) = Field::new(field) else { return Ok(None) };
+        self.take_entry(EntryName { field, key: None }).await
+    }
+
+    /// Sets a scalar to a function of its value, at once and atomically: for counters. `f` gets the default when it is
+    /// absent, and runs again when another request was faster. Returns the new value.
+    ///
+    /// What this handle has recorded for the field and not committed is its own; then nothing is sent, and the new
+    /// value is recorded. Call it again after an unknown outcome: that settles the first call and does not run `f`
+    /// once more.
+    ///
+    /// # Errors
+    /// Those of [`commit`](Self::commit); [`Conflict`](crate::ErrorKind::Conflict) when other requests were faster too
+    /// often.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, it is set or as before; calling `update` again settles it.
+    pub async fn update<T, F>(&mut self, field: &str, f: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned + Default,
+        F: FnMut(T) -> T,
+    {
+        let field = Field::new(field)?;
+        self.update_entry(EntryName { field, key: None }, f).await
+    }
+}

@@ -1,0 +1,68 @@
+//! The text of session ids.
+
+use proptest::prelude::*;
+use session_core::{ErrorKind, IdDigest, SessionId};
+
+/// The 24 characters of base64url, taken apart bit by bit: the 18 bytes that they stand for.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let sextets: Option<Vec<usize>> = text.chars().map(|c| ALPHABET.find(c)).collect();
+    let bits = sextets?.into_iter().flat_map(|sextet| (0..6).rev().map(move |bit| sextet >> bit & 1));
+    let bits: Vec<usize> = bits.collect();
+    Some(bits.chunks(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | u8::try_from(*bit).unwrap())).collect())
+}
+
+/// Version 4, variant 10 of RFC 9562, behind the two bytes of the partition.
+fn is_an_id(text: &str) -> bool {
+    text.len() == 24 && bytes(text).is_some_and(|bytes| bytes[8] >> 4 == 4 && bytes[10] >> 6 == 2)
+}
+
+proptest! {
+    #[test]
+    fn parsing_accepts_exactly_what_is_printed(text in prop_oneof![
+        "[A-Za-z0-9_-]{24}",
+        "[A-Za-z0-9_-]{10}[\\PC]{14}",
+        "[A-Za-z0-9_-]{10}4[A-Za-z0-9_-]{13}",
+        ".{0,30}",
+    ]) {
+        match text.parse::<SessionId>() {
+            Ok(id) => {
+                prop_assert!(is_an_id(&text));
+                prop_assert_eq!(id.expose(), text);
+            }
+            Err(error) => {
+                prop_assert!(!is_an_id(&text));
+                prop_assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            }
+        }
+    }
+
+    #[test]
+    fn an_id_is_printed_and_parsed(partition: u16, uuid: u128) {
+        let id = make(partition, uuid);
+        let text = id.expose();
+        prop_assert!(is_an_id(&text));
+        let parsed: SessionId = text.parse().unwrap();
+        prop_assert_eq!(parsed, id);
+        prop_assert_eq!(parsed.digest(), id.digest());
+        prop_assert_eq!(id.digest().partition(), partition);
+        prop_assert_eq!(IdDigest::from_bytes(&id.digest().to_bytes()), *id.digest());
+        for shown in [format!("{id:?}"), format!("{id}"), format!("{:?}", id.digest())] {
+            prop_assert!(!shown.contains(&text[4..]));
+        }
+    }
+
+    #[test]
+    fn other_ids_have_other_digests(partition: u16, a: u128, b: u128) {
+        let (a, b) = (make(partition, a), make(partition, b));
+        prop_assert_eq!(a.expose() == b.expose(), a.digest() == b.digest());
+    }
+}
+
+/// The id of these bits, with version and variant set.
+fn make(partition: u16, uuid: u128) -> SessionId {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+    let uuid = uuid::Builder::from_u128(uuid).with_version(uuid::Version::Random).with_variant(uuid::Variant::RFC4122);
+    let bytes = [&partition.to_be_bytes()[..], uuid.as_uuid().as_bytes()].concat();
+    Base64UrlUnpadded::encode_string(&bytes).parse().unwrap()
+}

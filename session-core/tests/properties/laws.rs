@@ -1,0 +1,161 @@
+//! The laws of deltas.
+
+use proptest::prelude::*;
+use session_core::{Delta, Edit, Entry, State};
+
+use crate::{
+    naive::{self, NaiveState, Step, applied, count, delta, overlap, parts, read},
+    strategy::{full_state, naive_state, steps, tiny_steps},
+};
+
+fn after(state: &NaiveState, delta: &Delta) -> State {
+    let mut state = naive::state(state);
+    delta.apply_to(&mut state);
+    state
+}
+
+/// The steps of `b` that overlap none of `a`.
+fn apart(a: &[Step], b: Vec<Step>) -> Vec<Step> {
+    b.into_iter().filter(|step| !overlap(a, std::slice::from_ref(step))).collect()
+}
+
+proptest! {
+    #[test]
+    fn identity(s in naive_state(), a in steps()) {
+        let empty = Delta::new();
+        prop_assert!(empty.is_empty());
+        prop_assert_eq!(after(&s, &empty), naive::state(&s));
+        let a = delta(&a);
+        prop_assert_eq!(&empty.clone().then(&a), &a);
+        prop_assert_eq!(&a.clone().then(&empty), &a);
+    }
+
+    #[test]
+    fn idempotence(s in naive_state(), a in steps()) {
+        let a = delta(&a);
+        let once = after(&s, &a);
+        let mut twice = once.clone();
+        a.apply_to(&mut twice);
+        prop_assert_eq!(twice, once);
+        prop_assert_eq!(a.clone().then(&a), a);
+    }
+
+    #[test]
+    fn closure(s in naive_state(), a in steps(), b in steps()) {
+        let both = delta(&a).then(&delta(&b));
+        let mut one_by_one = after(&s, &delta(&a));
+        delta(&b).apply_to(&mut one_by_one);
+        prop_assert_eq!(after(&s, &both), one_by_one);
+        let list: Vec<Step> = a.into_iter().chain(b).collect();
+        prop_assert_eq!(both, delta(&list));
+    }
+
+    #[test]
+    fn associativity(a in steps(), b in steps(), c in steps()) {
+        let (a, b, c) = (delta(&a), delta(&b), delta(&c));
+        prop_assert_eq!(a.clone().then(&b).then(&c), a.then(&b.then(&c)));
+    }
+
+    #[test]
+    fn commutation(s in naive_state(), a in steps(), b in steps()) {
+        let b = apart(&a, b);
+        let (a, b) = (delta(&a), delta(&b));
+        prop_assert!(!a.overlaps(&b) && !b.overlaps(&a));
+        let (mut ab, mut ba) = (after(&s, &a), after(&s, &b));
+        b.apply_to(&mut ab);
+        a.apply_to(&mut ba);
+        prop_assert_eq!(ab, ba);
+        prop_assert_eq!(a.clone().then(&b), b.then(&a));
+    }
+
+    #[test]
+    fn overlap_is_that_of_the_selectors(a in steps(), b in steps()) {
+        let expected = overlap(&a, &b);
+        prop_assert_eq!(delta(&a).overlaps(&delta(&b)), expected);
+        prop_assert_eq!(delta(&b).overlaps(&delta(&a)), expected);
+    }
+
+    /// The full state has every name and more, with values that no step puts in, so it tells all effects apart.
+    #[test]
+    fn the_normal_form_is_unique(a in tiny_steps(), b in tiny_steps()) {
+        let one_effect = applied(&full_state(), &a) == applied(&full_state(), &b);
+        prop_assert_eq!(delta(&a) == delta(&b), one_effect);
+        prop_assert_eq!(delta(&a).to_bytes() == delta(&b).to_bytes(), one_effect);
+    }
+
+    #[test]
+    fn the_normal_form_of_longer_lists_is_unique(a in steps(), b in steps()) {
+        let list: Vec<Step> = a.iter().chain(&b).cloned().collect();
+        let one_effect = applied(&full_state(), &list) == applied(&full_state(), &b);
+        prop_assert_eq!(delta(&list) == delta(&b), one_effect);
+    }
+
+    #[test]
+    fn equivalence(s in naive_state(), deltas in prop::collection::vec(steps(), 0..6)) {
+        let (mut state, mut model) = (naive::state(&s), s);
+        for steps in deltas {
+            delta(&steps).apply_to(&mut state);
+            naive::apply(&mut model, &steps);
+            prop_assert_eq!(read(&state), model.clone());
+        }
+        prop_assert_eq!(state.is_empty(), model.is_empty());
+        for ((field, key), value) in &model {
+            let found = match key {
+                None => state.get(field),
+                Some(key) => state.get_keyed(field, key),
+            };
+            prop_assert_eq!(found.map(|value| value.as_bytes().to_vec()), Some(value.clone()));
+        }
+        for field in state.keyed_fields() {
+            let keys = model.keys().filter(|(of, key)| of == field.as_str() && key.is_some()).count();
+            prop_assert!(keys > 0);
+            prop_assert_eq!(state.keyed_len(field.as_str()), keys);
+        }
+    }
+
+    #[test]
+    fn an_update_is_the_difference_then_the_union(s in naive_state(), a in steps()) {
+        let a = delta(&a);
+        prop_assert_eq!(read(&after(&s, &a)), naive::difference_then_union(&s, &a));
+    }
+
+    #[test]
+    fn equal_states_are_equal_however_they_came_about(s in naive_state(), a in steps()) {
+        let model = applied(&s, &a);
+        prop_assert_eq!(after(&s, &delta(&a)), naive::state(&model));
+    }
+
+    #[test]
+    fn sizes_are_those_of_a_recount(s in naive_state(), a in steps()) {
+        let (a, before) = (delta(&a), naive::state(&s));
+        prop_assert_eq!(parts(before.size()), count(&s));
+        let after = after(&s, &a);
+        prop_assert_eq!(parts(after.size()), count(&read(&after)));
+        prop_assert_eq!(a.size_after(&before), after.size());
+    }
+
+    #[test]
+    fn a_delta_tells_what_it_does_to_an_entry(a in steps()) {
+        let model = applied(&full_state(), &a);
+        let a = delta(&a);
+        for (name, untouched) in full_state() {
+            let field = naive::field(&name.0);
+            let key = name.1.as_deref().map(naive::key);
+            let entry = key.as_ref().map_or(Entry::Scalar(&field), |key| Entry::Keyed(&field, key));
+            match (a.edit(entry), model.get(&name)) {
+                (None, Some(value)) => prop_assert_eq!(value, &untouched),
+                (Some(Edit::Remove), None) => {}
+                (Some(Edit::Set(value)), Some(there)) => prop_assert_eq!(&value.as_bytes()[..], &there[..]),
+                (said, there) => prop_assert!(false, "{said:?} {there:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_delta_that_is_applied_leaves_clones_of_the_state_alone(s in naive_state(), a in steps()) {
+        let before = naive::state(&s);
+        let mut state = before.clone();
+        delta(&a).apply_to(&mut state);
+        prop_assert_eq!(read(&before), s);
+    }
+}

@@ -1,0 +1,13 @@
+//! The laws of the model, each a property; what is compared with is written independently of the crate's code.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod deadlines;
+mod id;
+mod key;
+mod laws;
+mod limits;
+mod naive;
+mod stamp;
+mod strategy;
+mod wire;
+mod wire_golden;

@@ -1,0 +1,183 @@
+//! The encoded form: canonical, and safe to read from anyone.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use session_core::{Delta, Error, ErrorKind, Record};
+
+use crate::strategy::{delta, record};
+
+/// The law for any input: it is refused with a typed error, or is just what is written for what was read.
+fn strict(input: &[u8]) -> Result<(), TestCaseError> {
+    let input = Bytes::copy_from_slice(input);
+    let again = [
+        Delta::from_bytes(input.clone()).map(|it| it.to_bytes()),
+        Record::from_bytes(input.clone()).map(|it| it.to_bytes()),
+    ];
+    for written in again {
+        match written {
+            Ok(written) => prop_assert_eq!(&written, &input),
+            Err(error) => is_unreadable(&error)?,
+        }
+    }
+    Ok(())
+}
+
+fn is_unreadable(error: &Error) -> Result<(), TestCaseError> {
+    prop_assert_eq!(error.kind(), ErrorKind::UnreadableField);
+    prop_assert!(error.field().is_none() && !error.is_retryable());
+    Ok(())
+}
+
+#[derive(Clone, Debug)]
+enum Damage {
+    Flip(prop::sample::Index, u8),
+    Insert(prop::sample::Index, u8),
+    Delete(prop::sample::Index),
+    Swap(prop::sample::Index, prop::sample::Index),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let byte = || prop_oneof![any::<u8>(), Just(0), Just(1), Just(0x80), Just(0xff)];
+    prop_oneof![
+        (any::<prop::sample::Index>(), byte()).prop_map(|(at, byte)| Damage::Flip(at, byte)),
+        (any::<prop::sample::Index>(), byte()).prop_map(|(at, byte)| Damage::Insert(at, byte)),
+        any::<prop::sample::Index>().prop_map(Damage::Delete),
+        (any::<prop::sample::Index>(), any::<prop::sample::Index>()).prop_map(|(a, b)| Damage::Swap(a, b)),
+    ]
+}
+
+fn damaged(bytes: &[u8], damage: &[Damage]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for damage in damage.iter() {
+        let length = bytes.len();
+        match damage {
+            Damage::Insert(at, byte) => bytes.insert(at.index(length + 1), *byte),
+            _ if length == 0 => {}
+            Damage::Flip(at, byte) => bytes[at.index(length)] = *byte,
+            Damage::Delete(at) => drop(bytes.remove(at.index(length))),
+            Damage::Swap(a, b) => bytes.swap(a.index(length), b.index(length)),
+        }
+    }
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn a_delta_is_read_as_it_was_written(delta in delta()) {
+        let bytes = delta.to_bytes();
+        prop_assert_eq!(bytes[0], session_core::wire::VERSION);
+        prop_assert_eq!(bytes.len(), delta.encoded_len());
+        prop_assert_eq!(Delta::from_bytes(bytes).unwrap(), delta);
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written(record in record()) {
+        let bytes = record.to_bytes();
+        prop_assert_eq!(bytes[0], session_core::wire::VERSION);
+        let read = Record::from_bytes(bytes).unwrap();
+        prop_assert_eq!(read.state().size(), record.state().size());
+        prop_assert_eq!(read, record);
+    }
+
+    #[test]
+    fn values_are_slices_of_the_input(delta in delta()) {
+        let bytes = delta.to_bytes();
+        let range = bytes.as_ptr_range();
+        let delta = Delta::from_bytes(bytes).unwrap();
+        for (_, value) in delta.insertions().filter(|(_, value)| !value.is_empty()) {
+            let value = value.as_bytes().as_ptr_range();
+            prop_assert!(range.start <= value.start && value.end <= range.end);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_is_refused(delta in delta(), record in record(), at: prop::sample::Index) {
+        let bytes = delta.to_bytes();
+        is_unreadable(&Delta::from_bytes(bytes.slice(..at.index(bytes.len()))).unwrap_err())?;
+        let bytes = record.to_bytes();
+        is_unreadable(&Record::from_bytes(bytes.slice(..at.index(bytes.len()))).unwrap_err())?;
+    }
+
+    #[test]
+    fn what_is_longer_is_refused(delta in delta(), record in record(), more: u8) {
+        let longer = |bytes: Bytes| Bytes::from([&bytes[..], &[more]].concat());
+        is_unreadable(&Delta::from_bytes(longer(delta.to_bytes())).unwrap_err())?;
+        is_unreadable(&Record::from_bytes(longer(record.to_bytes())).unwrap_err())?;
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_or_canonical(
+        delta in delta(), record in record(), damage in prop::collection::vec(damage(), 1..4),
+    ) {
+        strict(&damaged(&delta.to_bytes(), &damage))?;
+        strict(&damaged(&record.to_bytes(), &damage))?;
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_canonical(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0..4u8], 0..64)) {
+        strict(&bytes)?;
+        strict(&[&[1], &bytes[..]].concat())?;
+    }
+
+    #[test]
+    fn other_versions_are_refused(delta in delta(), version: u8) {
+        prop_assume!(version != session_core::wire::VERSION);
+        let mut bytes = delta.to_bytes().to_vec();
+        bytes[0] = version;
+        is_unreadable(&Delta::from_bytes(bytes.into()).unwrap_err())?;
+    }
+}
+
+/// Each breaks one rule of the layout and no other.
+#[test]
+fn what_encoding_never_writes_is_refused() {
+    let refused: [(&str, &[u8]); 14] = [
+        ("nothing at all", b""),
+        ("a number longer than it need be", b"\x01\x80\x00\x00"),
+        ("a number of 65 bits", b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
+        ("a number of eleven bytes", b"\x01\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),
+        ("a count of 2^64 - 1", b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01aaaaaaaaaaaaaaa"),
+        ("a value of 2^64 - 2 bytes", b"\x01\x01\x01a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00"),
+        ("scalars out of order", b"\x01\x02\x01b\x00\x01a\x00\x00"),
+        ("a scalar twice", b"\x01\x02\x01a\x00\x01a\x01\x00"),
+        ("keys out of order", b"\x01\x00\x01\x01a\x04\x01b\x00\x01a\x00"),
+        ("keyed fields out of order", b"\x01\x00\x02\x01b\x01\x01a\x01"),
+        ("a keyed field of which nothing is said", b"\x01\x00\x01\x01a\x00"),
+        ("a removal from a field that is cleared", b"\x01\x00\x01\x01a\x03\x01k\x00"),
+        ("an empty field name", b"\x01\x01\x00\x00\x00"),
+        ("a name that is not UTF-8", b"\x01\x01\x02\xc3\x28\x00\x00"),
+    ];
+    for (what, bytes) in refused {
+        let error = Delta::from_bytes(Bytes::from_static(bytes)).expect_err(what);
+        assert_eq!(error.kind(), ErrorKind::UnreadableField, "{what}");
+    }
+    let long = [b"\x01\x01\x80\x02".to_vec(), vec![b'f'; 256], vec![0, 0]].concat();
+    assert!(Delta::from_bytes(long.into()).is_err(), "a field name of 256 bytes");
+    let long = [b"\x01\x00\x01\x01a\x02\x81\x08".to_vec(), vec![b'k'; 1_025], vec![0]].concat();
+    assert!(Delta::from_bytes(long.into()).is_err(), "a key of 1,025 bytes");
+}
+
+#[test]
+fn records_that_encoding_never_writes_are_refused() {
+    let head = |deadlines: &[u8], state: &[u8]| {
+        Bytes::from([&[1][..], &[0; 8], &[1], &[0; 8], &[0], deadlines, state].concat())
+    };
+    let (some, empty) = (b"\x00\xfe\xff\xff\xff\xff\xff\xff\x0f", b"\x00\x00");
+    assert!(Record::from_bytes(head(some, empty)).is_ok());
+    for (what, deadlines) in [
+        ("no deadline at all", &b"\x00\xff\xff\xff\xff\xff\xff\xff\x0f"[..]),
+        ("2^53 as a moment", b"\x00\x80\x80\x80\x80\x80\x80\x80\x10"),
+        ("an idle deadline that is neither there nor absent", b"\x02\xff\xff\xff\xff\xff\xff\xff\x0f"),
+        ("an idle deadline after the absolute one", b"\x01\x05\x06\x05"),
+    ] {
+        assert!(Record::from_bytes(head(deadlines, empty)).is_err(), "{what}");
+    }
+    for (what, state) in [
+        ("a keyed field without entries", &b"\x00\x01\x01a\x00"[..]),
+        ("a keyed field twice", b"\x00\x02\x01a\x01\x00\x00\x01a\x01\x00\x00"),
+        ("a key twice", b"\x00\x01\x01a\x02\x00\x00\x00\x00"),
+        ("scalars out of order", b"\x02\x01b\x00\x01a\x00\x00"),
+    ] {
+        assert!(Record::from_bytes(head(some, state)).is_err(), "{what}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Files of every format version ever written are read as what they were, and written again byte for byte.
+
+use std::{path::Path, time::Duration};
+
+use bytes::Bytes;
+use session_core::{Deadlines, Delta, Format, Incarnation, Record, Stamp, State, Timestamp, Value};
+
+use crate::naive::{field, key, value};
+
+/// The bytes of a golden file.
+fn golden(name: &str) -> Bytes {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let digits: String = text
+        .lines()
+        .flat_map(|line| line.split('#').next())
+        .flat_map(str::chars)
+        .filter(|c| !c.is_whitespace())
+        .collect();
+    assert!(digits.is_ascii() && digits.len().is_multiple_of(2), "{name}");
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+#[track_caller]
+fn is_delta(name: &str, expected: &Delta) {
+    let bytes = golden(name);
+    assert_eq!(&Delta::from_bytes(bytes.clone()).unwrap(), expected);
+    assert_eq!(expected.to_bytes(), bytes);
+}
+
+#[track_caller]
+fn is_record(name: &str, expected: &Record) {
+    let bytes = golden(name);
+    assert_eq!(&Record::from_bytes(bytes.clone()).unwrap(), expected);
+    assert_eq!(expected.to_bytes(), bytes);
+}
+
+#[test]
+fn delta_v1() {
+    is_delta("delta-v1-empty.hex", &Delta::new());
+
+    let mut delta = Delta::new();
+    delta.remove(field("coupon"));
+    delta.set(field("lang"), Value::new(Format::JSON, b"7\""));
+    delta.set(field("müsli"), Value::MEMBER);
+    delta.clear(field("cart"));
+    delta.insert(field("cart"), key(""), value(vec![255]));
+    delta.insert(field("cart"), key("sku-1"), Value::new(Format::BINCODE, &[2]));
+    delta.remove_key(field("roles"), key("admin"));
+    delta.insert(field("roles"), key("editor"), Value::MEMBER);
+    delta.clear(field("viewed"));
+    is_delta("delta-v1-all.hex", &delta);
+
+    let mut delta = Delta::new();
+    delta.set(field(&"f".repeat(255)), Value::new(Format::SEALED, &[0x5a; 299]));
+    delta.remove_key(field("m"), key(&"k".repeat(1_024)));
+    is_delta("delta-v1-long.hex", &delta);
+}
+
+#[test]
+fn record_v1() {
+    let stamp = Stamp { incarnation: Incarnation::from_bits(0), version: 1, tag: 0 };
+    let deadlines = Deadlines::from_parts(None, Some(Timestamp::from_millis(1))).unwrap();
+    is_record("record-v1-empty.hex", &Record::new(stamp, Timestamp::from_millis(0), deadlines, State::new()));
+
+    let stamp = Stamp { incarnation: Incarnation::from_bits(u64::MAX), version: u64::MAX, tag: u64::MAX };
+    let deadlines = Deadlines::from_parts(Some((Duration::ZERO, Timestamp::MAX)), None).unwrap();
+    let created_at = Timestamp::from_millis(Timestamp::MAX.as_millis() - 1);
+    is_record("record-v1-idle.hex", &Record::new(stamp, created_at, deadlines, State::new()));
+
+    let stamp =
+        Stamp { incarnation: Incarnation::from_bits(0x0123_4567_89ab_cdef), version: 300, tag: 0xfedc_ba98_7654_3210 };
+    let created_at = Timestamp::from_millis(1_767_225_600_000);
+    let idle = Duration::from_secs(30 * 60);
+    let absolute = created_at.after(Duration::from_secs(24 * 60 * 60));
+    let deadlines = Deadlines::from_parts(Some((idle, created_at.after(idle))), Some(absolute)).unwrap();
+    let mut entries = Delta::new();
+    entries.set(field("lang"), Value::new(Format::JSON, b"\"en\""));
+    entries.set(field("user"), Value::new(Format::BINCODE, &[7]));
+    entries.insert(field("cart"), key("sku-1"), Value::new(Format::POSTCARD, &[1]));
+    entries.insert(field("cart"), key("sku-2"), Value::new(Format::custom(128).unwrap(), &[42]));
+    entries.insert(field("roles"), key("admin"), Value::MEMBER);
+    is_record("record-v1-all.hex", &Record::new(stamp, created_at, deadlines, State::from_delta(&entries)));
+}
