@@ -80,11 +80,11 @@ proptest! {
     }
 
     #[test]
-    fn values_are_slices_of_the_input(delta in delta()) {
+    fn long_values_are_slices_of_the_input(delta in delta()) {
         let bytes = delta.to_bytes();
         let range = bytes.as_ptr_range();
         let delta = Delta::from_bytes(bytes).unwrap();
-        for (_, value) in delta.insertions().filter(|(_, value)| !value.is_empty()) {
+        for (_, value) in delta.insertions().filter(|(_, value)| value.len() > 23) {
             let value = value.as_bytes().as_ptr_range();
             prop_assert!(range.start <= value.start && value.end <= range.end);
         }
