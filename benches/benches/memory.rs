@@ -110,7 +110,7 @@ fn loads(criterion: &mut Criterion) {
         let loaded = Loaded::new(keys);
         for threads in [1, 2] {
             let mut group = criterion.benchmark_group(format!("load/{keys} keys/{threads} threads"));
-            group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+            group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
             let mut measure = |name: &str, get: &(dyn Fn(&SessionId) -> Arc<Record> + Sync)| {
                 group.bench_function(name, |bencher| {
                     bencher.iter_custom(|iterations| timed(&loaded.ids, threads, iterations, get));
@@ -127,7 +127,7 @@ fn loads(criterion: &mut Criterion) {
 
 fn applies(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("apply/2 of 20 fields");
-    group.sample_size(20).warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    group.sample_size(20).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(600));
     let memory = MemoryStore::new();
     let store: &dyn SessionStore = &memory;
     let id = create(store, scalars(20, 16)).unwrap();
