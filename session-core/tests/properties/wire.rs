@@ -22,6 +22,27 @@ fn strict(input: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// No input makes a decoder allocate more than 64 times its length, besides an error.
+fn frugal(input: &[u8]) -> Result<(), TestCaseError> {
+    let bytes = Bytes::copy_from_slice(input);
+    for read in [|bytes| drop(Delta::from_bytes(bytes)), |bytes| drop(Record::from_bytes(bytes))] {
+        let allocated = allocation_counter::measure(|| read(bytes.clone())).bytes_max;
+        prop_assert!(allocated <= 64 * input.len() as u64 + 1_024, "{allocated} for {} bytes", input.len());
+    }
+    Ok(())
+}
+
+/// Counts that are as great as can be believed, one within the other.
+fn greedy(fields: u16, entries: u16, rest: u16) -> Vec<u8> {
+    let varint = |number: u16| match number.to_le_bytes() {
+        [low @ 0..0x80, 0] => vec![low],
+        // Of what is longer, the lowest bits and one more byte are enough.
+        [low, high] => vec![low | 0x80, high.clamp(1, 0x7f)],
+    };
+    let body = [&varint(fields)[..], b"\x01a", &varint(entries), &vec![b'b'; usize::from(rest)]].concat();
+    [b"\x01\x00", &body[..]].concat()
+}
+
 fn is_unreadable(error: &Error) -> Result<(), TestCaseError> {
     prop_assert_eq!(error.kind(), ErrorKind::UnreadableField);
     prop_assert!(error.field().is_none() && !error.is_retryable());
@@ -117,6 +138,17 @@ proptest! {
     fn any_bytes_are_refused_or_canonical(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0..4u8], 0..64)) {
         strict(&bytes)?;
         strict(&[&[1], &bytes[..]].concat())?;
+    }
+
+    #[test]
+    fn no_input_allocates_more_than_a_multiple_of_its_length(
+        delta in delta(), record in record(), damage in prop::collection::vec(damage(), 0..4),
+        fields: u16, entries: u16, rest: u16,
+    ) {
+        frugal(&damaged(&delta.to_bytes(), &damage))?;
+        frugal(&damaged(&record.to_bytes(), &damage))?;
+        frugal(&greedy(fields, entries, rest))?;
+        frugal(&greedy(rest / 3, rest / 2, rest))?;
     }
 
     #[test]
