@@ -1,1 +1,17 @@
 //! In progress.
+
+mod case;
+mod cases;
+mod gone;
+mod harness;
+mod list;
+mod model;
+mod report;
+mod runner;
+mod tests_macro;
+mod world;
+
+pub use case::{Case, cases};
+pub use harness::{Capability, Harness};
+pub use report::{Report, Verdict};
+pub use runner::{run_all, run_one, run_pins};

@@ -20,6 +20,7 @@ pub(super) enum Settled {
     AlreadyRotated,
 }
 
+#[derive(Clone, Copy)]
 enum Answer {
     Create(CreateOutcome),
     Apply(ApplyOutcome),

@@ -159,7 +159,13 @@ impl Session {
     /// # Cancel safety
     /// If the future is dropped, the session is ended or as before.
     pub async fn destroy(&mut self) -> Result<(), Error> {
-        if !(self.is_new() && self.sent.is_none()) {
+        // A create or a rotation that is still under way would end up out of the destroy's reach.
+        if let Err(error) = self.settle().await
+            && self.sent.is_some()
+        {
+            return Err(error);
+        }
+        if !self.is_new() {
             self.sessions.destroy(&self.id).await?;
         }
         self.discard();

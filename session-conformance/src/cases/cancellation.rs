@@ -1,0 +1,190 @@
+//! Futures that are dropped: a browser that hangs up, a timeout. Each operation is dropped at each of its awaits in
+//! turn; the session must then be as before or as after it, and a retry with the same op id must settle it.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll},
+};
+
+use session_core::{
+    CreateOutcome, DestroyOutcome, EndReason, LoadOutcome, RotateOutcome, RotationKind, SessionId, TouchOptions,
+};
+
+use crate::{
+    model::{Changes, Model, changes},
+    world::{Must as _, World, destroy, must_be, new_id, update},
+};
+
+/// More awaits than any operation has.
+const MOST: usize = 10_000;
+
+/// Drops a future when it waits for the `limit`th time; 0 drops it before it has begun. `None` if it was dropped.
+async fn dropped_after<F: Future>(limit: usize, future: F) -> Option<F::Output> {
+    if limit == 0 {
+        return None;
+    }
+    let mut future = pin!(future);
+    let mut polls = 0;
+    std::future::poll_fn(move |cx: &mut Context<'_>| match future.as_mut().poll(cx) {
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending => {
+            polls += 1;
+            if polls >= limit { Poll::Ready(None) } else { Poll::Pending }
+        }
+    })
+    .await
+}
+
+fn before() -> Changes {
+    changes().set("a", "1").insert("cart", "sku-1", "1").insert("cart", "sku-2", "2")
+}
+
+fn delta() -> Changes {
+    changes().clear("cart").insert("cart", "sku-3", "3").remove("a").set("b", "2")
+}
+
+/// The state at this id must be that before or that after the delta.
+async fn is_whole(world: &World, id: &SessionId, dropped_at: usize) {
+    let state = world.model(id).await;
+    let whole = [Model::from(&before()), Model::from(&before()).after(&delta())];
+    assert!(whole.contains(&state), "dropped at await {dropped_at}: {state:?}");
+}
+
+/// A create that is dropped leaves the whole session or none.
+pub(crate) async fn of_a_create(world: &World) {
+    for at in 0..MOST {
+        let (id, new) = (new_id(), world.new_session().with_entries(before().delta()));
+        let answer = dropped_after(at, world.store().create(&id, &new)).await;
+        match world.load(&id).await {
+            LoadOutcome::Found(found) => assert_eq!(Model::of(found.record.state()), Model::from(&before())),
+            other => must_be!(other, LoadOutcome::NotFound(None)),
+        }
+        must_be!(world.store().create(&id, &new).await.must(), CreateOutcome::Created(_));
+        assert_eq!(world.stamp(&id).await, new.stamp());
+        if answer.is_some() {
+            return;
+        }
+    }
+}
+
+/// An update that is dropped is applied whole or not at all, and its retry applies it once.
+pub(crate) async fn of_an_update(world: &World) {
+    for at in 0..MOST {
+        let (id, base) = world.start_with(&before()).await;
+        let update = update(&delta());
+        let answer = dropped_after(at, world.store().apply(&id, &update)).await;
+        is_whole(world, &id, at).await;
+        world.send(&id, &update.clone().retry_from(base)).await;
+        assert_eq!(world.stamp(&id).await, base.next(update.op), "dropped at await {at}");
+        assert_eq!(world.model(&id).await, Model::from(&before()).after(&delta()));
+        if answer.is_some() {
+            return;
+        }
+    }
+}
+
+/// A touch that is dropped leaves the session as it was, with the old deadline or the new one.
+pub(crate) async fn of_a_touch(world: &World) {
+    for at in 0..MOST {
+        let (id, stamp) = world.start_with(&before()).await;
+        let old = world.found(&id).await.record.deadlines();
+        world.elapse(world.ticks(1)).await;
+        let answer = dropped_after(at, world.store().touch(&id, TouchOptions::default())).await;
+        let record = world.found(&id).await.record;
+        assert_eq!((record.stamp(), Model::of(record.state())), (stamp, Model::from(&before())));
+        assert!(record.deadlines().expires_at() >= old.expires_at());
+        if answer.is_some() {
+            return;
+        }
+    }
+}
+
+/// A rotation that is dropped leaves the session at one of the two ids, whole; its retry settles it.
+pub(crate) async fn of_a_rotation(world: &World) {
+    for kind in [RotationKind::Renew, RotationKind::Privilege] {
+        for at in 0..MOST {
+            let (id, stamp) = world.start_with(&before()).await;
+            let rotation = world.rotation(&id, kind).with_delta(delta().delta());
+            let answer = dropped_after(at, world.store().rotate(&id, &rotation)).await;
+            match world.load(&rotation.to).await {
+                LoadOutcome::Found(_) => is_whole(world, &rotation.to, at).await,
+                LoadOutcome::NotFound(None) => {
+                    assert_eq!(world.stamp(&id).await, stamp, "dropped at await {at}: at neither id");
+                    is_whole(world, &id, at).await;
+                }
+                other => panic!("unexpected {other:?}"),
+            }
+            must_be!(world.store().rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
+            assert_eq!(world.stamp(&rotation.to).await, stamp.next(rotation.op));
+            assert_eq!(world.model(&rotation.to).await, Model::from(&before()).after(&delta()));
+            if answer.is_some() {
+                break;
+            }
+        }
+    }
+}
+
+/// A destroy that is dropped has ended the session or not; its retry ends it.
+pub(crate) async fn of_a_destroy(world: &World) {
+    for at in 0..MOST {
+        let (id, _) = world.start_with(&before()).await;
+        let logout = destroy(EndReason::Logout);
+        let answer = dropped_after(at, world.store().destroy(&id, &logout)).await;
+        match world.load(&id).await {
+            LoadOutcome::Found(found) => assert_eq!(Model::of(found.record.state()), Model::from(&before())),
+            other => must_be!(other, LoadOutcome::NotFound(Some(_))),
+        }
+        must_be!(world.store().destroy(&id, &logout).await.must(), DestroyOutcome::Destroyed);
+        must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
+        if answer.is_some() {
+            return;
+        }
+    }
+}
+
+/// A load that is dropped has changed nothing.
+pub(crate) async fn of_a_load(world: &World) {
+    let (id, _) = world.start_with(&before()).await;
+    let record = world.found(&id).await.record;
+    for at in 0..MOST {
+        let options = session_core::LoadOptions::default();
+        let answer = dropped_after(at, world.store().load(&id, options)).await;
+        assert_eq!(world.found(&id).await.record, record);
+        if answer.is_some() {
+            return;
+        }
+    }
+}
+
+/// A revocation that is dropped has ended some sessions or none; a repeat ends the others.
+pub(crate) async fn of_a_revocation(world: &World) {
+    for at in 0..MOST {
+        let principal = crate::world::new_principal();
+        let ids = [world.sign_in(&principal).await, world.sign_in(&principal).await];
+        let answer = dropped_after(at, world.index().revoke_all(&principal, None, EndReason::Revoked)).await;
+        world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+        for id in &ids {
+            must_be!(world.load(id).await, LoadOutcome::NotFound(Some(_)));
+        }
+        assert_eq!(world.listed(&principal).await, []);
+        if answer.is_some() {
+            return;
+        }
+    }
+}
+
+/// A sign-in that is dropped leaves a session that is listed, or none; its retry settles it.
+pub(crate) async fn of_a_sign_in(world: &World) {
+    for at in 0..MOST {
+        let principal = crate::world::new_principal();
+        let (id, new) = (new_id(), world.signed_in(&principal));
+        let answer = dropped_after(at, world.store().create(&id, &new)).await;
+        let live = world.is_live(&id).await;
+        assert!(!live || world.listed(&principal).await == [*id.digest()], "alive and not listed");
+        must_be!(world.store().create(&id, &new).await.must(), CreateOutcome::Created(_));
+        assert_eq!(world.listed(&principal).await, [*id.digest()]);
+        if answer.is_some() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Requests at once, on two nodes. What each was acknowledged is there in the end.
+
+use std::sync::Arc;
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, Error, LoadOptions, LoadOutcome, NewSession, Precondition, ReadLevel, SessionId,
+    SessionStore, TouchOptions, Update,
+};
+
+use crate::{
+    model::{Changes, Model, changes, field, value},
+    world::{Must as _, World, must_be, new_id, update},
+};
+
+/// Sends an update from a task.
+async fn sent(store: Arc<dyn SessionStore>, id: SessionId, update: Update) -> ApplyOutcome {
+    store.apply(&id, &update).await.must()
+}
+
+/// Two changes at once, again and again; both must be in the state.
+async fn both_kept(world: &World, one: Changes, two: Changes) {
+    for _ in 0..25 {
+        let id = world.start().await;
+        let changes = [one.clone(), two.clone()];
+        let answers = world.race(2, |turn, store| sent(store, id, update(&changes[turn]))).await;
+        for answer in answers {
+            must_be!(answer, ApplyOutcome::Applied(_));
+        }
+        assert_eq!(world.model(&id).await, Model::from(&one).after(&two));
+        assert_eq!(world.stamp(&id).await.version, 3);
+    }
+}
+
+/// Two requests that change two fields are both kept.
+pub(crate) async fn two_fields_are_both_kept(world: &World) {
+    both_kept(world, changes().set("cart", "1"), changes().set("theme", "dark")).await;
+}
+
+/// Two requests that change two keys of one cart are both kept.
+pub(crate) async fn two_keys_of_one_cart_are_both_kept(world: &World) {
+    both_kept(world, changes().insert("cart", "sku-1", "1"), changes().insert("cart", "sku-2", "2")).await;
+}
+
+/// A removal and an addition at once are both kept.
+pub(crate) async fn a_removal_and_an_addition_are_both_kept(world: &World) {
+    for _ in 0..25 {
+        let (id, _) = world.start_with(&changes().insert("cart", "sku-1", "1")).await;
+        let both = [changes().remove_key("cart", "sku-1"), changes().insert("cart", "sku-2", "2")];
+        world.race(2, |turn, store| sent(store, id, update(&both[turn]))).await;
+        assert_eq!(world.model(&id).await, Model::from(&both[1]));
+    }
+}
+
+/// Many writers, each with entries of its own: none is lost, and each counts once.
+pub(crate) async fn many_writers_lose_nothing(world: &World) {
+    const WRITERS: usize = 16;
+    const EACH: usize = 8;
+    let id = world.start().await;
+    let writer = |writer: usize, store: Arc<dyn SessionStore>| async move {
+        for step in 0..EACH {
+            let line = changes().insert("cart", &format!("{writer}-{step}"), "1");
+            must_be!(sent(store.clone(), id, update(&line)).await, ApplyOutcome::Applied(_));
+        }
+    };
+    world.race(WRITERS, writer).await;
+    assert_eq!(world.found(&id).await.record.state().keyed_len("cart"), WRITERS * EACH);
+    assert_eq!(world.stamp(&id).await.version, 1 + (WRITERS * EACH) as u64);
+}
+
+/// Clearing a cart and adding to it at once has one of the two outcomes that one after the other has.
+pub(crate) async fn a_clear_and_an_insert_are_in_some_order(world: &World) {
+    for _ in 0..25 {
+        let (id, _) = world.start_with(&changes().insert("cart", "old", "1")).await;
+        let both = [changes().clear("cart"), changes().insert("cart", "new", "2").insert("cart", "newer", "3")];
+        world.race(2, |turn, store| sent(store, id, update(&both[turn]))).await;
+        let state = world.model(&id).await;
+        assert!([Model::default(), Model::from(&both[1])].contains(&state), "a mixture: {state:?}");
+    }
+}
+
+/// A writer replaces two entries by one delta; no reader ever sees one old and one new.
+pub(crate) async fn readers_see_whole_deltas(world: &World) {
+    let pair = |step: usize| changes().set("left", &step.to_string()).insert("right", "k", &step.to_string());
+    let (id, _) = world.start_with(&pair(0)).await;
+    let task = move |turn: usize, store: Arc<dyn SessionStore>| async move {
+        for step in 1..=40 {
+            if turn == 0 {
+                must_be!(sent(store.clone(), id, update(&pair(step))).await, ApplyOutcome::Applied(_));
+            } else {
+                let found = store.load(&id, LoadOptions::default().level(ReadLevel::Store)).await.must();
+                let found = must_be!(found, LoadOutcome::Found(found) => found);
+                let state = found.record.state();
+                assert_eq!(state.get("left"), state.get_keyed("right", "k"));
+            }
+        }
+    };
+    world.race(3, task).await;
+}
+
+/// Increments a counter by compare-and-set until it succeeds.
+async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> Result<(), Error> {
+    loop {
+        let found = store.load(id, LoadOptions::default().level(ReadLevel::Store)).await?;
+        let record = must_be!(found, LoadOutcome::Found(found) => found.record);
+        let old = record.state().get("count").cloned();
+        let count = old.as_ref().map_or(0, |value| value.len());
+        let when = match by_entry {
+            true => Precondition::Scalar(field("count"), old),
+            false => Precondition::Stamp(record.stamp()),
+        };
+        let longer = changes().set_value("count", &session_core::Value::from_bytes(vec![3; count + 1].into()));
+        if let ApplyOutcome::Applied(_) = store.apply(id, &update(&longer).when(when)).await? {
+            return Ok(());
+        }
+    }
+}
+
+async fn counted(world: &World, by_entry: bool) {
+    const TASKS: usize = 6;
+    const EACH: usize = 5;
+    let id = world.start().await;
+    let task = move |_, store: Arc<dyn SessionStore>| async move {
+        for _ in 0..EACH {
+            increment(store.as_ref(), &id, by_entry).await.must();
+        }
+    };
+    world.race(TASKS, task).await;
+    let record = world.found(&id).await.record;
+    assert_eq!(record.state().get("count").map(session_core::Value::len), Some(TASKS * EACH));
+    assert_eq!(record.stamp().version, 1 + (TASKS * EACH) as u64);
+}
+
+/// A storm of compare-and-sets on the stamp counts right.
+pub(crate) async fn compare_and_set_by_stamp_counts(world: &World) {
+    counted(world, false).await;
+}
+
+/// A storm of compare-and-sets on one entry counts right.
+pub(crate) async fn compare_and_set_by_entry_counts(world: &World) {
+    counted(world, true).await;
+}
+
+/// Of several requests that take a one-time token, exactly one gets it.
+pub(crate) async fn a_token_is_taken_once(world: &World) {
+    for _ in 0..20 {
+        let (id, _) = world.start_with(&changes().set("token", "t")).await;
+        let when = Precondition::Scalar(field("token"), Some(value("t")));
+        let take = |_, store| sent(store, id, update(&changes().remove("token")).when(when.clone()));
+        let answers = world.race(6, take).await;
+        let taken = answers.iter().filter(|answer| matches!(answer, ApplyOutcome::Applied(_))).count();
+        assert_eq!(taken, 1, "{answers:?}");
+    }
+}
+
+/// Of several creates on one id exactly one creates, and its session is the one that stands.
+pub(crate) async fn one_of_many_creates_wins(world: &World) {
+    for _ in 0..20 {
+        let id = new_id();
+        let news: Vec<NewSession> = (0..6).map(|_| world.new_session()).collect();
+        let answers = world.race(6, |turn, store| {
+            let new = news[turn].clone();
+            async move { store.create(&id, &new).await.must() }
+        });
+        let answers = answers.await;
+        let created = answers.iter().filter_map(|answer| match answer {
+            CreateOutcome::Created(applied) => Some(applied.stamp),
+            _ => None,
+        });
+        assert_eq!(created.collect::<Vec<_>>(), [world.stamp(&id).await], "{answers:?}");
+    }
+}
+
+/// One update that arrives several times at once is applied once.
+pub(crate) async fn one_update_many_times_is_applied_once(world: &World) {
+    for _ in 0..20 {
+        let id = world.start().await;
+        let once = update(&changes().set("theme", "dark"));
+        let answers = world.race(6, |_, store| sent(store, id, once.clone())).await;
+        let first = answers.iter().filter(|answer| matches!(answer, ApplyOutcome::Applied(it) if !it.repeated));
+        assert_eq!(first.count(), 1, "{answers:?}");
+        assert_eq!(world.stamp(&id).await.version, 2);
+    }
+}
+
+/// Touches between updates lose none of them.
+pub(crate) async fn touches_disturb_no_update(world: &World) {
+    const TASKS: usize = 6;
+    let id = world.start().await;
+    let task = move |turn: usize, store: Arc<dyn SessionStore>| async move {
+        for step in 0..10 {
+            if turn % 2 == 0 {
+                store.touch(&id, TouchOptions::default()).await.must();
+            } else {
+                sent(store.clone(), id, update(&changes().insert("cart", &format!("{turn}-{step}"), "1"))).await;
+            }
+        }
+    };
+    world.race(TASKS, task).await;
+    assert_eq!(world.model(&id).await.len(), TASKS / 2 * 10);
+}

@@ -1,0 +1,138 @@
+//! Nothing brings a destroyed session back.
+
+use std::sync::Arc;
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, DestroyOutcome, EndReason, LoadOutcome, RotateOutcome, RotationKind, SessionStore,
+    TouchOptions, TouchOutcome,
+};
+
+use crate::{
+    gone::Gone,
+    model::changes,
+    world::{Must as _, World, destroy, must_be, update},
+};
+
+const ENDED: Gone = Gone::NotFound(Some(EndReason::Logout));
+
+/// A commit that arrives after the logout is not applied, and the session stays ended.
+pub(crate) async fn over_a_late_update(world: &World) {
+    let id = world.start().await;
+    world.end(&id).await;
+    let late = update(&changes().set("cart", "1"));
+    must_be!(world.other().apply(&id, &late).await.must(), ApplyOutcome::NotFound(Some(_)));
+    world.must_be_gone(&id, ENDED).await;
+}
+
+/// So a late touch.
+pub(crate) async fn over_a_late_touch(world: &World) {
+    let id = world.start().await;
+    world.end(&id).await;
+    let late = world.other().touch(&id, TouchOptions::default()).await.must();
+    must_be!(late, TouchOutcome::NotFound(Some(_)));
+    world.must_be_gone(&id, ENDED).await;
+}
+
+/// So a late rotation of either kind; nothing is at the new id.
+pub(crate) async fn over_a_late_rotation(world: &World) {
+    for kind in [RotationKind::Renew, RotationKind::Privilege] {
+        let id = world.start().await;
+        world.end(&id).await;
+        let late = world.rotation(&id, kind);
+        must_be!(world.other().rotate(&id, &late).await.must(), RotateOutcome::NotFound(Some(_)));
+        world.must_be_gone(&late.to, Gone::NotFound(None)).await;
+    }
+}
+
+/// So the retry of an update that had been applied: the answer is that there is no session.
+pub(crate) async fn over_a_retried_update(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    let update = update(&changes().set("cart", "1"));
+    world.send(&id, &update).await;
+    world.end(&id).await;
+    for attempt in [update.clone(), update.retry_from(base)] {
+        must_be!(world.store().apply(&id, &attempt).await.must(), ApplyOutcome::NotFound(Some(_)));
+    }
+    world.must_be_gone(&id, ENDED).await;
+}
+
+/// So a delayed attempt of the create itself, and any other create on that id.
+pub(crate) async fn over_a_delayed_create(world: &World) {
+    let new = world.new_session();
+    let (id, _) = world.create(&new).await;
+    world.end(&id).await;
+    world.elapse(world.ticks(10)).await;
+    for late in [new, world.new_session()] {
+        let ended = must_be!(world.other().create(&id, &late).await.must(), CreateOutcome::Ended(ended) => ended);
+        assert_eq!(ended.reason, EndReason::Logout);
+    }
+    world.must_be_gone(&id, ENDED).await;
+}
+
+/// So a rotation towards it: a destroyed id is no target, and the session that would move stays where it is.
+pub(crate) async fn over_a_rotation_to_its_id(world: &World) {
+    let id = world.start().await;
+    let mut rotation = world.rotation(&id, RotationKind::Privilege);
+    let (ended, new) = (rotation.to, world.new_session());
+    must_be!(world.store().create(&ended, &new).await.must(), CreateOutcome::Created(_));
+    must_be!(world.store().destroy(&ended, &destroy(EndReason::Revoked)).await.must(), DestroyOutcome::Destroyed);
+    let answer = world.store().rotate(&id, &rotation).await.must();
+    assert_eq!(must_be!(answer, RotateOutcome::Ended(ended) => ended).reason, EndReason::Revoked);
+    assert!(world.is_live(&id).await);
+    rotation.to = crate::world::sibling(&id);
+    world.rotate(&id, &rotation).await;
+}
+
+/// Writers of all sorts race one destroy: once it is acknowledged, the session is gone for good.
+pub(crate) async fn over_everything_at_once(world: &World) {
+    for _ in 0..25 {
+        let new = world.new_session();
+        let (id, _) = world.create(&new).await;
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let new = new.clone();
+            async move {
+                match turn {
+                    0 => drop(store.destroy(&id, &destroy(EndReason::Logout)).await.must()),
+                    1 => drop(store.touch(&id, TouchOptions::default()).await.must()),
+                    2 => drop(store.create(&id, &new).await.must()),
+                    _ => drop(store.apply(&id, &update(&changes().set("cart", "1"))).await.must()),
+                }
+            }
+        };
+        world.race(6, task).await;
+        world.must_be_gone(&id, ENDED).await;
+    }
+}
+
+/// A rotation races a destroy of the old id. If the destroy answers Destroyed, nothing is left at either id.
+pub(crate) async fn over_a_racing_rotation(world: &World) {
+    for round in 0..25 {
+        let kind = if round % 2 == 0 { RotationKind::Renew } else { RotationKind::Privilege };
+        let id = world.start().await;
+        let rotation = world.rotation(&id, kind);
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let rotation = rotation.clone();
+            async move {
+                if turn == 0 {
+                    return Some(store.destroy(&id, &destroy(EndReason::Logout)).await.must());
+                }
+                store.rotate(&id, &rotation).await.must();
+                None
+            }
+        };
+        let answers = world.race(2, task).await;
+        let live = world.is_live(&rotation.to).await;
+        match answers[0] {
+            Some(DestroyOutcome::Destroyed) => assert!(!live && !world.is_live(&id).await, "it lives on"),
+            Some(DestroyOutcome::Superseded) => assert!(live, "superseded by what?"),
+            ref other => panic!("unexpected {other:?}"),
+        }
+    }
+}
+
+/// What was destroyed on one node is gone on the other at once.
+pub(crate) async fn on_the_other_node(world: &World) {
+    let id = world.start().await;
+    must_be!(world.other().destroy(&id, &destroy(EndReason::Logout)).await.must(), DestroyOutcome::Destroyed);
+    must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
+}

@@ -1,0 +1,191 @@
+//! Every mutation bears an op id, and a repeat of one changes nothing.
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, EndReason, ErrorKind, OpId, Precondition, RotateOutcome,
+    RotationKind, SessionId, Update,
+};
+
+use crate::{
+    model::{Model, changes, field},
+    world::{Must as _, World, destroy, must_be, update},
+};
+
+/// So many updates by others.
+async fn meanwhile(world: &World, id: &SessionId, updates: u32) {
+    for step in 0..updates {
+        world.apply(id, &changes().set("other", &step.to_string())).await;
+    }
+}
+
+/// An update sent twice is applied once; the second answer is marked as a repeat and bears the same stamp.
+pub(crate) async fn a_repeated_update_changes_nothing(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    let update = update(&changes().set("theme", "dark"));
+    let first = world.send(&id, &update).await;
+    for attempt in [update.clone(), update.retry_from(base)] {
+        let again = world.send(&id, &attempt).await;
+        assert_eq!((first.repeated, again.repeated, again.stamp), (false, true, first.stamp));
+    }
+}
+
+/// Δ, then another writer's X, then Δ again: X stays, and the answer bears the stamp after X.
+pub(crate) async fn a_retry_does_not_undo_what_came_between(world: &World) {
+    let (id, base) = world.start_with(&changes().insert("cart", "sku-1", "1")).await;
+    let delta = update(&changes().set("theme", "mine").remove_key("cart", "sku-1"));
+    world.send(&id, &delta).await;
+    let theirs = changes().set("theme", "theirs").insert("cart", "sku-1", "2");
+    let current = world.apply(&id, &theirs).await.stamp;
+    let again = world.send(&id, &delta.retry_from(base)).await;
+    assert_eq!((again.repeated, again.stamp), (true, current));
+    assert_eq!(world.model(&id).await, Model::from(&theirs));
+}
+
+/// A repeat renews no deadline.
+pub(crate) async fn a_repeat_does_not_renew(world: &World) {
+    let (id, _) = world.start_with(&changes()).await;
+    let update = update(&changes().set("theme", "dark"));
+    let deadlines = world.send(&id, &update).await.deadlines;
+    world.elapse(world.ticks(2)).await;
+    assert_eq!(world.send(&id, &update).await.deadlines, deadlines);
+    assert_eq!(world.found(&id).await.record.deadlines(), deadlines);
+}
+
+/// A compare-and-set that was applied and is retried answers Applied, not Conflict.
+pub(crate) async fn a_retried_compare_and_set_is_applied(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    let absent = Precondition::Scalar(field("theme"), None);
+    let cas = update(&changes().set("theme", "dark")).when(Precondition::Stamp(base)).when(absent);
+    let stamp = world.send(&id, &cas).await.stamp;
+    let again = world.send(&id, &cas.retry_from(base)).await;
+    assert_eq!((again.repeated, again.stamp), (true, stamp));
+}
+
+/// A compare-and-set whose first attempt was lost on the way, and whose stamp has been overtaken, conflicts.
+pub(crate) async fn a_retry_of_a_lost_compare_and_set_conflicts(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    meanwhile(world, &id, 1).await;
+    let cas = update(&changes().set("theme", "dark")).when(Precondition::Stamp(base)).retry_from(base);
+    must_be!(world.store().apply(&id, &cas).await.must(), ApplyOutcome::Conflict(_));
+}
+
+/// A retry whose first attempt was lost is applied.
+pub(crate) async fn a_retry_of_a_lost_update_is_applied(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    let applied = world.send(&id, &update(&changes().set("theme", "dark")).retry_from(base)).await;
+    assert_eq!((applied.repeated, applied.stamp.version), (false, 2));
+}
+
+/// The last 16 updates are remembered: one that 15 others followed is.
+pub(crate) async fn the_last_sixteen_are_remembered(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    let update = update(&changes().set("theme", "dark"));
+    world.send(&id, &update).await;
+    meanwhile(world, &id, 15).await;
+    let current = world.stamp(&id).await;
+    for attempt in [update.clone(), update.retry_from(base)] {
+        let again = world.send(&id, &attempt).await;
+        assert_eq!((again.repeated, again.stamp), (true, current));
+    }
+}
+
+/// A retry of a lost update that is 15 behind is known to be lost, and applied.
+pub(crate) async fn fifteen_behind_is_applied(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    meanwhile(world, &id, 15).await;
+    let applied = world.send(&id, &update(&changes().set("theme", "dark")).retry_from(base)).await;
+    assert_eq!((applied.repeated, applied.stamp.version), (false, 17));
+}
+
+/// A retry that is not remembered and 16 behind may have happened: it changes nothing and says so.
+pub(crate) async fn sixteen_behind_is_unknown(world: &World) {
+    let (id, base) = world.start_with(&changes()).await;
+    let applied = update(&changes().set("theme", "dark"));
+    world.send(&id, &applied).await;
+    meanwhile(world, &id, 16).await;
+    let before = world.found(&id).await.record;
+    let lost = update(&changes().set("theme", "light"));
+    for attempt in [applied, lost] {
+        let answer = world.store().apply(&id, &attempt.retry_from(base)).await;
+        let error = must_be!(answer, Err(error) => error);
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
+        assert_eq!(world.found(&id).await.record, before);
+    }
+}
+
+/// A retry that knew another session of this id is not applied to the present one.
+pub(crate) async fn a_retry_of_another_incarnation_is_not_applied(world: &World) {
+    let (id, _) = world.start_with(&changes()).await;
+    let mut base = world.stamp(&id).await;
+    base.incarnation = world.new_session().incarnation;
+    let retry = update(&changes().set("theme", "dark")).retry_from(base);
+    must_be!(world.store().apply(&id, &retry).await.must(), ApplyOutcome::NotFound(None));
+    assert_eq!(world.model(&id).await, Model::default());
+}
+
+/// A create sent twice creates once, even when the session has moved on between.
+pub(crate) async fn a_repeated_create_is_created(world: &World) {
+    let new = world.new_session().with_entries(changes().set("theme", "dark").delta());
+    let (id, _) = world.create(&new).await;
+    let stamp = world.apply(&id, &changes().set("theme", "light")).await.stamp;
+    let again = world.store().create(&id, &new).await.must();
+    let again = must_be!(again, CreateOutcome::Created(applied) => applied);
+    assert_eq!((again.repeated, again.stamp), (true, stamp));
+    assert_eq!(world.model(&id).await, Model::from(&changes().set("theme", "light")));
+}
+
+/// A destroy sent twice is destroyed both times; one of another op id finds nothing.
+pub(crate) async fn a_repeated_destroy_is_destroyed(world: &World) {
+    let id = world.start().await;
+    let destroy_once = destroy(EndReason::Logout);
+    for _ in 0..2 {
+        must_be!(world.store().destroy(&id, &destroy_once).await.must(), DestroyOutcome::Destroyed);
+    }
+    let another = Destroy::new(OpId::draw().must(), EndReason::Revoked);
+    let answer = world.store().destroy(&id, &another).await.must();
+    let ended = must_be!(answer, DestroyOutcome::NotFound(Some(ended)) => ended);
+    assert_eq!(ended.reason, EndReason::Logout, "the second destroy does not overwrite the first");
+}
+
+/// A rotation sent twice rotates once; the repeat answers Rotated and its delta is not applied again.
+pub(crate) async fn a_repeated_rotation_is_rotated(world: &World) {
+    for kind in [RotationKind::Renew, RotationKind::Privilege] {
+        let (id, _) = world.start_with(&changes()).await;
+        let rotation = world.rotation(&id, kind).with_delta(changes().set("step", "mine").delta());
+        world.rotate(&id, &rotation).await;
+        let stamp = world.apply(&rotation.to, &changes().set("step", "theirs")).await.stamp;
+        let again = world.rotate(&id, &rotation).await;
+        assert_eq!((again.repeated, again.stamp), (true, stamp), "{kind:?}");
+        assert_eq!(world.model(&rotation.to).await, Model::from(&changes().set("step", "theirs")));
+    }
+}
+
+/// A rotation that is repeated after its session was destroyed does not bring it back.
+pub(crate) async fn a_repeated_rotation_of_a_destroyed_session_is_not_found(world: &World) {
+    let (id, _) = world.start_with(&changes()).await;
+    let rotation = world.rotation(&id, RotationKind::Privilege);
+    world.rotate(&id, &rotation).await;
+    world.end(&rotation.to).await;
+    let answer = world.store().rotate(&id, &rotation).await.must();
+    must_be!(answer, RotateOutcome::NotFound(Some(_)));
+}
+
+/// An update is remembered across a rotation.
+pub(crate) async fn op_ids_move_with_the_session(world: &World) {
+    for kind in [RotationKind::Renew, RotationKind::Privilege] {
+        let (id, _) = world.start_with(&changes()).await;
+        let update = update(&changes().set("theme", "dark"));
+        world.send(&id, &update).await;
+        let moved = world.moved(&id, kind).await;
+        assert!(world.send(&moved, &update).await.repeated, "{kind:?}");
+    }
+}
+
+/// The delta of a rotation counts as an update of its op id: it is remembered at the new id.
+pub(crate) async fn the_delta_of_a_rotation_is_remembered(world: &World) {
+    let (id, stamp) = world.start_with(&changes()).await;
+    let delta = changes().set("theme", "dark");
+    let rotation = world.rotation(&id, RotationKind::Privilege).with_delta(delta.delta());
+    assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.op));
+    let again = world.send(&rotation.to, &Update::new(rotation.op, delta.delta())).await;
+    assert!(again.repeated);
+}

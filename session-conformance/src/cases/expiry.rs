@@ -1,0 +1,265 @@
+//! Sessions that end by themselves. All durations are in ticks, with a tick of margin on either side.
+
+use std::time::Duration;
+
+use session_core::{ApplyOutcome, Expiry, LoadOutcome, NewSession, Precondition, RotationKind, TouchOptions, Update};
+
+use crate::{
+    gone::Gone,
+    model::{changes, field},
+    world::{Must as _, World, must_be, same_moment, update},
+};
+
+impl World {
+    fn idle(&self, ticks: u32) -> Expiry {
+        Expiry::idle(self.ticks(ticks))
+    }
+
+    async fn pass(&self, ticks: u32) {
+        self.elapse(self.ticks(ticks)).await;
+    }
+}
+
+/// The deadlines of a new session lie as far ahead as it was asked for, on the store's clock.
+pub(crate) async fn deadlines_start_at_the_create(world: &World) {
+    let (idle, absolute) = (world.ticks(4), world.ticks(9));
+    let (_, applied) = world.start_for(Expiry::both(idle, absolute)).await;
+    let (deadlines, now) = (applied.deadlines, applied.now);
+    assert_eq!(deadlines.idle_timeout(), Some(idle));
+    assert!(deadlines.idle().is_some_and(|at| same_moment(world, at, now.after(idle))));
+    assert!(deadlines.absolute().is_some_and(|at| same_moment(world, at, now.after(absolute))));
+}
+
+/// A session that is not used ends at its idle deadline, and no operation finds it or brings it back.
+pub(crate) async fn an_unused_session_ends(world: &World) {
+    let (id, _) = world.start_for(world.idle(4)).await;
+    world.pass(5).await;
+    world.must_be_gone(&id, Gone::NotFound(None)).await;
+    must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+}
+
+/// A session ends at its absolute deadline, used or not, and nothing brings it back.
+pub(crate) async fn the_absolute_deadline_ends_it(world: &World) {
+    let (id, _) = world.start_for(Expiry::absolute(world.ticks(4))).await;
+    world.pass(2).await;
+    world.apply(&id, &changes().set("theme", "dark")).await;
+    world.touch(&id, TouchOptions::default()).await;
+    world.pass(3).await;
+    world.must_be_gone(&id, Gone::NotFound(None)).await;
+}
+
+/// With both deadlines, use prolongs the session up to the absolute one and not beyond.
+pub(crate) async fn use_prolongs_up_to_the_absolute_deadline(world: &World) {
+    let (id, applied) = world.start_for(Expiry::both(world.ticks(4), world.ticks(7))).await;
+    world.pass(3).await;
+    world.touch(&id, TouchOptions::default()).await;
+    world.pass(3).await;
+    let touched = world.touch(&id, TouchOptions::default()).await;
+    assert_eq!(touched.deadlines.expires_at(), applied.deadlines.absolute().unwrap_or_default());
+    world.pass(2).await;
+    world.must_be_gone(&id, Gone::NotFound(None)).await;
+}
+
+/// It is there just before its deadline, and not at it.
+pub(crate) async fn the_deadline_itself_is_too_late(world: &World) {
+    let (id, _) = world.start_for(world.idle(2)).await;
+    world.elapse(world.ticks(2) - 2 * world.resolution()).await;
+    assert!(world.is_live(&id).await, "before its deadline");
+    world.elapse(2 * world.resolution()).await;
+    must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+}
+
+/// Deadlines are not rounded to seconds.
+pub(crate) async fn deadlines_have_fractions_of_a_second(world: &World) {
+    let half = Duration::from_millis(500).min(world.ticks(10));
+    let (id, applied) = world.start_for(Expiry::idle(half)).await;
+    assert_eq!(applied.deadlines.idle_timeout(), Some(half));
+    assert!(same_moment(world, applied.deadlines.expires_at(), applied.now.after(half)));
+    world.elapse(half.mul_f32(0.75)).await;
+    assert!(world.is_live(&id).await, "before its deadline");
+    world.elapse(half.mul_f32(0.25)).await;
+    assert!(!world.is_live(&id).await, "at its deadline");
+}
+
+/// The shortest lifetime is a lifetime: it ends, and is not taken for "never".
+pub(crate) async fn the_shortest_lifetime_ends(world: &World) {
+    for expiry in [Expiry::idle(Duration::ZERO), Expiry::absolute(Duration::from_nanos(1))] {
+        let (id, applied) = world.start_for(expiry).await;
+        assert!(applied.deadlines.remaining(applied.now) <= Duration::from_millis(1));
+        world.pass(1).await;
+        assert!(!world.is_live(&id).await);
+    }
+}
+
+/// The longest lifetime does not overflow: it can be loaded, renewed, updated and moved.
+pub(crate) async fn the_longest_lifetime_lasts(world: &World) {
+    let longest = Duration::MAX;
+    for expiry in [Expiry::idle(longest), Expiry::absolute(longest), Expiry::both(longest, longest)] {
+        let (id, created) = world.start_for(expiry).await;
+        world.pass(30).await;
+        assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
+        world.touch(&id, TouchOptions::default().idle(longest)).await;
+        world.apply(&id, &changes().set("theme", "dark")).await;
+        let moved = world.moved(&id, RotationKind::Privilege).await;
+        assert_eq!(world.found(&moved).await.record.deadlines(), created.deadlines);
+    }
+}
+
+/// A touch renews the idle deadline to its own time plus the timeout, and that is what keeps the session.
+pub(crate) async fn a_touch_renews(world: &World) {
+    let (id, _) = world.start_for(world.idle(4)).await;
+    world.pass(3).await;
+    let touched = world.touch(&id, TouchOptions::default()).await;
+    assert!(same_moment(world, touched.deadlines.expires_at(), touched.now.after(world.ticks(4))));
+    world.pass(3).await;
+    assert!(world.is_live(&id).await);
+    world.pass(2).await;
+    assert!(!world.is_live(&id).await);
+}
+
+/// A touch changes neither state nor stamp.
+pub(crate) async fn a_touch_changes_no_state(world: &World) {
+    let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
+    world.pass(2).await;
+    let touched = world.touch(&id, TouchOptions::default()).await;
+    let record = world.found(&id).await.record;
+    assert_eq!((record.stamp(), record.state().size().entries), (stamp, 1));
+    assert_eq!(record.deadlines(), touched.deadlines);
+}
+
+/// Two touches that arrive in the wrong order leave the later deadline: no touch shortens.
+pub(crate) async fn no_touch_shortens(world: &World) {
+    let (id, _) = world.start_for(world.idle(2)).await;
+    let long = world.touch(&id, TouchOptions::default().idle(world.ticks(8))).await;
+    for shorter in [TouchOptions::default(), TouchOptions::default().idle(Duration::ZERO)] {
+        assert_eq!(world.touch(&id, shorter).await.deadlines, long.deadlines);
+    }
+    world.pass(6).await;
+    assert!(world.is_live(&id).await, "until the longer deadline");
+    world.pass(3).await;
+    assert!(!world.is_live(&id).await);
+}
+
+/// The idle timeout of one touch is good for that touch, not for later ones.
+pub(crate) async fn a_touch_lends_its_timeout_once(world: &World) {
+    let (id, _) = world.start_for(world.idle(4)).await;
+    world.touch(&id, TouchOptions::default().idle(world.ticks(6))).await;
+    world.pass(4).await;
+    let touched = world.touch(&id, TouchOptions::default()).await;
+    assert_eq!(touched.deadlines.idle_timeout(), Some(world.ticks(4)));
+    assert!(same_moment(world, touched.deadlines.expires_at(), touched.now.after(world.ticks(4))));
+}
+
+/// A session without an idle deadline gets none by a touch.
+pub(crate) async fn a_touch_adds_no_idle_deadline(world: &World) {
+    let (id, applied) = world.start_for(Expiry::absolute(world.ticks(20))).await;
+    world.pass(1).await;
+    let touched = world.touch(&id, TouchOptions::default().idle(world.ticks(1))).await;
+    assert_eq!(touched.deadlines, applied.deadlines);
+}
+
+/// An update renews the idle deadline, as a touch does, up to the absolute one.
+pub(crate) async fn an_update_renews(world: &World) {
+    let (id, created) = world.start_for(Expiry::both(world.ticks(4), world.ticks(8))).await;
+    world.pass(3).await;
+    let applied = world.apply(&id, &changes().set("a", "1")).await;
+    assert!(same_moment(world, applied.deadlines.expires_at(), applied.now.after(world.ticks(4))));
+    assert_eq!(world.found(&id).await.record.deadlines(), applied.deadlines);
+    world.pass(3).await;
+    let last = world.apply(&id, &changes().set("a", "2")).await;
+    assert_eq!(last.deadlines.expires_at(), created.deadlines.absolute().unwrap_or_default());
+}
+
+/// An update does not shorten what a touch has lent.
+pub(crate) async fn an_update_does_not_shorten(world: &World) {
+    let (id, _) = world.start_for(world.idle(2)).await;
+    let touched = world.touch(&id, TouchOptions::default().idle(world.ticks(9))).await;
+    assert_eq!(world.apply(&id, &changes().set("a", "1")).await.deadlines, touched.deadlines);
+}
+
+/// A load renews nothing.
+pub(crate) async fn a_load_does_not_renew(world: &World) {
+    let (id, created) = world.start_for(world.idle(4)).await;
+    for _ in 0..3 {
+        world.pass(1).await;
+        assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
+    }
+    world.pass(2).await;
+    assert!(!world.is_live(&id).await);
+}
+
+/// An update that is refused renews nothing.
+pub(crate) async fn a_refused_update_does_not_renew(world: &World) {
+    let (id, created) = world.start_for(world.idle(9)).await;
+    world.pass(2).await;
+    let refused: Update = update(&changes().set("a", "1")).when(Precondition::Keyed(
+        field("cart"),
+        crate::model::key("sku"),
+        Some(crate::model::value("1")),
+    ));
+    must_be!(world.store().apply(&id, &refused).await.must(), ApplyOutcome::Conflict(_));
+    assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
+}
+
+/// A retry of an update that comes after the end does not bring the session back.
+pub(crate) async fn a_retry_after_the_end_is_not_found(world: &World) {
+    let (id, applied) = world.start_for(world.idle(3)).await;
+    let update = update(&changes().set("a", "1"));
+    world.send(&id, &update).await;
+    world.pass(4).await;
+    let late = update.retry_from(applied.stamp);
+    must_be!(world.store().apply(&id, &late).await.must(), ApplyOutcome::NotFound(None));
+    assert!(!world.is_live(&id).await);
+}
+
+/// A session that was moved ends like any other, at both its ids.
+pub(crate) async fn a_moved_session_ends(world: &World) {
+    let (old, _) = world.start_for(world.idle(4)).await;
+    let new = world.moved(&old, RotationKind::Renew).await;
+    world.pass(5).await;
+    for id in [old, new] {
+        must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+    }
+    world.must_be_gone(&new, Gone::NotFound(None)).await;
+}
+
+/// A rotation without deadlines renews the idle one and keeps the absolute one.
+pub(crate) async fn a_rotation_renews(world: &World) {
+    let (id, created) = world.start_for(Expiry::both(world.ticks(6), world.ticks(30))).await;
+    world.pass(3).await;
+    let applied = world.rotate(&id, &world.rotation(&id, RotationKind::Privilege)).await;
+    assert!(same_moment(world, applied.deadlines.expires_at(), applied.now.after(world.ticks(6))));
+    assert_eq!(applied.deadlines.absolute(), created.deadlines.absolute());
+}
+
+/// A rotation with deadlines sets them anew, longer or shorter: remember-me at a login.
+pub(crate) async fn a_rotation_sets_deadlines(world: &World) {
+    for (idle, absolute) in [(50, 90), (3, 5)] {
+        let (id, _) = world.start_for(Expiry::both(world.ticks(10), world.ticks(20))).await;
+        let expiry = Expiry::both(world.ticks(idle), world.ticks(absolute));
+        let rotation = world.rotation(&id, RotationKind::Privilege).with_expiry(expiry);
+        let applied = world.rotate(&id, &rotation).await;
+        let record = world.found(&rotation.to).await.record;
+        assert_eq!(record.deadlines(), applied.deadlines);
+        assert_eq!(record.deadlines().idle_timeout(), Some(world.ticks(idle)));
+        let absolute = applied.now.after(world.ticks(absolute));
+        assert!(record.deadlines().absolute().is_some_and(|at| same_moment(world, at, absolute)));
+        world.pass(2).await;
+        assert!(world.is_live(&rotation.to).await);
+    }
+}
+
+/// Sessions end each at their own time.
+pub(crate) async fn sessions_end_one_by_one(world: &World) {
+    let mut ids = Vec::new();
+    for ticks in [2, 4, 6] {
+        let new = NewSession::draw(world.idle(ticks)).must();
+        ids.push(world.create(&new).await.0);
+    }
+    for ended in 1..=3 {
+        world.pass(if ended == 1 { 3 } else { 2 }).await;
+        for (at, id) in ids.iter().enumerate() {
+            assert_eq!(world.is_live(id).await, at >= ended, "session {at} after {ended} ended");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The stream of all changes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use session_core::{
+    ChangeKind, EndReason, FeedItem, IdDigest, Precondition, RotationKind, SessionChange, SessionId, SessionStore,
+    Stamp, State, Subscription, TouchOptions,
+};
+
+use crate::{
+    model::changes,
+    world::{Must as _, World, destroy, must_be, update},
+};
+
+/// A subscription and what it has told so far.
+struct Listener {
+    subscription: Subscription,
+    partitions: u32,
+    told: Vec<SessionChange>,
+}
+
+impl Listener {
+    async fn on(store: &dyn SessionStore) -> Self {
+        let feed = store.feed().unwrap_or_else(|| panic!("the feed is gone"));
+        let subscription = feed.subscribe().await.must();
+        Self { subscription, partitions: feed.partitions(), told: Vec::new() }
+    }
+
+    fn partition(&self, id: &SessionId) -> u16 {
+        // At most 2^16 partitions, so the low bits of the digest's.
+        id.digest().partition() & u16::try_from(self.partitions - 1).unwrap_or(u16::MAX)
+    }
+
+    /// Reads until a barrier asked for now, and gives all changes of that session's partition so far.
+    async fn changes(&mut self, id: &SessionId) -> Vec<SessionChange> {
+        let partition = self.partition(id);
+        let barrier = self.subscription.barriers().barrier(partition).await.must();
+        loop {
+            match self.subscription.next().await {
+                Some(FeedItem::Change(change)) => self.told.push(change),
+                Some(FeedItem::Barrier(at, reached)) if (at, reached) == (partition, barrier) => break,
+                Some(FeedItem::Barrier(..)) => {}
+                other => panic!("expected a change or a barrier, got {other:?}"),
+            }
+        }
+        self.told.iter().filter(|change| change.partition == partition).cloned().collect()
+    }
+
+    async fn kinds(&mut self, id: &SessionId) -> Vec<ChangeKind> {
+        self.changes(id).await.into_iter().map(|change| change.kind).collect()
+    }
+}
+
+/// Fails the case unless the sequence numbers of these changes of one partition grow by one.
+fn in_order(changes: &[SessionChange]) {
+    for pair in changes.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1), "{:?} then {:?}", pair[0].kind, pair[1].kind);
+    }
+}
+
+/// Every change is announced once, with the stamps before and after it, and they form a chain.
+pub(crate) async fn stamps_form_a_chain(world: &World) {
+    let mut listener = Listener::on(world.store()).await;
+    let (id, mut stamp) = world.start_with(&changes().set("a", "0")).await;
+    let mut expected = vec![(None, Some(stamp), ChangeKind::Created)];
+    for step in ["1", "2", "3"] {
+        let after = world.apply(&id, &changes().set("a", step)).await.stamp;
+        expected.push((Some(stamp), Some(after), ChangeKind::Applied));
+        stamp = after;
+    }
+    world.end(&id).await;
+    expected.push((Some(stamp), None, ChangeKind::Destroyed(EndReason::Logout)));
+    let told = listener.changes(&id).await;
+    in_order(&told);
+    assert!(told.iter().all(|change| change.digest == *id.digest()));
+    let told: Vec<(Option<Stamp>, Option<Stamp>, ChangeKind)> =
+        told.iter().map(|change| (change.before, change.after, change.kind)).collect();
+    assert_eq!(told, expected);
+}
+
+/// A rotation is announced under the old digest, with the new one; what follows is under the new one.
+pub(crate) async fn rotations_name_both_ids(world: &World) {
+    for kind in [RotationKind::Renew, RotationKind::Privilege] {
+        let mut listener = Listener::on(world.store()).await;
+        let (old, stamp) = world.start_with(&changes().set("a", "0")).await;
+        let rotation = world.rotation(&old, kind).with_delta(changes().set("a", "1").delta());
+        let moved = world.rotate(&old, &rotation).await.stamp;
+        let through = if kind == RotationKind::Renew { old } else { rotation.to };
+        world.apply(&through, &changes().set("a", "2")).await;
+        world.end(&through).await;
+        let told = listener.changes(&old).await;
+        in_order(&told);
+        let to = *rotation.to.digest();
+        assert_eq!(told[1].kind, ChangeKind::Rotated { to, kind });
+        assert_eq!((told[1].before, told[1].after), (Some(stamp), Some(moved)));
+        let digests: Vec<IdDigest> = told.iter().map(|change| change.digest).collect();
+        assert_eq!(digests, [*old.digest(), *old.digest(), to, to], "never an id that forwards");
+    }
+}
+
+/// What changes nothing is not announced: touches, empty deltas, repeats, conflicts, refusals, and what is not found.
+pub(crate) async fn what_changes_nothing_is_not_announced(world: &World) {
+    let (id, stamp) = world.start_with(&changes().set("a", "0")).await;
+    let once = update(&changes().set("a", "1"));
+    world.send(&id, &once).await;
+    let mut listener = Listener::on(world.store()).await;
+    world.touch(&id, TouchOptions::default()).await;
+    world.apply(&id, &changes()).await;
+    world.send(&id, &once).await;
+    let conflict = update(&changes().set("a", "2")).when(Precondition::Stamp(stamp));
+    world.store().apply(&id, &conflict).await.must();
+    let huge = session_core::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
+    must_be!(world.store().apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
+    world.store().create(&id, &world.new_session()).await.must();
+    world.load(&id).await;
+    let logout = destroy(EndReason::Logout);
+    for _ in 0..2 {
+        world.store().destroy(&id, &logout).await.must();
+    }
+    world.store().apply(&id, &update(&changes().set("late", "x"))).await.must();
+    assert_eq!(listener.kinds(&id).await, [ChangeKind::Destroyed(EndReason::Logout)]);
+}
+
+/// A repeated create or rotation is announced once.
+pub(crate) async fn repeats_are_announced_once(world: &World) {
+    let mut listener = Listener::on(world.store()).await;
+    let new = world.new_session();
+    let (id, _) = world.create(&new).await;
+    world.store().create(&id, &new).await.must();
+    let rotation = world.rotation(&id, RotationKind::Renew);
+    for _ in 0..2 {
+        world.rotate(&id, &rotation).await;
+    }
+    assert_eq!(listener.kinds(&id).await.len(), 2);
+}
+
+/// A delta that is carried makes of the state before the state after; so a copy can be patched in place.
+pub(crate) async fn carried_deltas_patch_a_copy(world: &World) {
+    let (id, _) = world.start_with(&changes().set("a", "0").insert("cart", "sku-1", "1")).await;
+    let mut listener = Listener::on(world.store()).await;
+    let record = world.found(&id).await.record;
+    let (mut copy, mut stamp): (State, Stamp) = (record.state().clone(), record.stamp());
+    let steps = [
+        changes().set("a", "1").insert("cart", "sku-2", "2"),
+        changes().clear("cart").insert("cart", "sku-3", "3").remove("a"),
+        changes().remove_key("cart", "sku-3").set("b", "4"),
+    ];
+    for step in &steps {
+        world.apply(&id, step).await;
+    }
+    for change in listener.changes(&id).await {
+        let delta = change.delta.unwrap_or_else(|| panic!("a delta of a few bytes is small enough to carry"));
+        assert_eq!(change.before, Some(stamp));
+        delta.apply_to(&mut copy);
+        stamp = change.after.unwrap_or(stamp);
+    }
+    let record = world.found(&id).await.record;
+    assert_eq!((stamp, &copy), (record.stamp(), record.state()));
+}
+
+/// A large delta may be left out, but its change is announced; what is carried is right.
+pub(crate) async fn a_large_change_is_announced(world: &World) {
+    let id = world.start().await;
+    let mut listener = Listener::on(world.store()).await;
+    let large = session_core::Value::from_bytes(vec![3; world.store().limits().max_value_bytes].into());
+    let delta = changes().set_value("large", &large);
+    let after = world.apply(&id, &delta).await.stamp;
+    let told = listener.changes(&id).await;
+    assert_eq!((told.len(), told[0].after), (1, Some(after)));
+    assert!(told[0].delta.as_ref().is_none_or(|carried| **carried == delta.delta()));
+}
+
+/// A subscription starts with the changes that follow it.
+pub(crate) async fn a_subscription_starts_now(world: &World) {
+    let id = world.start().await;
+    world.apply(&id, &changes().set("a", "1")).await;
+    let mut listener = Listener::on(world.store()).await;
+    assert_eq!(listener.kinds(&id).await, []);
+    world.apply(&id, &changes().set("a", "2")).await;
+    assert_eq!(listener.kinds(&id).await, [ChangeKind::Applied]);
+}
+
+/// A barrier comes behind everything that was announced before it was asked for.
+pub(crate) async fn a_barrier_comes_last(world: &World) {
+    let id = world.start().await;
+    let mut listener = Listener::on(world.store()).await;
+    for step in 1..=20 {
+        world.node(step).apply(&id, &update(&changes().set("a", &step.to_string()))).await.must();
+        assert_eq!(listener.changes(&id).await.len(), step);
+    }
+}
+
+/// Each node hears of the other's changes, and knows its own by their origin.
+pub(crate) async fn nodes_hear_each_other(world: &World) {
+    let id = world.start().await;
+    let mut listeners = [Listener::on(world.store()).await, Listener::on(world.other()).await];
+    for turn in 0..6 {
+        world.node(turn).apply(&id, &update(&changes().set("a", &turn.to_string()))).await.must();
+    }
+    let origin = |store: &dyn SessionStore| store.feed().map(|feed| feed.origin());
+    let origins = [origin(world.store()), origin(world.other())];
+    assert_ne!(origins[0], origins[1], "two nodes are two origins");
+    for listener in &mut listeners {
+        let told: Vec<_> = listener.changes(&id).await.into_iter().map(|change| Some(change.origin)).collect();
+        assert_eq!(told, [0, 1, 0, 1, 0, 1].map(|turn: usize| origins[turn]));
+    }
+}
+
+/// Under concurrent writers every change is told once and in order: per partition the sequence grows by one, per
+/// session each stamp before is the stamp after of the change before.
+pub(crate) async fn concurrent_changes_are_told_in_order(world: &World) {
+    let mut ids = vec![world.start().await];
+    for _ in 0..3 {
+        ids.push(crate::world::sibling(&ids[0]));
+    }
+    for id in &ids[1..] {
+        world.store().create(id, &world.new_session()).await.must();
+    }
+    let mut listener = Listener::on(world.other()).await;
+    let targets = ids.clone();
+    let task = |turn: usize, store: Arc<dyn SessionStore>| {
+        let ids = targets.clone();
+        async move {
+            for step in 0..15 {
+                let line = update(&changes().insert("cart", &format!("{turn}-{step}"), "1"));
+                store.apply(&ids[(turn + step) % ids.len()], &line).await.must();
+            }
+        }
+    };
+    world.race(4, task).await;
+    let told = listener.changes(&ids[0]).await;
+    assert_eq!(told.len(), 60);
+    in_order(&told);
+    let mut last: HashMap<IdDigest, Option<Stamp>> = HashMap::new();
+    for change in &told {
+        let before = last.insert(change.digest, change.after);
+        assert!(before.is_none_or(|before| before == change.before), "a stamp was skipped or told twice");
+    }
+    for id in &ids {
+        assert_eq!(last[id.digest()], Some(world.stamp(id).await));
+    }
+}
+
+/// Changes of sessions in different partitions are told each in its own.
+pub(crate) async fn partitions_are_those_of_the_digests(world: &World) {
+    let mut listener = Listener::on(world.store()).await;
+    assert!(listener.partitions.is_power_of_two() && listener.partitions <= 1 << 16);
+    for _ in 0..8 {
+        let id = world.start().await;
+        let told = listener.changes(&id).await;
+        in_order(&told);
+        assert!(told.iter().any(|change| change.digest == *id.digest()), "told in another partition");
+    }
+}
+
+/// A revocation is announced like any other end, with its reason.
+pub(crate) async fn revocations_are_announced(world: &World) {
+    let Some(index) = world.store().index() else { return };
+    let principal = crate::world::new_principal();
+    let id = world.sign_in(&principal).await;
+    let mut listener = Listener::on(world.other()).await;
+    index.revoke_all(&principal, None, EndReason::Revoked).await.must();
+    assert_eq!(listener.kinds(&id).await, [ChangeKind::Destroyed(EndReason::Revoked)]);
+}

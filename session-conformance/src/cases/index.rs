@@ -1,0 +1,222 @@
+//! The sessions of a principal.
+
+use session_core::{
+    CreateOutcome, EndReason, Error, ErrorKind, Expiry, IdDigest, NewSession, Principal, RotationKind, SessionCap,
+    SessionId, SignIn,
+};
+
+use crate::{
+    model::{Model, changes},
+    world::{Must as _, World, must_be, new_id, new_principal},
+};
+
+impl World {
+    pub(crate) fn signed_in(&self, principal: &Principal) -> NewSession {
+        self.new_session().with_sign_in(SignIn::new(principal.clone()))
+    }
+
+    /// A new session of this principal.
+    pub(crate) async fn sign_in(&self, principal: &Principal) -> SessionId {
+        self.create(&self.signed_in(principal)).await.0
+    }
+
+    pub(crate) async fn listed(&self, principal: &Principal) -> Vec<IdDigest> {
+        let sessions = self.index().sessions(principal, 1_000).await.must();
+        sessions.into_iter().map(|session| session.digest).collect()
+    }
+}
+
+fn refused<T: std::fmt::Debug>(answer: Result<T, Error>) -> ErrorKind {
+    must_be!(answer, Err(error) => error.kind())
+}
+
+fn digests(ids: &[SessionId]) -> Vec<IdDigest> {
+    ids.iter().map(|id| *id.digest()).collect()
+}
+
+/// A session that was created for a principal is listed, with its times.
+pub(crate) async fn a_signed_in_session_is_listed(world: &World) {
+    let principal = new_principal();
+    let id = world.sign_in(&principal).await;
+    let listed = world.index().sessions(&principal, 10).await.must();
+    let record = world.found(&id).await.record;
+    assert_eq!(listed.len(), 1);
+    assert_eq!((listed[0].digest, listed[0].created_at), (*id.digest(), record.created_at()));
+    assert_eq!(listed[0].expires_at, record.deadlines().expires_at());
+}
+
+/// A principal without sessions has none, and sessions without a principal are nobody's.
+pub(crate) async fn others_are_not_listed(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    world.start().await;
+    let id = world.sign_in(&ada).await;
+    assert_eq!(world.listed(&grace).await, []);
+    assert_eq!(world.listed(&ada).await, digests(&[id]));
+}
+
+/// The newest session comes first, and the limit cuts off the oldest.
+pub(crate) async fn the_newest_come_first(world: &World) {
+    let principal = new_principal();
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.insert(0, world.sign_in(&principal).await);
+        world.elapse(world.ticks(1)).await;
+    }
+    assert_eq!(world.listed(&principal).await, digests(&ids));
+    for limit in [0, 1, 3] {
+        let listed = world.index().sessions(&principal, limit).await.must();
+        let listed: Vec<_> = listed.into_iter().map(|session| session.digest).collect();
+        assert_eq!(listed, digests(&ids[..limit]));
+    }
+}
+
+/// Principals may bear any name: no name is read as another's, or as part of a key.
+pub(crate) async fn principals_are_not_confused(world: &World) {
+    let base = new_principal();
+    let names = ["", ":", "*", "\0", " ", "{0}", "ü", "{", "}:idx"];
+    let mut sessions = Vec::new();
+    for name in names {
+        let principal = Principal::new(&format!("{}{name}", base.as_str())).must();
+        sessions.push((world.sign_in(&principal).await, principal));
+    }
+    for (id, principal) in sessions {
+        assert_eq!(world.listed(&principal).await, digests(&[id]), "{:?}", principal.as_str());
+    }
+}
+
+/// A rotation can sign in: the session is listed at its new id, with the delta of the same step.
+pub(crate) async fn a_rotation_signs_in(world: &World) {
+    let principal = new_principal();
+    let id = world.start().await;
+    let sign_in = SignIn::new(principal.clone());
+    let delta = changes().set("user", "Ada");
+    let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(sign_in).with_delta(delta.delta());
+    world.rotate(&id, &rotation).await;
+    assert_eq!(world.listed(&principal).await, digests(&[rotation.to]));
+    assert_eq!(world.model(&rotation.to).await, Model::from(&delta));
+}
+
+/// A rotation without a sign-in keeps the principal, and the index follows it.
+pub(crate) async fn the_index_follows_a_rotation(world: &World) {
+    let principal = new_principal();
+    let mut id = world.sign_in(&principal).await;
+    for kind in [RotationKind::Renew, RotationKind::Privilege, RotationKind::Renew] {
+        id = world.moved(&id, kind).await;
+        assert_eq!(world.listed(&principal).await, digests(&[id]), "{kind:?}");
+    }
+}
+
+/// A sign-in as somebody else takes the session from the one and gives it to the other.
+pub(crate) async fn a_sign_in_replaces_the_principal(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let id = world.sign_in(&ada).await;
+    let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(SignIn::new(grace.clone()));
+    world.rotate(&id, &rotation).await;
+    assert_eq!(world.listed(&ada).await, []);
+    assert_eq!(world.listed(&grace).await, digests(&[rotation.to]));
+    assert_eq!(world.index().revoke_all(&ada, None, EndReason::Revoked).await.must(), 0);
+    assert!(world.is_live(&rotation.to).await);
+}
+
+/// A session that was destroyed or has expired is not listed.
+pub(crate) async fn ended_sessions_are_not_listed(world: &World) {
+    let principal = new_principal();
+    let destroyed = world.sign_in(&principal).await;
+    let short = NewSession::draw(Expiry::idle(world.ticks(2))).must().with_sign_in(SignIn::new(principal.clone()));
+    world.create(&short).await;
+    let stays = world.sign_in(&principal).await;
+    world.end(&destroyed).await;
+    world.elapse(world.ticks(3)).await;
+    assert_eq!(world.listed(&principal).await, digests(&[stays]));
+}
+
+/// A session that is prolonged by use stays listed, with its new deadline.
+pub(crate) async fn a_used_session_stays_listed(world: &World) {
+    let principal = new_principal();
+    let new = NewSession::draw(Expiry::idle(world.ticks(4))).must().with_sign_in(SignIn::new(principal.clone()));
+    let (id, _) = world.create(&new).await;
+    for step in 0..3 {
+        world.elapse(world.ticks(3)).await;
+        if step % 2 == 0 {
+            world.touch(&id, session_core::TouchOptions::default()).await;
+        } else {
+            world.apply(&id, &changes().set("a", "1")).await;
+        }
+    }
+    let listed = world.index().sessions(&principal, 10).await.must();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].expires_at, world.found(&id).await.record.deadlines().expires_at());
+}
+
+/// A cap that refuses: one session more is refused whole, and a place that becomes free can be taken.
+pub(crate) async fn a_cap_refuses_one_more(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
+    let first = world.create(&world.new_session().with_sign_in(sign_in.clone())).await.0;
+    world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    let (id, third) = (new_id(), world.new_session().with_sign_in(sign_in.clone()));
+    assert_eq!(refused(world.store().create(&id, &third).await), ErrorKind::LimitExceeded);
+    assert!(!world.is_live(&id).await);
+    let guest = world.start().await;
+    let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in);
+    assert_eq!(refused(world.store().rotate(&guest, &rotation).await), ErrorKind::LimitExceeded);
+    assert!(world.is_live(&guest).await, "the session that could not sign in stays");
+    assert_eq!(world.listed(&principal).await.len(), 2);
+    world.end(&first).await;
+    world.rotate(&guest, &rotation).await;
+    assert_eq!(world.listed(&principal).await.len(), 2);
+}
+
+/// A cap that ends the oldest: one session more ends the oldest, which says why.
+pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.insert(0, world.create(&world.new_session().with_sign_in(sign_in.clone())).await.0);
+        world.elapse(world.ticks(1)).await;
+    }
+    assert_eq!(world.listed(&principal).await, digests(&ids[..2]));
+    for id in &ids[2..] {
+        world.must_be_gone(id, crate::gone::Gone::NotFound(Some(EndReason::Limit))).await;
+    }
+    let guest = world.start().await;
+    let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in);
+    world.rotate(&guest, &rotation).await;
+    assert!(world.is_live(&rotation.to).await && world.is_live(&ids[0]).await && !world.is_live(&ids[1]).await);
+}
+
+/// A create that is repeated at the cap is the one session, not one more.
+pub(crate) async fn a_repeat_at_the_cap_is_created(world: &World) {
+    for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
+        let principal = new_principal();
+        let new = world.new_session().with_sign_in(SignIn::new(principal.clone()).with_cap(cap));
+        let (id, _) = world.create(&new).await;
+        let again = world.store().create(&id, &new).await.must();
+        assert!(must_be!(again, CreateOutcome::Created(applied) => applied).repeated);
+        assert!(world.is_live(&id).await);
+    }
+}
+
+/// A session of the principal that signs in again, at a step-up, is not one more.
+pub(crate) async fn a_step_up_at_the_cap_is_the_same_session(world: &World) {
+    for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
+        let principal = new_principal();
+        let sign_in = SignIn::new(principal.clone()).with_cap(cap);
+        let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+        let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(sign_in);
+        world.rotate(&id, &rotation).await;
+        assert_eq!(world.listed(&principal).await, digests(&[rotation.to]), "{cap:?}");
+    }
+}
+
+/// Sessions that have ended take no place under a cap.
+pub(crate) async fn ended_sessions_take_no_place(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+    let short = NewSession::draw(Expiry::idle(world.ticks(2))).must().with_sign_in(sign_in.clone());
+    world.create(&short).await;
+    world.elapse(world.ticks(3)).await;
+    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    assert_eq!(world.listed(&principal).await, digests(&[id]));
+}

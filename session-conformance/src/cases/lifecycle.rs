@@ -1,0 +1,178 @@
+//! A session from its first to its last moment.
+
+use session_core::{
+    CreateOutcome, DestroyOutcome, EndReason, LoadOptions, LoadOutcome, NewSession, ReadLevel, Stamp, TouchOptions,
+};
+
+use crate::{
+    gone::Gone,
+    model::{Model, changes},
+    world::{Must as _, World, destroy, must_be, new_id, same_moment, sibling},
+};
+
+/// A created session is loaded with its entries, its stamp and its deadlines.
+pub(crate) async fn created_is_loaded(world: &World) {
+    let entries = changes().set("theme", "dark").insert("cart", "sku-1", "2");
+    let new = world.new_session().with_entries(entries.delta());
+    let (id, applied) = world.create(&new).await;
+    let record = world.found(&id).await.record;
+    assert_eq!(Model::of(record.state()), Model::from(&entries));
+    assert_eq!((record.stamp(), applied.stamp), (new.stamp(), new.stamp()));
+    assert_eq!(record.deadlines(), applied.deadlines);
+    assert!(!applied.repeated, "nothing was there before");
+    assert!(same_moment(world, record.created_at(), applied.now), "created at the time of the create");
+}
+
+/// A session without entries is a session.
+pub(crate) async fn an_empty_session_exists(world: &World) {
+    let id = world.start().await;
+    assert!(world.found(&id).await.record.state().is_empty());
+}
+
+/// An id that was never used is not found, by any operation, and none of them creates a session.
+pub(crate) async fn an_unknown_id_is_not_found(world: &World) {
+    let id = new_id();
+    world.must_be_gone(&id, Gone::NotFound(None)).await;
+    must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+}
+
+/// The sibling of a live id is as unknown as any other.
+pub(crate) async fn a_sibling_of_a_live_id_is_unknown(world: &World) {
+    let id = world.start().await;
+    world.must_be_gone(&sibling(&id), Gone::NotFound(None)).await;
+}
+
+/// A destroyed session is not found, by any operation.
+pub(crate) async fn destroyed_is_gone(world: &World) {
+    let id = world.start().await;
+    world.end(&id).await;
+    world.must_be_gone(&id, Gone::NotFound(Some(EndReason::Logout))).await;
+}
+
+/// The tombstone keeps each reason, and how long ago it was.
+pub(crate) async fn an_ended_session_says_why_and_when(world: &World) {
+    for reason in [EndReason::Logout, EndReason::Revoked, EndReason::Limit] {
+        let id = world.start().await;
+        must_be!(world.store().destroy(&id, &destroy(reason)).await.must(), DestroyOutcome::Destroyed);
+        world.elapse(world.ticks(2)).await;
+        let ended = must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(ended)) => ended);
+        assert_eq!(ended.reason, reason);
+        let ticks = world.ticks(2)..world.ticks(4);
+        assert!(ticks.contains(&(ended.age + world.resolution())), "ended {:?} ago, not 2 ticks", ended.age);
+    }
+}
+
+/// Another session's create on a live id changes nothing and says so.
+pub(crate) async fn a_used_id_already_exists(world: &World) {
+    let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
+    let second = world.new_session().with_entries(changes().set("theme", "light").delta());
+    must_be!(world.store().create(&id, &second).await.must(), CreateOutcome::AlreadyExists);
+    assert_eq!(world.stamp(&id).await, stamp);
+    assert_eq!(world.model(&id).await, Model::from(&changes().set("theme", "dark")));
+}
+
+/// The version is 1 at first and grows by one with every update.
+pub(crate) async fn versions_count_updates(world: &World) {
+    let id = world.start().await;
+    assert_eq!(world.stamp(&id).await.version, 1);
+    for version in 2..=5 {
+        assert_eq!(world.apply(&id, &changes().set("theme", "dark")).await.stamp.version, version);
+        assert_eq!(world.stamp(&id).await.version, version);
+    }
+}
+
+/// The answer to an update bears the stamp that a load then finds.
+pub(crate) async fn stamps_chain_op_ids(world: &World) {
+    let new = world.new_session();
+    let (id, _) = world.create(&new).await;
+    let mut expected = Stamp::first(new.incarnation, new.op);
+    for step in ["a", "b", "c"] {
+        let update = crate::world::update(&changes().set("step", step));
+        expected = expected.next(update.op);
+        assert_eq!(world.send(&id, &update).await.stamp, expected);
+        assert_eq!(world.stamp(&id).await, expected);
+    }
+}
+
+/// A load with the present stamp answers Unchanged, with the present deadlines.
+pub(crate) async fn a_known_stamp_is_unchanged(world: &World) {
+    let (id, applied) = world.create(&world.new_session()).await;
+    let options = LoadOptions::default().level(ReadLevel::Store).known(applied.stamp);
+    world.elapse(world.ticks(2)).await;
+    let renewed = world.touch(&id, TouchOptions::default()).await.deadlines;
+    let unchanged = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Unchanged(now) => now);
+    assert_eq!(unchanged.deadlines, renewed);
+}
+
+/// A load with an older stamp finds the record.
+pub(crate) async fn an_older_stamp_is_found(world: &World) {
+    let (id, created) = world.create(&world.new_session()).await;
+    world.apply(&id, &changes().set("theme", "dark")).await;
+    let options = LoadOptions::default().level(ReadLevel::Store).known(created.stamp);
+    let found = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(found) => found);
+    assert_eq!(found.record.stamp().version, 2);
+}
+
+/// A stamp of the present version but of another history is not the present stamp, nor is another incarnation's.
+pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
+    let (id, applied) = world.create(&world.new_session()).await;
+    let other = world.new_session();
+    let tag = applied.stamp.tag ^ 1;
+    for wrong in [Stamp { tag, ..applied.stamp }, Stamp { incarnation: other.incarnation, ..applied.stamp }] {
+        let options = LoadOptions::default().level(ReadLevel::Store).known(wrong);
+        must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(_));
+    }
+}
+
+/// A known stamp does not make a session of one that is gone.
+pub(crate) async fn a_known_stamp_of_a_destroyed_session_is_not_found(world: &World) {
+    let (id, applied) = world.create(&world.new_session()).await;
+    world.end(&id).await;
+    let options = LoadOptions::default().level(ReadLevel::Store).known(applied.stamp);
+    must_be!(world.store().load(&id, options).await.must(), LoadOutcome::NotFound(Some(_)));
+}
+
+/// A record that was loaded stays as it is when the session moves on.
+pub(crate) async fn a_loaded_record_is_a_snapshot(world: &World) {
+    let before = changes().set("theme", "dark").insert("cart", "sku-1", "1");
+    let (id, _) = world.start_with(&before).await;
+    let record = world.found(&id).await.record;
+    world.apply(&id, &changes().set("theme", "light").clear("cart")).await;
+    assert_eq!(Model::of(record.state()), Model::from(&before));
+    assert_eq!(record.stamp().version, 1);
+}
+
+/// The creation time is that of the create, not of the last update or rotation.
+pub(crate) async fn the_creation_time_stays(world: &World) {
+    let id = world.start().await;
+    let created_at = world.found(&id).await.record.created_at();
+    world.elapse(world.ticks(2)).await;
+    world.apply(&id, &changes().set("theme", "dark")).await;
+    let moved = world.moved(&id, session_core::RotationKind::Privilege).await;
+    assert_eq!(world.found(&moved).await.record.created_at(), created_at);
+}
+
+/// Removals among the first entries have nothing to remove and do no harm.
+pub(crate) async fn first_entries_may_remove(world: &World) {
+    let entries = changes().remove("absent").clear("cart").insert("cart", "sku-1", "1").remove_key("roles", "admin");
+    let (id, _) = world.start_with(&entries).await;
+    assert_eq!(world.model(&id).await, Model::from(&entries));
+}
+
+/// Sessions do not see each other's entries, not even under sibling ids.
+pub(crate) async fn sessions_are_separate(world: &World) {
+    let id = world.start().await;
+    let neighbour = sibling(&id);
+    let new = NewSession::draw(world.roomy()).must();
+    must_be!(world.store().create(&neighbour, &new).await.must(), CreateOutcome::Created(_));
+    world.apply(&id, &changes().set("theme", "dark")).await;
+    assert_eq!(world.model(&neighbour).await, Model::default());
+    world.end(&id).await;
+    assert!(world.is_live(&neighbour).await);
+}
+
+/// A store that serves says so, and names itself.
+pub(crate) async fn a_running_store_checks_out(world: &World) {
+    world.store().check().await.must();
+    assert!(!world.store().backend().is_empty(), "the name stands in error messages");
+}

@@ -1,0 +1,107 @@
+//! Two nodes of one application.
+
+use session_core::{
+    ApplyOutcome, LoadOptions, LoadOutcome, Precondition, ReadLevel, RotationKind, SessionStore, Stamp,
+};
+
+use crate::{
+    model::{Model, changes},
+    world::{Must as _, World, must_be, update},
+};
+
+/// The stamp that this node sees at this level.
+async fn seen(store: &dyn SessionStore, id: &session_core::SessionId, options: LoadOptions) -> Stamp {
+    must_be!(store.load(id, options).await.must(), LoadOutcome::Found(found) => found.record.stamp())
+}
+
+fn from_store() -> LoadOptions {
+    LoadOptions::default().level(ReadLevel::Store)
+}
+
+/// At the level of the store, each node sees at once what the other was acknowledged.
+pub(crate) async fn each_sees_the_other(world: &World) {
+    let id = world.start().await;
+    for step in 0..10 {
+        let (writer, reader) =
+            if step % 2 == 0 { (world.node(0), world.node(1)) } else { (world.node(1), world.node(0)) };
+        let line = update(&changes().insert("cart", &step.to_string(), "1"));
+        let applied = must_be!(writer.apply(&id, &line).await.must(), ApplyOutcome::Applied(applied) => applied);
+        assert_eq!(seen(reader.as_ref(), &id, from_store()).await, applied.stamp);
+    }
+    assert_eq!(world.model(&id).await.len(), 10);
+}
+
+/// A node reads its own writes, at any level.
+pub(crate) async fn each_reads_its_own_writes(world: &World) {
+    let id = world.start().await;
+    for step in 0..5 {
+        let stamp = world.apply(&id, &changes().set("step", &step.to_string())).await.stamp;
+        assert_eq!(seen(world.store(), &id, LoadOptions::default()).await, stamp);
+    }
+    world.end(&id).await;
+    must_be!(world.store().load(&id, LoadOptions::default()).await.must(), LoadOutcome::NotFound(_));
+}
+
+/// What one node was acknowledged, a floor shows on the other, without going to the store for every read.
+pub(crate) async fn a_floor_shows_what_was_written_elsewhere(world: &World) {
+    let id = world.start().await;
+    seen(world.other(), &id, LoadOptions::default()).await;
+    for step in 0..5 {
+        let stamp = world.apply(&id, &changes().set("step", &step.to_string())).await.stamp;
+        let at_floor = LoadOptions::default().floor(stamp.floor());
+        assert_eq!(seen(world.other(), &id, at_floor).await, stamp);
+    }
+}
+
+/// A copy that one node holds is no longer known when the other has written.
+pub(crate) async fn a_copy_is_outdated_by_the_other(world: &World) {
+    let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
+    must_be!(world.other().load(&id, from_store().known(stamp)).await.must(), LoadOutcome::Unchanged(_));
+    let after = world.apply(&id, &changes().set("a", "2")).await.stamp;
+    assert_eq!(seen(world.other(), &id, from_store().known(stamp)).await, after);
+}
+
+/// A conflict bears the stamp that the other node wrote.
+pub(crate) async fn a_conflict_names_the_others_stamp(world: &World) {
+    let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
+    let theirs = world.apply(&id, &changes().set("a", "2")).await.stamp;
+    let mine = update(&changes().set("a", "3")).when(Precondition::Stamp(stamp));
+    let conflict = must_be!(world.other().apply(&id, &mine).await.must(), ApplyOutcome::Conflict(conflict) => conflict);
+    assert_eq!(conflict.current, theirs);
+}
+
+/// A retry may come from another node than the first attempt.
+pub(crate) async fn a_retry_may_change_nodes(world: &World) {
+    let (id, stamp) = world.start_with(&changes()).await;
+    let once = update(&changes().set("a", "1"));
+    world.send(&id, &once).await;
+    let again = world.other().apply(&id, &once.retry_from(stamp)).await.must();
+    assert!(must_be!(again, ApplyOutcome::Applied(applied) => applied).repeated);
+}
+
+/// A rotation on one node is there for the other: the new id at once, the old one as its kind says.
+pub(crate) async fn a_rotation_shows_on_the_other(world: &World) {
+    for kind in [RotationKind::Renew, RotationKind::Privilege] {
+        let (old, stamp) = world.start_with(&changes().set("a", "1")).await;
+        let new = world.moved(&old, kind).await;
+        assert_eq!(seen(world.other(), &new, from_store()).await, stamp);
+        match kind {
+            RotationKind::Renew => assert_eq!(seen(world.other(), &old, from_store()).await, stamp),
+            RotationKind::Privilege => {
+                must_be!(world.other().load(&old, from_store()).await.must(), LoadOutcome::Superseded);
+            }
+        }
+    }
+}
+
+/// Both nodes state the same limits, and both enforce them.
+pub(crate) async fn both_have_the_same_limits(world: &World) {
+    let limits = world.store().limits();
+    assert_eq!(world.other().limits(), limits);
+    let id = world.start().await;
+    let huge = session_core::Value::from_bytes(vec![3; limits.max_value_bytes + 1].into());
+    for node in [world.store(), world.other()] {
+        must_be!(node.apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
+    }
+    assert_eq!(world.model(&id).await, Model::default());
+}

@@ -1,0 +1,205 @@
+//! Ending the sessions of a principal from outside.
+
+use std::sync::Arc;
+
+use session_core::{
+    CreateOutcome, EndReason, IdDigest, LoadOptions, LoadOutcome, NewSession, Principal, ReadLevel, Rotation,
+    RotationKind, SessionId, SessionStore, SignIn,
+};
+
+use crate::{
+    gone::Gone,
+    world::{Must as _, World, must_be, new_id, new_principal},
+};
+
+const REVOKED: Gone = Gone::NotFound(Some(EndReason::Revoked));
+
+/// One session is revoked by its digest; the others stay.
+pub(crate) async fn one_session_is_revoked(world: &World) {
+    let principal = new_principal();
+    let (stays, goes) = (world.sign_in(&principal).await, world.sign_in(&principal).await);
+    assert!(world.index().revoke(&principal, goes.digest(), EndReason::Revoked).await.must());
+    world.must_be_gone(&goes, REVOKED).await;
+    assert_eq!(world.listed(&principal).await, [*stays.digest()]);
+    assert!(!world.index().revoke(&principal, goes.digest(), EndReason::Revoked).await.must(), "twice");
+}
+
+/// Nobody revokes the session of another, or one that is not there.
+pub(crate) async fn others_are_not_revoked(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let (id, guest) = (world.sign_in(&ada).await, world.start().await);
+    for digest in [id.digest(), guest.digest(), new_id().digest()] {
+        assert!(!world.index().revoke(&grace, digest, EndReason::Revoked).await.must());
+    }
+    assert!(world.is_live(&id).await && world.is_live(&guest).await);
+}
+
+/// All sessions are revoked, and counted.
+pub(crate) async fn all_sessions_are_revoked(world: &World) {
+    let (principal, other) = (new_principal(), new_principal());
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(world.sign_in(&principal).await);
+    }
+    let stays = world.sign_in(&other).await;
+    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 5);
+    for id in &ids {
+        world.must_be_gone(id, REVOKED).await;
+    }
+    assert_eq!(world.listed(&principal).await, []);
+    assert!(world.is_live(&stays).await);
+    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 0, "twice");
+}
+
+/// All but one: the one that asks is kept, also when it is known by an id that forwards.
+pub(crate) async fn all_but_this_one_are_revoked(world: &World) {
+    for renewed in [false, true] {
+        let principal = new_principal();
+        let (this, other) = (world.sign_in(&principal).await, world.sign_in(&principal).await);
+        let kept = if renewed { world.moved(&this, RotationKind::Renew).await } else { this };
+        let count = world.index().revoke_all(&principal, Some(&this), EndReason::Logout).await.must();
+        assert_eq!(count, 1);
+        world.must_be_gone(&other, Gone::NotFound(Some(EndReason::Logout))).await;
+        assert!(world.is_live(&kept).await, "renewed: {renewed}");
+        assert_eq!(world.listed(&principal).await, [*kept.digest()]);
+    }
+}
+
+/// A session that was renewed is revoked at its new id, and the forward leads to its tombstone.
+pub(crate) async fn a_moved_session_is_revoked(world: &World) {
+    let principal = new_principal();
+    let old = world.sign_in(&principal).await;
+    let new = world.moved(&old, RotationKind::Renew).await;
+    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
+    for id in [old, new] {
+        must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(ended)) => assert_eq!(ended.reason, EndReason::Revoked));
+    }
+}
+
+/// A revoked session stays ended: no delayed create brings it back.
+pub(crate) async fn a_revoked_session_stays_ended(world: &World) {
+    let principal = new_principal();
+    let new = world.signed_in(&principal);
+    let (id, _) = world.create(&new).await;
+    world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+    must_be!(world.store().create(&id, &new).await.must(), CreateOutcome::Ended(_));
+    assert_eq!(world.listed(&principal).await, []);
+}
+
+/// A sign-in after the revocation stands.
+pub(crate) async fn a_later_sign_in_stands(world: &World) {
+    let principal = new_principal();
+    world.sign_in(&principal).await;
+    world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+    let later = world.sign_in(&principal).await;
+    assert_eq!(world.listed(&principal).await, [*later.digest()]);
+    assert!(world.is_live(&later).await);
+}
+
+async fn live(store: &dyn SessionStore, id: &SessionId) -> bool {
+    let level = LoadOptions::default().level(ReadLevel::Store);
+    matches!(store.load(id, level).await.must(), LoadOutcome::Found(_))
+}
+
+/// Lists, then revokes all; gives what was listed before.
+async fn revoke_all(store: &dyn SessionStore, principal: &Principal) -> Vec<IdDigest> {
+    let index = store.index().unwrap_or_else(|| panic!("the index is gone"));
+    let listed = index.sessions(principal, 1_000).await.must();
+    index.revoke_all(principal, None, EndReason::Revoked).await.must();
+    listed.into_iter().map(|session| session.digest).collect()
+}
+
+/// Sign-ins race a revocation. What was there before it, or was listed when it began, is gone; what is alive after it
+/// is listed, so the next one ends it.
+pub(crate) async fn sign_ins_race_a_revocation(world: &World) {
+    for _ in 0..40 {
+        let principal = new_principal();
+        let before = [world.sign_in(&principal).await, world.sign_in(&principal).await];
+        let logins: Vec<(SessionId, NewSession)> = (0..5).map(|_| (new_id(), world.signed_in(&principal))).collect();
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let (principal, login) = (principal.clone(), logins.get(turn).cloned());
+            async move {
+                match login {
+                    Some((id, new)) => {
+                        store.create(&id, &new).await.must();
+                        Vec::new()
+                    }
+                    None => revoke_all(store.as_ref(), &principal).await,
+                }
+            }
+        };
+        let listed = world.race(6, task).await.pop().unwrap_or_default();
+        for id in &before {
+            world.must_be_gone(id, REVOKED).await;
+        }
+        let now_listed = world.listed(&principal).await;
+        for (id, _) in &logins {
+            let live = world.is_live(id).await;
+            assert_eq!(live, now_listed.contains(id.digest()), "alive, or listed, but not both");
+            assert!(!live || !listed.contains(id.digest()), "it was listed when the revocation began");
+        }
+        revoke_all(world.store(), &principal).await;
+        for (id, _) in &logins {
+            assert!(!world.is_live(id).await, "it survived the second revocation");
+        }
+    }
+}
+
+/// Sessions that move while they are revoked are revoked: none escapes under a new id.
+pub(crate) async fn rotations_race_a_revocation(world: &World) {
+    for round in 0..40 {
+        let principal = new_principal();
+        let kind = if round % 2 == 0 { RotationKind::Privilege } else { RotationKind::Renew };
+        let mut moves: Vec<(SessionId, Rotation)> = Vec::new();
+        for _ in 0..4 {
+            let id = world.sign_in(&principal).await;
+            moves.push((id, world.rotation(&id, kind)));
+        }
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let (principal, step) = (principal.clone(), moves.get(turn).cloned());
+            async move {
+                match step {
+                    Some((id, rotation)) => drop(store.rotate(&id, &rotation).await.must()),
+                    None => drop(revoke_all(store.as_ref(), &principal).await),
+                }
+            }
+        };
+        world.race(5, task).await;
+        for (id, rotation) in &moves {
+            assert!(!live(world.store(), id).await, "alive at the old id");
+            assert!(!live(world.store(), &rotation.to).await, "escaped to the new id");
+        }
+        assert_eq!(world.listed(&principal).await, []);
+    }
+}
+
+/// Sign-ins by rotation race a revocation: what is alive after it is listed, and the next one ends it.
+pub(crate) async fn sign_ins_by_rotation_race_a_revocation(world: &World) {
+    for _ in 0..25 {
+        let principal = new_principal();
+        let mut moves: Vec<(SessionId, Rotation)> = Vec::new();
+        for _ in 0..4 {
+            let guest = world.start().await;
+            let sign_in = SignIn::new(principal.clone());
+            moves.push((guest, world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in)));
+        }
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let (principal, step) = (principal.clone(), moves.get(turn).cloned());
+            async move {
+                match step {
+                    Some((id, rotation)) => drop(store.rotate(&id, &rotation).await.must()),
+                    None => drop(revoke_all(store.as_ref(), &principal).await),
+                }
+            }
+        };
+        world.race(5, task).await;
+        let listed = world.listed(&principal).await;
+        for (_, rotation) in &moves {
+            assert_eq!(world.is_live(&rotation.to).await, listed.contains(rotation.to.digest()));
+        }
+        revoke_all(world.store(), &principal).await;
+        for (_, rotation) in &moves {
+            assert!(!world.is_live(&rotation.to).await);
+        }
+    }
+}

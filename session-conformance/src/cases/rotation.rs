@@ -1,0 +1,242 @@
+//! A session that moves to a new id.
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, DestroyOutcome, EndReason, ErrorKind, LoadOptions, LoadOutcome, ReadLevel,
+    RotateOutcome, RotationKind, SessionId, TouchOptions, TouchOutcome,
+};
+
+use crate::{
+    gone::Gone,
+    model::{Model, changes},
+    world::{Must as _, World, destroy, must_be, new_id, sibling, update},
+};
+
+const BOTH: [RotationKind; 2] = [RotationKind::Renew, RotationKind::Privilege];
+
+async fn already_rotated(world: &World, id: &SessionId, kind: RotationKind) {
+    let late = world.rotation(id, kind);
+    must_be!(world.store().rotate(id, &late).await.must(), RotateOutcome::AlreadyRotated);
+    must_be!(world.load(&late.to).await, LoadOutcome::NotFound(None));
+}
+
+/// The session is at the new id with all that it was.
+pub(crate) async fn the_session_is_at_the_new_id(world: &World) {
+    for kind in BOTH {
+        let (id, _) = world.start_with(&changes().set("theme", "dark").insert("cart", "sku-1", "1")).await;
+        let before = world.found(&id).await.record;
+        let rotation = world.rotation(&id, kind);
+        let applied = world.rotate(&id, &rotation).await;
+        assert!(!applied.repeated);
+        let after = world.found(&rotation.to).await.record;
+        assert_eq!((after.state(), after.created_at()), (before.state(), before.created_at()));
+        assert_eq!([after.stamp(), applied.stamp], [before.stamp(); 2], "the stamp stays without a delta");
+    }
+}
+
+/// A delta is applied in the same step, and counts as one update.
+pub(crate) async fn a_delta_is_applied_in_the_same_step(world: &World) {
+    for kind in BOTH {
+        let before = changes().set("theme", "dark").insert("guest", "k", "1");
+        let (id, stamp) = world.start_with(&before).await;
+        let delta = changes().clear("guest").set("user", "Ada");
+        let rotation = world.rotation(&id, kind).with_delta(delta.delta());
+        assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.op));
+        assert_eq!(world.model(&rotation.to).await, Model::from(&before).after(&delta));
+        assert_eq!(world.stamp(&rotation.to).await, stamp.next(rotation.op));
+    }
+}
+
+/// After a renewal every operation works through the old id, for the grace.
+pub(crate) async fn a_renewed_id_forwards(world: &World) {
+    let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let new = world.moved(&old, RotationKind::Renew).await;
+    assert_eq!(world.found(&old).await.record, world.found(&new).await.record);
+    let stamp = world.apply(&old, &changes().set("cart", "1")).await.stamp;
+    assert_eq!(world.stamp(&new).await, stamp);
+    world.elapse(world.ticks(2)).await;
+    let touched =
+        must_be!(world.store().touch(&old, TouchOptions::default()).await.must(), TouchOutcome::Touched(it) => it);
+    assert_eq!(world.found(&new).await.record.deadlines(), touched.deadlines);
+    let options = LoadOptions::default().level(ReadLevel::Store).known(stamp);
+    must_be!(world.store().load(&old, options).await.must(), LoadOutcome::Unchanged(_));
+}
+
+/// A destroy through the old id ends the session at the new one, and is repeatable.
+pub(crate) async fn a_destroy_works_through_a_forward(world: &World) {
+    let old = world.start().await;
+    let new = world.moved(&old, RotationKind::Renew).await;
+    let logout = destroy(EndReason::Logout);
+    for _ in 0..2 {
+        must_be!(world.store().destroy(&old, &logout).await.must(), DestroyOutcome::Destroyed);
+    }
+    for id in [new, old] {
+        must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
+        must_be!(world.store().apply(&id, &update(&changes().set("a", "1"))).await.must(), ApplyOutcome::NotFound(_));
+        let late = world.store().create(&id, &world.new_session()).await.must();
+        must_be!(late, CreateOutcome::Ended(_));
+    }
+}
+
+/// When the grace is over, the old id gives no access, and the session goes on.
+pub(crate) async fn a_forward_ends_with_the_grace(world: &World) {
+    let old = world.start().await;
+    let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
+    world.rotate(&old, &rotation).await;
+    world.elapse(world.ticks(3)).await;
+    assert!(world.is_live(&old).await, "within the grace");
+    world.elapse(world.ticks(2)).await;
+    world.must_be_gone(&old, Gone::NotFound(None)).await;
+    assert!(world.is_live(&rotation.to).await);
+}
+
+/// Use of a forward does not prolong it.
+pub(crate) async fn use_does_not_prolong_a_grace(world: &World) {
+    let old = world.start().await;
+    let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
+    world.rotate(&old, &rotation).await;
+    for _ in 0..3 {
+        world.elapse(world.ticks(1)).await;
+        world.touch(&old, TouchOptions::default()).await;
+        world.apply(&old, &changes().set("a", "1")).await;
+    }
+    world.elapse(world.ticks(2)).await;
+    must_be!(world.load(&old).await, LoadOutcome::NotFound(None));
+}
+
+/// After a sign-in the old id gives no access at all, and says that it was superseded.
+pub(crate) async fn privilege_supersedes_the_old_id(world: &World) {
+    let old = world.start().await;
+    let new = world.moved(&old, RotationKind::Privilege).await;
+    world.must_be_gone(&old, Gone::Superseded).await;
+    assert_eq!(world.stamp(&new).await.version, 1, "nothing went through");
+}
+
+/// When the grace of a sign-in is over, its old id is unknown like any other.
+pub(crate) async fn superseded_ends_with_the_grace(world: &World) {
+    let old = world.start().await;
+    let rotation = world.rotation(&old, RotationKind::Privilege).with_grace(world.ticks(4));
+    world.rotate(&old, &rotation).await;
+    world.elapse(world.ticks(3)).await;
+    must_be!(world.load(&old).await, LoadOutcome::Superseded);
+    world.elapse(world.ticks(2)).await;
+    world.must_be_gone(&old, Gone::NotFound(None)).await;
+}
+
+/// A superseded id stays superseded when its session is destroyed: a logout elsewhere is not its business.
+pub(crate) async fn superseded_survives_the_session(world: &World) {
+    let old = world.start().await;
+    let new = world.moved(&old, RotationKind::Privilege).await;
+    world.end(&new).await;
+    world.must_be_gone(&old, Gone::Superseded).await;
+}
+
+/// Nothing is created at an id that forwards or was superseded.
+pub(crate) async fn a_moved_id_is_not_free(world: &World) {
+    for kind in BOTH {
+        let old = world.start().await;
+        let new = world.moved(&old, kind).await;
+        let answer = world.store().create(&old, &world.new_session()).await.must();
+        must_be!(answer, CreateOutcome::AlreadyExists);
+        assert!(world.is_live(&new).await);
+    }
+}
+
+/// A renewal during the grace of one loses, through the old id and through the new one; so forwards never chain.
+pub(crate) async fn a_renewal_during_a_grace_loses(world: &World) {
+    let old = world.start().await;
+    let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
+    world.rotate(&old, &rotation).await;
+    for id in [old, rotation.to] {
+        already_rotated(world, &id, RotationKind::Renew).await;
+    }
+    world.elapse(world.ticks(5)).await;
+    let next = world.moved(&rotation.to, RotationKind::Renew).await;
+    assert!(world.is_live(&next).await);
+}
+
+/// A rotation of a superseded id loses.
+pub(crate) async fn a_rotation_after_a_sign_in_loses(world: &World) {
+    for kind in BOTH {
+        let old = world.start().await;
+        let new = world.moved(&old, RotationKind::Privilege).await;
+        already_rotated(world, &old, kind).await;
+        assert!(world.is_live(&new).await);
+    }
+}
+
+/// A sign-in through the forward of a renewal moves the session, and then neither older id gives access.
+pub(crate) async fn a_sign_in_works_through_a_forward(world: &World) {
+    let first = world.start().await;
+    let second = world.moved(&first, RotationKind::Renew).await;
+    let rotation = world.rotation(&first, RotationKind::Privilege).with_delta(changes().set("user", "Ada").delta());
+    world.rotate(&first, &rotation).await;
+    assert!(world.is_live(&rotation.to).await);
+    assert!(world.rotate(&first, &rotation).await.repeated, "a retry settles it");
+    for id in [first, second] {
+        world.must_be_gone(&id, Gone::Superseded).await;
+    }
+    assert_eq!(world.model(&rotation.to).await, Model::from(&changes().set("user", "Ada")));
+}
+
+/// A session can sign in, step up and renew one after the other.
+pub(crate) async fn rotations_follow_each_other(world: &World) {
+    let (mut id, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let mut old = Vec::new();
+    for kind in [RotationKind::Privilege, RotationKind::Privilege, RotationKind::Renew, RotationKind::Privilege] {
+        old.push(id);
+        id = world.moved(&id, kind).await;
+        assert_eq!(world.model(&id).await.len(), 1);
+    }
+    for old in old {
+        must_be!(world.load(&old).await, LoadOutcome::Superseded);
+    }
+}
+
+/// A new id in another partition, the old id itself, and an id in use are refused, and the session stays.
+pub(crate) async fn unusable_targets_are_refused(world: &World) {
+    let id = world.start().await;
+    let in_use = sibling(&id);
+    let other = world.new_session();
+    must_be!(world.store().create(&in_use, &other).await.must(), CreateOutcome::Created(_));
+    let mut elsewhere = new_id();
+    while elsewhere.digest().partition() == id.digest().partition() {
+        elsewhere = new_id();
+    }
+    for kind in BOTH {
+        for to in [elsewhere, id, in_use] {
+            let mut rotation = world.rotation(&id, kind);
+            rotation.to = to;
+            let error = must_be!(world.store().rotate(&id, &rotation).await, Err(error) => error);
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        }
+    }
+    assert_eq!(world.stamp(&in_use).await, other.stamp());
+    assert!(world.is_live(&id).await);
+    must_be!(world.load(&elsewhere).await, LoadOutcome::NotFound(None));
+}
+
+/// An old id is no target while it is remembered: a session never moves back to an id that may have leaked.
+pub(crate) async fn a_session_does_not_move_back(world: &World) {
+    for kind in BOTH {
+        let old = world.start().await;
+        let new = world.moved(&old, kind).await;
+        let mut back = world.rotation(&new, RotationKind::Privilege);
+        back.to = old;
+        let error = must_be!(world.store().rotate(&new, &back).await, Err(error) => error);
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{kind:?}");
+        assert!(world.is_live(&new).await);
+    }
+}
+
+/// A rotation that exceeds a limit is refused whole: the session stays at the old id.
+pub(crate) async fn a_refused_rotation_moves_nothing(world: &World) {
+    for kind in BOTH {
+        let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
+        let huge = session_core::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
+        let rotation = world.rotation(&id, kind).with_delta(changes().set_value("huge", &huge).delta());
+        let error = must_be!(world.store().rotate(&id, &rotation).await, Err(error) => error);
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+        assert_eq!(world.stamp(&id).await, stamp);
+        must_be!(world.load(&rotation.to).await, LoadOutcome::NotFound(None));
+    }
+}

@@ -1,0 +1,158 @@
+//! Rotations at the same time as others.
+
+use std::sync::Arc;
+
+use session_core::{
+    ApplyOutcome, LoadOptions, LoadOutcome, ReadLevel, RotateOutcome, Rotation, RotationKind, SessionId, SessionStore,
+};
+
+use crate::{
+    gone::Gone,
+    model::changes,
+    world::{Must as _, World, must_be, update},
+};
+
+async fn raced(world: &World, id: SessionId, rotations: &[Rotation]) -> Vec<RotateOutcome> {
+    let task = |turn: usize, store: Arc<dyn SessionStore>| {
+        let rotation = rotations[turn].clone();
+        async move { store.rotate(&id, &rotation).await.must() }
+    };
+    world.race(rotations.len(), task).await
+}
+
+/// Of several rotations of one kind one wins; the others learn that they lost, and nothing is at their ids.
+pub(crate) async fn one_of_many_wins(world: &World) {
+    for round in 0..20 {
+        let kind = if round % 2 == 0 { RotationKind::Renew } else { RotationKind::Privilege };
+        let id = world.start().await;
+        let rotations: Vec<Rotation> = (0..4).map(|_| world.rotation(&id, kind)).collect();
+        let answers = raced(world, id, &rotations).await;
+        let mut winners = 0;
+        for (rotation, answer) in rotations.iter().zip(answers) {
+            match answer {
+                RotateOutcome::Rotated(_) => winners += 1,
+                RotateOutcome::AlreadyRotated => {}
+                other => panic!("unexpected {other:?}"),
+            }
+            assert_eq!(world.is_live(&rotation.to).await, matches!(answer, RotateOutcome::Rotated(_)));
+        }
+        assert_eq!(winners, 1);
+    }
+}
+
+/// A renewal and a sign-in race: whichever order they take, the sign-in holds and the old id gives no access.
+pub(crate) async fn a_sign_in_beats_a_renewal(world: &World) {
+    for _ in 0..20 {
+        let id = world.start().await;
+        let renew = world.rotation(&id, RotationKind::Renew);
+        let sign_in = world.rotation(&id, RotationKind::Privilege);
+        let answers = raced(world, id, &[renew.clone(), sign_in.clone()]).await;
+        must_be!(answers[1], RotateOutcome::Rotated(_));
+        assert!(world.is_live(&sign_in.to).await);
+        assert!(!world.is_live(&renew.to).await);
+        world.must_be_gone(&id, Gone::Superseded).await;
+    }
+}
+
+/// Updates during a renewal are all kept: through the old id or the new one, none is lost and none refused.
+pub(crate) async fn updates_during_a_renewal_are_kept(world: &World) {
+    const WRITERS: usize = 5;
+    for _ in 0..10 {
+        let id = world.start().await;
+        let rotation = world.rotation(&id, RotationKind::Renew).with_delta(changes().set("moved", "yes").delta());
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let rotation = rotation.clone();
+            async move {
+                if turn == WRITERS {
+                    must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
+                    return;
+                }
+                for step in 0..4 {
+                    let line = update(&changes().insert("cart", &format!("{turn}-{step}"), "1"));
+                    must_be!(store.apply(&id, &line).await.must(), ApplyOutcome::Applied(_));
+                }
+            }
+        };
+        world.race(WRITERS + 1, task).await;
+        let record = world.found(&rotation.to).await.record;
+        assert_eq!(record.state().keyed_len("cart"), WRITERS * 4);
+        assert_eq!(record.stamp().version, 2 + WRITERS as u64 * 4);
+    }
+}
+
+/// Updates during a sign-in are applied before it, or not at all.
+pub(crate) async fn updates_during_a_sign_in_are_kept_or_refused(world: &World) {
+    const WRITERS: usize = 5;
+    for _ in 0..10 {
+        let id = world.start().await;
+        let rotation = world.rotation(&id, RotationKind::Privilege);
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let rotation = rotation.clone();
+            async move {
+                if turn == WRITERS {
+                    must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
+                    return 0;
+                }
+                let line = update(&changes().insert("cart", &turn.to_string(), "1"));
+                match store.apply(&id, &line).await.must() {
+                    ApplyOutcome::Applied(_) => 1,
+                    ApplyOutcome::Superseded => 0,
+                    other => panic!("unexpected {other:?}"),
+                }
+            }
+        };
+        let kept: usize = world.race(WRITERS + 1, task).await.into_iter().sum();
+        assert_eq!(world.model(&rotation.to).await.len(), kept);
+    }
+}
+
+/// A reader of the old id during a renewal finds the session at every moment.
+pub(crate) async fn a_renewal_has_no_gap(world: &World) {
+    for _ in 0..10 {
+        let id = world.start().await;
+        let rotation = world.rotation(&id, RotationKind::Renew);
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let rotation = rotation.clone();
+            async move {
+                if turn == 0 {
+                    must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
+                    return;
+                }
+                for _ in 0..12 {
+                    let options = LoadOptions::default().level(ReadLevel::Store);
+                    must_be!(store.load(&id, options).await.must(), LoadOutcome::Found(_));
+                }
+            }
+        };
+        world.race(3, task).await;
+    }
+}
+
+/// A reader of both ids during a sign-in finds the session at one of them, never at both and then at neither: the new
+/// id has it whenever the old one says that it was superseded.
+pub(crate) async fn a_sign_in_has_no_gap(world: &World) {
+    for _ in 0..10 {
+        let id = world.start().await;
+        let rotation = world.rotation(&id, RotationKind::Privilege);
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let rotation = rotation.clone();
+            async move {
+                if turn == 0 {
+                    must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
+                    return;
+                }
+                let options = LoadOptions::default().level(ReadLevel::Store);
+                for _ in 0..12 {
+                    match store.load(&id, options).await.must() {
+                        LoadOutcome::Found(_) => {}
+                        LoadOutcome::Superseded => {
+                            must_be!(store.load(&rotation.to, options).await.must(), LoadOutcome::Found(_));
+                        }
+                        other => panic!("unexpected {other:?}"),
+                    }
+                }
+            }
+        };
+        world.race(3, task).await;
+    }
+}

@@ -1,0 +1,57 @@
+//! Whether an id gives no access, whatever is asked.
+
+use session_core::{
+    ApplyOutcome, DestroyOutcome, EndReason, Ended, LoadOutcome, RotateOutcome, RotationKind, SessionId, TouchOptions,
+    TouchOutcome,
+};
+
+use crate::{
+    model::changes,
+    world::{Must as _, World, destroy, update},
+};
+
+/// How an id gives no access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    NotFound(Option<EndReason>),
+    Superseded,
+}
+
+fn not_found(ended: Option<Ended>) -> Option<Gone> {
+    Some(Gone::NotFound(ended.map(|ended| ended.reason)))
+}
+
+impl World {
+    /// Fails the case unless load, apply, touch and destroy all give this answer, and a rotation gives it or
+    /// that it lost.
+    pub(crate) async fn must_be_gone(&self, id: &SessionId, gone: Gone) {
+        let store = self.store();
+        let load = match self.load(id).await {
+            LoadOutcome::NotFound(ended) => not_found(ended),
+            LoadOutcome::Superseded => Some(Gone::Superseded),
+            _ => None,
+        };
+        let apply = match store.apply(id, &update(&changes().set("late", "x"))).await.must() {
+            ApplyOutcome::NotFound(ended) => not_found(ended),
+            ApplyOutcome::Superseded => Some(Gone::Superseded),
+            _ => None,
+        };
+        let touch = match store.touch(id, TouchOptions::default()).await.must() {
+            TouchOutcome::NotFound(ended) => not_found(ended),
+            TouchOutcome::Superseded => Some(Gone::Superseded),
+            _ => None,
+        };
+        let rotate = match store.rotate(id, &self.rotation(id, RotationKind::Privilege)).await.must() {
+            RotateOutcome::NotFound(ended) => not_found(ended),
+            RotateOutcome::Superseded | RotateOutcome::AlreadyRotated => Some(Gone::Superseded),
+            _ => None,
+        };
+        let destroy = match store.destroy(id, &destroy(EndReason::Logout)).await.must() {
+            DestroyOutcome::NotFound(ended) => not_found(ended),
+            DestroyOutcome::Superseded => Some(Gone::Superseded),
+            _ => None,
+        };
+        let answers = [load, apply, touch, rotate, destroy];
+        assert_eq!(answers, [Some(gone); 5], "load, apply, touch, rotate, destroy");
+    }
+}

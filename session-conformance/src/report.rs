@@ -1,0 +1,67 @@
+//! What became of all cases.
+
+use std::fmt;
+
+use crate::Capability;
+
+/// What became of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The promise is kept.
+    Passed,
+    /// The backend lacks this capability.
+    Skipped(Capability),
+    /// The promise is broken, or the case hangs.
+    Failed(String),
+}
+
+/// What became of every case. Its `Display` is a table of them with a last line that sums up.
+#[derive(Clone, Debug)]
+#[must_use = "a report may hold failures"]
+pub struct Report {
+    verdicts: Vec<(String, Verdict)>,
+}
+
+impl Report {
+    pub(crate) fn new(verdicts: Vec<(String, Verdict)>) -> Self {
+        Self { verdicts }
+    }
+
+    /// Every case by its full name, in order.
+    pub fn verdicts(&self) -> impl Iterator<Item = (&str, &Verdict)> {
+        self.verdicts.iter().map(|(name, verdict)| (name.as_str(), verdict))
+    }
+
+    /// The cases that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &str> {
+        self.verdicts().filter_map(|(name, verdict)| matches!(verdict, Verdict::Failed(_)).then_some(name))
+    }
+
+    /// Whether none failed.
+    pub fn is_success(&self) -> bool {
+        self.failures().next().is_none()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut passed, mut skipped, mut failed) = (0, 0, 0);
+        for (name, verdict) in &self.verdicts {
+            match verdict {
+                Verdict::Passed => {
+                    passed += 1;
+                    writeln!(f, "passed   {name}")?;
+                }
+                Verdict::Skipped(capability) => {
+                    skipped += 1;
+                    writeln!(f, "skipped  {name} (no {capability})")?;
+                }
+                Verdict::Failed(why) => {
+                    failed += 1;
+                    writeln!(f, "FAILED   {name}: {why}")?;
+                }
+            }
+        }
+        write!(f, "{passed} passed, {skipped} skipped, {failed} failed")
+    }
+}

@@ -1,0 +1,106 @@
+//! Runs cases, each on a backend and a runtime of its own.
+
+use std::{any::Any, io::Write as _, sync::Arc, time::Duration};
+
+use session_core::SessionStore;
+
+use crate::{
+    Capability, Case, Harness, Report, Verdict,
+    case::cases,
+    world::{Started, World},
+};
+
+/// A case that takes longer hangs: a deadlock, or a feed that lost an item.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// Runs every case that the backend has the capabilities for.
+///
+/// # Panics
+/// If no runtime can be built.
+pub fn run_all<H: Harness>(harness: H) -> Report {
+    let harness = Arc::new(harness);
+    let pins = (PINS, settle(check_pins(harness.clone())));
+    let results = cases().iter().map(|case| (case.to_string(), settle(run(harness.clone(), *case))));
+    Report::new(std::iter::once((pins.0.to_owned(), pins.1)).chain(results).collect())
+}
+
+/// Runs the case of this topic and name, for the tests that [`tests!`](crate::tests) emits.
+///
+/// # Panics
+/// If the case fails or does not exist.
+pub fn run_one<H: Harness>(harness: H, topic: &str, name: &str) -> Verdict {
+    let case = cases().iter().find(|case| case.topic == topic && case.name == name);
+    let case = case.unwrap_or_else(|| panic!("there is no case {topic}::{name}"));
+    let verdict = settle(run(Arc::new(harness), *case));
+    match &verdict {
+        Verdict::Failed(why) => panic!("{case}: {why}"),
+        // Past the capture of the test harness, so that a skip is seen in any case.
+        Verdict::Skipped(capability) => drop(writeln!(std::io::stderr(), "skipped {case}: no {capability}")),
+        Verdict::Passed => {}
+    }
+    verdict
+}
+
+/// The name of the case that compares the capabilities with the pinned ones.
+const PINS: &str = "capabilities_are_the_pinned_ones";
+
+/// Checks that the backend lacks exactly the capabilities that [`Harness::absent`] names.
+///
+/// # Panics
+/// If it does not.
+pub fn run_pins<H: Harness>(harness: H) {
+    if let Verdict::Failed(why) = settle(check_pins(Arc::new(harness))) {
+        panic!("{why}");
+    }
+}
+
+async fn check_pins<H: Harness>(harness: Arc<H>) -> Verdict {
+    let backend = harness.start().await;
+    let store = harness.node(&backend).await;
+    for capability in Capability::ALL {
+        let pinned = harness.absent().contains(&capability);
+        match capability.is_in(store.as_ref()) {
+            true if pinned => return Verdict::Failed(format!("`absent` names {capability}, but the backend has it")),
+            false if !pinned => {
+                return Verdict::Failed(format!("the backend has no {capability}, and `absent` does not name it"));
+            }
+            _ => {}
+        }
+    }
+    Verdict::Passed
+}
+
+async fn run<H: Harness>(harness: Arc<H>, case: Case) -> Verdict {
+    let backend = harness.start().await;
+    let one = harness.node(&backend).await;
+    if let Some(missing) = case.needs.iter().find(|need| !need.is_in(one.as_ref())) {
+        return Verdict::Skipped(*missing);
+    }
+    let two: Arc<dyn SessionStore> = harness.node(&backend).await;
+    let (tick, resolution) = (harness.tick(), harness.resolution());
+    let world = World::new([one, two], Box::new(Started::new(harness, backend)), tick, resolution);
+    (case.run)(&world).await;
+    Verdict::Passed
+}
+
+/// Runs to the end, on a runtime of its own, and turns a panic into a verdict.
+fn settle(case: impl Future<Output = Verdict> + Send + 'static) -> Verdict {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
+    let verdict = runtime.block_on(async {
+        match tokio::time::timeout(HANGS, tokio::spawn(case)).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(failed)) => Verdict::Failed(failed.try_into_panic().map_or("cancelled".to_owned(), message)),
+            Err(_) => Verdict::Failed(format!("did not end within {} s", HANGS.as_secs())),
+        }
+    });
+    runtime.shutdown_background();
+    verdict
+}
+
+fn message(panic: Box<dyn Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => panic.downcast::<&str>().map_or("panicked".to_owned(), |message| (*message).to_owned()),
+    }
+}

@@ -1,0 +1,259 @@
+//! What a case works with: two nodes of one backend, its clock, and the steps that most cases share.
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use session_core::{
+    Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, EndReason, Error, Expiry, Found, LoadOptions,
+    LoadOutcome, NewSession, OpId, Principal, ReadLevel, RotateOutcome, Rotation, RotationKind, SessionId,
+    SessionIndex, SessionLock, SessionStore, Stamp, Timestamp, TouchOptions, TouchOutcome, Touched, Update,
+};
+use tokio::sync::Barrier;
+
+use crate::{
+    Harness,
+    model::{Changes, Model},
+};
+
+pub(crate) struct World {
+    // Before the backend, so that the handles are gone when its guard is dropped.
+    nodes: [Arc<dyn SessionStore>; 2],
+    backend: Box<dyn Elapse>,
+    tick: Duration,
+    resolution: Duration,
+}
+
+/// A running backend, whatever its harness.
+pub(crate) trait Elapse: Send + Sync {
+    fn elapse(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+pub(crate) struct Started<H: Harness> {
+    harness: Arc<H>,
+    backend: H::Backend,
+}
+
+impl<H: Harness> Started<H> {
+    pub(crate) fn new(harness: Arc<H>, backend: H::Backend) -> Self {
+        Self { harness, backend }
+    }
+}
+
+impl<H: Harness> Elapse for Started<H> {
+    fn elapse(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.harness.elapse(&self.backend, time))
+    }
+}
+
+/// Takes a success, or fails the case.
+pub(crate) trait Must<T> {
+    fn must(self) -> T;
+}
+
+impl<T> Must<T> for Result<T, Error> {
+    #[track_caller]
+    fn must(self) -> T {
+        self.unwrap_or_else(|error| panic!("unexpected error: {error}"))
+    }
+}
+
+/// Fails the case unless the answer has this form; gives what the form binds.
+macro_rules! must_be {
+    ($answer:expr, $($form:pat_param)|+ => $bound:expr) => {
+        match $answer {
+            $($form)|+ => $bound,
+            other => panic!("expected {}, got {other:?}", stringify!($($form)|+)),
+        }
+    };
+    ($answer:expr, $($form:pat_param)|+) => { crate::world::must_be!($answer, $($form)|+ => ()) };
+}
+pub(crate) use must_be;
+
+/// An update under a fresh op id.
+pub(crate) fn update(changes: &Changes) -> Update {
+    Update::new(OpId::draw().must(), changes.delta())
+}
+
+/// A destroy under a fresh op id.
+pub(crate) fn destroy(reason: EndReason) -> Destroy {
+    Destroy::new(OpId::draw().must(), reason)
+}
+
+pub(crate) fn sibling(id: &SessionId) -> SessionId {
+    id.generate_sibling().must()
+}
+
+pub(crate) fn new_id() -> SessionId {
+    SessionId::generate().must()
+}
+
+/// A principal that no other case uses.
+pub(crate) fn new_principal() -> Principal {
+    Principal::new(&format!("user-{:016x}", OpId::draw().must().bits())).must()
+}
+
+pub(crate) fn same_moment(world: &World, left: Timestamp, right: Timestamp) -> bool {
+    left.since(right).max(right.since(left)) <= world.resolution
+}
+
+impl World {
+    pub(crate) fn new(
+        nodes: [Arc<dyn SessionStore>; 2],
+        backend: Box<dyn Elapse>,
+        tick: Duration,
+        resolution: Duration,
+    ) -> Self {
+        Self { nodes, backend, tick, resolution }
+    }
+
+    /// The first node.
+    pub(crate) fn store(&self) -> &dyn SessionStore {
+        self.nodes[0].as_ref()
+    }
+
+    /// The second node.
+    pub(crate) fn other(&self) -> &dyn SessionStore {
+        self.nodes[1].as_ref()
+    }
+
+    /// The nodes in turn, for a task.
+    pub(crate) fn node(&self, turn: usize) -> Arc<dyn SessionStore> {
+        self.nodes[turn % 2].clone()
+    }
+
+    pub(crate) fn index(&self) -> &dyn SessionIndex {
+        self.store().index().unwrap_or_else(|| panic!("the index is gone"))
+    }
+
+    pub(crate) fn locks(&self) -> &dyn SessionLock {
+        self.store().lock().unwrap_or_else(|| panic!("the lock is gone"))
+    }
+
+    pub(crate) fn ticks(&self, ticks: u32) -> Duration {
+        self.tick * ticks
+    }
+
+    pub(crate) fn resolution(&self) -> Duration {
+        self.resolution
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn elapse(&self, time: Duration) {
+        self.backend.elapse(time).await;
+    }
+
+    /// Deadlines that no case reaches.
+    pub(crate) fn roomy(&self) -> Expiry {
+        Expiry::both(self.ticks(1_000), self.ticks(2_000))
+    }
+
+    pub(crate) fn new_session(&self) -> NewSession {
+        NewSession::draw(self.roomy()).must()
+    }
+
+    pub(crate) async fn create(&self, new: &NewSession) -> (SessionId, Applied) {
+        let id = new_id();
+        let outcome = self.store().create(&id, new).await.must();
+        (id, must_be!(outcome, CreateOutcome::Created(applied) => applied))
+    }
+
+    /// A new session, empty and with roomy deadlines.
+    pub(crate) async fn start(&self) -> SessionId {
+        self.create(&self.new_session()).await.0
+    }
+
+    /// A new session with these entries.
+    pub(crate) async fn start_with(&self, entries: &Changes) -> (SessionId, Stamp) {
+        let (id, applied) = self.create(&self.new_session().with_entries(entries.delta())).await;
+        (id, applied.stamp)
+    }
+
+    /// A new, empty session with these deadlines.
+    pub(crate) async fn start_for(&self, expiry: Expiry) -> (SessionId, Applied) {
+        self.create(&NewSession::draw(expiry).must()).await
+    }
+
+    pub(crate) async fn apply(&self, id: &SessionId, changes: &Changes) -> Applied {
+        self.send(id, &update(changes)).await
+    }
+
+    /// Sends an update that must succeed.
+    pub(crate) async fn send(&self, id: &SessionId, update: &Update) -> Applied {
+        must_be!(self.store().apply(id, update).await.must(), ApplyOutcome::Applied(applied) => applied)
+    }
+
+    pub(crate) async fn load(&self, id: &SessionId) -> LoadOutcome {
+        self.store().load(id, LoadOptions::default().level(ReadLevel::Store)).await.must()
+    }
+
+    pub(crate) async fn found(&self, id: &SessionId) -> Found {
+        must_be!(self.load(id).await, LoadOutcome::Found(found) => found)
+    }
+
+    pub(crate) async fn stamp(&self, id: &SessionId) -> Stamp {
+        self.found(id).await.record.stamp()
+    }
+
+    pub(crate) async fn model(&self, id: &SessionId) -> Model {
+        Model::of(self.found(id).await.record.state())
+    }
+
+    pub(crate) async fn is_live(&self, id: &SessionId) -> bool {
+        matches!(self.load(id).await, LoadOutcome::Found(_))
+    }
+
+    pub(crate) async fn touch(&self, id: &SessionId, options: TouchOptions) -> Touched {
+        must_be!(self.store().touch(id, options).await.must(), TouchOutcome::Touched(touched) => touched)
+    }
+
+    pub(crate) async fn end(&self, id: &SessionId) {
+        let outcome = self.store().destroy(id, &destroy(EndReason::Logout)).await.must();
+        must_be!(outcome, DestroyOutcome::Destroyed);
+    }
+
+    /// A rotation to a new sibling with a grace that no case reaches by accident.
+    pub(crate) fn rotation(&self, from: &SessionId, kind: RotationKind) -> Rotation {
+        Rotation::new(OpId::draw().must(), sibling(from), kind).with_grace(self.ticks(100))
+    }
+
+    /// Sends a rotation that must succeed.
+    pub(crate) async fn rotate(&self, from: &SessionId, rotation: &Rotation) -> Applied {
+        let outcome = self.store().rotate(from, rotation).await.must();
+        must_be!(outcome, RotateOutcome::Rotated(applied) => applied)
+    }
+
+    /// Moves a session, and gives its new id.
+    pub(crate) async fn moved(&self, from: &SessionId, kind: RotationKind) -> SessionId {
+        let rotation = self.rotation(from, kind);
+        self.rotate(from, &rotation).await;
+        rotation.to
+    }
+
+    /// Runs `count` tasks at once, on both nodes, and gives what each answers.
+    pub(crate) async fn race<T, F>(&self, count: usize, task: impl Fn(usize, Arc<dyn SessionStore>) -> F) -> Vec<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let start = Arc::new(Barrier::new(count));
+        let tasks: Vec<_> = (0..count)
+            .map(|turn| {
+                let (start, task) = (start.clone(), task(turn, self.node(turn)));
+                tokio::spawn(async move {
+                    start.wait().await;
+                    task.await
+                })
+            })
+            .collect();
+        let mut answers = Vec::with_capacity(count);
+        for task in tasks {
+            answers.push(task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())));
+        }
+        answers
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("nodes", &self.nodes).finish_non_exhaustive()
+    }
+}

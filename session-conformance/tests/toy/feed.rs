@@ -1,0 +1,39 @@
+//! Its changes: every item goes to every listener while the table is locked, so the order is that of the changes.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::stream::poll_fn;
+use session_core::{BarrierId, Barriers, ChangeFeed, Error, FeedItem, Origin, Subscription, async_trait};
+
+use super::{Table, Toy, table::PARTITIONS};
+
+#[derive(Debug)]
+struct Asker(Arc<Mutex<Table>>);
+
+#[async_trait]
+impl Barriers for Asker {
+    async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.barriers += 1;
+        let barrier = BarrierId(table.barriers);
+        table.tell(&FeedItem::Barrier(partition, barrier));
+        Ok(barrier)
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for Toy {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    fn partitions(&self) -> u32 {
+        u32::from(PARTITIONS)
+    }
+
+    async fn subscribe(&self) -> Result<Subscription, Error> {
+        let (sender, mut items) = tokio::sync::mpsc::unbounded_channel();
+        self.table().0.listeners.push(sender);
+        Ok(Subscription::new(poll_fn(move |cx| items.poll_recv(cx)), Arc::new(Asker(self.table.clone()))))
+    }
+}

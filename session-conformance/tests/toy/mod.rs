@@ -1,0 +1,241 @@
+//! A store of every capability in the fewest lines: one table behind one mutex, moved by the reference machine.
+
+mod feed;
+mod table;
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use session_conformance::Harness;
+use session_core::{
+    AcquireOutcome, ApplyOutcome, ChangeFeed, Clock, CreateOutcome, Destroy, DestroyOutcome, EndReason, Error,
+    ErrorKind, FencingToken, IdDigest, IndexedSession, Limits, LoadOptions, LoadOutcome, LockOwner, ManualClock,
+    NewSession, OpId, Origin, Principal, RotateOutcome, Rotation, SessionCap, SessionId, SessionIndex, SessionLock,
+    SessionStore, SignIn, TenureOutcome, Timestamp, TouchOptions, TouchOutcome, Update, async_trait,
+    machine::{self, Rules, Step},
+};
+
+pub use table::Table;
+
+/// One node's handle.
+#[derive(Clone, Debug)]
+pub struct Toy {
+    table: Arc<Mutex<Table>>,
+    clock: ManualClock,
+    rules: Rules,
+    origin: Origin,
+}
+
+impl Toy {
+    pub fn new(clock: ManualClock, limits: Limits) -> Self {
+        let rules = Rules::default().limits(limits).indexed();
+        Self { table: Arc::default(), clock, rules, origin: Origin::draw().unwrap() }
+    }
+
+    /// Another node's handle on the same table.
+    pub fn node(&self) -> Self {
+        Self { origin: Origin::draw().unwrap(), ..self.clone() }
+    }
+
+    /// The table at this moment, for stores that break it on purpose.
+    pub fn table(&self) -> (MutexGuard<'_, Table>, Timestamp) {
+        (self.table.lock().unwrap_or_else(PoisonError::into_inner), self.clock.now())
+    }
+
+    /// Makes room under a cap for one more session of this principal.
+    fn admit(
+        &self,
+        table: &mut Table,
+        now: Timestamp,
+        id: &IdDigest,
+        sign_in: Option<&SignIn>,
+    ) -> Result<Vec<IdDigest>, Error> {
+        let Some((sign_in, cap)) = sign_in.and_then(|sign_in| Some((sign_in, sign_in.cap()?))) else {
+            return Ok(Vec::new());
+        };
+        let mut others = table.sessions(now, sign_in.principal());
+        others.retain(|session| session.digest != *id);
+        match cap {
+            SessionCap::Refuse(most) if others.len() >= most => {
+                Err(Error::new(ErrorKind::LimitExceeded, "the principal has too many sessions"))
+            }
+            SessionCap::EndOldest(most) => {
+                Ok(others.split_off(others.len().min(most.saturating_sub(1))).iter().map(|it| it.digest).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn publish<T>(&self, table: &mut Table, step: Step<T>, delta: Option<&session_core::Delta>) -> T {
+        if let Some(effect) = &step.effect {
+            table.publish(self.origin, effect, delta);
+        }
+        step.outcome
+    }
+
+    fn end(&self, table: &mut Table, now: Timestamp, id: &IdDigest, reason: EndReason) -> Result<bool, Error> {
+        let step = self.rules.destroy(table, now, id, &Destroy::new(OpId::draw()?, reason));
+        Ok(self.publish(table, step, None) == DestroyOutcome::Destroyed)
+    }
+}
+
+#[async_trait]
+impl SessionStore for Toy {
+    fn backend(&self) -> &'static str {
+        "toy"
+    }
+
+    fn limits(&self) -> Limits {
+        self.rules.limits
+    }
+
+    async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let (mut table, now) = self.table();
+        let unused =
+            matches!(machine::load(&*table, now, id.digest(), LoadOptions::default()), LoadOutcome::NotFound(None));
+        let over = if unused { self.admit(&mut table, now, id.digest(), new.sign_in.as_ref())? } else { Vec::new() };
+        let step = self.rules.create(&mut *table, now, id.digest(), new)?;
+        for oldest in over {
+            self.end(&mut table, now, &oldest, EndReason::Limit)?;
+        }
+        Ok(self.publish(&mut table, step, Some(&new.entries)))
+    }
+
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        let (table, now) = self.table();
+        Ok(machine::load(&*table, now, id.digest(), options))
+    }
+
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let (mut table, now) = self.table();
+        let step = self.rules.apply(&mut *table, now, id.digest(), update)?;
+        Ok(self.publish(&mut table, step, Some(&update.delta)))
+    }
+
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        let (mut table, now) = self.table();
+        Ok(machine::touch(&mut *table, now, id.digest(), options))
+    }
+
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let (mut table, now) = self.table();
+        let at = match machine::load(&*table, now, id.digest(), LoadOptions::default()) {
+            LoadOutcome::Found(_) => table.locate(now, id.digest()),
+            _ => *id.digest(),
+        };
+        let over = self.admit(&mut table, now, &at, rotation.sign_in.as_ref())?;
+        let step = self.rules.rotate(&mut *table, now, id.digest(), rotation)?;
+        if matches!(&step.outcome, RotateOutcome::Rotated(applied) if !applied.repeated) {
+            for oldest in over {
+                self.end(&mut table, now, &oldest, EndReason::Limit)?;
+            }
+        }
+        Ok(self.publish(&mut table, step, Some(&rotation.delta)))
+    }
+
+    async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        let (mut table, now) = self.table();
+        let step = self.rules.destroy(&mut *table, now, id.digest(), destroy);
+        Ok(self.publish(&mut table, step, None))
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        Some(self)
+    }
+
+    fn lock(&self) -> Option<&dyn SessionLock> {
+        Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl SessionIndex for Toy {
+    async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let (table, now) = self.table();
+        let mut sessions = table.sessions(now, principal);
+        sessions.truncate(limit);
+        Ok(sessions)
+    }
+
+    async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
+        let (mut table, now) = self.table();
+        if !table.sessions(now, principal).iter().any(|it| it.digest == *session) {
+            return Ok(false);
+        }
+        self.end(&mut table, now, session, reason)
+    }
+
+    async fn revoke_all(
+        &self,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let (mut table, now) = self.table();
+        let kept = except.map(|id| table.locate(now, id.digest()));
+        let mut ended = 0;
+        for session in table.sessions(now, principal) {
+            if Some(session.digest) != kept {
+                ended += usize::from(self.end(&mut table, now, &session.digest, reason)?);
+            }
+        }
+        Ok(ended)
+    }
+}
+
+#[async_trait]
+impl SessionLock for Toy {
+    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
+        let (mut table, now) = self.table();
+        Ok(machine::acquire(&mut *table, now, id.digest(), owner, lease))
+    }
+
+    async fn renew(&self, id: &SessionId, token: FencingToken, lease: Duration) -> Result<TenureOutcome, Error> {
+        let (mut table, now) = self.table();
+        Ok(machine::renew_lock(&mut *table, now, id.digest(), token, lease))
+    }
+
+    async fn release(&self, id: &SessionId, token: FencingToken) -> Result<TenureOutcome, Error> {
+        let (mut table, now) = self.table();
+        Ok(machine::release(&mut *table, now, id.digest(), token))
+    }
+}
+
+/// How a test reaches it; limits are low, so that cases reach them soon.
+#[derive(Debug)]
+pub struct ToyHarness;
+
+impl ToyHarness {
+    pub fn limits() -> Limits {
+        Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536)
+    }
+}
+
+impl Harness for ToyHarness {
+    type Backend = (Toy, ManualClock);
+
+    async fn start(&self) -> Self::Backend {
+        let clock = ManualClock::new();
+        (Toy::new(clock.clone(), Self::limits()), clock)
+    }
+
+    async fn node(&self, (toy, _): &Self::Backend) -> Arc<dyn SessionStore> {
+        Arc::new(toy.node())
+    }
+
+    fn elapse(&self, (_, clock): &Self::Backend, time: Duration) -> impl Future<Output = ()> + Send {
+        clock.advance(time);
+        async {}
+    }
+}

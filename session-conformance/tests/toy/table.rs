@@ -1,0 +1,84 @@
+//! The slots of all partitions, and who listens.
+
+use std::{collections::HashMap, sync::Arc};
+
+use session_core::{
+    Delta, FeedItem, IdDigest, IndexedSession, Origin, Principal, SessionChange, Timestamp,
+    machine::{Effect, Slot, Slots},
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+#[derive(Debug, Default)]
+pub struct Table {
+    slots: HashMap<IdDigest, Slot>,
+    /// Sessions in the order in which they were created.
+    born: Vec<IdDigest>,
+    sequences: HashMap<u16, u64>,
+    pub listeners: Vec<UnboundedSender<FeedItem>>,
+    pub barriers: u64,
+}
+
+/// Few, so that tests meet both equal and different ones.
+pub const PARTITIONS: u16 = 4;
+
+impl Slots for Table {
+    fn get(&self, id: &IdDigest) -> Option<&Slot> {
+        self.slots.get(id)
+    }
+
+    fn get_mut(&mut self, id: &IdDigest) -> Option<&mut Slot> {
+        self.slots.get_mut(id)
+    }
+
+    fn put(&mut self, id: IdDigest, slot: Slot) -> Option<Slot> {
+        if matches!(slot, Slot::Live(_)) {
+            self.born.push(id);
+        }
+        self.slots.insert(id, slot)
+    }
+}
+
+impl Table {
+    /// Removes what stands there: what no right store does.
+    pub fn forget(&mut self, id: &IdDigest) {
+        self.slots.remove(id);
+    }
+
+    pub fn locate(&self, now: Timestamp, id: &IdDigest) -> IdDigest {
+        match self.get(id) {
+            Some(Slot::Forward(forward)) if forward.until > now => forward.to,
+            _ => *id,
+        }
+    }
+
+    /// The live sessions of a principal, newest first.
+    pub fn sessions(&self, now: Timestamp, principal: &Principal) -> Vec<IndexedSession> {
+        let mut sessions: Vec<IndexedSession> = self
+            .born
+            .iter()
+            .filter_map(|id| match self.get(id) {
+                Some(Slot::Live(live)) if live.principal() == Some(principal) => {
+                    let (created_at, deadlines) = (live.record().created_at(), live.record().deadlines());
+                    (!deadlines.is_expired(now)).then(|| IndexedSession::new(*id, created_at, deadlines.expires_at()))
+                }
+                _ => None,
+            })
+            .collect();
+        sessions.reverse();
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+        sessions
+    }
+
+    pub fn publish(&mut self, origin: Origin, effect: &Effect, delta: Option<&Delta>) {
+        let partition = effect.digest.partition() % PARTITIONS;
+        let sequence = self.sequences.entry(partition).or_insert(u64::from(partition) << 40);
+        *sequence += 1;
+        let place = (partition, *sequence);
+        let delta = delta.filter(|delta| !delta.is_empty()).cloned().map(Arc::new);
+        self.tell(&FeedItem::Change(SessionChange::new(place, origin, effect, delta)));
+    }
+
+    pub fn tell(&mut self, item: &FeedItem) {
+        self.listeners.retain(|listener| listener.send(item.clone()).is_ok());
+    }
+}

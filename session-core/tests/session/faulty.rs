@@ -1,0 +1,133 @@
+//! A store that loses requests or answers when told to, and counts what it is sent.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use session_core::{
+    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, ErrorKind, Limits, LoadOptions,
+    LoadOutcome, NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions,
+    TouchOutcome, Update, async_trait,
+};
+use session_memory::MemoryStore;
+
+/// What happens to one mutation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// It does not reach the store, and the caller does not know.
+    LostRequest,
+    /// It happens, but the caller does not learn of it.
+    LostAnswer,
+    /// It does not reach the store, and the caller knows.
+    Refused,
+    /// It happens, and the answer never comes: the caller gives up waiting.
+    Silence,
+    /// It happens once another mutation has been done meanwhile; set by the test through `MemoryStore`.
+    None,
+}
+
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    pub(crate) inner: MemoryStore,
+    faults: Mutex<VecDeque<Fault>>,
+    calls: AtomicUsize,
+    touches: AtomicUsize,
+}
+
+impl Faulty {
+    pub(crate) fn new(inner: MemoryStore) -> Self {
+        Self { inner, faults: Mutex::default(), calls: AtomicUsize::new(0), touches: AtomicUsize::new(0) }
+    }
+
+    /// The fates of the next mutations, in order.
+    pub(crate) fn script(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.lock().unwrap().extend(faults);
+    }
+
+    /// How many calls of any kind have come since the last time this was asked.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.swap(0, Ordering::Relaxed)
+    }
+
+    pub(crate) fn touches(&self) -> usize {
+        self.touches.swap(0, Ordering::Relaxed)
+    }
+
+    async fn mutate<T>(&self, happen: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let fault = self.faults.lock().unwrap().pop_front().unwrap_or(Fault::None);
+        let unknown = || Error::new(ErrorKind::OutcomeUnknown, "a fault of the test");
+        match fault {
+            Fault::None => happen.await,
+            Fault::LostRequest => Err(unknown()),
+            Fault::LostAnswer => happen.await.and(Err(unknown())),
+            Fault::Refused => Err(Error::new(ErrorKind::Unavailable, "a fault of the test")),
+            Fault::Silence => {
+                happen.await?;
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl SessionStore for Faulty {
+    fn backend(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        self.mutate(self.inner.create(id, new)).await
+    }
+
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.inner.load(id, options).await
+    }
+
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        self.mutate(self.inner.apply(id, update)).await
+    }
+
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        self.touches.fetch_add(1, Ordering::Relaxed);
+        self.mutate(self.inner.touch(id, options)).await
+    }
+
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        self.mutate(self.inner.rotate(id, rotation)).await
+    }
+
+    async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        self.mutate(self.inner.destroy(id, destroy)).await
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        self.inner.check().await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.inner.close().await
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        self.inner.index()
+    }
+
+    fn lock(&self) -> Option<&dyn SessionLock> {
+        self.inner.lock()
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        self.inner.feed()
+    }
+}

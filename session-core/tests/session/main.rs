@@ -1,0 +1,44 @@
+//! The typed session: what a request sees, records and sends, also when the store fails under it.
+
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
+
+mod faulty;
+mod handle;
+mod locking;
+mod model;
+mod once;
+mod rotating;
+mod unknown;
+mod view;
+
+use std::sync::Arc;
+
+use faulty::Faulty;
+use session_core::{ManualClock, Sessions};
+use session_memory::MemoryStore;
+
+/// Sessions over a memory store that can be made to fail, on a clock that stands still.
+struct World {
+    sessions: Sessions,
+    store: Arc<Faulty>,
+    clock: ManualClock,
+}
+
+fn world() -> World {
+    let clock = ManualClock::new();
+    let memory = MemoryStore::builder().clock(clock.clone()).build().unwrap();
+    let store = Arc::new(Faulty::new(memory));
+    let sessions = Sessions::builder(store.clone()).clock(clock.clone()).build();
+    World { sessions, store, clock }
+}
+
+impl World {
+    /// A stored session with the scalar `n` = 1, open in two requests.
+    async fn two_requests(&self) -> (session_core::Session, session_core::Session) {
+        let mut first = self.sessions.create().unwrap();
+        first.insert("n", 1u32).unwrap();
+        first.commit().await.unwrap();
+        let second = self.sessions.open(first.id()).await.unwrap();
+        (first, second)
+    }
+}

@@ -1,0 +1,79 @@
+//! Rotation through the typed layer.
+
+use std::time::Duration;
+
+use session_core::{
+    EndReason, ErrorKind, Expiry, Principal, Rotate, Rotated, SessionCap, SessionStore, SignIn, defaults,
+};
+
+use crate::world;
+
+fn sign_in(name: &str) -> SignIn {
+    SignIn::new(Principal::new(name).unwrap())
+}
+
+#[tokio::test]
+async fn a_sign_in_moves_the_session_with_what_was_recorded() {
+    let world = world();
+    let (mut session, mut planted) = world.two_requests().await;
+    let old = *session.id();
+    session.insert("user", 7u32).unwrap();
+    world.store.calls();
+    let expiry = Expiry::absolute(Duration::from_secs(86_400 * 30));
+    let rotate = Rotate::privilege().sign_in(sign_in("user-7")).expiry(expiry);
+    assert_eq!(session.rotate(rotate).await.unwrap(), Rotated::NewId);
+    assert_eq!(world.store.calls(), 1);
+    assert_ne!(*session.id(), old);
+    assert_eq!(session.expires_in(), Duration::from_secs(86_400 * 30));
+    planted.insert("evil", true).unwrap();
+    assert_eq!(planted.commit().await.unwrap_err().kind(), ErrorKind::Superseded);
+    assert_eq!(planted.rotate(Rotate::privilege()).await.unwrap(), Rotated::AlreadyRotated);
+    assert!(!planted.pending().is_empty());
+    world.clock.advance(defaults::ROTATION_GRACE);
+    assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let index = world.store.inner.index().unwrap();
+    assert_eq!(index.sessions(&Principal::new("user-7").unwrap(), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_renewal_disturbs_no_request_in_flight() {
+    let world = world();
+    let (mut session, mut tab) = world.two_requests().await;
+    let old = *session.id();
+    assert_eq!(session.rotate(Rotate::renew()).await.unwrap(), Rotated::NewId);
+    assert_eq!(tab.rotate(Rotate::renew()).await.unwrap(), Rotated::AlreadyRotated);
+    tab.insert("n", 2u32).unwrap();
+    tab.commit().await.unwrap();
+    assert_eq!(world.sessions.open(&old).await.unwrap().get::<u32>("n").unwrap(), Some(2));
+    assert_eq!(world.sessions.rotate(&old, Rotate::renew()).await.unwrap(), None);
+    let id = world.sessions.rotate(&old, Rotate::privilege()).await.unwrap().unwrap();
+    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(2));
+    assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::Superseded);
+    assert_eq!(world.sessions.destroy(&old).await.unwrap_err().kind(), ErrorKind::Superseded);
+}
+
+#[tokio::test]
+async fn a_sign_in_on_a_new_session_stores_it_signed_in() {
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    session.insert("user", 7u32).unwrap();
+    let rotate = Rotate::privilege().sign_in(sign_in("user-7").with_cap(SessionCap::EndOldest(1)));
+    assert_eq!(session.rotate(rotate.clone()).await.unwrap(), Rotated::NewId);
+    assert!(!session.is_new());
+    let mut elsewhere = world.sessions.create().unwrap();
+    assert_eq!(elsewhere.rotate(rotate).await.unwrap(), Rotated::NewId);
+    let error = world.sessions.open(session.id()).await.unwrap_err();
+    assert_eq!(error.ended().unwrap().reason, EndReason::Limit);
+}
+
+#[tokio::test]
+async fn sign_out_everywhere_reaches_every_handle() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    let _ = session.rotate(Rotate::privilege().sign_in(sign_in("u"))).await.unwrap();
+    let index = world.store.inner.index().unwrap();
+    index.revoke_all(&Principal::new("u").unwrap(), None, EndReason::Revoked).await.unwrap();
+    session.insert("n", 2u32).unwrap();
+    let error = session.commit().await.unwrap_err();
+    assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::NotFound, EndReason::Revoked));
+}

@@ -1,0 +1,207 @@
+//! What becomes of a handle after an outcome that it does not know.
+
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+};
+
+use session_core::{EndReason, ErrorKind, Rotate, Rotated, SessionStoreExt};
+
+use crate::{faulty::Fault, world};
+
+#[tokio::test]
+async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
+    let world = world();
+    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+        let (mut a, mut b) = world.two_requests().await;
+        a.insert("n", 2u32).unwrap();
+        world.store.script([fault]);
+        let error = a.commit().await.unwrap_err();
+        assert!(error.kind() == ErrorKind::OutcomeUnknown && error.is_retryable());
+        assert!(a.has_unsettled() && a.pending().is_empty());
+        assert_eq!(a.get::<u32>("n").unwrap(), Some(2), "reads still see it");
+        a.insert("later", 1u32).unwrap();
+        b.insert("n", 3u32).unwrap();
+        b.commit().await.unwrap();
+        world.store.calls();
+        a.commit().await.unwrap();
+        assert_eq!(world.store.calls(), 2, "first the old request, then what came later");
+        let now = world.sessions.open(a.id()).await.unwrap();
+        // Applied before b's if it had happened, after it if it had not; never twice.
+        let expected = if fault == Fault::LostAnswer { 3 } else { 2 };
+        assert_eq!(now.get::<u32>("n").unwrap(), Some(expected), "{fault:?}");
+        assert_eq!(now.get::<u32>("later").unwrap(), Some(1));
+        assert_eq!(now.stamp().unwrap().version, 4);
+    }
+}
+
+/// A compare-and-set that was applied and whose answer was lost is Applied at the retry, not a conflict with itself.
+#[tokio::test]
+async fn a_lost_answer_of_a_compare_and_set_is_not_a_conflict() {
+    let world = world();
+    let (mut a, _) = world.two_requests().await;
+    a.insert("n", 2u32).unwrap();
+    world.store.script([Fault::LostAnswer]);
+    a.commit_if_unchanged().await.unwrap_err();
+    a.commit().await.unwrap();
+    assert!(!a.has_unsettled());
+    a.insert("n", 3u32).unwrap();
+    a.commit_if_unchanged().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_is_created_once() {
+    let world = world();
+    for fault in [Fault::LostAnswer, Fault::LostRequest, Fault::Refused] {
+        let mut session = world.sessions.create().unwrap();
+        session.insert("n", 1u32).unwrap();
+        world.store.script([fault]);
+        session.commit().await.unwrap_err();
+        assert!(session.is_new());
+        session.insert("m", 2u32).unwrap();
+        session.commit().await.unwrap();
+        session.commit().await.unwrap();
+        let now = world.sessions.open(session.id()).await.unwrap();
+        assert_eq!(now.state(), session.state(), "{fault:?}");
+        assert_eq!(now.stamp(), session.stamp());
+    }
+}
+
+/// A commit that is not new carries on with what was recorded after a create of unknown outcome.
+#[tokio::test]
+async fn a_create_that_was_settled_late_is_followed_by_what_came_later() {
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    session.insert("n", 1u32).unwrap();
+    world.store.script([Fault::LostAnswer]);
+    session.commit().await.unwrap_err();
+    session.insert("m", 2u32).unwrap();
+    session.commit().await.unwrap();
+    let now = world.sessions.open(session.id()).await.unwrap();
+    assert_eq!((now.get::<u32>("n").unwrap(), now.get::<u32>("m").unwrap()), (Some(1), Some(2)));
+}
+
+#[tokio::test]
+async fn a_refused_request_is_recorded_as_before() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    session.insert("n", 2u32).unwrap();
+    world.store.script([Fault::Refused]);
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(!session.has_unsettled() && !session.pending().is_empty());
+    session.insert("m", 2u32).unwrap();
+    world.store.calls();
+    session.commit().await.unwrap();
+    assert_eq!(world.store.calls(), 1);
+}
+
+/// A refusal of the retry says nothing of the first attempt.
+#[tokio::test]
+async fn a_refused_retry_leaves_the_outcome_unknown() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    session.insert("n", 2u32).unwrap();
+    world.store.script([Fault::LostAnswer, Fault::Refused]);
+    session.commit().await.unwrap_err();
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    assert!(session.has_unsettled());
+    session.commit().await.unwrap();
+    let now = world.sessions.open(session.id()).await.unwrap();
+    assert_eq!(now.stamp().unwrap().version, 2);
+}
+
+#[tokio::test]
+async fn a_dropped_commit_is_settled_by_the_next_one() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    session.insert("n", 2u32).unwrap();
+    world.store.script([Fault::Silence]);
+    {
+        let commit = pin!(session.commit());
+        assert!(commit.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert!(session.has_unsettled());
+    session.commit().await.unwrap();
+    let now = world.sessions.open(session.id()).await.unwrap();
+    assert_eq!((now.get::<u32>("n").unwrap(), now.stamp().unwrap().version), (Some(2), 2));
+}
+
+#[tokio::test]
+async fn a_retry_that_is_too_late_to_tell_stays_unknown_until_it_is_given_up() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    a.insert("n", 2u32).unwrap();
+    world.store.script([Fault::LostRequest]);
+    a.commit().await.unwrap_err();
+    for n in 0..16u32 {
+        b.insert("m", n).unwrap();
+        b.commit().await.unwrap();
+    }
+    assert_eq!(a.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    a.discard();
+    a.refresh().await.unwrap();
+    assert_eq!(a.get::<u32>("n").unwrap(), Some(1), "it had not happened");
+    a.insert("n", 3u32).unwrap();
+    a.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_retry_after_a_logout_resurrects_nothing() {
+    let world = world();
+    let (mut a, _) = world.two_requests().await;
+    a.insert("n", 2u32).unwrap();
+    world.store.script([Fault::LostRequest]);
+    a.commit().await.unwrap_err();
+    world.store.inner.end(a.id(), EndReason::Revoked).await.unwrap();
+    let error = a.commit().await.unwrap_err();
+    assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::NotFound, EndReason::Revoked));
+    assert!(!a.has_unsettled());
+}
+
+#[tokio::test]
+async fn a_rotation_whose_answer_is_lost_is_settled_by_the_next_call() {
+    let world = world();
+    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+        for again in [true, false] {
+            let (mut session, _) = world.two_requests().await;
+            let old = *session.id();
+            session.insert("user", 7u32).unwrap();
+            world.store.script([fault]);
+            session.rotate(Rotate::privilege()).await.unwrap_err();
+            if again {
+                assert_eq!(session.rotate(Rotate::privilege()).await.unwrap(), Rotated::NewId);
+            } else {
+                session.commit().await.unwrap();
+            }
+            assert_ne!(*session.id(), old);
+            let now = world.sessions.open(session.id()).await.unwrap();
+            assert_eq!(now.get::<u32>("user").unwrap(), Some(7), "{fault:?}");
+            assert_eq!(now.stamp(), session.stamp());
+            assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::Superseded);
+        }
+    }
+}
+
+/// Otherwise the delayed create, or the new id of the rotation, would outlive the logout.
+#[tokio::test]
+async fn a_destroy_settles_a_create_and_a_rotation_first() {
+    let world = world();
+    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+        let mut session = world.sessions.create().unwrap();
+        world.store.script([fault]);
+        session.commit().await.unwrap_err();
+        session.destroy().await.unwrap();
+        assert!(world.sessions.open(session.id()).await.unwrap_err().ended().is_some(), "{fault:?}");
+
+        let (mut session, _) = world.two_requests().await;
+        world.store.script([fault]);
+        session.rotate(Rotate::privilege()).await.unwrap_err();
+        session.destroy().await.unwrap();
+        assert!(world.sessions.open(session.id()).await.unwrap_err().ended().is_some(), "{fault:?}");
+    }
+    let mut session = world.sessions.create().unwrap();
+    world.store.script([Fault::LostAnswer, Fault::Refused]);
+    session.commit().await.unwrap_err();
+    assert_eq!(session.destroy().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    session.destroy().await.unwrap();
+}

@@ -1,0 +1,255 @@
+//! A struct read from a session, and the difference that is sent.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use proptest::prelude::*;
+use serde::{Deserialize, Serialize};
+use session_core::{
+    ErrorKind, Session, Sessions,
+    codec::{Bincode, Codecs, Json, KeyRing, Postcard, Sealed},
+};
+use session_memory::MemoryStore;
+
+use crate::world;
+
+#[derive(Serialize, Deserialize, Default, Debug, PartialEq, Clone)]
+struct Shop {
+    user_id: Option<u64>,
+    cart: BTreeMap<String, u32>,
+    roles: BTreeSet<String>,
+}
+
+fn sizes(session: &Session) -> (usize, usize) {
+    (session.pending().insertions().count(), session.pending().removals().count())
+}
+
+#[tokio::test]
+async fn only_what_changed_is_sent() {
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    let mut shop: Shop = session.view().unwrap();
+    assert_eq!(shop, Shop::default());
+    session.save(&shop).unwrap();
+    assert_eq!(sizes(&session), (0, 0));
+    shop.cart = (0..100).map(|n| (format!("sku-{n}"), n)).collect();
+    shop.roles.insert("admin".into());
+    shop.user_id = Some(7);
+    session.save(&shop).unwrap();
+    assert_eq!(sizes(&session), (102, 0));
+    session.commit().await.unwrap();
+
+    let mut session = world.sessions.open(session.id()).await.unwrap();
+    let mut shop: Shop = session.view().unwrap();
+    assert_eq!(shop.cart.len(), 100);
+    shop.cart.insert("sku-1".into(), 2);
+    shop.cart.remove("sku-2");
+    shop.user_id = None;
+    session.save(&shop).unwrap();
+    assert_eq!(sizes(&session), (1, 2));
+    assert_eq!(session.get::<u64>("user_id").unwrap(), None);
+    session.commit().await.unwrap();
+    shop.roles.clear();
+    session.save(&shop).unwrap();
+    assert_eq!(sizes(&session), (0, 1), "saving again compares with what was saved");
+}
+
+#[tokio::test]
+async fn what_others_change_meanwhile_is_kept() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    let mut mine: Shop = a.view().unwrap();
+    let mut theirs: Shop = b.view().unwrap();
+    mine.cart.insert("mine".into(), 1);
+    theirs.cart.insert("theirs".into(), 1);
+    a.save(&mine).unwrap();
+    b.save(&theirs).unwrap();
+    a.commit().await.unwrap();
+    b.commit().await.unwrap();
+    let merged: Shop = world.sessions.open(a.id()).await.unwrap().view().unwrap();
+    assert_eq!(merged.cart.len(), 2);
+}
+
+#[tokio::test]
+async fn mutators_between_view_and_save_are_not_undone() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    let shop: Shop = session.view().unwrap();
+    session.map("cart").insert("direct", 1u32).unwrap();
+    session.save(&shop).unwrap();
+    session.save(&shop).unwrap();
+    assert!(session.map("cart").contains("direct").unwrap());
+    let mut shop: Shop = session.view().unwrap();
+    shop.cart.remove("direct");
+    session.save(&shop).unwrap();
+    assert!(!session.map("cart").contains("direct").unwrap());
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
+enum Level {
+    Guest,
+    Member { since: u32 },
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
+struct Address {
+    street: String,
+    number: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq, Clone, Copy, Eq, Hash, PartialOrd, Ord)]
+struct Sku(u64);
+
+#[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
+struct Everything {
+    level: Level,
+    address: Option<Address>,
+    history: Option<Vec<(u32, String)>>,
+    by_sku: HashMap<Sku, Address>,
+    flags: BTreeSet<bool>,
+    #[serde(default)]
+    visits: u32,
+    #[serde(rename = "renamed")]
+    name: String,
+    pair: (i8, f64),
+    wrapped: Sku,
+    #[serde(skip)]
+    local: u8,
+}
+
+#[tokio::test]
+async fn scalars_of_every_shape_round_trip_in_every_format() {
+    let everything = Everything {
+        level: Level::Member { since: 9 },
+        address: Some(Address { street: "ä".into(), number: None }),
+        history: Some(vec![(2, "b".into()), (1, "a".into()), (2, "b".into())]),
+        by_sku: HashMap::from([(Sku(1), Address { street: String::new(), number: Some(3) })]),
+        flags: BTreeSet::from([true]),
+        visits: 3,
+        name: "n".into(),
+        pair: (-1, 0.5),
+        wrapped: Sku(8),
+        local: 0,
+    };
+    let sealed = Codecs::new(Sealed::new(Codecs::new(Postcard), KeyRing::new([1; 32])));
+    for codecs in [Codecs::new(Bincode), Codecs::new(Postcard), Codecs::new(Json), sealed] {
+        let sessions = Sessions::builder(MemoryStore::new()).codecs(codecs).build();
+        let mut session = sessions.create().unwrap();
+        session.save(&everything).unwrap();
+        session.commit().await.unwrap();
+        let mut session = sessions.open(session.id()).await.unwrap();
+        let viewed: Everything = session.view().unwrap();
+        assert_eq!(viewed, everything);
+        session.save(&viewed).unwrap();
+        assert_eq!(sizes(&session), (0, 0), "also where sealing twice gives different bytes");
+        assert_eq!(session.get::<Level>("level").unwrap(), Some(Level::Member { since: 9 }));
+        assert_eq!(session.get::<String>("renamed").unwrap().as_deref(), Some("n"));
+    }
+}
+
+#[tokio::test]
+async fn a_changed_default_format_sends_nothing_and_reads_everything() {
+    let store = MemoryStore::new();
+    let old = Sessions::builder(store.clone()).codecs(Codecs::new(Bincode)).build();
+    let mut session = old.create().unwrap();
+    let shop = Shop { user_id: Some(1), cart: BTreeMap::from([("a".into(), 1)]), ..Shop::default() };
+    session.save(&shop).unwrap();
+    session.commit().await.unwrap();
+    let new = Sessions::builder(store).codecs(Codecs::new(Json).also_reads(Bincode)).build();
+    let mut session = new.open(session.id()).await.unwrap();
+    let mut shop: Shop = session.view().unwrap();
+    session.save(&shop).unwrap();
+    assert_eq!(sizes(&session), (0, 0));
+    shop.user_id = Some(2);
+    session.save(&shop).unwrap();
+    session.commit().await.unwrap();
+    let shown: Shop = session.view().unwrap();
+    assert_eq!((shown.user_id, shown.cart["a"]), (Some(2), 1), "one session, two formats");
+}
+
+#[derive(Deserialize, Debug)]
+#[expect(dead_code, reason = "it is not read")]
+struct Strict {
+    must: u32,
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_an_error_on_its_field() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    let error = session.view::<Strict>().unwrap_err();
+    assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::UnreadableField, "must"));
+    assert!(error.to_string().contains("serde(default)"), "{error}");
+    session.insert("user_id", "not a number").unwrap();
+    session.insert("unrelated", "fine").unwrap();
+    let error = session.view::<Shop>().unwrap_err();
+    assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::UnreadableField, "user_id"));
+    session.remove("user_id");
+    session.map("cart").insert("a", "not a number either").unwrap();
+    assert_eq!(session.view::<Shop>().unwrap_err().field().unwrap().as_str(), "cart");
+    session.map("cart").clear();
+    session.view::<Shop>().unwrap();
+
+    assert_eq!(session.save(&vec![1]).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(session.view::<Vec<u8>>().unwrap_err().kind(), ErrorKind::UnreadableField);
+    #[derive(Serialize)]
+    struct Floats {
+        by: Vec<f64>,
+        twice: Vec<u8>,
+    }
+    let before = session.pending().clone();
+    let error = session.save(&Floats { by: vec![0.5], twice: vec![] }).unwrap_err();
+    assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::InvalidInput, "by"));
+    let error = session.save(&Floats { by: vec![], twice: vec![1, 1] }).unwrap_err();
+    assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::InvalidInput, "twice"));
+    assert_eq!(*session.pending(), before);
+}
+
+#[tokio::test]
+async fn self_describing_values_work_under_json() {
+    let sessions = Sessions::builder(MemoryStore::new()).codecs(Codecs::new(Json)).build();
+    let mut session = sessions.create().unwrap();
+    let value = serde_json::json!({ "a": [1, null, "x"], "b": { "c": 0.5 } });
+    session.insert("any", &value).unwrap();
+    assert_eq!(session.get::<serde_json::Value>("any").unwrap(), Some(value));
+}
+
+fn shops() -> impl Strategy<Value = Shop> {
+    let cart = prop::collection::btree_map("[a-d]{0,2}", 0u32..3, 0..5);
+    (prop::option::of(0u64..3), cart, prop::collection::btree_set("[a-d]{0,2}", 0..4))
+        .prop_map(|(user_id, cart, roles)| Shop { user_id, cart, roles })
+}
+
+fn entries(shop: &Shop) -> BTreeSet<String> {
+    let cart = shop.cart.iter().map(|(key, value)| format!("cart/{key}={value}"));
+    let roles = shop.roles.iter().map(|role| format!("roles/{role}"));
+    shop.user_id.iter().map(|id| format!("user_id={id}")).chain(cart).chain(roles).collect()
+}
+
+proptest! {
+    /// The difference is exactly that: what it puts in is new or changed, what it takes away is gone, and the struct
+    /// that comes back is the one that was saved.
+    #[test]
+    fn the_difference_is_exact(before in shops(), after in shops()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let sessions = Sessions::new(MemoryStore::new());
+            let mut session = sessions.create().unwrap();
+            session.save(&before).unwrap();
+            session.commit().await.unwrap();
+            let mut session = sessions.open(session.id()).await.unwrap();
+            prop_assert_eq!(&session.view::<Shop>().unwrap(), &before);
+            session.save(&after).unwrap();
+            let (old, new) = (entries(&before), entries(&after));
+            prop_assert_eq!(session.pending().insertions().count(), new.difference(&old).count());
+            let kept: BTreeSet<&str> = new.iter().map(|entry| entry.split('=').next().unwrap()).collect();
+            let gone = old.iter().filter(|entry| !kept.contains(entry.split('=').next().unwrap())).count();
+            let cleared = session.pending().removals().any(|selector| matches!(selector, session_core::Selector::All(_)));
+            let removed = session.pending().removals().count();
+            let exact = if cleared { removed <= gone } else { removed == gone };
+            prop_assert!(exact, "{} of {}", removed, gone);
+            session.commit().await.unwrap();
+            prop_assert_eq!(&sessions.open(session.id()).await.unwrap().view::<Shop>().unwrap(), &after);
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,42 @@
+//! A load allocates its boxed future and nothing else.
+
+use std::pin::pin;
+
+use futures_util::FutureExt;
+use session_core::{
+    Delta, Expiry, Field, Format, LoadOptions, LoadOutcome, NewSession, SessionId, SessionStore, Value,
+};
+use session_memory::MemoryStore;
+
+fn allocations(mut work: impl FnMut()) -> u64 {
+    work();
+    allocation_counter::measure(work).count_total
+}
+
+#[test]
+fn a_load_allocates_one_box() {
+    let memory = MemoryStore::new();
+    let store: &dyn SessionStore = &memory;
+    let id = SessionId::generate().unwrap();
+    let mut entries = Delta::new();
+    for n in 0..20 {
+        entries.set(
+            Field::new(&format!("a-field-with-a-name-that-is-long-{n}")).unwrap(),
+            Value::new(Format::JSON, &[b'1'; 100]),
+        );
+    }
+    let new = NewSession::draw(Expiry::default()).unwrap().with_entries(entries);
+    store.create(&id, &new).now_or_never().unwrap().unwrap();
+    let mut record = None;
+    let boxes = allocations(|| {
+        let load = pin!(store.load(&id, LoadOptions::default()));
+        match load.now_or_never() {
+            Some(Ok(LoadOutcome::Found(found))) => record = Some(found.record),
+            other => panic!("{other:?}"),
+        }
+    });
+    assert_eq!(boxes, 1);
+    let again = store.load(&id, LoadOptions::default()).now_or_never().unwrap().unwrap();
+    let LoadOutcome::Found(found) = again else { panic!("it is there") };
+    assert!(std::sync::Arc::ptr_eq(&found.record, &record.unwrap()), "and hands out the record itself");
+}

@@ -1,0 +1,30 @@
+//! The memory store keeps every promise, with every capability.
+
+use std::{sync::Arc, time::Duration};
+
+use session_conformance::Harness;
+use session_core::{Limits, ManualClock, SessionStore};
+use session_memory::MemoryStore;
+
+struct Memory;
+
+impl Harness for Memory {
+    type Backend = (MemoryStore, ManualClock);
+
+    async fn start(&self) -> Self::Backend {
+        let clock = ManualClock::new();
+        // Low enough for the cases to reach them soon.
+        let limits = Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536);
+        (MemoryStore::builder().clock(clock.clone()).limits(limits).build().unwrap(), clock)
+    }
+
+    async fn node(&self, (store, _): &Self::Backend) -> Arc<dyn SessionStore> {
+        Arc::new(store.node())
+    }
+
+    async fn elapse(&self, (_, clock): &Self::Backend, time: Duration) {
+        clock.advance(time);
+    }
+}
+
+session_conformance::tests!(crate::Memory);

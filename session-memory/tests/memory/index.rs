@@ -1,0 +1,135 @@
+//! The index follows every way a session comes, moves and goes.
+
+use std::{
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use session_core::{
+    EndReason, Principal, RotateOutcome, Rotation, RotationKind, SessionId, SessionIndex, SessionStore, SignIn,
+};
+use session_memory::MemoryStore;
+
+use crate::given::{IDLE, create, destroy, id, is_live, now, op, principal, rotate, sign_in, store};
+
+fn index(store: &MemoryStore) -> &dyn SessionIndex {
+    store.index().unwrap()
+}
+
+fn ada() -> SignIn {
+    SignIn::new(principal("ada"))
+}
+
+fn sessions(store: &MemoryStore, who: &Principal) -> Vec<session_core::IdDigest> {
+    now(index(store).sessions(who, usize::MAX)).unwrap().into_iter().map(|session| session.digest).collect()
+}
+
+#[test]
+fn sessions_are_listed_newest_first_where_they_are_now() {
+    let (store, clock) = store(|it| it);
+    let mut ids: Vec<_> = (0..5).map(|_| sign_in(&store, ada()).unwrap()).collect();
+    clock.advance(Duration::from_secs(1));
+    ids.push(sign_in(&store, ada()).unwrap());
+    ids[2] = rotate(&store, &ids[2], RotationKind::Renew);
+    destroy(&store, &ids.remove(0));
+    let newest_first: Vec<_> = ids.iter().rev().map(|id| *id.digest()).collect();
+    assert_eq!(sessions(&store, &principal("ada")), newest_first);
+    let two = now(index(&store).sessions(&principal("ada"), 2)).unwrap();
+    assert_eq!(two.iter().map(|session| session.digest).collect::<Vec<_>>(), newest_first[..2]);
+    assert_eq!(two[0].expires_at.since(two[0].created_at), IDLE);
+}
+
+#[test]
+fn nothing_is_left_of_principals_whose_sessions_are_gone() {
+    let (store, clock) = store(|it| it);
+    let (ada, bob) = (principal("ada"), principal("bob"));
+    let destroyed = sign_in(&store, SignIn::new(ada.clone())).unwrap();
+    destroy(&store, &destroyed);
+    assert_eq!(store.stats().principals, 0);
+    let moved = sign_in(&store, SignIn::new(ada.clone())).unwrap();
+    let to = moved.generate_sibling().unwrap();
+    let rotation = Rotation::new(op(), to, RotationKind::Privilege).with_sign_in(SignIn::new(bob.clone()));
+    now(store.rotate(&moved, &rotation)).unwrap();
+    assert_eq!((sessions(&store, &ada).len(), sessions(&store, &bob)), (0, vec![*to.digest()]));
+    clock.advance(IDLE);
+    assert!(sessions(&store, &bob).is_empty(), "expired ones are not listed");
+    store.sweep();
+    assert_eq!(store.stats().principals, 0);
+    // An expired session whose id is used again, by a create and by a rotation.
+    let reused = sign_in(&store, SignIn::new(ada.clone())).unwrap();
+    clock.advance(IDLE);
+    create(&store, &reused);
+    clock.advance(IDLE);
+    let (from, reused) = (reused, reused.generate_sibling().unwrap());
+    now(store.create(&reused, &crate::given::new_session().with_sign_in(SignIn::new(ada)))).unwrap();
+    clock.advance(IDLE);
+    create(&store, &from);
+    now(store.rotate(&from, &Rotation::new(op(), reused, RotationKind::Renew))).unwrap();
+    assert_eq!(store.stats().principals, 0);
+}
+
+#[test]
+fn revoke_ends_one_session_of_its_principal_only() {
+    let (store, _clock) = store(|it| it);
+    let id = sign_in(&store, ada()).unwrap();
+    let revoke = |who: &str, id: &SessionId| {
+        now(index(&store).revoke(&principal(who), id.digest(), EndReason::Revoked)).unwrap()
+    };
+    assert!(!revoke("bob", &id));
+    assert!(!revoke("ada", &crate::given::id()));
+    assert_eq!(store.stats().tombstones, 0, "an id that was never listed gets no tombstone");
+    rotate(&store, &id, RotationKind::Renew);
+    assert!(revoke("ada", &id), "listed before it moved");
+    assert!(!revoke("ada", &id));
+    assert!(sessions(&store, &principal("ada")).is_empty());
+}
+
+#[test]
+fn revoke_all_keeps_the_session_of_an_old_id() {
+    let (store, _clock) = store(|it| it);
+    let ids: Vec<_> = (0..10).map(|_| sign_in(&store, ada()).unwrap()).collect();
+    let moved = rotate(&store, &ids[4], RotationKind::Renew);
+    let revoke_all = |except: Option<&SessionId>| now(index(&store).revoke_all(&principal("ada"), except, EndReason::Revoked)).unwrap();
+    assert_eq!(revoke_all(Some(&ids[4])), 9);
+    assert!(is_live(&store, &moved));
+    assert_eq!(revoke_all(Some(&id())), 1);
+    assert_eq!(revoke_all(None), 0);
+    assert_eq!(store.stats().principals, 0);
+}
+
+/// A session that is listed, and has moved twice before its tombstone is laid, is behind a forward that points to a
+/// forward; one round over the list would leave it alive.
+#[test]
+fn no_session_escapes_revoke_all_by_moving() {
+    for _ in 0..200 {
+        let (store, _clock) = store(|it| it);
+        let mut id = sign_in(&store, ada()).unwrap();
+        let others: Vec<_> = (0..50).map(|_| sign_in(&store, ada()).unwrap()).collect();
+        let (start, stop) = (Arc::new(Barrier::new(2)), Arc::new(AtomicBool::new(false)));
+        thread::scope(|scope| {
+            let (runner, start_too, stop_too) = (store.clone(), start.clone(), stop.clone());
+            let escape = scope.spawn(move || {
+                start_too.wait();
+                while !stop_too.load(Ordering::Relaxed) {
+                    let to = id.generate_sibling().unwrap();
+                    let rotation = Rotation::new(op(), to, RotationKind::Privilege).with_grace(Duration::ZERO);
+                    match now(runner.rotate(&id, &rotation)).unwrap() {
+                        RotateOutcome::Rotated(_) => id = to,
+                        _ => return id,
+                    }
+                }
+                id
+            });
+            start.wait();
+            now(index(&store).revoke_all(&principal("ada"), None, EndReason::Revoked)).unwrap();
+            stop.store(true, Ordering::Relaxed);
+            assert!(!is_live(&store, &escape.join().unwrap()));
+        });
+        assert!(others.iter().all(|id| !is_live(&store, id)));
+        assert_eq!(store.stats().principals, 0);
+    }
+}

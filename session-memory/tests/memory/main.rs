@@ -1,0 +1,10 @@
+//! What is particular to this backend. The contract that it shares with all others is the conformance suite's.
+
+mod capacity;
+mod caps;
+mod feed;
+mod given;
+mod index;
+mod setup;
+mod sweep;
+mod threads;
