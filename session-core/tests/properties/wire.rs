@@ -205,7 +205,7 @@ fn records_that_encoding_never_writes_are_refused() {
         assert!(Record::from_bytes(head(deadlines, empty)).is_err(), "{what}");
     }
     for (what, state) in [
-        ("a keyed field without entries", &b"\x00\x01\x01a\x00"[..]),
+        ("a keyed field without entries", &b"\x00\x02\x01a\x00\x01b\x01\x00\x04four"[..]),
         ("a keyed field twice", b"\x00\x02\x01a\x01\x00\x00\x01a\x01\x00\x00"),
         ("a key twice", b"\x00\x01\x01a\x02\x00\x00\x00\x00"),
         ("scalars out of order", b"\x02\x01b\x00\x01a\x00\x00"),
