@@ -198,7 +198,7 @@ fn records_that_encoding_never_writes_are_refused() {
     assert!(Record::from_bytes(head(some, empty)).is_ok());
     for (what, deadlines) in [
         ("no deadline at all", &b"\x00\xff\xff\xff\xff\xff\xff\xff\x0f"[..]),
-        ("2^53 as a moment", b"\x00\x80\x80\x80\x80\x80\x80\x80\x10"),
+        ("2^53 as a moment", b"\x01\x05\x06\x80\x80\x80\x80\x80\x80\x80\x10"),
         ("an idle deadline that is neither there nor absent", b"\x02\xff\xff\xff\xff\xff\xff\xff\x0f"),
         ("an idle deadline after the absolute one", b"\x01\x05\x06\x05"),
     ] {

@@ -17,7 +17,7 @@ pub(crate) enum Action {
     Load(Id, Option<usize>),
     /// A delta, preconditions, and for a retry whose first attempt was lost, which stamp is the base.
     Apply(Id, Vec<Step>, Vec<When>, Option<usize>),
-    /// Many small updates in a row.
+    /// Many small updates in a row, then a retry from before them whose first attempt was lost.
     Burst(Id, usize),
     Touch(Id, Option<Duration>),
     Rotate {
@@ -120,12 +120,12 @@ fn action() -> impl Strategy<Value = Action> {
     let reason = select(&[EndReason::Logout, EndReason::Revoked, EndReason::Limit][..]);
     let retry = prop::option::weighted(0.2, far());
     let preconditions = prop_oneof![3 => Just(Vec::new()), 2 => vec(when(), 1..3)];
-    let rotate = (id(), id(), kind(), duration(), steps(), prop::option::weighted(0.3, expiry()));
+    let rotate = (id(), 0..IDS, kind(), duration(), steps(), prop::option::weighted(0.3, expiry()));
     prop_oneof![
         4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
         2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),
         6 => (id(), steps(), preconditions, retry).prop_map(|(id, s, when, retry)| Action::Apply(id, s, when, retry)),
-        1 => (id(), 14..20usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
+        2 => (id(), 14..19usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
         2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
         4 => rotate.prop_map(|(id, to, kind, grace, steps, expiry)| {
             Action::Rotate { id, to, kind, grace, steps, expiry }

@@ -96,7 +96,7 @@ impl Clients {
     pub(crate) fn requests(&mut self, action: &Action) -> Vec<Request> {
         let requests = match action {
             Action::Elapse(_) => Vec::new(),
-            Action::Burst(at, updates) => (0..*updates).map(|_| self.small_update(*at)).collect(),
+            Action::Burst(at, updates) => self.burst(*at, *updates),
             Action::Repeat(back, retry) => {
                 self.sent.iter().rev().nth(*back).map(|sent| again(sent, *retry)).into_iter().collect()
             }
@@ -107,8 +107,12 @@ impl Clients {
         requests
     }
 
-    fn small_update(&mut self, at: Id) -> Request {
-        Request::Apply(id(at), Update::new(self.op(), delta(&[Step::Set(1, 1)])))
+    fn burst(&mut self, at: Id, updates: usize) -> Vec<Request> {
+        let before = self.stamp(0);
+        let mut small = || Update::new(self.op(), delta(&[Step::Set(1, 1)]));
+        let mut burst: Vec<Update> = (0..updates).map(|_| small()).collect();
+        burst.push(small().retry_from(before));
+        burst.into_iter().map(|update| Request::Apply(id(at), update)).collect()
     }
 
     fn request(&mut self, action: &Action) -> Request {
