@@ -312,8 +312,9 @@ impl Sessions {
 
     async fn touch(&self, session: &mut Session) {
         let id = *session.id();
+        let asked_at = self.shared.clock.now();
         match self.store().touch(&id, TouchOptions::default()).await {
-            Ok(outcome) => session.note_touch(outcome),
+            Ok(outcome) => session.note_touch(outcome, asked_at),
             Err(_) => {
                 let mut untouched = lock(&self.shared.untouched);
                 if untouched.len() < MAX_DEFERRED {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Applied, ApplyOutcome, CreateOutcome, Delta, Ended, Error, ErrorKind, OpId, Precondition, Record, RotateOutcome,
-    State, Update,
+    State, Timestamp, Update,
 };
 
 /// What the request in flight came to.
@@ -66,11 +66,11 @@ impl Session {
         let request = match &self.base {
             Base::New(new) => Request::Create(new.clone().with_entries(std::mem::take(&mut self.pending))),
             Base::Stored { .. } if self.pending.is_empty() && preconditions.is_empty() => return Ok(()),
-            Base::Stored { record, .. } => {
+            Base::Stored { stamp, .. } => {
                 let mut update = Update::new(OpId::draw()?, std::mem::take(&mut self.pending));
                 preconditions.extend(self.fence.map(Precondition::Lock));
                 update.preconditions = preconditions;
-                Request::Apply { update, base: record.stamp() }
+                Request::Apply { update, base: *stamp }
             }
         };
         self.sent = Some(Sent::new(request));
@@ -79,12 +79,12 @@ impl Session {
 
     /// Sends one update of one entry, at once, apart from what is recorded.
     pub(super) async fn send_once(&mut self, once: Once, delta: Delta, expected: Precondition) -> Result<(), Error> {
-        let Base::Stored { record, .. } = &self.base else {
+        let Some(base) = self.stamp() else {
             return Err(Error::new(ErrorKind::NotFound, "the session is not stored yet"));
         };
         let mut update = Update::new(OpId::draw()?, delta).when(expected);
         update.preconditions.extend(self.fence.map(Precondition::Lock));
-        let request = Request::Apply { update, base: record.stamp() };
+        let request = Request::Apply { update, base };
         self.sent = Some(Sent { once: Some(once), ..Sent::new(request) });
         self.settle().await.map(drop)
     }
@@ -95,6 +95,8 @@ impl Session {
         // Should this future be dropped at the await, the next attempt is a retry.
         let retry = std::mem::replace(&mut sent.uncertain, true);
         let store = self.sessions.store();
+        // Deadlines count from here.
+        let asked_at = self.sessions.clock().now();
         let answer = match &mut sent.request {
             Request::Create(new) => store.create(&self.id, new).await.map(Answer::Create),
             Request::Apply { update, base } => {
@@ -104,7 +106,7 @@ impl Session {
             Request::Rotate(rotation) => store.rotate(&self.id, rotation).await.map(Answer::Rotate),
         };
         match answer {
-            Ok(answer) => self.conclude(answer),
+            Ok(answer) => self.conclude(answer, asked_at),
             Err(error) => Err(self.fail(error, retry)),
         }
     }
@@ -132,11 +134,11 @@ impl Session {
         }
     }
 
-    fn conclude(&mut self, answer: Answer) -> Result<Settled, Error> {
+    fn conclude(&mut self, answer: Answer, asked_at: Timestamp) -> Result<Settled, Error> {
         let error = match answer {
             Answer::Create(CreateOutcome::Created(applied))
             | Answer::Apply(ApplyOutcome::Applied(applied))
-            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.absorb(applied)),
+            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.absorb(applied, asked_at)),
             Answer::Rotate(RotateOutcome::AlreadyRotated) => {
                 self.take_back();
                 return Ok(Settled::AlreadyRotated);
@@ -162,23 +164,23 @@ impl Session {
     }
 
     /// The request in flight is in the store: the handle now stands on a state that has it.
-    fn absorb(&mut self, applied: Applied) -> Settled {
+    fn absorb(&mut self, applied: Applied, asked_at: Timestamp) -> Settled {
         let Some(sent) = self.sent.take() else { return Settled::Nothing };
-        let ends_at = self.sessions.clock().now().after(applied.deadlines.remaining(applied.now));
+        let ends_at = asked_at.after(applied.deadlines.remaining(applied.now));
         let once = sent.once.clone();
         match sent.request {
             Request::Create(new) => {
                 let state = State::from_delta(&new.entries);
                 let record = Record::new(new.stamp(), applied.now, applied.deadlines, state);
-                self.base = Base::Stored { record: Arc::new(record), ends_at };
+                self.base = Base::stored(Arc::new(record), ends_at);
             }
-            Request::Apply { update, .. } => self.absorb_delta(update.op, &update.delta, applied),
+            Request::Apply { update, .. } => self.absorb_delta(update.op, update.delta, applied),
             Request::Rotate(rotation) => {
                 if let Some(token) = self.fence {
                     self.sessions.note_lock(token, rotation.to);
                 }
                 self.id = rotation.to;
-                self.absorb_delta(rotation.op, &rotation.delta, applied);
+                self.absorb_delta(rotation.op, rotation.delta, applied);
             }
         }
         if let Base::Stored { ends_at: stored, .. } = &mut self.base {
@@ -189,14 +191,12 @@ impl Session {
 
     /// The stamp moves on only if the stored state is ours plus this delta. If others wrote in between, the old stamp
     /// stays, and a compare-and-set will rightly conflict.
-    fn absorb_delta(&mut self, op: OpId, delta: &Delta, applied: Applied) {
-        let Base::Stored { record, .. } = &mut self.base else { return };
-        let (stamp, deadlines, state) = Arc::make_mut(record).parts_mut();
-        *deadlines = applied.deadlines;
+    fn absorb_delta(&mut self, op: OpId, delta: Delta, applied: Applied) {
+        let Base::Stored { committed, stamp, .. } = &mut self.base else { return };
         if delta.is_empty() {
             return;
         }
-        delta.apply_to(state);
+        *committed = if committed.is_empty() { delta } else { std::mem::take(committed).then(&delta) };
         if stamp.next(op) == applied.stamp {
             *stamp = applied.stamp;
         }
