@@ -14,4 +14,6 @@ mod world;
 pub use case::{Case, cases};
 pub use harness::{Capability, Harness};
 pub use report::{Report, Verdict};
-pub use runner::{run_all, run_one, run_pins};
+#[doc(hidden)]
+pub use runner::{must_have_pinned, must_pass};
+pub use runner::{run_all, run_case};

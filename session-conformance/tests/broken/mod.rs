@@ -1,5 +1,14 @@
 //! Stores that are wrong on purpose, each by one mechanism seen in the wild, around a store that is right.
 
+/// A clone with some fields changed.
+macro_rules! with {
+    ($of:expr; $($field:ident: $value:expr),*) => {{
+        let mut changed = $of.clone();
+        $(changed.$field = $value;)*
+        changed
+    }};
+}
+
 mod feed;
 mod index;
 mod state;
@@ -37,7 +46,7 @@ specimens! {
     state::UpsertsOnMissing: "destroy_wins::over_a_late_update", "lifecycle::an_unknown_id_is_not_found";
     state::WritesTheWholeBlob: "concurrency::two_fields_are_both_kept", "concurrency::many_writers_lose_nothing";
     state::IgnoresTheDifference: "algebra::difference_removes", "algebra::clear_then_insert_replaces_the_field";
-    state::AppliesInTwoSteps: "cancellation::of_an_update", "lifecycle::versions_count_updates";
+    state::AppliesInTwoSteps: "cancellation::of_an_update", "algebra::composition_is_one_after_the_other";
     state::IgnoresOpIds: "exactly_once::a_retry_does_not_undo_what_came_between";
     state::IgnoresPreconditions: "preconditions::an_old_stamp_conflicts", "concurrency::a_token_is_taken_once";
     state::CountsEmptyDeltas: "algebra::the_empty_delta_is_the_identity";
@@ -65,7 +74,9 @@ specimens! {
     index::ForgetsRotations: "index::the_index_follows_a_rotation";
     index::RevokesAllButOne: "revocation::all_sessions_are_revoked";
     index::RevokesTheOneThatAsks: "revocation::all_but_this_one_are_revoked";
-    index::ListsAfterCreating: "revocation::sign_ins_race_a_revocation", "cancellation::of_a_sign_in";
+    index::ListsAfterCreating: "cancellation::of_a_sign_in";
+    index::RevokesWithoutTombstones: "revocation::sign_ins_race_a_revocation";
+    index::RevokesWhatItListed: "revocation::rotations_race_a_revocation";
     index::HasNoCaps: "index::a_cap_refuses_one_more", "index::a_cap_ends_the_oldest";
     index::DoesNotFence: "lock::a_lease_ends";
     index::NeverCounts: "lock::counters_grow";

@@ -69,7 +69,7 @@ impl Twist for WritesTheWholeBlob {
             now.record.state().scalars().for_each(|(field, _)| blob.remove(field.clone()));
             now.record.state().keyed_fields().for_each(|field| blob.clear(field.clone()));
         }
-        inner.apply(id, &Update { delta: blob.then(&whole(&state)), ..update.clone() }).await
+        inner.apply(id, &with!(update; delta: blob.then(&whole(&state)))).await
     }
 }
 
@@ -80,7 +80,7 @@ pub struct IgnoresTheDifference;
 #[async_trait]
 impl Twist for IgnoresTheDifference {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &Update { delta: additions(&update.delta), ..update.clone() }).await
+        inner.apply(id, &with!(update; delta: additions(&update.delta))).await
     }
 }
 
@@ -100,9 +100,9 @@ impl Twist for AppliesInTwoSteps {
             }
         }
         let op = OpId::from_bits(update.op.bits() ^ 1);
-        inner.apply(id, &Update { op, delta: removals, ..update.clone() }).await?;
+        inner.apply(id, &with!(update; op: op, delta: removals)).await?;
         tokio::task::yield_now().await;
-        inner.apply(id, &Update { delta: additions(&update.delta), ..update.clone() }).await
+        inner.apply(id, &with!(update; delta: additions(&update.delta))).await
     }
 }
 
@@ -113,7 +113,7 @@ pub struct IgnoresOpIds;
 #[async_trait]
 impl Twist for IgnoresOpIds {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &Update { op: OpId::draw()?, ..update.clone() }).await
+        inner.apply(id, &with!(update; op: OpId::draw()?)).await
     }
 }
 
@@ -124,7 +124,7 @@ pub struct IgnoresPreconditions;
 #[async_trait]
 impl Twist for IgnoresPreconditions {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &Update { preconditions: Vec::new(), ..update.clone() }).await
+        inner.apply(id, &with!(update; preconditions: Vec::new())).await
     }
 }
 
@@ -180,7 +180,7 @@ pub struct NeverSaysUnknown;
 #[async_trait]
 impl Twist for NeverSaysUnknown {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &Update { retry_from: None, ..update.clone() }).await
+        inner.apply(id, &with!(update; retry_from: None)).await
     }
 }
 
@@ -263,6 +263,6 @@ impl Twist for RunsFieldAndKeyTogether {
                 }
             }
         }
-        inner.apply(id, &Update { delta, ..update.clone() }).await
+        inner.apply(id, &with!(update; delta: delta)).await
     }
 }

@@ -93,7 +93,9 @@ fn revoke_all_keeps_the_session_of_an_old_id() {
     let (store, _clock) = store(|it| it);
     let ids: Vec<_> = (0..10).map(|_| sign_in(&store, ada()).unwrap()).collect();
     let moved = rotate(&store, &ids[4], RotationKind::Renew);
-    let revoke_all = |except: Option<&SessionId>| now(index(&store).revoke_all(&principal("ada"), except, EndReason::Revoked)).unwrap();
+    let revoke_all = |except: Option<&SessionId>| {
+        now(index(&store).revoke_all(&principal("ada"), except, EndReason::Revoked)).unwrap()
+    };
     assert_eq!(revoke_all(Some(&ids[4])), 9);
     assert!(is_live(&store, &moved));
     assert_eq!(revoke_all(Some(&id())), 1);
