@@ -22,6 +22,8 @@ async fn main() -> Result<(), Error> {
         let (sku, quantity) = line?;
         println!("{quantity} x {sku}, theme {:?}", session.get::<String>("theme")?);
     }
-    println!("with the old id: {}", sessions.open(tab.id()).await.unwrap_err());
+    if let Err(error) = sessions.open(tab.id()).await {
+        println!("with the old id: {error}");
+    }
     session.destroy().await
 }

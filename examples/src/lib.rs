@@ -1,1 +1,1 @@
-//! In progress.
+//! The examples of the session workspace are in `examples/`; this library is empty.

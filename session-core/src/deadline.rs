@@ -120,7 +120,7 @@ impl Deadlines {
     #[must_use]
     pub fn renewed(self, now: Timestamp, idle: Option<Duration>) -> Self {
         let Some(own) = self.idle_timeout else { return self };
-        let timeout = idle.map_or(own, |idle| millis(idle));
+        let timeout = idle.map_or(own, millis);
         let renewed = now.after(Duration::from_millis(timeout));
         Self { idle: self.idle.max(renewed).min(self.absolute), ..self }
     }

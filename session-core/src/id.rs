@@ -162,7 +162,7 @@ impl IdDigest {
     }
 
     /// Partition (big-endian), then hash.
-    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
         bytes[..2].copy_from_slice(&self.partition.to_be_bytes());
         bytes[2..].copy_from_slice(&self.hash);

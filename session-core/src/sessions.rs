@@ -181,19 +181,15 @@ impl Sessions {
     }
 
     pub(crate) async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<Found, Error> {
-        let store = self.store();
-        match store.load(id, options).await? {
-            LoadOutcome::Found(found) => Ok(found),
-            LoadOutcome::NotFound(ended) => {
-                Err(Error::new(ErrorKind::NotFound, "").with_ended(ended)).map_err(|error| self.say(error, "load"))
-            }
-            LoadOutcome::Superseded => Err(self.say(Error::new(ErrorKind::Superseded, ""), "load")),
+        let error = match self.store().load(id, options).await? {
+            LoadOutcome::Found(found) => return Ok(found),
+            LoadOutcome::NotFound(ended) => Error::new(ErrorKind::NotFound, "").with_ended(ended),
+            LoadOutcome::Superseded => Error::new(ErrorKind::Superseded, ""),
             LoadOutcome::Unchanged(_) => {
-                let error =
-                    Error::new(ErrorKind::Unavailable, "the store answered Unchanged to a load without a stamp");
-                Err(self.say(error, "load"))
+                Error::new(ErrorKind::Unavailable, "the store answered Unchanged to a load without a stamp")
             }
-        }
+        };
+        Err(self.say(error, "load"))
     }
 
     /// A new session. It is stored at its first [`commit`](Session::commit), with what was recorded by then; until
@@ -232,17 +228,14 @@ impl Sessions {
     /// old id works for the grace.
     pub async fn rotate(&self, id: &SessionId, rotate: Rotate) -> Result<Option<SessionId>, Error> {
         let rotation = rotate.into_rotation(id, self.policy().rotation_grace)?;
-        match self.store().rotate(id, &rotation).await? {
-            RotateOutcome::Rotated(_) => Ok(Some(rotation.to)),
-            RotateOutcome::AlreadyRotated => Ok(None),
-            RotateOutcome::NotFound(ended) => {
-                Err(self.say(Error::new(ErrorKind::NotFound, "").with_ended(ended), "rotate"))
-            }
-            RotateOutcome::Ended(ended) => {
-                Err(self.say(Error::new(ErrorKind::NotFound, "").with_ended(Some(ended)), "rotate"))
-            }
-            RotateOutcome::Superseded => Err(self.say(Error::new(ErrorKind::Superseded, ""), "rotate")),
-        }
+        let error = match self.store().rotate(id, &rotation).await? {
+            RotateOutcome::Rotated(_) => return Ok(Some(rotation.to)),
+            RotateOutcome::AlreadyRotated => return Ok(None),
+            RotateOutcome::NotFound(ended) => Error::new(ErrorKind::NotFound, "").with_ended(ended),
+            RotateOutcome::Ended(ended) => Error::new(ErrorKind::NotFound, "").with_ended(Some(ended)),
+            RotateOutcome::Superseded => Error::new(ErrorKind::Superseded, ""),
+        };
+        Err(self.say(error, "rotate"))
     }
 
     /// Whether the store can serve: for readiness probes.

@@ -188,7 +188,7 @@ pub(crate) async fn touches_disturb_no_update(world: &World) {
     let id = world.start().await;
     let task = move |turn: usize, store: Arc<dyn SessionStore>| async move {
         for step in 0..10 {
-            if turn % 2 == 0 {
+            if turn.is_multiple_of(2) {
                 store.touch(&id, TouchOptions::default()).await.must();
             } else {
                 sent(store.clone(), id, update(&changes().insert("cart", &format!("{turn}-{step}"), "1"))).await;

@@ -15,7 +15,7 @@ macro_rules! twisted_feeds {
     ($($(#[$doc:meta])* $name:ident: |$held:ident, $item:ident| $made:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Default)]
-        pub struct $name;
+        pub(crate) struct $name;
 
         impl Twist for $name {
             fn feed(&self) -> Option<&dyn TwistedFeed> {
@@ -80,7 +80,7 @@ twisted_feeds! {
 
 /// The answer to a barrier overtakes what is still on its way.
 #[derive(Debug, Default)]
-pub struct AnswersBarriersEarly;
+pub(crate) struct AnswersBarriersEarly;
 
 #[derive(Debug)]
 struct Early;

@@ -15,7 +15,7 @@ use crate::toy::Toy;
 
 /// The session moves, its place in the index does not.
 #[derive(Debug, Default)]
-pub struct ForgetsRotations(Mutex<HashSet<IdDigest>>);
+pub(crate) struct ForgetsRotations(Mutex<HashSet<IdDigest>>);
 
 #[async_trait]
 impl Twist for ForgetsRotations {
@@ -40,7 +40,7 @@ impl TwistedIndex for ForgetsRotations {
 
 /// Revokes what the first page of a scan shows.
 #[derive(Debug, Default)]
-pub struct RevokesAllButOne;
+pub(crate) struct RevokesAllButOne;
 
 impl Twist for RevokesAllButOne {
     fn index(&self) -> Option<&dyn TwistedIndex> {
@@ -67,7 +67,7 @@ impl TwistedIndex for RevokesAllButOne {
 
 /// "All but this one" compares ids and does not follow a forward.
 #[derive(Debug, Default)]
-pub struct RevokesTheOneThatAsks;
+pub(crate) struct RevokesTheOneThatAsks;
 
 impl Twist for RevokesTheOneThatAsks {
     fn index(&self) -> Option<&dyn TwistedIndex> {
@@ -96,7 +96,7 @@ impl TwistedIndex for RevokesTheOneThatAsks {
 
 /// The session first, the index entry in a second round trip.
 #[derive(Debug, Default)]
-pub struct ListsAfterCreating(Mutex<HashSet<IdDigest>>);
+pub(crate) struct ListsAfterCreating(Mutex<HashSet<IdDigest>>);
 
 #[async_trait]
 impl Twist for ListsAfterCreating {
@@ -127,7 +127,7 @@ impl TwistedIndex for ListsAfterCreating {
 /// The index entry first, as it should be; but a revocation that meets an entry whose session is not there yet drops
 /// the entry and leaves no tombstone, so the sign-in in flight goes through unlisted.
 #[derive(Debug, Default)]
-pub struct RevokesWithoutTombstones(Mutex<HashSet<IdDigest>>);
+pub(crate) struct RevokesWithoutTombstones(Mutex<HashSet<IdDigest>>);
 
 #[async_trait]
 impl Twist for RevokesWithoutTombstones {
@@ -164,7 +164,7 @@ impl TwistedIndex for RevokesWithoutTombstones {
 
 /// Lists first, then ends what stands at those ids; a session that moves in between escapes.
 #[derive(Debug, Default)]
-pub struct RevokesWhatItListed;
+pub(crate) struct RevokesWhatItListed;
 
 impl Twist for RevokesWhatItListed {
     fn index(&self) -> Option<&dyn TwistedIndex> {
@@ -192,7 +192,7 @@ impl TwistedIndex for RevokesWhatItListed {
 
 /// Any number of sessions for anybody.
 #[derive(Debug, Default)]
-pub struct HasNoCaps;
+pub(crate) struct HasNoCaps;
 
 fn uncapped(sign_in: Option<&SignIn>) -> Option<SignIn> {
     sign_in.map(|sign_in| SignIn::new(sign_in.principal().clone()))
@@ -211,7 +211,7 @@ impl Twist for HasNoCaps {
 
 /// A lock that only those respect who ask for it.
 #[derive(Debug, Default)]
-pub struct DoesNotFence;
+pub(crate) struct DoesNotFence;
 
 #[async_trait]
 impl Twist for DoesNotFence {
@@ -224,7 +224,7 @@ impl Twist for DoesNotFence {
 
 /// SET NX: a token without a counter.
 #[derive(Debug, Default)]
-pub struct NeverCounts;
+pub(crate) struct NeverCounts;
 
 impl Twist for NeverCounts {
     fn lock(&self) -> Option<&dyn TwistedLock> {

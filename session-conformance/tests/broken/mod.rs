@@ -22,19 +22,19 @@ use session_core::{ManualClock, SessionStore};
 
 use crate::toy::{Toy, ToyHarness};
 
-pub use twist::Twist;
+pub(crate) use twist::Twist;
 use twist::Twisted;
 
 /// A broken store and a case that must catch it.
-pub struct Specimen {
-    pub name: &'static str,
-    pub caught_by: &'static [&'static str],
-    pub twist: fn() -> Arc<dyn Twist>,
+pub(crate) struct Specimen {
+    pub(crate) name: &'static str,
+    pub(crate) caught_by: &'static [&'static str],
+    pub(crate) twist: fn() -> Arc<dyn Twist>,
 }
 
 macro_rules! specimens {
     ($($module:ident::$name:ident: $($case:literal),+;)*) => {
-        pub const SPECIMENS: &[Specimen] = &[$(Specimen {
+        pub(crate) const SPECIMENS: &[Specimen] = &[$(Specimen {
             name: stringify!($name),
             caught_by: &[$($case),+],
             twist: || Arc::new($module::$name::default()),
@@ -88,7 +88,7 @@ specimens! {
 }
 
 /// The right store, twisted.
-pub struct BrokenHarness(pub fn() -> Arc<dyn Twist>);
+pub(crate) struct BrokenHarness(pub(crate) fn() -> Arc<dyn Twist>);
 
 impl Harness for BrokenHarness {
     type Backend = (Toy, ManualClock, Arc<dyn Twist>);

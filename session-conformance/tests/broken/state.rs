@@ -10,7 +10,7 @@ use super::Twist;
 use crate::toy::{Toy, ToyHarness};
 
 /// Puts everything that a state holds into a delta.
-pub fn whole(state: &State) -> Delta {
+pub(crate) fn whole(state: &State) -> Delta {
     let mut delta = Delta::new();
     for (field, value) in state.scalars() {
         delta.set(field.clone(), value.clone());
@@ -36,7 +36,7 @@ fn additions(delta: &Delta) -> Delta {
 
 /// HSET without EXISTS: an update of what is not there makes a session of it.
 #[derive(Debug, Default)]
-pub struct UpsertsOnMissing;
+pub(crate) struct UpsertsOnMissing;
 
 #[async_trait]
 impl Twist for UpsertsOnMissing {
@@ -55,7 +55,7 @@ impl Twist for UpsertsOnMissing {
 
 /// Load, modify, write the whole record back: the last writer wins.
 #[derive(Debug, Default)]
-pub struct WritesTheWholeBlob;
+pub(crate) struct WritesTheWholeBlob;
 
 #[async_trait]
 impl Twist for WritesTheWholeBlob {
@@ -75,7 +75,7 @@ impl Twist for WritesTheWholeBlob {
 
 /// Only additions are written, so what was removed comes back.
 #[derive(Debug, Default)]
-pub struct IgnoresTheDifference;
+pub(crate) struct IgnoresTheDifference;
 
 #[async_trait]
 impl Twist for IgnoresTheDifference {
@@ -86,7 +86,7 @@ impl Twist for IgnoresTheDifference {
 
 /// HDEL, then HSET, each in its own round trip.
 #[derive(Debug, Default)]
-pub struct AppliesInTwoSteps;
+pub(crate) struct AppliesInTwoSteps;
 
 #[async_trait]
 impl Twist for AppliesInTwoSteps {
@@ -108,7 +108,7 @@ impl Twist for AppliesInTwoSteps {
 
 /// Every attempt is taken for a new update.
 #[derive(Debug, Default)]
-pub struct IgnoresOpIds;
+pub(crate) struct IgnoresOpIds;
 
 #[async_trait]
 impl Twist for IgnoresOpIds {
@@ -119,7 +119,7 @@ impl Twist for IgnoresOpIds {
 
 /// WATCH forgotten: whatever was asked to hold is not looked at.
 #[derive(Debug, Default)]
-pub struct IgnoresPreconditions;
+pub(crate) struct IgnoresPreconditions;
 
 #[async_trait]
 impl Twist for IgnoresPreconditions {
@@ -130,7 +130,7 @@ impl Twist for IgnoresPreconditions {
 
 /// HINCRBY version, whether or not anything follows.
 #[derive(Debug, Default)]
-pub struct CountsEmptyDeltas;
+pub(crate) struct CountsEmptyDeltas;
 
 #[async_trait]
 impl Twist for CountsEmptyDeltas {
@@ -145,7 +145,7 @@ impl Twist for CountsEmptyDeltas {
 
 /// Stamps that count, and say nothing of the history.
 #[derive(Debug, Default)]
-pub struct TagsByVersion;
+pub(crate) struct TagsByVersion;
 
 #[async_trait]
 impl Twist for TagsByVersion {
@@ -161,7 +161,7 @@ impl Twist for TagsByVersion {
 
 /// A copy of the present version is taken for the present state.
 #[derive(Debug, Default)]
-pub struct ComparesVersionsOnly;
+pub(crate) struct ComparesVersionsOnly;
 
 #[async_trait]
 impl Twist for ComparesVersionsOnly {
@@ -175,7 +175,7 @@ impl Twist for ComparesVersionsOnly {
 
 /// A retry that cannot be told from a new update is applied.
 #[derive(Debug, Default)]
-pub struct NeverSaysUnknown;
+pub(crate) struct NeverSaysUnknown;
 
 #[async_trait]
 impl Twist for NeverSaysUnknown {
@@ -186,7 +186,7 @@ impl Twist for NeverSaysUnknown {
 
 /// States limits and does not enforce them.
 #[derive(Debug)]
-pub struct HasNoLimits(Toy);
+pub(crate) struct HasNoLimits(Toy);
 
 impl Default for HasNoLimits {
     fn default() -> Self {
@@ -212,7 +212,7 @@ impl Twist for HasNoLimits {
 
 /// A script that fails after its first write.
 #[derive(Debug, Default)]
-pub struct AppliesPartOfWhatItRefuses;
+pub(crate) struct AppliesPartOfWhatItRefuses;
 
 #[async_trait]
 impl Twist for AppliesPartOfWhatItRefuses {
@@ -233,7 +233,7 @@ impl Twist for AppliesPartOfWhatItRefuses {
 
 /// An error is answered as if there were no session.
 #[derive(Debug, Default)]
-pub struct ReadsRefusalAsMissing;
+pub(crate) struct ReadsRefusalAsMissing;
 
 #[async_trait]
 impl Twist for ReadsRefusalAsMissing {
@@ -247,7 +247,7 @@ impl Twist for ReadsRefusalAsMissing {
 
 /// `field:key` as one name, so that `("a", "b:c")` is `("a:b", "c")`.
 #[derive(Debug, Default)]
-pub struct RunsFieldAndKeyTogether;
+pub(crate) struct RunsFieldAndKeyTogether;
 
 #[async_trait]
 impl Twist for RunsFieldAndKeyTogether {

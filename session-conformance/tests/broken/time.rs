@@ -13,7 +13,7 @@ use crate::toy::Toy;
 
 /// HSET without PEXPIRE.
 #[derive(Debug, Default)]
-pub struct ForgetsTheDeadline;
+pub(crate) struct ForgetsTheDeadline;
 
 #[async_trait]
 impl Twist for ForgetsTheDeadline {
@@ -24,7 +24,7 @@ impl Twist for ForgetsTheDeadline {
 
 /// idle := now + idle, also when that lies before the present one.
 #[derive(Debug, Default)]
-pub struct TouchShortens(Mutex<HashMap<IdDigest, Timestamp>>);
+pub(crate) struct TouchShortens(Mutex<HashMap<IdDigest, Timestamp>>);
 
 impl TouchShortens {
     fn shortened(&self, id: &SessionId, real: Deadlines) -> Deadlines {
@@ -63,7 +63,7 @@ impl Twist for TouchShortens {
 
 /// The idle deadline alone decides.
 #[derive(Debug, Default)]
-pub struct TouchPassesTheAbsoluteDeadline;
+pub(crate) struct TouchPassesTheAbsoluteDeadline;
 
 #[async_trait]
 impl Twist for TouchPassesTheAbsoluteDeadline {
@@ -76,7 +76,7 @@ impl Twist for TouchPassesTheAbsoluteDeadline {
 
 /// GETEX: whoever looks keeps it alive.
 #[derive(Debug, Default)]
-pub struct LoadRenews;
+pub(crate) struct LoadRenews;
 
 #[async_trait]
 impl Twist for LoadRenews {
@@ -88,7 +88,7 @@ impl Twist for LoadRenews {
 
 /// An update writes and leaves the deadline to the next touch.
 #[derive(Debug, Default)]
-pub struct UpdatesDoNotRenew(Mutex<HashMap<IdDigest, Deadlines>>);
+pub(crate) struct UpdatesDoNotRenew(Mutex<HashMap<IdDigest, Deadlines>>);
 
 #[async_trait]
 impl Twist for UpdatesDoNotRenew {
@@ -105,7 +105,7 @@ impl Twist for UpdatesDoNotRenew {
 
 /// The sweeper has not come by yet, so it is still there.
 #[derive(Debug, Default)]
-pub struct ReturnsTheExpired(Mutex<HashMap<IdDigest, Found>>);
+pub(crate) struct ReturnsTheExpired(Mutex<HashMap<IdDigest, Found>>);
 
 #[async_trait]
 impl Twist for ReturnsTheExpired {
@@ -125,7 +125,7 @@ impl Twist for ReturnsTheExpired {
 
 /// EXPIRE takes whole seconds.
 #[derive(Debug, Default)]
-pub struct CountsInSeconds;
+pub(crate) struct CountsInSeconds;
 
 #[async_trait]
 impl Twist for CountsInSeconds {
@@ -138,7 +138,7 @@ impl Twist for CountsInSeconds {
 
 /// `cycle_id`: destroy the old one, then create the new one.
 #[derive(Debug, Default)]
-pub struct RotatesInTwoSteps;
+pub(crate) struct RotatesInTwoSteps;
 
 #[async_trait]
 impl Twist for RotatesInTwoSteps {
@@ -158,7 +158,7 @@ impl Twist for RotatesInTwoSteps {
 
 /// The old id forwards until the session ends.
 #[derive(Debug, Default)]
-pub struct ForwardsForEver;
+pub(crate) struct ForwardsForEver;
 
 #[async_trait]
 impl Twist for ForwardsForEver {
@@ -169,7 +169,7 @@ impl Twist for ForwardsForEver {
 
 /// A sign-in keeps the old id alive for requests in flight: session fixation.
 #[derive(Debug, Default)]
-pub struct ForwardsAfterSignIn;
+pub(crate) struct ForwardsAfterSignIn;
 
 #[async_trait]
 impl Twist for ForwardsAfterSignIn {
@@ -180,7 +180,7 @@ impl Twist for ForwardsAfterSignIn {
 
 /// The loser of a race is told that it won, and sets its cookie.
 #[derive(Debug, Default)]
-pub struct BothRotationsWin;
+pub(crate) struct BothRotationsWin;
 
 #[async_trait]
 impl Twist for BothRotationsWin {
@@ -198,7 +198,7 @@ impl Twist for BothRotationsWin {
 
 /// RENAME, and what was to be written with it is lost.
 #[derive(Debug, Default)]
-pub struct RotatesWithoutTheDelta;
+pub(crate) struct RotatesWithoutTheDelta;
 
 #[async_trait]
 impl Twist for RotatesWithoutTheDelta {
@@ -209,7 +209,7 @@ impl Twist for RotatesWithoutTheDelta {
 
 /// DEL, and nothing remembers it.
 #[derive(Debug, Default)]
-pub struct LeavesNoTombstone;
+pub(crate) struct LeavesNoTombstone;
 
 #[async_trait]
 impl Twist for LeavesNoTombstone {
@@ -224,7 +224,7 @@ impl Twist for LeavesNoTombstone {
 
 /// A tombstone that says only that it is one.
 #[derive(Debug, Default)]
-pub struct ForgetsTheReason;
+pub(crate) struct ForgetsTheReason;
 
 #[async_trait]
 impl Twist for ForgetsTheReason {

@@ -12,7 +12,7 @@ use crate::toy::Toy;
 
 /// One thing done wrong.
 #[async_trait]
-pub trait Twist: Debug + Send + Sync {
+pub(crate) trait Twist: Debug + Send + Sync {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         inner.create(id, new).await
     }
@@ -52,13 +52,13 @@ pub trait Twist: Debug + Send + Sync {
 }
 
 #[derive(Debug)]
-pub struct Twisted {
-    pub inner: Toy,
-    pub twist: Arc<dyn Twist>,
+pub(crate) struct Twisted {
+    pub(crate) inner: Toy,
+    pub(crate) twist: Arc<dyn Twist>,
 }
 
 mod capabilities;
-pub use capabilities::{TwistedFeed, TwistedIndex, TwistedLock};
+pub(crate) use capabilities::{TwistedFeed, TwistedIndex, TwistedLock};
 
 #[async_trait]
 impl SessionStore for Twisted {

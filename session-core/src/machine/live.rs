@@ -34,9 +34,7 @@ pub(super) struct Tenure {
 
 impl Live {
     pub(super) fn new(record: Record, op: OpId, principal: Option<Principal>) -> Self {
-        let mut ops = Vec::with_capacity(1);
-        ops.push(op);
-        let memory = Memory { ops, renewed_until: Timestamp::default(), tenure: None, principal };
+        let memory = Memory { ops: vec![op], renewed_until: Timestamp::default(), tenure: None, principal };
         Self { record: Arc::new(record), memory: Box::new(memory) }
     }
 

@@ -64,9 +64,12 @@ fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Ro
                 Err(absent) => absent.into(),
             });
         }
-        // The forward that was asked through tells its own loser; behind a renewal the session is superseded.
+        // The forward that was asked through tells its own loser. Behind a renewal the session can have ended or been
+        // superseded since; then that is the answer.
         let lost = match forward.kind {
-            RotationKind::Renew => rotation.kind == RotationKind::Renew,
+            RotationKind::Renew => {
+                rotation.kind == RotationKind::Renew && classify(slots.get(&forward.to), now).is_ok()
+            }
             RotationKind::Privilege => at == *id,
         };
         if lost {

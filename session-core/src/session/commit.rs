@@ -20,6 +20,7 @@ pub(super) enum Settled {
     AlreadyRotated,
 }
 
+#[derive(Clone, Copy)]
 enum Answer {
     Create(CreateOutcome),
     Apply(ApplyOutcome),
@@ -65,11 +66,11 @@ impl Session {
         let request = match &self.base {
             Base::New(new) => Request::Create(new.clone().with_entries(std::mem::take(&mut self.pending))),
             Base::Stored { .. } if self.pending.is_empty() && preconditions.is_empty() => return Ok(()),
-            Base::Stored { record, .. } => {
+            Base::Stored { stamp, .. } => {
                 let mut update = Update::new(OpId::draw()?, std::mem::take(&mut self.pending));
                 preconditions.extend(self.fence.map(Precondition::Lock));
                 update.preconditions = preconditions;
-                Request::Apply { update, base: record.stamp() }
+                Request::Apply { update, base: *stamp }
             }
         };
         self.sent = Some(Sent::new(request));
@@ -78,12 +79,12 @@ impl Session {
 
     /// Sends one update of one entry, at once, apart from what is recorded.
     pub(super) async fn send_once(&mut self, once: Once, delta: Delta, expected: Precondition) -> Result<(), Error> {
-        let Base::Stored { record, .. } = &self.base else {
+        let Some(base) = self.stamp() else {
             return Err(Error::new(ErrorKind::NotFound, "the session is not stored yet"));
         };
         let mut update = Update::new(OpId::draw()?, delta).when(expected);
         update.preconditions.extend(self.fence.map(Precondition::Lock));
-        let request = Request::Apply { update, base: record.stamp() };
+        let request = Request::Apply { update, base };
         self.sent = Some(Sent { once: Some(once), ..Sent::new(request) });
         self.settle().await.map(drop)
     }
@@ -169,15 +170,15 @@ impl Session {
             Request::Create(new) => {
                 let state = State::from_delta(&new.entries);
                 let record = Record::new(new.stamp(), applied.now, applied.deadlines, state);
-                self.base = Base::Stored { record: Arc::new(record), ends_at };
+                self.base = Base::stored(Arc::new(record), ends_at);
             }
-            Request::Apply { update, .. } => self.absorb_delta(update.op, &update.delta, applied),
+            Request::Apply { update, .. } => self.absorb_delta(update.op, update.delta, applied),
             Request::Rotate(rotation) => {
                 if let Some(token) = self.fence {
                     self.sessions.note_lock(token, rotation.to);
                 }
                 self.id = rotation.to;
-                self.absorb_delta(rotation.op, &rotation.delta, applied);
+                self.absorb_delta(rotation.op, rotation.delta, applied);
             }
         }
         if let Base::Stored { ends_at: stored, .. } = &mut self.base {
@@ -188,14 +189,12 @@ impl Session {
 
     /// The stamp moves on only if the stored state is ours plus this delta. If others wrote in between, the old stamp
     /// stays, and a compare-and-set will rightly conflict.
-    fn absorb_delta(&mut self, op: OpId, delta: &Delta, applied: Applied) {
-        let Base::Stored { record, .. } = &mut self.base else { return };
-        let (stamp, deadlines, state) = Arc::make_mut(record).parts_mut();
-        *deadlines = applied.deadlines;
+    fn absorb_delta(&mut self, op: OpId, delta: Delta, applied: Applied) {
+        let Base::Stored { committed, stamp, .. } = &mut self.base else { return };
         if delta.is_empty() {
             return;
         }
-        delta.apply_to(state);
+        *committed = if committed.is_empty() { delta } else { std::mem::take(committed).then(&delta) };
         if stamp.next(op) == applied.stamp {
             *stamp = applied.stamp;
         }

@@ -61,6 +61,10 @@ enum Base {
     New(NewSession),
     Stored {
         record: Arc<Record>,
+        /// What this handle has committed since. The record is shared; changing it would copy it.
+        committed: Delta,
+        /// The record's, or the stamp of the record with `committed`.
+        stamp: Stamp,
         /// How far the store's clock is from ours: the session ends when `clock.now()` is `ends_at`.
         ends_at: Timestamp,
     },
@@ -92,7 +96,7 @@ impl Session {
     pub fn stamp(&self) -> Option<Stamp> {
         match &self.base {
             Base::New(_) => None,
-            Base::Stored { record, .. } => Some(record.stamp()),
+            Base::Stored { stamp, .. } => Some(*stamp),
         }
     }
 
@@ -180,17 +184,17 @@ impl Session {
     }
 
     fn overlay(&self) -> Overlay<'_> {
-        let base = match &self.base {
-            Base::New(_) => &EMPTY,
-            Base::Stored { record, .. } => record.state(),
+        let (base, committed) = match &self.base {
+            Base::New(_) => (&EMPTY, None),
+            Base::Stored { record, committed, .. } => (record.state(), Some(committed)),
         };
-        Overlay { base, sent: self.sent.as_ref().map(Sent::delta), pending: &self.pending }
+        Overlay { base, committed, sent: self.sent.as_ref().map(Sent::delta), pending: &self.pending }
     }
 
     fn incarnation(&self) -> Incarnation {
         match &self.base {
             Base::New(new) => new.incarnation,
-            Base::Stored { record, .. } => record.stamp().incarnation,
+            Base::Stored { stamp, .. } => stamp.incarnation,
         }
     }
 
@@ -229,7 +233,11 @@ impl Session {
 impl Base {
     fn found(found: Found, asked_at: Timestamp) -> Self {
         let ends_at = asked_at.after(found.record.deadlines().remaining(found.now));
-        Self::Stored { record: found.record, ends_at }
+        Self::stored(found.record, ends_at)
+    }
+
+    fn stored(record: Arc<Record>, ends_at: Timestamp) -> Self {
+        Self::Stored { committed: Delta::new(), stamp: record.stamp(), record, ends_at }
     }
 }
 

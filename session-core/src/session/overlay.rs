@@ -7,6 +7,8 @@ use crate::{Delta, Edit, Entry, State, Value, state::Keyed};
 #[derive(Clone, Copy)]
 pub(super) struct Overlay<'a> {
     pub(super) base: &'a State,
+    /// Changes that are stored, and are not in the base.
+    pub(super) committed: Option<&'a Delta>,
     /// Changes that were sent and are not known to be stored.
     pub(super) sent: Option<&'a Delta>,
     /// Changes that were recorded since.
@@ -16,16 +18,16 @@ pub(super) struct Overlay<'a> {
 impl<'a> Overlay<'a> {
     /// Oldest first.
     fn layers(self) -> impl DoubleEndedIterator<Item = &'a Delta> {
-        self.sent.into_iter().chain([self.pending])
+        self.committed.into_iter().chain(self.sent).chain([self.pending])
     }
 
-    /// What the handle's own changes say of an entry.
+    /// What changes that are not known to be stored say of an entry.
     pub(super) fn own(self, entry: Entry<'_>) -> Option<&'a Edit> {
-        self.layers().rev().find_map(|delta| delta.edit(entry))
+        self.pending.edit(entry).or_else(|| self.sent?.edit(entry))
     }
 
     pub(super) fn get(self, entry: Entry<'_>) -> Option<&'a Value> {
-        match self.own(entry) {
+        match self.layers().rev().find_map(|delta| delta.edit(entry)) {
             Some(edit) => edit.value(),
             None => entry.value_in(self.base),
         }

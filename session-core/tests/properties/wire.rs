@@ -83,7 +83,8 @@ proptest! {
     fn values_are_slices_of_the_input(delta in delta()) {
         let bytes = delta.to_bytes();
         let range = bytes.as_ptr_range();
-        for (_, value) in Delta::from_bytes(bytes.clone()).unwrap().insertions().filter(|(_, value)| !value.is_empty()) {
+        let delta = Delta::from_bytes(bytes).unwrap();
+        for (_, value) in delta.insertions().filter(|(_, value)| !value.is_empty()) {
             let value = value.as_bytes().as_ptr_range();
             prop_assert!(range.start <= value.start && value.end <= range.end);
         }

@@ -17,7 +17,7 @@ fn golden(name: &str) -> Bytes {
         .flat_map(str::chars)
         .filter(|c| !c.is_whitespace())
         .collect();
-    assert!(digits.is_ascii() && digits.len() % 2 == 0, "{name}");
+    assert!(digits.is_ascii() && digits.len().is_multiple_of(2), "{name}");
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 

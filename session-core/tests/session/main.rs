@@ -1,5 +1,7 @@
 //! The typed session: what a request sees, records and sends, also when the store fails under it.
 
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
+
 mod faulty;
 mod handle;
 mod locking;

@@ -11,7 +11,7 @@ use super::Twisted;
 use crate::toy::Toy;
 
 #[async_trait]
-pub trait TwistedIndex: Send + Sync {
+pub(crate) trait TwistedIndex: Send + Sync {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         inner.sessions(principal, limit).await
     }
@@ -27,13 +27,13 @@ pub trait TwistedIndex: Send + Sync {
     }
 }
 
-pub trait TwistedLock: Debug + Send + Sync {
+pub(crate) trait TwistedLock: Debug + Send + Sync {
     /// The token that a new holder is told.
     fn token(&self, token: FencingToken) -> FencingToken;
 }
 
 #[async_trait]
-pub trait TwistedFeed: Send + Sync {
+pub(crate) trait TwistedFeed: Send + Sync {
     async fn subscribe(&self, inner: &Toy) -> Result<Subscription, Error>;
 }
 

@@ -1,0 +1,346 @@
+//! What the clients have to do, in which order, and what it must add up to.
+//!
+//! The sums are the trace's own: they are worked out here, line by line, before any store is asked anything.
+
+use std::{collections::HashMap, num::NonZeroU32};
+
+/// A session of the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SessionNo(u32);
+
+/// An article of the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ArticleNo(u32);
+
+/// Something that opens when all steps it was told of are done. Counted from 1, which keeps steps small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GateNo(NonZeroU32);
+
+/// An order of the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OrderNo(u32);
+
+impl SessionNo {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl GateNo {
+    pub(crate) fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// One request of one client. Every step waits for its session's creation besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) session: SessionNo,
+    pub(crate) task: Task,
+    /// Begins when this is open.
+    pub(crate) after: Option<GateNo>,
+    /// These wait for it.
+    pub(crate) before: [Option<GateNo>; 2],
+}
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Begins the session with a value of this many bytes.
+    Create { profile: u32 },
+    /// Only reads.
+    Look,
+    /// Puts a line into the cart.
+    Add { article: ArticleNo, line: u32, quantity: i32 },
+    /// Takes a line out of the cart.
+    Remove { article: ArticleNo, line: u32 },
+    /// Notes that an article was looked at.
+    View { article: ArticleNo },
+    /// Notes an order.
+    Checkout { order: OrderNo },
+    /// Ends the session.
+    Logout,
+}
+
+/// What a session must hold when the trace is over or, if it ends before, at its end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expected {
+    /// Line and quantity.
+    pub(crate) lines: Vec<(ArticleNo, u32, i32)>,
+    pub(crate) orders: Vec<OrderNo>,
+    pub(crate) ended: bool,
+}
+
+/// What a trace amounts to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) lines: u64,
+    /// Lines that take back an earlier one …
+    pub(crate) removals: u64,
+    /// … of which these name one that is gone already.
+    pub(crate) repeated: u64,
+    /// Lines that take back what never was there.
+    pub(crate) unmatched: u64,
+    pub(crate) logouts: u64,
+}
+
+/// The whole traffic.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// In the order in which clients take them up. A step waits for earlier ones only.
+    pub(crate) steps: Vec<Step>,
+    /// How many steps each gate waits for.
+    pub(crate) gates: Vec<u32>,
+    pub(crate) expected: Vec<Expected>,
+    pub(crate) counts: Counts,
+    articles: Vec<Box<str>>,
+    orders: Vec<Box<str>>,
+}
+
+impl Plan {
+    /// The key of a cart line. It bears the line's number, so that no two lines collapse into one.
+    pub(crate) fn line_key(&self, article: ArticleNo, line: u32) -> String {
+        format!("{}:{line}", self.article(article))
+    }
+
+    pub(crate) fn article(&self, article: ArticleNo) -> &str {
+        &self.articles[article.0 as usize]
+    }
+
+    pub(crate) fn order(&self, order: OrderNo) -> &str {
+        &self.orders[order.0 as usize]
+    }
+}
+
+/// Builds a [`Plan`] from what a trace says, line after line.
+#[derive(Debug, Default)]
+pub(crate) struct Planner {
+    plan: Plan,
+    article_numbers: HashMap<Box<str>, ArticleNo>,
+    shelves: HashMap<(SessionNo, ArticleNo), Shelf>,
+    /// Per session, the gate that what changed it since its last checkout has to open.
+    batches: Vec<Option<GateNo>>,
+}
+
+/// The lines of one article in one cart.
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: Vec<Kept>,
+    /// The last one taken back.
+    gone: Option<Kept>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    line: u32,
+    quantity: i32,
+    step: usize,
+}
+
+impl Planner {
+    /// A session begins, with a value of this many bytes.
+    pub(crate) fn begin(&mut self, profile: u32) -> SessionNo {
+        let session = SessionNo(number(self.plan.expected.len()));
+        self.plan.expected.push(Expected::default());
+        self.batches.push(None);
+        self.push(session, Task::Create { profile });
+        session
+    }
+
+    /// The article of this name.
+    pub(crate) fn article(&mut self, name: &str) -> ArticleNo {
+        if let Some(known) = self.article_numbers.get(name) {
+            return *known;
+        }
+        let article = ArticleNo(number(self.plan.articles.len()));
+        self.plan.articles.push(name.into());
+        self.article_numbers.insert(name.into(), article);
+        article
+    }
+
+    /// A request that only reads.
+    pub(crate) fn look(&mut self, session: SessionNo) {
+        self.push(session, Task::Look);
+    }
+
+    /// An article is looked at, and the session notes it.
+    pub(crate) fn view(&mut self, session: SessionNo, article: ArticleNo) {
+        self.push(session, Task::View { article });
+    }
+
+    /// A line is put into the cart.
+    pub(crate) fn add(&mut self, session: SessionNo, article: ArticleNo, line: u32, quantity: i32) {
+        let step = self.push_change(session, Task::Add { article, line, quantity });
+        let shelf = self.shelves.entry((session, article)).or_default();
+        shelf.kept.push(Kept { line, quantity, step });
+        self.plan.counts.lines += 1;
+    }
+
+    /// Whether the cart has a line of this article.
+    pub(crate) fn holds(&self, session: SessionNo, article: ArticleNo) -> bool {
+        self.shelves.get(&(session, article)).is_some_and(|shelf| !shelf.kept.is_empty())
+    }
+
+    /// The last line of this article is taken back; see [`super::trace`] for what that means when there is none.
+    pub(crate) fn take_back(&mut self, session: SessionNo, article: ArticleNo) {
+        self.plan.counts.lines += 1;
+        let Some(shelf) = self.shelves.get_mut(&(session, article)) else {
+            self.plan.counts.unmatched += 1;
+            return self.look(session);
+        };
+        let kept = shelf.kept.pop();
+        shelf.gone = kept.or(shelf.gone);
+        // A shelf begins with a line, so there is one to name.
+        let Some(named) = shelf.gone else { return };
+        self.plan.counts.removals += 1;
+        self.plan.counts.repeated += u64::from(kept.is_none());
+        let gate = self.gate_after(named.step);
+        let step = self.push_change(session, Task::Remove { article, line: named.line });
+        self.plan.steps[step].after = Some(gate);
+    }
+
+    /// An order is placed, after all that changed the session so far.
+    pub(crate) fn checkout(&mut self, session: SessionNo, order: &str) {
+        let number = OrderNo(number(self.plan.orders.len()));
+        self.plan.orders.push(order.into());
+        self.plan.expected[session.index()].orders.push(number);
+        let after = self.batches[session.index()].take();
+        let step = self.push_change(session, Task::Checkout { order: number });
+        self.plan.steps[step].after = after;
+    }
+
+    /// The session is ended after all that changed it so far, while two more pages that note an article are under way.
+    pub(crate) fn logout(&mut self, session: SessionNo, article: ArticleNo) {
+        let after = self.batches[session.index()].take();
+        for task in [Task::View { article }, Task::Logout, Task::View { article }] {
+            let step = self.push(session, task);
+            self.plan.steps[step].after = after;
+        }
+        self.plan.expected[session.index()].ended = true;
+        self.plan.counts.logouts += 1;
+    }
+
+    /// The plan, with the sums.
+    pub(crate) fn finish(mut self) -> Plan {
+        for ((session, article), shelf) in self.shelves {
+            let lines = shelf.kept.into_iter().map(|kept| (article, kept.line, kept.quantity));
+            self.plan.expected[session.index()].lines.extend(lines);
+        }
+        self.plan
+    }
+
+    fn push(&mut self, session: SessionNo, task: Task) -> usize {
+        self.plan.steps.push(Step { session, task, after: None, before: [None; 2] });
+        self.plan.steps.len() - 1
+    }
+
+    /// A step that the session's next checkout or logout has to wait for.
+    fn push_change(&mut self, session: SessionNo, task: Task) -> usize {
+        let batch = match self.batches[session.index()] {
+            Some(batch) => batch,
+            None => self.new_gate(),
+        };
+        self.batches[session.index()] = Some(batch);
+        self.plan.gates[batch.index()] += 1;
+        let step = self.push(session, task);
+        self.plan.steps[step].before[0] = Some(batch);
+        step
+    }
+
+    /// The gate that opens after this one step.
+    fn gate_after(&mut self, step: usize) -> GateNo {
+        if let Some(gate) = self.plan.steps[step].before[1] {
+            return gate;
+        }
+        let gate = self.new_gate();
+        self.plan.gates[gate.index()] = 1;
+        self.plan.steps[step].before[1] = Some(gate);
+        gate
+    }
+
+    fn new_gate(&mut self) -> GateNo {
+        self.plan.gates.push(0);
+        GateNo(NonZeroU32::new(number(self.plan.gates.len())).unwrap_or(NonZeroU32::MAX))
+    }
+}
+
+/// Traces are read up to `u32::MAX` lines, so nothing that is counted in one exceeds that.
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn removals(plan: &Plan) -> Vec<(u32, usize)> {
+        let adds = |gate| plan.steps.iter().position(|step| step.before[1] == Some(gate));
+        let removal = |step: &Step| match step.task {
+            Task::Remove { line, .. } => Some((line, adds(step.after?)?)),
+            _ => None,
+        };
+        plan.steps.iter().filter_map(removal).collect()
+    }
+
+    #[test]
+    fn a_step_is_half_a_cache_line() {
+        assert_eq!(size_of::<Step>(), 32);
+    }
+
+    #[test]
+    fn a_removal_takes_the_last_line_there_is_and_waits_for_it() {
+        let mut planner = Planner::default();
+        let (session, article) = (planner.begin(0), planner.article("a"));
+        planner.add(session, article, 10, 1);
+        planner.add(session, article, 11, 2);
+        planner.take_back(session, article);
+        planner.take_back(session, article);
+        planner.add(session, article, 14, 3);
+        let plan = planner.finish();
+        assert_eq!(removals(&plan), [(11, 2), (10, 1)]);
+        assert_eq!(plan.expected[0].lines, [(article, 14, 3)]);
+    }
+
+    #[test]
+    fn taking_back_once_too_often_names_the_last_one_again() {
+        let mut planner = Planner::default();
+        let (session, article) = (planner.begin(0), planner.article("a"));
+        planner.add(session, article, 10, 1);
+        planner.take_back(session, article);
+        planner.take_back(session, article);
+        let plan = planner.finish();
+        assert_eq!(removals(&plan), [(10, 1), (10, 1)]);
+        assert_eq!((plan.counts.removals, plan.counts.repeated), (2, 1));
+        assert!(plan.expected[0].lines.is_empty());
+    }
+
+    #[test]
+    fn taking_back_what_never_was_there_only_reads() {
+        let mut planner = Planner::default();
+        let (one, other) = (planner.begin(0), planner.begin(0));
+        let article = planner.article("a");
+        planner.add(one, article, 10, 1);
+        planner.take_back(other, article);
+        let plan = planner.finish();
+        assert_eq!(plan.steps[3].task, Task::Look);
+        assert_eq!(plan.counts.unmatched, 1);
+        assert_eq!(plan.expected[0].lines.len(), 1);
+    }
+
+    #[test]
+    fn the_end_of_a_session_waits_for_its_orders_and_those_for_its_lines() {
+        let mut planner = Planner::default();
+        let (session, article) = (planner.begin(0), planner.article("a"));
+        planner.add(session, article, 10, 1);
+        planner.add(session, article, 11, 1);
+        planner.checkout(session, "order");
+        planner.logout(session, article);
+        let plan = planner.finish();
+        let gates: Vec<_> = plan.steps.iter().map(|step| (step.after, step.before[0])).collect();
+        let (lines, order) = (plan.steps[1].before[0], plan.steps[3].before[0]);
+        assert!(lines.is_some() && order.is_some() && lines != order);
+        let late = (order, None);
+        assert_eq!(gates, [(None, None), (None, lines), (None, lines), (lines, order), late, late, late]);
+        assert_eq!(plan.gates, [2, 1]);
+    }
+}

@@ -1,0 +1,126 @@
+//! Where the traffic comes from: a recorded trace or the generator. All of them tell a [`Planner`] what happens.
+
+mod generator;
+mod orm;
+mod retail;
+mod rng;
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::Path,
+};
+
+use crate::plan::Planner;
+
+/// The first bytes of a zstd frame.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Why a trace cannot be replayed.
+#[derive(Debug)]
+pub(crate) struct TraceError {
+    line: Option<u64>,
+    message: String,
+}
+
+impl TraceError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { line: None, message: message.into() }
+    }
+
+    fn at(line: u64, message: impl Into<String>) -> Self {
+        Self { line: Some(line), message: message.into() }
+    }
+}
+
+impl fmt::Display for TraceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for TraceError {}
+
+impl From<io::Error> for TraceError {
+    fn from(error: io::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Plans at most `lines` lines of a recorded trace; returns what it is.
+pub(crate) fn read(
+    path: &Path,
+    lines: Option<u32>,
+    seed: u64,
+    planner: &mut Planner,
+) -> Result<&'static str, TraceError> {
+    let input = decompressed(BufReader::new(File::open(path)?))?;
+    read_from(input, &path.to_string_lossy(), lines, seed, planner)
+}
+
+/// Plans generated traffic of this many requests; returns what it is.
+pub(crate) fn generate(requests: u32, seed: u64, planner: &mut Planner) -> &'static str {
+    generator::plan(requests, seed, planner);
+    "generated"
+}
+
+fn read_from(
+    mut input: Box<dyn BufRead>,
+    name: &str,
+    lines: Option<u32>,
+    seed: u64,
+    planner: &mut Planner,
+) -> Result<&'static str, TraceError> {
+    let name = name.strip_suffix(".zst").unwrap_or(name);
+    let lines = lines.unwrap_or(u32::MAX);
+    if input.fill_buf()?.is_empty() {
+        return Err(TraceError::new("the trace is empty"));
+    }
+    if name.ends_with(".csv") || input.fill_buf()?.starts_with(b"time,invoice,") {
+        retail::plan(input, lines, planner)?;
+        Ok("Online Retail")
+    } else if name.ends_with(".u32be") {
+        orm::plan(input, lines, seed, planner)?;
+        Ok("key stream")
+    } else {
+        Err(TraceError::new("neither a .csv with the columns of Online Retail nor a .u32be stream of keys"))
+    }
+}
+
+/// What is compressed tells by its first bytes, whatever it is called.
+fn decompressed(mut input: impl BufRead + 'static) -> io::Result<Box<dyn BufRead>> {
+    if input.fill_buf()?.starts_with(&ZSTD) {
+        return Ok(Box::new(BufReader::new(zstd::Decoder::with_buffer(input)?)));
+    }
+    Ok(Box::new(input))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_bytes(bytes: Vec<u8>, name: &str) -> Result<&'static str, TraceError> {
+        let input = decompressed(io::Cursor::new(bytes)).unwrap();
+        read_from(input, name, None, 1, &mut Planner::default())
+    }
+
+    #[test]
+    fn the_format_is_told_by_name_or_content_and_compression_by_content() {
+        let csv = b"time,invoice,customer,stock_code,quantity,unit_price,country\n1,2,3,4,5,6,7\n".to_vec();
+        let packed = zstd::encode_all(csv.as_slice(), 1).unwrap();
+        assert_eq!(read_bytes(csv.clone(), "lines.csv").unwrap(), "Online Retail");
+        assert_eq!(read_bytes(packed, "lines.csv.zst").unwrap(), "Online Retail");
+        assert_eq!(read_bytes(csv, "unnamed").unwrap(), "Online Retail");
+        assert_eq!(read_bytes(vec![0, 0, 0, 1], "keys.u32be").unwrap(), "key stream");
+    }
+
+    #[test]
+    fn what_is_no_trace_is_refused() {
+        assert!(read_bytes(b"hello".to_vec(), "hello.txt").unwrap_err().to_string().starts_with("neither"));
+        assert_eq!(read_bytes(Vec::new(), "lines.csv").unwrap_err().to_string(), "the trace is empty");
+    }
+}

@@ -1,0 +1,12 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use session_core::{ErrorKind, IdDigest, SessionId};
+
+fuzz_target!(|text: &str| match text.parse::<SessionId>() {
+    Ok(id) => {
+        assert_eq!(id.expose(), text);
+        assert_eq!(IdDigest::from_bytes(&id.digest().to_bytes()), *id.digest());
+    }
+    Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput),
+});

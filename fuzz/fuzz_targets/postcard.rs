@@ -1,0 +1,9 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use session_core::{
+    Format,
+    codec::{Codecs, Postcard},
+};
+
+fuzz_target!(|payload: &[u8]| session_fuzz::reads_strictly(&Codecs::new(Postcard), Format::POSTCARD, payload));

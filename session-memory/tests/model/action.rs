@@ -1,0 +1,149 @@
+//! What a sequence is made of, before stamps and tokens are filled in.
+
+use std::time::Duration;
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use session_core::{EndReason, Expiry, RotationKind};
+
+/// An index into the few ids, all in one partition but the last.
+pub(crate) type Id = usize;
+
+pub(crate) const IDS: usize = 6;
+
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Create(Id, Vec<Step>, Expiry),
+    /// With the stamp seen so many answers ago as the known one.
+    Load(Id, Option<usize>),
+    /// A delta, preconditions, and for a retry whose first attempt was lost, which stamp is the base.
+    Apply(Id, Vec<Step>, Vec<When>, Option<usize>),
+    /// Many small updates in a row.
+    Burst(Id, usize),
+    Touch(Id, Option<Duration>),
+    Rotate {
+        id: Id,
+        to: Id,
+        kind: RotationKind,
+        grace: Duration,
+        steps: Vec<Step>,
+        expiry: Option<Expiry>,
+    },
+    Destroy(Id, EndReason),
+    Acquire(Id, u64, Duration),
+    Renew(Id, usize, Duration),
+    Release(Id, usize),
+    /// The request sent so many requests ago once more; an update may say that it is a retry.
+    Repeat(usize, bool),
+    Elapse(Duration),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Set(u8, u8),
+    Remove(u8),
+    Insert(u8, u8, u8),
+    RemoveKey(u8, u8),
+    Clear(u8),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum When {
+    Stamp(usize),
+    Scalar(u8, Option<u8>),
+    Keyed(u8, u8, Option<u8>),
+    Lock(usize),
+}
+
+/// Few names: two fields, three keys. The length of a value is its number, so some are over the limit.
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..2u8, length()).prop_map(|(field, length)| Step::Set(field, length)),
+        1 => (0..2u8).prop_map(Step::Remove),
+        4 => (0..2u8, 0..3u8, length()).prop_map(|(field, key, length)| Step::Insert(field, key, length)),
+        2 => (0..2u8, 0..3u8).prop_map(|(field, key)| Step::RemoveKey(field, key)),
+        1 => (0..2u8).prop_map(Step::Clear),
+    ]
+}
+
+fn length() -> impl Strategy<Value = u8> {
+    prop_oneof![20 => 0..4u8, 2 => 4..9u8, 1 => Just(9)]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop_oneof![1 => Just(Vec::new()), 5 => vec(step(), 1..4)]
+}
+
+fn when() -> impl Strategy<Value = When> {
+    prop_oneof![
+        2 => recent().prop_map(When::Stamp),
+        1 => (0..2u8, prop::option::of(0..3u8)).prop_map(|(field, length)| When::Scalar(field, length)),
+        1 => (0..2u8, 0..3u8, prop::option::of(0..3u8)).prop_map(|(field, key, length)| When::Keyed(field, key, length)),
+        1 => recent().prop_map(When::Lock),
+    ]
+}
+
+fn recent() -> impl Strategy<Value = usize> {
+    prop_oneof![6 => Just(0usize), 2 => 1..3usize, 1 => 3..25usize]
+}
+
+/// The same, and at times from before a burst of updates.
+fn far() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => recent(), 1 => 14..30usize]
+}
+
+/// Mostly whole seconds, so that moments coincide; at times a millisecond to either side.
+fn duration() -> impl Strategy<Value = Duration> {
+    let seconds = select(&[0u64, 1, 2, 5, 10, 30, 59, 60][..]);
+    (seconds, select(&[0u64, 0, 0, 0, 1, 999][..])).prop_map(|(s, ms)| Duration::from_millis(s * 1_000 + ms))
+}
+
+fn expiry() -> impl Strategy<Value = Expiry> {
+    prop_oneof![
+        2 => duration().prop_map(Expiry::idle),
+        1 => duration().prop_map(Expiry::absolute),
+        3 => (duration(), duration()).prop_map(|(idle, more)| Expiry::both(idle, idle + more)),
+        4 => Just(Expiry::both(Duration::from_secs(30), Duration::from_secs(120))),
+        1 => Just(Expiry::both(Duration::MAX, Duration::MAX)),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = RotationKind> {
+    select(&[RotationKind::Renew, RotationKind::Privilege][..])
+}
+
+/// Most operations are at the first ids, so that they meet.
+fn id() -> impl Strategy<Value = Id> {
+    prop_oneof![4 => Just(0usize), 3 => 1..3usize, 1 => 0..IDS]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let reason = select(&[EndReason::Logout, EndReason::Revoked, EndReason::Limit][..]);
+    let retry = prop::option::weighted(0.2, far());
+    let preconditions = prop_oneof![3 => Just(Vec::new()), 2 => vec(when(), 1..3)];
+    let rotate = (id(), id(), kind(), duration(), steps(), prop::option::weighted(0.3, expiry()));
+    prop_oneof![
+        4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
+        2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),
+        6 => (id(), steps(), preconditions, retry).prop_map(|(id, s, when, retry)| Action::Apply(id, s, when, retry)),
+        1 => (id(), 14..20usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
+        2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
+        4 => rotate.prop_map(|(id, to, kind, grace, steps, expiry)| {
+            Action::Rotate { id, to, kind, grace, steps, expiry }
+        }),
+        1 => (id(), reason).prop_map(|(id, reason)| Action::Destroy(id, reason)),
+        2 => (id(), 0..3u64, duration()).prop_map(|(id, owner, lease)| Action::Acquire(id, owner, lease)),
+        1 => (id(), recent(), duration()).prop_map(|(id, token, lease)| Action::Renew(id, token, lease)),
+        1 => (id(), recent()).prop_map(|(id, token)| Action::Release(id, token)),
+        5 => (far(), any::<bool>()).prop_map(|(back, retry)| Action::Repeat(back, retry)),
+        4 => duration().prop_map(Action::Elapse),
+    ]
+}
+
+/// A sequence. It starts with a session that lives for a while, since most of what there is to see needs one.
+pub(crate) fn script() -> impl Strategy<Value = Vec<Action>> {
+    let first = Action::Create(0, Vec::new(), Expiry::both(Duration::from_secs(30), Duration::from_secs(120)));
+    vec(action(), 1..30).prop_map(move |mut actions| {
+        actions.insert(0, first.clone());
+        actions
+    })
+}

@@ -1,0 +1,303 @@
+//! The model: the contract's text, sentence by sentence.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use session_core::{
+    AcquireOutcome, ApplyOutcome, Conflict, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Ended, ErrorKind,
+    Found, IdDigest, Limits, LoadOptions, LoadOutcome, LockOwner, NewSession, OpId, RotateOutcome, Rotation,
+    RotationKind, SessionId, TenureOutcome, Timestamp, TouchOutcome, Touched, Update,
+};
+
+use crate::{
+    driver::Answer,
+    oracle_session::{Session, later, size, updated},
+    request::Request,
+};
+
+/// How long the tombstones of the model stand.
+pub(crate) const TOMBSTONE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Oracle {
+    limits: Limits,
+    now: u64,
+    standing: HashMap<IdDigest, Standing>,
+}
+
+/// What is known of an id.
+#[derive(Clone, Debug)]
+enum Standing {
+    Session(Session),
+    Ended { op: OpId, reason: EndReason, at: u64, until: u64 },
+    Moved { to: IdDigest, kind: RotationKind, op: OpId, until: u64 },
+}
+
+/// Why an id gives no access.
+#[derive(Clone, Copy, PartialEq)]
+enum Denied {
+    NotFound(Option<Ended>),
+    Superseded,
+}
+
+macro_rules! denied {
+    ($denied:expr, $answer:ident, $outcome:ident) => {
+        Answer::$answer(match $denied {
+            Denied::NotFound(ended) => $outcome::NotFound(ended),
+            Denied::Superseded => $outcome::Superseded,
+        })
+    };
+}
+
+/// The session that an id gives access to, or the answer that there is none.
+macro_rules! session {
+    ($self:ident, $id:expr, $answer:ident, $outcome:ident) => {
+        match $self.access($id.digest()) {
+            Ok(home) => $self.session(&home),
+            Err(denied) => return denied!(denied, $answer, $outcome),
+        }
+    };
+}
+
+impl Oracle {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, now: 0, standing: HashMap::new() }
+    }
+
+    pub(crate) fn answer(&mut self, now: Timestamp, request: &Request) -> Answer {
+        self.now = now.as_millis();
+        match request {
+            Request::Create(id, new) => self.create(id, new),
+            Request::Load(id, options) => self.load(id, options),
+            Request::Apply(id, update) => self.apply(id, update),
+            Request::Touch(id, options) => {
+                let now = self.now;
+                let session = session!(self, id, Touch, TouchOutcome);
+                session.touch(now, options.idle);
+                let touched = Touched::new(session.deadlines(), Timestamp::from_millis(now));
+                Answer::Touch(TouchOutcome::Touched(touched))
+            }
+            Request::Rotate(id, rotation) => self.rotate(id, rotation),
+            Request::Destroy(id, destroy) => self.destroy(id, destroy),
+            Request::Acquire(id, owner, lease) => self.acquire(id, *owner, *lease),
+            Request::Renew(id, token, lease) => {
+                let (now, until) = (self.now, later(self.now, *lease));
+                tenure(session!(self, id, Tenure, TenureOutcome).end_tenure_at(now, *token, until))
+            }
+            Request::Release(id, token) => {
+                let now = self.now;
+                tenure(session!(self, id, Tenure, TenureOutcome).end_tenure_at(now, *token, now))
+            }
+        }
+    }
+
+    /// What stands at an id now: "an expired record is not returned", and tombstones and forwards end.
+    fn standing(&self, id: &IdDigest) -> Option<&Standing> {
+        self.standing.get(id).filter(|standing| match standing {
+            Standing::Session(session) => self.now < session.expires_at(),
+            Standing::Ended { until, .. } | Standing::Moved { until, .. } => self.now < *until,
+        })
+    }
+
+    /// Where the session is that this id gives access to.
+    fn access(&self, id: &IdDigest) -> Result<IdDigest, Denied> {
+        match self.standing(id) {
+            None => Err(Denied::NotFound(None)),
+            Some(Standing::Session(_)) => Ok(*id),
+            // "While it stands, NotFound carries reason and age"
+            Some(Standing::Ended { .. }) => Err(Denied::NotFound(self.ended(id))),
+            // "For the grace it answers Superseded"
+            Some(Standing::Moved { kind: RotationKind::Privilege, .. }) => Err(Denied::Superseded),
+            // "The old id forwards to the session"; "a forward to a superseded id answers Superseded"
+            Some(Standing::Moved { kind: RotationKind::Renew, to, .. }) => self.access(to),
+        }
+    }
+
+    fn ended(&self, id: &IdDigest) -> Option<Ended> {
+        match self.standing(id) {
+            Some(Standing::Ended { reason, at, .. }) => Some(Ended::new(*reason, Duration::from_millis(self.now - at))),
+            _ => None,
+        }
+    }
+
+    fn session(&mut self, home: &IdDigest) -> &mut Session {
+        match self.standing.get_mut(home) {
+            Some(Standing::Session(session)) => session,
+            _ => unreachable!("access() has seen a session there"),
+        }
+    }
+
+    fn create(&mut self, id: &SessionId, new: &NewSession) -> Answer {
+        let now = self.now;
+        match self.access(id.digest()) {
+            Ok(home) => {
+                let there = self.session(&home);
+                return Answer::Create(match there.created_by == new.op {
+                    true => CreateOutcome::Created(there.applied(now).repeated()),
+                    false => CreateOutcome::AlreadyExists,
+                });
+            }
+            Err(Denied::Superseded) => return Answer::Create(CreateOutcome::AlreadyExists),
+            // "Nor a delayed create while the tombstone stands"
+            Err(Denied::NotFound(Some(ended))) => return Answer::Create(CreateOutcome::Ended(ended)),
+            Err(Denied::NotFound(None)) => {}
+        }
+        if self.exceeds(None, &new.entries) {
+            return Answer::Refused(ErrorKind::LimitExceeded);
+        }
+        let session = Session::new(new.op, new.stamp(), now, new.expiry, &new.entries);
+        let applied = session.applied(now);
+        self.standing.insert(*id.digest(), Standing::Session(session));
+        Answer::Create(CreateOutcome::Created(applied))
+    }
+
+    fn load(&mut self, id: &SessionId, options: &LoadOptions) -> Answer {
+        let now = Timestamp::from_millis(self.now);
+        let session = session!(self, id, Load, LoadOutcome);
+        Answer::Load(if options.known == Some(session.stamp) {
+            LoadOutcome::Unchanged(Touched::new(session.deadlines(), now))
+        } else {
+            LoadOutcome::Found(Found::new(Arc::new(session.record()), now))
+        })
+    }
+
+    fn apply(&mut self, id: &SessionId, update: &Update) -> Answer {
+        let now = self.now;
+        let session = session!(self, id, Apply, ApplyOutcome);
+        if update.retry_from.is_some_and(|base| base.incarnation != session.stamp.incarnation) {
+            // The session that the retry is about is gone, and this is another one.
+            return Answer::Apply(ApplyOutcome::NotFound(None));
+        }
+        // "A repeat changes nothing and answers Applied(current stamp), marked as a repeat"
+        if session.remembers(update.op) {
+            return Answer::Apply(ApplyOutcome::Applied(session.applied(now).repeated()));
+        }
+        let empty = update.delta.is_empty();
+        if !empty && session.cannot_know(update) {
+            return Answer::Refused(ErrorKind::OutcomeUnknown);
+        }
+        if let Some(cause) = session.conflict(now, &update.preconditions) {
+            return Answer::Apply(ApplyOutcome::Conflict(Conflict::new(session.stamp, cause)));
+        }
+        // "The empty delta changes nothing, not even the version; with a precondition it only checks it."
+        if !empty {
+            let before = session.clone();
+            if self.exceeds(Some(&before), &update.delta) {
+                return Answer::Refused(ErrorKind::LimitExceeded);
+            }
+            let session = session!(self, id, Apply, ApplyOutcome);
+            session.update(update.op, &update.delta);
+            session.touch(now, None);
+        }
+        Answer::Apply(ApplyOutcome::Applied(session!(self, id, Apply, ApplyOutcome).applied(now)))
+    }
+
+    fn exceeds(&self, before: Option<&Session>, delta: &Delta) -> bool {
+        let entries = before.map(|session| session.entries.clone()).unwrap_or_default();
+        let (old_entries, old_bytes) = size(&entries);
+        let (entries, bytes) = size(&updated(entries, delta));
+        delta.insertions().any(|(_, value)| value.len() > self.limits.max_value_bytes)
+            || entries > old_entries.max(self.limits.max_entries)
+            || bytes > old_bytes.max(self.limits.max_session_bytes)
+    }
+
+    fn rotate(&mut self, id: &SessionId, rotation: &Rotation) -> Answer {
+        let (now, id, to) = (self.now, id.digest(), rotation.to.digest());
+        if to == id || to.partition() != id.partition() {
+            return Answer::Refused(ErrorKind::InvalidInput);
+        }
+        if let Some(answer) = self.repeated_rotation(id, rotation.op) {
+            return Answer::Rotate(answer);
+        }
+        let moved = matches!(self.standing(id), Some(Standing::Moved { .. }));
+        let home = match self.access(id) {
+            Ok(home) => home,
+            // "Of two racing rotations one wins; the other learns AlreadyRotated": here by a sign-in.
+            Err(Denied::Superseded) if self.is_superseded(id) => return Answer::Rotate(RotateOutcome::AlreadyRotated),
+            Err(denied) => return denied!(denied, Rotate, RotateOutcome),
+        };
+        // "A renew during a running grace answers AlreadyRotated, so chains cannot form"
+        if rotation.kind == RotationKind::Renew && (moved || self.has_forward_to(&home)) {
+            return Answer::Rotate(RotateOutcome::AlreadyRotated);
+        }
+        match (self.standing(to), self.ended(to)) {
+            (None, _) => {}
+            // "Create and rotate refuse a tombstoned target."
+            (_, Some(ended)) => return Answer::Rotate(RotateOutcome::Ended(ended)),
+            _ => return Answer::Refused(ErrorKind::InvalidInput),
+        }
+        let mut session = self.session(&home).clone();
+        if self.exceeds(Some(&session), &rotation.delta) {
+            return Answer::Refused(ErrorKind::LimitExceeded);
+        }
+        session.rotate(now, rotation.op, &rotation.delta, rotation.expiry);
+        let applied = session.applied(now);
+        let until = later(now, rotation.grace);
+        let moved = Standing::Moved { to: *to, kind: rotation.kind, op: rotation.op, until };
+        self.standing.insert(home, moved);
+        self.standing.insert(*to, Standing::Session(session));
+        Answer::Rotate(RotateOutcome::Rotated(applied))
+    }
+
+    fn is_superseded(&self, id: &IdDigest) -> bool {
+        matches!(self.standing(id), Some(Standing::Moved { kind: RotationKind::Privilege, .. }))
+    }
+
+    fn has_forward_to(&self, home: &IdDigest) -> bool {
+        self.standing.keys().any(
+            |id| matches!(self.standing(id), Some(Standing::Moved { to, kind: RotationKind::Renew, .. }) if to == home),
+        )
+    }
+
+    /// "Tombstones and forwards keep their op id, so a repeated destroy answers Destroyed and a repeated rotate
+    /// Rotated": at the id it was sent to, or where that one forwards to.
+    fn repeated_rotation(&mut self, id: &IdDigest, op: OpId) -> Option<RotateOutcome> {
+        let now = self.now;
+        let mut at = *id;
+        while let Some(Standing::Moved { to, kind, op: by, .. }) = self.standing(&at).cloned() {
+            if by == op {
+                return Some(match self.access(&to) {
+                    Ok(home) => RotateOutcome::Rotated(self.session(&home).applied(now).repeated()),
+                    Err(Denied::NotFound(ended)) => RotateOutcome::NotFound(ended),
+                    Err(Denied::Superseded) => RotateOutcome::Superseded,
+                });
+            }
+            if kind == RotationKind::Privilege {
+                break;
+            }
+            at = to;
+        }
+        None
+    }
+
+    fn destroy(&mut self, id: &SessionId, destroy: &Destroy) -> Answer {
+        let mut at = *id.digest();
+        while let Some(Standing::Moved { to, kind: RotationKind::Renew, .. }) = self.standing(&at) {
+            at = *to;
+        }
+        if matches!(self.standing(&at), Some(Standing::Ended { op, .. }) if *op == destroy.op) {
+            return Answer::Destroy(DestroyOutcome::Destroyed);
+        }
+        match self.access(&at) {
+            Err(denied) => denied!(denied, Destroy, DestroyOutcome),
+            Ok(home) => {
+                let until = later(self.now, TOMBSTONE);
+                let ended = Standing::Ended { op: destroy.op, reason: destroy.reason, at: self.now, until };
+                self.standing.insert(home, ended);
+                Answer::Destroy(DestroyOutcome::Destroyed)
+            }
+        }
+    }
+
+    fn acquire(&mut self, id: &SessionId, owner: LockOwner, lease: Duration) -> Answer {
+        let (now, until) = (self.now, later(self.now, lease));
+        let session = session!(self, id, Acquire, AcquireOutcome);
+        Answer::Acquire(match session.holder(now) {
+            None => AcquireOutcome::Acquired(session.take_lock(owner, until)),
+            Some((token, _)) if token.owner == owner => AcquireOutcome::Acquired(token),
+            Some((_, left)) => AcquireOutcome::Held(left),
+        })
+    }
+}
+
+fn tenure(running: bool) -> Answer {
+    Answer::Tenure(if running { TenureOutcome::Done } else { TenureOutcome::Lost })
+}

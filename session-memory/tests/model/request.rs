@@ -1,0 +1,156 @@
+//! What is sent: an action with the stamps and tokens that its client knows.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use session_core::{
+    Delta, Destroy, FencingToken, Field, Incarnation, Key, LoadOptions, LockOwner, NewSession, OpId, Precondition,
+    Rotation, SessionId, Stamp, TouchOptions, Update, Value,
+};
+
+use crate::action::{Action, Id, Step, When};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Request {
+    Create(SessionId, NewSession),
+    Load(SessionId, LoadOptions),
+    Apply(SessionId, Update),
+    Touch(SessionId, TouchOptions),
+    Rotate(SessionId, Rotation),
+    Destroy(SessionId, Destroy),
+    Acquire(SessionId, LockOwner, Duration),
+    Renew(SessionId, FencingToken, Duration),
+    Release(SessionId, FencingToken),
+}
+
+/// What the clients have seen and sent, all of them together.
+#[derive(Default)]
+pub(crate) struct Clients {
+    pub(crate) stamps: Vec<Stamp>,
+    pub(crate) tokens: Vec<FencingToken>,
+    /// With the stamp that was the last one seen at that time.
+    sent: Vec<(Request, Option<Stamp>)>,
+    next_op: u64,
+}
+
+/// The ids: version 4 UUIDs of almost only zeros, in partition 0, the last one in another.
+pub(crate) fn id(index: Id) -> SessionId {
+    let partition = if index + 1 == crate::action::IDS { 'B' } else { 'A' };
+    let last = char::from(b'A' + u8::try_from(index).unwrap());
+    format!("{partition}AAAAAAAAABAAIAAAAAAAAA{last}").parse().unwrap()
+}
+
+pub(crate) fn field(field: u8) -> Field {
+    Field::new(["cart", "f"][usize::from(field)]).unwrap()
+}
+
+pub(crate) fn key(key: u8) -> Key {
+    Key::new(["", "k", "sku-3"][usize::from(key)]).unwrap()
+}
+
+pub(crate) fn value(length: u8) -> Value {
+    Value::from_bytes(Bytes::from(vec![length; usize::from(length)]))
+}
+
+fn delta(steps: &[Step]) -> Delta {
+    let mut delta = Delta::new();
+    for step in steps {
+        match *step {
+            Step::Set(f, v) => delta.set(field(f), value(v)),
+            Step::Remove(f) => delta.remove(field(f)),
+            Step::Insert(f, k, v) => delta.insert(field(f), key(k), value(v)),
+            Step::RemoveKey(f, k) => delta.remove_key(field(f), key(k)),
+            Step::Clear(f) => delta.clear(field(f)),
+        }
+    }
+    delta
+}
+
+impl Clients {
+    fn op(&mut self) -> OpId {
+        self.next_op += 1;
+        OpId::from_bits(self.next_op)
+    }
+
+    /// The stamp seen so many answers ago; a made-up one if there were fewer.
+    fn stamp(&self, back: usize) -> Stamp {
+        let made_up = Stamp { incarnation: Incarnation::from_bits(0), version: 1, tag: 0 };
+        self.stamps.iter().rev().nth(back).copied().unwrap_or(made_up)
+    }
+
+    fn token(&self, back: usize) -> FencingToken {
+        let made_up = FencingToken { owner: LockOwner::from_bits(9), counter: 1 };
+        self.tokens.iter().rev().nth(back).copied().unwrap_or(made_up)
+    }
+
+    fn precondition(&self, when: &When) -> Precondition {
+        match *when {
+            When::Stamp(back) => Precondition::Stamp(self.stamp(back)),
+            When::Scalar(f, v) => Precondition::Scalar(field(f), v.map(value)),
+            When::Keyed(f, k, v) => Precondition::Keyed(field(f), key(k), v.map(value)),
+            When::Lock(back) => Precondition::Lock(self.token(back)),
+        }
+    }
+
+    /// The requests that an action sends.
+    pub(crate) fn requests(&mut self, action: &Action) -> Vec<Request> {
+        let requests = match action {
+            Action::Elapse(_) => Vec::new(),
+            Action::Burst(at, updates) => (0..*updates).map(|_| self.small_update(*at)).collect(),
+            Action::Repeat(back, retry) => {
+                self.sent.iter().rev().nth(*back).map(|sent| again(sent, *retry)).into_iter().collect()
+            }
+            action => vec![self.request(action)],
+        };
+        let last = self.stamps.last().copied();
+        self.sent.extend(requests.iter().map(|request| (request.clone(), last)));
+        requests
+    }
+
+    fn small_update(&mut self, at: Id) -> Request {
+        Request::Apply(id(at), Update::new(self.op(), delta(&[Step::Set(1, 1)])))
+    }
+
+    fn request(&mut self, action: &Action) -> Request {
+        match action {
+            Action::Create(at, steps, expiry) => {
+                let mut new = NewSession::draw(*expiry).unwrap().with_entries(delta(steps));
+                new.op = self.op();
+                new.incarnation = Incarnation::from_bits(new.op.bits());
+                Request::Create(id(*at), new)
+            }
+            Action::Load(at, known) => {
+                let options = LoadOptions::default();
+                Request::Load(id(*at), known.map_or(options, |back| options.known(self.stamp(back))))
+            }
+            Action::Apply(at, steps, when, retry) => {
+                let update = Update::new(self.op(), delta(steps));
+                let update = when.iter().fold(update, |update, when| update.when(self.precondition(when)));
+                Request::Apply(id(*at), retry.map_or(update.clone(), |back| update.retry_from(self.stamp(back))))
+            }
+            Action::Touch(at, idle) => {
+                Request::Touch(id(*at), idle.map_or(TouchOptions::default(), |idle| TouchOptions::default().idle(idle)))
+            }
+            Action::Rotate { id: at, to, kind, grace, steps, expiry } => {
+                let rotation = Rotation::new(self.op(), id(*to), *kind).with_grace(*grace).with_delta(delta(steps));
+                let kept = rotation.clone();
+                Request::Rotate(id(*at), expiry.map_or(kept, |expiry| rotation.with_expiry(expiry)))
+            }
+            Action::Destroy(at, reason) => Request::Destroy(id(*at), Destroy::new(self.op(), *reason)),
+            Action::Acquire(at, owner, lease) => Request::Acquire(id(*at), LockOwner::from_bits(*owner), *lease),
+            Action::Renew(at, back, lease) => Request::Renew(id(*at), self.token(*back), *lease),
+            Action::Release(at, back) => Request::Release(id(*at), self.token(*back)),
+            Action::Burst(..) | Action::Repeat(..) | Action::Elapse(_) => unreachable!("not one request"),
+        }
+    }
+}
+
+/// The same request; an update may say that it is a retry, from the stamp that was known when it was first sent.
+fn again((request, base): &(Request, Option<Stamp>), retry: bool) -> Request {
+    match (request, base) {
+        (Request::Apply(id, update), Some(base)) if retry && update.retry_from.is_none() => {
+            Request::Apply(*id, update.clone().retry_from(*base))
+        }
+        _ => request.clone(),
+    }
+}
