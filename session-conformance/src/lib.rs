@@ -15,7 +15,7 @@
 //!
 //!     async fn start(&self) -> Self::Backend {
 //!         let clock = ManualClock::new();
-//!         (MemoryStore::builder().clock(clock.clone()).build().unwrap(), clock)
+//!         (MemoryStore::builder().clock(clock.clone()).build().expect("valid settings"), clock)
 //!     }
 //!
 //!     async fn node(&self, (store, _): &Self::Backend) -> Arc<dyn SessionStore> {

@@ -1,4 +1,6 @@
-//! The suite catches every store that is broken on purpose, and by the cases that ought to.
+//! The suite passes a store that is right, and catches every one that is broken on purpose by the cases that ought to.
+
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 mod broken;
 mod toy;
@@ -6,6 +8,11 @@ mod toy;
 use session_conformance::{Harness, run_case};
 
 use broken::{BrokenHarness, SPECIMENS, Twist};
+
+/// The store that the broken ones are made of is right, as the tests of a backend show it.
+mod reference {
+    session_conformance::tests!(crate::toy::ToyHarness);
+}
 
 #[derive(Debug, Default)]
 struct Untwisted;
