@@ -15,6 +15,13 @@ pub enum Verdict {
     Failed(String),
 }
 
+impl Verdict {
+    /// Whether the promise was checked and is kept.
+    pub fn is_pass(&self) -> bool {
+        *self == Self::Passed
+    }
+}
+
 /// What became of every case. Its `Display` is a table of them with a last line that sums up.
 #[derive(Clone, Debug)]
 #[must_use = "a report may hold failures"]
@@ -35,6 +42,14 @@ impl Report {
     /// The cases that failed.
     pub fn failures(&self) -> impl Iterator<Item = &str> {
         self.verdicts().filter_map(|(name, verdict)| matches!(verdict, Verdict::Failed(_)).then_some(name))
+    }
+
+    /// The cases that were skipped, with the capability that the backend lacks.
+    pub fn skipped(&self) -> impl Iterator<Item = (&str, Capability)> {
+        self.verdicts().filter_map(|(name, verdict)| match verdict {
+            Verdict::Skipped(capability) => Some((name, *capability)),
+            _ => None,
+        })
     }
 
     /// Whether none failed.

@@ -19,36 +19,38 @@ const HANGS: Duration = Duration::from_secs(60);
 /// If no runtime can be built.
 pub fn run_all<H: Harness>(harness: H) -> Report {
     let harness = Arc::new(harness);
-    let pins = (PINS, settle(check_pins(harness.clone())));
-    let results = cases().iter().map(|case| (case.to_string(), settle(run(harness.clone(), *case))));
-    Report::new(std::iter::once((pins.0.to_owned(), pins.1)).chain(results).collect())
+    let pins = (PINS.to_owned(), settle(check_pins(harness.clone())));
+    let verdicts = cases().iter().map(|case| (case.to_string(), settle(run(harness.clone(), *case))));
+    Report::new(std::iter::once(pins).chain(verdicts).collect())
 }
 
-/// Runs the case of this topic and name, for the tests that [`tests!`](crate::tests) emits.
+/// Runs one case, named `topic::promise`, and tells what became of it.
 ///
 /// # Panics
-/// If the case fails or does not exist.
-pub fn run_one<H: Harness>(harness: H, topic: &str, name: &str) -> Verdict {
-    let case = cases().iter().find(|case| case.topic == topic && case.name == name);
-    let case = case.unwrap_or_else(|| panic!("there is no case {topic}::{name}"));
-    let verdict = settle(run(Arc::new(harness), *case));
-    match &verdict {
-        Verdict::Failed(why) => panic!("{case}: {why}"),
+/// If there is no such case, or no runtime can be built.
+pub fn run_case<H: Harness>(harness: H, name: &str) -> Verdict {
+    let case = cases().iter().find(|case| name.split_once("::") == Some((case.topic, case.name)));
+    let case = case.unwrap_or_else(|| panic!("there is no case {name}"));
+    settle(run(Arc::new(harness), *case))
+}
+
+/// For the tests that [`tests!`](crate::tests) emits.
+#[doc(hidden)]
+pub fn must_pass<H: Harness>(harness: H, name: &str) {
+    match run_case(harness, name) {
+        Verdict::Failed(why) => panic!("{name}: {why}"),
         // Past the capture of the test harness, so that a skip is seen in any case.
-        Verdict::Skipped(capability) => drop(writeln!(std::io::stderr(), "skipped {case}: no {capability}")),
+        Verdict::Skipped(capability) => drop(writeln!(std::io::stderr(), "skipped {name}: no {capability}")),
         Verdict::Passed => {}
     }
-    verdict
 }
 
 /// The name of the case that compares the capabilities with the pinned ones.
 const PINS: &str = "capabilities_are_the_pinned_ones";
 
-/// Checks that the backend lacks exactly the capabilities that [`Harness::absent`] names.
-///
-/// # Panics
-/// If it does not.
-pub fn run_pins<H: Harness>(harness: H) {
+/// For the test of the pinned capabilities that [`tests!`](crate::tests) emits.
+#[doc(hidden)]
+pub fn must_have_pinned<H: Harness>(harness: H) {
     if let Verdict::Failed(why) = settle(check_pins(Arc::new(harness))) {
         panic!("{why}");
     }

@@ -9,7 +9,7 @@ macro_rules! tests {
     ($harness:expr) => {
         #[test]
         fn capabilities_are_the_pinned_ones() {
-            $crate::run_pins($harness);
+            $crate::must_have_pinned($harness);
         }
 
         use $crate::__emit_tests;
@@ -27,7 +27,7 @@ macro_rules! __emit_tests {
 
             $(#[test]
             fn $name() {
-                $crate::run_one($harness, stringify!($topic), stringify!($name));
+                $crate::must_pass($harness, concat!(stringify!($topic), "::", stringify!($name)));
             })*
         })*
     };

@@ -15,7 +15,7 @@ impl Harness for Memory {
         let clock = ManualClock::new();
         // Low enough for the cases to reach them soon.
         let limits = Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536);
-        (MemoryStore::builder().clock(clock.clone()).limits(limits).build().unwrap(), clock)
+        (MemoryStore::builder().clock(clock.clone()).limits(limits).build().expect("valid settings"), clock)
     }
 
     async fn node(&self, (store, _): &Self::Backend) -> Arc<dyn SessionStore> {

@@ -18,11 +18,11 @@ use session_core::{
     machine::{self, Rules, Step},
 };
 
-pub use table::Table;
+pub(crate) use table::Table;
 
 /// One node's handle.
 #[derive(Clone, Debug)]
-pub struct Toy {
+pub(crate) struct Toy {
     table: Arc<Mutex<Table>>,
     clock: ManualClock,
     rules: Rules,
@@ -30,18 +30,18 @@ pub struct Toy {
 }
 
 impl Toy {
-    pub fn new(clock: ManualClock, limits: Limits) -> Self {
+    pub(crate) fn new(clock: ManualClock, limits: Limits) -> Self {
         let rules = Rules::default().limits(limits).indexed();
         Self { table: Arc::default(), clock, rules, origin: Origin::draw().unwrap() }
     }
 
     /// Another node's handle on the same table.
-    pub fn node(&self) -> Self {
+    pub(crate) fn node(&self) -> Self {
         Self { origin: Origin::draw().unwrap(), ..self.clone() }
     }
 
     /// The table at this moment, for stores that break it on purpose.
-    pub fn table(&self) -> (MutexGuard<'_, Table>, Timestamp) {
+    pub(crate) fn table(&self) -> (MutexGuard<'_, Table>, Timestamp) {
         (self.table.lock().unwrap_or_else(PoisonError::into_inner), self.clock.now())
     }
 
@@ -214,10 +214,10 @@ impl SessionLock for Toy {
 
 /// How a test reaches it; limits are low, so that cases reach them soon.
 #[derive(Debug)]
-pub struct ToyHarness;
+pub(crate) struct ToyHarness;
 
 impl ToyHarness {
-    pub fn limits() -> Limits {
+    pub(crate) fn limits() -> Limits {
         Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536)
     }
 }

@@ -9,17 +9,17 @@ use session_core::{
 use tokio::sync::mpsc::UnboundedSender;
 
 #[derive(Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     slots: HashMap<IdDigest, Slot>,
     /// Sessions in the order in which they were created.
     born: Vec<IdDigest>,
     sequences: HashMap<u16, u64>,
-    pub listeners: Vec<UnboundedSender<FeedItem>>,
-    pub barriers: u64,
+    pub(crate) listeners: Vec<UnboundedSender<FeedItem>>,
+    pub(crate) barriers: u64,
 }
 
 /// Few, so that tests meet both equal and different ones.
-pub const PARTITIONS: u16 = 4;
+pub(crate) const PARTITIONS: u16 = 4;
 
 impl Slots for Table {
     fn get(&self, id: &IdDigest) -> Option<&Slot> {
@@ -40,11 +40,11 @@ impl Slots for Table {
 
 impl Table {
     /// Removes what stands there: what no right store does.
-    pub fn forget(&mut self, id: &IdDigest) {
+    pub(crate) fn forget(&mut self, id: &IdDigest) {
         self.slots.remove(id);
     }
 
-    pub fn locate(&self, now: Timestamp, id: &IdDigest) -> IdDigest {
+    pub(crate) fn locate(&self, now: Timestamp, id: &IdDigest) -> IdDigest {
         match self.get(id) {
             Some(Slot::Forward(forward)) if forward.until > now => forward.to,
             _ => *id,
@@ -52,7 +52,7 @@ impl Table {
     }
 
     /// The live sessions of a principal, newest first.
-    pub fn sessions(&self, now: Timestamp, principal: &Principal) -> Vec<IndexedSession> {
+    pub(crate) fn sessions(&self, now: Timestamp, principal: &Principal) -> Vec<IndexedSession> {
         let mut sessions: Vec<IndexedSession> = self
             .born
             .iter()
@@ -69,7 +69,7 @@ impl Table {
         sessions
     }
 
-    pub fn publish(&mut self, origin: Origin, effect: &Effect, delta: Option<&Delta>) {
+    pub(crate) fn publish(&mut self, origin: Origin, effect: &Effect, delta: Option<&Delta>) {
         let partition = effect.digest.partition() % PARTITIONS;
         let sequence = self.sequences.entry(partition).or_insert(u64::from(partition) << 40);
         *sequence += 1;
@@ -78,7 +78,7 @@ impl Table {
         self.tell(&FeedItem::Change(SessionChange::new(place, origin, effect, delta)));
     }
 
-    pub fn tell(&mut self, item: &FeedItem) {
+    pub(crate) fn tell(&mut self, item: &FeedItem) {
         self.listeners.retain(|listener| listener.send(item.clone()).is_ok());
     }
 }

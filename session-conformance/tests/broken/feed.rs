@@ -1,0 +1,110 @@
+//! What goes wrong with the stream of changes.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, stream};
+use session_core::{
+    BarrierId, Barriers, ChangeFeed as _, Delta, Error, FeedItem, Field, Subscription, Value, async_trait,
+};
+
+use super::{Twist, twist::TwistedFeed};
+use crate::toy::Toy;
+
+/// A feed whose items pass through a function: what it makes of each item, and of the one that it held back.
+macro_rules! twisted_feeds {
+    ($($(#[$doc:meta])* $name:ident: |$held:ident, $item:ident| $made:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(crate) struct $name;
+
+        impl Twist for $name {
+            fn feed(&self) -> Option<&dyn TwistedFeed> {
+                Some(self)
+            }
+        }
+
+        #[async_trait]
+        impl TwistedFeed for $name {
+            async fn subscribe(&self, inner: &Toy) -> Result<Subscription, Error> {
+                let right = inner.subscribe().await?;
+                let barriers = right.barriers().clone();
+                let mut held: Option<FeedItem> = None;
+                let made = move |item: FeedItem| {
+                    let ($held, $item) = (&mut held, item);
+                    let made: Vec<FeedItem> = $made;
+                    stream::iter(made)
+                };
+                Ok(Subscription::new(right.flat_map(made), barriers))
+            }
+        }
+    )*};
+}
+
+twisted_feeds! {
+    /// Every second change is lost, and no gap says so.
+    Drops: |held, item| match (&item, held.take()) {
+        (FeedItem::Change(_), None) => {
+            *held = Some(item.clone());
+            vec![item]
+        }
+        (FeedItem::Change(_), Some(_)) => Vec::new(),
+        _ => vec![item],
+    };
+
+    /// At least once.
+    Duplicates: |_held, item| match item {
+        FeedItem::Change(_) => vec![item.clone(), item],
+        other => vec![other],
+    };
+
+    /// Two changes change places.
+    Reorders: |held, item| match (held.take(), &item) {
+        (None, FeedItem::Change(_)) => {
+            *held = Some(item);
+            Vec::new()
+        }
+        (before, _) => std::iter::once(item).chain(before).collect(),
+    };
+
+    /// A delta of something else.
+    CarriesTheWrongDelta: |_held, item| match item {
+        FeedItem::Change(mut change) => {
+            let mut wrong = Delta::new();
+            wrong.set(Field::new("wrong").unwrap(), Value::MEMBER);
+            change.delta = Some(Arc::new(wrong));
+            vec![FeedItem::Change(change)]
+        }
+        other => vec![other],
+    };
+}
+
+/// The answer to a barrier overtakes what is still on its way.
+#[derive(Debug, Default)]
+pub(crate) struct AnswersBarriersEarly;
+
+#[derive(Debug)]
+struct Early;
+
+#[async_trait]
+impl Barriers for Early {
+    async fn barrier(&self, _: u16) -> Result<BarrierId, Error> {
+        Ok(BarrierId(0))
+    }
+}
+
+impl Twist for AnswersBarriersEarly {
+    fn feed(&self) -> Option<&dyn TwistedFeed> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedFeed for AnswersBarriersEarly {
+    async fn subscribe(&self, inner: &Toy) -> Result<Subscription, Error> {
+        let right = inner.subscribe().await?;
+        let early = (0..4).map(|partition| FeedItem::Barrier(partition, BarrierId(0)));
+        let items = right.flat_map(move |item| stream::iter(early.clone().chain([item])));
+        let first = (0..4).map(|partition| FeedItem::Barrier(partition, BarrierId(0)));
+        Ok(Subscription::new(stream::iter(first).chain(items), Arc::new(Early)))
+    }
+}

@@ -1,0 +1,239 @@
+//! What goes wrong with principals and locks.
+
+use std::{collections::HashSet, sync::Mutex};
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, EndReason, Error, FencingToken, IdDigest, IndexedSession, NewSession, Precondition,
+    Principal, RotateOutcome, Rotation, SessionId, SessionIndex as _, SessionStore, SignIn, Update, async_trait,
+};
+
+use super::{
+    Twist,
+    twist::{TwistedIndex, TwistedLock},
+};
+use crate::toy::Toy;
+
+/// The session moves, its place in the index does not.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsRotations(Mutex<HashSet<IdDigest>>);
+
+#[async_trait]
+impl Twist for ForgetsRotations {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        self.0.lock().unwrap().insert(*rotation.to.digest());
+        inner.rotate(id, rotation).await
+    }
+
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for ForgetsRotations {
+    async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let mut sessions = inner.sessions(principal, limit).await?;
+        sessions.retain(|session| !self.0.lock().unwrap().contains(&session.digest));
+        Ok(sessions)
+    }
+}
+
+/// Revokes what the first page of a scan shows.
+#[derive(Debug, Default)]
+pub(crate) struct RevokesAllButOne;
+
+impl Twist for RevokesAllButOne {
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for RevokesAllButOne {
+    async fn revoke_all(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        _: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let mut ended = 0;
+        for session in inner.sessions(principal, 1_000).await?.iter().skip(1) {
+            ended += usize::from(inner.revoke(principal, &session.digest, reason).await?);
+        }
+        Ok(ended)
+    }
+}
+
+/// "All but this one" compares ids and does not follow a forward.
+#[derive(Debug, Default)]
+pub(crate) struct RevokesTheOneThatAsks;
+
+impl Twist for RevokesTheOneThatAsks {
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for RevokesTheOneThatAsks {
+    async fn revoke_all(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let mut ended = 0;
+        for session in inner.sessions(principal, 1_000).await? {
+            if except.map(SessionId::digest) != Some(&session.digest) {
+                ended += usize::from(inner.revoke(principal, &session.digest, reason).await?);
+            }
+        }
+        Ok(ended)
+    }
+}
+
+/// The session first, the index entry in a second round trip.
+#[derive(Debug, Default)]
+pub(crate) struct ListsAfterCreating(Mutex<HashSet<IdDigest>>);
+
+#[async_trait]
+impl Twist for ListsAfterCreating {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        self.0.lock().unwrap().insert(*id.digest());
+        let outcome = inner.create(id, new).await?;
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        self.0.lock().unwrap().remove(id.digest());
+        Ok(outcome)
+    }
+
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for ListsAfterCreating {
+    async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let mut sessions = inner.sessions(principal, limit).await?;
+        sessions.retain(|session| !self.0.lock().unwrap().contains(&session.digest));
+        Ok(sessions)
+    }
+}
+
+/// The index entry first, as it should be; but a revocation that meets an entry whose session is not there yet drops
+/// the entry and leaves no tombstone, so the sign-in in flight goes through unlisted.
+#[derive(Debug, Default)]
+pub(crate) struct RevokesWithoutTombstones(Mutex<HashSet<IdDigest>>);
+
+#[async_trait]
+impl Twist for RevokesWithoutTombstones {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        self.0.lock().unwrap().insert(*id.digest());
+        tokio::task::yield_now().await;
+        inner.create(id, new).await
+    }
+
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for RevokesWithoutTombstones {
+    async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let mut sessions = inner.sessions(principal, limit).await?;
+        sessions.retain(|session| self.0.lock().unwrap().contains(&session.digest));
+        Ok(sessions)
+    }
+
+    async fn revoke_all(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        self.0.lock().unwrap().clear();
+        inner.revoke_all(principal, except, reason).await
+    }
+}
+
+/// Lists first, then ends what stands at those ids; a session that moves in between escapes.
+#[derive(Debug, Default)]
+pub(crate) struct RevokesWhatItListed;
+
+impl Twist for RevokesWhatItListed {
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for RevokesWhatItListed {
+    async fn revoke_all(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        _: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let mut ended = 0;
+        for session in inner.sessions(principal, 1_000).await? {
+            tokio::task::yield_now().await;
+            ended += usize::from(inner.revoke(principal, &session.digest, reason).await?);
+        }
+        Ok(ended)
+    }
+}
+
+/// Any number of sessions for anybody.
+#[derive(Debug, Default)]
+pub(crate) struct HasNoCaps;
+
+fn uncapped(sign_in: Option<&SignIn>) -> Option<SignIn> {
+    sign_in.map(|sign_in| SignIn::new(sign_in.principal().clone()))
+}
+
+#[async_trait]
+impl Twist for HasNoCaps {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        inner.create(id, &with!(new; sign_in: uncapped(new.sign_in.as_ref()))).await
+    }
+
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        inner.rotate(id, &with!(rotation; sign_in: uncapped(rotation.sign_in.as_ref()))).await
+    }
+}
+
+/// A lock that only those respect who ask for it.
+#[derive(Debug, Default)]
+pub(crate) struct DoesNotFence;
+
+#[async_trait]
+impl Twist for DoesNotFence {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let mut update = update.clone();
+        update.preconditions.retain(|precondition| !matches!(precondition, Precondition::Lock(_)));
+        inner.apply(id, &update).await
+    }
+}
+
+/// SET NX: a token without a counter.
+#[derive(Debug, Default)]
+pub(crate) struct NeverCounts;
+
+impl Twist for NeverCounts {
+    fn lock(&self) -> Option<&dyn TwistedLock> {
+        Some(self)
+    }
+}
+
+impl TwistedLock for NeverCounts {
+    fn token(&self, token: FencingToken) -> FencingToken {
+        FencingToken { counter: 1, ..token }
+    }
+}

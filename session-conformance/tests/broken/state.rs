@@ -1,0 +1,268 @@
+//! What goes wrong with entries, stamps and limits.
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, Delta, Entry, Error, ErrorKind, Expiry, Field, Found, Key, Limits, LoadOptions,
+    LoadOutcome, ManualClock, NewSession, OpId, Record, SessionId, SessionStore, SessionStoreExt as _, Stamp, State,
+    Update, async_trait,
+};
+
+use super::Twist;
+use crate::toy::{Toy, ToyHarness};
+
+/// Puts everything that a state holds into a delta.
+pub(crate) fn whole(state: &State) -> Delta {
+    let mut delta = Delta::new();
+    for (field, value) in state.scalars() {
+        delta.set(field.clone(), value.clone());
+    }
+    for field in state.keyed_fields() {
+        for (key, value) in state.keyed(field.as_str()) {
+            delta.insert(field.clone(), key.clone(), value.clone());
+        }
+    }
+    delta
+}
+
+fn additions(delta: &Delta) -> Delta {
+    let mut added = Delta::new();
+    for (entry, value) in delta.insertions() {
+        match entry {
+            Entry::Scalar(field) => added.set(field.clone(), value.clone()),
+            Entry::Keyed(field, key) => added.insert(field.clone(), key.clone(), value.clone()),
+        }
+    }
+    added
+}
+
+/// HSET without EXISTS: an update of what is not there makes a session of it.
+#[derive(Debug, Default)]
+pub(crate) struct UpsertsOnMissing;
+
+#[async_trait]
+impl Twist for UpsertsOnMissing {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let outcome = inner.apply(id, update).await?;
+        if matches!(outcome, ApplyOutcome::NotFound(_)) && update.preconditions.is_empty() {
+            inner.table().0.forget(id.digest());
+            let new = NewSession::draw(Expiry::default())?.with_entries(update.delta.clone());
+            if let CreateOutcome::Created(applied) = inner.create(id, &new).await? {
+                return Ok(ApplyOutcome::Applied(applied));
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// Load, modify, write the whole record back: the last writer wins.
+#[derive(Debug, Default)]
+pub(crate) struct WritesTheWholeBlob;
+
+#[async_trait]
+impl Twist for WritesTheWholeBlob {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let LoadOutcome::Found(found) = inner.get(id).await? else { return inner.apply(id, update).await };
+        tokio::task::yield_now().await;
+        let mut state = found.record.state().clone();
+        update.delta.apply_to(&mut state);
+        let mut blob = Delta::new();
+        if let LoadOutcome::Found(now) = inner.get(id).await? {
+            now.record.state().scalars().for_each(|(field, _)| blob.remove(field.clone()));
+            now.record.state().keyed_fields().for_each(|field| blob.clear(field.clone()));
+        }
+        inner.apply(id, &with!(update; delta: blob.then(&whole(&state)))).await
+    }
+}
+
+/// Only additions are written, so what was removed comes back.
+#[derive(Debug, Default)]
+pub(crate) struct IgnoresTheDifference;
+
+#[async_trait]
+impl Twist for IgnoresTheDifference {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        inner.apply(id, &with!(update; delta: additions(&update.delta))).await
+    }
+}
+
+/// HDEL, then HSET, each in its own round trip.
+#[derive(Debug, Default)]
+pub(crate) struct AppliesInTwoSteps;
+
+#[async_trait]
+impl Twist for AppliesInTwoSteps {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let mut removals = Delta::new();
+        for selector in update.delta.removals() {
+            match selector {
+                session_core::Selector::Scalar(field) => removals.remove(field.clone()),
+                session_core::Selector::Keyed(field, key) => removals.remove_key(field.clone(), key.clone()),
+                session_core::Selector::All(field) => removals.clear(field.clone()),
+            }
+        }
+        let op = OpId::from_bits(update.op.bits() ^ 1);
+        inner.apply(id, &with!(update; op: op, delta: removals)).await?;
+        tokio::task::yield_now().await;
+        inner.apply(id, &with!(update; delta: additions(&update.delta))).await
+    }
+}
+
+/// Every attempt is taken for a new update.
+#[derive(Debug, Default)]
+pub(crate) struct IgnoresOpIds;
+
+#[async_trait]
+impl Twist for IgnoresOpIds {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        inner.apply(id, &with!(update; op: OpId::draw()?)).await
+    }
+}
+
+/// WATCH forgotten: whatever was asked to hold is not looked at.
+#[derive(Debug, Default)]
+pub(crate) struct IgnoresPreconditions;
+
+#[async_trait]
+impl Twist for IgnoresPreconditions {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        inner.apply(id, &with!(update; preconditions: Vec::new())).await
+    }
+}
+
+/// HINCRBY version, whether or not anything follows.
+#[derive(Debug, Default)]
+pub(crate) struct CountsEmptyDeltas;
+
+#[async_trait]
+impl Twist for CountsEmptyDeltas {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let mut update = update.clone();
+        if update.delta.is_empty() {
+            update.delta.remove(Field::new("no-such-field")?);
+        }
+        inner.apply(id, &update).await
+    }
+}
+
+/// Stamps that count, and say nothing of the history.
+#[derive(Debug, Default)]
+pub(crate) struct TagsByVersion;
+
+#[async_trait]
+impl Twist for TagsByVersion {
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        let LoadOutcome::Found(Found { record, now, .. }) = inner.load(id, options).await? else {
+            return inner.load(id, options).await;
+        };
+        let stamp = Stamp { tag: record.stamp().version, ..record.stamp() };
+        let record = Record::new(stamp, record.created_at(), record.deadlines(), record.state().clone());
+        Ok(LoadOutcome::Found(Found::new(record.into(), now)))
+    }
+}
+
+/// A copy of the present version is taken for the present state.
+#[derive(Debug, Default)]
+pub(crate) struct ComparesVersionsOnly;
+
+#[async_trait]
+impl Twist for ComparesVersionsOnly {
+    async fn load(&self, inner: &Toy, id: &SessionId, mut options: LoadOptions) -> Result<LoadOutcome, Error> {
+        if let (Some(known), LoadOutcome::Found(found)) = (options.known, inner.get(id).await?) {
+            options.known = (known.version == found.record.stamp().version).then(|| found.record.stamp());
+        }
+        inner.load(id, options).await
+    }
+}
+
+/// A retry that cannot be told from a new update is applied.
+#[derive(Debug, Default)]
+pub(crate) struct NeverSaysUnknown;
+
+#[async_trait]
+impl Twist for NeverSaysUnknown {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        inner.apply(id, &with!(update; retry_from: None)).await
+    }
+}
+
+/// States limits and does not enforce them.
+#[derive(Debug)]
+pub(crate) struct HasNoLimits(Toy);
+
+impl Default for HasNoLimits {
+    fn default() -> Self {
+        let none = Limits::default().max_entries(usize::MAX).max_value_bytes(usize::MAX).max_session_bytes(usize::MAX);
+        Self(Toy::new(ManualClock::new(), none))
+    }
+}
+
+#[async_trait]
+impl Twist for HasNoLimits {
+    async fn create(&self, _: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        self.0.create(id, new).await
+    }
+
+    async fn load(&self, _: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        self.0.load(id, options).await
+    }
+
+    async fn apply(&self, _: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        self.0.apply(id, update).await
+    }
+}
+
+/// A script that fails after its first write.
+#[derive(Debug, Default)]
+pub(crate) struct AppliesPartOfWhatItRefuses;
+
+#[async_trait]
+impl Twist for AppliesPartOfWhatItRefuses {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let refused = inner.apply(id, update).await;
+        if refused.is_err() {
+            for (entry, value) in update.delta.insertions() {
+                let mut first = Delta::new();
+                first.set(entry.field().clone(), value.clone());
+                if ToyHarness::limits().admit(&State::new(), &first).is_ok() {
+                    inner.update(id, first).await?;
+                }
+            }
+        }
+        refused
+    }
+}
+
+/// An error is answered as if there were no session.
+#[derive(Debug, Default)]
+pub(crate) struct ReadsRefusalAsMissing;
+
+#[async_trait]
+impl Twist for ReadsRefusalAsMissing {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        match inner.apply(id, update).await {
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => Ok(ApplyOutcome::NotFound(None)),
+            answer => answer,
+        }
+    }
+}
+
+/// `field:key` as one name, so that `("a", "b:c")` is `("a:b", "c")`.
+#[derive(Debug, Default)]
+pub(crate) struct RunsFieldAndKeyTogether;
+
+#[async_trait]
+impl Twist for RunsFieldAndKeyTogether {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let mut delta = Delta::new();
+        for (entry, value) in update.delta.insertions() {
+            match entry {
+                Entry::Scalar(field) => delta.set(field.clone(), value.clone()),
+                Entry::Keyed(field, key) => {
+                    let joined = format!("{field}:{}", key.as_str());
+                    let (field, key) = joined.split_once(':').unwrap_or((&joined, ""));
+                    delta.insert(Field::new(field)?, Key::new(key)?, value.clone());
+                }
+            }
+        }
+        inner.apply(id, &with!(update; delta: delta)).await
+    }
+}

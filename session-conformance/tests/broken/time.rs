@@ -1,0 +1,237 @@
+//! What goes wrong with deadlines, rotations and ends.
+
+use std::{collections::HashMap, sync::Mutex, time::Duration};
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, Deadlines, Delta, Destroy, DestroyOutcome, Error, Expiry, Found, IdDigest,
+    LoadOptions, LoadOutcome, NewSession, OpId, RotateOutcome, Rotation, RotationKind, SessionId, SessionStore,
+    SessionStoreExt as _, Timestamp, TouchOptions, TouchOutcome, Touched, Update, async_trait,
+};
+
+use super::{Twist, state::whole};
+use crate::toy::Toy;
+
+/// HSET without PEXPIRE.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsTheDeadline;
+
+#[async_trait]
+impl Twist for ForgetsTheDeadline {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        inner.create(id, &with!(new; expiry: Expiry::absolute(Duration::MAX))).await
+    }
+}
+
+/// idle := now + idle, also when that lies before the present one.
+#[derive(Debug, Default)]
+pub(crate) struct TouchShortens(Mutex<HashMap<IdDigest, Timestamp>>);
+
+impl TouchShortens {
+    fn shortened(&self, id: &SessionId, real: Deadlines) -> Deadlines {
+        let touched = self.0.lock().unwrap().get(id.digest()).copied();
+        let idle = real.idle_timeout().zip(touched.or(real.idle()));
+        Deadlines::from_parts(idle, real.absolute()).unwrap_or(real)
+    }
+}
+
+#[async_trait]
+impl Twist for TouchShortens {
+    async fn touch(&self, inner: &Toy, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        let answer = inner.touch(id, options).await?;
+        let TouchOutcome::Touched(Touched { deadlines, now, .. }) = answer else { return Ok(answer) };
+        let idle = options.idle.or(deadlines.idle_timeout()).unwrap_or_default();
+        self.0.lock().unwrap().insert(*id.digest(), now.after(idle));
+        Ok(TouchOutcome::Touched(Touched::new(self.shortened(id, deadlines), now)))
+    }
+
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        match inner.load(id, options).await? {
+            LoadOutcome::Found(Found { record, now, .. }) => {
+                let deadlines = self.shortened(id, record.deadlines());
+                let record = record.as_ref().clone().with_deadlines(deadlines);
+                let expired = deadlines.is_expired(now);
+                Ok(if expired {
+                    LoadOutcome::NotFound(None)
+                } else {
+                    LoadOutcome::Found(Found::new(record.into(), now))
+                })
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+/// The idle deadline alone decides.
+#[derive(Debug, Default)]
+pub(crate) struct TouchPassesTheAbsoluteDeadline;
+
+#[async_trait]
+impl Twist for TouchPassesTheAbsoluteDeadline {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let idle = new.expiry.start(Timestamp::default()).idle_timeout();
+        let expiry = idle.map_or(new.expiry, Expiry::idle);
+        inner.create(id, &with!(new; expiry: expiry)).await
+    }
+}
+
+/// GETEX: whoever looks keeps it alive.
+#[derive(Debug, Default)]
+pub(crate) struct LoadRenews;
+
+#[async_trait]
+impl Twist for LoadRenews {
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        inner.touch(id, TouchOptions::default()).await?;
+        inner.load(id, options).await
+    }
+}
+
+/// An update writes and leaves the deadline to the next touch.
+#[derive(Debug, Default)]
+pub(crate) struct UpdatesDoNotRenew(Mutex<HashMap<IdDigest, Deadlines>>);
+
+#[async_trait]
+impl Twist for UpdatesDoNotRenew {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let LoadOutcome::Found(before) = inner.get(id).await? else { return inner.apply(id, update).await };
+        let mut outcome = inner.apply(id, update).await?;
+        if let ApplyOutcome::Applied(applied) = &mut outcome {
+            let mut kept = self.0.lock().unwrap();
+            applied.deadlines = *kept.entry(*id.digest()).or_insert(before.record.deadlines());
+        }
+        Ok(outcome)
+    }
+}
+
+/// The sweeper has not come by yet, so it is still there.
+#[derive(Debug, Default)]
+pub(crate) struct ReturnsTheExpired(Mutex<HashMap<IdDigest, Found>>);
+
+#[async_trait]
+impl Twist for ReturnsTheExpired {
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        let outcome = inner.load(id, options).await?;
+        let mut seen = self.0.lock().unwrap();
+        match &outcome {
+            LoadOutcome::Found(found) => drop(seen.insert(*id.digest(), found.clone())),
+            LoadOutcome::NotFound(None) => {
+                return Ok(seen.get(id.digest()).cloned().map_or(outcome, LoadOutcome::Found));
+            }
+            _ => {}
+        }
+        Ok(outcome)
+    }
+}
+
+/// EXPIRE takes whole seconds.
+#[derive(Debug, Default)]
+pub(crate) struct CountsInSeconds;
+
+#[async_trait]
+impl Twist for CountsInSeconds {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let deadlines = new.expiry.start(Timestamp::default());
+        let idle = deadlines.idle_timeout().map(|idle| Expiry::idle(Duration::from_secs(idle.as_secs().max(1))));
+        inner.create(id, &with!(new; expiry: idle.unwrap_or(new.expiry))).await
+    }
+}
+
+/// `cycle_id`: destroy the old one, then create the new one.
+#[derive(Debug, Default)]
+pub(crate) struct RotatesInTwoSteps;
+
+#[async_trait]
+impl Twist for RotatesInTwoSteps {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let LoadOutcome::Found(found) = inner.get(id).await? else { return inner.rotate(id, rotation).await };
+        let mut state = found.record.state().clone();
+        rotation.delta.apply_to(&mut state);
+        inner.destroy(id, &Destroy::new(OpId::draw()?, session_core::EndReason::Logout)).await?;
+        tokio::task::yield_now().await;
+        let new = NewSession::draw(Expiry::default())?.with_entries(whole(&state));
+        match inner.create(&rotation.to, &new).await? {
+            CreateOutcome::Created(applied) => Ok(RotateOutcome::Rotated(applied)),
+            _ => Ok(RotateOutcome::AlreadyRotated),
+        }
+    }
+}
+
+/// The old id forwards until the session ends.
+#[derive(Debug, Default)]
+pub(crate) struct ForwardsForEver;
+
+#[async_trait]
+impl Twist for ForwardsForEver {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        inner.rotate(id, &rotation.clone().with_grace(Duration::MAX)).await
+    }
+}
+
+/// A sign-in keeps the old id alive for requests in flight: session fixation.
+#[derive(Debug, Default)]
+pub(crate) struct ForwardsAfterSignIn;
+
+#[async_trait]
+impl Twist for ForwardsAfterSignIn {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        inner.rotate(id, &with!(rotation; kind: RotationKind::Renew)).await
+    }
+}
+
+/// The loser of a race is told that it won, and sets its cookie.
+#[derive(Debug, Default)]
+pub(crate) struct BothRotationsWin;
+
+#[async_trait]
+impl Twist for BothRotationsWin {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let outcome = inner.rotate(id, rotation).await?;
+        if outcome == RotateOutcome::AlreadyRotated {
+            let new = NewSession::draw(Expiry::default())?;
+            if let CreateOutcome::Created(applied) = inner.create(&rotation.to, &new).await? {
+                return Ok(RotateOutcome::Rotated(applied));
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// RENAME, and what was to be written with it is lost.
+#[derive(Debug, Default)]
+pub(crate) struct RotatesWithoutTheDelta;
+
+#[async_trait]
+impl Twist for RotatesWithoutTheDelta {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        inner.rotate(id, &rotation.clone().with_delta(Delta::new())).await
+    }
+}
+
+/// DEL, and nothing remembers it.
+#[derive(Debug, Default)]
+pub(crate) struct LeavesNoTombstone;
+
+#[async_trait]
+impl Twist for LeavesNoTombstone {
+    async fn destroy(&self, inner: &Toy, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        let outcome = inner.destroy(id, destroy).await?;
+        if outcome == DestroyOutcome::Destroyed {
+            inner.table().0.forget(id.digest());
+        }
+        Ok(outcome)
+    }
+}
+
+/// A tombstone that says only that it is one.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsTheReason;
+
+#[async_trait]
+impl Twist for ForgetsTheReason {
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        match inner.load(id, options).await? {
+            LoadOutcome::NotFound(_) => Ok(LoadOutcome::NotFound(None)),
+            other => Ok(other),
+        }
+    }
+}
