@@ -86,7 +86,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long an old id is remembered after a rotation.
+    /// How long an old id is remembered after a rotation. It should outlast ten call deadlines of the store, so that no
+    /// request in flight outlives it.
     #[must_use]
     pub fn rotation_grace(mut self, grace: Duration) -> Self {
         self.policy.rotation_grace = grace;
