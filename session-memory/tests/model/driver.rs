@@ -99,7 +99,7 @@ impl Clients {
         match (request, answer) {
             (Request::Create(id, _), Answer::Create(CreateOutcome::Created(_))) => self.current = Some(*id),
             (Request::Rotate(_, rotation), Answer::Rotate(RotateOutcome::Rotated(_))) => {
-                self.current = Some(rotation.to)
+                self.current = Some(rotation.to);
             }
             _ => {}
         }
