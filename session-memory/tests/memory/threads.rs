@@ -123,12 +123,11 @@ fn a_busy_shard_holds_up_no_other() {
         thread::yield_now();
     }
     let (done, is_done) = mpsc::channel();
-    let other = store.clone();
     thread::spawn(move || {
-        assert!(is_live(&other, &free));
-        now(other.apply(&free, &Update::new(op(), one_field("f")))).unwrap();
-        destroy(&other, &free);
-        create(&other, &in_partition(1));
+        assert!(is_live(&store, &free));
+        now(store.apply(&free, &Update::new(op(), one_field("f")))).unwrap();
+        destroy(&store, &free);
+        create(&store, &in_partition(1));
         let _ = done.send(());
     });
     // Only a store that is wrong ever waits for so long.
