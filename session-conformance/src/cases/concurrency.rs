@@ -78,20 +78,26 @@ pub(crate) async fn a_clear_and_an_insert_are_in_some_order(world: &World) {
     }
 }
 
-/// A writer replaces two entries by one delta; no reader ever sees one old and one new.
+/// A writer replaces several entries by one delta; no reader ever sees some old and some new.
 pub(crate) async fn readers_see_whole_deltas(world: &World) {
-    let pair = |step: usize| changes().set("left", &step.to_string()).insert("right", "k", &step.to_string());
-    let (id, _) = world.start_with(&pair(0)).await;
+    let all = |step: usize| {
+        let step = step.to_string();
+        (0..8).fold(changes().set("first", &step), |all, at| all.insert("others", &at.to_string(), &step))
+    };
+    let (id, _) = world.start_with(&all(0)).await;
     let task = move |turn: usize, store: Arc<dyn SessionStore>| async move {
         for step in 1..=40 {
             if turn == 0 {
-                must_be!(sent(store.clone(), id, update(&pair(step))).await, ApplyOutcome::Applied(_));
+                must_be!(sent(store.clone(), id, update(&all(step))).await, ApplyOutcome::Applied(_));
             } else {
                 let found = store.load(&id, LoadOptions::default().level(ReadLevel::Store)).await.must();
                 let found = must_be!(found, LoadOutcome::Found(found) => found);
                 let state = found.record.state();
-                assert_eq!(state.get("left"), state.get_keyed("right", "k"));
+                let first = state.get("first");
+                assert!(state.keyed("others").all(|(_, other)| Some(other) == first), "half of a delta");
             }
+            // Lets the others in between, also where a store answers without waiting.
+            tokio::task::yield_now().await;
         }
     };
     world.race(3, task).await;
@@ -112,6 +118,8 @@ async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> 
             false => Precondition::Stamp(record.stamp()),
         };
         let longer = changes().set_value("count", &session_core::Value::from_bytes(vec![3; count + 1].into()));
+        // Lets the others in between, also where a store answers without waiting.
+        tokio::task::yield_now().await;
         if let ApplyOutcome::Applied(_) = store.apply(id, &update(&longer).when(when)).await? {
             return Ok(());
         }

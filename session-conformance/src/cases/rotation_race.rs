@@ -121,6 +121,7 @@ pub(crate) async fn a_renewal_has_no_gap(world: &World) {
                 for _ in 0..12 {
                     let options = LoadOptions::default().level(ReadLevel::Store);
                     must_be!(store.load(&id, options).await.must(), LoadOutcome::Found(_));
+                    tokio::task::yield_now().await;
                 }
             }
         };
@@ -150,6 +151,7 @@ pub(crate) async fn a_sign_in_has_no_gap(world: &World) {
                         }
                         other => panic!("unexpected {other:?}"),
                     }
+                    tokio::task::yield_now().await;
                 }
             }
         };
