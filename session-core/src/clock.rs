@@ -57,6 +57,16 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
+impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        (**self).sleep(duration)
+    }
+}
+
 /// The machine's clock: the wall time at the first call plus the monotonic time since, so that setting the wall
 /// clock neither expires sessions nor prolongs them. Works in any async runtime.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,6 @@
 //! When a session ends by itself.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 use crate::{Timestamp, clock::millis, defaults};
 
@@ -37,7 +37,11 @@ impl Expiry {
             None => deadlines,
             Some(idle) => {
                 let idle = at_least_a_millisecond(idle);
-                Deadlines { idle_timeout: Some(millis(idle)), idle: now.after(idle).min(absolute), ..deadlines }
+                Deadlines {
+                    idle_timeout: Some(IdleTimeout::new(idle)),
+                    idle: now.after(idle).min(absolute),
+                    ..deadlines
+                }
             }
         }
     }
@@ -57,11 +61,25 @@ fn at_least_a_millisecond(duration: Duration) -> Duration {
     duration.max(Duration::from_millis(1))
 }
 
+/// Milliseconds plus one: a number that is never zero, so that none at all takes no room of its own in each record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct IdleTimeout(NonZeroU64);
+
+impl IdleTimeout {
+    fn new(timeout: Duration) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(millis(timeout)))
+    }
+
+    fn millis(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
 /// The deadlines of a session, on its store's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// In milliseconds; `None` when the session has no idle deadline.
-    idle_timeout: Option<u64>,
+    idle_timeout: Option<IdleTimeout>,
     /// `Timestamp::MAX` without an idle timeout, and never after `absolute`.
     idle: Timestamp,
     absolute: Timestamp,
@@ -78,7 +96,7 @@ impl Deadlines {
             return None;
         }
         Some(Self {
-            idle_timeout: idle.map(|(timeout, _)| millis(timeout)),
+            idle_timeout: idle.map(|(timeout, _)| IdleTimeout::new(timeout)),
             idle: idle.map_or(Timestamp::MAX, |(_, deadline)| deadline.min(absolute)),
             absolute,
         })
@@ -86,7 +104,7 @@ impl Deadlines {
 
     /// How long the session may stay unused, if that is limited.
     pub fn idle_timeout(&self) -> Option<Duration> {
-        self.idle_timeout.map(Duration::from_millis)
+        self.idle_timeout.map(|timeout| Duration::from_millis(timeout.millis()))
     }
 
     /// When the session ends unless it is used before.
@@ -120,7 +138,7 @@ impl Deadlines {
     #[must_use]
     pub fn renewed(self, now: Timestamp, idle: Option<Duration>) -> Self {
         let Some(own) = self.idle_timeout else { return self };
-        let timeout = idle.map_or(own, millis);
+        let timeout = idle.map_or(own.millis(), millis);
         let renewed = now.after(Duration::from_millis(timeout));
         Self { idle: self.idle.max(renewed).min(self.absolute), ..self }
     }

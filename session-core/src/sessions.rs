@@ -86,7 +86,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// How long an old id is remembered after a rotation.
+    /// How long an old id is remembered after a rotation. It should outlast ten call deadlines of the store, so that no
+    /// request in flight outlives it.
     #[must_use]
     pub fn rotation_grace(mut self, grace: Duration) -> Self {
         self.policy.rotation_grace = grace;
@@ -312,8 +313,9 @@ impl Sessions {
 
     async fn touch(&self, session: &mut Session) {
         let id = *session.id();
+        let asked_at = self.shared.clock.now();
         match self.store().touch(&id, TouchOptions::default()).await {
-            Ok(outcome) => session.note_touch(outcome),
+            Ok(outcome) => session.note_touch(outcome, asked_at),
             Err(_) => {
                 let mut untouched = lock(&self.shared.untouched);
                 if untouched.len() < MAX_DEFERRED {

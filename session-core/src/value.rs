@@ -1,6 +1,9 @@
 //! Encoded values: a format byte and a payload, or nothing at all for a member of a set.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use bytes::Bytes;
 
@@ -43,55 +46,110 @@ impl fmt::Debug for Format {
 
 /// An encoded value, immutable and cheap to clone: a format byte and a payload.
 ///
-/// The empty value has neither; it is the value of a member of a set. `Debug` prints the format and the length
-/// only.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Value(Bytes);
+/// The empty value has neither; it is the value of a member of a set. Values up to 23 bytes are stored inline, so they
+/// allocate nothing. `Debug` prints the format and the length only.
+#[derive(Clone)]
+pub struct Value(Repr);
+
+/// As large as `Bytes` alone: the length of an inline value stands where no pointer can.
+#[derive(Clone)]
+enum Repr {
+    Inline(u8, [u8; INLINE]),
+    Heap(Bytes),
+}
+
+const INLINE: usize = 23;
 
 impl Value {
     /// The value of a member of a set.
-    pub const MEMBER: Self = Self(Bytes::new());
+    pub const MEMBER: Self = Self(Repr::Inline(0, [0; INLINE]));
 
     /// A value of a format that no codec has.
-    pub(crate) const UNREADABLE: Self = Self(Bytes::from_static(&[0]));
+    pub(crate) const UNREADABLE: Self = Self(Repr::Inline(1, [0; INLINE]));
 
     /// A value in this format.
     pub fn new(format: Format, payload: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(1 + payload.len());
+        let len = 1 + payload.len();
+        if len <= INLINE {
+            let mut bytes = [0; INLINE];
+            bytes[0] = format.byte();
+            bytes[1..len].copy_from_slice(payload);
+            return Self(Repr::Inline(len as u8, bytes));
+        }
+        let mut bytes = Vec::with_capacity(len);
         bytes.push(format.byte());
         bytes.extend_from_slice(payload);
-        Self(bytes.into())
+        Self(Repr::Heap(bytes.into()))
     }
 
     /// A value as a store holds it: format byte and payload, or empty. Not decoded, hence never refused: what
     /// cannot be read is an error when it is read.
-    pub const fn from_bytes(bytes: Bytes) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        if bytes.len() > INLINE {
+            return Self(Repr::Heap(bytes));
+        }
+        let mut inline = [0; INLINE];
+        inline[..bytes.len()].copy_from_slice(&bytes);
+        Self(Repr::Inline(bytes.len() as u8, inline))
     }
 
     /// The stored form.
-    pub const fn as_bytes(&self) -> &Bytes {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline(len, bytes) => &bytes[..usize::from(*len)],
+            Repr::Heap(bytes) => bytes,
+        }
+    }
+
+    /// The stored form, shared where it is long.
+    pub fn to_bytes(&self) -> Bytes {
+        match &self.0 {
+            Repr::Inline(..) => Bytes::copy_from_slice(self.as_bytes()),
+            Repr::Heap(bytes) => bytes.clone(),
+        }
     }
 
     /// The format, unless this is the empty value.
     pub fn format(&self) -> Option<Format> {
-        self.0.first().copied().map(Format)
+        self.as_bytes().first().copied().map(Format)
     }
 
     /// What follows the format byte.
     pub fn payload(&self) -> &[u8] {
-        self.0.get(1..).unwrap_or_default()
+        self.as_bytes().get(1..).unwrap_or_default()
     }
 
     /// Length of the stored form, in bytes.
     pub const fn len(&self) -> usize {
-        self.0.len()
+        match &self.0 {
+            Repr::Inline(len, _) => *len as usize,
+            Repr::Heap(bytes) => bytes.len(),
+        }
     }
 
     /// Whether this is the empty value, that of a member of a set.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
+    }
+}
+
+impl Default for Value {
+    fn default() -> Self {
+        Self::MEMBER
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
@@ -101,5 +159,28 @@ impl fmt::Debug for Value {
             None => f.write_str("Value(member)"),
             Some(format) => write!(f, "Value({format:?}, {} bytes)", self.len()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_values_round_trip_and_compare_by_content() {
+        assert_eq!(size_of::<Value>(), size_of::<Bytes>());
+        for len in [0, 1, INLINE - 2, INLINE - 1, INLINE, INLINE + 1, 1_000] {
+            let payload = vec![7; len];
+            let value = Value::new(Format::JSON, &payload);
+            assert_eq!((value.format(), value.payload(), value.len()), (Some(Format::JSON), &*payload, len + 1));
+            assert_eq!(Value::from_bytes(value.to_bytes()), value);
+            assert_ne!(Value::new(Format::POSTCARD, &payload), value);
+            assert!(matches!(value.0, Repr::Inline(..)) == (len < INLINE));
+        }
+        assert!(Value::MEMBER.is_empty() && Value::MEMBER.format().is_none());
+        assert_eq!(Value::from_bytes(Bytes::new()), Value::MEMBER);
+        // A long buffer cut short is the same value as a short one.
+        let long = Bytes::from(vec![1; 100]);
+        assert_eq!(Value::from_bytes(long.slice(..3)), Value::from_bytes(Bytes::from_static(&[1; 3])));
     }
 }

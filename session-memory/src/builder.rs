@@ -38,12 +38,7 @@ impl MemoryStoreBuilder {
     /// Where time comes from: the machine's clock by default, a [`ManualClock`](session_core::ManualClock) in tests.
     /// It is read under the lock of a shard, so it must not call the store.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        self.shared_clock(Arc::new(clock))
-    }
-
-    /// The same, for a clock that is shared already.
-    pub fn shared_clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, ..self }
+        Self { clock: Arc::new(clock), ..self }
     }
 
     /// What is refused as too large.

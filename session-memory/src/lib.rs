@@ -1,4 +1,66 @@
-//! Placeholder.
+//! Sessions in memory: the embedded default, and the reference that every other backend is compared with.
+//!
+//! ```
+//! use futures_util::FutureExt as _;
+//! use session_core::{
+//!     CreateOutcome, Delta, Expiry, Field, Format, LoadOutcome, NewSession, SessionId, SessionStore as _,
+//!     SessionStoreExt as _, Value,
+//! };
+//! use session_memory::MemoryStore;
+//!
+//! # async fn example() -> Result<(), session_core::Error> {
+//! let store = MemoryStore::builder().capacity(1_000_000).build()?;
+//!
+//! let id = SessionId::generate()?;
+//! let created = store.create(&id, &NewSession::draw(Expiry::default())?).await?;
+//! assert!(matches!(created, CreateOutcome::Created(_)));
+//!
+//! let mut delta = Delta::new();
+//! delta.set(Field::new("theme")?, Value::new(Format::JSON, b"\"dark\""));
+//! store.update(&id, delta).await?;
+//!
+//! let LoadOutcome::Found(found) = store.get(&id).await? else { panic!("it was created above") };
+//! assert!(found.record.state().get("theme").is_some());
+//! # Ok(()) }
+//! # example().now_or_never().unwrap().unwrap();
+//! ```
+//!
+//! # What it does
+//! - **Everything in the [contract](session_core::SessionStore#contract)**, and every capability: the index of
+//!   principals, locks, and the change feed. It runs the reference [`machine`](session_core::machine) under a lock.
+//! - **No global lock.** Sessions are spread over [shards](MemoryStoreBuilder::partitions) by their partition bits. A
+//!   load takes the read lock of one shard and allocates nothing but its boxed future; it costs about twice a bare
+//!   concurrent map's get-and-clone.
+//! - **No waiting.** No future of this store is ever pending, so none needs a runtime, and each is done in one poll.
+//! - **Exact expiry.** What has ended is not returned, swept or not. Memory comes back by a
+//!   [sweep](MemoryStore::sweep), by a [task](MemoryStore::sweeper), and by itself: each shard sweeps when it has
+//!   doubled since its last sweep, which costs a constant share of the creates that made it grow.
+//! - **It refuses rather than forgets.** A store of limited [capacity](MemoryStoreBuilder::capacity) that is full of
+//!   live sessions refuses a create; expired ones always make room.
+//!
+//! # What it does not
+//! - It does not outlive its process, nor reach another: [`node`](MemoryStore::node) gives further handles on the same
+//!   sessions, as application nodes would be, for tests and simulations.
+//!
+//! # Consistency
+//! The operations on one session are linearizable: each takes effect at one moment between its call and its answer, at
+//! any [`ReadLevel`](session_core::ReadLevel), and time never runs backwards between two of them. Over several sessions
+//! there is no common moment: `revoke_all` and caps on sessions go from one to the next. They are strict all the same:
+//! when [`revoke_all`](session_core::SessionIndex::revoke_all) returns, no session that was signed in before it is
+//! left, wherever it has moved meanwhile, and when a sign-in with a [cap](session_core::SessionCap) returns, no more
+//! sessions are left than that, however many sign-ins with a cap race.
+//!
+//! # Memory
+//! A session of three short fields (values of 17 bytes, names of 8) takes **530 bytes**, all included: one million took
+//! 550 MB of resident memory, two 1.1 GB, five 2.7 GB and ten 5.3 GB, and the time for a create did not grow. A further
+//! value of up to 23 bytes takes 56 bytes, a longer one its length and about 60. The first update adds some 30 bytes for
+//! the memory of op ids, the sixteenth 128; a principal about 150 for its index entry. Measured with
+//! `cargo run --release -p session-benches --bin memory_per_session 1 2 5 10` and the allocator of glibc; the tables of
+//! the shards make the steps between the figures. The figures for further values, updates and principals are
+//! computed from the layout.
+//!
+//! A sweep of a shard holds its lock for about 0.1 µs a session: 1 ms in a store of ten million with the default number
+//! of shards.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;

@@ -3,8 +3,10 @@ use crate::{
     codec::{Codec, CodecError, Location, Read, ReadSeed},
 };
 
-/// The longest payload, in bytes: what a length prefix in hostile input can make bincode allocate.
+/// The longest payload, in bytes.
 const MAX_PAYLOAD: usize = 16 * 1_024 * 1_024;
+/// bincode counts each number at its full width, up to 16 times what it takes in the payload.
+const WIDEST: usize = 16;
 
 /// bincode 2 with its standard configuration, through serde. Compact; not self-describing, so fields can be neither
 /// added to nor reordered in a stored struct, and `serde_json::Value` cannot be read back.
@@ -26,8 +28,36 @@ impl Codec for Bincode {
     }
 
     fn decode<'de>(&self, payload: &'de [u8], read: Read<'_, 'de>) -> Result<(), CodecError> {
-        let config = bincode::config::standard().with_limit::<MAX_PAYLOAD>();
-        let ((), used) = bincode::serde::seed_decode_from_slice(ReadSeed(read), payload, config)?;
+        // bincode allocates what a length prefix says, up to a limit that it wants to know at compile time.
+        let used = match payload.len() {
+            0..=1_024 => decode_within::<{ 1_024 * WIDEST }>(payload, read)?,
+            1_025..=65_536 => decode_within::<{ 65_536 * WIDEST }>(payload, read)?,
+            _ => decode_within::<{ MAX_PAYLOAD * WIDEST }>(payload, read)?,
+        };
         if used == payload.len() { Ok(()) } else { Err("trailing bytes".into()) }
+    }
+}
+
+fn decode_within<'de, const LIMIT: usize>(payload: &'de [u8], read: Read<'_, 'de>) -> Result<usize, CodecError> {
+    let config = bincode::config::standard().with_limit::<LIMIT>();
+    Ok(bincode::serde::seed_decode_from_slice(ReadSeed(read), payload, config)?.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Entry, Field, Incarnation, codec::Codecs};
+
+    /// Small numbers take one byte each and are counted at eight or sixteen.
+    #[test]
+    fn what_was_written_can_be_read_at_every_size() {
+        let field = Field::new("f").unwrap();
+        let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
+        let codecs = Codecs::new(Bincode);
+        for len in [0, 1, 1_000, 1_030, 65_000, 66_000, 4_000_000] {
+            let numbers = vec![1u128; len];
+            let value = codecs.encode(&numbers, &at).unwrap();
+            assert_eq!(codecs.decode::<Vec<u128>>(&value, &at).unwrap().len(), len);
+        }
     }
 }

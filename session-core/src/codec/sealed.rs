@@ -198,7 +198,7 @@ mod tests {
             assert!(codecs.decode::<String>(&Value::from_bytes(bytes.into()), &at).is_err(), "bit {bit}");
         }
         for len in 0..sealed.len() {
-            let value = Value::from_bytes(sealed.as_bytes().slice(..len));
+            let value = Value::from_bytes(sealed.to_bytes().slice(..len));
             assert!(codecs.decode::<String>(&value, &at).is_err(), "length {len}");
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     ErrorKind, Found, IdDigest, Limits, LoadOptions, LoadOutcome, NewSession, OpId, Principal, Record, RotateOutcome,
     SignIn, Stamp, State, Timestamp, TouchOptions, TouchOutcome, Touched, Update, defaults,
 };
-use slot::{Absent, classify, locate};
+use slot::{Absent, classify, find, locate};
 
 /// How many updates a record remembers by their op ids.
 pub const REMEMBERED_OPS: usize = 16;
@@ -105,8 +105,7 @@ impl<T> Step<T> {
 
 /// [`SessionStore::load`](crate::SessionStore::load).
 pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOptions) -> LoadOutcome {
-    let at = locate(slots, now, id);
-    match classify(slots.get(&at), now) {
+    match find(slots, now, id) {
         Err(absent) => absent.into(),
         Ok(live) if options.known == Some(live.record.stamp()) => {
             LoadOutcome::Unchanged(Touched::new(live.record.deadlines(), now))

@@ -94,6 +94,16 @@ pub(super) fn locate(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDig
     }
 }
 
+/// The session of this digest, or why there is none: [`locate`] and [`classify`] with one look at most sessions.
+pub(super) fn find<'s>(slots: &'s impl Slots, now: Timestamp, id: &IdDigest) -> Result<&'s Live, Absent> {
+    match slots.get(id) {
+        Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => {
+            classify(slots.get(&forward.to), now)
+        }
+        slot => classify(slot, now),
+    }
+}
+
 /// The session in a slot that [`locate`] found, or why there is none.
 pub(super) fn classify(slot: Option<&Slot>, now: Timestamp) -> Result<&Live, Absent> {
     match slot {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Applied, ApplyOutcome, CreateOutcome, Delta, Ended, Error, ErrorKind, OpId, Precondition, Record, RotateOutcome,
-    State, Update,
+    State, Timestamp, Update,
 };
 
 /// What the request in flight came to.
@@ -95,6 +95,8 @@ impl Session {
         // Should this future be dropped at the await, the next attempt is a retry.
         let retry = std::mem::replace(&mut sent.uncertain, true);
         let store = self.sessions.store();
+        // Deadlines count from here.
+        let asked_at = self.sessions.clock().now();
         let answer = match &mut sent.request {
             Request::Create(new) => store.create(&self.id, new).await.map(Answer::Create),
             Request::Apply { update, base } => {
@@ -104,7 +106,7 @@ impl Session {
             Request::Rotate(rotation) => store.rotate(&self.id, rotation).await.map(Answer::Rotate),
         };
         match answer {
-            Ok(answer) => self.conclude(answer),
+            Ok(answer) => self.conclude(answer, asked_at),
             Err(error) => Err(self.fail(error, retry)),
         }
     }
@@ -132,11 +134,11 @@ impl Session {
         }
     }
 
-    fn conclude(&mut self, answer: Answer) -> Result<Settled, Error> {
+    fn conclude(&mut self, answer: Answer, asked_at: Timestamp) -> Result<Settled, Error> {
         let error = match answer {
             Answer::Create(CreateOutcome::Created(applied))
             | Answer::Apply(ApplyOutcome::Applied(applied))
-            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.absorb(applied)),
+            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.absorb(applied, asked_at)),
             Answer::Rotate(RotateOutcome::AlreadyRotated) => {
                 self.take_back();
                 return Ok(Settled::AlreadyRotated);
@@ -162,9 +164,9 @@ impl Session {
     }
 
     /// The request in flight is in the store: the handle now stands on a state that has it.
-    fn absorb(&mut self, applied: Applied) -> Settled {
+    fn absorb(&mut self, applied: Applied, asked_at: Timestamp) -> Settled {
         let Some(sent) = self.sent.take() else { return Settled::Nothing };
-        let ends_at = self.sessions.clock().now().after(applied.deadlines.remaining(applied.now));
+        let ends_at = asked_at.after(applied.deadlines.remaining(applied.now));
         let once = sent.once.clone();
         match sent.request {
             Request::Create(new) => {

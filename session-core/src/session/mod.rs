@@ -176,10 +176,9 @@ impl Session {
         Ok(())
     }
 
-    pub(crate) fn note_touch(&mut self, outcome: TouchOutcome) {
-        let now = self.sessions.clock().now();
+    pub(crate) fn note_touch(&mut self, outcome: TouchOutcome, asked_at: Timestamp) {
         if let (TouchOutcome::Touched(touched), Base::Stored { ends_at, .. }) = (outcome, &mut self.base) {
-            *ends_at = now.after(touched.deadlines.remaining(touched.now));
+            *ends_at = asked_at.after(touched.deadlines.remaining(touched.now));
         }
     }
 

@@ -41,8 +41,8 @@
 //!
 //! # Decoding
 //! Values are slices of the input, not copies, so one of them keeps all of the input in memory. Hostile input cannot
-//! make it allocate more than a fixed multiple of the input's length, since a count is believed only as far as the bytes
-//! that follow could hold so many.
+//! make it allocate more than 64 times the input's length, since a count is believed only as far as the bytes that
+//! follow could hold so many.
 //!
 //! What cannot be decoded is an error of kind [`UnreadableField`](crate::ErrorKind::UnreadableField), with no field
 //! named: all of the value is unreadable. It is the kind of stored data that this version cannot read, which no other

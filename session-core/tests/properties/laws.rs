@@ -145,7 +145,7 @@ proptest! {
             match (a.edit(entry), model.get(&name)) {
                 (None, Some(value)) => prop_assert_eq!(value, &untouched),
                 (Some(Edit::Remove), None) => {}
-                (Some(Edit::Set(value)), Some(there)) => prop_assert_eq!(&value.as_bytes()[..], &there[..]),
+                (Some(Edit::Set(value)), Some(there)) => prop_assert_eq!(value.as_bytes(), &there[..]),
                 (said, there) => prop_assert!(false, "{said:?} {there:?}"),
             }
         }

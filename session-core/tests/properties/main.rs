@@ -1,6 +1,7 @@
 //! The laws of the model, each a property; what is compared with is written independently of the crate's code.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod codec;
 mod deadlines;
 mod id;
 mod key;

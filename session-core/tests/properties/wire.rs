@@ -22,6 +22,27 @@ fn strict(input: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// No input makes a decoder allocate more than 64 times its length, besides an error.
+fn frugal(input: &[u8]) -> Result<(), TestCaseError> {
+    let bytes = Bytes::copy_from_slice(input);
+    for read in [|bytes| drop(Delta::from_bytes(bytes)), |bytes| drop(Record::from_bytes(bytes))] {
+        let allocated = allocation_counter::measure(|| read(bytes.clone())).bytes_max;
+        prop_assert!(allocated <= 64 * input.len() as u64 + 1_024, "{allocated} for {} bytes", input.len());
+    }
+    Ok(())
+}
+
+/// Counts that are as great as can be believed, one within the other.
+fn greedy(fields: u16, entries: u16, rest: u16) -> Vec<u8> {
+    let varint = |number: u16| match number.to_le_bytes() {
+        [low @ 0..0x80, 0] => vec![low],
+        // Of what is longer, the lowest bits and one more byte are enough.
+        [low, high] => vec![low | 0x80, high.clamp(1, 0x7f)],
+    };
+    let body = [&varint(fields)[..], b"\x01a", &varint(entries), &vec![b'b'; usize::from(rest)]].concat();
+    [b"\x01\x00", &body[..]].concat()
+}
+
 fn is_unreadable(error: &Error) -> Result<(), TestCaseError> {
     prop_assert_eq!(error.kind(), ErrorKind::UnreadableField);
     prop_assert!(error.field().is_none() && !error.is_retryable());
@@ -80,11 +101,11 @@ proptest! {
     }
 
     #[test]
-    fn values_are_slices_of_the_input(delta in delta()) {
+    fn long_values_are_slices_of_the_input(delta in delta()) {
         let bytes = delta.to_bytes();
         let range = bytes.as_ptr_range();
         let delta = Delta::from_bytes(bytes).unwrap();
-        for (_, value) in delta.insertions().filter(|(_, value)| !value.is_empty()) {
+        for (_, value) in delta.insertions().filter(|(_, value)| value.len() > 23) {
             let value = value.as_bytes().as_ptr_range();
             prop_assert!(range.start <= value.start && value.end <= range.end);
         }
@@ -117,6 +138,17 @@ proptest! {
     fn any_bytes_are_refused_or_canonical(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0..4u8], 0..64)) {
         strict(&bytes)?;
         strict(&[&[1], &bytes[..]].concat())?;
+    }
+
+    #[test]
+    fn no_input_allocates_more_than_a_multiple_of_its_length(
+        delta in delta(), record in record(), damage in prop::collection::vec(damage(), 0..4),
+        fields: u16, entries: u16, rest: u16,
+    ) {
+        frugal(&damaged(&delta.to_bytes(), &damage))?;
+        frugal(&damaged(&record.to_bytes(), &damage))?;
+        frugal(&greedy(fields, entries, rest))?;
+        frugal(&greedy(rest / 3, rest / 2, rest))?;
     }
 
     #[test]
@@ -166,14 +198,14 @@ fn records_that_encoding_never_writes_are_refused() {
     assert!(Record::from_bytes(head(some, empty)).is_ok());
     for (what, deadlines) in [
         ("no deadline at all", &b"\x00\xff\xff\xff\xff\xff\xff\xff\x0f"[..]),
-        ("2^53 as a moment", b"\x00\x80\x80\x80\x80\x80\x80\x80\x10"),
+        ("2^53 as a moment", b"\x01\x05\x06\x80\x80\x80\x80\x80\x80\x80\x10"),
         ("an idle deadline that is neither there nor absent", b"\x02\xff\xff\xff\xff\xff\xff\xff\x0f"),
         ("an idle deadline after the absolute one", b"\x01\x05\x06\x05"),
     ] {
         assert!(Record::from_bytes(head(deadlines, empty)).is_err(), "{what}");
     }
     for (what, state) in [
-        ("a keyed field without entries", &b"\x00\x01\x01a\x00"[..]),
+        ("a keyed field without entries", &b"\x00\x02\x01a\x00\x01b\x01\x00\x04four"[..]),
         ("a keyed field twice", b"\x00\x02\x01a\x01\x00\x00\x01a\x01\x00\x00"),
         ("a key twice", b"\x00\x01\x01a\x02\x00\x00\x00\x00"),
         ("scalars out of order", b"\x02\x01b\x00\x01a\x00\x00"),

@@ -1,6 +1,6 @@
 //! The typed session: what a request sees, records and sends, also when the store fails under it.
 
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod faulty;
 mod handle;

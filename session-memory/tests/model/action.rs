@@ -10,6 +10,9 @@ pub(crate) type Id = usize;
 
 pub(crate) const IDS: usize = 6;
 
+/// In place of an index: where a session was created or moved to last.
+pub(crate) const CURRENT: Id = IDS;
+
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Create(Id, Vec<Step>, Expiry),
@@ -17,9 +20,10 @@ pub(crate) enum Action {
     Load(Id, Option<usize>),
     /// A delta, preconditions, and for a retry whose first attempt was lost, which stamp is the base.
     Apply(Id, Vec<Step>, Vec<When>, Option<usize>),
-    /// Many small updates in a row.
+    /// Many small updates in a row, then a retry from before them whose first attempt was lost.
     Burst(Id, usize),
     Touch(Id, Option<Duration>),
+    /// `again`: sent once more at once.
     Rotate {
         id: Id,
         to: Id,
@@ -27,6 +31,7 @@ pub(crate) enum Action {
         grace: Duration,
         steps: Vec<Step>,
         expiry: Option<Expiry>,
+        again: bool,
     },
     Destroy(Id, EndReason),
     Acquire(Id, u64, Duration),
@@ -97,12 +102,17 @@ fn duration() -> impl Strategy<Value = Duration> {
     (seconds, select(&[0u64, 0, 0, 0, 1, 999][..])).prop_map(|(s, ms)| Duration::from_millis(s * 1_000 + ms))
 }
 
+/// Mostly so little that sessions live on.
+fn elapse() -> impl Strategy<Value = Duration> {
+    prop_oneof![3 => (1..6u64).prop_map(Duration::from_secs), 1 => duration()]
+}
+
 fn expiry() -> impl Strategy<Value = Expiry> {
     prop_oneof![
         2 => duration().prop_map(Expiry::idle),
         1 => duration().prop_map(Expiry::absolute),
         3 => (duration(), duration()).prop_map(|(idle, more)| Expiry::both(idle, idle + more)),
-        4 => Just(Expiry::both(Duration::from_secs(30), Duration::from_secs(120))),
+        14 => Just(Expiry::both(Duration::from_secs(30), Duration::from_secs(120))),
         1 => Just(Expiry::both(Duration::MAX, Duration::MAX)),
     ]
 }
@@ -111,38 +121,39 @@ fn kind() -> impl Strategy<Value = RotationKind> {
     select(&[RotationKind::Renew, RotationKind::Privilege][..])
 }
 
-/// Most operations are at the first ids, so that they meet.
+/// Most operations are where a session is or was, so that they meet.
 fn id() -> impl Strategy<Value = Id> {
-    prop_oneof![4 => Just(0usize), 3 => 1..3usize, 1 => 0..IDS]
+    prop_oneof![3 => Just(CURRENT), 3 => Just(0usize), 2 => 1..3usize, 1 => 0..IDS]
 }
 
 fn action() -> impl Strategy<Value = Action> {
     let reason = select(&[EndReason::Logout, EndReason::Revoked, EndReason::Limit][..]);
     let retry = prop::option::weighted(0.2, far());
     let preconditions = prop_oneof![3 => Just(Vec::new()), 2 => vec(when(), 1..3)];
-    let rotate = (id(), id(), kind(), duration(), steps(), prop::option::weighted(0.3, expiry()));
+    let grace = prop_oneof![2 => Just(Duration::from_secs(10)), 1 => duration()];
+    let rotate = (id(), 0..IDS, kind(), grace, steps(), prop::option::weighted(0.3, expiry()), any::<bool>());
     prop_oneof![
         4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
         2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),
         6 => (id(), steps(), preconditions, retry).prop_map(|(id, s, when, retry)| Action::Apply(id, s, when, retry)),
-        1 => (id(), 14..20usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
+        1 => (id(), 14..19usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
         2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
-        4 => rotate.prop_map(|(id, to, kind, grace, steps, expiry)| {
-            Action::Rotate { id, to, kind, grace, steps, expiry }
+        4 => rotate.prop_map(|(id, to, kind, grace, steps, expiry, again)| {
+            Action::Rotate { id, to, kind, grace, steps, expiry, again }
         }),
         1 => (id(), reason).prop_map(|(id, reason)| Action::Destroy(id, reason)),
         2 => (id(), 0..3u64, duration()).prop_map(|(id, owner, lease)| Action::Acquire(id, owner, lease)),
         1 => (id(), recent(), duration()).prop_map(|(id, token, lease)| Action::Renew(id, token, lease)),
         1 => (id(), recent()).prop_map(|(id, token)| Action::Release(id, token)),
         5 => (far(), any::<bool>()).prop_map(|(back, retry)| Action::Repeat(back, retry)),
-        4 => duration().prop_map(Action::Elapse),
+        3 => elapse().prop_map(Action::Elapse),
     ]
 }
 
 /// A sequence. It starts with a session that lives for a while, since most of what there is to see needs one.
 pub(crate) fn script() -> impl Strategy<Value = Vec<Action>> {
     let first = Action::Create(0, Vec::new(), Expiry::both(Duration::from_secs(30), Duration::from_secs(120)));
-    vec(action(), 1..30).prop_map(move |mut actions| {
+    vec(action(), 1..60).prop_map(move |mut actions| {
         actions.insert(0, first.clone());
         actions
     })

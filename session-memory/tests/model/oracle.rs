@@ -89,6 +89,18 @@ impl Oracle {
         }
     }
 
+    /// Whether a request puts a session where another one ended while a forward to it still runs. New ids are drawn, so
+    /// no client does that, and the contract says nothing of it.
+    pub(crate) fn reuses_an_id(&mut self, now: Timestamp, request: &Request) -> bool {
+        self.now = now.as_millis();
+        let target = match request {
+            Request::Create(id, _) => id.digest(),
+            Request::Rotate(_, rotation) => rotation.to.digest(),
+            _ => return false,
+        };
+        self.standing(target).is_none() && self.has_forward_to(target)
+    }
+
     /// What stands at an id now: "an expired record is not returned", and tombstones and forwards end.
     fn standing(&self, id: &IdDigest) -> Option<&Standing> {
         self.standing.get(id).filter(|standing| match standing {

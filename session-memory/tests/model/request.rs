@@ -8,7 +8,7 @@ use session_core::{
     Rotation, SessionId, Stamp, TouchOptions, Update, Value,
 };
 
-use crate::action::{Action, Id, Step, When};
+use crate::action::{Action, CURRENT, Id, Step, When};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
@@ -31,6 +31,7 @@ pub(crate) struct Clients {
     /// With the stamp that was the last one seen at that time.
     sent: Vec<(Request, Option<Stamp>)>,
     next_op: u64,
+    pub(crate) current: Option<SessionId>,
 }
 
 /// The ids: version 4 UUIDs of almost only zeros, in partition 0, the last one in another.
@@ -67,6 +68,10 @@ fn delta(steps: &[Step]) -> Delta {
 }
 
 impl Clients {
+    fn at(&self, index: Id) -> SessionId {
+        if index == CURRENT { self.current.unwrap_or_else(|| id(0)) } else { id(index) }
+    }
+
     fn op(&mut self) -> OpId {
         self.next_op += 1;
         OpId::from_bits(self.next_op)
@@ -96,10 +101,11 @@ impl Clients {
     pub(crate) fn requests(&mut self, action: &Action) -> Vec<Request> {
         let requests = match action {
             Action::Elapse(_) => Vec::new(),
-            Action::Burst(at, updates) => (0..*updates).map(|_| self.small_update(*at)).collect(),
+            Action::Burst(at, updates) => self.burst(*at, *updates),
             Action::Repeat(back, retry) => {
                 self.sent.iter().rev().nth(*back).map(|sent| again(sent, *retry)).into_iter().collect()
             }
+            Action::Rotate { again: true, .. } => vec![self.request(action); 2],
             action => vec![self.request(action)],
         };
         let last = self.stamps.last().copied();
@@ -107,8 +113,12 @@ impl Clients {
         requests
     }
 
-    fn small_update(&mut self, at: Id) -> Request {
-        Request::Apply(id(at), Update::new(self.op(), delta(&[Step::Set(1, 1)])))
+    fn burst(&mut self, at: Id, updates: usize) -> Vec<Request> {
+        let (at, before) = (self.at(at), self.stamp(0));
+        let mut small = || Update::new(self.op(), delta(&[Step::Set(1, 1)]));
+        let mut burst: Vec<Update> = (0..updates).map(|_| small()).collect();
+        burst.push(small().retry_from(before));
+        burst.into_iter().map(|update| Request::Apply(at, update)).collect()
     }
 
     fn request(&mut self, action: &Action) -> Request {
@@ -117,29 +127,31 @@ impl Clients {
                 let mut new = NewSession::draw(*expiry).unwrap().with_entries(delta(steps));
                 new.op = self.op();
                 new.incarnation = Incarnation::from_bits(new.op.bits());
-                Request::Create(id(*at), new)
+                Request::Create(self.at(*at), new)
             }
             Action::Load(at, known) => {
                 let options = LoadOptions::default();
-                Request::Load(id(*at), known.map_or(options, |back| options.known(self.stamp(back))))
+                Request::Load(self.at(*at), known.map_or(options, |back| options.known(self.stamp(back))))
             }
             Action::Apply(at, steps, when, retry) => {
                 let update = Update::new(self.op(), delta(steps));
                 let update = when.iter().fold(update, |update, when| update.when(self.precondition(when)));
-                Request::Apply(id(*at), retry.map_or(update.clone(), |back| update.retry_from(self.stamp(back))))
+                Request::Apply(self.at(*at), retry.map_or(update.clone(), |back| update.retry_from(self.stamp(back))))
             }
-            Action::Touch(at, idle) => {
-                Request::Touch(id(*at), idle.map_or(TouchOptions::default(), |idle| TouchOptions::default().idle(idle)))
-            }
-            Action::Rotate { id: at, to, kind, grace, steps, expiry } => {
-                let rotation = Rotation::new(self.op(), id(*to), *kind).with_grace(*grace).with_delta(delta(steps));
+            Action::Touch(at, idle) => Request::Touch(
+                self.at(*at),
+                idle.map_or(TouchOptions::default(), |idle| TouchOptions::default().idle(idle)),
+            ),
+            Action::Rotate { id: at, to, kind, grace, steps, expiry, .. } => {
+                let rotation =
+                    Rotation::new(self.op(), self.at(*to), *kind).with_grace(*grace).with_delta(delta(steps));
                 let kept = rotation.clone();
-                Request::Rotate(id(*at), expiry.map_or(kept, |expiry| rotation.with_expiry(expiry)))
+                Request::Rotate(self.at(*at), expiry.map_or(kept, |expiry| rotation.with_expiry(expiry)))
             }
-            Action::Destroy(at, reason) => Request::Destroy(id(*at), Destroy::new(self.op(), *reason)),
-            Action::Acquire(at, owner, lease) => Request::Acquire(id(*at), LockOwner::from_bits(*owner), *lease),
-            Action::Renew(at, back, lease) => Request::Renew(id(*at), self.token(*back), *lease),
-            Action::Release(at, back) => Request::Release(id(*at), self.token(*back)),
+            Action::Destroy(at, reason) => Request::Destroy(self.at(*at), Destroy::new(self.op(), *reason)),
+            Action::Acquire(at, owner, lease) => Request::Acquire(self.at(*at), LockOwner::from_bits(*owner), *lease),
+            Action::Renew(at, back, lease) => Request::Renew(self.at(*at), self.token(*back), *lease),
+            Action::Release(at, back) => Request::Release(self.at(*at), self.token(*back)),
             Action::Burst(..) | Action::Repeat(..) | Action::Elapse(_) => unreachable!("not one request"),
         }
     }

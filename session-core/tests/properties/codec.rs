@@ -1,0 +1,128 @@
+//! Codecs: what is written is read, and what is damaged is an error on that field alone.
+#![cfg(all(feature = "bincode", feature = "json"))]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
+
+use bytes::Bytes;
+use proptest::{collection::vec, prelude::*};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use session_core::{
+    Entry, ErrorKind, Incarnation, Value,
+    codec::{Bincode, Codecs, Json, Location},
+};
+
+use crate::strategy::{field, key};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Sample {
+    numbers: (u8, i16, u64, i64),
+    text: (String, char, bool),
+    map: BTreeMap<String, Option<i32>>,
+    set: BTreeSet<u16>,
+    kinds: Vec<Kind>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Kind {
+    Unit,
+    Newtype(String),
+    Tuple(u8, i8),
+    Struct { bytes: Vec<u8> },
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(Kind::Unit),
+        any::<String>().prop_map(Kind::Newtype),
+        any::<(u8, i8)>().prop_map(|(a, b)| Kind::Tuple(a, b)),
+        vec(any::<u8>(), 0..9).prop_map(|bytes| Kind::Struct { bytes }),
+    ]
+}
+
+fn sample() -> impl Strategy<Value = Sample> {
+    let maps = prop::collection::btree_map(any::<String>(), any::<Option<i32>>(), 0..4);
+    let sets = prop::collection::btree_set(any::<u16>(), 0..4);
+    (any::<(u8, i16, u64, i64)>(), any::<(String, char, bool)>(), maps, sets, vec(kind(), 0..4))
+        .prop_map(|(numbers, text, map, set, kinds)| Sample { numbers, text, map, set, kinds })
+}
+
+fn all() -> Vec<Codecs> {
+    let mut all = vec![Codecs::new(Bincode), Codecs::new(Json)];
+    #[cfg(feature = "postcard")]
+    all.push(Codecs::new(session_core::codec::Postcard));
+    #[cfg(feature = "sealed")]
+    {
+        use session_core::codec::{KeyRing, Sealed};
+        let sealed: Vec<Codecs> =
+            all.iter().map(|codecs| Codecs::new(Sealed::new(codecs.clone(), KeyRing::new([3; 32])))).collect();
+        all.extend(sealed);
+    }
+    all
+}
+
+fn round_trip<T>(codecs: &Codecs, value: &T, at: &Location<'_>) -> Result<Value, TestCaseError>
+where
+    T: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let written = codecs.encode(value, at).unwrap();
+    prop_assert_eq!(&codecs.decode::<T>(&written, at).unwrap(), value);
+    Ok(written)
+}
+
+/// Refused with the field's name, or stable once it is written again.
+fn strict<T: Serialize + DeserializeOwned>(codecs: &Codecs, value: &Value, at: &Location<'_>) {
+    match codecs.decode::<T>(value, at) {
+        Ok(read) => drop(codecs.encode(&read, at).unwrap()),
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::UnreadableField);
+            assert_eq!(error.field(), Some(at.entry.field()));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(sample in sample(), f in field(), k in key(), incarnation: u64) {
+        let incarnation = Incarnation::from_bits(incarnation);
+        for codecs in all() {
+            for entry in [Entry::Scalar(&f), Entry::Keyed(&f, &k)] {
+                let at = Location { incarnation, entry };
+                round_trip(&codecs, &sample, &at)?;
+                round_trip(&codecs, &sample.numbers, &at)?;
+                round_trip(&codecs, &sample.text.0, &at)?;
+                round_trip(&codecs, &sample.map, &at)?;
+                round_trip(&codecs, &Some(sample.set.clone()), &at)?;
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_is_an_error_on_that_field(
+        sample in sample(), f in field(), at: prop::sample::Index, bits: u8, cut: prop::sample::Index,
+    ) {
+        let location = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&f) };
+        for codecs in all() {
+            let mut bytes = codecs.encode(&sample, &location).unwrap().as_bytes().to_vec();
+            let place = at.index(bytes.len());
+            bytes[place] ^= bits;
+            bytes.truncate(cut.index(2 * bytes.len()).max(1));
+            let value = Value::from_bytes(Bytes::from(bytes));
+            strict::<Sample>(&codecs, &value, &location);
+            strict::<String>(&codecs, &value, &location);
+            strict::<u64>(&codecs, &value, &location);
+        }
+    }
+
+    #[test]
+    fn values_of_one_session_may_be_of_different_formats(sample in sample(), f in field()) {
+        let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&f) };
+        let (old, new) = (Codecs::new(Bincode), Codecs::new(Json).also_reads(Bincode));
+        for written in [old.encode(&sample, &at).unwrap(), new.encode(&sample, &at).unwrap()] {
+            prop_assert_eq!(&new.decode::<Sample>(&written, &at).unwrap(), &sample);
+        }
+        prop_assert!(old.decode::<Sample>(&new.encode(&sample, &at).unwrap(), &at).is_err());
+    }
+}
