@@ -1,6 +1,9 @@
 //! Requests at once, on two nodes. What each was acknowledged is there in the end.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use session_core::{
     ApplyOutcome, CreateOutcome, Error, LoadOptions, LoadOutcome, NewSession, Precondition, ReadLevel, SessionId,
@@ -78,23 +81,52 @@ pub(crate) async fn a_clear_and_an_insert_are_in_some_order(world: &World) {
     }
 }
 
-/// A writer replaces two entries by one delta; no reader ever sees one old and one new.
+/// Reads until it has seen this many states, and tells whether all were whole: every entry from one delta.
+async fn read_whole(store: &dyn SessionStore, id: &SessionId, states: usize) -> bool {
+    let (mut seen, mut last) = (0, None);
+    while seen < states {
+        let found = store.load(id, LoadOptions::default().level(ReadLevel::Store)).await.must();
+        let record = must_be!(found, LoadOutcome::Found(found) => found.record);
+        let first = record.state().get("first");
+        if record.state().keyed("others").any(|(_, other)| Some(other) != first) {
+            return false;
+        }
+        seen += usize::from(last.replace(record.stamp()) != Some(record.stamp()));
+        tokio::task::yield_now().await;
+    }
+    true
+}
+
+/// A writer replaces several entries by one delta; no reader ever sees some old and some new.
 pub(crate) async fn readers_see_whole_deltas(world: &World) {
-    let pair = |step: usize| changes().set("left", &step.to_string()).insert("right", "k", &step.to_string());
-    let (id, _) = world.start_with(&pair(0)).await;
-    let task = move |turn: usize, store: Arc<dyn SessionStore>| async move {
-        for step in 1..=40 {
-            if turn == 0 {
-                must_be!(sent(store.clone(), id, update(&pair(step))).await, ApplyOutcome::Applied(_));
-            } else {
-                let found = store.load(&id, LoadOptions::default().level(ReadLevel::Store)).await.must();
-                let found = must_be!(found, LoadOutcome::Found(found) => found);
-                let state = found.record.state();
-                assert_eq!(state.get("left"), state.get_keyed("right", "k"));
+    const READERS: usize = 2;
+    let all = |step: usize| {
+        let step = step.to_string();
+        (0..8).fold(changes().set("first", &step), |all, at| all.insert("others", &at.to_string(), &step))
+    };
+    let (id, _) = world.start_with(&all(0)).await;
+    let done = Arc::new(AtomicUsize::new(0));
+    let task = |turn: usize, store: Arc<dyn SessionStore>| {
+        let done = done.clone();
+        async move {
+            if turn > 0 {
+                let whole = read_whole(store.as_ref(), &id, 30).await;
+                done.fetch_add(1, Ordering::Relaxed);
+                return whole;
             }
+            // The writer goes on until all have read enough, so that every read meets it at work.
+            for step in 1.. {
+                must_be!(sent(store.clone(), id, update(&all(step))).await, ApplyOutcome::Applied(_));
+                if done.load(Ordering::Relaxed) == READERS {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            true
         }
     };
-    world.race(3, task).await;
+    let whole = world.race(READERS + 1, task).await;
+    assert!(!whole.contains(&false), "a reader saw half of a delta");
 }
 
 /// More than others can win while one loses: a store that never lets anybody win must not keep a case for ever.
@@ -112,6 +144,8 @@ async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> 
             false => Precondition::Stamp(record.stamp()),
         };
         let longer = changes().set_value("count", &session_core::Value::from_bytes(vec![3; count + 1].into()));
+        // Lets the others in between, also where a store answers without waiting.
+        tokio::task::yield_now().await;
         if let ApplyOutcome::Applied(_) = store.apply(id, &update(&longer).when(when)).await? {
             return Ok(());
         }

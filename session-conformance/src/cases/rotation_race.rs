@@ -12,6 +12,9 @@ use crate::{
     world::{Must as _, World, must_be, update},
 };
 
+/// Readers read until they have seen the rotation, or so often.
+const READS: usize = 100_000;
+
 async fn raced(world: &World, id: SessionId, rotations: &[Rotation]) -> Vec<RotateOutcome> {
     let task = |turn: usize, store: Arc<dyn SessionStore>| {
         let rotation = rotations[turn].clone();
@@ -118,9 +121,13 @@ pub(crate) async fn a_renewal_has_no_gap(world: &World) {
                     must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
                     return;
                 }
-                for _ in 0..12 {
-                    let options = LoadOptions::default().level(ReadLevel::Store);
+                let options = LoadOptions::default().level(ReadLevel::Store);
+                for _ in 0..READS {
                     must_be!(store.load(&id, options).await.must(), LoadOutcome::Found(_));
+                    if let LoadOutcome::Found(_) = store.load(&rotation.to, options).await.must() {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
                 }
             }
         };
@@ -142,14 +149,16 @@ pub(crate) async fn a_sign_in_has_no_gap(world: &World) {
                     return;
                 }
                 let options = LoadOptions::default().level(ReadLevel::Store);
-                for _ in 0..12 {
+                for _ in 0..READS {
                     match store.load(&id, options).await.must() {
                         LoadOutcome::Found(_) => {}
                         LoadOutcome::Superseded => {
                             must_be!(store.load(&rotation.to, options).await.must(), LoadOutcome::Found(_));
+                            break;
                         }
                         other => panic!("unexpected {other:?}"),
                     }
+                    tokio::task::yield_now().await;
                 }
             }
         };

@@ -47,8 +47,10 @@ specimens! {
     state::WritesTheWholeBlob: "concurrency::two_fields_are_both_kept", "concurrency::many_writers_lose_nothing";
     state::IgnoresTheDifference: "algebra::difference_removes", "algebra::clear_then_insert_replaces_the_field";
     state::AppliesInTwoSteps: "cancellation::of_an_update", "algebra::composition_is_one_after_the_other";
+    state::WritesEntryByEntry: "concurrency::readers_see_whole_deltas", "cancellation::of_an_update";
     state::IgnoresOpIds: "exactly_once::a_retry_does_not_undo_what_came_between";
-    state::IgnoresPreconditions: "preconditions::an_old_stamp_conflicts", "concurrency::a_token_is_taken_once";
+    state::IgnoresPreconditions: "preconditions::an_old_stamp_conflicts", "concurrency::a_token_is_taken_once",
+        "concurrency::compare_and_set_by_stamp_counts", "concurrency::compare_and_set_by_entry_counts";
     state::CountsEmptyDeltas: "algebra::the_empty_delta_is_the_identity";
     state::TagsByVersion: "lifecycle::stamps_chain_op_ids";
     state::ComparesVersionsOnly: "lifecycle::an_equal_version_is_not_an_equal_stamp";
@@ -64,7 +66,8 @@ specimens! {
     time::UpdatesDoNotRenew: "expiry::an_update_renews";
     time::ReturnsTheExpired: "expiry::the_deadline_itself_is_too_late";
     time::CountsInSeconds: "expiry::deadlines_have_fractions_of_a_second";
-    time::RotatesInTwoSteps: "cancellation::of_a_rotation", "rotation_race::a_renewal_has_no_gap";
+    time::RotatesInTwoSteps: "cancellation::of_a_rotation", "rotation_race::a_renewal_has_no_gap",
+        "rotation_race::a_sign_in_has_no_gap";
     time::ForwardsForEver: "rotation::a_forward_ends_with_the_grace";
     time::ForwardsAfterSignIn: "rotation::privilege_supersedes_the_old_id";
     time::BothRotationsWin: "rotation_race::one_of_many_wins";

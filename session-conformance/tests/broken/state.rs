@@ -1,9 +1,9 @@
 //! What goes wrong with entries, stamps and limits.
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, Delta, Entry, Error, ErrorKind, Expiry, Field, Found, Key, Limits, LoadOptions,
-    LoadOutcome, ManualClock, NewSession, OpId, Record, SessionId, SessionStore, SessionStoreExt as _, Stamp, State,
-    Update, async_trait,
+    ApplyOutcome, CreateOutcome, Delta, Destroy, DestroyOutcome, Entry, Error, ErrorKind, Expiry, Field, Found, Key,
+    Limits, LoadOptions, LoadOutcome, ManualClock, NewSession, OpId, Record, RotateOutcome, Rotation, SessionId,
+    SessionStore, SessionStoreExt as _, Stamp, State, Update, async_trait,
 };
 
 use super::Twist;
@@ -103,6 +103,26 @@ impl Twist for AppliesInTwoSteps {
         inner.apply(id, &with!(update; op: op, delta: removals)).await?;
         tokio::task::yield_now().await;
         inner.apply(id, &with!(update; delta: additions(&update.delta))).await
+    }
+}
+
+/// One HSET for each entry.
+#[derive(Debug, Default)]
+pub(crate) struct WritesEntryByEntry;
+
+#[async_trait]
+impl Twist for WritesEntryByEntry {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        for (entry, value) in update.delta.insertions() {
+            let mut one = Delta::new();
+            match entry {
+                Entry::Scalar(field) => one.set(field.clone(), value.clone()),
+                Entry::Keyed(field, key) => one.insert(field.clone(), key.clone(), value.clone()),
+            }
+            inner.update(id, one).await?;
+            tokio::task::yield_now().await;
+        }
+        inner.apply(id, update).await
     }
 }
 
@@ -207,6 +227,14 @@ impl Twist for HasNoLimits {
 
     async fn apply(&self, _: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         self.0.apply(id, update).await
+    }
+
+    async fn rotate(&self, _: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        self.0.rotate(id, rotation).await
+    }
+
+    async fn destroy(&self, _: &Toy, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        self.0.destroy(id, destroy).await
     }
 }
 
