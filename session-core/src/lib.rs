@@ -52,6 +52,7 @@ mod forward;
 mod id;
 mod index;
 mod key_text;
+mod keyed;
 mod limits;
 mod lock;
 pub mod machine;

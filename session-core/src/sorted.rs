@@ -97,6 +97,29 @@ impl<K: Ord, V> SortedMap<K, V> {
         &self.0
     }
 
+    pub(crate) fn first_key(&self) -> Option<&K> {
+        self.0.first().map(|(key, _)| key)
+    }
+
+    pub(crate) fn last_key(&self) -> Option<&K> {
+        self.0.last().map(|(key, _)| key)
+    }
+
+    /// Puts entries behind all others; the caller knows that they belong there.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.0.append(&mut later.0);
+    }
+
+    /// Parts it evenly into pieces of at most `max` entries.
+    pub(crate) fn pieces(self, max: usize) -> impl Iterator<Item = Self> {
+        let size = self.len().div_ceil(self.len().div_ceil(max).max(1)).max(1);
+        let mut entries = self.0.into_iter();
+        std::iter::from_fn(move || {
+            let piece: Vec<_> = entries.by_ref().take(size).collect();
+            (!piece.is_empty()).then_some(Self(piece))
+        })
+    }
+
     /// Applies changes that are sorted by key, in one pass over both when there are many of them.
     pub(crate) fn merge(&mut self, changes: impl ExactSizeIterator<Item = (K, Option<V>)>) {
         if changes.len() * 8 < self.0.len() {

@@ -2,25 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::{Delta, Field, Key, Value, sorted::SortedMap};
+pub(crate) use crate::keyed::Keyed;
+use crate::{Delta, Field, Key, Value, keyed::Iter, sorted::SortedMap};
 
 /// The state of a session: scalars (`field → value`) and keyed entries (`(field, key) → value`), in separate name
 /// spaces. A field with keyed entries is a map; a map whose values are empty is a set.
 ///
-/// States are plain data. A clone shares the keyed fields, and [`Delta::apply_to`] copies only those it changes.
+/// States are plain data. A clone shares the keyed fields, and [`Delta::apply_to`] copies of those only the part that it
+/// changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     pub(crate) scalars: SortedMap<Field, Value>,
     pub(crate) maps: SortedMap<Field, Arc<Keyed>>,
     pub(crate) size: Size,
-}
-
-/// The entries of one keyed field, never empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Keyed {
-    pub(crate) entries: SortedMap<Key, Value>,
-    /// Of keys and values, without the field's name.
-    pub(crate) bytes: usize,
 }
 
 /// How large a state is.
@@ -73,11 +67,11 @@ impl State {
 
     /// The entries of a keyed field, by key; none if it has none.
     pub fn keyed(&self, field: &str) -> impl Iterator<Item = (&Key, &Value)> {
-        self.maps.get(field).into_iter().flat_map(|keyed| keyed.entries.iter())
+        self.keyed_entries(field)
     }
 
-    pub(crate) fn keyed_entries(&self, field: &str) -> std::slice::Iter<'_, (Key, Value)> {
-        self.maps.get(field).map(|keyed| keyed.entries.as_slice().iter()).unwrap_or_default()
+    pub(crate) fn keyed_entries(&self, field: &str) -> Iter<'_, Key, Value> {
+        self.maps.get(field).map(|keyed| keyed.entries.iter()).unwrap_or_default()
     }
 
     /// The number of entries of a keyed field.

@@ -136,7 +136,7 @@ impl<'de> Deserializer<'de> for Part<'de> {
     }
 }
 
-type KeyedEntries<'de> = std::slice::Iter<'de, (Key, Value)>;
+type KeyedEntries<'de> = crate::keyed::Iter<'de, Key, Value>;
 
 /// The entries of a keyed field, for a map.
 struct Entries<'de> {

@@ -129,13 +129,13 @@ fn read_keyed(reader: &mut Reader) -> Result<Keyed, Error> {
     if count == 0 {
         return Err(unreadable("a keyed field has no entry"));
     }
-    let mut keyed = Keyed { entries: SortedMap::with_capacity(count), bytes: 0 };
+    let (mut entries, mut bytes) = (SortedMap::with_capacity(count), 0);
     for _ in 0..count {
         let (key, value) = (reader.key()?, reader.value()?);
-        keyed.bytes += key.as_str().len() + value.len();
-        if !keyed.entries.push_last(key, value) {
+        bytes += key.as_str().len() + value.len();
+        if !entries.push_last(key, value) {
             return Err(out_of_order());
         }
     }
-    Ok(keyed)
+    Ok(Keyed { entries: entries.into(), bytes })
 }
