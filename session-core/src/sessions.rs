@@ -12,11 +12,14 @@ use std::{
 use crate::{
     Clock, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, Expiry, FencingToken, Found, IdDigest, Limits,
     LoadOptions, LoadOutcome, NewSession, OpId, Rotate, RotateOutcome, Session, SessionId, SessionStore, SystemClock,
-    TouchOptions, codec::Codecs, defaults, random,
+    Timestamp, TouchOptions, codec::Codecs, defaults, random,
 };
 
 /// How many sessions whose touch failed are remembered for [`Sessions::close`].
-const MAX_DEFERRED: usize = 1_024;
+const MAX_UNTOUCHED: usize = 1_024;
+
+/// How many locks of dropped handles one [`Session::lock`] releases: more than are added by one.
+const ABANDONED_AT_ONCE: usize = 8;
 
 /// Sessions of one store: opens, creates and ends them. A clone is another handle on the same.
 ///
@@ -51,7 +54,15 @@ struct Shared {
     /// Locks that handles hold or were dropped with.
     locks: Mutex<HashMap<FencingToken, Tenure>>,
     /// Sessions whose last touch failed.
-    untouched: Mutex<HashMap<IdDigest, SessionId>>,
+    untouched: Mutex<HashMap<IdDigest, Use>>,
+}
+
+/// A use of a session that its store does not know of.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    id: SessionId,
+    at: Timestamp,
+    idle_timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +161,8 @@ impl Sessions {
     /// [`ReadLevel::Local`](crate::ReadLevel::Local): within the staleness that the store states.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded), and the failures of the store, which
+    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded),
+    /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close), and the failures of the store, which
     /// never read as an absent session.
     ///
     /// # Cancel safety
@@ -167,16 +179,14 @@ impl Sessions {
     /// # Cancel safety
     /// As [`open`](Self::open).
     pub async fn open_with(&self, id: &SessionId, mut options: LoadOptions) -> Result<Session, Error> {
-        if self.shared.closed.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Configuration, "these sessions are closed").with_operation("open"));
-        }
+        self.refuse_if_closed("open")?;
         options.known = None;
         let asked_at = self.shared.clock.now();
         let found = self.load(id, options).await?;
-        let due = self.is_touch_due(&found);
+        let due = Self::touch_due(&found);
         let mut session = Session::stored(self.clone(), *id, found, asked_at);
-        if due {
-            self.touch(&mut session).await;
+        if let Some(idle_timeout) = due {
+            self.touch(&mut session, idle_timeout).await;
         }
         Ok(session)
     }
@@ -197,8 +207,10 @@ impl Sessions {
     /// then, nothing is sent.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes.
+    /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes;
+    /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close).
     pub fn create(&self) -> Result<Session, Error> {
+        self.refuse_if_closed("create")?;
         let new = NewSession::draw(self.shared.policy.expiry)?;
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
@@ -251,21 +263,39 @@ impl Sessions {
     }
 
     /// Before a shutdown: sends touches that had failed or were deferred and releases all locks. From then on no session
-    /// can be opened; handles that are open still commit.
+    /// can be opened or created; handles that are open still commit.
     ///
     /// # Errors
-    /// The first failure of the store, after everything was tried.
+    /// The first failure of the store, after everything was tried. What failed is tried again by another call.
     ///
     /// # Cancel safety
-    /// May be called again.
+    /// May be called again, and goes on where it was.
     pub async fn close(&self) -> Result<(), Error> {
         self.shared.closed.store(true, Ordering::Relaxed);
-        let mut result = self.release_locks(|_| true).await;
-        let untouched: Vec<SessionId> = lock(&self.shared.untouched).drain().map(|(_, id)| id).collect();
-        for id in untouched {
-            result = result.and(self.store().touch(&id, TouchOptions::default()).await.map(drop));
+        let locks: Vec<_> = lock(&self.shared.locks).iter().map(|(token, tenure)| (*token, tenure.id)).collect();
+        let mut result = self.release_locks(locks).await;
+        let uses: Vec<Use> = lock(&self.shared.untouched).values().copied().collect();
+        for used in uses {
+            result = result.and(self.send_use(used).await);
         }
         result.and(self.store().close().await)
+    }
+
+    /// Renews the deadline from the moment of the use, not from now.
+    async fn send_use(&self, used: Use) -> Result<(), Error> {
+        let left = used.idle_timeout.saturating_sub(self.shared.clock.now().since(used.at));
+        if !left.is_zero() {
+            self.store().touch(&used.id, TouchOptions::default().idle(left)).await?;
+        }
+        lock(&self.shared.untouched).remove(used.id.digest());
+        Ok(())
+    }
+
+    fn refuse_if_closed(&self, operation: &'static str) -> Result<(), Error> {
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return Err(self.say(Error::new(ErrorKind::Configuration, "these sessions are closed"), operation));
+        }
+        Ok(())
     }
 
     /// The limits that the store enforces.
@@ -304,22 +334,27 @@ impl Sessions {
         Ok(())
     }
 
-    fn is_touch_due(&self, found: &Found) -> bool {
+    /// The idle timeout of a session whose deadline is due for renewal.
+    fn touch_due(found: &Found) -> Option<Duration> {
         let deadlines = found.record.deadlines();
-        let (Some(timeout), Some(idle)) = (deadlines.idle_timeout(), deadlines.idle()) else { return false };
+        let (timeout, idle) = (deadlines.idle_timeout()?, deadlines.idle()?);
         let at_absolute = Some(idle) == deadlines.absolute();
-        !at_absolute && idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout
+        let due = !at_absolute && idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout;
+        due.then_some(timeout)
     }
 
-    async fn touch(&self, session: &mut Session) {
-        let id = *session.id();
-        let asked_at = self.shared.clock.now();
-        match self.store().touch(&id, TouchOptions::default()).await {
-            Ok(outcome) => session.note_touch(outcome, asked_at),
+    async fn touch(&self, session: &mut Session, idle_timeout: Duration) {
+        let used = Use { id: *session.id(), at: self.shared.clock.now(), idle_timeout };
+        let digest = *used.id.digest();
+        match self.store().touch(&used.id, TouchOptions::default()).await {
+            Ok(outcome) => {
+                lock(&self.shared.untouched).remove(&digest);
+                session.note_touch(outcome, used.at);
+            }
             Err(_) => {
                 let mut untouched = lock(&self.shared.untouched);
-                if untouched.len() < MAX_DEFERRED {
-                    untouched.insert(*id.digest(), id);
+                if untouched.len() < MAX_UNTOUCHED || untouched.contains_key(&digest) {
+                    untouched.insert(digest, used);
                 }
             }
         }
@@ -339,17 +374,26 @@ impl Sessions {
         lock(&self.shared.locks).remove(&token);
     }
 
-    /// Releases locks whose handles were dropped.
-    pub(crate) async fn release_abandoned_locks(&self) -> Result<(), Error> {
-        self.release_locks(|tenure| tenure.abandoned).await
+    /// Releases some locks whose handles were dropped, those of this session first.
+    pub(crate) async fn release_abandoned_locks(&self, id: &SessionId) -> Result<(), Error> {
+        let mut due: Vec<_> = lock(&self.shared.locks)
+            .iter()
+            .filter(|(_, tenure)| tenure.abandoned)
+            .map(|(token, tenure)| (*token, tenure.id))
+            .collect();
+        due.sort_by_key(|(_, of)| of != id);
+        due.truncate(ABANDONED_AT_ONCE);
+        self.release_locks(due).await
     }
 
-    async fn release_locks(&self, which: impl Fn(&Tenure) -> bool) -> Result<(), Error> {
+    async fn release_locks(&self, due: Vec<(FencingToken, SessionId)>) -> Result<(), Error> {
         let Some(locks) = self.store().lock() else { return Ok(()) };
-        let due: Vec<(FencingToken, Tenure)> = lock(&self.shared.locks).extract_if(|_, tenure| which(tenure)).collect();
         let mut result = Ok(());
-        for (token, tenure) in due {
-            result = result.and(locks.release(&tenure.id, token).await.map(drop));
+        for (token, id) in due {
+            match locks.release(&id, token).await {
+                Ok(_) => self.forget_lock(token),
+                Err(error) => result = result.and(Err(error)),
+            }
         }
         result
     }
