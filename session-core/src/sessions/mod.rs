@@ -1,25 +1,23 @@
 //! The front door: sessions of one store under one policy.
 
+mod builder;
+mod upkeep;
+
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use crate::{
-    Clock, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, Expiry, FencingToken, Found, IdDigest, Limits,
-    LoadOptions, LoadOutcome, NewSession, OpId, Rotate, RotateOutcome, Session, SessionId, SessionStore, SystemClock,
-    Timestamp, TouchOptions, codec::Codecs, defaults, random,
+    Clock, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, Expiry, Found, Limits, LoadOptions, LoadOutcome,
+    NewSession, OpId, Rotate, RotateOutcome, Session, SessionId, SessionStore, codec::Codecs, random,
 };
+use upkeep::Upkeep;
 
-/// How many sessions whose touch failed are remembered for [`Sessions::close`].
-const MAX_UNTOUCHED: usize = 1_024;
-
-/// How many locks of dropped handles one [`Session::lock`] releases: more than are added by one.
-const ABANDONED_AT_ONCE: usize = 8;
+pub use builder::SessionsBuilder;
 
 /// Sessions of one store: opens, creates and ends them. A clone is another handle on the same.
 ///
@@ -51,25 +49,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     policy: Policy,
     closed: AtomicBool,
-    /// Locks that handles hold or were dropped with.
-    locks: Mutex<HashMap<FencingToken, Tenure>>,
-    /// Sessions whose last touch failed.
-    untouched: Mutex<HashMap<IdDigest, Use>>,
-}
-
-/// A use of a session that its store does not know of.
-#[derive(Clone, Copy, Debug)]
-struct Use {
-    id: SessionId,
-    at: Timestamp,
-    idle_timeout: Duration,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Tenure {
-    id: SessionId,
-    /// The handle was dropped.
-    abandoned: bool,
+    upkeep: Upkeep,
 }
 
 /// How sessions live.
@@ -80,60 +60,6 @@ pub(crate) struct Policy {
     pub(crate) conflict_attempts: u32,
 }
 
-/// Sets up [`Sessions`]; see [`defaults`] for what each setting is otherwise.
-#[derive(Debug)]
-pub struct SessionsBuilder {
-    store: Arc<dyn SessionStore>,
-    codecs: Codecs,
-    clock: Arc<dyn Clock>,
-    policy: Policy,
-}
-
-impl SessionsBuilder {
-    /// How long sessions live.
-    #[must_use]
-    pub fn expiry(mut self, expiry: Expiry) -> Self {
-        self.policy.expiry = expiry;
-        self
-    }
-
-    /// How long an old id is remembered after a rotation. It should outlast ten call deadlines of the store, so that no
-    /// request in flight outlives it.
-    #[must_use]
-    pub fn rotation_grace(mut self, grace: Duration) -> Self {
-        self.policy.rotation_grace = grace;
-        self
-    }
-
-    /// How often a closure is run before its conflict is reported; at least once.
-    #[must_use]
-    pub fn conflict_attempts(mut self, attempts: u32) -> Self {
-        self.policy.conflict_attempts = attempts.max(1);
-        self
-    }
-
-    /// How values are encoded.
-    #[must_use]
-    pub fn codecs(mut self, codecs: Codecs) -> Self {
-        self.codecs = codecs;
-        self
-    }
-
-    /// Where time comes from: for waiting, and for [`Session::expires_in`].
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// The sessions.
-    pub fn build(self) -> Sessions {
-        let Self { store, codecs, clock, policy } = self;
-        let (closed, locks, untouched) = Default::default();
-        Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, locks, untouched }) }
-    }
-}
-
 impl Sessions {
     /// The sessions of this store, with default policy.
     pub fn new(store: impl SessionStore + 'static) -> Self {
@@ -142,16 +68,7 @@ impl Sessions {
 
     /// The sessions of this store, with a policy of your own.
     pub fn builder(store: impl SessionStore + 'static) -> SessionsBuilder {
-        SessionsBuilder {
-            store: Arc::new(store),
-            codecs: Codecs::default(),
-            clock: Arc::new(SystemClock),
-            policy: Policy {
-                expiry: Expiry::default(),
-                rotation_grace: defaults::ROTATION_GRACE,
-                conflict_attempts: defaults::CONFLICT_ATTEMPTS,
-            },
-        }
+        SessionsBuilder::new(Arc::new(store))
     }
 
     /// Opens a session: one load, or a local hit. Once a tenth of the idle timeout has passed since the last renewal,
@@ -262,35 +179,6 @@ impl Sessions {
         self.store().check().await
     }
 
-    /// Before a shutdown: sends touches that had failed or were deferred and releases all locks. From then on no session
-    /// can be opened or created; handles that are open still commit.
-    ///
-    /// # Errors
-    /// The first failure of the store, after everything was tried. What failed is tried again by another call.
-    ///
-    /// # Cancel safety
-    /// May be called again, and goes on where it was.
-    pub async fn close(&self) -> Result<(), Error> {
-        self.shared.closed.store(true, Ordering::Relaxed);
-        let locks: Vec<_> = lock(&self.shared.locks).iter().map(|(token, tenure)| (*token, tenure.id)).collect();
-        let mut result = self.release_locks(locks).await;
-        let uses: Vec<Use> = lock(&self.shared.untouched).values().copied().collect();
-        for used in uses {
-            result = result.and(self.send_use(used).await);
-        }
-        result.and(self.store().close().await)
-    }
-
-    /// Renews the deadline from the moment of the use, not from now.
-    async fn send_use(&self, used: Use) -> Result<(), Error> {
-        let left = used.idle_timeout.saturating_sub(self.shared.clock.now().since(used.at));
-        if !left.is_zero() {
-            self.store().touch(&used.id, TouchOptions::default().idle(left)).await?;
-        }
-        lock(&self.shared.untouched).remove(used.id.digest());
-        Ok(())
-    }
-
     fn refuse_if_closed(&self, operation: &'static str) -> Result<(), Error> {
         if self.shared.closed.load(Ordering::Relaxed) {
             return Err(self.say(Error::new(ErrorKind::Configuration, "these sessions are closed"), operation));
@@ -333,72 +221,4 @@ impl Sessions {
         self.clock().sleep(Duration::from_micros(random::buffered_u64()? % bound_us)).await;
         Ok(())
     }
-
-    /// The idle timeout of a session whose deadline is due for renewal.
-    fn touch_due(found: &Found) -> Option<Duration> {
-        let deadlines = found.record.deadlines();
-        let (timeout, idle) = (deadlines.idle_timeout()?, deadlines.idle()?);
-        let at_absolute = Some(idle) == deadlines.absolute();
-        let due = !at_absolute && idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout;
-        due.then_some(timeout)
-    }
-
-    async fn touch(&self, session: &mut Session, idle_timeout: Duration) {
-        let used = Use { id: *session.id(), at: self.shared.clock.now(), idle_timeout };
-        let digest = *used.id.digest();
-        match self.store().touch(&used.id, TouchOptions::default()).await {
-            Ok(outcome) => {
-                lock(&self.shared.untouched).remove(&digest);
-                session.note_touch(outcome, used.at);
-            }
-            Err(_) => {
-                let mut untouched = lock(&self.shared.untouched);
-                if untouched.len() < MAX_UNTOUCHED || untouched.contains_key(&digest) {
-                    untouched.insert(digest, used);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn note_lock(&self, token: FencingToken, id: SessionId) {
-        lock(&self.shared.locks).insert(token, Tenure { id, abandoned: false });
-    }
-
-    pub(crate) fn abandon_lock(&self, token: FencingToken) {
-        if let Some(tenure) = lock(&self.shared.locks).get_mut(&token) {
-            tenure.abandoned = true;
-        }
-    }
-
-    pub(crate) fn forget_lock(&self, token: FencingToken) {
-        lock(&self.shared.locks).remove(&token);
-    }
-
-    /// Releases some locks whose handles were dropped, those of this session first.
-    pub(crate) async fn release_abandoned_locks(&self, id: &SessionId) -> Result<(), Error> {
-        let mut due: Vec<_> = lock(&self.shared.locks)
-            .iter()
-            .filter(|(_, tenure)| tenure.abandoned)
-            .map(|(token, tenure)| (*token, tenure.id))
-            .collect();
-        due.sort_by_key(|(_, of)| of != id);
-        due.truncate(ABANDONED_AT_ONCE);
-        self.release_locks(due).await
-    }
-
-    async fn release_locks(&self, due: Vec<(FencingToken, SessionId)>) -> Result<(), Error> {
-        let Some(locks) = self.store().lock() else { return Ok(()) };
-        let mut result = Ok(());
-        for (token, id) in due {
-            match locks.release(&id, token).await {
-                Ok(_) => self.forget_lock(token),
-                Err(error) => result = result.and(Err(error)),
-            }
-        }
-        result
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
