@@ -25,6 +25,11 @@ impl Session {
 
     /// Sets a scalar.
     ///
+    /// An `Option` is not a scalar's type: absence is the scalar's own. The `Option<T>` of a [view](Self::view) reads
+    /// the scalar `T`, and its `None` is [`remove`](Self::remove). `serde_json::Value` and other types that ask what
+    /// the value is need the JSON codec. A `HashMap` within one scalar is written in random order, so that
+    /// [`save`](Self::save) may take it for changed: use a `BTreeMap` there.
+    ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`LimitExceeded`](crate::ErrorKind::LimitExceeded); then
     /// nothing is recorded.
