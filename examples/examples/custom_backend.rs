@@ -1,9 +1,10 @@
 //! A backend of your own in one file: `cargo run --example custom_backend`.
 //!
 //! It keeps sessions in a `HashMap` behind a `Mutex`. The map implements [`Slots`], the reference machine does what
-//! the contract says, and the conformance suite tells whether the whole is right. A backend on a transactional
-//! database looks the same, with a transaction in place of the mutex. It has none of the optional capabilities, so
-//! their cases are skipped.
+//! the contract says, and the conformance suite tells whether the whole is right. So looks any backend that keeps its
+//! sessions in its own process. One on a database does what the machine does in the language of its server, since slots
+//! cannot be stored elsewhere; the suite is the same. This one has none of the optional capabilities, so their cases
+//! are skipped.
 
 use std::{
     collections::HashMap,
@@ -16,7 +17,7 @@ use session_conformance::{Capability, Harness, run_all};
 use session_core::{
     ApplyOutcome, Clock, CreateOutcome, Destroy, DestroyOutcome, Error, IdDigest, Limits, LoadOptions, LoadOutcome,
     ManualClock, NewSession, RotateOutcome, Rotation, SessionId, SessionStore, TouchOptions, TouchOutcome, Update,
-    async_trait,
+    async_trait, defaults,
     machine::{self, Rules, Slot, Slots},
 };
 
@@ -113,6 +114,10 @@ impl Harness for Custom {
 
     async fn elapse(&self, (_, clock): &Self::Backend, time: Duration) {
         clock.advance(time);
+    }
+
+    fn tombstone(&self) -> Option<Duration> {
+        Some(defaults::TOMBSTONE)
     }
 
     fn absent(&self) -> &[Capability] {

@@ -33,6 +33,12 @@ pub trait Harness: Send + Sync + 'static {
         Duration::from_secs(1)
     }
 
+    /// How long the backend's tombstones stand, if so much time can pass in a test: then it is also checked that they
+    /// end. `None` by default, and those cases are skipped.
+    fn tombstone(&self) -> Option<Duration> {
+        None
+    }
+
     /// How exactly the backend's clock follows [`elapse`](Self::elapse): one millisecond, as here, if it is simulated.
     /// At most a quarter of a [tick](Self::tick).
     fn resolution(&self) -> Duration {
@@ -50,14 +56,17 @@ pub enum Capability {
     Lock,
     /// [`ChangeFeed`](session_core::ChangeFeed).
     Feed,
+    /// That [`Harness::tombstone`] tells how long tombstones stand: not a capability of the store, but of its test.
+    StatedTombstone,
 }
 
 impl Capability {
-    /// All of them.
+    /// All that a store may lack.
     pub const ALL: [Self; 3] = [Self::Index, Self::Lock, Self::Feed];
 
-    pub(crate) fn is_in(self, store: &dyn SessionStore) -> bool {
+    pub(crate) fn is_in(self, harness: &impl Harness, store: &dyn SessionStore) -> bool {
         match self {
+            Self::StatedTombstone => harness.tombstone().is_some(),
             Self::Index => store.index().is_some(),
             Self::Lock => store.lock().is_some(),
             Self::Feed => store.feed().is_some(),
@@ -71,6 +80,7 @@ impl fmt::Display for Capability {
             Self::Index => "index",
             Self::Lock => "lock",
             Self::Feed => "feed",
+            Self::StatedTombstone => "stated tombstone",
         })
     }
 }

@@ -36,10 +36,10 @@
 //!
 //! # Adding a backend
 //!
-//! 1. Implement [`SessionStore`](session_core::SessionStore). If you can run a function atomically over the sessions
-//!    of one partition, under a lock or in a transaction, implement [`Slots`](session_core::machine::Slots) and let
-//!    the [reference machine](session_core::machine) do the work; the example `custom_backend` is a whole backend
-//!    of that kind in one file. Otherwise do the same in the language of your server.
+//! 1. Implement [`SessionStore`](session_core::SessionStore). If it keeps its sessions in its own process, behind
+//!    a lock, implement [`Slots`](session_core::machine::Slots) and let the
+//!    [reference machine](session_core::machine) do the work; the example `custom_backend` is a whole backend of that
+//!    kind in one file. Otherwise do the same in the language of your server.
 //! 2. Write the harness above. [`start`](Harness::start) gives a *fresh* backend, or a fresh name space on a shared
 //!    server; what it returns lives as long as the case, so its `Drop` is the place to clean up. It panics when the
 //!    backend cannot be reached: a suite that passes without a server proves nothing.
@@ -52,7 +52,8 @@
 //!
 //! Cases never sleep. They let time pass through [`Harness::elapse`], a few [ticks](Harness::tick) at a time: a
 //! backend on a simulated clock advances it, one on a real clock really waits, and chooses ticks that are short but
-//! long against one call. Tombstones must stand at least 100 ticks.
+//! long against one call. Tombstones must stand at least 100 ticks; that they end is checked if
+//! [`tombstone`](Harness::tombstone) tells when.
 //!
 //! # Size
 //!
@@ -79,7 +80,7 @@
 //! | `input`, `limits` | odd names, every byte, 10,000 entries; what is too large is refused whole |
 //! | `nodes` | two handles on one backend |
 //!
-//! That the suite itself can fail is checked too: its tests hold 43 stores that are broken on purpose, each by one
+//! That the suite itself can fail is checked too: its tests hold 47 stores that are broken on purpose, each by one
 //! mechanism (an update that creates, a forward without end, a blob that is written back whole …), and each must be
 //! caught by the cases that ought to.
 //!

@@ -70,6 +70,7 @@ macro_rules! __cases {
                 a_repeated_create_is_created,
                 a_repeated_destroy_is_destroyed,
                 a_repeated_rotation_is_rotated,
+                a_rotation_repeated_after_its_grace_is_rotated,
                 a_repeated_rotation_of_a_destroyed_session_is_not_found,
                 op_ids_move_with_the_session,
                 the_delta_of_a_rotation_is_remembered,
@@ -121,6 +122,8 @@ macro_rules! __cases {
                 over_a_rotation_to_its_id,
                 over_everything_at_once,
                 over_a_racing_rotation,
+                until_the_tombstone_ends: StatedTombstone,
+                and_frees_its_id_when_the_tombstone_ends: StatedTombstone,
                 on_the_other_node,
             }
             rotation {
@@ -157,6 +160,8 @@ macro_rules! __cases {
                 principals_are_not_confused: Index,
                 a_rotation_signs_in: Index,
                 the_index_follows_a_rotation: Index,
+                a_moved_session_keeps_its_place: Index,
+                an_old_session_that_signs_in_is_the_newest: Index,
                 a_sign_in_replaces_the_principal: Index,
                 ended_sessions_are_not_listed: Index,
                 a_used_session_stays_listed: Index,
@@ -164,6 +169,7 @@ macro_rules! __cases {
                 a_cap_ends_the_oldest: Index,
                 a_repeat_at_the_cap_is_created: Index,
                 a_step_up_at_the_cap_is_the_same_session: Index,
+                a_late_repeat_at_the_cap_is_rotated: Index,
                 ended_sessions_take_no_place: Index,
             }
             revocation {
@@ -172,6 +178,7 @@ macro_rules! __cases {
                 all_sessions_are_revoked: Index,
                 all_but_this_one_are_revoked: Index,
                 a_moved_session_is_revoked: Index,
+                a_listing_that_moved_twice_is_revoked: Index,
                 a_revoked_session_stays_ended: Index,
                 a_later_sign_in_stands: Index,
                 sign_ins_race_a_revocation: Index,

@@ -4,11 +4,7 @@ use std::{any::Any, io::Write as _, sync::Arc, time::Duration};
 
 use session_core::SessionStore;
 
-use crate::{
-    Capability, Case, Harness, Report, Verdict,
-    case::cases,
-    world::{Started, World},
-};
+use crate::{Capability, Case, Harness, Report, Verdict, case::cases, world::World};
 
 /// A case that takes longer hangs: a deadlock, or a feed that lost an item.
 const HANGS: Duration = Duration::from_secs(60);
@@ -61,7 +57,7 @@ async fn check_pins<H: Harness>(harness: Arc<H>) -> Verdict {
     let store = harness.node(&backend).await;
     for capability in Capability::ALL {
         let pinned = harness.absent().contains(&capability);
-        match capability.is_in(store.as_ref()) {
+        match capability.is_in(harness.as_ref(), store.as_ref()) {
             true if pinned => return Verdict::Failed(format!("`absent` names {capability}, but the backend has it")),
             false if !pinned => {
                 return Verdict::Failed(format!("the backend has no {capability}, and `absent` does not name it"));
@@ -75,12 +71,11 @@ async fn check_pins<H: Harness>(harness: Arc<H>) -> Verdict {
 async fn run<H: Harness>(harness: Arc<H>, case: Case) -> Verdict {
     let backend = harness.start().await;
     let one = harness.node(&backend).await;
-    if let Some(missing) = case.needs.iter().find(|need| !need.is_in(one.as_ref())) {
+    if let Some(missing) = case.needs.iter().find(|need| !need.is_in(harness.as_ref(), one.as_ref())) {
         return Verdict::Skipped(*missing);
     }
     let two: Arc<dyn SessionStore> = harness.node(&backend).await;
-    let (tick, resolution) = (harness.tick(), harness.resolution());
-    let world = World::new([one, two], Box::new(Started::new(harness, backend)), tick, resolution);
+    let world = World::new([one, two], harness, backend);
     (case.run)(&world).await;
     Verdict::Passed
 }

@@ -20,22 +20,17 @@ pub(crate) struct World {
     backend: Box<dyn Elapse>,
     tick: Duration,
     resolution: Duration,
+    tombstone: Option<Duration>,
 }
 
 /// A running backend, whatever its harness.
-pub(crate) trait Elapse: Send + Sync {
+trait Elapse: Send + Sync {
     fn elapse(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-pub(crate) struct Started<H: Harness> {
+struct Started<H: Harness> {
     harness: Arc<H>,
     backend: H::Backend,
-}
-
-impl<H: Harness> Started<H> {
-    pub(crate) fn new(harness: Arc<H>, backend: H::Backend) -> Self {
-        Self { harness, backend }
-    }
 }
 
 impl<H: Harness> Elapse for Started<H> {
@@ -96,13 +91,9 @@ pub(crate) fn same_moment(world: &World, left: Timestamp, right: Timestamp) -> b
 }
 
 impl World {
-    pub(crate) fn new(
-        nodes: [Arc<dyn SessionStore>; 2],
-        backend: Box<dyn Elapse>,
-        tick: Duration,
-        resolution: Duration,
-    ) -> Self {
-        Self { nodes, backend, tick, resolution }
+    pub(crate) fn new<H: Harness>(nodes: [Arc<dyn SessionStore>; 2], harness: Arc<H>, backend: H::Backend) -> Self {
+        let (tick, resolution, tombstone) = (harness.tick(), harness.resolution(), harness.tombstone());
+        Self { nodes, backend: Box::new(Started { harness, backend }), tick, resolution, tombstone }
     }
 
     /// The first node.
@@ -134,6 +125,11 @@ impl World {
 
     pub(crate) fn resolution(&self) -> Duration {
         self.resolution
+    }
+
+    /// How long tombstones stand; for cases that are skipped when nobody tells.
+    pub(crate) fn tombstone(&self) -> Duration {
+        self.tombstone.unwrap_or_else(|| panic!("the harness does not tell"))
     }
 
     /// Lets time pass.

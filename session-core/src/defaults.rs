@@ -25,7 +25,8 @@ pub const ROTATION_GRACE: Duration = Duration::from_secs(30);
 pub const TOMBSTONE: Duration = Duration::from_secs(10 * 60);
 /// The least number of call deadlines that a tombstone must stand, so that no request in flight outlives it.
 pub const TOMBSTONE_CALLS: u32 = 10;
-/// How long one call of a store may take, outages included.
+/// How long a store across a network lets one call take, outages included. The memory store has no calls to wait for;
+/// it only checks that its tombstones outlast ten of them.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// Opening a session renews its idle deadline once this share (one tenth) of the idle timeout has passed since the
 /// last renewal; so an active session's deadline is short by at most that share.

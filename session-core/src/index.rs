@@ -10,16 +10,17 @@ use crate::{EndReason, Error, IdDigest, Principal, SessionId, Timestamp};
 pub struct IndexedSession {
     /// Its digest: good for [`revoke`](SessionIndex::revoke), not for access.
     pub digest: IdDigest,
-    /// When the session was created.
-    pub created_at: Timestamp,
+    /// When this principal signed in at the session, which may be long after the session was created. It stays when
+    /// the session moves, also when the same principal signs in there again.
+    pub signed_in_at: Timestamp,
     /// When it ends unless it is used.
     pub expires_at: Timestamp,
 }
 
 impl IndexedSession {
     /// The session of this digest.
-    pub fn new(digest: IdDigest, created_at: Timestamp, expires_at: Timestamp) -> Self {
-        Self { digest, created_at, expires_at }
+    pub fn new(digest: IdDigest, signed_in_at: Timestamp, expires_at: Timestamp) -> Self {
+        Self { digest, signed_in_at, expires_at }
     }
 }
 
@@ -29,7 +30,7 @@ impl IndexedSession {
 /// at every listed id, and create and rotate refuse a tombstoned id. A sign-in that began after the revocation stands.
 #[async_trait]
 pub trait SessionIndex: Send + Sync {
-    /// The live sessions of a principal, newest first, at most `limit`.
+    /// The live sessions of a principal, at most `limit`, the latest [sign-in](IndexedSession::signed_in_at) first.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -38,7 +39,8 @@ pub trait SessionIndex: Send + Sync {
     /// Changes nothing.
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error>;
 
-    /// Ends one session of a principal; false if it is not among them.
+    /// Ends one session of a principal, also one that has moved since it was listed, while the old ids are remembered;
+    /// false if it is not among them.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).

@@ -191,7 +191,9 @@ impl Touched {
 pub enum RotateOutcome {
     /// The session is at the new id, now or by an earlier attempt.
     Rotated(Applied),
-    /// Another rotation was first; nothing was changed. Set no cookie.
+    /// Another rotation was first; nothing was changed. Set no cookie. The loser of two sign-ins is told
+    /// [`Superseded`](ApplyOutcome::Superseded) by every other operation on the old id: only the winner's new one
+    /// gives access.
     AlreadyRotated,
     /// No such session; if it was ended, why and when.
     NotFound(Option<Ended>),

@@ -52,7 +52,7 @@ pub struct SignIn {
 pub enum SessionCap {
     /// The sign-in is refused with [`LimitExceeded`](ErrorKind::LimitExceeded).
     Refuse(usize),
-    /// The oldest sessions are ended, with [`EndReason::Limit`](crate::EndReason::Limit).
+    /// The sessions that signed in longest ago are ended, with [`EndReason::Limit`](crate::EndReason::Limit).
     EndOldest(usize),
 }
 

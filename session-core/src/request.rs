@@ -95,6 +95,9 @@ impl LoadOptions {
 }
 
 /// What must hold for an update to be applied.
+///
+/// More sorts may come. A store that meets one it does not know refuses the update with
+/// [`Configuration`](crate::ErrorKind::Configuration); to pass over it would be to apply what must not be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Precondition {
@@ -191,7 +194,7 @@ pub enum RotationKind {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Rotation {
-    /// Names this rotation; a repeat answers Rotated while the old id is remembered.
+    /// Names this rotation; a repeat answers Rotated while the session is at the new id, or the old one is remembered.
     pub op: OpId,
     /// The new id: a [sibling](SessionId::generate_sibling) of the old one.
     pub to: SessionId,

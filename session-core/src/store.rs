@@ -22,7 +22,10 @@ use crate::{
 ///   whose base version is 16 or more behind applies nothing and fails with
 ///   [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
 /// - **Destroy wins.** Nothing recreates a destroyed or expired session: no update, touch, late commit or retry, nor
-///   a delayed create while the tombstone stands. Tombstones and forwards keep their op id.
+///   a delayed create while the tombstone stands. Tombstones and forwards keep their op id. What a store has forgotten
+///   it cannot refuse: a create that is delayed or retried until its session has lived its whole life and expired
+///   (which leaves no tombstone), or until the grace of a rotation away from that id is over, is outside the promise.
+///   Let graces be at least ten call deadlines, as tombstones are.
 /// - **Absent is not failed.** An error, or a record that cannot be read, never reads as a missing session.
 /// - **Cancel safe.** Dropping a future leaves the session as before or as after the operation, never between.
 /// - **State and deadline change in one step.** A record without a deadline does not exist. An expired one is not
@@ -30,7 +33,8 @@ use crate::{
 /// - **Rotation.** After a *renew* the old id forwards to the session for the grace, through every operation; a renew
 ///   while a grace runs answers AlreadyRotated, so forwards never chain. After a *privilege* rotation the old id gives
 ///   no access; for the grace it answers Superseded, and AlreadyRotated to another rotation. Of two racing rotations
-///   one wins. Incarnation, creation time and lock stay. The version grows only if a delta is applied.
+///   one wins. Incarnation, creation time and lock stay. The version grows only if a delta is applied. A session
+///   remembers the rotation that brought it to its id, so a repeat answers Rotated also when the grace is over.
 /// - **The empty delta** changes nothing, not even the version or a deadline, and is not remembered; with
 ///   preconditions it checks them.
 /// - **Limits** are enforced in the same atomic step: what would exceed one is refused whole.

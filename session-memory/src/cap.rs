@@ -82,7 +82,7 @@ impl MemoryStore {
         if excess(self).is_empty() || (self.forget_expired(principal) && excess(self).is_empty()) {
             return;
         }
-        // A session that moves twice meanwhile escapes one round, and is found in the next.
+        // A session that moves so often meanwhile that its trail is lost escapes one round, and is found in the next.
         loop {
             let oldest = excess(self);
             if oldest.is_empty() {

@@ -157,15 +157,14 @@ impl Data {
 
     /// Makes the index follow a step.
     fn list<T>(&self, shard: &Shard, step: &Step<T>) {
-        if step.departed.is_none() && step.arrived.is_none() {
+        if step.departed.is_empty() && step.arrived.is_none() {
             return;
         }
-        let departed = step.departed.as_ref().map(|(principal, from)| (principal, from));
         let arrived = step.arrived.as_ref().and_then(|(principal, to)| match shard.get(to) {
-            Some(Slot::Live(live)) => Some(((principal, to), live.record().created_at())),
+            Some(Slot::Live(live)) => live.signed_in_at().map(|at| ((principal, to), at)),
             _ => None,
         });
-        self.index.moved(departed, arrived);
+        self.index.moved(&step.departed, arrived);
     }
 
     /// Takes a place for one more session, sweeping for one if need be, and tells how many were taken.

@@ -49,7 +49,7 @@ enum Sessions {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listed {
     pub(crate) digest: IdDigest,
-    pub(crate) created_at: Timestamp,
+    pub(crate) signed_in_at: Timestamp,
     /// Grows with each sign-in, and stays with the session when it moves.
     pub(crate) sign_in: u64,
 }
@@ -75,22 +75,24 @@ impl Index {
         self.shard(principal).gate.lock()
     }
 
-    /// A session has departed, arrived, or moved. A move within one principal is one step: nobody sees the session at
-    /// both digests or at neither.
-    pub(crate) fn moved(&self, departed: Option<At<'_>>, arrived: Option<(At<'_>, Timestamp)>) {
-        match (departed, arrived) {
-            (Some((who, from)), Some(((principal, to), created_at))) if who == principal => {
-                let mut listings = self.shard(principal).listings.lock();
-                let sign_in = listings.remove(principal, from).map(|listed| listed.sign_in);
-                listings.insert(principal, *to, created_at, sign_in);
-            }
-            (departed, arrived) => {
-                departed.inspect(|(principal, from)| self.depart(principal, from));
-                if let Some(((principal, to), created_at)) = arrived {
-                    self.shard(principal).listings.lock().insert(principal, *to, created_at, None);
-                }
+    /// A session has arrived or moved, and others may have departed. A move within one principal is one step: nobody
+    /// sees the session at both digests or at neither.
+    pub(crate) fn moved(&self, departed: &[(Principal, IdDigest)], arrived: Option<(At<'_>, Timestamp)>) {
+        let is_same = |who: &Principal| arrived.is_some_and(|((principal, _), _)| who == principal);
+        for (who, from) in departed.iter().filter(|(who, _)| !is_same(who)) {
+            self.depart(who, from);
+        }
+        let Some(((principal, to), signed_in_at)) = arrived else { return };
+        let mut listings = self.shard(principal).listings.lock();
+        let mut sign_in = None;
+        for (_, from) in departed.iter().filter(|(who, _)| is_same(who)) {
+            let removed = listings.remove(principal, from);
+            // What departs from the digest at which this one arrives was another session, which had expired.
+            if from != to {
+                sign_in = removed.map(|listed| listed.sign_in);
             }
         }
+        listings.insert(principal, *to, signed_in_at, sign_in);
     }
 
     /// A session has ended.
@@ -98,10 +100,10 @@ impl Index {
         self.shard(principal).listings.lock().remove(principal, from);
     }
 
-    /// The sessions of a principal, newest first; some may have expired.
+    /// The sessions of a principal, the latest sign-in first; some may have expired.
     pub(crate) fn list(&self, principal: &Principal) -> Vec<Listed> {
         let mut list = self.shard(principal).listings.lock().list(principal);
-        list.sort_unstable_by_key(|listed| Reverse((listed.created_at, listed.sign_in)));
+        list.sort_unstable_by_key(|listed| Reverse((listed.signed_in_at, listed.sign_in)));
         list
     }
 
@@ -124,12 +126,12 @@ impl Listings {
         }
     }
 
-    fn insert(&mut self, principal: &Principal, digest: IdDigest, created_at: Timestamp, sign_in: Option<u64>) {
+    fn insert(&mut self, principal: &Principal, digest: IdDigest, signed_in_at: Timestamp, sign_in: Option<u64>) {
         let sign_in = sign_in.unwrap_or_else(|| {
             self.sign_ins += 1;
             self.sign_ins
         });
-        let listed = Listed { digest, created_at, sign_in };
+        let listed = Listed { digest, signed_in_at, sign_in };
         match self.principals.get_mut(principal) {
             None => drop(self.principals.insert(principal.clone(), Sessions::One(listed))),
             Some(sessions) => sessions.insert(listed),

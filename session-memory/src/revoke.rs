@@ -2,14 +2,11 @@
 
 use session_core::{
     Destroy, EndReason, Error, IdDigest, IndexedSession, OpId, Principal, RotationKind, SessionId, SessionIndex,
-    Timestamp, async_trait,
-    machine::{Live, Slot, Slots},
+    async_trait,
+    machine::{Slot, Slots, follow},
 };
 
-use crate::{MemoryStore, index::Listed, shard::Shard, store::in_operation};
-
-/// How many moves of a session are followed between its listing and a look at it.
-const MOVES: usize = 8;
+use crate::{MemoryStore, index::Listed, store::in_operation};
 
 impl MemoryStore {
     /// Ends the session that is listed at a digest, or has moved on from there. True if there was one.
@@ -41,9 +38,9 @@ impl SessionIndex for MemoryStore {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         let look = |listed: &Listed| {
             let shard = self.data.cell_of(listed.digest.partition()).shard.read();
-            let (digest, live) = follow(&shard, listed.digest, self.data.clock.now())?;
-            let (record, owner) = (live.record(), live.principal());
-            let session = IndexedSession::new(digest, record.created_at(), record.deadlines().expires_at());
+            let (digest, live) = follow(&*shard, self.data.clock.now(), &listed.digest)?;
+            let (owner, expires_at) = (live.principal(), live.record().deadlines().expires_at());
+            let session = IndexedSession::new(digest, live.signed_in_at()?, expires_at);
             (owner == Some(principal)).then_some(session)
         };
         Ok(self.data.index.list(principal).iter().filter_map(look).take(limit).collect())
@@ -54,7 +51,7 @@ impl SessionIndex for MemoryStore {
         // A tombstone belongs only where a session was listed; any digest may be asked for here.
         let is_there = {
             let shard = self.data.cell_of(session.partition()).shard.read();
-            follow(&shard, *session, self.data.clock.now()).is_some()
+            follow(&*shard, self.data.clock.now(), session).is_some()
         };
         Ok(is_there && self.revoke_at(principal, session, &destroy))
     }
@@ -76,21 +73,8 @@ impl SessionIndex for MemoryStore {
                 return Ok(ended);
             }
             ended += list.iter().filter(|listed| self.revoke_at(principal, &listed.digest, &destroy)).count();
-            // A session that moved twice meanwhile has escaped; it kept its number.
+            // A session that moved so often meanwhile that its trail was lost has escaped; it kept its number.
             list = self.data.index.list(principal);
         }
     }
-}
-
-/// The live session at a digest, or where it has moved to since the digest was listed.
-fn follow(shard: &Shard, mut digest: IdDigest, now: Timestamp) -> Option<(IdDigest, &Live)> {
-    for _ in 0..MOVES {
-        match shard.get(&digest)? {
-            Slot::Live(live) if live.record().deadlines().is_expired(now) => return None,
-            Slot::Live(live) => return Some((digest, live)),
-            Slot::Forward(forward) => digest = forward.to,
-            Slot::Tombstone(_) => return None,
-        }
-    }
-    None
 }

@@ -85,8 +85,6 @@ impl MemoryStore {
                 if let Some(cap) = &cap {
                     cap.admit(&self.data, shard, |slots| rules.rotate(slots, now, id.digest(), rotation))?;
                 }
-                // Only the step's own session may depart in it.
-                self.data.forget_ended(shard, now, to);
                 rules.rotate(shard, now, id.digest(), rotation)
             })?;
             let is_new = matches!(outcome, RotateOutcome::Rotated(applied) if !applied.repeated);

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use session_conformance::Harness;
-use session_core::{Limits, ManualClock, SessionStore};
+use session_core::{Limits, ManualClock, SessionStore, defaults};
 use session_memory::MemoryStore;
 
 struct Memory;
@@ -24,6 +24,10 @@ impl Harness for Memory {
 
     async fn elapse(&self, (_, clock): &Self::Backend, time: Duration) {
         clock.advance(time);
+    }
+
+    fn tombstone(&self) -> Option<Duration> {
+        Some(defaults::TOMBSTONE)
     }
 }
 

@@ -130,6 +130,26 @@ pub(crate) async fn over_a_racing_rotation(world: &World) {
     }
 }
 
+/// For as long as its tombstone stands, and not for longer, NotFound says why the session ended.
+pub(crate) async fn until_the_tombstone_ends(world: &World) {
+    let id = world.start().await;
+    world.end(&id).await;
+    world.elapse(world.tombstone() - world.ticks(1)).await;
+    world.must_be_gone(&id, ENDED).await;
+    world.elapse(world.ticks(2)).await;
+    world.must_be_gone(&id, Gone::NotFound(None)).await;
+}
+
+/// Then the id is as unknown as any other, and a create of it is admitted: tombstones take no memory for ever.
+pub(crate) async fn and_frees_its_id_when_the_tombstone_ends(world: &World) {
+    let id = world.start().await;
+    world.end(&id).await;
+    world.elapse(world.tombstone() + world.ticks(1)).await;
+    let new = world.new_session();
+    must_be!(world.store().create(&id, &new).await.must(), CreateOutcome::Created(_));
+    assert_eq!(world.stamp(&id).await, new.stamp());
+}
+
 /// What was destroyed on one node is gone on the other at once.
 pub(crate) async fn on_the_other_node(world: &World) {
     let id = world.start().await;

@@ -159,6 +159,24 @@ pub(crate) async fn a_repeated_rotation_is_rotated(world: &World) {
     }
 }
 
+/// A rotation whose answer was lost and that is sent again when the old id is forgotten: the session is at the new id,
+/// and says so. To another rotation the old id is unknown.
+pub(crate) async fn a_rotation_repeated_after_its_grace_is_rotated(world: &World) {
+    for kind in [RotationKind::Renew, RotationKind::Privilege] {
+        let (id, _) = world.start_with(&changes()).await;
+        let rotation = world.rotation(&id, kind).with_grace(world.ticks(2));
+        world.rotate(&id, &rotation).await;
+        let stamp = world.apply(&rotation.to, &changes().set("step", "theirs")).await.stamp;
+        world.elapse(world.ticks(4)).await;
+        let again = world.rotate(&id, &rotation).await;
+        assert_eq!((again.repeated, again.stamp), (true, stamp), "{kind:?}");
+        let another = world.rotation(&id, kind);
+        must_be!(world.store().rotate(&id, &another).await.must(), RotateOutcome::NotFound(None));
+        world.end(&rotation.to).await;
+        must_be!(world.store().rotate(&id, &rotation).await.must(), RotateOutcome::NotFound(_));
+    }
+}
+
 /// A rotation that is repeated after its session was destroyed does not bring it back.
 pub(crate) async fn a_repeated_rotation_of_a_destroyed_session_is_not_found(world: &World) {
     let (id, _) = world.start_with(&changes()).await;

@@ -1,13 +1,13 @@
 //! The sessions of a principal.
 
 use session_core::{
-    CreateOutcome, EndReason, Error, ErrorKind, Expiry, IdDigest, NewSession, Principal, RotationKind, SessionCap,
-    SessionId, SignIn,
+    CreateOutcome, EndReason, Error, ErrorKind, Expiry, IdDigest, IndexedSession, NewSession, Principal, RotationKind,
+    SessionCap, SessionId, SignIn,
 };
 
 use crate::{
     model::{Model, changes},
-    world::{Must as _, World, must_be, new_id, new_principal},
+    world::{Must as _, World, must_be, new_id, new_principal, same_moment},
 };
 
 impl World {
@@ -41,7 +41,8 @@ pub(crate) async fn a_signed_in_session_is_listed(world: &World) {
     let listed = world.index().sessions(&principal, 10).await.must();
     let record = world.found(&id).await.record;
     assert_eq!(listed.len(), 1);
-    assert_eq!((listed[0].digest, listed[0].created_at), (*id.digest(), record.created_at()));
+    assert_eq!(listed[0].digest, *id.digest());
+    assert!(same_moment(world, listed[0].signed_in_at, record.created_at()), "signed in by the create");
     assert_eq!(listed[0].expires_at, record.deadlines().expires_at());
 }
 
@@ -54,7 +55,7 @@ pub(crate) async fn others_are_not_listed(world: &World) {
     assert_eq!(world.listed(&ada).await, digests(&[id]));
 }
 
-/// The newest session comes first, and the limit cuts off the oldest.
+/// The latest sign-in comes first, and the limit cuts off the earliest.
 pub(crate) async fn the_newest_come_first(world: &World) {
     let principal = new_principal();
     let mut ids = Vec::new();
@@ -104,6 +105,48 @@ pub(crate) async fn the_index_follows_a_rotation(world: &World) {
         id = world.moved(&id, kind).await;
         assert_eq!(world.listed(&principal).await, digests(&[id]), "{kind:?}");
     }
+}
+
+/// A session that moves, also by a sign-in of the same principal, keeps the time of its sign-in and its place.
+pub(crate) async fn a_moved_session_keeps_its_place(world: &World) {
+    let principal = new_principal();
+    let mut first = world.sign_in(&principal).await;
+    world.elapse(world.ticks(1)).await;
+    let second = world.sign_in(&principal).await;
+    let since = |listed: &[IndexedSession]| listed.iter().map(|it| it.signed_in_at).collect::<Vec<_>>();
+    let before = since(&world.index().sessions(&principal, 10).await.must());
+    let step_up = Some(SignIn::new(principal.clone()));
+    for (kind, sign_in) in
+        [(RotationKind::Privilege, None), (RotationKind::Privilege, step_up), (RotationKind::Renew, None)]
+    {
+        world.elapse(world.ticks(1)).await;
+        let plain = world.rotation(&first, kind);
+        let rotation = sign_in.map_or(plain.clone(), |sign_in| plain.with_sign_in(sign_in));
+        world.rotate(&first, &rotation).await;
+        first = rotation.to;
+        assert_eq!(world.listed(&principal).await, digests(&[second, first]));
+        assert_eq!(since(&world.index().sessions(&principal, 10).await.must()), before);
+    }
+}
+
+/// A session that was nobody's for long and signs in now is the newest: it is listed first, and the next sign-in under
+/// a cap ends another.
+pub(crate) async fn an_old_session_that_signs_in_is_the_newest(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
+    let guest = world.start().await;
+    world.elapse(world.ticks(2)).await;
+    let (oldest, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    world.elapse(world.ticks(2)).await;
+    let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in.clone());
+    let applied = world.rotate(&guest, &rotation).await;
+    let listed = world.index().sessions(&principal, 10).await.must();
+    assert_eq!(world.listed(&principal).await, digests(&[rotation.to, oldest]));
+    assert!(same_moment(world, listed[0].signed_in_at, applied.now));
+    world.elapse(world.ticks(2)).await;
+    let (newest, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    assert_eq!(world.listed(&principal).await, digests(&[newest, rotation.to]));
+    world.must_be_gone(&oldest, crate::gone::Gone::NotFound(Some(EndReason::Limit))).await;
 }
 
 /// A sign-in as somebody else takes the session from the one and gives it to the other.
@@ -207,6 +250,22 @@ pub(crate) async fn a_step_up_at_the_cap_is_the_same_session(world: &World) {
         let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(sign_in);
         world.rotate(&id, &rotation).await;
         assert_eq!(world.listed(&principal).await, digests(&[rotation.to]), "{cap:?}");
+    }
+}
+
+/// A sign-in by rotation that is repeated, within its grace and after it, is the one session, not one more.
+pub(crate) async fn a_late_repeat_at_the_cap_is_rotated(world: &World) {
+    for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
+        let principal = new_principal();
+        let guest = world.start().await;
+        let sign_in = SignIn::new(principal.clone()).with_cap(cap);
+        let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in).with_grace(world.ticks(3));
+        world.rotate(&guest, &rotation).await;
+        for _ in 0..2 {
+            assert!(world.rotate(&guest, &rotation).await.repeated, "{cap:?}");
+            assert_eq!(world.listed(&principal).await, digests(&[rotation.to]));
+            world.elapse(world.ticks(4)).await;
+        }
     }
 }
 

@@ -76,6 +76,19 @@ pub(crate) async fn a_moved_session_is_revoked(world: &World) {
     }
 }
 
+/// A session that was listed, and has signed in and stepped up since, is the one that is meant.
+pub(crate) async fn a_listing_that_moved_twice_is_revoked(world: &World) {
+    for kind in [RotationKind::Privilege, RotationKind::Renew] {
+        let principal = new_principal();
+        let listed = world.sign_in(&principal).await;
+        let between = world.moved(&listed, RotationKind::Privilege).await;
+        let now = world.moved(&between, kind).await;
+        assert!(world.index().revoke(&principal, listed.digest(), EndReason::Revoked).await.must(), "{kind:?}");
+        world.must_be_gone(&now, REVOKED).await;
+        assert_eq!(world.listed(&principal).await, []);
+    }
+}
+
 /// A revoked session stays ended: no delayed create brings it back.
 pub(crate) async fn a_revoked_session_stays_ended(world: &World) {
     let principal = new_principal();

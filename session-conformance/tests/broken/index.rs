@@ -1,10 +1,11 @@
 //! What goes wrong with principals and locks.
 
-use std::{collections::HashSet, sync::Mutex};
+use std::{cmp::Reverse, collections::HashSet, sync::Mutex};
 
 use session_core::{
     ApplyOutcome, CreateOutcome, EndReason, Error, FencingToken, IdDigest, IndexedSession, NewSession, Precondition,
     Principal, RotateOutcome, Rotation, SessionId, SessionIndex as _, SessionStore, SignIn, Update, async_trait,
+    machine::{Slot, Slots as _},
 };
 
 use super::{
@@ -34,6 +35,29 @@ impl TwistedIndex for ForgetsRotations {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         let mut sessions = inner.sessions(principal, limit).await?;
         sessions.retain(|session| !self.0.lock().unwrap().contains(&session.digest));
+        Ok(sessions)
+    }
+}
+
+/// ZADD with the time of the create.
+#[derive(Debug, Default)]
+pub(crate) struct ListsByCreation;
+
+impl Twist for ListsByCreation {
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for ListsByCreation {
+    async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let mut sessions = inner.sessions(principal, limit).await?;
+        let (table, _) = inner.table();
+        sessions.sort_by_key(|session| match table.get(&session.digest) {
+            Some(Slot::Live(live)) => Reverse(live.record().created_at()),
+            _ => Reverse(session.signed_in_at),
+        });
         Ok(sessions)
     }
 }
@@ -187,6 +211,30 @@ impl TwistedIndex for RevokesWhatItListed {
             ended += usize::from(inner.revoke(principal, &session.digest, reason).await?);
         }
         Ok(ended)
+    }
+}
+
+/// Ends what stands at the listed digest, and follows nothing.
+#[derive(Debug, Default)]
+pub(crate) struct RevokesWhereItWasListed;
+
+impl Twist for RevokesWhereItWasListed {
+    fn index(&self) -> Option<&dyn TwistedIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl TwistedIndex for RevokesWhereItWasListed {
+    async fn revoke(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        session: &IdDigest,
+        reason: EndReason,
+    ) -> Result<bool, Error> {
+        let listed = inner.sessions(principal, 1_000).await?;
+        Ok(listed.iter().any(|it| it.digest == *session) && inner.revoke(principal, session, reason).await?)
     }
 }
 

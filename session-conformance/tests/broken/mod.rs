@@ -71,10 +71,15 @@ specimens! {
     time::ForwardsForEver: "rotation::a_forward_ends_with_the_grace";
     time::ForwardsAfterSignIn: "rotation::privilege_supersedes_the_old_id";
     time::BothRotationsWin: "rotation_race::one_of_many_wins";
+    time::ForgetsRotationsWithTheGrace: "exactly_once::a_rotation_repeated_after_its_grace_is_rotated";
     time::RotatesWithoutTheDelta: "rotation::a_delta_is_applied_in_the_same_step";
     time::LeavesNoTombstone: "destroy_wins::over_a_delayed_create", "exactly_once::a_repeated_destroy_is_destroyed";
     time::ForgetsTheReason: "lifecycle::an_ended_session_says_why_and_when";
+    time::BuriesForEver: "destroy_wins::until_the_tombstone_ends",
+        "destroy_wins::and_frees_its_id_when_the_tombstone_ends";
     index::ForgetsRotations: "index::the_index_follows_a_rotation";
+    index::ListsByCreation: "index::an_old_session_that_signs_in_is_the_newest";
+    index::RevokesWhereItWasListed: "revocation::a_listing_that_moved_twice_is_revoked";
     index::RevokesAllButOne: "revocation::all_sessions_are_revoked";
     index::RevokesTheOneThatAsks: "revocation::all_but_this_one_are_revoked";
     index::ListsAfterCreating: "cancellation::of_a_sign_in";
@@ -109,5 +114,9 @@ impl Harness for BrokenHarness {
         use session_core::Clock as _;
         let _ = clock.now();
         clock.advance(time);
+    }
+
+    fn tombstone(&self) -> Option<Duration> {
+        ToyHarness.tombstone()
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, Deadlines, Delta, Destroy, DestroyOutcome, Error, Expiry, Found, IdDigest,
+    ApplyOutcome, CreateOutcome, Deadlines, Delta, Destroy, DestroyOutcome, Ended, Error, Expiry, Found, IdDigest,
     LoadOptions, LoadOutcome, NewSession, OpId, RotateOutcome, Rotation, RotationKind, SessionId, SessionStore,
     SessionStoreExt as _, Timestamp, TouchOptions, TouchOutcome, Touched, Update, async_trait,
 };
@@ -196,6 +196,20 @@ impl Twist for BothRotationsWin {
     }
 }
 
+/// The forward is all that remembers a rotation.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsRotationsWithTheGrace;
+
+#[async_trait]
+impl Twist for ForgetsRotationsWithTheGrace {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        match inner.get(id).await? {
+            LoadOutcome::NotFound(None) => Ok(RotateOutcome::NotFound(None)),
+            _ => inner.rotate(id, rotation).await,
+        }
+    }
+}
+
 /// RENAME, and what was to be written with it is lost.
 #[derive(Debug, Default)]
 pub(crate) struct RotatesWithoutTheDelta;
@@ -217,6 +231,41 @@ impl Twist for LeavesNoTombstone {
         let outcome = inner.destroy(id, destroy).await?;
         if outcome == DestroyOutcome::Destroyed {
             inner.table().0.forget(id.digest());
+        }
+        Ok(outcome)
+    }
+}
+
+/// A tombstone without PEXPIRE.
+#[derive(Debug, Default)]
+pub(crate) struct BuriesForEver(Mutex<HashMap<IdDigest, Ended>>);
+
+impl BuriesForEver {
+    fn ended(&self, id: &SessionId) -> Option<Ended> {
+        self.0.lock().unwrap().get(id.digest()).copied()
+    }
+}
+
+#[async_trait]
+impl Twist for BuriesForEver {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        match self.ended(id) {
+            Some(ended) => Ok(CreateOutcome::Ended(ended)),
+            None => inner.create(id, new).await,
+        }
+    }
+
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        match inner.load(id, options).await? {
+            LoadOutcome::NotFound(None) => Ok(LoadOutcome::NotFound(self.ended(id))),
+            other => Ok(other),
+        }
+    }
+
+    async fn destroy(&self, inner: &Toy, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        let outcome = inner.destroy(id, destroy).await?;
+        if outcome == DestroyOutcome::Destroyed {
+            self.0.lock().unwrap().insert(*id.digest(), Ended::new(destroy.reason, Duration::ZERO));
         }
         Ok(outcome)
     }

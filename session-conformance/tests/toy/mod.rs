@@ -14,7 +14,7 @@ use session_core::{
     AcquireOutcome, ApplyOutcome, ChangeFeed, Clock, CreateOutcome, Destroy, DestroyOutcome, EndReason, Error,
     ErrorKind, FencingToken, IdDigest, IndexedSession, Limits, LoadOptions, LoadOutcome, LockOwner, ManualClock,
     NewSession, OpId, Origin, Principal, RotateOutcome, Rotation, SessionCap, SessionId, SessionIndex, SessionLock,
-    SessionStore, SignIn, TenureOutcome, Timestamp, TouchOptions, TouchOutcome, Update, async_trait,
+    SessionStore, SignIn, TenureOutcome, Timestamp, TouchOptions, TouchOutcome, Update, async_trait, defaults,
     machine::{self, Rules, Step},
 };
 
@@ -45,19 +45,19 @@ impl Toy {
         (self.table.lock().unwrap_or_else(PoisonError::into_inner), self.clock.now())
     }
 
-    /// Makes room under a cap for one more session of this principal.
+    /// Makes room under a cap for one more session of this principal, which is or will be at its `own` digests.
     fn admit(
         &self,
         table: &mut Table,
         now: Timestamp,
-        id: &IdDigest,
+        own: &[IdDigest],
         sign_in: Option<&SignIn>,
     ) -> Result<Vec<IdDigest>, Error> {
         let Some((sign_in, cap)) = sign_in.and_then(|sign_in| Some((sign_in, sign_in.cap()?))) else {
             return Ok(Vec::new());
         };
         let mut others = table.sessions(now, sign_in.principal());
-        others.retain(|session| session.digest != *id);
+        others.retain(|session| !own.contains(&session.digest));
         match cap {
             SessionCap::Refuse(most) if others.len() >= most => {
                 Err(Error::new(ErrorKind::LimitExceeded, "the principal has too many sessions"))
@@ -96,7 +96,8 @@ impl SessionStore for Toy {
         let (mut table, now) = self.table();
         let unused =
             matches!(machine::load(&*table, now, id.digest(), LoadOptions::default()), LoadOutcome::NotFound(None));
-        let over = if unused { self.admit(&mut table, now, id.digest(), new.sign_in.as_ref())? } else { Vec::new() };
+        let over =
+            if unused { self.admit(&mut table, now, &[*id.digest()], new.sign_in.as_ref())? } else { Vec::new() };
         let step = self.rules.create(&mut *table, now, id.digest(), new)?;
         for oldest in over {
             self.end(&mut table, now, &oldest, EndReason::Limit)?;
@@ -126,7 +127,7 @@ impl SessionStore for Toy {
             LoadOutcome::Found(_) => table.locate(now, id.digest()),
             _ => *id.digest(),
         };
-        let over = self.admit(&mut table, now, &at, rotation.sign_in.as_ref())?;
+        let over = self.admit(&mut table, now, &[at, *rotation.to.digest()], rotation.sign_in.as_ref())?;
         let step = self.rules.rotate(&mut *table, now, id.digest(), rotation)?;
         if matches!(&step.outcome, RotateOutcome::Rotated(applied) if !applied.repeated) {
             for oldest in over {
@@ -170,10 +171,12 @@ impl SessionIndex for Toy {
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let (mut table, now) = self.table();
-        if !table.sessions(now, principal).iter().any(|it| it.digest == *session) {
+        if machine::follow(&*table, now, session).is_none() {
             return Ok(false);
         }
-        self.end(&mut table, now, session, reason)
+        let destroy = Destroy::new(OpId::draw()?, reason);
+        let step = self.rules.revoke(&mut *table, now, (principal, session), &destroy);
+        Ok(self.publish(&mut table, step, None))
     }
 
     async fn revoke_all(
@@ -237,5 +240,9 @@ impl Harness for ToyHarness {
     fn elapse(&self, (_, clock): &Self::Backend, time: Duration) -> impl Future<Output = ()> + Send {
         clock.advance(time);
         async {}
+    }
+
+    fn tombstone(&self) -> Option<Duration> {
+        Some(defaults::TOMBSTONE)
     }
 }

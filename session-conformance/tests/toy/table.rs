@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     slots: HashMap<IdDigest, Slot>,
-    /// Sessions in the order in which they were created.
+    /// Sessions in the order in which they came to their ids.
     born: Vec<IdDigest>,
     sequences: HashMap<u16, u64>,
     pub(crate) listeners: Vec<UnboundedSender<FeedItem>>,
@@ -51,21 +51,21 @@ impl Table {
         }
     }
 
-    /// The live sessions of a principal, newest first.
+    /// The live sessions of a principal, the latest sign-in first.
     pub(crate) fn sessions(&self, now: Timestamp, principal: &Principal) -> Vec<IndexedSession> {
         let mut sessions: Vec<IndexedSession> = self
             .born
             .iter()
             .filter_map(|id| match self.get(id) {
                 Some(Slot::Live(live)) if live.principal() == Some(principal) => {
-                    let (created_at, deadlines) = (live.record().created_at(), live.record().deadlines());
-                    (!deadlines.is_expired(now)).then(|| IndexedSession::new(*id, created_at, deadlines.expires_at()))
+                    let (signed_in_at, deadlines) = (live.signed_in_at()?, live.record().deadlines());
+                    (!deadlines.is_expired(now)).then(|| IndexedSession::new(*id, signed_in_at, deadlines.expires_at()))
                 }
                 _ => None,
             })
             .collect();
         sessions.reverse();
-        sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.signed_in_at));
         sessions
     }
 

@@ -19,10 +19,13 @@ pub struct Live {
 pub(super) struct Memory {
     /// The op ids of the last updates, oldest first, at most [`REMEMBERED_OPS`].
     ops: Vec<OpId>,
+    /// What brought the session to the id it has: its last rotation, or its create.
+    brought_by: OpId,
     /// Until when an old id forwards here.
     pub(super) renewed_until: Timestamp,
     pub(super) tenure: Option<Tenure>,
-    pub(super) principal: Option<Principal>,
+    /// Who is signed in, and since when.
+    signed_in: Option<(Principal, Timestamp)>,
 }
 
 /// The last tenure of the lock; it stays when it has ended, for its counter.
@@ -33,8 +36,11 @@ pub(super) struct Tenure {
 }
 
 impl Live {
+    /// A session that is created now.
     pub(super) fn new(record: Record, op: OpId, principal: Option<Principal>) -> Self {
-        let memory = Memory { ops: vec![op], renewed_until: Timestamp::default(), tenure: None, principal };
+        let signed_in = principal.map(|principal| (principal, record.created_at()));
+        let memory =
+            Memory { ops: vec![op], brought_by: op, renewed_until: Timestamp::default(), tenure: None, signed_in };
         Self { record: Arc::new(record), memory: Box::new(memory) }
     }
 
@@ -45,11 +51,38 @@ impl Live {
 
     /// Who is signed in.
     pub fn principal(&self) -> Option<&Principal> {
-        self.memory.principal.as_ref()
+        self.memory.signed_in.as_ref().map(|(principal, _)| principal)
+    }
+
+    /// When that principal signed in at this session. A rotation that signs in nobody else keeps it.
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.memory.signed_in.as_ref().map(|(_, at)| *at)
     }
 
     pub(super) fn into_principal(self) -> Option<Principal> {
-        self.memory.principal
+        self.memory.signed_in.map(|(principal, _)| principal)
+    }
+
+    /// Signs a principal in; whoever is signed in already keeps the time of the first sign-in.
+    pub(super) fn sign_in(&mut self, principal: &Principal, now: Timestamp) {
+        if self.principal() != Some(principal) {
+            self.memory.signed_in = Some((principal.clone(), now));
+        }
+    }
+
+    /// It has moved to a new id.
+    pub(super) fn arrive(&mut self, op: OpId, renewed_until: Timestamp) {
+        self.memory.brought_by = op;
+        self.memory.renewed_until = renewed_until;
+    }
+
+    /// Whether this operation brought it to the id it has.
+    pub(super) fn was_brought_by(&self, op: OpId) -> bool {
+        self.memory.brought_by == op
+    }
+
+    pub(super) fn ends_at(&self) -> Timestamp {
+        self.record.deadlines().expires_at()
     }
 
     pub(super) fn remembers(&self, op: OpId) -> bool {
@@ -69,11 +102,15 @@ impl Live {
         *stamp
     }
 
+    /// The first precondition that does not hold. It names every sort there is, so that a new one cannot be taken for
+    /// one that holds.
     pub(super) fn first_failed(&self, preconditions: &[Precondition], now: Timestamp) -> Option<ConflictCause> {
         preconditions.iter().find_map(|precondition| match precondition {
             Precondition::Stamp(stamp) => (*stamp != self.record.stamp()).then_some(ConflictCause::Stamp),
             Precondition::Lock(token) => (!self.holds(*token, now)).then_some(ConflictCause::Lock),
-            entry => (entry.holds_in(self.record.state()) != Some(true)).then_some(ConflictCause::Entry),
+            entry @ (Precondition::Scalar(..) | Precondition::Keyed(..)) => {
+                (entry.holds_in(self.record.state()) != Some(true)).then_some(ConflictCause::Entry)
+            }
         })
     }
 

@@ -1,8 +1,9 @@
 //! The [contract](crate::SessionStore#contract) of one partition as pure functions over its slots.
 //!
-//! This is the reference of what a store does. A backend that can run a function atomically over the slots of a
-//! session – under a lock, or in a transaction – implements [`Slots`] and is done with the hard part; `session-memory`
-//! and the example `custom_backend` do so. Other backends do the same in their own language and are compared with it.
+//! This is the reference of what a store does. A backend that keeps its sessions in its own process, behind a lock,
+//! implements [`Slots`] and is done with the hard part; `session-memory` and the example `custom_backend` do so. A
+//! [`Slot`] has no encoding and cannot be taken apart, so a backend on a database does the same in the language of its
+//! server (a script, a transaction of its own) and is compared with this one by the crate `session-conformance`.
 //!
 //! Nothing here waits, locks or reads a clock. A call that returns an error has changed nothing.
 
@@ -13,7 +14,7 @@ mod slot;
 
 pub use live::Live;
 pub use lock::{acquire, release, renew_lock};
-pub use slot::{Forward, Slot, Slots, Tombstone};
+pub use slot::{Forward, Slot, Slots, Tombstone, follow};
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use crate::{
     ErrorKind, Found, IdDigest, Limits, LoadOptions, LoadOutcome, NewSession, OpId, Principal, Record, RotateOutcome,
     SignIn, Stamp, State, Timestamp, TouchOptions, TouchOutcome, Touched, Update, defaults,
 };
-use slot::{Absent, classify, find, locate};
+use slot::{Absent, classify, classify_mut, destination, find, locate};
 
 /// How many updates a record remembers by their op ids.
 pub const REMEMBERED_OPS: usize = 16;
@@ -74,8 +75,9 @@ pub struct Step<T> {
     pub outcome: T,
     /// The change to announce, if there was one.
     pub effect: Option<Effect>,
-    /// The principal whose session is no longer at this digest.
-    pub departed: Option<(Principal, IdDigest)>,
+    /// Principals whose session is no longer at this digest: that of the session itself, and that of an expired one
+    /// whose place it took.
+    pub departed: Vec<(Principal, IdDigest)>,
     /// The principal whose session is now at this digest.
     pub arrived: Option<(Principal, IdDigest)>,
 }
@@ -95,7 +97,7 @@ pub struct Effect {
 
 impl<T> Step<T> {
     fn unchanged(outcome: T) -> Self {
-        Self { outcome, effect: None, departed: None, arrived: None }
+        Self { outcome, effect: None, departed: Vec::new(), arrived: None }
     }
 
     fn changed(outcome: T, effect: Effect) -> Self {
@@ -161,7 +163,7 @@ impl Rules {
         let expired = slots.put(*id, Slot::Live(live));
         let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created };
         Ok(Step {
-            departed: expired.and_then(Slot::into_principal).map(|principal| (principal, *id)),
+            departed: left(expired, *id),
             arrived: principal.map(|principal| (principal, *id)),
             ..Step::changed(CreateOutcome::Created(applied), effect)
         })
@@ -227,7 +229,7 @@ impl Rules {
     }
 
     /// Leaves a tombstone at a digest that an index lists for a principal, whether or not its session exists yet, and
-    /// follows a session that has moved on since it was listed. True if a session was ended.
+    /// [follows](follow) a session that has moved on since it was listed. True if a session was ended.
     pub fn revoke(
         &self,
         slots: &mut impl Slots,
@@ -236,14 +238,11 @@ impl Rules {
         destroy: &Destroy,
     ) -> Step<bool> {
         let (principal, id) = listed;
-        let at = match slots.get(id) {
-            Some(Slot::Forward(forward)) if forward.until > now => forward.to,
-            _ => *id,
-        };
+        let at = destination(slots, id);
         match slots.get(&at) {
             Some(Slot::Tombstone(tombstone)) if tombstone.until > now => Step::unchanged(false),
             Some(Slot::Live(live)) if live.principal() != Some(principal) => Step::unchanged(false),
-            Some(Slot::Forward(forward)) if forward.until > now => Step::unchanged(false),
+            Some(Slot::Forward(_)) => Step::unchanged(false),
             slot => {
                 let ended = classify(slot, now).is_ok();
                 let Step { effect, departed, .. } = self.bury(slots, now, at, destroy.op, destroy.reason);
@@ -264,10 +263,7 @@ impl Rules {
         let buried = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
         let before = buried.as_ref().and_then(Slot::stamp);
         let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason) };
-        Step {
-            departed: buried.and_then(Slot::into_principal).map(|principal| (principal, at)),
-            ..Step::changed(DestroyOutcome::Destroyed, effect)
-        }
+        Step { departed: left(buried, at), ..Step::changed(DestroyOutcome::Destroyed, effect) }
     }
 
     fn admit_sign_in(&self, sign_in: Option<&SignIn>) -> Result<(), Error> {
@@ -294,11 +290,12 @@ fn refuse_forgotten_retry(update: &Update, current: Stamp) -> Result<(), Error> 
 
 fn live_mut<'s, S: Slots>(slots: &'s mut S, now: Timestamp, id: &IdDigest) -> Result<(IdDigest, &'s mut Live), Absent> {
     let at = locate(slots, now, id);
-    classify(slots.get(&at), now)?;
-    match slots.get_mut(&at) {
-        Some(Slot::Live(live)) => Ok((at, live)),
-        _ => Err(Absent::NotFound(None)),
-    }
+    classify_mut(slots.get_mut(&at), now).map(|live| (at, live))
+}
+
+/// The principal whose session was put out of its place, if there was one.
+fn left(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
+    slot.and_then(Slot::into_principal).map(|principal| (principal, at)).into_iter().collect()
 }
 
 macro_rules! absent {

@@ -21,6 +21,12 @@ impl Rules {
         if to.partition() != id.partition() || to == *id {
             return Err(unusable("the new id is not a sibling of the old one"));
         }
+        // A repeat finds its own work at the new id, however long ago the old one was forgotten.
+        if let Ok(live) = classify(slots.get(&to), now)
+            && live.was_brought_by(rotation.op)
+        {
+            return Ok(Step::unchanged(RotateOutcome::Rotated(live.applied(now).repeated())));
+        }
         if let Some(answer) = answer_moved(slots, now, id, rotation) {
             return Ok(Step::unchanged(answer));
         }
@@ -94,18 +100,20 @@ fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation
     } else {
         live.change(rotation.op, &rotation.delta, deadlines);
     }
-    let departed = live.memory.principal.clone().map(|principal| (principal, from));
+    let mut departed: Vec<_> = live.principal().map(|principal| (principal.clone(), from)).into_iter().collect();
     if let Some(sign_in) = &rotation.sign_in {
-        live.memory.principal = Some(sign_in.principal().clone());
+        live.sign_in(sign_in.principal(), now);
     }
-    live.memory.renewed_until = match rotation.kind {
+    let renewed_until = match rotation.kind {
         RotationKind::Renew => until,
         RotationKind::Privilege => Timestamp::default(),
     };
-    let arrived = live.memory.principal.clone().map(|principal| (principal, to));
+    live.arrive(rotation.op, renewed_until);
+    let arrived = live.principal().map(|principal| (principal.clone(), to));
     let applied = live.applied(now);
     let expired = slots.put(to, Slot::Live(live));
-    debug_assert!(expired.is_none_or(|slot| slot.ends_at() <= now));
+    debug_assert!(expired.as_ref().is_none_or(|slot| slot.ends_at() <= now));
+    departed.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
     let kind = ChangeKind::Rotated { to, kind: rotation.kind };
     let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
     Step { departed, arrived, ..Step::changed(RotateOutcome::Rotated(applied), effect) }

@@ -2,6 +2,9 @@
 
 use crate::{EndReason, Ended, IdDigest, OpId, Principal, RotationKind, Stamp, Timestamp, machine::Live};
 
+/// How many moves of a session are followed from where it was listed.
+const MOVES: usize = 8;
+
 /// The slots of one partition, by digest. Sessions that forward to each other are in one partition.
 pub trait Slots {
     /// What stands at this digest.
@@ -57,7 +60,7 @@ impl Slot {
     /// When it ends by itself; from then on it may be removed.
     pub fn ends_at(&self) -> Timestamp {
         match self {
-            Self::Live(live) => live.record.deadlines().expires_at(),
+            Self::Live(live) => live.ends_at(),
             Self::Tombstone(tombstone) => tombstone.until,
             Self::Forward(forward) => forward.until,
         }
@@ -107,14 +110,45 @@ pub(super) fn find<'s>(slots: &'s impl Slots, now: Timestamp, id: &IdDigest) -> 
 /// The session in a slot that [`locate`] found, or why there is none.
 pub(super) fn classify(slot: Option<&Slot>, now: Timestamp) -> Result<&Live, Absent> {
     match slot {
-        Some(slot) if slot.ends_at() <= now => Err(Absent::NotFound(None)),
-        None => Err(Absent::NotFound(None)),
-        Some(Slot::Live(live)) => Ok(live),
-        Some(Slot::Tombstone(tombstone)) => Err(Absent::NotFound(Some(Ended::of(tombstone, now)))),
-        Some(Slot::Forward(forward)) => match forward.kind {
-            RotationKind::Privilege => Err(Absent::Superseded),
-            // Renewals do not chain; should one ever be met, it gives no access.
-            RotationKind::Renew => Err(Absent::NotFound(None)),
-        },
+        Some(Slot::Live(live)) if live.ends_at() > now => Ok(live),
+        slot => Err(why_absent(slot, now)),
     }
+}
+
+/// The same, to change the session.
+pub(super) fn classify_mut(slot: Option<&mut Slot>, now: Timestamp) -> Result<&mut Live, Absent> {
+    classify(slot.as_deref(), now)?;
+    match slot {
+        Some(Slot::Live(live)) => Ok(live),
+        _ => Err(Absent::NotFound(None)),
+    }
+}
+
+/// Why there is no session in a slot without a live one.
+fn why_absent(slot: Option<&Slot>, now: Timestamp) -> Absent {
+    match slot.filter(|slot| slot.ends_at() > now) {
+        Some(Slot::Tombstone(tombstone)) => Absent::NotFound(Some(Ended::of(tombstone, now))),
+        Some(Slot::Forward(forward)) if forward.kind == RotationKind::Privilege => Absent::Superseded,
+        // Renewals do not chain; should one ever be met, it gives no access.
+        Some(Slot::Forward(_) | Slot::Live(_)) | None => Absent::NotFound(None),
+    }
+}
+
+/// Where the session is now that an index lists at this digest: the end of the forwards that lead on from it.
+///
+/// It follows both kinds, since nothing is accessed through a listing, and those that have ended and are still there,
+/// since a listing may be old. At most [`MOVES`], so that no store can make it run in a circle.
+pub(super) fn destination(slots: &impl Slots, id: &IdDigest) -> IdDigest {
+    let mut at = *id;
+    for _ in 0..MOVES {
+        let Some(Slot::Forward(forward)) = slots.get(&at) else { break };
+        at = forward.to;
+    }
+    at
+}
+
+/// The live session that an index lists at this digest, and where it is: there, or where it has moved since.
+pub fn follow<'s>(slots: &'s impl Slots, now: Timestamp, id: &IdDigest) -> Option<(IdDigest, &'s Live)> {
+    let at = destination(slots, id);
+    classify(slots.get(&at), now).ok().map(|live| (at, live))
 }

@@ -222,7 +222,7 @@ impl Keyed<'_> {
     }
 
     fn len(&self) -> usize {
-        self.field.as_ref().map_or(0, |field| self.session.overlay().keyed(field.as_str()).entries.len())
+        self.field.as_ref().map_or(0, |field| self.session.overlay().keyed_len(field.as_str()))
     }
 
     fn entries(&self) -> Vec<(Key, Value)> {

@@ -40,7 +40,7 @@ fn sessions_are_listed_newest_first_where_they_are_now() {
     assert_eq!(sessions(&store, &principal("ada")), newest_first);
     let two = now(index(&store).sessions(&principal("ada"), 2)).unwrap();
     assert_eq!(two.iter().map(|session| session.digest).collect::<Vec<_>>(), newest_first[..2]);
-    assert_eq!(two[0].expires_at.since(two[0].created_at), IDLE);
+    assert_eq!(two[0].expires_at.since(two[0].signed_in_at), IDLE);
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! What is particular to this backend. The contract that it shares with all others is the conformance suite's.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 mod capacity;
 mod caps;
 mod feed;

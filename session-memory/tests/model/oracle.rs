@@ -216,7 +216,7 @@ impl Oracle {
         if to == id || to.partition() != id.partition() {
             return Answer::Refused(ErrorKind::InvalidInput);
         }
-        if let Some(answer) = self.repeated_rotation(id, rotation.op) {
+        if let Some(answer) = self.repeated_rotation(id, rotation) {
             return Answer::Rotate(answer);
         }
         let moved = matches!(self.standing(id), Some(Standing::Moved { .. }));
@@ -260,9 +260,15 @@ impl Oracle {
     }
 
     /// "Tombstones and forwards keep their op id, so a repeated destroy answers Destroyed and a repeated rotate
-    /// Rotated": at the id it was sent to, or where that one forwards to.
-    fn repeated_rotation(&mut self, id: &IdDigest, op: OpId) -> Option<RotateOutcome> {
-        let now = self.now;
+    /// Rotated": at the id it was sent to, or where that one forwards to; and "a session remembers the rotation that
+    /// brought it to its id, so a repeat answers Rotated also when the grace is over".
+    fn repeated_rotation(&mut self, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
+        let (now, op) = (self.now, rotation.op);
+        if let Some(Standing::Session(there)) = self.standing(rotation.to.digest())
+            && there.moved_by == Some(op)
+        {
+            return Some(RotateOutcome::Rotated(there.applied(now).repeated()));
+        }
         let mut at = *id;
         while let Some(Standing::Moved { to, kind, op: by, .. }) = self.standing(&at).cloned() {
             if by == op {

@@ -18,6 +18,8 @@ type Name = (Field, Option<Key>);
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) created_by: OpId,
+    /// "A session remembers the rotation that brought it to its id."
+    pub(crate) moved_by: Option<OpId>,
     pub(crate) stamp: Stamp,
     created_at: u64,
     /// Timeout and deadline.
@@ -64,6 +66,7 @@ impl Session {
     pub(crate) fn new(op: OpId, stamp: Stamp, now: u64, expiry: Expiry, delta: &Delta) -> Self {
         let mut session = Self {
             created_by: op,
+            moved_by: None,
             stamp,
             created_at: now,
             idle: None,
@@ -103,6 +106,7 @@ impl Session {
             Some(expiry) => self.set_deadlines(now, expiry),
             None => self.touch(now, None),
         }
+        self.moved_by = Some(op);
         self.update(op, delta);
     }
 

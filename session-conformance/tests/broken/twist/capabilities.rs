@@ -16,6 +16,16 @@ pub(crate) trait TwistedIndex: Send + Sync {
         inner.sessions(principal, limit).await
     }
 
+    async fn revoke(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        session: &IdDigest,
+        reason: EndReason,
+    ) -> Result<bool, Error> {
+        inner.revoke(principal, session, reason).await
+    }
+
     async fn revoke_all(
         &self,
         inner: &Toy,
@@ -47,7 +57,10 @@ impl SessionIndex for Twisted {
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        self.inner.revoke(principal, session, reason).await
+        match self.twist.index() {
+            Some(twisted) => twisted.revoke(&self.inner, principal, session, reason).await,
+            None => self.inner.revoke(principal, session, reason).await,
+        }
     }
 
     async fn revoke_all(
