@@ -110,14 +110,24 @@ pub struct ManualClock(std::sync::Arc<Mutex<Manual>>);
 #[derive(Debug)]
 struct Manual {
     now: Timestamp,
-    sleepers: Vec<(Timestamp, Waker)>,
+    /// In the order in which they began to wait.
+    sleepers: Vec<Sleeper>,
+    /// The number of sleeps so far.
+    sleeps: u64,
+}
+
+#[derive(Debug)]
+struct Sleeper {
+    id: u64,
+    until: Timestamp,
+    waker: Waker,
 }
 
 impl ManualClock {
     /// A clock at an arbitrary moment of the year 2026.
     pub fn new() -> Self {
         let now = Timestamp::from_millis(1_767_225_600_000);
-        Self(std::sync::Arc::new(Mutex::new(Manual { now, sleepers: Vec::new() })))
+        Self(std::sync::Arc::new(Mutex::new(Manual { now, sleepers: Vec::new(), sleeps: 0 })))
     }
 
     /// Moves time forward and wakes the sleepers whose time has come.
@@ -126,7 +136,7 @@ impl ManualClock {
             let mut manual = lock(&self.0);
             manual.now = manual.now.after(duration);
             let now = manual.now;
-            manual.sleepers.extract_if(.., |(at, _)| *at <= now).map(|(_, waker)| waker).collect()
+            manual.sleepers.extract_if(.., |sleeper| sleeper.until <= now).map(|sleeper| sleeper.waker).collect()
         };
         due.into_iter().for_each(Waker::wake);
     }
@@ -155,25 +165,102 @@ impl Clock for ManualClock {
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        let until = self.now().after(duration);
-        Box::pin(ManualSleep { clock: self.clone(), until })
+        let mut manual = lock(&self.0);
+        manual.sleeps += 1;
+        Box::pin(ManualSleep { clock: self.clone(), id: manual.sleeps, until: manual.now.after(duration) })
     }
 }
 
 struct ManualSleep {
     clock: ManualClock,
+    id: u64,
     until: Timestamp,
+}
+
+impl ManualSleep {
+    /// Ends or replaces its entry in the list of sleepers. The old waker is dropped by the caller, when the clock is
+    /// unlocked: that may run other code.
+    fn wait(&self, manual: &mut Manual, waker: Option<Waker>) -> Option<Waker> {
+        let at = manual.sleepers.iter().position(|sleeper| sleeper.id == self.id);
+        match (at, waker) {
+            (Some(at), Some(waker)) => Some(std::mem::replace(&mut manual.sleepers[at].waker, waker)),
+            (Some(at), None) => Some(manual.sleepers.remove(at).waker),
+            (None, Some(waker)) => {
+                manual.sleepers.push(Sleeper { id: self.id, until: self.until, waker });
+                None
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+impl Drop for ManualSleep {
+    fn drop(&mut self) {
+        let waker = self.wait(&mut lock(&self.clock.0), None);
+        drop(waker);
+    }
 }
 
 impl Future for ManualSleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
         let mut manual = lock(&self.clock.0);
         if manual.now >= self.until {
             return Poll::Ready(());
         }
-        manual.sleepers.push((self.until, cx.waker().clone()));
+        let old = self.wait(&mut manual, Some(waker));
+        drop(manual);
+        drop(old);
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pend(sleep: &mut Sleep) {
+        assert!(sleep.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+
+    #[test]
+    fn a_manual_clock_keeps_one_waker_for_each_sleep_that_waits() {
+        let clock = ManualClock::new();
+        let waiting = || lock(&clock.0).sleepers.len();
+        let (mut short, mut long) = (clock.sleep(Duration::from_secs(1)), clock.sleep(Duration::from_secs(2)));
+        for _ in 0..9 {
+            pend(&mut short);
+            pend(&mut long);
+        }
+        assert_eq!(waiting(), 2);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(waiting(), 1);
+        assert!(short.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        drop(long);
+        assert_eq!(waiting(), 0);
+    }
+
+    /// The last handle of a waker may own another sleep of the same clock.
+    #[test]
+    fn a_waker_that_is_replaced_or_dropped_may_drop_another_sleep() {
+        struct Owner(#[expect(dead_code, reason = "it is only dropped")] Mutex<Sleep>);
+        impl std::task::Wake for Owner {
+            fn wake(self: std::sync::Arc<Self>) {}
+        }
+        let clock = ManualClock::new();
+        let waker = || {
+            let mut inner = clock.sleep(Duration::from_secs(9));
+            pend(&mut inner);
+            Waker::from(std::sync::Arc::new(Owner(Mutex::new(inner))))
+        };
+        let mut outer = clock.sleep(Duration::from_secs(9));
+        for _ in 0..3 {
+            assert!(outer.as_mut().poll(&mut Context::from_waker(&waker())).is_pending());
+        }
+        assert_eq!(lock(&clock.0).sleepers.len(), 2);
+        drop(outer);
+        assert_eq!(lock(&clock.0).sleepers.len(), 0);
     }
 }

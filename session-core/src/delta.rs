@@ -242,7 +242,7 @@ impl Edit {
 }
 
 impl KeyedDelta {
-    fn append(&mut self, later: &Self) {
+    pub(crate) fn append(&mut self, later: &Self) {
         if later.clear {
             *self = later.clone();
             return;

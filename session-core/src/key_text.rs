@@ -4,50 +4,42 @@ use std::fmt;
 
 use serde::{
     Serialize, Serializer,
-    de::{self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, Unexpected, VariantAccess, Visitor},
+    de::{self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor},
     ser::{self, Impossible},
 };
 use smol_str::{SmolStr, ToSmolStr};
 
-/// Why a value is not a key, or a text not a value.
+/// Why a value is not a key, or a text not a value. Always in our own words: what a type says for itself may quote the
+/// key, which is data.
 #[derive(Debug)]
-pub(crate) struct KeyError(String);
+pub(crate) struct KeyError(&'static str);
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 
 impl std::error::Error for KeyError {}
 
 impl ser::Error for KeyError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self("the type refused to be written as a key")
     }
 }
 
 impl de::Error for KeyError {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
-
-    /// Says what was expected, never what was found: a key is data.
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self(format!("expected {expected}"))
-    }
-
-    fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self(format!("expected {expected}"))
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self("the type refused the key's text")
     }
 
     fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
-        Self("unknown variant".into())
+        Self("unknown variant")
     }
 }
 
-fn refused<T>(what: &str) -> Result<T, KeyError> {
-    Err(KeyError(format!("{what} cannot be a key")))
+fn refused<T>(why: &'static str) -> Result<T, KeyError> {
+    Err(KeyError(why))
 }
 
 /// Writes the canonical text.
@@ -77,31 +69,31 @@ impl Serializer for Writer {
     }
 
     fn serialize_f32(self, _: f32) -> Result<SmolStr, KeyError> {
-        refused("a float")
+        refused("a float cannot be a key")
     }
 
     fn serialize_f64(self, _: f64) -> Result<SmolStr, KeyError> {
-        refused("a float")
+        refused("a float cannot be a key")
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Result<SmolStr, KeyError> {
-        refused("a byte string")
+        refused("a byte string cannot be a key")
     }
 
     fn serialize_none(self) -> Result<SmolStr, KeyError> {
-        refused("an option")
+        refused("an option cannot be a key")
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<SmolStr, KeyError> {
-        refused("an option")
+        refused("an option cannot be a key")
     }
 
     fn serialize_unit(self) -> Result<SmolStr, KeyError> {
-        refused("a unit")
+        refused("a unit cannot be a key")
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<SmolStr, KeyError> {
-        refused("a unit struct")
+        refused("a unit struct cannot be a key")
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<SmolStr, KeyError> {
@@ -119,19 +111,19 @@ impl Serializer for Writer {
         _: &'static str,
         _: &T,
     ) -> Result<SmolStr, KeyError> {
-        refused("a variant with data")
+        refused("a variant with data cannot be a key")
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, KeyError> {
-        refused("a sequence")
+        refused("a sequence cannot be a key")
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, KeyError> {
-        refused("a tuple")
+        refused("a tuple cannot be a key")
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, KeyError> {
-        refused("a tuple struct")
+        refused("a tuple struct cannot be a key")
     }
 
     fn serialize_tuple_variant(
@@ -141,15 +133,15 @@ impl Serializer for Writer {
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeTupleVariant, KeyError> {
-        refused("a variant with data")
+        refused("a variant with data cannot be a key")
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, KeyError> {
-        refused("a map")
+        refused("a map cannot be a key")
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, KeyError> {
-        refused("a struct")
+        refused("a struct cannot be a key")
     }
 
     fn serialize_struct_variant(
@@ -159,7 +151,7 @@ impl Serializer for Writer {
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeStructVariant, KeyError> {
-        refused("a variant with data")
+        refused("a variant with data cannot be a key")
     }
 }
 
@@ -171,7 +163,7 @@ macro_rules! parse {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, KeyError> {
             match self.0.parse::<$type>() {
                 Ok(value) if value.to_smolstr() == self.0 => visitor.$visit(value),
-                _ => Err(KeyError(concat!("expected the canonical text of a ", stringify!($type)).into())),
+                _ => Err(KeyError(concat!("expected the canonical text of a ", stringify!($type)))),
             }
         })*
     };
@@ -232,14 +224,14 @@ impl<'de> VariantAccess<'de> for UnitOnly {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, KeyError> {
-        refused("a variant with data")
+        refused("a variant with data cannot be a key")
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, KeyError> {
-        refused("a variant with data")
+        refused("a variant with data cannot be a key")
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, KeyError> {
-        refused("a variant with data")
+        refused("a variant with data cannot be a key")
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn u64() -> Result<u64, Error> {
 /// How many numbers one call of the operating system fetches for [`buffered_u64`].
 const BATCH: usize = 64;
 
+// A child of `fork` that does not `exec` would draw the same numbers as its parent: the pool is not fork-safe.
 thread_local! {
     static POOL: RefCell<(usize, [u8; BATCH * 8])> = const { RefCell::new((BATCH, [0; BATCH * 8])) };
 }

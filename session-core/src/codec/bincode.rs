@@ -10,6 +10,8 @@ const WIDEST: usize = 16;
 
 /// bincode 2 with its standard configuration, through serde. Compact; not self-describing, so fields can be neither
 /// added to nor reordered in a stored struct, and `serde_json::Value` cannot be read back.
+///
+/// Not for types that let a payload from outside run away with the decoder; see [`Codec::decode`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bincode;
 
@@ -32,6 +34,7 @@ impl Codec for Bincode {
         let used = match payload.len() {
             0..=1_024 => decode_within::<{ 1_024 * WIDEST }>(payload, read)?,
             1_025..=65_536 => decode_within::<{ 65_536 * WIDEST }>(payload, read)?,
+            65_537..=1_048_576 => decode_within::<{ 1_048_576 * WIDEST }>(payload, read)?,
             _ => decode_within::<{ MAX_PAYLOAD * WIDEST }>(payload, read)?,
         };
         if used == payload.len() { Ok(()) } else { Err("trailing bytes".into()) }
@@ -58,6 +61,20 @@ mod tests {
             let numbers = vec![1u128; len];
             let value = codecs.encode(&numbers, &at).unwrap();
             assert_eq!(codecs.decode::<Vec<u128>>(&value, &at).unwrap().len(), len);
+        }
+    }
+
+    /// A length prefix cannot make it allocate much more than the payload could hold: at each size the limit stands
+    /// before the allocation.
+    #[test]
+    fn a_length_prefix_is_bounded_by_the_payload() {
+        for (len, claimed) in [(1_000, 32_768u32), (65_000, 2_097_152), (1_000_000, 33_554_432)] {
+            let mut payload = vec![0; len];
+            payload[0] = 252;
+            payload[1..5].copy_from_slice(&claimed.to_le_bytes());
+            let error = Bincode
+                .decode(&payload, &mut |deserializer| erased_serde::deserialize::<String>(deserializer).map(drop));
+            assert!(error.unwrap_err().to_string().contains("LimitExceeded"), "{len}");
         }
     }
 }

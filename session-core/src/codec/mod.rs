@@ -51,7 +51,6 @@ pub struct Location<'a> {
 }
 
 /// One format of values.
-///
 pub trait Codec: fmt::Debug + Send + Sync {
     /// The format, which is the first byte of every value it writes.
     fn format(&self) -> Format;
@@ -65,12 +64,21 @@ pub trait Codec: fmt::Debug + Send + Sync {
     /// Decodes a payload (what follows the format byte) by handing a deserializer to `read`, and refuses what is left
     /// over. Payloads come from outside: no input may make it panic or allocate without bound.
     ///
+    /// Two things depend on the type that is read, and neither [`Bincode`] nor [`Postcard`] bounds them ([`Json`] does):
+    /// - elements of size zero, as in `Vec<()>`, take no bytes, so a length prefix of a few bytes can demand as many
+    ///   steps as it likes;
+    /// - a recursive type, as `enum List { Cons(Box<List>), Nil }`, is read as deep as the payload is long: 60 KB
+    ///   overflow the stack.
+    ///
+    /// Store no such types where others can write to the store, or read them from JSON or [`Sealed`] values.
+    ///
     /// # Errors
     /// When the payload is malformed or `read` fails.
     fn decode<'de>(&self, payload: &'de [u8], read: Read<'_, 'de>) -> Result<(), CodecError>;
 
     /// For a codec that wraps values of other formats (sealing, compression): the value within, and then
-    /// [`inner`](Self::inner) says who decodes that. The default says that there is none.
+    /// [`inner`](Self::inner) says who decodes that. Not asked of a codec that has no inner one. The default says that
+    /// there is none.
     ///
     /// # Errors
     /// When the value cannot be opened.

@@ -6,6 +6,8 @@ use crate::{
 };
 
 /// postcard 1. Compact and maintained; not self-describing, with the same consequences as for bincode.
+///
+/// Not for types that let a payload from outside run away with the decoder; see [`Codec::decode`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postcard;
 

@@ -21,6 +21,9 @@ const NONCE: usize = 24;
 /// put: it cannot be moved to another field, key or session. What is not hidden: field names, keys, members of sets,
 /// lengths. Whoever can write to the store can still put back an older value of the same entry.
 ///
+/// Members of sets have no value, so there is nothing to seal: whoever can write to the store can add and remove them.
+/// Keep what grants something, such as roles, as sealed values: in a map to a value, or in one scalar.
+///
 /// ```
 /// use session_core::codec::{Bincode, Codecs, KeyRing, Sealed};
 ///

@@ -27,7 +27,10 @@ impl Session {
         Map(Keyed { field: Field::new(field).ok(), session: self })
     }
 
-    /// A keyed field as a set: `session.set("roles").insert("admin")?`.
+    /// A keyed field as a set: `session.set("tags").insert("new")?`.
+    ///
+    /// Members have no value, so a [`Sealed`](crate::codec) codec does not protect them: whoever can write to the store
+    /// can add and remove them. Keep roles that matter as values, in a map.
     pub fn set(&mut self, field: &str) -> Set<'_> {
         Set(Keyed { field: Field::new(field).ok(), session: self })
     }
@@ -56,7 +59,7 @@ impl Map<'_> {
         self.0.contains(&Key::encode(&key)?)
     }
 
-    /// Sets the value of a key.
+    /// Sets the value of a key. What suits as a type is said at [`Session::insert`].
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) and [`LimitExceeded`](ErrorKind::LimitExceeded); then nothing is
@@ -219,7 +222,7 @@ impl Keyed<'_> {
     }
 
     fn len(&self) -> usize {
-        self.field.as_ref().map_or(0, |field| self.session.overlay().keyed(field.as_str()).entries.len())
+        self.field.as_ref().map_or(0, |field| self.session.overlay().keyed_len(field.as_str()))
     }
 
     fn entries(&self) -> Vec<(Key, Value)> {

@@ -12,7 +12,8 @@ const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 impl Session {
     /// Takes the session's lock, waiting for at most `wait`, and holds it for `lease`. From then on commits of this
-    /// handle fail with [`Conflict`](ErrorKind::Conflict) once the lock is lost.
+    /// handle fail with [`Conflict`](ErrorKind::Conflict) once the lock is lost. A handle that holds it already renews
+    /// its lease.
     ///
     /// Most work needs no lock: see [`update`](Self::update) and [`transaction`](Self::transaction). Dropping the
     /// handle releases it at the next `lock` or [`close`](crate::Sessions::close) of the same
@@ -22,13 +23,25 @@ impl Session {
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) when it is still held after `wait`;
     /// [`Configuration`](ErrorKind::Configuration) when the store has no locks;
-    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded) and the failures of the store.
+    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded) and the failures of the store; after
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) call it again, which gets the lock that may have been taken.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the lock may have been taken; its lease ends it.
+    /// If the future is dropped, the lock may have been taken; calling it again gets it, or its lease ends it.
     pub async fn lock(&mut self, lease: Duration, wait: Duration) -> Result<FencingToken, Error> {
-        self.sessions.release_abandoned_locks().await.ok();
-        let owner = LockOwner::draw()?;
+        self.sessions.release_abandoned_locks(&self.id).await.ok();
+        if let Some(token) = self.fence {
+            if self.locks()?.renew(&self.id, token, lease).await? == TenureOutcome::Done {
+                return Ok(token);
+            }
+            self.sessions.forget_lock(token);
+            self.fence = None;
+        }
+        // Kept while the answer is not known: the same owner's next request gets the same tenure.
+        let owner = match self.lock_owner {
+            Some(owner) => owner,
+            None => *self.lock_owner.insert(LockOwner::draw()?),
+        };
         let until = self.sessions.clock().now().after(wait);
         let mut attempt = 0;
         loop {
@@ -36,6 +49,7 @@ impl Session {
                 AcquireOutcome::Acquired(token) => {
                     self.sessions.note_lock(token, self.id);
                     self.fence = Some(token);
+                    self.lock_owner = None;
                     return Ok(token);
                 }
                 AcquireOutcome::Held(remaining) => remaining,

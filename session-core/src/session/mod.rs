@@ -8,17 +8,18 @@ mod overlay;
 mod rotating;
 mod scalar;
 mod sent;
+mod settle;
 mod transaction;
 mod viewing;
 
 use std::{any::TypeId, fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Delta, Entry, Error, FencingToken, Field, Found, Incarnation, LoadOptions, NewSession, ReadLevel, Record,
-    SessionId, Sessions, Stamp, State, Timestamp, TouchOutcome, Value, codec::Location,
+    Delta, Entry, Error, FencingToken, Field, Floor, Found, Incarnation, LoadOptions, LockOwner, NewSession, ReadLevel,
+    Record, SessionId, Sessions, Stamp, State, Timestamp, TouchOutcome, Value, codec::Location,
 };
 use overlay::Overlay;
-use sent::Sent;
+use sent::{Once, Sent};
 
 pub use keyed::{Map, Set};
 pub use rotating::{Rotate, Rotated};
@@ -36,8 +37,9 @@ pub use rotating::{Rotate, Rotated};
 ///
 /// # After an unknown outcome
 /// When a commit fails with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), or its future is dropped, the handle keeps
-/// the request with its op id, and what is recorded later is a second delta. The next call that talks to the store
-/// first repeats that request, which cannot apply it twice, then goes on. [`discard`](Self::discard) gives it up.
+/// the request with its op id, and what is recorded later is a second delta. The next call that changes the stored
+/// session first repeats that request, which cannot apply it twice, then goes on. [`discard`](Self::discard) gives up
+/// an update; a create or a rotation stays until it is settled, for it decides where the session is.
 /// After any other error the changes are recorded as before the commit.
 ///
 /// # Errors
@@ -51,6 +53,10 @@ pub struct Session {
     sent: Option<Sent>,
     pending: Delta,
     fence: Option<FencingToken>,
+    /// Who asked for the lock, while the answer is not known.
+    lock_owner: Option<LockOwner>,
+    /// What was taken out by calls that could not say so.
+    taken: Vec<Once>,
     /// For each type that was viewed, the state that it was viewed in.
     views: Vec<(TypeId, State)>,
 }
@@ -65,9 +71,13 @@ enum Base {
         committed: Delta,
         /// The record's, or the stamp of the record with `committed`.
         stamp: Stamp,
+        /// The latest stamp that the store has told of: newer than `stamp` once others have written in between.
+        seen: Stamp,
         /// How far the store's clock is from ours: the session ends when `clock.now()` is `ends_at`.
         ends_at: Timestamp,
     },
+    /// Destroyed by this handle.
+    Ended(Incarnation),
 }
 
 static EMPTY: State = State::EMPTY;
@@ -83,7 +93,17 @@ impl Session {
     }
 
     fn over(sessions: Sessions, id: SessionId, base: Base) -> Self {
-        Self { sessions, id, base, sent: None, pending: Delta::new(), fence: None, views: Vec::new() }
+        Self {
+            sessions,
+            id,
+            base,
+            sent: None,
+            pending: Delta::new(),
+            fence: None,
+            lock_owner: None,
+            taken: Vec::new(),
+            views: Vec::new(),
+        }
     }
 
     /// The session's id. A [rotation](Self::rotate) changes it: then set the cookie anew.
@@ -91,12 +111,20 @@ impl Session {
         &self.id
     }
 
-    /// Which stored state the handle stands on; `None` before a new session is stored. Its
-    /// [floor](Stamp::floor) makes a later read on another node see at least this.
+    /// Which stored state the handle stands on; `None` for a session that is not stored. When others have written
+    /// between the load and a commit, the handle has not seen their changes, and the stamp stays behind.
     pub fn stamp(&self) -> Option<Stamp> {
         match &self.base {
-            Base::New(_) => None,
             Base::Stored { stamp, .. } => Some(*stamp),
+            Base::New(_) | Base::Ended(_) => None,
+        }
+    }
+
+    /// What a later read, on any node, must not fall below to see all that this handle has loaded and committed.
+    pub fn floor(&self) -> Option<Floor> {
+        match &self.base {
+            Base::Stored { seen, .. } => Some(seen.floor()),
+            Base::New(_) | Base::Ended(_) => None,
         }
     }
 
@@ -111,6 +139,7 @@ impl Session {
         match &self.base {
             Base::New(new) => new.expiry.start(now).remaining(now),
             Base::Stored { ends_at, .. } => ends_at.since(now),
+            Base::Ended(_) => Duration::ZERO,
         }
     }
 
@@ -129,15 +158,17 @@ impl Session {
         self.overlay().state()
     }
 
-    /// Forgets what was recorded since the last commit, and gives up a request whose outcome is unknown: whether it
-    /// happened shows after [`refresh`](Self::refresh).
+    /// Forgets what was recorded since the last commit, and gives up an update whose outcome is unknown: whether it
+    /// happened shows after [`refresh`](Self::refresh). A create or rotation of unknown outcome is not given up.
     pub fn discard(&mut self) {
         self.pending = Delta::new();
-        self.sent = None;
+        self.sent.take_if(|sent| !sent.moves_the_session());
+        self.taken.clear();
         self.views.clear();
     }
 
-    /// Loads the session anew, from the store itself, and keeps what was recorded on top.
+    /// Loads the session anew, from the store itself, and keeps what was recorded on top. It settles nothing. Of a
+    /// session that is not stored there is nothing to load.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Superseded`](crate::ErrorKind::Superseded) and the failures of the store.
@@ -145,33 +176,36 @@ impl Session {
     /// # Cancel safety
     /// Changes nothing in the store; the handle stands on the old state or on the new one.
     pub async fn refresh(&mut self) -> Result<(), Error> {
-        if self.is_new() {
+        if !matches!(self.base, Base::Stored { .. }) {
             return Ok(());
         }
         let asked_at = self.sessions.clock().now();
-        let found = self.sessions.load(&self.id, LoadOptions::default().level(ReadLevel::Store)).await?;
+        let options = LoadOptions { floor: self.floor(), ..LoadOptions::default().level(ReadLevel::Store) };
+        let found = self.sessions.load(&self.id, options).await?;
         self.base = Base::found(found, asked_at);
         Ok(())
     }
 
     /// Ends the session because its user signed out, and discards what was recorded. One that is already gone, or was
-    /// never stored, is success.
+    /// never stored, is success. From then on this handle stores nothing.
     ///
     /// # Errors
-    /// As [`Sessions::destroy`].
+    /// As [`Sessions::destroy`], and [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) while a create or a rotation
+    /// is not settled, which would end up out of the destroy's reach.
     ///
     /// # Cancel safety
     /// If the future is dropped, the session is ended or as before.
     pub async fn destroy(&mut self) -> Result<(), Error> {
-        // A create or a rotation that is still under way would end up out of the destroy's reach.
+        self.discard();
         if let Err(error) = self.settle().await
             && self.sent.is_some()
         {
             return Err(error);
         }
-        if !self.is_new() {
+        if let Base::Stored { .. } = self.base {
             self.sessions.destroy(&self.id).await?;
         }
+        self.base = Base::Ended(self.incarnation());
         self.discard();
         Ok(())
     }
@@ -184,7 +218,7 @@ impl Session {
 
     fn overlay(&self) -> Overlay<'_> {
         let (base, committed) = match &self.base {
-            Base::New(_) => (&EMPTY, None),
+            Base::New(_) | Base::Ended(_) => (&EMPTY, None),
             Base::Stored { record, committed, .. } => (record.state(), Some(committed)),
         };
         Overlay { base, committed, sent: self.sent.as_ref().map(Sent::delta), pending: &self.pending }
@@ -194,6 +228,7 @@ impl Session {
         match &self.base {
             Base::New(new) => new.incarnation,
             Base::Stored { stamp, .. } => stamp.incarnation,
+            Base::Ended(incarnation) => *incarnation,
         }
     }
 
@@ -236,7 +271,8 @@ impl Base {
     }
 
     fn stored(record: Arc<Record>, ends_at: Timestamp) -> Self {
-        Self::Stored { committed: Delta::new(), stamp: record.stamp(), record, ends_at }
+        let stamp = record.stamp();
+        Self::Stored { committed: Delta::new(), stamp, seen: stamp, record, ends_at }
     }
 }
 

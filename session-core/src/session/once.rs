@@ -4,17 +4,24 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Session,
-    commit::Settled,
-    sent::{EntryName, Once},
+    sent::{EntryName, Once, What},
+    settle::Settled,
 };
-use crate::{ConflictCause, Delta, Error, ErrorKind, Precondition, Value};
+use crate::{Delta, Error, ErrorKind, Precondition, Value};
 
 impl Session {
     pub(super) async fn take_entry<T: DeserializeOwned>(&mut self, name: EntryName) -> Result<Option<T>, Error> {
-        if let Some(value) = self.settle_once(&name).await? {
-            return self.decode(&name, &value).map(Some);
+        if let Settled::OnceLost(_) = self.settle_first().await? {
+            self.refresh().await?;
         }
-        for attempt in 0.. {
+        // Taken by an earlier call that could not say so.
+        if let Some(at) = self.taken.iter().position(|once| once.name == name) {
+            let taken = self.decode(&name, &self.taken[at].value)?;
+            self.taken.remove(at);
+            return Ok(Some(taken));
+        }
+        let mut attempt = 0;
+        loop {
             let Some(value) = self.overlay().get(name.entry()).cloned() else { return Ok(None) };
             let taken = self.decode(&name, &value)?;
             if self.is_own(&name) {
@@ -24,12 +31,13 @@ impl Session {
             let mut delta = Delta::new();
             delta.take_away(name.entry());
             let expected = Precondition::entry(name.entry(), Some(value.clone()));
-            match self.send_once(Once { name: name.clone(), value }, delta, expected).await {
-                Ok(()) => return Ok(Some(taken)),
-                Err(error) => self.after_conflict(error, attempt).await?,
+            let once = Once { what: What::Take, name: name.clone(), value };
+            match self.send_once(once, delta, expected).await? {
+                Settled::OnceLost(conflict) => self.after_conflict(self.beaten(conflict), attempt).await?,
+                _ => return Ok(Some(taken)),
             }
+            attempt += 1;
         }
-        Ok(None)
     }
 
     pub(super) async fn update_entry<T, F>(&mut self, name: EntryName, mut f: F) -> Result<T, Error>
@@ -37,8 +45,12 @@ impl Session {
         T: Serialize + DeserializeOwned + Default,
         F: FnMut(T) -> T,
     {
-        if let Some(value) = self.settle_once(&name).await? {
-            return self.decode(&name, &value);
+        match self.settle_first().await? {
+            Settled::Once(once) if once.what == What::Update && once.name == name => {
+                return self.decode(&name, &once.value);
+            }
+            Settled::OnceLost(_) => self.refresh().await?,
+            _ => {}
         }
         let mut attempt = 0;
         loop {
@@ -53,21 +65,12 @@ impl Session {
             let mut delta = Delta::new();
             delta.put(name.entry(), value.clone());
             let expected = Precondition::entry(name.entry(), before);
-            match self.send_once(Once { name: name.clone(), value }, delta, expected).await {
-                Ok(()) => return Ok(new),
-                Err(error) => self.after_conflict(error, attempt).await?,
+            let once = Once { what: What::Update, name: name.clone(), value };
+            match self.send_once(once, delta, expected).await? {
+                Settled::OnceLost(conflict) => self.after_conflict(self.beaten(conflict), attempt).await?,
+                _ => return Ok(new),
             }
             attempt += 1;
-        }
-    }
-
-    /// Settles what was sent before; the value if that was the same take or update.
-    async fn settle_once(&mut self, name: &EntryName) -> Result<Option<Value>, Error> {
-        match self.settle().await {
-            Ok(Settled::Done(Some(once))) if once.name == *name => Ok(Some(once.value)),
-            // It was a take or update that another request has beaten, so it did not happen.
-            Err(error) if lost_race(&error) && !self.has_unsettled() => self.refresh().await.map(|()| None),
-            settled => settled.map(|_| None),
         }
     }
 
@@ -80,18 +83,19 @@ impl Session {
         self.sessions.codecs().decode(value, &self.at(name.entry()))
     }
 
+    fn beaten(&self, conflict: crate::Conflict) -> Error {
+        let error = Error::new(ErrorKind::Conflict, "other requests were faster each time").with_conflict(conflict);
+        self.sessions.say(error, "commit")
+    }
+
     /// Loads what another request was faster with; gives up on other errors and after too many attempts.
     pub(super) async fn after_conflict(&mut self, error: Error, attempt: u32) -> Result<(), Error> {
-        let attempts = self.sessions.policy().conflict_attempts;
-        if !lost_race(&error) || attempt + 1 >= attempts {
+        // A conflict that a new load can overcome; a lost lock is not.
+        let lock_lost = error.conflict().is_none_or(|conflict| conflict.cause == crate::ConflictCause::Lock);
+        if error.kind() != ErrorKind::Conflict || lock_lost || attempt + 1 >= self.sessions.policy().conflict_attempts {
             return Err(error);
         }
         self.sessions.back_off(attempt).await?;
         self.refresh().await
     }
-}
-
-/// A conflict that a new load can overcome; a lost lock is not.
-fn lost_race(error: &Error) -> bool {
-    error.kind() == ErrorKind::Conflict && error.conflict().is_some_and(|it| it.cause != ConflictCause::Lock)
 }

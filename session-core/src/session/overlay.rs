@@ -45,6 +45,22 @@ impl<'a> Overlay<'a> {
         keyed
     }
 
+    /// The number of entries of one keyed field. The cost depends on the changes, not on the field's size.
+    pub(super) fn keyed_len(self, field: &str) -> usize {
+        let changes = self.layers().filter_map(|delta| delta.maps.get(field));
+        let Some(all) = changes.cloned().reduce(|mut all, later| {
+            all.append(&later);
+            all
+        }) else {
+            return self.base.keyed_len(field);
+        };
+        let kept = if all.clear { None } else { self.base.maps.get(field) };
+        all.entries.iter().fold(kept.map_or(0, |kept| kept.entries.len()), |len, (key, edit)| {
+            let was = kept.is_some_and(|kept| kept.entries.get(key).is_some());
+            len + usize::from(edit.value().is_some()) - usize::from(was)
+        })
+    }
+
     pub(super) fn state(self) -> State {
         let mut state = self.base.clone();
         self.layers().for_each(|delta| delta.apply_to(&mut state));

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use super::{
-    Base, Session,
-    commit::Settled,
-    sent::{Request, Sent},
-};
+use super::{Base, Session, sent::Request, settle::Settled};
 use crate::{Error, Expiry, OpId, Rotation, RotationKind, SessionId, SignIn};
 
 /// Which rotation, and what else changes in the same atomic step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotate {
     kind: RotationKind,
     sign_in: Option<SignIn>,
@@ -28,10 +24,11 @@ impl Rotate {
         Self { kind: RotationKind::Privilege, ..Self::renew() }
     }
 
-    /// Signs a principal in.
+    /// Signs a principal in. That is always a [privilege](Self::privilege) rotation: after a renewal the old id, which
+    /// may be planted, would give access to the signed-in session.
     #[must_use]
     pub fn sign_in(self, sign_in: SignIn) -> Self {
-        Self { sign_in: Some(sign_in), ..self }
+        Self { kind: RotationKind::Privilege, sign_in: Some(sign_in), ..self }
     }
 
     /// Sets new deadlines, as for "remember me".
@@ -52,46 +49,50 @@ impl Rotate {
 pub enum Rotated {
     /// The handle has a new id. Set the cookie.
     NewId,
-    /// Another request has just rotated the session and sets the cookie. Set none; what was recorded is still to be
-    /// committed.
+    /// Another request has just rotated the session and sets the cookie. Set none. What was recorded is not stored: after
+    /// a renewal a commit still stores it, after a sign-in it fails with
+    /// [`Superseded`](crate::ErrorKind::Superseded).
     AlreadyRotated,
 }
 
 impl Session {
     /// Moves the session to a new id, with what was recorded, in one atomic step. A session that is not stored yet is
-    /// stored.
+    /// stored. While the handle holds a [lock](Self::lock), what was recorded is committed first, under the lock.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) also when a "sign out everywhere" overtook the sign-in; otherwise those
     /// of [`commit`](Self::commit).
     ///
     /// # Cancel safety
-    /// If the future is dropped, the session is at the old id or at the new one; the next commit settles it, and then
-    /// [`id`](Self::id) tells.
+    /// If the future is dropped, the session is at the old id or at the new one; the next commit, or the same rotation
+    /// asked for again, settles it, and then [`id`](Self::id) tells.
     pub async fn rotate(&mut self, rotate: Rotate) -> Result<Rotated, Error> {
-        let old = *self.digest();
-        self.settle().await?;
-        if *self.digest() != old {
-            // A rotation of an earlier call is settled now; that is the one that was asked for again.
-            self.commit().await?;
+        if let Settled::Rotated(asked) = self.settle_first().await?
+            && asked == rotate
+        {
+            // An earlier call has asked for the same, and now it is done. What was recorded since follows.
+            self.send(Vec::new()).await?;
             return Ok(Rotated::NewId);
         }
-        if let Base::New(new) = &mut self.base {
-            new.sign_in = rotate.sign_in;
-            new.expiry = rotate.expiry.unwrap_or(new.expiry);
-            self.commit().await?;
-            return Ok(Rotated::NewId);
-        }
-        let rotation = rotate.into_rotation(&self.id, self.sessions.policy().rotation_grace)?;
-        let rotation = rotation.with_delta(std::mem::take(&mut self.pending));
-        self.sent = Some(Sent::new(Request::Rotate(rotation)));
-        match self.settle().await? {
-            Settled::AlreadyRotated => Ok(Rotated::AlreadyRotated),
-            Settled::Done(_) | Settled::Nothing => Ok(Rotated::NewId),
-        }
-    }
-
-    fn digest(&self) -> &crate::IdDigest {
-        self.id.digest()
+        let request = match &self.base {
+            Base::Ended(_) => return Err(self.destroyed()),
+            Base::New(new) => {
+                let mut new = new.clone();
+                new.sign_in = rotate.sign_in.clone();
+                new.expiry = rotate.expiry.unwrap_or(new.expiry);
+                Request::Create { new, asked: Some(rotate) }
+            }
+            Base::Stored { .. } => {
+                if self.fence.is_some() {
+                    self.send(Vec::new()).await?;
+                }
+                let rotation = rotate.clone().into_rotation(&self.id, self.sessions.policy().rotation_grace)?;
+                Request::Rotate { rotation, asked: rotate }
+            }
+        };
+        Ok(match self.send_with_pending(request).await? {
+            Settled::AlreadyRotated => Rotated::AlreadyRotated,
+            _ => Rotated::NewId,
+        })
     }
 }

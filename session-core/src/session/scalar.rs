@@ -25,6 +25,11 @@ impl Session {
 
     /// Sets a scalar.
     ///
+    /// An `Option` is not a scalar's type: absence is the scalar's own. The `Option<T>` of a [view](Self::view) reads
+    /// the scalar `T`, and its `None` is [`remove`](Self::remove). `serde_json::Value` and other types that ask what
+    /// the value is need the JSON codec. A `HashMap` within one scalar is written in random order, so that
+    /// [`save`](Self::save) may take it for changed: use a `BTreeMap` there.
+    ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`LimitExceeded`](crate::ErrorKind::LimitExceeded); then
     /// nothing is recorded.
@@ -45,7 +50,8 @@ impl Session {
     }
 
     /// Takes a scalar out, at once: of all requests that take it in parallel, exactly one gets it. For flash messages
-    /// and one-time tokens. Call it again after an unknown outcome: that settles it and gives the value.
+    /// and one-time tokens. Call it again after an unknown outcome: that settles it and gives the value, whatever was
+    /// called in between.
     ///
     /// What this handle has recorded for the field and not committed is its own; then nothing is sent, and the removal
     /// is recorded.
@@ -65,8 +71,8 @@ impl Session {
     /// absent, and runs again when another request was faster. Returns the new value.
     ///
     /// What this handle has recorded for the field and not committed is its own; then nothing is sent, and the new
-    /// value is recorded. Call it again after an unknown outcome: that settles the first call and does not run `f`
-    /// once more.
+    /// value is recorded. Call it again after an unknown outcome: that settles the first call and runs `f` only if the
+    /// first call did not happen. Any other call that settles it ends this, and a further `update` is a new one.
     ///
     /// # Errors
     /// Those of [`commit`](Self::commit); [`Conflict`](crate::ErrorKind::Conflict) when other requests were faster too

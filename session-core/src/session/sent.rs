@@ -1,31 +1,46 @@
 //! A request that was sent and whose outcome is not known yet.
 
+use super::Rotate;
 use crate::{Delta, Entry, Field, Key, NewSession, Rotation, Stamp, Update, Value};
 
 pub(super) struct Sent {
     pub(super) request: Request,
     /// Whether an attempt may have happened: one was cancelled, or its outcome is unknown.
     pub(super) uncertain: bool,
-    /// For a take or an update of one entry, which is not recorded again if it fails: the entry and what to answer.
-    pub(super) once: Option<Once>,
 }
 
 pub(super) enum Request {
-    Create(NewSession),
+    Create {
+        new: NewSession,
+        /// The rotation that was asked for, if it is one of a session that is not stored yet.
+        asked: Option<Rotate>,
+    },
     Apply {
         update: Update,
-        /// The stamp that the handle knew before the first attempt.
+        /// The latest stamp that the handle had seen before the first attempt.
         base: Stamp,
+        /// For a take or an update of one entry. It is not recorded again if it fails.
+        once: Option<Once>,
     },
-    Rotate(Rotation),
+    Rotate {
+        rotation: Rotation,
+        asked: Rotate,
+    },
 }
 
 /// A take or an update of one entry.
 #[derive(Clone)]
 pub(super) struct Once {
+    pub(super) what: What,
     pub(super) name: EntryName,
     /// The value that was taken, or that the entry was set to.
     pub(super) value: Value,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Take,
+    Update,
 }
 
 /// The name of one entry, owned.
@@ -46,14 +61,19 @@ impl EntryName {
 
 impl Sent {
     pub(super) fn new(request: Request) -> Self {
-        Self { request, uncertain: false, once: None }
+        Self { request, uncertain: false }
     }
 
     pub(super) fn delta(&self) -> &Delta {
         match &self.request {
-            Request::Create(new) => &new.entries,
+            Request::Create { new, .. } => &new.entries,
             Request::Apply { update, .. } => &update.delta,
-            Request::Rotate(rotation) => &rotation.delta,
+            Request::Rotate { rotation, .. } => &rotation.delta,
         }
+    }
+
+    /// Whether it decides which session the handle is on: such a request cannot be given up, for it may have happened.
+    pub(super) fn moves_the_session(&self) -> bool {
+        matches!(self.request, Request::Create { .. } | Request::Rotate { .. })
     }
 }

@@ -9,7 +9,8 @@ impl Session {
     /// [16 times](crate::defaults::CONFLICT_ATTEMPTS) with growing random pauses.
     ///
     /// Needed only where a change depends on values in other entries; see [`update`](Self::update) for one entry. What
-    /// was recorded before is committed with it.
+    /// was recorded before is committed with it. After an unknown outcome call [`commit`](Self::commit), which settles
+    /// it: the transaction again would do the work twice.
     ///
     /// # Errors
     /// Those of `f`, after which what it recorded is forgotten; [`Conflict`](crate::ErrorKind::Conflict) after the last
@@ -21,14 +22,14 @@ impl Session {
     where
         F: FnMut(&mut Self) -> Result<T, Error>,
     {
-        self.settle().await?;
-        let before = self.pending.clone();
+        self.settle_first().await?;
+        let before = (self.pending.clone(), self.views.clone());
         let mut attempt = 0;
         loop {
             let result = match f(self) {
                 Ok(result) => result,
                 Err(error) => {
-                    self.pending = before;
+                    (self.pending, self.views) = before;
                     return Err(error);
                 }
             };
@@ -36,7 +37,7 @@ impl Session {
                 Ok(()) => return Ok(result),
                 Err(error) if self.has_unsettled() => return Err(error),
                 Err(error) => {
-                    self.pending = before.clone();
+                    (self.pending, self.views) = before.clone();
                     self.after_conflict(error, attempt).await?;
                 }
             }

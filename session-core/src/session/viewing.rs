@@ -17,7 +17,11 @@ impl Session {
     /// | `BTreeSet<K>`, `HashSet<K>`, any other sequence | the members of the keyed field; keeps neither order nor repeats |
     /// | anything else | the scalar; if it is absent, needs `#[serde(default)]` |
     ///
-    /// A list whose order matters is a scalar: `Option<Vec<T>>`. `#[serde(flatten)]` is not supported.
+    /// A list whose order matters is a scalar: `Option<Vec<T>>`. `#[serde(flatten)]` is not supported. By a
+    /// `#[serde(alias)]` a field is read where it is absent itself; `save` writes the field and leaves the alias be, so
+    /// [remove](Self::remove) that, or it shows again when the field is gone.
+    ///
+    /// With a codec that seals, every value of the session is opened, whether the struct has it or not.
     ///
     /// # Errors
     /// [`UnreadableField`](crate::ErrorKind::UnreadableField) naming the field. Fields that the struct does not have are
@@ -31,7 +35,8 @@ impl Session {
 
     /// Records the difference between a struct and the session as it was when it was last [viewed](Self::view) as, or
     /// saved from, a struct of this type (else, as it is now): what changed is set, what is gone is removed, and nothing
-    /// else is sent. What other requests changed elsewhere stays.
+    /// else is sent. What other requests changed elsewhere stays. A field that `#[serde(skip_serializing_if)]` leaves
+    /// out is gone; one that `#[serde(skip)]` or `#[serde(skip_serializing)]` leaves out is not looked at.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a struct that does not fit the table of `view`, and

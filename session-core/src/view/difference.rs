@@ -31,6 +31,13 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// Records the removal of a scalar unless it is absent already.
+    fn remove(self, delta: &mut Delta, field: &Field) {
+        if self.state.get(field.as_str()).is_some() {
+            delta.take_away(Entry::Scalar(field));
+        }
+    }
+
     /// Records the removal of all entries of a keyed field but these.
     fn keep_only(self, delta: &mut Delta, field: &Field, kept: &BTreeSet<Key>) {
         if kept.is_empty() && self.state.keyed_len(field.as_str()) > 0 {
@@ -166,6 +173,14 @@ impl SerializeStruct for StructWriter<'_> {
         }
     }
 
+    /// Left out by `skip_serializing_if`: it is as if it were not there, whichever kind it is.
+    fn skip_field(&mut self, name: &'static str) -> Result<(), ViewError> {
+        let field = Field::new(name)?;
+        self.context.remove(self.delta, &field);
+        self.context.keep_only(self.delta, &field, &BTreeSet::new());
+        Ok(())
+    }
+
     fn end(self) -> Result<(), ViewError> {
         Ok(())
     }
@@ -188,9 +203,7 @@ impl<'a> Serializer for PartWriter<'a> {
     refuse! { ViewError::Whole; primitives compounds }
 
     fn serialize_none(self) -> Result<(), ViewError> {
-        if self.context.state.get(self.field.as_str()).is_some() {
-            self.delta.take_away(Entry::Scalar(self.field));
-        }
+        self.context.remove(self.delta, self.field);
         Ok(())
     }
 

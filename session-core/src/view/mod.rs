@@ -1,6 +1,7 @@
 //! A user's struct read from a state, and the difference between the two.
 
 mod difference;
+mod plan;
 mod read;
 mod scalar;
 
@@ -13,13 +14,11 @@ use crate::{Delta, Error, ErrorKind, Field, Incarnation, State, codec::Codecs};
 /// Reads a struct from a state.
 pub(crate) fn read<T: DeserializeOwned>(state: &State, codecs: &Codecs, incarnation: Incarnation) -> Result<T, Error> {
     let opened = codecs.opened(state, incarnation);
-    let mut skipped = Vec::new();
+    let mut plan = plan::Plan::default();
     loop {
-        match T::deserialize(read::Reader { state: &opened, codecs, skipped: &skipped }) {
+        match T::deserialize(read::Reader { state: &opened, codecs, plan: &plan }) {
             Ok(value) => return Ok(value),
-            // Absent, and neither an option nor a map nor a set: leave it to serde's default, if it has one.
-            Err(ViewError::Absent(field)) if !skipped.contains(&field) => skipped.push(field),
-            Err(error) => return Err(error.into_error(ErrorKind::UnreadableField)),
+            Err(error) => plan.learn(error).map_err(|error| error.into_error(ErrorKind::UnreadableField))?,
         }
     }
 }
@@ -53,6 +52,8 @@ pub(crate) enum ViewError {
     Shape(&'static str),
     /// Serde's own "missing field".
     Missing(&'static str),
+    /// Serde's own "duplicate field": it had a value of this field already, perhaps by another name.
+    Duplicate(&'static str),
 }
 
 impl ViewError {
@@ -64,14 +65,15 @@ impl ViewError {
                 Ok(name) => Error::new(kind, absent).with_field(name),
                 Err(_) => Error::new(kind, absent),
             },
-            Self::Whole | Self::Serde => Error::new(kind, "the struct does not fit the session"),
+            Self::Whole | Self::Serde | Self::Duplicate(_) => Error::new(kind, "the struct does not fit the session"),
             Self::Shape(message) => Error::new(kind, message),
         }
     }
 
     fn on(self, field: &Field) -> Self {
         match self {
-            Self::Serde | Self::Whole => {
+            // The latter two would be of a struct within.
+            Self::Serde | Self::Whole | Self::Missing(_) | Self::Duplicate(_) => {
                 let error = Error::new(ErrorKind::UnreadableField, "the stored value does not fit the struct's field");
                 Self::Core(error.with_field(field.clone()))
             }
@@ -102,6 +104,10 @@ impl de::Error for ViewError {
 
     fn missing_field(field: &'static str) -> Self {
         Self::Missing(field)
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::Duplicate(field)
     }
 }
 

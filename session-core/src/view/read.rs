@@ -5,15 +5,15 @@ use serde::{
     de::{DeserializeSeed, MapAccess, SeqAccess, Visitor, value::BorrowedStrDeserializer},
 };
 
-use super::ViewError;
+use super::{ViewError, plan::Plan};
 use crate::{Error, Field, Key, State, Value, codec::Codecs, key_text};
 
 /// The whole state as a struct.
+#[derive(Clone, Copy)]
 pub(super) struct Reader<'de> {
     pub(super) state: &'de State,
     pub(super) codecs: &'de Codecs,
-    /// Absent fields that are left to serde's default.
-    pub(super) skipped: &'de [&'static str],
+    pub(super) plan: &'de Plan,
 }
 
 impl<'de> Deserializer<'de> for Reader<'de> {
@@ -25,7 +25,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ViewError> {
-        visitor.visit_map(Fields { reader: self, names: fields.iter(), current: None })
+        let names = self.plan.names(fields, self.state);
+        visitor.visit_map(Fields { reader: self, names, current: None })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ViewError> {
@@ -45,7 +46,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 /// All fields of the struct, present or not: what an absent one reads as depends on its type.
 struct Fields<'de> {
     reader: Reader<'de>,
-    names: std::slice::Iter<'static, &'static str>,
+    names: std::vec::IntoIter<&'static str>,
     current: Option<&'static str>,
 }
 
@@ -53,14 +54,18 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     type Error = ViewError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ViewError> {
-        self.current = self.names.by_ref().find(|name| !self.reader.skipped.contains(name)).copied();
-        self.current.map(|name| seed.deserialize(BorrowedStrDeserializer::new(name))).transpose()
+        self.current = self.names.next();
+        let Some(name) = self.current else { return Ok(None) };
+        self.reader.plan.give(name);
+        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ViewError> {
         let name = self.current.take().ok_or(ViewError::Serde)?;
-        let field = Field::new(name)?;
-        let part = Part { state: self.reader.state, codecs: self.reader.codecs, name };
+        let Reader { state, codecs, plan } = self.reader;
+        let source = plan.source(name, state);
+        let field = Field::new(source)?;
+        let part = Part { state, codecs, name, source };
         seed.deserialize(part).map_err(|error| error.on(&field))
     }
 }
@@ -71,11 +76,13 @@ struct Part<'de> {
     state: &'de State,
     codecs: &'de Codecs,
     name: &'static str,
+    /// The name that it is stored by.
+    source: &'static str,
 }
 
 impl<'de> Part<'de> {
     fn scalar(&self) -> Result<super::scalar::Scalar<'de>, ViewError> {
-        let value = self.state.get(self.name).ok_or(ViewError::Absent(self.name))?;
+        let value = self.state.get(self.source).ok_or(ViewError::Absent(self.name))?;
         Ok(super::scalar::Scalar { value, codecs: self.codecs })
     }
 }
@@ -99,12 +106,12 @@ impl<'de> Deserializer<'de> for Part<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
-        let entries = self.state.keyed_entries(self.name);
+        let entries = self.state.keyed_entries(self.source);
         visitor.visit_map(Entries { codecs: self.codecs, entries, value: None })
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
-        visitor.visit_seq(Members { entries: self.state.keyed_entries(self.name) })
+        visitor.visit_seq(Members { entries: self.state.keyed_entries(self.source) })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ViewError> {

@@ -146,3 +146,36 @@ fn unit_variant_keys() {
     round_trip(&Colour::Red, "Red");
     round_trip(&Colour::Blue, "blue-ish");
 }
+
+/// Quotes what it is given in every message that serde lets it write.
+#[derive(Debug)]
+struct Talkative;
+
+impl<'de> Deserialize<'de> for Talkative {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Err(match text.len() % 3 {
+            0 => serde::de::Error::custom(format!("no such thing: {text}")),
+            1 => serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &&*format!("not {text}")),
+            _ => serde::de::Error::invalid_length(7, &&*format!("not {text}")),
+        })
+    }
+}
+
+impl Serialize for Talkative {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("cannot write secret"))
+    }
+}
+
+#[test]
+fn errors_do_not_say_what_the_key_was() {
+    for text in ["secret", "secret-", "secret--"] {
+        let error = Key::new(text).unwrap().decode::<Talkative>().unwrap_err();
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+    let error = Key::encode(&Talkative).unwrap_err();
+    assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    let error = Key::encode(&0.5).unwrap_err();
+    assert!(format!("{error:?}").contains("a float cannot be a key"), "{error:?}");
+}

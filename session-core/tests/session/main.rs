@@ -8,6 +8,7 @@ mod locking;
 mod model;
 mod once;
 mod rotating;
+mod settling;
 mod unknown;
 mod view;
 

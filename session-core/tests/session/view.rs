@@ -1,6 +1,9 @@
 //! A struct read from a session, and the difference that is sent.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -211,6 +214,137 @@ async fn self_describing_values_work_under_json() {
     let value = serde_json::json!({ "a": [1, null, "x"], "b": { "c": 0.5 } });
     session.insert("any", &value).unwrap();
     assert_eq!(session.get::<serde_json::Value>("any").unwrap(), Some(value));
+}
+
+#[derive(Serialize, Deserialize, Default, Debug, PartialEq)]
+#[serde(default)]
+struct Sparse {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    cart: BTreeMap<String, u32>,
+    #[serde(skip_serializing)]
+    unsaved: u32,
+}
+
+/// What `skip_serializing_if` leaves out is gone; what is never serialized is not the struct's to remove.
+#[tokio::test]
+async fn a_skipped_field_is_removed() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    session.insert("unsaved", 3u32).unwrap();
+    session.save(&Sparse { user_id: Some(7), cart: [("a".to_owned(), 1)].into(), unsaved: 0 }).unwrap();
+    session.commit().await.unwrap();
+    let mut session = world.sessions.open(session.id()).await.unwrap();
+    let mut sparse: Sparse = session.view().unwrap();
+    sparse.user_id = None;
+    sparse.cart.clear();
+    session.save(&sparse).unwrap();
+    assert_eq!(sizes(&session), (0, 2));
+    session.commit().await.unwrap();
+    session.save(&sparse).unwrap();
+    assert_eq!(sizes(&session), (0, 0), "nothing is left to remove");
+    let again: Sparse = world.sessions.open(session.id()).await.unwrap().view().unwrap();
+    assert_eq!(again, Sparse { unsaved: 3, ..Sparse::default() });
+}
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Renamed {
+    #[serde(alias = "account", alias = "zid", alias = "aid")]
+    user_id: Option<u64>,
+    #[serde(default, alias = "basket")]
+    cart: BTreeMap<String, u32>,
+    #[serde(alias = "b", alias = "z")]
+    must: u32,
+}
+
+#[tokio::test]
+async fn an_alias_is_read_where_the_field_itself_is_absent() {
+    let world = world();
+    for (user_id, cart, must) in
+        combinations(&["user_id", "account", "zid", "aid"], &["cart", "basket"], &["must", "b", "z"])
+    {
+        let mut session = world.sessions.create().unwrap();
+        session.insert(user_id, 7u64).unwrap();
+        session.map(cart).insert("a", 1u32).unwrap();
+        session.insert(must, 2u32).unwrap();
+        let renamed: Renamed = session.view().unwrap();
+        assert_eq!(renamed, Renamed { user_id: Some(7), cart: [("a".to_owned(), 1)].into(), must: 2 });
+        session.insert("user_id", 8u64).unwrap();
+        session.insert("account", 9u64).unwrap();
+        assert_eq!(session.view::<Renamed>().unwrap().user_id, Some(8));
+    }
+    let mut session = world.sessions.create().unwrap();
+    let error = session.view::<Renamed>().unwrap_err();
+    assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::UnreadableField, "must"));
+    session.insert("z", "not a number").unwrap();
+    assert_eq!(session.view::<Renamed>().unwrap_err().field().unwrap().as_str(), "z");
+    session.insert("z", 1u32).unwrap();
+    assert_eq!(session.view::<Renamed>().unwrap(), Renamed { user_id: None, cart: BTreeMap::new(), must: 1 });
+}
+
+fn combinations<'a>(
+    a: &'a [&'a str],
+    b: &'a [&'a str],
+    c: &'a [&'a str],
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    a.iter().flat_map(move |a| b.iter().flat_map(move |b| c.iter().map(move |c| (*a, *b, *c))))
+}
+
+static DECODED: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts how often one is read.
+#[derive(Serialize)]
+struct Counted(u32);
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        DECODED.fetch_add(1, Ordering::Relaxed);
+        u32::deserialize(deserializer).map(Self)
+    }
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "it is not read")]
+struct Defaults {
+    big: BTreeMap<u32, Counted>,
+    #[serde(default)]
+    a: u32,
+    #[serde(default)]
+    b: String,
+    #[serde(default, alias = "d")]
+    c: (u8, bool),
+}
+
+/// A field that is absent restarts the reading, so those come first.
+#[tokio::test]
+async fn absent_fields_do_not_make_the_present_ones_be_read_again() {
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    for n in 0..100u32 {
+        session.map("big").insert(n, n).unwrap();
+    }
+    assert_eq!(session.view::<Defaults>().unwrap().big.len(), 100);
+    assert_eq!(DECODED.swap(0, Ordering::Relaxed), 100);
+    session.insert("d", (1u8, true)).unwrap();
+    assert_eq!(session.view::<Defaults>().unwrap().c, (1, true));
+    assert_eq!(DECODED.load(Ordering::Relaxed), 100, "nor does an alias");
+}
+
+#[tokio::test]
+async fn a_value_of_a_format_that_is_not_registered_is_refused() {
+    let store = MemoryStore::new();
+    let mut session = Sessions::builder(store.clone()).codecs(Codecs::new(Json)).build().create().unwrap();
+    session.insert("user_id", 1u64).unwrap();
+    session.commit().await.unwrap();
+    let sealed = Sealed::new(Codecs::new(Json), KeyRing::new([1; 32]));
+    for codecs in [Codecs::new(Bincode), Codecs::new(sealed)] {
+        let sessions = Sessions::builder(store.clone()).codecs(codecs).build();
+        let mut session = sessions.open(session.id()).await.unwrap();
+        let error = session.view::<Shop>().unwrap_err();
+        assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::UnreadableField, "user_id"));
+        assert!(session.get::<u64>("user_id").is_err());
+    }
 }
 
 fn shops() -> impl Strategy<Value = Shop> {

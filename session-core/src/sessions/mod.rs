@@ -1,22 +1,23 @@
 //! The front door: sessions of one store under one policy.
 
+mod builder;
+mod upkeep;
+
 use std::{
-    collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use crate::{
-    Clock, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, Expiry, FencingToken, Found, IdDigest, Limits,
-    LoadOptions, LoadOutcome, NewSession, OpId, Rotate, RotateOutcome, Session, SessionId, SessionStore, SystemClock,
-    TouchOptions, codec::Codecs, defaults, random,
+    Clock, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, Expiry, Found, Limits, LoadOptions, LoadOutcome,
+    NewSession, OpId, Rotate, RotateOutcome, Session, SessionId, SessionStore, codec::Codecs, random,
 };
+use upkeep::Upkeep;
 
-/// How many sessions whose touch failed are remembered for [`Sessions::close`].
-const MAX_DEFERRED: usize = 1_024;
+pub use builder::SessionsBuilder;
 
 /// Sessions of one store: opens, creates and ends them. A clone is another handle on the same.
 ///
@@ -48,17 +49,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     policy: Policy,
     closed: AtomicBool,
-    /// Locks that handles hold or were dropped with.
-    locks: Mutex<HashMap<FencingToken, Tenure>>,
-    /// Sessions whose last touch failed.
-    untouched: Mutex<HashMap<IdDigest, SessionId>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Tenure {
-    id: SessionId,
-    /// The handle was dropped.
-    abandoned: bool,
+    upkeep: Upkeep,
 }
 
 /// How sessions live.
@@ -69,60 +60,6 @@ pub(crate) struct Policy {
     pub(crate) conflict_attempts: u32,
 }
 
-/// Sets up [`Sessions`]; see [`defaults`] for what each setting is otherwise.
-#[derive(Debug)]
-pub struct SessionsBuilder {
-    store: Arc<dyn SessionStore>,
-    codecs: Codecs,
-    clock: Arc<dyn Clock>,
-    policy: Policy,
-}
-
-impl SessionsBuilder {
-    /// How long sessions live.
-    #[must_use]
-    pub fn expiry(mut self, expiry: Expiry) -> Self {
-        self.policy.expiry = expiry;
-        self
-    }
-
-    /// How long an old id is remembered after a rotation. It should outlast ten call deadlines of the store, so that no
-    /// request in flight outlives it.
-    #[must_use]
-    pub fn rotation_grace(mut self, grace: Duration) -> Self {
-        self.policy.rotation_grace = grace;
-        self
-    }
-
-    /// How often a closure is run before its conflict is reported; at least once.
-    #[must_use]
-    pub fn conflict_attempts(mut self, attempts: u32) -> Self {
-        self.policy.conflict_attempts = attempts.max(1);
-        self
-    }
-
-    /// How values are encoded.
-    #[must_use]
-    pub fn codecs(mut self, codecs: Codecs) -> Self {
-        self.codecs = codecs;
-        self
-    }
-
-    /// Where time comes from: for waiting, and for [`Session::expires_in`].
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// The sessions.
-    pub fn build(self) -> Sessions {
-        let Self { store, codecs, clock, policy } = self;
-        let (closed, locks, untouched) = Default::default();
-        Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, locks, untouched }) }
-    }
-}
-
 impl Sessions {
     /// The sessions of this store, with default policy.
     pub fn new(store: impl SessionStore + 'static) -> Self {
@@ -131,16 +68,7 @@ impl Sessions {
 
     /// The sessions of this store, with a policy of your own.
     pub fn builder(store: impl SessionStore + 'static) -> SessionsBuilder {
-        SessionsBuilder {
-            store: Arc::new(store),
-            codecs: Codecs::default(),
-            clock: Arc::new(SystemClock),
-            policy: Policy {
-                expiry: Expiry::default(),
-                rotation_grace: defaults::ROTATION_GRACE,
-                conflict_attempts: defaults::CONFLICT_ATTEMPTS,
-            },
-        }
+        SessionsBuilder::new(Arc::new(store))
     }
 
     /// Opens a session: one load, or a local hit. Once a tenth of the idle timeout has passed since the last renewal,
@@ -150,7 +78,8 @@ impl Sessions {
     /// [`ReadLevel::Local`](crate::ReadLevel::Local): within the staleness that the store states.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded), and the failures of the store, which
+    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded),
+    /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close), and the failures of the store, which
     /// never read as an absent session.
     ///
     /// # Cancel safety
@@ -167,16 +96,14 @@ impl Sessions {
     /// # Cancel safety
     /// As [`open`](Self::open).
     pub async fn open_with(&self, id: &SessionId, mut options: LoadOptions) -> Result<Session, Error> {
-        if self.shared.closed.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Configuration, "these sessions are closed").with_operation("open"));
-        }
+        self.refuse_if_closed("open")?;
         options.known = None;
         let asked_at = self.shared.clock.now();
         let found = self.load(id, options).await?;
-        let due = self.is_touch_due(&found);
+        let due = Self::touch_due(&found);
         let mut session = Session::stored(self.clone(), *id, found, asked_at);
-        if due {
-            self.touch(&mut session).await;
+        if let Some(idle_timeout) = due {
+            self.touch(&mut session, idle_timeout).await;
         }
         Ok(session)
     }
@@ -197,8 +124,10 @@ impl Sessions {
     /// then, nothing is sent.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes.
+    /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes;
+    /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close).
     pub fn create(&self) -> Result<Session, Error> {
+        self.refuse_if_closed("create")?;
         let new = NewSession::draw(self.shared.policy.expiry)?;
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
@@ -250,22 +179,11 @@ impl Sessions {
         self.store().check().await
     }
 
-    /// Before a shutdown: sends touches that had failed or were deferred and releases all locks. From then on no session
-    /// can be opened; handles that are open still commit.
-    ///
-    /// # Errors
-    /// The first failure of the store, after everything was tried.
-    ///
-    /// # Cancel safety
-    /// May be called again.
-    pub async fn close(&self) -> Result<(), Error> {
-        self.shared.closed.store(true, Ordering::Relaxed);
-        let mut result = self.release_locks(|_| true).await;
-        let untouched: Vec<SessionId> = lock(&self.shared.untouched).drain().map(|(_, id)| id).collect();
-        for id in untouched {
-            result = result.and(self.store().touch(&id, TouchOptions::default()).await.map(drop));
+    fn refuse_if_closed(&self, operation: &'static str) -> Result<(), Error> {
+        if self.shared.closed.load(Ordering::Relaxed) {
+            return Err(self.say(Error::new(ErrorKind::Configuration, "these sessions are closed"), operation));
         }
-        result.and(self.store().close().await)
+        Ok(())
     }
 
     /// The limits that the store enforces.
@@ -303,58 +221,4 @@ impl Sessions {
         self.clock().sleep(Duration::from_micros(random::buffered_u64()? % bound_us)).await;
         Ok(())
     }
-
-    fn is_touch_due(&self, found: &Found) -> bool {
-        let deadlines = found.record.deadlines();
-        let (Some(timeout), Some(idle)) = (deadlines.idle_timeout(), deadlines.idle()) else { return false };
-        let at_absolute = Some(idle) == deadlines.absolute();
-        !at_absolute && idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout
-    }
-
-    async fn touch(&self, session: &mut Session) {
-        let id = *session.id();
-        let asked_at = self.shared.clock.now();
-        match self.store().touch(&id, TouchOptions::default()).await {
-            Ok(outcome) => session.note_touch(outcome, asked_at),
-            Err(_) => {
-                let mut untouched = lock(&self.shared.untouched);
-                if untouched.len() < MAX_DEFERRED {
-                    untouched.insert(*id.digest(), id);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn note_lock(&self, token: FencingToken, id: SessionId) {
-        lock(&self.shared.locks).insert(token, Tenure { id, abandoned: false });
-    }
-
-    pub(crate) fn abandon_lock(&self, token: FencingToken) {
-        if let Some(tenure) = lock(&self.shared.locks).get_mut(&token) {
-            tenure.abandoned = true;
-        }
-    }
-
-    pub(crate) fn forget_lock(&self, token: FencingToken) {
-        lock(&self.shared.locks).remove(&token);
-    }
-
-    /// Releases locks whose handles were dropped.
-    pub(crate) async fn release_abandoned_locks(&self) -> Result<(), Error> {
-        self.release_locks(|tenure| tenure.abandoned).await
-    }
-
-    async fn release_locks(&self, which: impl Fn(&Tenure) -> bool) -> Result<(), Error> {
-        let Some(locks) = self.store().lock() else { return Ok(()) };
-        let due: Vec<(FencingToken, Tenure)> = lock(&self.shared.locks).extract_if(|_, tenure| which(tenure)).collect();
-        let mut result = Ok(());
-        for (token, tenure) in due {
-            result = result.and(locks.release(&tenure.id, token).await.map(drop));
-        }
-        result
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

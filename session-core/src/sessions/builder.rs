@@ -1,0 +1,69 @@
+//! Setting up sessions.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Policy, Sessions, Shared};
+use crate::{Clock, Expiry, SessionStore, SystemClock, codec::Codecs, defaults};
+
+/// Sets up [`Sessions`]; see [`defaults`] for what each setting is otherwise.
+#[derive(Debug)]
+pub struct SessionsBuilder {
+    store: Arc<dyn SessionStore>,
+    codecs: Codecs,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+}
+
+impl SessionsBuilder {
+    pub(super) fn new(store: Arc<dyn SessionStore>) -> Self {
+        let policy = Policy {
+            expiry: Expiry::default(),
+            rotation_grace: defaults::ROTATION_GRACE,
+            conflict_attempts: defaults::CONFLICT_ATTEMPTS,
+        };
+        Self { store, codecs: Codecs::default(), clock: Arc::new(SystemClock), policy }
+    }
+
+    /// How long sessions live.
+    #[must_use]
+    pub fn expiry(mut self, expiry: Expiry) -> Self {
+        self.policy.expiry = expiry;
+        self
+    }
+
+    /// How long an old id is remembered after a rotation. It should outlast ten call deadlines of the store, so that no
+    /// request in flight outlives it.
+    #[must_use]
+    pub fn rotation_grace(mut self, grace: Duration) -> Self {
+        self.policy.rotation_grace = grace;
+        self
+    }
+
+    /// How often a closure is run before its conflict is reported; at least once.
+    #[must_use]
+    pub fn conflict_attempts(mut self, attempts: u32) -> Self {
+        self.policy.conflict_attempts = attempts.max(1);
+        self
+    }
+
+    /// How values are encoded.
+    #[must_use]
+    pub fn codecs(mut self, codecs: Codecs) -> Self {
+        self.codecs = codecs;
+        self
+    }
+
+    /// Where time comes from: for waiting, and for [`Session::expires_in`](crate::Session::expires_in).
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The sessions.
+    pub fn build(self) -> Sessions {
+        let Self { store, codecs, clock, policy } = self;
+        let (closed, upkeep) = Default::default();
+        Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, upkeep }) }
+    }
+}

@@ -1,0 +1,362 @@
+//! Every pair of calls with a lost request or answer between them, and what a handle must not mix up while it settles.
+
+use std::{
+    pin::pin,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use session_core::{
+    ErrorKind, Expiry, LoadOutcome, Principal, Rotate, Rotated, Session, SessionCap, SessionIndex, SessionStore,
+    SessionStoreExt, SignIn,
+};
+
+use crate::{World, faulty::Fault, world};
+
+const LOST: [Fault; 2] = [Fault::LostRequest, Fault::LostAnswer];
+
+/// Calls with an effect of their own, which a retry must not repeat and a loss must not drop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Call {
+    Commit,
+    CommitIfUnchanged,
+    Take,
+    Update,
+    Renew,
+    SignIn,
+    Transaction,
+}
+
+impl Call {
+    const ALL: [Self; 7] =
+        [Self::Commit, Self::CommitIfUnchanged, Self::Take, Self::Update, Self::Renew, Self::SignIn, Self::Transaction];
+
+    async fn make(self, session: &mut Session) -> Result<(), session_core::Error> {
+        match self {
+            Self::Commit => {
+                session.insert("a", 1u32)?;
+                session.commit().await
+            }
+            Self::CommitIfUnchanged => {
+                session.insert("b", 1u32)?;
+                session.commit_if_unchanged().await
+            }
+            Self::Take => match session.take::<String>("flash").await? {
+                Some(taken) => {
+                    assert_eq!(taken, "hello");
+                    Ok(())
+                }
+                None => panic!("the value that this handle took is gone"),
+            },
+            Self::Update => session.update("n", |n: u32| n + 1).await.map(drop),
+            Self::Renew => session.rotate(Rotate::renew()).await.map(drop),
+            Self::SignIn => session.rotate(Rotate::privilege().sign_in(sign_in())).await.map(drop),
+            Self::Transaction => {
+                let count = |session: &mut Session| {
+                    let t = session.get::<u32>("t")?.unwrap_or_default();
+                    session.insert("t", t + 1)
+                };
+                session.transaction(count).await
+            }
+        }
+    }
+
+    async fn check(self, world: &World, now: &mut Session, old: &session_core::SessionId) {
+        match self {
+            Self::Commit => assert_eq!(now.get::<u32>("a").unwrap(), Some(1)),
+            Self::CommitIfUnchanged => assert_eq!(now.get::<u32>("b").unwrap(), Some(1)),
+            Self::Take => assert!(!now.contains("flash")),
+            Self::Update => assert_eq!(now.get::<u32>("n").unwrap(), Some(2)),
+            Self::Renew => assert_ne!(now.id(), old),
+            Self::SignIn => {
+                assert_eq!(signed_in(world).await, 1);
+                assert_eq!(world.sessions.open(old).await.unwrap_err().kind(), ErrorKind::Superseded);
+            }
+            Self::Transaction => assert_eq!(now.get::<u32>("t").unwrap(), Some(1)),
+        }
+    }
+}
+
+fn ada() -> Principal {
+    Principal::new("ada").unwrap()
+}
+
+fn sign_in() -> SignIn {
+    SignIn::new(ada())
+}
+
+async fn signed_in(world: &World) -> usize {
+    world.store.inner.sessions(&ada(), 9).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn each_of_two_calls_happens_once_whatever_is_lost_between_them() {
+    for fault in LOST {
+        for first in Call::ALL {
+            for second in Call::ALL {
+                if first == second && !matches!(first, Call::Take | Call::Update | Call::SignIn) {
+                    continue; // Said again it is another one, or there is nothing to tell.
+                }
+                let world = world();
+                let (mut session, _) = world.two_requests().await;
+                session.insert("flash", "hello").unwrap();
+                session.commit().await.unwrap();
+                let old = *session.id();
+                world.store.script([fault]);
+                assert_eq!(first.make(&mut session).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+                // A renewal by itself says that it was second to the sign-in's; what counts is checked below.
+                second.make(&mut session).await.unwrap_or_else(|error| panic!("{first:?} {second:?}: {error}"));
+                session.commit().await.unwrap();
+                if first == Call::Take && second != Call::Take {
+                    first.make(&mut session).await.unwrap();
+                }
+                let mut now = world.sessions.open(session.id()).await.unwrap();
+                assert_eq!(now.state(), session.state(), "{fault:?} {first:?} {second:?}");
+                for call in [first, second] {
+                    call.check(&world, &mut now, &old).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_take_and_an_update_of_one_entry_are_not_taken_for_each_other() {
+    for fault in LOST {
+        let world = world();
+        let (mut session, _) = world.two_requests().await;
+        world.store.script([fault]);
+        session.update("n", |n: u32| n + 1).await.unwrap_err();
+        assert_eq!(session.take::<u32>("n").await.unwrap(), Some(2));
+        assert!(!world.sessions.open(session.id()).await.unwrap().contains("n"));
+
+        let (mut session, _) = world.two_requests().await;
+        world.store.script([fault]);
+        session.take::<u32>("n").await.unwrap_err();
+        assert_eq!(session.update("n", |n: u32| n + 10).await.unwrap(), 10);
+        assert_eq!(session.take::<u32>("n").await.unwrap(), Some(1), "what the first call took");
+        assert_eq!(session.take::<u32>("n").await.unwrap(), Some(10));
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_was_taken_as_another_type_is_not_lost() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    session.insert("flash", "hello").unwrap();
+    session.commit().await.unwrap();
+    world.store.script([Fault::LostAnswer]);
+    session.take::<String>("flash").await.unwrap_err();
+    assert_eq!(session.take::<u32>("flash").await.unwrap_err().kind(), ErrorKind::UnreadableField);
+    assert_eq!(session.take::<String>("flash").await.unwrap().as_deref(), Some("hello"));
+}
+
+#[tokio::test]
+async fn a_commit_does_not_fail_for_a_take_that_lost_its_race() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    world.store.script([Fault::LostRequest]);
+    a.take::<u32>("n").await.unwrap_err();
+    b.take::<u32>("n").await.unwrap();
+    a.insert("z", 1u32).unwrap();
+    a.commit().await.unwrap();
+    assert_eq!(a.pending().removals().count(), 0);
+}
+
+/// The conflict of a compare-and-set is the caller's business, also when another call settles it.
+#[tokio::test]
+async fn a_compare_and_set_is_never_written_blind() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    a.insert("balance", 5u32).unwrap();
+    world.store.script([Fault::LostRequest]);
+    a.commit_if_unchanged().await.unwrap_err();
+    b.insert("balance", 100u32).unwrap();
+    b.commit().await.unwrap();
+    assert_eq!(a.update("hits", |n: u32| n + 1).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert!(!a.pending().is_empty(), "recorded again, and the caller knows");
+}
+
+#[derive(Serialize, Deserialize, Default, Clone)]
+struct Numbers {
+    n: Option<u32>,
+    x: Option<u32>,
+}
+
+#[tokio::test]
+async fn a_save_in_a_transaction_is_saved_again_after_a_conflict_and_after_a_failure() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    b.insert("other", 1u32).unwrap();
+    b.commit().await.unwrap();
+    let mut numbers: Numbers = a.view().unwrap();
+    numbers.x = Some(9);
+    a.transaction(|session| session.save(&numbers)).await.unwrap();
+    assert_eq!(world.sessions.open(a.id()).await.unwrap().get::<u32>("x").unwrap(), Some(9));
+
+    let mut numbers: Numbers = b.view().unwrap();
+    numbers.n = Some(7);
+    let failed = b.transaction(|session| {
+        session.save(&numbers)?;
+        session.get::<String>("other")
+    });
+    failed.await.unwrap_err();
+    b.save(&numbers).unwrap();
+    b.commit().await.unwrap();
+    assert_eq!(world.sessions.open(a.id()).await.unwrap().get::<u32>("n").unwrap(), Some(7));
+}
+
+#[tokio::test]
+async fn a_create_of_unknown_outcome_is_not_given_up() {
+    for fault in LOST {
+        let world = world();
+        let mut session = world.sessions.create().unwrap();
+        session.insert("old", 1u32).unwrap();
+        world.store.script([fault]);
+        session.commit().await.unwrap_err();
+        session.discard();
+        session.insert("new", 2u32).unwrap();
+        session.commit().await.unwrap();
+        let now = world.sessions.open(session.id()).await.unwrap();
+        assert_eq!((now.get::<u32>("old").unwrap(), now.get::<u32>("new").unwrap()), (Some(1), Some(2)));
+    }
+}
+
+#[tokio::test]
+async fn the_floor_and_the_retry_follow_what_the_store_told_of() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    for n in 0..20u32 {
+        a.insert("x", n).unwrap();
+        a.commit().await.unwrap();
+    }
+    b.insert("y", 1u32).unwrap();
+    b.commit().await.unwrap();
+    assert_eq!(b.floor().unwrap().version, 22);
+    assert_eq!(b.stamp().unwrap().version, 1, "it has not seen what a wrote");
+    b.insert("y", 2u32).unwrap();
+    world.store.script([Fault::LostRequest]);
+    b.commit().await.unwrap_err();
+    b.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_logout_does_not_wait_for_an_update_that_cannot_be_settled() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    a.insert("x", 1u32).unwrap();
+    world.store.script([Fault::LostRequest]);
+    a.commit().await.unwrap_err();
+    for n in 0..16u32 {
+        b.insert("y", n).unwrap();
+        b.commit().await.unwrap();
+    }
+    a.destroy().await.unwrap();
+    assert!(world.sessions.open(b.id()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_destroyed_handle_stores_nothing() {
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    session.insert("x", 1u32).unwrap();
+    session.destroy().await.unwrap();
+    session.commit().await.unwrap();
+    session.insert("x", 1u32).unwrap();
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(session.update("x", |n: u32| n).await.unwrap(), 1, "recorded, never sent");
+    assert_eq!(session.rotate(Rotate::renew()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(world.sessions.open(session.id()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_does_not_stick_to_a_new_session() {
+    let world = world();
+    let capped = sign_in().with_cap(SessionCap::Refuse(1));
+    let mut one = world.sessions.create().unwrap();
+    let _ = one.rotate(Rotate::privilege().sign_in(capped.clone())).await.unwrap();
+    let mut two = world.sessions.create().unwrap();
+    let refused = two.rotate(Rotate::privilege().sign_in(capped)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
+    two.commit().await.unwrap();
+    assert_eq!(signed_in(&world).await, 1, "the second is a guest");
+}
+
+#[tokio::test]
+async fn a_sign_in_leaves_no_way_in_for_the_old_id() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    let planted = *session.id();
+    let _ = session.rotate(Rotate::renew().sign_in(sign_in())).await.unwrap();
+    assert_eq!(world.sessions.open(&planted).await.unwrap_err().kind(), ErrorKind::Superseded);
+}
+
+#[tokio::test]
+async fn remember_me_is_not_lost_behind_another_rotation() {
+    for fault in LOST {
+        let world = world();
+        let (mut session, _) = world.two_requests().await;
+        let month = Duration::from_secs(86_400 * 30);
+        world.store.script([fault]);
+        session.rotate(Rotate::privilege()).await.unwrap_err();
+        let longer = Rotate::privilege().expiry(Expiry::absolute(month));
+        assert_eq!(session.rotate(longer).await.unwrap(), Rotated::NewId);
+        assert_eq!(session.expires_in(), month);
+    }
+}
+
+const LEASE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_rotation_writes_nothing_under_a_lost_lock() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    a.lock(LEASE, Duration::ZERO).await.unwrap();
+    world.clock.advance(LEASE);
+    b.lock(LEASE, Duration::ZERO).await.unwrap();
+    a.insert("n", 666u32).unwrap();
+    assert_eq!(a.rotate(Rotate::renew()).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(world.sessions.open(b.id()).await.unwrap().get::<u32>("n").unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn locking_twice_renews_and_locking_anew_leaves_no_trace() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    let token = a.lock(LEASE, Duration::ZERO).await.unwrap();
+    world.clock.advance(LEASE / 2);
+    assert_eq!(a.lock(LEASE, Duration::ZERO).await.unwrap(), token);
+    world.clock.advance(LEASE / 2);
+    assert!(b.lock(LEASE, Duration::ZERO).await.is_err());
+    for _ in 0..100 {
+        world.clock.advance(LEASE);
+        assert_ne!(a.lock(LEASE, Duration::ZERO).await.unwrap(), token);
+    }
+    assert_eq!(format!("{:?}", world.sessions).matches("FencingToken").count(), 1);
+}
+
+/// The use at ten minutes counts from then, whenever it is told.
+#[tokio::test]
+async fn a_late_touch_does_not_prolong_an_unused_session() {
+    let world = world();
+    let (session, _) = world.two_requests().await;
+    let minute = Duration::from_secs(60);
+    world.clock.advance(10 * minute);
+    world.store.script([Fault::Refused, Fault::Silence]);
+    world.sessions.open(session.id()).await.unwrap();
+    world.clock.advance(19 * minute);
+    {
+        let close = pin!(world.sessions.close());
+        assert!(close.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    world.store.touches();
+    world.sessions.close().await.unwrap();
+    assert_eq!(world.store.touches(), 1, "a close that was cancelled goes on");
+    let alive = async || matches!(world.store.inner.get(session.id()).await.unwrap(), LoadOutcome::Found(_));
+    world.clock.advance(10 * minute);
+    assert!(alive().await);
+    world.clock.advance(minute);
+    assert!(!alive().await);
+    assert!(world.store.inner.check().await.is_ok());
+}
