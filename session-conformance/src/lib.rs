@@ -80,7 +80,7 @@
 //! | `input`, `limits` | odd names, every byte, 10,000 entries; what is too large is refused whole |
 //! | `nodes` | two handles on one backend |
 //!
-//! That the suite itself can fail is checked too: its tests hold 47 stores that are broken on purpose, each by one
+//! That the suite itself can fail is checked too: its tests hold 46 stores that are broken on purpose, each by one
 //! mechanism (an update that creates, a forward without end, a blob that is written back whole …), and each must be
 //! caught by the cases that ought to.
 //!

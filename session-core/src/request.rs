@@ -200,7 +200,7 @@ pub struct Rotation {
     pub to: SessionId,
     /// What becomes of the old one.
     pub kind: RotationKind,
-    /// How long the old one is remembered.
+    /// How long the old one is remembered: at least ten call deadlines, so that what is in flight still meets it.
     pub grace: Duration,
     /// Applied in the same atomic step.
     pub delta: Delta,

@@ -51,8 +51,8 @@
 //! sessions are left than that, however many sign-ins with a cap race.
 //!
 //! # Memory
-//! A session of three short fields (values of 17 bytes, names of 8) takes **530 bytes**, all included: one million took
-//! 550 MB of resident memory, two 1.1 GB, five 2.7 GB and ten 5.3 GB, and the time for a create did not grow. A further
+//! A session of three short fields (values of 17 bytes, names of 8) takes **546 bytes**, all included: one million took
+//! 566 MB of resident memory, two 1.1 GB, five 2.7 GB and ten 5.5 GB, and the time for a create did not grow. A further
 //! value of up to 23 bytes takes 56 bytes, a longer one its length and about 60. The first update adds some 30 bytes for
 //! the memory of op ids, the sixteenth 128; a principal about 150 for its index entry. Measured with
 //! `cargo run --release -p session-benches --bin memory_per_session 1 2 5 10` and the allocator of glibc; the tables of

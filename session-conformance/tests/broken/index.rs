@@ -198,6 +198,17 @@ impl Twist for RevokesWhatItListed {
 
 #[async_trait]
 impl TwistedIndex for RevokesWhatItListed {
+    async fn revoke(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        session: &IdDigest,
+        reason: EndReason,
+    ) -> Result<bool, Error> {
+        let listed = inner.sessions(principal, 1_000).await?;
+        Ok(listed.iter().any(|it| it.digest == *session) && inner.revoke(principal, session, reason).await?)
+    }
+
     async fn revoke_all(
         &self,
         inner: &Toy,
@@ -208,33 +219,9 @@ impl TwistedIndex for RevokesWhatItListed {
         let mut ended = 0;
         for session in inner.sessions(principal, 1_000).await? {
             tokio::task::yield_now().await;
-            ended += usize::from(inner.revoke(principal, &session.digest, reason).await?);
+            ended += usize::from(self.revoke(inner, principal, &session.digest, reason).await?);
         }
         Ok(ended)
-    }
-}
-
-/// Ends what stands at the listed digest, and follows nothing.
-#[derive(Debug, Default)]
-pub(crate) struct RevokesWhereItWasListed;
-
-impl Twist for RevokesWhereItWasListed {
-    fn index(&self) -> Option<&dyn TwistedIndex> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl TwistedIndex for RevokesWhereItWasListed {
-    async fn revoke(
-        &self,
-        inner: &Toy,
-        principal: &Principal,
-        session: &IdDigest,
-        reason: EndReason,
-    ) -> Result<bool, Error> {
-        let listed = inner.sessions(principal, 1_000).await?;
-        Ok(listed.iter().any(|it| it.digest == *session) && inner.revoke(principal, session, reason).await?)
     }
 }
 

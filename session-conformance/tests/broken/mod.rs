@@ -79,12 +79,12 @@ specimens! {
         "destroy_wins::and_frees_its_id_when_the_tombstone_ends";
     index::ForgetsRotations: "index::the_index_follows_a_rotation";
     index::ListsByCreation: "index::an_old_session_that_signs_in_is_the_newest";
-    index::RevokesWhereItWasListed: "revocation::a_listing_that_moved_twice_is_revoked";
     index::RevokesAllButOne: "revocation::all_sessions_are_revoked";
     index::RevokesTheOneThatAsks: "revocation::all_but_this_one_are_revoked";
     index::ListsAfterCreating: "cancellation::of_a_sign_in";
     index::RevokesWithoutTombstones: "revocation::sign_ins_race_a_revocation";
-    index::RevokesWhatItListed: "revocation::rotations_race_a_revocation";
+    index::RevokesWhatItListed: "revocation::rotations_race_a_revocation",
+        "revocation::a_listing_that_moved_twice_is_revoked";
     index::HasNoCaps: "index::a_cap_refuses_one_more", "index::a_cap_ends_the_oldest";
     index::DoesNotFence: "lock::a_lease_ends";
     index::NeverCounts: "lock::counters_grow";

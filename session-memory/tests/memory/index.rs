@@ -72,6 +72,24 @@ fn nothing_is_left_of_principals_whose_sessions_are_gone() {
     assert_eq!(store.stats().principals, 0);
 }
 
+/// The expired session at the new id is another of the same principal; the one that moves keeps its own place.
+#[test]
+fn a_session_that_moves_over_an_expired_one_keeps_its_place() {
+    let (store, clock) = store(|it| it);
+    let from = id();
+    let to = from.generate_sibling().unwrap();
+    let signed_in = || crate::given::new_session().with_sign_in(ada());
+    crate::given::try_create(&store, &to, &signed_in()).unwrap();
+    clock.advance(IDLE);
+    let earlier = sign_in(&store, ada()).unwrap();
+    crate::given::try_create(&store, &from, &signed_in()).unwrap();
+    now(store.rotate(&from, &Rotation::new(op(), to, RotationKind::Renew))).unwrap();
+    assert_eq!(sessions(&store, &principal("ada")), [*to.digest(), *earlier.digest()]);
+    destroy(&store, &to);
+    destroy(&store, &earlier);
+    assert_eq!(store.stats().principals, 0);
+}
+
 #[test]
 fn revoke_ends_one_session_of_its_principal_only() {
     let (store, _clock) = store(|it| it);
