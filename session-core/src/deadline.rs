@@ -61,13 +61,13 @@ fn at_least_a_millisecond(duration: Duration) -> Duration {
     duration.max(Duration::from_millis(1))
 }
 
-/// Milliseconds plus one: a number that is never zero, so that none at all takes no room of its own in each record.
+/// At most the latest moment, in milliseconds, plus one: a number that is never zero, so that none at all takes no room of its own in each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct IdleTimeout(NonZeroU64);
 
 impl IdleTimeout {
     fn new(timeout: Duration) -> Self {
-        Self(NonZeroU64::MIN.saturating_add(millis(timeout)))
+        Self(NonZeroU64::MIN.saturating_add(millis(timeout).min(Timestamp::MAX.as_millis())))
     }
 
     fn millis(self) -> u64 {

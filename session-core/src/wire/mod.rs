@@ -35,7 +35,7 @@
 //! | value | l: varint, l bytes: a format byte and a payload, or nothing |
 //! | varint | LEB128: 7 bits a byte, the lowest first, the top bit set on all bytes but the last; the shortest form only; at most 64 bits |
 //!
-//! Moments are milliseconds since the Unix epoch, at most 2^53 − 1; the idle timeout is in milliseconds. There is an idle
+//! Moments are milliseconds since the Unix epoch, and the idle timeout is milliseconds, at most 2^53 − 1. There is an idle
 //! deadline, an absolute one, or both, and the idle one is not after the absolute one. A keyed edit says something
 //! (n ≥ 1 or c = 1), and removes no key of a field that it clears. Nothing follows the last part.
 //!

@@ -65,7 +65,8 @@ fn write_deadlines(sink: &mut impl Sink, deadlines: &Deadlines) {
 fn read_deadlines(reader: &mut Reader) -> Result<Deadlines, Error> {
     let idle = match reader.byte()? {
         0 => None,
-        1 => Some((Duration::from_millis(reader.varint()?), reader.timestamp()?)),
+        // A timeout has the range of a moment.
+        1 => Some((Duration::from_millis(reader.timestamp()?.as_millis()), reader.timestamp()?)),
         _ => return Err(unreadable("its idle deadline is neither there nor absent")),
     };
     let absolute = reader.timestamp()?;

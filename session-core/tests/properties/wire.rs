@@ -199,6 +199,8 @@ fn records_that_encoding_never_writes_are_refused() {
     for (what, deadlines) in [
         ("no deadline at all", &b"\x00\xff\xff\xff\xff\xff\xff\xff\x0f"[..]),
         ("2^53 as a moment", b"\x01\x05\x06\x80\x80\x80\x80\x80\x80\x80\x10"),
+        // Found by the fuzz target: it was read, and capped, and written as another number.
+        ("2^64 - 1 as a timeout", b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x05\x06"),
         ("an idle deadline that is neither there nor absent", b"\x02\xff\xff\xff\xff\xff\xff\xff\x0f"),
         ("an idle deadline after the absolute one", b"\x01\x05\x06\x05"),
     ] {
