@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn every_key_is_a_session_and_one_access_in_eight_writes() {
-        let keys: Vec<u32> = (0..80_000).map(|n| n % 100 << 24).collect();
+        let keys: Vec<u32> = (0..80_000).map(|n| (n % 100) << 24).collect();
         let plan = planned(&keys);
         assert_eq!(plan.expected.len(), 100);
         let reads = plan.steps.iter().filter(|step| matches!(step.task, Task::Look)).count();
