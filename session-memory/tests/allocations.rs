@@ -1,6 +1,6 @@
 //! A load allocates its boxed future and nothing else.
 
-use std::pin::pin;
+use std::{pin::pin, sync::Arc};
 
 use futures_util::FutureExt;
 use session_core::{
@@ -28,15 +28,21 @@ fn a_load_allocates_one_box() {
     let new = NewSession::draw(Expiry::default()).unwrap().with_entries(entries);
     store.create(&id, &new).now_or_never().unwrap().unwrap();
     let mut record = None;
-    let boxes = allocations(|| {
-        let load = pin!(store.load(&id, LoadOptions::default()));
-        match load.now_or_never() {
-            Some(Ok(LoadOutcome::Found(found))) => record = Some(found.record),
-            other => panic!("{other:?}"),
-        }
-    });
-    assert_eq!(boxes, 1);
+    // A pointer to a store is a store, and hands the one box on.
+    let shared: Arc<dyn SessionStore> = Arc::new(memory.clone());
+    let boxed: Box<dyn SessionStore> = Box::new(shared.clone());
+    for store in [store, &shared, &boxed, &store] {
+        let boxes = allocations(|| {
+            let load = pin!(store.load(&id, LoadOptions::default()));
+            match load.now_or_never() {
+                Some(Ok(LoadOutcome::Found(found))) => record = Some(found.record),
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(boxes, 1);
+        assert!(store.index().is_some() && store.lock().is_some() && store.feed().is_some());
+    }
     let again = store.load(&id, LoadOptions::default()).now_or_never().unwrap().unwrap();
     let LoadOutcome::Found(found) = again else { panic!("it is there") };
-    assert!(std::sync::Arc::ptr_eq(&found.record, &record.unwrap()), "and hands out the record itself");
+    assert!(Arc::ptr_eq(&found.record, &record.unwrap()), "and hands out the record itself");
 }

@@ -121,7 +121,7 @@ fn caps_are_strict_under_racing_sign_ins() {
 
 #[test]
 fn ending_the_oldest_is_strict_under_racing_sign_ins() {
-    for _ in 0..20 {
+    for _ in 0..100 {
         let (store, _clock) = store(|it| it);
         let start = Arc::new(Barrier::new(4));
         thread::scope(|scope| {
