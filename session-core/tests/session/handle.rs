@@ -194,6 +194,23 @@ async fn opening_an_active_session_keeps_it_alive_with_few_touches() {
 }
 
 #[tokio::test]
+async fn a_session_near_its_absolute_deadline_is_not_touched_in_vain() {
+    let world = world();
+    let expiry = Expiry::both(Duration::from_secs(10), Duration::from_secs(15));
+    let sessions = Sessions::builder(world.store.clone()).clock(world.clock.clone()).expiry(expiry).build();
+    let mut session = sessions.create().unwrap();
+    session.commit().await.unwrap();
+    world.clock.advance(Duration::from_secs(6));
+    sessions.open(session.id()).await.unwrap();
+    assert_eq!(world.store.touches(), 1, "to the absolute deadline");
+    for _ in 0..8 {
+        world.clock.advance(Duration::from_secs(1));
+        sessions.open(session.id()).await.unwrap();
+    }
+    assert_eq!(world.store.touches(), 0);
+}
+
+#[tokio::test]
 async fn a_touch_that_fails_does_not_fail_the_read_and_is_sent_at_close() {
     let world = world();
     let (session, _) = world.two_requests().await;

@@ -135,6 +135,21 @@ async fn a_transaction_reruns_on_the_others_state_and_keeps_what_was_recorded_be
 }
 
 #[tokio::test]
+async fn what_a_beaten_run_recorded_is_forgotten() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
+    a.insert("n", 10u32).unwrap();
+    a.commit().await.unwrap();
+    let look = |session: &mut session_core::Session| {
+        let n = session.get::<u32>("n")?.unwrap_or_default();
+        session.set("seen").insert(n)
+    };
+    b.transaction(look).await.unwrap();
+    let mut now = world.sessions.open(a.id()).await.unwrap();
+    assert_eq!(now.set("seen").iter::<u32>().map(Result::unwrap).collect::<Vec<_>>(), [10]);
+}
+
+#[tokio::test]
 async fn a_transaction_whose_closure_fails_records_nothing() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
