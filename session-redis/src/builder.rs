@@ -11,7 +11,7 @@ use crate::{
     hints::Hints,
     inner::Inner,
     layout::Layout,
-    net::{Net, Resend, Slot},
+    net::{Net, Resend, Setup, Slot},
     recent::Recent,
     settings::Settings,
     tags::slot_of_key,
@@ -73,13 +73,13 @@ impl RedisStoreBuilder {
     /// If the future is dropped, there is no store.
     pub async fn connect(self) -> Result<RedisStore, Error> {
         let refuse = |message| Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect");
-        self.config.validate()?;
         if self.tombstone < self.config.call_deadline * defaults::TOMBSTONE_CALLS {
             return Err(refuse("tombstones must stand for ten call deadlines at least; raise `tombstone`"));
         }
+        let database = Setup::new(&self.config)?.database();
         let is_cluster = matches!(self.config.topology, Topology::Cluster);
         let config = Arc::new(self.config);
-        let layout = Layout::new(&config.prefix, config.database_number()?, config.partitions);
+        let layout = Layout::new(&config.prefix, database, config.partitions);
         let settings = Settings {
             limits: self.limits,
             tombstone: self.tombstone,

@@ -83,7 +83,7 @@ impl Inner {
             None => None,
         };
         let (_, entries) = self.read_list(operation, principal).await?;
-        let ends = entries.iter().map(|entry| async move {
+        let ends = entries.into_iter().map(|entry| async move {
             let revoked = self.revoke_at(operation, principal, &entry.digest, (destroy, true), spared).await;
             (entry.digest, revoked)
         });
