@@ -1,6 +1,7 @@
 //! Real servers for tests.
 
 mod certificates;
+mod cluster;
 mod connection;
 mod link;
 mod persistence;
@@ -13,6 +14,7 @@ mod watchdog;
 mod workdir;
 
 pub use certificates::Certificates;
+pub use cluster::{Cluster, ClusterBuilder, Node, SlotMove};
 pub use connection::Connection;
 pub use link::{Direction, Exchange, LinkCutter, Recording};
 pub use persistence::Persistence;
