@@ -365,6 +365,13 @@ impl Server {
     }
 }
 
+/// Two handles to one server are equal.
+impl PartialEq for Server {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
 fn spawn(dir: &Workdir, role: Role) -> Process {
     let program = std::env::var("REDIS_SERVER_BIN").unwrap_or_else(|_| "redis-server".to_owned());
     let args: &[&str] = if role == Role::Sentinel { &["redis.conf", "--sentinel"] } else { &["redis.conf"] };
