@@ -1,1 +1,3 @@
 //! Sessions on Redis.
+
+mod feed;
