@@ -1,0 +1,396 @@
+//! A running server.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{
+    Connection, Reply,
+    process::Process,
+    server::{ADMIN, ADMIN_PASSWORD, Role, ServerBuilder, Settings, settings::Ports},
+    wait::until,
+    workdir::Workdir,
+};
+
+/// The words with which a server says that somebody else has its port.
+const PORT_TAKEN: &str = "Address already in use";
+
+/// A real server as a child process.
+///
+/// Clones are handles to one server. It is killed, and its directory removed, when the last handle is dropped, and also
+/// when the test process itself is killed.
+#[derive(Clone, Debug)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    // Before the directory, so that the server is gone when that is removed.
+    process: Mutex<Arc<Process>>,
+    dir: Workdir,
+    ports: Ports,
+    settings: Settings,
+}
+
+/// How far a server that was just started has come.
+enum Begin {
+    Answers,
+    PortTaken,
+}
+
+impl Server {
+    /// Options for a server.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::new(Role::Data)
+    }
+
+    /// A server with the default options.
+    ///
+    /// # Panics
+    ///
+    /// As [`ServerBuilder::start`].
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    pub(crate) async fn launch(settings: Settings) -> Self {
+        let dir = Workdir::new();
+        // Only a port that a stranger holds leads to another round.
+        for _ in 0..20 {
+            let ports = Ports::reserve(&settings);
+            dir.write("redis.conf", &settings.text(dir.path(), &ports));
+            let process = spawn(&dir, settings.role);
+            if let Begin::Answers = begin(&process, &dir).await {
+                let process = Mutex::new(Arc::new(process));
+                return Self { inner: Arc::new(Inner { process, dir, ports, settings }) };
+            }
+            let _ = std::fs::remove_file(dir.join("log"));
+        }
+        panic!("every port tried for a server was taken; is something else listening on all of them?")
+    }
+
+    /// Sends a command over the unix socket, as a user who may do everything.
+    ///
+    /// # Panics
+    ///
+    /// With the server's log, if the server cannot be reached. A refusal is [`Reply::Error`].
+    pub async fn command<A: AsRef<[u8]>>(&self, args: &[A]) -> Reply {
+        match self.try_command(args).await {
+            Ok(reply) => reply,
+            Err(error) => panic!("the server cannot be reached: {error}; its log:\n{}", self.log()),
+        }
+    }
+
+    /// [`command`](Self::command) for servers that may be down.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached.
+    pub async fn try_command<A: AsRef<[u8]>>(&self, args: &[A]) -> io::Result<Reply> {
+        self.connect().await?.command(args).await
+    }
+
+    /// A connection over the unix socket, logged in as a user who may do everything; for subscriptions, transactions
+    /// and other things that need one.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be reached.
+    pub async fn connect(&self) -> io::Result<Connection> {
+        admin(&self.inner.dir).await
+    }
+
+    /// One line of `INFO`, such as `role` or `master_link_status`; nothing if the server is down or does not say.
+    pub async fn info(&self, name: &str) -> Option<String> {
+        let text = self.try_command(&["INFO", "everything"]).await.ok()?;
+        if text.error().is_some() {
+            return None;
+        }
+        text.text().lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.to_owned()))
+    }
+
+    /// `redis://127.0.0.1:port`, with the password if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If the server has no plain TCP port.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}127.0.0.1:{}", self.login(), self.port())
+    }
+
+    /// [`url`](Self::url) for another user.
+    ///
+    /// # Panics
+    ///
+    /// If the server has no plain TCP port.
+    #[must_use]
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        format!("redis://{}:{}@127.0.0.1:{}", encoded(user), encoded(password), self.port())
+    }
+
+    /// `redis+unix:///path`, with the password if there is one.
+    #[must_use]
+    pub fn unix_url(&self) -> String {
+        let query = self.inner.settings.password.as_deref().map(|password| format!("?pass={}", encoded(password)));
+        format!("redis+unix://{}{}", self.unix_path().display(), query.unwrap_or_default())
+    }
+
+    /// `rediss://localhost:port`, with the password if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If the server has no TLS port.
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        format!("rediss://{}localhost:{}", self.login(), self.tls_port())
+    }
+
+    /// The plain TCP port; it stays the same over restarts.
+    ///
+    /// # Panics
+    ///
+    /// If the server was built with [`ServerBuilder::unix_only`].
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.inner.ports.tcp.as_ref().expect("this server has no plain TCP port: drop `unix_only`").number()
+    }
+
+    /// The TLS port; it stays the same over restarts.
+    ///
+    /// # Panics
+    ///
+    /// If the server was built without [`ServerBuilder::tls`].
+    #[must_use]
+    pub fn tls_port(&self) -> u16 {
+        self.inner.ports.tls.as_ref().expect("this server has no TLS port: add `tls`").number()
+    }
+
+    /// The address of the plain TCP port.
+    ///
+    /// # Panics
+    ///
+    /// If the server was built with [`ServerBuilder::unix_only`].
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        ([127, 0, 0, 1], self.port()).into()
+    }
+
+    /// The path of the unix socket.
+    #[must_use]
+    pub fn unix_path(&self) -> PathBuf {
+        self.inner.dir.join("redis.sock")
+    }
+
+    /// The directory of the server's data.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.inner.dir.path().to_owned()
+    }
+
+    /// The id of the server's process; it changes with every restart.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process().pid()
+    }
+
+    /// Whether the process lives (a paused one does).
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.process().is_running()
+    }
+
+    /// Everything that the server has logged, over all its restarts.
+    #[must_use]
+    pub fn log(&self) -> String {
+        read_log(&self.inner.dir)
+    }
+
+    /// Kills the process; it has no chance to save or to say goodbye. Does nothing if it is gone.
+    #[expect(clippy::unused_async, reason = "all that changes a server is awaited alike")]
+    pub async fn kill(&self) {
+        self.process().kill();
+    }
+
+    /// Asks the process to end in order, and waits for it; a server with [`Persistence::Rdb`](crate::Persistence::Rdb)
+    /// saves.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub async fn terminate(&self) {
+        self.process().signal("TERM");
+        self.ended().await;
+    }
+
+    /// Ends the process in order, but without saving.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub async fn shutdown_without_saving(&self) {
+        // The link ends instead of a reply.
+        let _ = self.try_command(&["SHUTDOWN", "NOSAVE", "NOW"]).await;
+        self.ended().await;
+    }
+
+    /// Kills the process if it lives, and starts the server again: same directory, ports and configuration (as the
+    /// server has rewritten it, if it has). Waits until the data is loaded.
+    ///
+    /// # Panics
+    ///
+    /// As [`ServerBuilder::start`], and if somebody has taken the port meanwhile.
+    pub async fn restart(&self) {
+        self.restart_without_waiting().await;
+        self.wait_until_loaded().await;
+    }
+
+    /// [`restart`](Self::restart) that returns as soon as the server answers anything at all, be it `LOADING`.
+    ///
+    /// # Panics
+    ///
+    /// As [`restart`](Self::restart).
+    pub async fn restart_without_waiting(&self) {
+        self.kill().await;
+        let process = spawn(&self.inner.dir, self.inner.settings.role);
+        if let Begin::PortTaken = begin(&process, &self.inner.dir).await {
+            panic!("somebody took the server's port while it was down; its log:\n{}", self.log());
+        }
+        *self.inner.process.lock() = Arc::new(process);
+    }
+
+    /// Stops the process in its tracks: links stay open, nothing is answered, until [`resume`](Self::resume).
+    ///
+    /// # Panics
+    ///
+    /// If the process is gone.
+    pub async fn pause(&self) {
+        assert!(self.is_running(), "a server that is gone cannot be paused");
+        self.process().signal("STOP");
+        self.process().stopped(true).await;
+    }
+
+    /// Lets a paused process go on.
+    ///
+    /// # Panics
+    ///
+    /// If the process is gone.
+    pub async fn resume(&self) {
+        assert!(self.is_running(), "a server that is gone cannot be resumed");
+        self.process().signal("CONT");
+        self.process().stopped(false).await;
+    }
+
+    /// Waits until the server has loaded its data.
+    ///
+    /// # Panics
+    ///
+    /// With the server's log, if that does not come.
+    pub async fn wait_until_loaded(&self) {
+        self.wait("the server loads its data", async || {
+            let reply = self.try_command(&["PING"]).await.ok()?;
+            (!reply.error().is_some_and(|message| message.starts_with("LOADING"))).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until this replica is in step with its primary.
+    ///
+    /// # Panics
+    ///
+    /// With the server's log, if that does not come.
+    pub async fn wait_for_primary_link(&self) {
+        self.wait("the replica is linked with its primary", async || {
+            (self.info("master_link_status").await? == "up").then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until `probe` finds something.
+    ///
+    /// # Panics
+    ///
+    /// With `what` and the server's log, if that does not come within 30 s.
+    pub async fn wait<T>(&self, what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
+        match until(probe).await {
+            Some(found) => found,
+            None => panic!("waited in vain until {what}; the server's log:\n{}", self.log()),
+        }
+    }
+
+    /// The port at which other servers reach this one.
+    pub(crate) fn main_port(&self) -> u16 {
+        let ports = &self.inner.ports;
+        ports.tls.as_ref().map_or_else(|| self.port(), crate::port::Port::number)
+    }
+
+    pub(crate) fn bus_port(&self) -> u16 {
+        self.inner.ports.bus.as_ref().expect("only cluster nodes have a bus").number()
+    }
+
+    pub(crate) fn has_port(&self, number: u16) -> bool {
+        let ports = &self.inner.ports;
+        [&ports.tcp, &ports.tls].into_iter().flatten().any(|port| port.number() == number)
+    }
+
+    fn process(&self) -> Arc<Process> {
+        Arc::clone(&self.inner.process.lock())
+    }
+
+    async fn ended(&self) {
+        assert!(self.process().ended().await, "the server does not end; its log:\n{}", self.log());
+    }
+
+    fn login(&self) -> String {
+        let password = self.inner.settings.password.as_deref();
+        password.map(|password| format!(":{}@", encoded(password))).unwrap_or_default()
+    }
+}
+
+fn spawn(dir: &Workdir, role: Role) -> Process {
+    let program = std::env::var("REDIS_SERVER_BIN").unwrap_or_else(|_| "redis-server".to_owned());
+    let args: &[&str] = if role == Role::Sentinel { &["redis.conf", "--sentinel"] } else { &["redis.conf"] };
+    match Process::spawn(&program, args, dir.path(), &dir.join("log")) {
+        Ok(process) => process,
+        Err(error) => panic!(
+            "cannot start {program}: {error}. Install it with `apt-get install redis-server redis-sentinel \
+             redis-tools`, or name another binary in REDIS_SERVER_BIN"
+        ),
+    }
+}
+
+/// Waits until the child answers anything, or turns out to have no port.
+async fn begin(process: &Process, dir: &Workdir) -> Begin {
+    let begin = until(async || {
+        // In this order: a child that ended cannot be the one that answers.
+        let exited = process.exited();
+        if let Some(status) = exited {
+            let log = read_log(dir);
+            assert!(log.contains(PORT_TAKEN), "the server ended at once ({status}); its log:\n{log}");
+            return Some(Begin::PortTaken);
+        }
+        let answer = admin(dir).await.ok()?.command(&["PING"]).await;
+        answer.is_ok().then_some(Begin::Answers)
+    });
+    begin.await.unwrap_or_else(|| panic!("the server does not answer; its log:\n{}", read_log(dir)))
+}
+
+async fn admin(dir: &Workdir) -> io::Result<Connection> {
+    let mut connection = Connection::unix(&dir.join("redis.sock")).await?;
+    // A refusal shows in what comes next.
+    connection.command(&["AUTH", ADMIN, ADMIN_PASSWORD]).await?;
+    Ok(connection)
+}
+
+fn read_log(dir: &Workdir) -> String {
+    let log = std::fs::read(dir.join("log")).unwrap_or_default();
+    String::from_utf8_lossy(&log).into_owned()
+}
+
+/// The text as a part of an URL.
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

@@ -1,0 +1,9 @@
+//! One server.
+
+mod builder;
+mod instance;
+mod settings;
+
+pub use builder::ServerBuilder;
+pub use instance::Server;
+pub(crate) use settings::{ADMIN, ADMIN_PASSWORD, Role, Settings};
