@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::join_all;
 use session_core::{Error, ErrorKind, GapCause};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 
 use super::{
     barriers::refused,
@@ -32,18 +32,16 @@ impl Keeper {
 
     /// Connects for the first time, and returns once all partitions are subscribed to.
     pub(crate) async fn start(&mut self) -> Result<(), Error> {
-        let end = Instant::now() + self.shared.options.deadline;
+        let end = Instant::now() + self.shared.options.start_deadline;
+        let mut error = Refusal::Late.into();
         loop {
-            let result = self.repair().await;
+            let Ok(result) = timeout_at(end, self.repair()).await else { return Err(error) };
             if self.shared.change(|board| board.begin()) {
                 return Ok(());
             }
-            let error = result.err().unwrap_or_else(unfinished);
-            if error.kind() == ErrorKind::Configuration {
-                return Err(error);
-            }
+            error = result.err().unwrap_or_else(unfinished);
             let next = Instant::now() + self.pauses.next();
-            if next >= end {
+            if error.kind() == ErrorKind::Configuration || next >= end {
                 return Err(error);
             }
             sleep_until(next).await;
@@ -138,10 +136,15 @@ impl Keeper {
     fn leave_former_primaries(&self, primaries: &[Primary]) {
         for link in self.shared.links().into_iter().filter(|link| link.is_doubtful()) {
             link.believe();
-            for partition in self.shared.look(|board| board.carried_by(link.id())) {
-                if self.primary_of(partition, primaries).is_some_and(|address| address != link.address()) {
-                    self.shared.withdraw(link.id(), partition, GapCause::Demoted);
-                }
+            let carried = self.shared.look(|board| board.carried_by(link.id()));
+            let moved = |partition: &u16| {
+                self.primary_of(*partition, primaries).is_some_and(|address| address != link.address())
+            };
+            let elsewhere: Vec<u16> = carried.iter().copied().filter(moved).collect();
+            if elsewhere.len() == carried.len() {
+                self.shared.lose(link.id(), GapCause::Demoted);
+            } else {
+                elsewhere.iter().for_each(|partition| self.shared.withdraw(link.id(), *partition, GapCause::SlotMoved));
             }
         }
     }

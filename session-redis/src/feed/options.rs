@@ -9,8 +9,10 @@ pub(crate) struct FeedOptions {
     pub(crate) queue_items: usize,
     /// How many bytes of deltas wait for a subscriber at most.
     pub(crate) queue_bytes: usize,
-    /// How long any one request to a server may take, and a subscription to begin.
+    /// How long any one request to a server may take.
     pub(crate) deadline: Duration,
+    /// How long a subscription may take to begin.
+    pub(crate) start_deadline: Duration,
     /// How often each connection is asked for a sign of life.
     pub(crate) health_interval: Duration,
     /// The pause after the first attempt to connect again.
@@ -25,6 +27,7 @@ impl Default for FeedOptions {
             queue_items: 8_192,
             queue_bytes: 16 * 1_024 * 1_024,
             deadline: Duration::from_secs(1),
+            start_deadline: Duration::from_secs(5),
             health_interval: Duration::from_secs(1),
             first_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(1),
