@@ -2,6 +2,7 @@
 
 mod certificates;
 mod connection;
+mod link;
 mod persistence;
 mod port;
 mod process;
@@ -13,6 +14,7 @@ mod workdir;
 
 pub use certificates::Certificates;
 pub use connection::Connection;
+pub use link::{Direction, Exchange, LinkCutter, Recording};
 pub use persistence::Persistence;
 pub use reply::Reply;
 pub use server::{Server, ServerBuilder};

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use session_core::{BarrierId, FeedItem, GapCause};
 
-use super::{message::Message, queue::Queue, source::Address};
+use super::{message::Message, queue::Queue};
+use crate::net::Address;
 
 /// The name of one connection of this subscription; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

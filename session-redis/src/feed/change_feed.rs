@@ -1,6 +1,7 @@
 //! The capability itself.
 
 use std::{
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -14,7 +15,6 @@ use tokio::{sync::watch, task::JoinHandle};
 use super::{FeedOptions, Source, barriers::LinkBarriers, channels::Channels, keeper::Keeper, shared::Shared};
 
 /// Makes subscriptions. They end when it is dropped.
-#[derive(Debug)]
 pub(crate) struct Feed {
     source: Arc<dyn Source>,
     channels: Arc<Channels>,
@@ -43,6 +43,12 @@ impl Feed {
         });
         let barriers = Arc::new(LinkBarriers(shared.clone()));
         Ok(Subscription::new(Items { shared, task }, barriers))
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("options", &self.options).finish_non_exhaustive()
     }
 }
 

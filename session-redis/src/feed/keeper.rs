@@ -6,18 +6,11 @@ use futures_util::future::join_all;
 use session_core::{Error, ErrorKind, GapCause};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 
-use super::{
-    barriers::refused,
-    link::Link,
-    pauses::Pauses,
-    refusal::Refusal,
-    shared::Shared,
-    source::{Address, Primary, Source},
-};
+use super::{barriers::refused, link::Link, pauses::Pauses, refusal::Refusal, shared::Shared, source::Source};
+use crate::net::{Address, Primary};
 
 /// Connects, listens for signs of trouble, and connects again: without limit, with pauses. When it ends, for whatever
 /// reason, so does the subscription.
-#[derive(Debug)]
 pub(crate) struct Keeper {
     shared: Arc<Shared>,
     source: Arc<dyn Source>,

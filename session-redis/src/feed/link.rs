@@ -20,8 +20,9 @@ use super::{
     ear::{Ear, Unanswered},
     refusal::Refusal,
     shared::Shared,
-    source::{Address, Source},
+    source::Source,
 };
+use crate::net::Address;
 
 /// How many channels one SUBSCRIBE names, and how many SSUBSCRIBEs are under way at once.
 const CHANNELS_AT_ONCE: usize = 256;

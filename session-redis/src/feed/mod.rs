@@ -26,4 +26,4 @@ mod tests;
 pub(crate) use change_feed::Feed;
 pub(crate) use channels::{Channel, Channels};
 pub(crate) use options::FeedOptions;
-pub(crate) use source::{Address, Primary, Source};
+pub(crate) use source::Source;

@@ -6,13 +6,13 @@ use super::{
     super::{
         board::{Board, LinkId, Unplaced},
         message::Message,
-        source::Address,
     },
     announcement::Announcement,
 };
+use crate::net::Address;
 
 fn address(port: u16) -> Address {
-    format!("127.0.0.1:{port}").into()
+    Address::tcp("127.0.0.1", port)
 }
 
 fn board() -> Board {

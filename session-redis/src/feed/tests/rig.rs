@@ -1,6 +1,6 @@
 //! A feed of a real server, and a publisher.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -13,9 +13,10 @@ use session_testkit::Server;
 use tokio::time::timeout;
 
 use super::{
-    super::{Address, Channel, Channels, Feed, FeedOptions, Primary, Source},
+    super::{Channel, Channels, Feed, FeedOptions, Source},
     announcement::{Announcement, ORIGIN},
 };
+use crate::net::{Address, Primary};
 
 pub(super) const PARTITIONS: u16 = 8;
 
@@ -33,13 +34,10 @@ impl Named {
     }
 
     pub(super) fn set(&self, address: &str) {
-        *self.primaries.lock() = vec![Primary { address: address.into(), slots: vec![0..=16_383] }];
-    }
-}
-
-impl fmt::Debug for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Named")
+        *self.primaries.lock() = vec![Primary {
+            address: Address::redirected(address, &Address::tcp("", 0)).unwrap(),
+            slots: vec![0..=16_383],
+        }];
     }
 }
 
@@ -50,7 +48,7 @@ impl Source for Named {
     }
 
     async fn dial(&self, address: &Address, push: Arc<dyn AsyncPushSender>) -> Result<MultiplexedConnection, Error> {
-        dial(address, push)
+        dial(&address.to_string(), push)
             .await
             .map_err(|error| Error::new(ErrorKind::Unavailable, "no connection").with_source(error))
     }

@@ -1,0 +1,199 @@
+//! Opens connections, and tells what no retry can mend from what may pass.
+
+use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind as RedisErrorKind, RedisError, Value,
+    aio::{AsyncPushSender, MultiplexedConnection},
+};
+use tokio::time::timeout;
+
+use super::{Address, Cause, Failure, setup::Login};
+
+/// Opens connections to servers of one kind.
+pub(crate) struct Dialer {
+    login: Login,
+    deadline: Duration,
+    queue: usize,
+    mode: &'static str,
+}
+
+/// What a server says of itself.
+pub(crate) struct Greeting {
+    pub(crate) is_primary: bool,
+}
+
+impl Dialer {
+    /// `mode` is what the servers must say they are: `standalone`, `cluster` or `sentinel`.
+    pub(crate) fn new(login: Login, deadline: Duration, queue: usize, mode: &'static str) -> Self {
+        Self { login, deadline, queue, mode }
+    }
+
+    /// A connection to a server, authenticated, with the database selected, in RESP3.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`] or [`Failure::Unsent`].
+    pub(crate) async fn dial<P: AsyncPushSender>(
+        &self,
+        address: &Address,
+        push: Option<P>,
+    ) -> Result<(MultiplexedConnection, Greeting), Failure> {
+        match timeout(self.deadline, self.connect(address, push)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::Unsent(Cause::new(format!("{address} did not answer within `connect_deadline`")))),
+        }
+    }
+
+    /// The same, to a server that must be a primary.
+    pub(crate) async fn dial_primary<P: AsyncPushSender>(
+        &self,
+        address: &Address,
+        push: Option<P>,
+    ) -> Result<MultiplexedConnection, Failure> {
+        match self.dial(address, push).await? {
+            (connection, Greeting { is_primary: true }) => Ok(connection),
+            _ => Err(Failure::Unsent(Cause::new(format!("{address} is a replica")))),
+        }
+    }
+
+    async fn connect<P: AsyncPushSender>(
+        &self,
+        address: &Address,
+        push: Option<P>,
+    ) -> Result<(MultiplexedConnection, Greeting), Failure> {
+        // No timeouts of redis-rs's own: each call has one deadline, and it is ours.
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(self.queue);
+        if let Some(push) = push {
+            config = config.set_push_sender(push);
+        }
+        let info = self.login.at(address).map_err(|error| failure_of(address, error))?;
+        let client = Client::open(info).map_err(|error| failure_of(address, error))?;
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|error| failure_of(address, error))?;
+        let greeting = hello(&mut connection).await.map_err(|error| failure_of(address, error))?;
+        if greeting.mode != self.mode {
+            return Err(wrong_mode(address, self.mode, &greeting.mode));
+        }
+        Ok((connection, Greeting { is_primary: greeting.is_primary }))
+    }
+}
+
+/// The reply to HELLO.
+pub(super) struct Hello {
+    pub(super) is_primary: bool,
+    mode: String,
+}
+
+/// Asks a server what it is. HELLO serves as the sign of life too: it tells the role, needs no permission of its own
+/// (ROLE and INFO are `@dangerous`), and is answered while the server loads its data.
+pub(super) async fn hello(connection: &mut MultiplexedConnection) -> Result<Hello, RedisError> {
+    let reply = connection.send_packed_command(&redis::cmd("HELLO")).await?.extract_error()?;
+    let mut hello = Hello { is_primary: false, mode: String::new() };
+    let Value::Map(fields) = reply else { return Ok(hello) };
+    for (name, value) in &fields {
+        match (text(name), text(value)) {
+            (Some("role"), Some(role)) => hello.is_primary = matches!(role, "master" | "primary"),
+            (Some("mode"), Some(mode)) => hello.mode = mode.to_owned(),
+            _ => {}
+        }
+    }
+    Ok(hello)
+}
+
+/// The text of a reply, whichever way the server sent it.
+pub(super) fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
+        _ => None,
+    }
+}
+
+fn wrong_mode(address: &Address, wanted: &str, found: &str) -> Failure {
+    Failure::fatal(match (wanted, found) {
+        ("sentinel", _) => format!("{address} is no sentinel; `urls` must be those of the sentinels"),
+        (_, "cluster") => format!("{address} is a node of a cluster; set `topology` to `cluster`"),
+        (_, "sentinel") => format!("{address} is a sentinel; set `topology` to `sentinel`"),
+        _ => format!("{address} is not in cluster mode; set `topology` to `standalone` or `sentinel`"),
+    })
+}
+
+/// What a failed attempt to connect means.
+pub(super) fn failure_of(address: &Address, error: RedisError) -> Failure {
+    let code = error.code().unwrap_or_default();
+    match code {
+        "WRONGPASS" | "NOAUTH" => {
+            return Failure::fatal(format!("{address} does not accept the user or the password"));
+        }
+        "NOPERM" => return Failure::fatal(format!("the ACL of {address} denies the user a command that is needed")),
+        "DENIED" => {
+            return Failure::fatal(format!(
+                "{address} is in protected mode and accepts only local clients; set a password there"
+            ));
+        }
+        "NOPROTO" => {
+            return Failure::fatal(format!("{address} does not speak RESP3; it needs Redis 7.0 or Valkey 7.2"));
+        }
+        "ERR" if error.detail().is_some_and(|detail| detail.starts_with("DB index is out of range")) => {
+            return Failure::fatal(format!("{address} has no database of that number; choose a lower `database`"));
+        }
+        _ => {}
+    }
+    match error.kind() {
+        RedisErrorKind::AuthenticationFailed => {
+            Failure::fatal(format!("{address} does not accept the user or the password"))
+        }
+        RedisErrorKind::RESP3NotSupported => {
+            Failure::fatal(format!("{address} does not speak RESP3; it needs Redis 7.0 or Valkey 7.2"))
+        }
+        RedisErrorKind::InvalidClientConfig | RedisErrorKind::Client => Failure::Fatal(
+            Cause::new(format!("{address} cannot be connected to as configured; check `urls` and `tls`"))
+                .with_source(error),
+        ),
+        RedisErrorKind::Io => failure_of_io(address, error),
+        // The reply of a server, such as LOADING or too many clients. Only its code is kept.
+        _ => Failure::Unsent(Cause::new(format!("{address} refused the connection for now"))),
+    }
+}
+
+fn failure_of_io(address: &Address, error: RedisError) -> Failure {
+    #[cfg(feature = "tls")]
+    if is_certificate_trouble(&error) {
+        return Failure::Fatal(
+            Cause::new(format!(
+                "the TLS handshake with {address} failed; check `tls.ca`, the host in `urls`, the client certificate, \
+                 and that the port speaks TLS"
+            ))
+            .with_source(error),
+        );
+    }
+    Failure::Unsent(Cause::new(format!("{address} cannot be reached")).with_source(error))
+}
+
+/// Whether the handshake failed for a reason that another attempt will meet again.
+#[cfg(feature = "tls")]
+fn is_certificate_trouble(error: &RedisError) -> bool {
+    let Some(inner) = error.source().and_then(|source| source.downcast_ref::<Arc<dyn StdError + Send + Sync>>()) else {
+        return false;
+    };
+    let tls = match inner.downcast_ref::<io::Error>() {
+        Some(io) => io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+        None => inner.downcast_ref::<rustls::Error>(),
+    };
+    use rustls::Error as Tls;
+    matches!(
+        tls,
+        Some(
+            Tls::InvalidCertificate(_)
+                | Tls::NoCertificatesPresented
+                | Tls::AlertReceived(_)
+                | Tls::PeerIncompatible(_)
+                | Tls::InvalidMessage(_)
+        )
+    )
+}

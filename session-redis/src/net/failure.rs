@@ -1,0 +1,149 @@
+//! Why a call gave no reply, and whether it may have been executed.
+
+use std::{borrow::Cow, fmt};
+
+use redis::ServerError;
+use session_core::{Error, ErrorKind};
+
+use super::Cause;
+
+/// Why a call gave no reply.
+#[derive(Clone)]
+pub(crate) enum Failure {
+    /// The server refused it and executed nothing of it. Its details may quote arguments: never print them.
+    Refused(ServerError),
+    /// It never reached a server, or every server sent it away.
+    Unsent(Cause),
+    /// It was sent and no reply came: it may have been executed.
+    Unknown(Cause),
+    /// Too many calls are under way; nothing was sent.
+    Overloaded,
+    /// Set up wrongly (password, certificate, permission, topology); waiting does not help.
+    Fatal(Cause),
+}
+
+impl Failure {
+    /// Something that only another configuration can mend; the message says which.
+    pub(crate) fn fatal(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::Fatal(Cause::new(message))
+    }
+
+    /// The first word of the server's error, such as `NOSCRIPT`, if a server answered.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(error) => Some(error.code()),
+            _ => None,
+        }
+    }
+
+    /// The error for the caller. A read whose outcome is unknown has simply not answered.
+    pub(crate) fn into_error(self, operation: &'static str, is_write: bool) -> Error {
+        let error = match self {
+            Self::Refused(error) => {
+                let (kind, message) = refusal(&error);
+                Error::new(kind, message)
+            }
+            Self::Unsent(cause) => {
+                Error::new(ErrorKind::Unavailable, "no server took the request before its deadline").with_source(cause)
+            }
+            Self::Unknown(cause) if is_write => {
+                Error::new(ErrorKind::OutcomeUnknown, "the request was sent and no reply came").with_source(cause)
+            }
+            Self::Unknown(cause) => {
+                Error::new(ErrorKind::Unavailable, "the request was sent and no reply came").with_source(cause)
+            }
+            Self::Overloaded => Error::new(
+                ErrorKind::Overloaded,
+                "as many calls to this server are under way as `max_in_flight` allows; send fewer or raise it",
+            ),
+            Self::Fatal(cause) => {
+                let error = Error::new(ErrorKind::Configuration, cause.message().clone());
+                match cause.behind() {
+                    Some(source) => error.with_source(source),
+                    None => error,
+                }
+            }
+        };
+        error.with_backend("redis").with_operation(operation)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => write!(f, "Refused({})", printable(error.code())),
+            Self::Unsent(cause) => write!(f, "Unsent({cause:?})"),
+            Self::Unknown(cause) => write!(f, "Unknown({cause:?})"),
+            Self::Overloaded => f.write_str("Overloaded"),
+            Self::Fatal(cause) => write!(f, "Fatal({cause:?})"),
+        }
+    }
+}
+
+/// What a server's error means to the caller, and the remedy.
+fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
+    use ErrorKind::{Configuration, Unavailable};
+    let (kind, message) = match error.code() {
+        "OOM" => (Unavailable, "the server is out of memory; raise `maxmemory`, or let sessions expire sooner"),
+        "NOREPLICAS" => (Unavailable, "the primary has too few replicas to accept writes; bring replicas back"),
+        "MISCONF" => (Unavailable, "the server accepts no writes since it cannot save; see its log and its disk"),
+        "BUSY" => (Unavailable, "the server is held up by a slow script; end it with SCRIPT KILL"),
+        "LOADING" => (Unavailable, "the server is still loading its data"),
+        "CLUSTERDOWN" => (Unavailable, "the cluster does not serve this slot; see CLUSTER INFO"),
+        "TRYAGAIN" => (Unavailable, "the slot is being moved to another node"),
+        "MASTERDOWN" => (Unavailable, "the server has lost its primary"),
+        "READONLY" => (Unavailable, "no primary was found, only a replica"),
+        "NOPERM" => (Configuration, "the server's ACL denies a command, key or channel; grant what the README lists"),
+        "NOAUTH" | "WRONGPASS" => (Configuration, "the server does not accept the user or the password"),
+        "WRONGTYPE" => (Configuration, "a key holds another type; give this application a prefix of its own"),
+        "NOSCRIPT" => (Unavailable, "the server forgot a script while it was in use"),
+        other => return (Unavailable, format!("the server refused the request ({})", printable(other)).into()),
+    };
+    (kind, message.into())
+}
+
+/// The code of an error is its first word; of an error raised by a script it may be anything.
+fn printable(code: &str) -> &str {
+    let looks_like_code = code.len() <= 24 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    if looks_like_code { code } else { "an error without a code" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(line: &str) -> Failure {
+        let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        match value {
+            redis::Value::ServerError(error) => Failure::Refused(error),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_kind() {
+        let kind = |failure: Failure, is_write| failure.into_error("apply", is_write).kind();
+        assert_eq!(kind(refused("OOM command not allowed"), true), ErrorKind::Unavailable);
+        assert_eq!(kind(refused("NOPERM this user"), true), ErrorKind::Configuration);
+        assert_eq!(kind(refused("WEIRD"), true), ErrorKind::Unavailable);
+        assert_eq!(kind(Failure::Unsent(Cause::new("down")), true), ErrorKind::Unavailable);
+        assert_eq!(kind(Failure::Unknown(Cause::new("cut")), true), ErrorKind::OutcomeUnknown);
+        assert_eq!(kind(Failure::Unknown(Cause::new("cut")), false), ErrorKind::Unavailable);
+        assert_eq!(kind(Failure::Overloaded, true), ErrorKind::Overloaded);
+        assert_eq!(kind(Failure::fatal("no"), true), ErrorKind::Configuration);
+    }
+
+    #[test]
+    fn arguments_that_the_server_quotes_are_not_told() {
+        for line in [
+            "ERR unknown command 'swordfish', with args beginning with: 'swordfish' ",
+            "swordfish",
+            "swordfish is a raised error",
+            "SWORDFISHSWORDFISHSWORDFISHSWORDFISH",
+        ] {
+            let failure = refused(line);
+            let told = format!("{failure:?}") + &format!("{:?}", failure.into_error("apply", true));
+            assert!(!told.to_lowercase().contains("swordfish"), "{told}");
+        }
+    }
+}

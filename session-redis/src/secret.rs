@@ -1,0 +1,70 @@
+//! A password that does not show itself.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer};
+
+/// A password or a private key. `Debug` and `Display` print a placeholder, and no error contains it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    /// Takes the secret.
+    pub fn new(secret: impl Into<Arc<str>>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret itself. Keep it out of logs.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(secret: &str) -> Self {
+        Self::new(secret)
+    }
+}
+
+impl From<String> for Secret {
+    fn from(secret: String) -> Self {
+        Self::new(secret)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not `&str` and no error of its own: an error here could quote what it read.
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_printed() {
+        let secret = Secret::from("swordfish");
+        assert!(!format!("{secret:?} {secret} {:#?}", Some(&secret)).contains("sword"));
+        assert_eq!(secret.expose(), "swordfish");
+    }
+
+    #[test]
+    fn read_from_text() {
+        let secret: Secret = serde_json::from_str("\"swordfish\"").unwrap();
+        assert_eq!(secret.expose(), "swordfish");
+    }
+}

@@ -1,0 +1,129 @@
+//! The loop that accepts links and carries out what is ordered for all of them.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Builder,
+    sync::{mpsc::UnboundedReceiver, oneshot},
+    task::JoinSet,
+};
+
+use crate::link::{
+    faults::{Faults, Shared},
+    pump,
+};
+
+/// What happens to all links at once. Each is acknowledged when it is done.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Close all links and refuse new ones.
+    Cut,
+    /// Close all links; new ones are welcome.
+    Close,
+    /// End all links with a reset; new ones are welcome.
+    Reset,
+    /// Take away every fault.
+    Heal,
+}
+
+pub(super) type Orders = UnboundedReceiver<(Order, oneshot::Sender<()>)>;
+
+/// Runs until the sender of orders is gone. On a runtime of its own: the links work whatever the test's runtime does, be
+/// it blocked, ended, or of a stopped clock.
+pub(super) fn run(listener: std::net::TcpListener, shared: &Arc<Shared>, orders: Orders) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    runtime.block_on(async {
+        let addr = listener.local_addr().expect("a listener has an address");
+        let (listener, links) = (Some(Listener::new(listener)), JoinSet::new());
+        Control { addr, listener, links, shared: Arc::clone(shared) }.serve(orders).await;
+    });
+}
+
+/// One listener, seen with and without the runtime: only the system itself knows at once who has knocked.
+struct Listener {
+    awaited: TcpListener,
+    direct: std::net::TcpListener,
+}
+
+impl Listener {
+    fn new(direct: std::net::TcpListener) -> Self {
+        let awaited = direct.try_clone().and_then(TcpListener::from_std).expect("a listener that does not block");
+        Self { awaited, direct }
+    }
+}
+
+struct Control {
+    addr: SocketAddr,
+    listener: Option<Listener>,
+    links: JoinSet<()>,
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    async fn serve(mut self, mut orders: Orders) {
+        loop {
+            tokio::select! {
+                order = orders.recv() => {
+                    let Some((order, done)) = order else { return };
+                    self.carry_out(order).await;
+                    // Whoever ordered may have stopped waiting.
+                    let _ = done.send(());
+                }
+                Ok(client) = accept(self.listener.as_ref()) => self.open(client),
+                Some(_) = self.links.join_next() => {}
+            }
+        }
+    }
+
+    fn open(&mut self, client: TcpStream) {
+        let link = pump::open(client, Arc::clone(&self.shared));
+        self.links.spawn(link);
+    }
+
+    /// Whoever connected before an order was given is a link that the order finds, also if it was not yet accepted.
+    fn accept_waiting(&mut self) {
+        while let Some(Ok((client, _))) = self.listener.as_ref().map(|listener| listener.direct.accept()) {
+            let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client));
+            if let Ok(client) = client {
+                self.open(client);
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, order: Order) {
+        self.accept_waiting();
+        match order {
+            Order::Cut => {
+                self.listener = None;
+                self.links.shutdown().await;
+            }
+            Order::Close => self.links.shutdown().await,
+            Order::Reset => {
+                self.shared.change(|state| {
+                    let sockets = state.links.values().flat_map(|link| &link.sockets);
+                    for socket in sockets.filter_map(std::sync::Weak::upgrade) {
+                        let _ = socket.set_zero_linger();
+                    }
+                });
+                self.links.shutdown().await;
+            }
+            Order::Heal => {
+                self.shared.change(|state| state.faults = Faults::default());
+                if self.listener.is_none() {
+                    let listener = std::net::TcpListener::bind(self.addr);
+                    let listener = listener.expect("the cutter's own port is free; did somebody else take it?");
+                    listener.set_nonblocking(true).expect("a listener can be made not to block");
+                    self.listener = Some(Listener::new(listener));
+                }
+            }
+        }
+    }
+}
+
+async fn accept(listener: Option<&Listener>) -> io::Result<TcpStream> {
+    match listener {
+        Some(listener) => Ok(listener.awaited.accept().await?.0),
+        None => std::future::pending().await,
+    }
+}
