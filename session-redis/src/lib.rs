@@ -2,6 +2,7 @@
 
 mod builder;
 mod config;
+mod feed;
 mod greeter;
 mod hints;
 mod index;
