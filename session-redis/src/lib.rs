@@ -25,6 +25,7 @@ mod tags;
 mod tls;
 
 pub use builder::RedisStoreBuilder;
+pub use permissions::ACL_RULE;
 pub use config::{RedisConfig, Sentinel, Topology};
 pub use secret::Secret;
 pub use stats::Stats;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::Value as Reply;
 use session_core::{
-    ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome, NewSession,
+    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome, NewSession,
     RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update,
     async_trait,
 };
@@ -92,6 +92,10 @@ impl SessionStore for RedisStore {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        Some(&self.inner.feed)
     }
 
     fn lock(&self) -> Option<&dyn SessionLock> {

@@ -11,8 +11,8 @@ use std::{
 
 use session_conformance::Harness;
 use session_core::{Limits, SessionStore};
-use session_redis::{RedisConfig, RedisStore};
-use session_testkit::Server;
+use session_redis::{RedisConfig, RedisStore, Sentinel, TlsConfig};
+use session_testkit::{Certificates, Cluster, SentinelTrio, Server};
 
 /// Long against a call, also on a busy machine.
 const TICK: Duration = Duration::from_millis(60);
@@ -83,4 +83,49 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| shared(async { Server::builde
 harness! {
     /// One server.
     Standalone, |prefix| RedisConfig::standalone(SERVER.url())
+}
+
+static SENTINELS: LazyLock<SentinelTrio> = LazyLock::new(|| shared(async { SentinelTrio::start().await }));
+
+harness! {
+    /// A primary and its replicas under Sentinel.
+    UnderSentinel,
+    |prefix| RedisConfig::sentinel(SENTINELS.sentinel_urls(), Sentinel::new(SENTINELS.master_name()))
+}
+
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| shared(async { Cluster::start(3, 1).await }));
+
+harness! {
+    /// Three primaries, each with a replica.
+    InCluster, |prefix| RedisConfig::cluster(CLUSTER.urls())
+}
+
+/// A server that wants a certificate of its clients, and knows one user, who may do what the README says and no more.
+struct Guarded {
+    certificates: Certificates,
+    server: Server,
+}
+
+static GUARDED: LazyLock<Guarded> = LazyLock::new(|| {
+    shared(async {
+        let certificates = Certificates::new();
+        let rule = session_redis::ACL_RULE;
+        let rule = rule.replace("user <name>", "shop").replace("<password>", "secret").replace("<prefix>", "case-*");
+        let rule = rule.split_whitespace().collect::<Vec<_>>().join(" ");
+        let server = Server::builder().tls(&certificates).require_client_certificate();
+        let server = server.acl_user(&rule).acl_user("default off").start().await;
+        Guarded { certificates, server }
+    })
+});
+
+harness! {
+    /// Mutual TLS, and a user with the least permissions.
+    OverTlsWithLeastPermissions,
+    |prefix| {
+        let Guarded { certificates, server } = &*GUARDED;
+        let tls = TlsConfig::new()
+            .ca(certificates.ca_pem())
+            .client(certificates.client_cert_pem(), certificates.client_key_pem());
+        RedisConfig::standalone(server.tls_url()).username("shop").password("secret").tls(tls)
+    }
 }
