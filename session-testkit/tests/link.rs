@@ -60,6 +60,9 @@ async fn the_answer_is_lost_but_the_request_was_carried_out() {
     link.hold(Direction::Replies);
     client.send(&["INCR", "key"]).await.unwrap();
     link.wait_for_held(Direction::Replies, 4).await;
+    // Whatever leaks has time to do so while the server is asked something else.
+    assert_eq!(server.command(&["GET", "key"]).await.int(), 1);
+    assert_eq!(link.held_bytes(Direction::Replies), 4);
     link.cut().await;
     client.receive().await.expect_err("the answer was lost with the link");
     assert_eq!(server.command(&["GET", "key"]).await.int(), 1);
@@ -131,9 +134,10 @@ async fn round_trips_are_turns_of_the_conversation() {
     let (_server, link, mut client) = pair().await;
     client.command(&["PING"]).await.unwrap();
     let recording = link.record();
-    // Held together, so that the server cannot answer the first before the second has come.
+    // Held together, so that the server cannot answer the first before the second has come; but seen one by one.
     link.hold(Direction::Requests);
     client.send(&["SET", "key", "1"]).await.unwrap();
+    link.wait_for_held(Direction::Requests, 29).await;
     client.send(&["INCR", "key"]).await.unwrap();
     link.wait_for_held(Direction::Requests, 50).await;
     link.release(Direction::Requests);
