@@ -118,6 +118,18 @@ async fn a_reset_is_seen_as_one_and_new_links_work() {
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
 
+/// A connection is complete before the proxy has accepted it. If an order overlooked those, it would sometimes be without
+/// effect on the link that the test has just opened.
+#[tokio::test]
+async fn an_order_finds_links_that_were_not_yet_accepted() {
+    let (_server, link, _) = pair().await;
+    for _ in 0..100 {
+        let mut client = Connection::tcp(link.addr()).await.unwrap();
+        link.close().await;
+        client.command(&["PING"]).await.expect_err("the link was open before all were closed");
+    }
+}
+
 #[tokio::test]
 async fn a_thin_link_takes_its_time() {
     let (server, link, mut client) = pair().await;
