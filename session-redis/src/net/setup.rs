@@ -104,6 +104,10 @@ impl Login {
         Ok(Self { redis, tls })
     }
 
+    pub(super) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// What redis-rs needs to connect to a server.
     pub(super) fn at(&self, address: &Address) -> redis::RedisResult<ConnectionInfo> {
         let addr = match (address, &self.tls) {

@@ -9,7 +9,7 @@ pub(super) enum Source {
     /// At one of these addresses.
     Fixed(Vec<Address>),
     /// Where the sentinels say.
-    Sentinels(Sentinels),
+    Sentinels(Box<Sentinels>),
 }
 
 impl Source {
