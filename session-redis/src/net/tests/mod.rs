@@ -3,11 +3,13 @@
 mod probe;
 
 mod cancellation;
+mod cluster;
 mod durable;
 mod link_faults;
 mod login;
 mod outage;
 mod replies;
+mod sentinel;
 mod tls;
 
 use std::{sync::Arc, time::Duration};
