@@ -124,8 +124,7 @@ async fn a_pipeline_of_reads_follows_as_a_whole() {
 #[tokio::test]
 async fn a_primary_dies_and_its_replica_takes_over() {
     let cluster = Cluster::start(3, 1).await;
-    let config = RedisConfig::cluster(cluster.urls()).call_deadline(LONG);
-    let (net, probe) = connect(config).await;
+    let (net, probe) = connect(quiet(&cluster)).await;
     let slot = slot_of(&cluster, "{f}:a").await;
     net.command(slot, &command(&["SET", "{f}:a", "1"]), Resend::Never).await.unwrap();
     let old = cluster.primary_of(slot.number()).await;

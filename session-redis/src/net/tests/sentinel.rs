@@ -64,6 +64,26 @@ async fn a_primary_that_was_deposed_unnoticed_is_left() {
     assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
 }
 
+/// A sentinel that missed the failover must not lead anybody back.
+#[tokio::test]
+async fn a_sentinel_that_lags_behind_is_not_followed() {
+    let trio = SentinelTrio::start().await;
+    let (net, probe) = connect(under(&trio).call_deadline(LONG).health_interval(Duration::from_millis(10))).await;
+    let [lagging, second, third] = trio.sentinels() else { panic!("three sentinels") };
+    lagging.pause().await;
+    let new = trio.fail_over().await;
+    probe.wait_for_regained(1).await;
+    second.kill().await;
+    third.kill().await;
+    lagging.resume().await;
+    // Now only the one that knows no better is asked.
+    let asked = async || lagging.info("total_commands_processed").await?.parse::<u64>().ok();
+    let before = lagging.wait("a first look", asked).await;
+    lagging.wait("many questions", async || asked().await.filter(|now| *now > before + 200)).await;
+    assert_eq!(primary_of(&net).await, new.addr().to_string());
+    assert_eq!((probe.regained(), net.stats().demoted.get()), (1, 1));
+}
+
 #[tokio::test]
 async fn one_living_sentinel_is_enough_and_none_is_needed_to_go_on() {
     let trio = SentinelTrio::start().await;
