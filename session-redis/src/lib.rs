@@ -1,15 +1,34 @@
 //! Sessions on Redis.
 
+mod builder;
 mod config;
 // The store does not offer it yet.
 #[allow(dead_code, unused_imports)]
 mod feed;
-// The store, which uses all of it, is yet to come.
-#[allow(dead_code, unused_imports)]
+mod greeter;
+mod hints;
+mod index;
+mod inner;
+mod layout;
+mod lifetimes;
+mod lock;
+mod meta;
 mod net;
+mod ops;
+mod permissions;
+mod recent;
+mod record;
+mod script;
 mod secret;
+mod settings;
+mod stats;
+mod store;
+mod tags;
 mod tls;
 
+pub use builder::RedisStoreBuilder;
 pub use config::{RedisConfig, Sentinel, Topology};
 pub use secret::Secret;
+pub use stats::Stats;
+pub use store::RedisStore;
 pub use tls::TlsConfig;

@@ -47,7 +47,7 @@ async fn a_cut_link_ends_and_none_is_accepted_until_it_is_healed() {
     assert_eq!(link.open_links(), 0);
     // The server sees it too: nobody is left but the one who asks.
     server
-        .wait("the server sees the cut", async || (server.info("connected_clients").await? == "1").then_some(()))
+        .wait("the server sees the cut", || async { (server.info("connected_clients").await? == "1").then_some(()) })
         .await;
     link.heal().await;
     let mut client = Connection::tcp(link.addr()).await.unwrap();

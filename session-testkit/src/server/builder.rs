@@ -18,8 +18,14 @@ impl ServerBuilder {
         Self { settings: Settings::new(role) }
     }
 
-    pub(crate) fn with(settings: Settings) -> Self {
-        Self { settings }
+    pub(crate) fn certificates(&self) -> Option<&Certificates> {
+        self.settings.tls.as_ref()
+    }
+
+    /// A replica of whoever is at this port of the loopback address.
+    pub(crate) fn replica_at(mut self, port: u16) -> Self {
+        self.settings.replica_of = Some(port);
+        self
     }
 
     /// No plain TCP port: only the unix socket, and the TLS port if there is one.

@@ -1,11 +1,19 @@
 //! A running server.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 
 use crate::{
-    Connection, Reply,
+    Certificates, Connection, Reply,
     process::Process,
     server::{ADMIN, ADMIN_PASSWORD, Role, ServerBuilder, Settings, settings::Ports},
     wait::until,
@@ -28,6 +36,7 @@ pub struct Server {
 struct Inner {
     // Before the directory, so that the server is gone when that is removed.
     process: Mutex<Arc<Process>>,
+    paused: AtomicBool,
     dir: Workdir,
     ports: Ports,
     settings: Settings,
@@ -63,7 +72,8 @@ impl Server {
             let process = spawn(&dir, settings.role);
             if let Begin::Answers = begin(&process, &dir).await {
                 let process = Mutex::new(Arc::new(process));
-                return Self { inner: Arc::new(Inner { process, dir, ports, settings }) };
+                let paused = AtomicBool::new(false);
+                return Self { inner: Arc::new(Inner { process, paused, dir, ports, settings }) };
             }
             let _ = std::fs::remove_file(dir.join("log"));
         }
@@ -257,6 +267,7 @@ impl Server {
         if let Begin::PortTaken = begin(&process, &self.inner.dir).await {
             panic!("somebody took the server's port while it was down; its log:\n{}", self.log());
         }
+        self.inner.paused.store(false, Ordering::Relaxed);
         *self.inner.process.lock() = Arc::new(process);
     }
 
@@ -269,6 +280,7 @@ impl Server {
         assert!(self.is_running(), "a server that is gone cannot be paused");
         self.process().signal("STOP");
         self.process().stopped(true).await;
+        self.inner.paused.store(true, Ordering::Relaxed);
     }
 
     /// Lets a paused process go on.
@@ -280,6 +292,7 @@ impl Server {
         assert!(self.is_running(), "a server that is gone cannot be resumed");
         self.process().signal("CONT");
         self.process().stopped(false).await;
+        self.inner.paused.store(false, Ordering::Relaxed);
     }
 
     /// Waits until the server has loaded its data.
@@ -288,7 +301,7 @@ impl Server {
     ///
     /// With the server's log, if that does not come.
     pub async fn wait_until_loaded(&self) {
-        self.wait("the server loads its data", async || {
+        self.wait("the server loads its data", || async {
             let reply = self.try_command(&["PING"]).await.ok()?;
             (!reply.error().is_some_and(|message| message.starts_with("LOADING"))).then_some(())
         })
@@ -301,7 +314,7 @@ impl Server {
     ///
     /// With the server's log, if that does not come.
     pub async fn wait_for_primary_link(&self) {
-        self.wait("the replica is linked with its primary", async || {
+        self.wait("the replica is linked with its primary", || async {
             (self.info("master_link_status").await? == "up").then_some(())
         })
         .await;
@@ -312,7 +325,7 @@ impl Server {
     /// # Panics
     ///
     /// With `what` and the server's log, if that does not come within 30 s.
-    pub async fn wait<T>(&self, what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
+    pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
         match until(probe).await {
             Some(found) => found,
             None => panic!("waited in vain until {what}; the server's log:\n{}", self.log()),
@@ -329,9 +342,13 @@ impl Server {
         self.inner.ports.bus.as_ref().expect("only cluster nodes have a bus").number()
     }
 
-    pub(crate) fn has_port(&self, number: u16) -> bool {
-        let ports = &self.inner.ports;
-        [&ports.tcp, &ports.tls].into_iter().flatten().any(|port| port.number() == number)
+    /// Whether it can be expected to answer.
+    pub(crate) fn is_responsive(&self) -> bool {
+        self.is_running() && !self.inner.paused.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn certificates(&self) -> Option<&Certificates> {
+        self.inner.settings.tls.as_ref()
     }
 
     fn process(&self) -> Arc<Process> {
@@ -345,6 +362,13 @@ impl Server {
     fn login(&self) -> String {
         let password = self.inner.settings.password.as_deref();
         password.map(|password| format!(":{}@", encoded(password))).unwrap_or_default()
+    }
+}
+
+/// Two handles to one server are equal.
+impl PartialEq for Server {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 }
 
@@ -362,7 +386,7 @@ fn spawn(dir: &Workdir, role: Role) -> Process {
 
 /// Waits until the child answers anything, or turns out to have no port.
 async fn begin(process: &Process, dir: &Workdir) -> Begin {
-    let begin = until(async || {
+    let begin = until(|| async {
         // In this order: a child that ended cannot be the one that answers.
         let exited = process.exited();
         if let Some(status) = exited {
