@@ -81,7 +81,11 @@ async fn two_with_a_principal() {
     let renewal = rotation(&signs_in.to, RotationKind::Renew);
     assert_eq!(wire.trips(wire.store.rotate(&signs_in.to, &renewal)).await.1, 2, "a rotation that keeps the principal");
     let unknown = rotation(&renewal.to, RotationKind::Privilege);
-    assert_eq!(wire.trips(wire.store.rotate(&renewal.to, &unknown)).await.1, 3, "one whose principal must be asked for");
+    assert_eq!(
+        wire.trips(wire.store.rotate(&renewal.to, &unknown)).await.1,
+        3,
+        "one whose principal must be asked for"
+    );
     // The sessions themselves are ended in parallel, so it is their slots that count.
     let (_, recording) = wire.record(wire.store.revoke(sign_in.principal(), id.digest(), EndReason::Revoked)).await;
     assert_eq!(recording.commands().len(), 1, "revoke one");
@@ -115,8 +119,5 @@ async fn the_commands_are_the_stated_ones() {
     wire.load(&id, known).await.expect("loaded");
     wire.store.apply(&id, &update(set("b", 10))).await.expect("applied");
     let sent: Vec<String> = recording.commands().into_iter().map(|mut words| words.swap_remove(0)).collect();
-    assert_eq!(
-        sent,
-        ["EVALSHA", "PTTL", "HGETALL", "PTTL", "HGETALL", "PTTL", "HMGET", "EVALSHA"]
-    );
+    assert_eq!(sent, ["EVALSHA", "PTTL", "HGETALL", "PTTL", "HGETALL", "PTTL", "HMGET", "EVALSHA"]);
 }
