@@ -7,6 +7,7 @@ use session_core::{Error, ErrorKind, Limits, Origin, defaults};
 
 use crate::{
     RedisConfig, RedisStore, Topology,
+    feed::{Feed, FeedOptions},
     greeter::Greeter,
     hints::Hints,
     inner::Inner,
@@ -18,7 +19,9 @@ use crate::{
 };
 
 /// The largest delta that travels with its change unless set otherwise, in bytes.
-pub(crate) const MESSAGE_DELTA_BYTES: usize = 4 * 1_024;
+const MESSAGE_DELTA_BYTES: usize = 4 * 1_024;
+/// How many changes wait for a subscriber unless set otherwise.
+const SUBSCRIBER_BUFFER: usize = 8_192;
 
 /// A store to be. Each setting says what it costs; [`RedisConfig`] has those of the connections.
 #[derive(Clone, Debug)]
@@ -28,6 +31,7 @@ pub struct RedisStoreBuilder {
     limits: Limits,
     tombstone: Duration,
     message_delta_bytes: usize,
+    subscriber_buffer: usize,
 }
 
 impl RedisStoreBuilder {
@@ -37,6 +41,7 @@ impl RedisStoreBuilder {
             limits: Limits::default(),
             tombstone: defaults::TOMBSTONE,
             message_delta_bytes: MESSAGE_DELTA_BYTES,
+            subscriber_buffer: SUBSCRIBER_BUFFER,
         }
     }
 
@@ -62,6 +67,12 @@ impl RedisStoreBuilder {
         Self { message_delta_bytes: bytes, ..self }
     }
 
+    /// How many changes wait for a subscriber that does not keep up: 8,192 by default, twice the number of partitions at
+    /// least. One more replaces them all by a gap. More: more memory for each subscription.
+    pub fn subscriber_buffer(self, changes: usize) -> Self {
+        Self { subscriber_buffer: changes, ..self }
+    }
+
     /// Connects, checks the permissions, loads the scripts, and checks that the store is laid out as configured.
     ///
     /// # Errors
@@ -72,12 +83,14 @@ impl RedisStoreBuilder {
     /// # Cancel safety
     /// If the future is dropped, there is no store.
     pub async fn connect(self) -> Result<RedisStore, Error> {
-        let refuse = |message| Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect");
+        let refuse =
+            |message| Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect");
         if self.tombstone < self.config.call_deadline * defaults::TOMBSTONE_CALLS {
             return Err(refuse("tombstones must stand for ten call deadlines at least; raise `tombstone`"));
         }
         let database = Setup::new(&self.config)?.database();
         let is_cluster = matches!(self.config.topology, Topology::Cluster);
+        let (call_deadline, health_interval) = (self.config.call_deadline, self.config.health_interval);
         let config = Arc::new(self.config);
         let layout = Layout::new(&config.prefix, database, config.partitions);
         let settings = Settings {
@@ -89,8 +102,15 @@ impl RedisStoreBuilder {
         };
         let greeter = Arc::new(Greeter::new(&layout, is_cluster, settings.publish));
         let net = Net::connect(config, greeter.clone()).await?;
+        let options = FeedOptions {
+            queue_items: self.subscriber_buffer,
+            deadline: call_deadline,
+            health_interval,
+            ..FeedOptions::default()
+        };
+        let feed = Feed::new(Arc::new(net.clone()), layout.channels(is_cluster), options, settings.origin);
         let (hints, recent) = (Hints::default(), Recent::default());
-        let inner = Arc::new(Inner { net, layout, settings, hints, recent });
+        let inner = Arc::new(Inner { net, feed, layout, settings, hints, recent });
         inner.declare().await?;
         greeter.complete(Arc::downgrade(&inner));
         Ok(RedisStore { inner })
@@ -119,7 +139,9 @@ impl Inner {
                          set `partitions` to {partitions}, or take another prefix",
                         self.layout.partitions().len()
                     )),
-                    _ => refuse("the sessions under this prefix were written by another version; take another prefix".into()),
+                    _ => refuse(
+                        "the sessions under this prefix were written by another version; take another prefix".into(),
+                    ),
                 }
             }
             _ => refuse("the key that tells the layout holds something else; take another prefix".into()),

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use crate::{hints::Hints, layout::Layout, net::Net, recent::Recent, settings::Settings};
+use crate::{feed::Feed, hints::Hints, layout::Layout, net::Net, recent::Recent, settings::Settings};
 
 /// What all handles of one store share.
 pub(crate) struct Inner {
     pub(crate) net: Net,
+    pub(crate) feed: Feed,
     pub(crate) layout: Layout,
     pub(crate) settings: Settings,
     pub(crate) hints: Hints,

@@ -19,12 +19,13 @@ use bytes::Bytes;
 use session_core::{Entry, IdDigest, Principal};
 use sha2::{Digest as _, Sha256};
 
-use crate::tags::{slot_of, tags};
+use crate::{
+    feed::{Channel, Channels},
+    tags::{slot_of, tags},
+};
 
 /// The version of the layout.
 pub(crate) const VERSION: u8 = 1;
-/// The most partitions: one in each slot.
-pub(crate) const MAX_PARTITIONS: u32 = crate::tags::SLOTS as u32;
 
 /// Names under one prefix.
 #[derive(Debug)]
@@ -92,9 +93,14 @@ impl Layout {
         (format!("{}:layout", self.prefix), format!("{VERSION}:{}", self.partitions.len()))
     }
 
-    /// The patterns of keys and channels that a user needs access to.
-    pub(crate) fn patterns(&self) -> (String, String) {
-        (format!("{}:*", self.prefix), format!("{}:{VERSION}:*", self.prefix))
+    /// What the feed listens to.
+    pub(crate) fn channels(&self, sharded: bool) -> Channels {
+        let channel = |partition: &Partition| Channel {
+            slot: partition.slot,
+            name: Bytes::copy_from_slice(&partition.channel),
+            sequence_key: Bytes::copy_from_slice(&partition.sequence),
+        };
+        Channels::new(sharded, self.partitions.iter().map(channel))
     }
 }
 

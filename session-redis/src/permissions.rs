@@ -1,12 +1,18 @@
 //! What the server's ACL must allow, checked on each new connection before anything is written.
-//!
-//! The least that a user needs, in one rule (`<prefix>` is `sessions` unless set otherwise; `&` is for channels):
-//!
-//! ```text
-#![doc = include_str!("acl.txt")]
-//! ```
 
 use crate::{layout::Layout, script::SCRIPTS};
+
+/// The least that a user needs, as one rule of an ACL file: what is missing is told when a store connects, before
+/// anything is written.
+///
+/// Put in a name, a password, and the prefix (`sessions` unless it is set otherwise). `~` names keys, `&` channels. `wait`
+/// is for writes that wait for replicas; `cluster|slots`, `asking`, `spublish` and `ssubscribe` are for clusters,
+/// `publish` and `subscribe` for everything else.
+///
+/// ```text
+#[doc = include_str!("acl.txt")]
+/// ```
+pub const ACL_RULE: &str = include_str!("acl.txt");
 
 /// Words of one command.
 type Command<'a> = Vec<&'a [u8]>;

@@ -83,13 +83,6 @@ impl Script {
         cmd.arg("LOAD").arg(&self.source);
         cmd
     }
-
-    /// A call by source, for once.
-    pub(crate) fn call_once(&self) -> Cmd {
-        let mut cmd = redis::cmd("EVAL");
-        cmd.arg(&self.source).arg(0);
-        cmd
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use redis::Value as Reply;
 use session_core::{
-    ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome, NewSession,
-    RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update,
-    async_trait,
+    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome,
+    NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions,
+    TouchOutcome, Update, async_trait,
 };
 
-use crate::{RedisConfig, RedisStoreBuilder, Stats, inner::Inner, net::{Resend, Slot}};
+use crate::{
+    RedisConfig, RedisStoreBuilder, Stats,
+    inner::Inner,
+    net::{Resend, Slot},
+};
 
 /// Sessions on Redis or Valkey: one server, a primary under Sentinel, or a cluster.
 ///
@@ -92,6 +96,10 @@ impl SessionStore for RedisStore {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        Some(&self.inner.feed)
     }
 
     fn lock(&self) -> Option<&dyn SessionLock> {

@@ -14,7 +14,7 @@ local held = redis.call('HMGET', key, '@', '@c', '@l')
 local m, c, l = held[1], held[2], held[3]
 if not is_live(m) then return absent(key, m, through == 1) end
 if not c or #c ~= 43 or (l and #l ~= 22) then return 'G' end
-if math.min(struct.unpack('>I7', string.sub(m, 33)), struct.unpack('>I7', string.sub(c, 15))) <= now then return 'N' end
+if ends_at(m, c) <= now then return 'N' end
 local counter = 0
 if l then
   local holder, count, till = struct.unpack('>c8I6I7', string.sub(l, 2))

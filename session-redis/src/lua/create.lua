@@ -22,8 +22,7 @@ local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if is_live(m) then
   if not c or #c ~= 43 then return 'G' end
-  local idle, absolute = struct.unpack('>I7', string.sub(m, 33)), struct.unpack('>I7', string.sub(c, 15))
-  if math.min(idle, absolute) > now then
+  if ends_at(m, c) > now then
     return (string.sub(m, 3, 10) == incarnation and 'R' or 'X') .. m .. c .. struct.pack('>I6', now)
   end
 else

@@ -21,8 +21,6 @@ if not is_live(m) then
   return answer
 end
 -- What has a stamp can be ended even if the rest of it cannot be read.
-local idle = struct.unpack('>I7', string.sub(m, 33))
-local absolute = c and #c == 43 and struct.unpack('>I7', string.sub(c, 15)) or NEVER
-if idle <= now or absolute <= now then return 'N' end
+if ends_at(m, c) <= now then return 'N' end
 bury(key, m, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
 return 'A'

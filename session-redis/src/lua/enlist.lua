@@ -26,7 +26,10 @@ if not entry then
   number = number + 1
 end
 local till, first = math.min(now + span, NEVER), math.min(now + earliest, NEVER)
-if entry and #entry == 14 then till = math.max(till, struct.unpack('>I7', entry)) end
+if entry and #entry == 14 then
+  local before = struct.unpack('>I7', entry)
+  till = math.max(till, before)
+end
 redis.call('HSET', key, digest, struct.pack('>I7I7', till, first))
 if redis.call('PEXPIRETIME', key) < till then redis.call('PEXPIREAT', key, string.format('%.0f', till)) end
 return 'A' .. struct.pack('>I4', number)

@@ -17,12 +17,7 @@ local op, reason, tombstone, leave, spares, spared = struct.unpack('>c8BI7BBc8',
 local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c', '@p')
 local m, c, p = held[1], held[2], held[3]
-local ends = NEVER
-if is_live(m) then
-  ends = struct.unpack('>I7', string.sub(m, 33))
-  if c and #c == 43 then ends = math.min(ends, struct.unpack('>I7', string.sub(c, 15))) end
-end
-if not is_live(m) or ends <= now then
+if not is_live(m) or ends_at(m, c) <= now then
   local answer = absent(key, m, false)
   if answer == 'N' and leave == 1 then
     bury(key, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])

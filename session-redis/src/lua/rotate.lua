@@ -25,8 +25,7 @@ local key, target = KEYS[1], KEYS[2]
 local there = redis.call('HMGET', target, '@', '@c')
 local live_there = is_live(there[1]) and there[2] and #there[2] == 43
 if live_there then
-  local idle, absolute = struct.unpack('>I7', string.sub(there[1], 33)), struct.unpack('>I7', string.sub(there[2], 15))
-  live_there = math.min(idle, absolute) > now
+  live_there = ends_at(there[1], there[2]) > now
   if live_there and string.sub(there[2], 29, 36) == op then
     return 'R' .. there[1] .. there[2] .. struct.pack('>I6', now)
   end

@@ -9,6 +9,14 @@ local function is_live(m)
   return m and #m == 48 and string.sub(m, 1, 2) == '\1S'
 end
 
+-- When the session of '@' = m and '@c' = c ends by itself. A '@c' that cannot be read has no say.
+local function ends_at(m, c)
+  local idle = struct.unpack('>I7', string.sub(m, 33))
+  if not c or #c ~= 43 then return idle end
+  local absolute = struct.unpack('>I7', string.sub(c, 15))
+  return math.min(idle, absolute)
+end
+
 -- The answer about a key without a live session, from its '@'. `through`: a forward has led here, and another one leads
 -- nowhere.
 --   N nothing · T<reason:1><since:6><now:6> ended · S superseded · F<digest:18> forwards · G cannot be read

@@ -99,7 +99,7 @@ impl Inner {
                 progress.sent = true;
                 request.exchange(&link, &self.crew.dialer, asking).await
             };
-            next = match link.until_closed(exchange).await {
+            next = match link.pulse.until_closed(exchange).await {
                 Ok(verdict) => {
                     flight.landed();
                     progress.sent = request.is_partly_done();

@@ -19,6 +19,7 @@ mod dialer;
 mod failure;
 mod hooks;
 mod link;
+#[allow(clippy::module_inception)]
 mod net;
 mod node;
 mod pool;

@@ -73,7 +73,7 @@ impl Net {
             (_, Some((login, master))) => {
                 let dialer = Dialer::new(login, setup.connect_deadline, 1, "sentinel");
                 let sentinels = Sentinels::new(setup.seeds, dialer, master, setup.connect_deadline);
-                Routes::One(Arc::new(crew.node(Source::Sentinels(sentinels))))
+                Routes::One(Arc::new(crew.node(Source::Sentinels(Box::new(sentinels)))))
             }
             (_, None) => Routes::One(Arc::new(crew.node(Source::Fixed(setup.seeds)))),
         };

@@ -1,22 +1,44 @@
 //! What the sentinels say.
 
-use redis::{RedisError, Value};
-use std::time::Duration;
-use tokio::time::timeout;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use redis::{
+    PushInfo, PushKind, RedisError, Value,
+    aio::{AsyncPushSender, MultiplexedConnection, SendError},
+};
+use tokio::{sync::Notify, time::timeout};
 
 use super::{
     Address, Cause, Dialer, Failure,
     dialer::{failure_of, text},
-    link::Watch,
     source::worse,
 };
 
+/// Where sentinels announce that another server came to office.
+const CHANNEL: &str = "+switch-master";
+
 /// The sentinels, and what they call the primary.
 pub(super) struct Sentinels {
-    addresses: Vec<Address>,
+    all: Vec<Sentinel>,
     dialer: Dialer,
     master: String,
     deadline: Duration,
+    /// The epoch of the primary that we follow.
+    followed: AtomicU64,
+    switched: Arc<Notify>,
+}
+
+/// One of them, and the connection to it while there is one.
+struct Sentinel {
+    address: Address,
+    connection: Mutex<Option<MultiplexedConnection>>,
 }
 
 /// One sentinel's view: the primary, and the epoch in which it came to office.
@@ -27,13 +49,33 @@ struct View {
 
 impl Sentinels {
     pub(super) fn new(addresses: Vec<Address>, dialer: Dialer, master: String, deadline: Duration) -> Self {
-        Self { addresses, dialer, master, deadline }
+        let all = addresses.into_iter().map(|address| Sentinel { address, connection: Mutex::new(None) }).collect();
+        Self { all, dialer, master, deadline, followed: AtomicU64::new(0), switched: Arc::new(Notify::new()) }
     }
 
-    /// Where the primary is, according to the newest view among all sentinels that answer: one that was cut off still
-    /// names the old primary, which may still take writes that are going to be lost.
+    /// Where the primary is, and that it will be followed there.
     pub(super) async fn primary(&self) -> Result<Address, Failure> {
-        let views = futures_util::future::join_all(self.addresses.iter().map(|address| self.ask(address))).await;
+        let newest = self.newest().await?;
+        self.followed.store(newest.epoch, Relaxed);
+        Ok(newest.primary)
+    }
+
+    /// Whether there is a newer primary than the one followed to this address.
+    pub(super) async fn has_left(&self, address: &Address) -> bool {
+        // A sentinel that was cut off names an older one; it must not lure anybody back.
+        let newer = |view: View| view.epoch >= self.followed.load(Relaxed) && view.primary != *address;
+        self.newest().await.is_ok_and(newer)
+    }
+
+    /// Returns when a sentinel has announced a new primary.
+    pub(super) async fn switched(&self) {
+        self.switched.notified().await;
+    }
+
+    /// The newest view among all sentinels that answer: one that was cut off still names the old primary, which may
+    /// still take writes that are going to be lost.
+    async fn newest(&self) -> Result<View, Failure> {
+        let views = futures_util::future::join_all(self.all.iter().map(|sentinel| self.ask(sentinel))).await;
         let mut newest: Option<View> = None;
         let mut failure = Failure::Unsent(Cause::new("no sentinel is known"));
         for view in views {
@@ -43,11 +85,17 @@ impl Sentinels {
                 Err(other) => failure = worse(failure, other),
             }
         }
-        newest.map(|view| view.primary).ok_or(failure)
+        newest.ok_or(failure)
     }
 
-    async fn ask(&self, address: &Address) -> Result<View, Failure> {
-        let (mut connection, _) = self.dialer.dial(address, None::<Watch>).await?;
+    async fn ask(&self, sentinel: &Sentinel) -> Result<View, Failure> {
+        let address = &sentinel.address;
+        // Taken out, so that it is gone if anything goes wrong with it.
+        let known = sentinel.connection.lock().take();
+        let mut connection = match known {
+            Some(connection) => connection,
+            None => self.connect(address).await?,
+        };
         let mut question = redis::pipe();
         question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
         question.cmd("SENTINEL").arg("MASTER").arg(&self.master);
@@ -55,6 +103,7 @@ impl Sentinels {
         let reply = reply
             .map_err(|_| Failure::Unsent(Cause::new(format!("the sentinel {address} did not answer"))))?
             .map_err(|error| failure_of(address, error))?;
+        *sentinel.connection.lock() = Some(connection);
         match reply.as_slice() {
             [Value::Nil, _] => Err(Failure::fatal(format!(
                 "the sentinel {address} watches no primary of that name; check `sentinel.master`"
@@ -65,6 +114,26 @@ impl Sentinels {
             }),
             _ => Err(Failure::Unsent(Cause::new(format!("the sentinel {address} gave an incomplete answer")))),
         }
+    }
+
+    async fn connect(&self, address: &Address) -> Result<MultiplexedConnection, Failure> {
+        let bell = Bell(self.switched.clone());
+        let (mut connection, _) = self.dialer.dial(address, Some(bell)).await?;
+        // Without it a new primary is found by asking, only later; so a sentinel that does not allow it will do.
+        let _ = timeout(self.deadline, connection.subscribe(CHANNEL)).await;
+        Ok(connection)
+    }
+}
+
+/// Rings when a sentinel announces a new primary.
+struct Bell(Arc<Notify>);
+
+impl AsyncPushSender for Bell {
+    fn send(&self, info: PushInfo) -> Result<(), SendError> {
+        if info.kind == PushKind::Message {
+            self.0.notify_one();
+        }
+        Ok(())
     }
 }
 
