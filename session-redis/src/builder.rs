@@ -7,7 +7,7 @@ use session_core::{Error, ErrorKind, Limits, Origin, defaults};
 
 use crate::{
     RedisConfig, RedisStore, Topology,
-    feed::{Feed, FeedOptions},
+    feed::{Channels, Feed, FeedOptions},
     greeter::Greeter,
     hints::Hints,
     inner::Inner,
@@ -108,7 +108,7 @@ impl RedisStoreBuilder {
             health_interval,
             ..FeedOptions::default()
         };
-        let feed = Feed::new(Arc::new(net.clone()), layout.channels(is_cluster), options, settings.origin);
+        let feed = Feed::new(Arc::new(net.clone()), Channels::of(&layout, is_cluster), options, settings.origin);
         let (hints, recent) = (Hints::default(), Recent::default());
         let inner = Arc::new(Inner { net, feed, layout, settings, hints, recent });
         inner.declare().await?;
