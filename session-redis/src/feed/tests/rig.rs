@@ -13,7 +13,7 @@ use session_testkit::Server;
 use tokio::time::timeout;
 
 use super::{
-    super::{Channel, Channels, Feed, FeedOptions, Source},
+    super::{Channels, Feed, FeedOptions, Source, channels::Channel},
     announcement::{Announcement, ORIGIN},
 };
 use crate::net::{Address, Primary};
