@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     super::{Feed, FeedOptions},
-    rig::next,
+    rig::{next, unasked},
     stores::{feed_of, new_session},
 };
 use crate::{RedisConfig, RedisStore};
@@ -84,7 +84,7 @@ fn two() -> ClusterBuilder {
 
 #[tokio::test]
 async fn every_partition_is_heard_wherever_it_is() {
-    let mut rig = Rig::new(two(), FeedOptions::default()).await;
+    let mut rig = Rig::new(two(), unasked()).await;
     for partition in 0..PARTITIONS {
         rig.expect_change(partition).await;
     }
@@ -93,7 +93,7 @@ async fn every_partition_is_heard_wherever_it_is() {
 
 #[tokio::test]
 async fn a_slot_that_moves_takes_its_partition_along_and_no_other() {
-    let mut rig = Rig::new(two(), FeedOptions::default()).await;
+    let mut rig = Rig::new(two(), unasked()).await;
     rig.expect_change(MOVED).await;
     let slot = rig.slot(MOVED);
     rig.cluster.migrate_slot(slot, &rig.cluster.nodes()[1]).await;
@@ -107,7 +107,7 @@ async fn a_slot_that_moves_takes_its_partition_along_and_no_other() {
 /// While a slot is on its way, what happens at its new place is not heard: so there are no barriers.
 #[tokio::test]
 async fn a_slot_that_is_being_moved_has_no_barriers() {
-    let mut rig = Rig::new(two(), FeedOptions::default()).await;
+    let mut rig = Rig::new(two(), unasked()).await;
     rig.expect_change(MOVED).await;
     let moving = rig.cluster.begin_move(rig.slot(MOVED), &rig.cluster.nodes()[1]).await;
     while moving.move_keys(10).await > 0 {}
@@ -121,7 +121,7 @@ async fn a_slot_that_is_being_moved_has_no_barriers() {
 
 #[tokio::test]
 async fn a_primary_that_hands_over_is_left() {
-    let mut rig = Rig::new(Cluster::builder().primaries(3).replicas_each(1), FeedOptions::default()).await;
+    let mut rig = Rig::new(Cluster::builder().primaries(3).replicas_each(1), unasked()).await;
     let partitions = carried_by(&rig, rig.node_of(0).await).await;
     let replica = rig.cluster.replicas_of(rig.slot(0)).await[0];
     rig.cluster.fail_over_to(replica).await;
@@ -134,7 +134,7 @@ async fn a_primary_that_hands_over_is_left() {
 
 #[tokio::test]
 async fn a_primary_that_dies_is_replaced() {
-    let mut rig = Rig::new(Cluster::builder().primaries(3).replicas_each(1), FeedOptions::default()).await;
+    let mut rig = Rig::new(Cluster::builder().primaries(3).replicas_each(1), unasked()).await;
     let old = rig.node_of(0).await;
     let partitions: Vec<u16> = carried_by(&rig, old).await;
     old.kill().await;
@@ -161,8 +161,7 @@ async fn carried_by(rig: &Rig, node: &Node) -> Vec<u16> {
 /// shows the mistake.
 #[tokio::test]
 async fn a_withdrawn_subscription_does_not_give_answers_to_the_wrong_requests() {
-    let hour = Duration::from_secs(3_600);
-    let options = FeedOptions { health_interval: hour, deadline: Duration::from_secs(20), ..FeedOptions::default() };
+    let options = FeedOptions { deadline: Duration::from_secs(20), ..unasked() };
     let rig = Rig::new(two().behind_links(), options).await;
     let barriers = rig.heard.barriers().clone();
     let link = rig.cluster.nodes()[0].link();
