@@ -203,7 +203,7 @@ impl World {
 
     pub(crate) async fn end(&self, id: &SessionId) {
         let outcome = self.store().destroy(id, &destroy(EndReason::Logout)).await.must();
-        must_be!(outcome, DestroyOutcome::Destroyed);
+        must_be!(outcome, DestroyOutcome::Destroyed { .. });
     }
 
     /// A rotation to a new sibling with a grace that no case reaches by accident.

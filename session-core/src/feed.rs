@@ -89,6 +89,9 @@ pub enum ChangeKind {
     },
     /// The session was ended.
     Destroyed(EndReason),
+    /// A kind that this version does not know, or whose particulars it cannot read: something became of the session,
+    /// so whoever keeps a copy of it evicts it.
+    Unknown,
 }
 
 /// An item of a feed.
@@ -104,6 +107,9 @@ pub enum FeedItem {
 }
 
 /// Why a feed has a gap.
+///
+/// Some trouble makes two gaps: one at once, when it is noticed, and one when the feed listens again. Changes made in
+/// between are missing, and the second gap stands behind all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapCause {
@@ -111,6 +117,18 @@ pub enum GapCause {
     Overflow,
     /// The connection to the store was lost and made anew.
     Reconnected,
+    /// A hole or a jump in the sequence of a partition: a change was lost, or the store was emptied or restored.
+    Missed,
+    /// Something was announced that cannot be read. It may have been about any session of the partition.
+    Unreadable,
+    /// The connection to the store is lost. Another gap follows when there is a new one.
+    Disconnected,
+    /// The partition leaves its server for another one, or has arrived there.
+    SlotMoved,
+    /// The server is no longer the primary. Another gap follows when there is a connection to the new one.
+    Demoted,
+    /// Another server is the primary now, and the feed listens to it. It may lack the last changes of the old one.
+    FailedOver,
 }
 
 /// The name of one barrier.

@@ -112,18 +112,28 @@ pub struct Applied {
     pub now: Timestamp,
     /// Whether an earlier attempt had done it, so that this one changed nothing. A local copy must then be dropped.
     pub repeated: bool,
+    /// How many replicas had it when the store answered, if the request asked for some. Fewer than were asked for means
+    /// that the wait ended before; the update stands all the same. More replicas make a loss less likely and never
+    /// exclude it: a failover may promote one that has not got it.
+    pub replicas: Option<u32>,
 }
 
 impl Applied {
     /// Done by this attempt.
     pub fn new(stamp: Stamp, deadlines: Deadlines, now: Timestamp) -> Self {
-        Self { stamp, deadlines, now, repeated: false }
+        Self { stamp, deadlines, now, repeated: false, replicas: None }
     }
 
     /// Done by an earlier attempt.
     #[must_use]
     pub fn repeated(self) -> Self {
         Self { repeated: true, ..self }
+    }
+
+    /// With so many replicas that have it.
+    #[must_use]
+    pub fn with_replicas(self, replicas: Option<u32>) -> Self {
+        Self { replicas, ..self }
     }
 }
 
@@ -208,7 +218,10 @@ pub enum RotateOutcome {
 #[non_exhaustive]
 pub enum DestroyOutcome {
     /// It is ended, by this attempt or an earlier one of the same op id.
-    Destroyed,
+    Destroyed {
+        /// As [`Applied::replicas`].
+        replicas: Option<u32>,
+    },
     /// No such session; if it was ended, why and when.
     NotFound(Option<Ended>),
     /// The id was replaced by a sign-in.

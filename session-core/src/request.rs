@@ -21,6 +21,9 @@ pub struct NewSession {
     pub expiry: Expiry,
     /// Who is signed in, if anyone. Needs a store with a [`SessionIndex`](crate::SessionIndex).
     pub sign_in: Option<SignIn>,
+    /// How many replicas should have it before the store answers; 0 waits for none. It reduces what a failover can lose
+    /// and never excludes it. A store without replicas ignores it.
+    pub replicas: u32,
 }
 
 impl NewSession {
@@ -29,7 +32,7 @@ impl NewSession {
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
     pub fn draw(expiry: Expiry) -> Result<Self, crate::Error> {
-        Ok(Self { op: OpId::draw()?, incarnation: Incarnation::draw()?, entries: Delta::new(), expiry, sign_in: None })
+        Ok(Self { op: OpId::draw()?, incarnation: Incarnation::draw()?, entries: Delta::new(), expiry, sign_in: None, replicas: 0 })
     }
 
     /// With these first entries.
@@ -42,6 +45,12 @@ impl NewSession {
     #[must_use]
     pub fn with_sign_in(self, sign_in: SignIn) -> Self {
         Self { sign_in: Some(sign_in), ..self }
+    }
+
+    /// Answered when so many replicas have it, or when the call's time for that is over.
+    #[must_use]
+    pub fn with_replicas(self, replicas: u32) -> Self {
+        Self { replicas, ..self }
     }
 
     /// The stamp that the session will bear.
@@ -143,12 +152,15 @@ pub struct Update {
     /// On a retry: the stamp that the caller knew before the first attempt. It tells the store whether its memory of
     /// past updates reaches back far enough to know that the first attempt did not happen.
     pub retry_from: Option<Stamp>,
+    /// How many replicas should have it before the store answers; 0 waits for none. It reduces what a failover can lose
+    /// and never excludes it. A store without replicas ignores it.
+    pub replicas: u32,
 }
 
 impl Update {
     /// A delta without preconditions.
     pub fn new(op: OpId, delta: Delta) -> Self {
-        Self { op, delta, preconditions: Vec::new(), retry_from: None }
+        Self { op, delta, preconditions: Vec::new(), retry_from: None, replicas: 0 }
     }
 
     /// With one more precondition.
@@ -162,6 +174,12 @@ impl Update {
     #[must_use]
     pub fn retry_from(self, base: Stamp) -> Self {
         Self { retry_from: Some(base), ..self }
+    }
+
+    /// Answered when so many replicas have it, or when the call's time for that is over.
+    #[must_use]
+    pub fn with_replicas(self, replicas: u32) -> Self {
+        Self { replicas, ..self }
     }
 }
 
@@ -208,13 +226,16 @@ pub struct Rotation {
     pub sign_in: Option<SignIn>,
     /// New deadlines from now on; `None` keeps the absolute one and renews the idle one.
     pub expiry: Option<Expiry>,
+    /// How many replicas should have it before the store answers; 0 waits for none. It reduces what a failover can lose
+    /// and never excludes it. A store without replicas ignores it.
+    pub replicas: u32,
 }
 
 impl Rotation {
     /// A rotation that changes the id and nothing else, with the [default grace](defaults::ROTATION_GRACE).
     pub fn new(op: OpId, to: SessionId, kind: RotationKind) -> Self {
         let grace = defaults::ROTATION_GRACE;
-        Self { op, to, kind, grace, delta: Delta::new(), sign_in: None, expiry: None }
+        Self { op, to, kind, grace, delta: Delta::new(), sign_in: None, expiry: None, replicas: 0 }
     }
 
     /// With another grace.
@@ -241,6 +262,12 @@ impl Rotation {
         Self { expiry: Some(expiry), ..self }
     }
 
+    /// Answered when so many replicas have it, or when the call's time for that is over.
+    #[must_use]
+    pub fn with_replicas(self, replicas: u32) -> Self {
+        Self { replicas, ..self }
+    }
+
     /// The deadlines after it.
     pub fn deadlines(&self, before: Deadlines, now: crate::Timestamp) -> Deadlines {
         self.expiry.map_or_else(|| before.renewed(now, None), |expiry| expiry.start(now))
@@ -255,11 +282,20 @@ pub struct Destroy {
     pub op: OpId,
     /// What the tombstone will say.
     pub reason: EndReason,
+    /// How many replicas should have it before the store answers; 0 waits for none. It reduces what a failover can lose
+    /// and never excludes it. A store without replicas ignores it.
+    pub replicas: u32,
 }
 
 impl Destroy {
     /// For this reason.
     pub fn new(op: OpId, reason: EndReason) -> Self {
-        Self { op, reason }
+        Self { op, reason, replicas: 0 }
+    }
+
+    /// Answered when so many replicas have it, or when the call's time for that is over.
+    #[must_use]
+    pub fn with_replicas(self, replicas: u32) -> Self {
+        Self { replicas, ..self }
     }
 }

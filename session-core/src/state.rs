@@ -17,6 +17,13 @@ pub struct State {
     pub(crate) size: Size,
 }
 
+impl Size {
+    fn grow(&mut self, bytes: usize) {
+        self.entries += 1;
+        self.bytes += bytes;
+    }
+}
+
 /// How large a state is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,6 +49,39 @@ impl State {
         delta.apply_to(&mut state);
         state.scalars.shrink_to_fit();
         state.maps.shrink_to_fit();
+        state
+    }
+
+    /// The state of these entries, in any order; of two with one name, one stays. For stores that read a session
+    /// entry by entry.
+    pub fn from_entries(mut scalars: Vec<(Field, Value)>, mut keyed: Vec<(Field, Key, Value)>) -> Self {
+        scalars.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        keyed.sort_unstable_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        let mut state = Self { scalars: SortedMap::with_capacity(scalars.len()), ..Self::default() };
+        for (field, value) in scalars {
+            let bytes = field.as_str().len() + value.len();
+            if state.scalars.push_last(field, value) {
+                state.size.grow(bytes);
+            }
+        }
+        let mut rest = keyed.into_iter().peekable();
+        while let Some((field, key, value)) = rest.next() {
+            let mut entries = SortedMap::EMPTY;
+            let mut bytes = 0;
+            let mut put = |key: Key, value: Value| {
+                let size = key.as_str().len() + value.len();
+                if entries.push_last(key, value) {
+                    bytes += size;
+                    state.size.grow(field.as_str().len() + size);
+                }
+            };
+            put(key, value);
+            while let Some((_, key, value)) = rest.next_if(|(next, ..)| *next == field) {
+                put(key, value);
+            }
+            entries.shrink_to_fit();
+            let _ = state.maps.push_last(field, Arc::new(Keyed { entries: entries.into(), bytes }));
+        }
         state
     }
 

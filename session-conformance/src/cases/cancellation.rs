@@ -134,7 +134,7 @@ pub(crate) async fn of_a_destroy(world: &World) {
             LoadOutcome::Found(found) => assert_eq!(Model::of(found.record.state()), Model::from(&before())),
             other => must_be!(other, LoadOutcome::NotFound(Some(_))),
         }
-        must_be!(world.store().destroy(&id, &logout).await.must(), DestroyOutcome::Destroyed);
+        must_be!(world.store().destroy(&id, &logout).await.must(), DestroyOutcome::Destroyed { .. });
         must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
         if answer.is_some() {
             return;

@@ -75,7 +75,7 @@ pub(crate) async fn over_a_rotation_to_its_id(world: &World) {
     let mut rotation = world.rotation(&id, RotationKind::Privilege);
     let (ended, new) = (rotation.to, world.new_session());
     must_be!(world.store().create(&ended, &new).await.must(), CreateOutcome::Created(_));
-    must_be!(world.store().destroy(&ended, &destroy(EndReason::Revoked)).await.must(), DestroyOutcome::Destroyed);
+    must_be!(world.store().destroy(&ended, &destroy(EndReason::Revoked)).await.must(), DestroyOutcome::Destroyed { .. });
     let answer = world.store().rotate(&id, &rotation).await.must();
     assert_eq!(must_be!(answer, RotateOutcome::Ended(ended) => ended).reason, EndReason::Revoked);
     assert!(world.is_live(&id).await);
@@ -123,7 +123,7 @@ pub(crate) async fn over_a_racing_rotation(world: &World) {
         let answers = world.race(2, task).await;
         let live = world.is_live(&rotation.to).await;
         match answers[0] {
-            Some(DestroyOutcome::Destroyed) => assert!(!live && !world.is_live(&id).await, "it lives on"),
+            Some(DestroyOutcome::Destroyed { .. }) => assert!(!live && !world.is_live(&id).await, "it lives on"),
             Some(DestroyOutcome::Superseded) => assert!(live, "superseded by what?"),
             ref other => panic!("unexpected {other:?}"),
         }
@@ -153,6 +153,6 @@ pub(crate) async fn and_frees_its_id_when_the_tombstone_ends(world: &World) {
 /// What was destroyed on one node is gone on the other at once.
 pub(crate) async fn on_the_other_node(world: &World) {
     let id = world.start().await;
-    must_be!(world.other().destroy(&id, &destroy(EndReason::Logout)).await.must(), DestroyOutcome::Destroyed);
+    must_be!(world.other().destroy(&id, &destroy(EndReason::Logout)).await.must(), DestroyOutcome::Destroyed { .. });
     must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
 }

@@ -53,7 +53,7 @@ pub(crate) async fn destroyed_is_gone(world: &World) {
 pub(crate) async fn an_ended_session_says_why_and_when(world: &World) {
     for reason in [EndReason::Logout, EndReason::Revoked, EndReason::Limit] {
         let id = world.start().await;
-        must_be!(world.store().destroy(&id, &destroy(reason)).await.must(), DestroyOutcome::Destroyed);
+        must_be!(world.store().destroy(&id, &destroy(reason)).await.must(), DestroyOutcome::Destroyed { .. });
         world.elapse(world.ticks(2)).await;
         let ended = must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(ended)) => ended);
         assert_eq!(ended.reason, reason);

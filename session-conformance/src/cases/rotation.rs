@@ -67,7 +67,7 @@ pub(crate) async fn a_destroy_works_through_a_forward(world: &World) {
     let new = world.moved(&old, RotationKind::Renew).await;
     let logout = destroy(EndReason::Logout);
     for _ in 0..2 {
-        must_be!(world.store().destroy(&old, &logout).await.must(), DestroyOutcome::Destroyed);
+        must_be!(world.store().destroy(&old, &logout).await.must(), DestroyOutcome::Destroyed { .. });
     }
     for id in [new, old] {
         must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));

@@ -229,7 +229,7 @@ pub(crate) struct LeavesNoTombstone;
 impl Twist for LeavesNoTombstone {
     async fn destroy(&self, inner: &Toy, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let outcome = inner.destroy(id, destroy).await?;
-        if outcome == DestroyOutcome::Destroyed {
+        if matches!(outcome, DestroyOutcome::Destroyed { .. }) {
             inner.table().0.forget(id.digest());
         }
         Ok(outcome)
@@ -264,7 +264,7 @@ impl Twist for BuriesForEver {
 
     async fn destroy(&self, inner: &Toy, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let outcome = inner.destroy(id, destroy).await?;
-        if outcome == DestroyOutcome::Destroyed {
+        if matches!(outcome, DestroyOutcome::Destroyed { .. }) {
             self.0.lock().unwrap().insert(*id.digest(), Ended::new(destroy.reason, Duration::ZERO));
         }
         Ok(outcome)

@@ -78,7 +78,7 @@ impl Toy {
 
     fn end(&self, table: &mut Table, now: Timestamp, id: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let step = self.rules.destroy(table, now, id, &Destroy::new(OpId::draw()?, reason));
-        Ok(self.publish(table, step, None) == DestroyOutcome::Destroyed)
+        Ok(matches!(self.publish(table, step, None), DestroyOutcome::Destroyed { .. }))
     }
 }
 

@@ -220,7 +220,7 @@ impl Rules {
             && tombstone.op == destroy.op
             && tombstone.until > now
         {
-            return Step::unchanged(DestroyOutcome::Destroyed);
+            return Step::unchanged(DestroyOutcome::Destroyed { replicas: None });
         }
         match classify(slots.get(&at), now) {
             Err(absent) => Step::unchanged(absent.into()),
@@ -263,7 +263,7 @@ impl Rules {
         let buried = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
         let before = buried.as_ref().and_then(Slot::stamp);
         let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason) };
-        Step { departed: left(buried, at), ..Step::changed(DestroyOutcome::Destroyed, effect) }
+        Step { departed: left(buried, at), ..Step::changed(DestroyOutcome::Destroyed { replicas: None }, effect) }
     }
 
     fn admit_sign_in(&self, sign_in: Option<&SignIn>) -> Result<(), Error> {

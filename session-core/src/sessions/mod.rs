@@ -142,7 +142,7 @@ impl Sessions {
     /// If the future is dropped, the session is ended or as before.
     pub async fn destroy(&self, id: &SessionId) -> Result<(), Error> {
         match self.store().destroy(id, &Destroy::new(OpId::draw()?, EndReason::Logout)).await? {
-            DestroyOutcome::Destroyed | DestroyOutcome::NotFound(_) => Ok(()),
+            DestroyOutcome::Destroyed { .. } | DestroyOutcome::NotFound(_) => Ok(()),
             DestroyOutcome::Superseded => Err(self.say(Error::new(ErrorKind::Superseded, ""), "destroy")),
         }
     }

@@ -44,6 +44,11 @@ pub(crate) struct Login {
 
 /// The order of the checks is the order in which one reads the settings.
 impl Setup {
+    /// The number of the database.
+    pub(crate) fn database(&self) -> i64 {
+        self.servers.redis.db()
+    }
+
     pub(crate) fn new(config: &RedisConfig) -> Result<Self, Error> {
         check_numbers(config)?;
         check_prefix(&config.prefix)?;

@@ -1,0 +1,59 @@
+//! Which channel and which sequence key belong to which partition.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+/// What one partition is listened to by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Channel {
+    /// The cluster slot of all keys of the partition.
+    pub(crate) slot: u16,
+    /// The name of the channel on which its changes are published.
+    pub(crate) name: Bytes,
+    /// The key that holds the sequence number of its last change.
+    pub(crate) sequence_key: Bytes,
+}
+
+/// The channels of all partitions.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    sharded: bool,
+    of_partition: Box<[Channel]>,
+    by_name: HashMap<Bytes, u16>,
+}
+
+impl Channels {
+    /// The channels of partitions 0, 1, 2 … in this order; their number is a power of two. `sharded` on a cluster,
+    /// where each primary is asked for the channels of its slots.
+    pub(crate) fn new(sharded: bool, channels: impl IntoIterator<Item = Channel>) -> Self {
+        let of_partition: Box<[Channel]> = channels.into_iter().collect();
+        debug_assert!(of_partition.len().is_power_of_two());
+        let by_name = (0..).zip(&of_partition).map(|(partition, channel)| (channel.name.clone(), partition)).collect();
+        Self { sharded, of_partition, by_name }
+    }
+
+    pub(crate) fn sharded(&self) -> bool {
+        self.sharded
+    }
+
+    /// The number of partitions.
+    pub(crate) fn len(&self) -> usize {
+        self.of_partition.len()
+    }
+
+    /// Which of the partition bits of a digest name one of these partitions.
+    pub(crate) fn mask(&self) -> u16 {
+        // 65,536 partitions would be the most that a digest can tell apart.
+        (self.of_partition.len() - 1) as u16
+    }
+
+    pub(crate) fn get(&self, partition: u16) -> Option<&Channel> {
+        self.of_partition.get(usize::from(partition))
+    }
+
+    /// The partition of the channel with this name.
+    pub(crate) fn partition(&self, name: &[u8]) -> Option<u16> {
+        self.by_name.get(name).copied()
+    }
+}

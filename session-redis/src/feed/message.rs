@@ -1,0 +1,144 @@
+//! What is published with every change.
+//!
+//! The header is frozen: every version of this crate writes and reads it like this. Integers are big-endian.
+//!
+//! | bytes | part |
+//! |---|---|
+//! | 0 | version of the header: 1 |
+//! | 1 | kind: 1 created, 2 applied, 3 rotated to renew, 4 rotated with the old id superseded, 5 destroyed |
+//! | 2 | flags: bit 0, there is a stamp before; bit 1, there is a stamp after |
+//! | 3 | end reason: 0 none, 1 logout, 2 revoked, 3 limit |
+//! | 4..12 | sequence |
+//! | 12..30 | digest |
+//! | 30..38 | origin |
+//! | 38..70 | stamp before: incarnation 8 bytes, version 8 bytes, tag as 16 lower-case hexadecimal digits |
+//! | 70..102 | stamp after |
+//!
+//! The body follows: for kinds 3 and 4 the new digest, then the delta, or nothing if it is not carried.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use session_core::{
+    ChangeKind, Delta, EndReason, IdDigest, Incarnation, Origin, RotationKind, SessionChange, Stamp, machine::Effect,
+};
+
+const VERSION: u8 = 1;
+/// Length of the header.
+pub(crate) const HEADER: usize = 102;
+const STAMP: usize = 32;
+const BEFORE: u8 = 1;
+const AFTER: u8 = 2;
+
+/// The longest body that is decoded. What is longer was not written by this crate, or by a version with other
+/// limits: the change is delivered without its delta, so that a buffer of changes stays small.
+const MAX_BODY: usize = 64 * 1_024;
+
+/// A change that was announced, and the bytes that it keeps in memory besides itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) change: SessionChange,
+    pub(crate) weight: usize,
+}
+
+impl Message {
+    /// Reads what was published in this partition, or nothing if not even the header can be read. `mask` is that of
+    /// the partition bits.
+    pub(crate) fn read(payload: Vec<u8>, partition: u16, mask: u16) -> Option<Self> {
+        let header: Header = Header::read(payload.first_chunk()?)?;
+        if header.digest.partition() & mask != partition {
+            return None;
+        }
+        let body = Bytes::from(payload).slice(HEADER..);
+        let length = body.len();
+        let (kind, delta) = header.body(body, mask).unwrap_or((ChangeKind::Unknown, None));
+        let weight = if delta.is_some() { HEADER + length } else { 0 };
+        let effect = Effect { digest: header.digest, before: header.before, after: header.after, kind };
+        let change = SessionChange::new((partition, header.sequence), header.origin, &effect, delta.map(Arc::new));
+        Some(Self { change, weight })
+    }
+}
+
+struct Header {
+    kind: u8,
+    flags: u8,
+    reason: u8,
+    sequence: u64,
+    digest: IdDigest,
+    origin: Origin,
+    before: Option<Stamp>,
+    after: Option<Stamp>,
+}
+
+impl Header {
+    fn read(bytes: &[u8; HEADER]) -> Option<Self> {
+        let [version, kind, flags, reason, rest @ ..] = bytes;
+        if *version != VERSION {
+            return None;
+        }
+        let (sequence, rest) = rest.split_first_chunk()?;
+        let (digest, rest) = rest.split_first_chunk()?;
+        let (origin, rest) = rest.split_first_chunk()?;
+        let (before, rest) = rest.split_first_chunk()?;
+        let after = rest.first_chunk()?;
+        Some(Self {
+            kind: *kind,
+            flags: *flags,
+            reason: *reason,
+            sequence: u64::from_be_bytes(*sequence),
+            digest: IdDigest::from_bytes(digest),
+            origin: Origin::from_bits(u64::from_be_bytes(*origin)),
+            before: if flags & BEFORE == 0 { None } else { Some(stamp(before)?) },
+            after: if flags & AFTER == 0 { None } else { Some(stamp(after)?) },
+        })
+    }
+
+    /// The kind and the delta, or nothing if this version does not know what to make of them.
+    fn body(&self, mut body: Bytes, mask: u16) -> Option<(ChangeKind, Option<Delta>)> {
+        let kind = match (self.kind, self.flags, self.reason) {
+            (1, AFTER, 0) => ChangeKind::Created,
+            (2, 3, 0) => ChangeKind::Applied,
+            (3, 3, 0) => ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Renew },
+            (4, 3, 0) => ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Privilege },
+            (5, 0 | BEFORE, reason) => ChangeKind::Destroyed(end_reason(reason)?),
+            _ => return None,
+        };
+        let carried = !body.is_empty() && body.len() <= MAX_BODY;
+        let delta = if carried { Some(Delta::from_bytes(body).ok()?) } else { None };
+        Some((kind, delta))
+    }
+
+    fn new_digest(&self, body: &mut Bytes, mask: u16) -> Option<IdDigest> {
+        let digest = IdDigest::from_bytes(body.first_chunk()?);
+        let _ = body.split_to(IdDigest::LEN);
+        // A rotation that left the partition would be one that nobody can make.
+        (digest.partition() & mask == self.digest.partition() & mask).then_some(digest)
+    }
+}
+
+fn end_reason(byte: u8) -> Option<EndReason> {
+    match byte {
+        1 => Some(EndReason::Logout),
+        2 => Some(EndReason::Revoked),
+        3 => Some(EndReason::Limit),
+        _ => None,
+    }
+}
+
+fn stamp(bytes: &[u8; STAMP]) -> Option<Stamp> {
+    let (incarnation, rest) = bytes.split_first_chunk()?;
+    let (version, tag) = rest.split_first_chunk()?;
+    Some(Stamp {
+        incarnation: Incarnation::from_bits(u64::from_be_bytes(*incarnation)),
+        version: u64::from_be_bytes(*version),
+        tag: tag.iter().try_fold(0, |bits, digit| Some(bits << 4 | hex(*digit)?))?,
+    })
+}
+
+fn hex(digit: u8) -> Option<u64> {
+    match digit {
+        b'0'..=b'9' => Some(u64::from(digit - b'0')),
+        b'a'..=b'f' => Some(u64::from(digit - b'a') + 10),
+        _ => None,
+    }
+}

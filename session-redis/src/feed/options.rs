@@ -1,0 +1,36 @@
+//! What can be set of a feed.
+
+use std::time::Duration;
+
+/// What can be set of a feed.
+#[derive(Clone, Debug)]
+pub(crate) struct FeedOptions {
+    /// How many items wait for a subscriber at most; twice the number of partitions at least.
+    pub(crate) queue_items: usize,
+    /// How many bytes of deltas wait for a subscriber at most.
+    pub(crate) queue_bytes: usize,
+    /// How long any one request to a server may take.
+    pub(crate) deadline: Duration,
+    /// How long a subscription may take to begin.
+    pub(crate) start_deadline: Duration,
+    /// How often each connection is asked for a sign of life.
+    pub(crate) health_interval: Duration,
+    /// The pause after the first attempt to connect again.
+    pub(crate) first_pause: Duration,
+    /// The longest pause between such attempts.
+    pub(crate) longest_pause: Duration,
+}
+
+impl Default for FeedOptions {
+    fn default() -> Self {
+        Self {
+            queue_items: 8_192,
+            queue_bytes: 16 * 1_024 * 1_024,
+            deadline: Duration::from_secs(1),
+            start_deadline: Duration::from_secs(5),
+            health_interval: Duration::from_secs(1),
+            first_pause: Duration::from_millis(50),
+            longest_pause: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Tests: of what is read, of the state, and against real servers.
+
+mod announcement;
+mod boards;
+mod live;
+mod messages;
+mod rig;
+mod trouble;

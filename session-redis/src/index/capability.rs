@@ -1,0 +1,34 @@
+//! The capability, as the core has it.
+
+use session_core::{
+    Destroy, EndReason, Error, IdDigest, IndexedSession, OpId, Principal, SessionId, SessionIndex, async_trait,
+};
+
+use super::revoke::Revoked;
+use crate::RedisStore;
+
+#[async_trait]
+impl SessionIndex for RedisStore {
+    async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let mut live = self.inner.live("sessions", principal).await?;
+        live.truncate(limit);
+        Ok(live)
+    }
+
+    async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
+        let destroy = Destroy::new(OpId::draw()?, reason);
+        // A tombstone belongs only where a session was listed; any digest may be asked for here.
+        let revoked = self.inner.revoke_at("revoke", principal, session, (&destroy, false), None).await?;
+        Ok(revoked == Revoked::Ended)
+    }
+
+    async fn revoke_all(
+        &self,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let destroy = Destroy::new(OpId::draw()?, reason);
+        self.inner.revoke_list("revoke_all", principal, except, &destroy).await
+    }
+}

@@ -1,0 +1,137 @@
+//! Names of keys, of channels, and of the fields of a session's hash.
+//!
+//! Version 1 of the layout. `P` partitions are part of it: a store that was written with another number is refused.
+//!
+//! | key | type | what |
+//! |---|---|---|
+//! | `<prefix>:layout` | string | `1:<P>` |
+//! | `<prefix>:1:{<tag>}:s:<digest>` | hash | a session, a forward, or a tombstone |
+//! | `<prefix>:1:{<tag>}:q` | string | the sequence number of the partition's last change |
+//! | `<prefix>:1:{<tag>}:p:<hash of a principal>` | hash | the sessions of a principal |
+//! | `<prefix>:1:<database>:{<tag>}:c` | channel | the partition's changes |
+//!
+//! Digests and hashes stand as raw bytes: 18 of a session, 16 of a principal.
+//!
+//! Fields of a session's hash: `@…` metadata (see [`meta`](crate::meta)), `=<field>` a scalar, `:<length of the field
+//! name, one byte><field><key>` a keyed entry. Unknown fields of other first bytes are left alone.
+
+use bytes::Bytes;
+use session_core::{Entry, IdDigest, Principal};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    feed::{Channel, Channels},
+    tags::{slot_of, tags},
+};
+
+/// The version of the layout.
+pub(crate) const VERSION: u8 = 1;
+
+/// Names under one prefix.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    prefix: Box<str>,
+    partitions: Box<[Partition]>,
+}
+
+/// The names of one partition.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    /// The cluster slot of all of its keys.
+    pub(crate) slot: u16,
+    /// What its session keys begin with.
+    session: Box<[u8]>,
+    principal: Box<[u8]>,
+    /// The key of its sequence number.
+    pub(crate) sequence: Box<[u8]>,
+    /// Its channel.
+    pub(crate) channel: Box<[u8]>,
+}
+
+impl Layout {
+    pub(crate) fn new(prefix: &str, database: i64, partitions: u32) -> Self {
+        let partition = |(number, tag): (usize, &Box<str>)| {
+            let key = |kind: &str| format!("{prefix}:{VERSION}:{{{tag}}}:{kind}").into_bytes().into_boxed_slice();
+            Partition {
+                slot: slot_of(number as u16, partitions),
+                session: key("s:"),
+                principal: key("p:"),
+                sequence: key("q"),
+                channel: format!("{prefix}:{VERSION}:{database}:{{{tag}}}:c").into_bytes().into(),
+            }
+        };
+        Self { prefix: prefix.into(), partitions: tags(partitions).iter().enumerate().map(partition).collect() }
+    }
+
+    pub(crate) fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    fn low_bits(&self, bits: u16) -> u16 {
+        bits & (self.partitions.len() - 1) as u16
+    }
+
+    /// The partition of a session.
+    pub(crate) fn partition(&self, digest: &IdDigest) -> &Partition {
+        &self.partitions[usize::from(self.low_bits(digest.partition()))]
+    }
+
+    /// The key of a session.
+    pub(crate) fn session(&self, digest: &IdDigest) -> Vec<u8> {
+        [&self.partition(digest).session[..], &digest.to_bytes()].concat()
+    }
+
+    /// The key that lists a principal's sessions, and its partition.
+    pub(crate) fn principal(&self, principal: &Principal) -> (&Partition, Vec<u8>) {
+        let hash = Sha256::digest(principal.as_str());
+        let partition = &self.partitions[usize::from(self.low_bits(u16::from_be_bytes([hash[0], hash[1]])))];
+        (partition, [&partition.principal[..], &hash[..16]].concat())
+    }
+
+    /// The key that says how the store is laid out, and what it says.
+    pub(crate) fn declaration(&self) -> (String, String) {
+        (format!("{}:layout", self.prefix), format!("{VERSION}:{}", self.partitions.len()))
+    }
+
+    /// What the feed listens to.
+    pub(crate) fn channels(&self, sharded: bool) -> Channels {
+        let channel = |partition: &Partition| Channel {
+            slot: partition.slot,
+            name: Bytes::copy_from_slice(&partition.channel),
+            sequence_key: Bytes::copy_from_slice(&partition.sequence),
+        };
+        Channels::new(sharded, self.partitions.iter().map(channel))
+    }
+}
+
+/// The first byte of the field of a scalar.
+pub(crate) const SCALAR: u8 = b'=';
+/// The first byte of the field of a keyed entry.
+pub(crate) const KEYED: u8 = b':';
+
+/// The hash field of an entry.
+pub(crate) fn field_of(entry: Entry<'_>) -> Vec<u8> {
+    match entry {
+        Entry::Scalar(field) => [&[SCALAR], field.as_str().as_bytes()].concat(),
+        Entry::Keyed(field, key) => {
+            let mut name = prefix_of(field);
+            name.extend_from_slice(key.as_str().as_bytes());
+            name
+        }
+    }
+}
+
+/// What the hash fields of all entries of a keyed field begin with.
+pub(crate) fn prefix_of(field: &session_core::Field) -> Vec<u8> {
+    let name = field.as_str().as_bytes();
+    // A field has at most 255 bytes.
+    let mut prefix = Vec::with_capacity(2 + name.len() + 16);
+    prefix.extend_from_slice(&[KEYED, name.len() as u8]);
+    prefix.extend_from_slice(name);
+    prefix
+}
+
+/// A value as the hash holds it.
+pub(crate) fn stored(bytes: Vec<u8>) -> session_core::Value {
+    session_core::Value::from_bytes(Bytes::from(bytes))
+}

@@ -1,0 +1,9 @@
+-- Shared by destroy and revoke: a tombstone in place of a session.
+
+local function bury(key, m, op, reason, tombstone, sequence, id, command, channel)
+  local till = math.min(now + tombstone, NEVER)
+  redis.call('DEL', key)
+  redis.call('HSET', key, '@', struct.pack('>BBc8BI6I7', 1, 84, op, reason, now, till))
+  redis.call('PEXPIREAT', key, string.format('%.0f', till))
+  announce(5, reason, m, nil, sequence, id, op, command, channel, '')
+end

@@ -1,0 +1,26 @@
+#!lua flags=allow-oom
+-- Ends a session and leaves a tombstone. Works when memory is short.
+--
+-- KEYS  1 the session, 2 its partition's sequence
+-- ARGV  1 op id:8, reason:1, how long the tombstone stands:7, through a forward:1
+--       2 digest:18 and origin:8, 3 PUBLISH or SPUBLISH, 4 the channel
+-- Reply A ended, R ended before by the same op id; or as `absent` says
+-- All checks come before the first write.
+
+--@shared
+--@announce
+--@bury
+
+local op, reason, tombstone, through = struct.unpack('>c8BI7B', ARGV[1])
+local key = KEYS[1]
+local held = redis.call('HMGET', key, '@', '@c')
+local m, c = held[1], held[2]
+if not is_live(m) then
+  local answer = absent(key, m, through == 1)
+  if string.byte(answer) == 84 and string.sub(m, 3, 10) == op then return 'R' end
+  return answer
+end
+-- What has a stamp can be ended even if the rest of it cannot be read.
+if ends_at(m, c) <= now then return 'N' end
+bury(key, m, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+return 'A'

@@ -1,0 +1,16 @@
+#!lua flags=no-writes
+-- Which of the given commands this user may not run. Changes nothing.
+--
+-- KEYS  none: the keys are only named, not used
+-- ARGV  commands, each preceded by its number of words
+-- Reply the names of those that are refused, one after another with a comma between; nothing if none is
+
+local refused = {}
+local at = 1
+while at <= #ARGV do
+  local words = tonumber(ARGV[at])
+  local ok, allowed = pcall(redis.acl_check_cmd, unpack(ARGV, at + 1, at + words))
+  if not ok or not allowed then refused[#refused + 1] = ARGV[at + 1] end
+  at = at + 1 + words
+end
+return table.concat(refused, ', ')

@@ -1,0 +1,105 @@
+#!lua
+-- Moves a session to a new id, with a delta, a principal and deadlines in the same step.
+--
+-- KEYS  1 the session, 2 where it moves, 3 their partition's sequence
+-- ARGV  1 op id:8, the same in hexadecimal:16, R (renew) or P (privilege):1, grace:7, whether there are new deadlines:1,
+--         idle timeout plus 1:7 (0: none), lifetime:7 (0: none), limits: entries:4, bytes of a value:4, bytes:5; how long
+--         the index lists the new id for:7 (0: it does not), through a forward:1, the new digest:18, numbers of fields to
+--         clear, of names to remove, of pairs to put: 4 each
+--       2 old digest:18 and origin:8, 3 new digest and the delta for the message, 4 PUBLISH or SPUBLISH, 5 the channel,
+--       6 whom the index lists the new id for, 7 who signs in or nothing
+--       8 … fields to clear; names to remove; names and values
+-- Reply A<@:48><@c:43><now:6> moved, R the same: moved before and there, M moved there before and gone on since,
+--       X another rotation was first, E<reason:1><since:6><now:6> the new id has been ended, W it is in use,
+--       L a limit, I<span:7><principal> the index must list the new id for so long first; or as `absent` says
+-- All checks come before the first write.
+
+--@shared
+--@announce
+--@update
+
+local op, hex, kind, grace, anew, new_timeout, lifetime, max_entries, max_value, max_bytes, span, through, to, clears,
+  removes, puts = struct.unpack('>c8c16c1I7BI7I7I4I4I5I7Bc18I4I4I4', ARGV[1])
+local key, target = KEYS[1], KEYS[2]
+
+local there = redis.call('HMGET', target, '@', '@c')
+local live_there = is_live(there[1]) and there[2] and #there[2] == 43
+if live_there then
+  live_there = ends_at(there[1], there[2]) > now
+  if live_there and string.sub(there[2], 29, 36) == op then
+    return 'R' .. there[1] .. there[2] .. struct.pack('>I6', now)
+  end
+end
+
+local values, entries, bytes, gone, set, too_large =
+  plan(key, { '@', '@c', '@0', '@1', '@p' }, 8, clears, removes, puts, max_value)
+local m, c, ring0, ring1, p = values[1], values[2], values[3], values[4], values[5]
+if not is_live(m) then
+  local answer = absent(key, m, through == 1)
+  local sort = string.byte(answer)
+  if sort == 70 or sort == 83 then -- F, S
+    if string.sub(m, 4, 11) == op then return 'M' end
+    if sort == 83 and through == 0 then return 'X' end
+  end
+  return answer
+end
+if not c or #c ~= 43 then return 'G' end
+local incarnation, version, tag, idle, had_entries, had_bytes = struct.unpack('>c8I6c16I7I4I5', string.sub(m, 3))
+local created, timeout, absolute, listed, brought, renewed = struct.unpack('>I6I7I7I7c8I7', string.sub(c, 2))
+if idle <= now or absolute <= now then return 'N' end
+if kind == 'R' and renewed > now then return 'X' end
+if live_there then return 'W' end
+if not is_live(there[1]) then
+  local answer = absent(target, there[1], false)
+  local sort = string.byte(answer)
+  if sort == 84 then return 'E' .. string.sub(answer, 2) end
+  if sort == 71 then return 'G' end
+  if answer ~= 'N' then return 'W' end
+end
+if too_large then return too_large end
+entries, bytes = had_entries + entries, had_bytes + bytes
+local refusal = exceeds(entries, bytes, had_entries, had_bytes, max_entries, max_bytes)
+if refusal then return refusal end
+
+if anew == 1 then
+  timeout = new_timeout
+  absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
+  idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
+elseif timeout > 0 then
+  idle = math.min(math.max(idle, math.min(now + timeout - 1, NEVER)), absolute)
+end
+local ends = math.min(idle, absolute)
+local principal = ARGV[7] ~= '' and ARGV[7] or p and string.sub(p, 15)
+local count = #set
+listed = NEVER
+if principal then
+  listed = math.min(now + span, NEVER)
+  if span == 0 or ARGV[6] ~= principal or listed < ends then
+    return 'I' .. struct.pack('>I7', (absolute < NEVER and absolute or ends) - now) .. principal
+  end
+  local since = now
+  if p and string.sub(p, 15) == principal then since = struct.unpack('>I6', string.sub(p, 2)) end
+  set[count + 1], set[count + 2] = '@p', struct.pack('>BI6I7', 1, since, listed) .. principal
+  count = count + 2
+end
+local after_version = version
+if clears + removes + puts > 0 then
+  after_version = version + 1
+  tag = string.sub(redis.sha1hex(tag .. hex), 1, 16)
+  set[count + 1], set[count + 2] = remember(ring0, ring1, after_version, op)
+  count = count + 2
+end
+local till = math.min(now + grace, NEVER)
+local after = struct.pack('>BBc8I6c16I7I4I5', 1, 83, incarnation, after_version, tag, idle, entries, bytes)
+c = struct.pack('>BI6I7I7I7c8I7', 1, created, timeout, absolute, listed, op, kind == 'R' and till or 0)
+set[count + 1], set[count + 2] = '@', after
+set[count + 3], set[count + 4] = '@c', c
+
+redis.call('RENAME', key, target)
+if #gone > 0 then write('HDEL', target, gone) end
+write('HSET', target, set)
+redis.call('PEXPIREAT', target, string.format('%.0f', ends))
+redis.call('HSET', key, '@', struct.pack('>BBc1c8I7c18', 1, 70, kind, op, till, to))
+redis.call('PEXPIREAT', key, string.format('%.0f', till))
+announce(kind == 'R' and 3 or 4, 0, m, after, KEYS[3], ARGV[2], op, ARGV[4], ARGV[5], ARGV[3])
+return 'A' .. after .. c .. struct.pack('>I6', now)

@@ -1,0 +1,96 @@
+use redis::Cmd;
+use session_core::{
+    CreateOutcome, Error, NewSession, SessionId,
+};
+
+use super::{
+    Absent, Answer, Sending, absent, applied,
+    delta::{Counts, append_entries, carried},
+    forwarded, odd_reply,
+};
+use crate::{
+    inner::Inner,
+    lifetimes::Lifetimes,
+    meta::{hex, put},
+    net::Resend,
+    record::Sight,
+    script::SCRIPTS,
+};
+
+const OPERATION: &str = "create";
+
+impl Inner {
+    pub(crate) async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let listed = match &new.sign_in {
+            None => None,
+            Some(sign_in) => Some(self.enlist(OPERATION, sign_in, id.digest(), None, Lifetimes::of(new.expiry)).await?),
+        };
+        let outcome = self.create_listed(id, new, listed.as_ref().map_or(0, |listed| listed.span)).await;
+        match (&outcome, &new.sign_in) {
+            (Ok(CreateOutcome::Created(applied)), Some(sign_in)) if !applied.repeated => {
+                self.end_excess(sign_in, listed.as_ref(), id.digest()).await;
+            }
+            // Nothing was stored, so nothing is to be listed.
+            (Ok(CreateOutcome::AlreadyExists | CreateOutcome::Ended(_)), Some(sign_in)) => {
+                self.delist(sign_in.principal(), &[*id.digest()]).await;
+            }
+            (Err(error), Some(sign_in)) if error.kind() == session_core::ErrorKind::LimitExceeded => {
+                self.delist(sign_in.principal(), &[*id.digest()]).await;
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    async fn create_listed(&self, id: &SessionId, new: &NewSession, span: u64) -> Result<CreateOutcome, Error> {
+        let partition = self.layout.partition(id.digest());
+        let cmd = self.create_cmd(id, new, span);
+        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: new.replicas };
+        let answer = self.call(&SCRIPTS.create, partition, &cmd, sending).await?;
+        match answer.reply.split_first() {
+            Some((b'A', rest)) => applied(OPERATION, rest, &answer, false).map(CreateOutcome::Created),
+            Some((b'R', rest)) => applied(OPERATION, rest, &answer, true).map(CreateOutcome::Created),
+            Some((b'X', _)) => Ok(CreateOutcome::AlreadyExists),
+            Some((b'F', _)) => self.created_and_moved(&answer, new).await,
+            _ => match absent(OPERATION, &answer.reply)? {
+                Absent::NotFound(Some(ended)) => Ok(CreateOutcome::Ended(ended)),
+                _ => Err(odd_reply(OPERATION)),
+            },
+        }
+    }
+
+    /// The id forwards: a repeat of a create finds its session where it has moved to.
+    async fn created_and_moved(&self, answer: &Answer, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let to = forwarded(&answer.reply).ok_or_else(|| odd_reply(OPERATION))?;
+        Ok(match self.glance(OPERATION, &to).await? {
+            Sight::Session(glance) if glance.stamp.incarnation == new.incarnation => {
+                CreateOutcome::Created(glance.applied().repeated())
+            }
+            Sight::Ended(ended) => CreateOutcome::Ended(ended),
+            Sight::Session(_) | Sight::Nothing | Sight::Moved(..) => CreateOutcome::AlreadyExists,
+        })
+    }
+
+    fn create_cmd(&self, id: &SessionId, new: &NewSession, span: u64) -> Cmd {
+        let digest = id.digest();
+        let partition = self.layout.partition(digest);
+        let counts = Counts::of(&new.entries);
+        let mut head = Vec::with_capacity(80);
+        head.extend_from_slice(&new.op.bits().to_be_bytes());
+        head.extend_from_slice(&hex(new.op.bits()));
+        head.extend_from_slice(&new.incarnation.bits().to_be_bytes());
+        Lifetimes::of(new.expiry).put(&mut head);
+        put::<7>(&mut head, span);
+        self.put_limits(&mut head);
+        put::<4>(&mut head, counts.puts);
+        let carried = carried(&new.entries, self.settings.message_delta_bytes);
+        let principal = new.sign_in.as_ref().map_or("", |sign_in| sign_in.principal().as_str());
+        let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + principal.len() + 64;
+        let keys = [&self.layout.session(digest)[..], &partition.sequence];
+        let mut cmd = SCRIPTS.create.call(&keys, (6 + counts.arguments(), bytes));
+        cmd.arg(head).arg(&self.message_head(digest)).arg(&carried[..]).arg(self.settings.publish);
+        cmd.arg(&*partition.channel).arg(principal);
+        append_entries(&mut cmd, &new.entries);
+        cmd
+    }
+}

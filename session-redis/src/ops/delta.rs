@@ -1,0 +1,84 @@
+//! A delta as arguments of a script.
+
+use redis::Cmd;
+use session_core::{Delta, Entry, Selector};
+
+use crate::layout::{KEYED, SCALAR, field_of, prefix_of};
+
+/// The parts of a delta, counted: fields to clear, names to remove, pairs to put.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) clears: u64,
+    pub(crate) removes: u64,
+    pub(crate) puts: u64,
+    /// Of names and values.
+    pub(crate) bytes: usize,
+}
+
+impl Counts {
+    pub(crate) fn of(delta: &Delta) -> Self {
+        let mut counts = Self::default();
+        for selector in delta.removals() {
+            match selector {
+                Selector::All(_) => counts.clears += 1,
+                Selector::Scalar(_) | Selector::Keyed(..) => counts.removes += 1,
+            }
+        }
+        for (entry, value) in delta.insertions() {
+            counts.puts += 1;
+            counts.bytes += 16 + entry.field().as_str().len() + value.len();
+        }
+        counts
+    }
+
+    /// Of arguments.
+    pub(crate) fn arguments(&self) -> usize {
+        (self.clears + self.removes + 2 * self.puts) as usize
+    }
+}
+
+/// Appends fields to clear, names to remove, names and values to put.
+pub(crate) fn append(cmd: &mut Cmd, delta: &Delta, counts: &Counts) {
+    if counts.clears > 0 {
+        for selector in delta.removals() {
+            if let Selector::All(field) = selector {
+                cmd.arg(prefix_of(field));
+            }
+        }
+    }
+    if counts.removes > 0 {
+        for selector in delta.removals() {
+            match selector {
+                Selector::Scalar(field) => cmd.arg(field_of(Entry::Scalar(field))),
+                Selector::Keyed(field, key) => cmd.arg(field_of(Entry::Keyed(field, key))),
+                Selector::All(_) => cmd,
+            };
+        }
+    }
+    append_entries(cmd, delta);
+}
+
+/// Appends names and values to put.
+pub(crate) fn append_entries(cmd: &mut Cmd, delta: &Delta) {
+    let mut name = Vec::with_capacity(64);
+    for (entry, value) in delta.insertions() {
+        name.clear();
+        match entry {
+            Entry::Scalar(field) => {
+                name.push(SCALAR);
+                name.extend_from_slice(field.as_str().as_bytes());
+            }
+            Entry::Keyed(field, key) => {
+                name.extend_from_slice(&[KEYED, field.as_str().len() as u8]);
+                name.extend_from_slice(field.as_str().as_bytes());
+                name.extend_from_slice(key.as_str().as_bytes());
+            }
+        }
+        cmd.arg(&name[..]).arg(value.as_bytes());
+    }
+}
+
+/// The delta as a message carries it, or nothing if it is too large.
+pub(crate) fn carried(delta: &Delta, most: usize) -> bytes::Bytes {
+    if delta.is_empty() || delta.encoded_len() > most { bytes::Bytes::new() } else { delta.to_bytes() }
+}

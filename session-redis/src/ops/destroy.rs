@@ -1,0 +1,41 @@
+use session_core::{Destroy, DestroyOutcome, Error, IdDigest, SessionId};
+
+use super::{Answer, Sending, absent};
+use crate::{
+    inner::Inner,
+    meta::{millis, put, reason_byte},
+    net::Resend,
+    script::SCRIPTS,
+};
+
+const OPERATION: &str = "destroy";
+
+impl Inner {
+    pub(crate) async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        let (at, answer) = self.destroy_at(id.digest(), destroy).await?;
+        match answer.reply.first() {
+            Some(b'A' | b'R') => {
+                self.recent.note(at, *destroy);
+                Ok(DestroyOutcome::Destroyed { replicas: answer.replicas })
+            }
+            _ => absent(OPERATION, &answer.reply).map(Into::into),
+        }
+    }
+
+    pub(crate) async fn destroy_at(&self, digest: &IdDigest, destroy: &Destroy) -> Result<(IdDigest, Answer), Error> {
+        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: destroy.replicas };
+        let cmd = |at: &IdDigest, through: bool| {
+            let partition = self.layout.partition(at);
+            let mut head = Vec::with_capacity(24);
+            head.extend_from_slice(&destroy.op.bits().to_be_bytes());
+            head.push(reason_byte(destroy.reason));
+            put::<7>(&mut head, millis(self.settings.tombstone));
+            head.push(u8::from(through));
+            let keys = [&self.layout.session(at)[..], &partition.sequence];
+            let mut cmd = SCRIPTS.destroy.call(&keys, (4, head.len() + partition.channel.len() + 48));
+            cmd.arg(head).arg(&self.message_head(at)).arg(self.settings.publish).arg(&*partition.channel);
+            cmd
+        };
+        self.call_through(digest, (&SCRIPTS.destroy, sending), cmd).await
+    }
+}

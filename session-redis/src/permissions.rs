@@ -1,0 +1,82 @@
+//! What the server's ACL must allow, checked on each new connection before anything is written.
+
+use crate::{layout::Layout, script::SCRIPTS};
+
+/// The least that a user needs, as one rule of an ACL file: what is missing is told when a store connects, before
+/// anything is written.
+///
+/// Put in a name, a password, and the prefix (`sessions` unless it is set otherwise). `~` names keys, `&` channels. `wait`
+/// is for writes that wait for replicas; `cluster|slots`, `asking`, `spublish` and `ssubscribe` are for clusters,
+/// `publish` and `subscribe` for everything else.
+///
+/// ```text
+#[doc = include_str!("acl.txt")]
+/// ```
+pub const ACL_RULE: &str = include_str!("acl.txt");
+
+/// Words of one command.
+type Command<'a> = Vec<&'a [u8]>;
+
+/// The commands that are used, each with keys and channels of this layout.
+fn commands(layout: &Layout, is_cluster: bool, channel_command: &'static str) -> Vec<Vec<Vec<u8>>> {
+    let own = |words: Command<'_>| words.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let (declaration, declared) = layout.declaration();
+    let mut all = Vec::new();
+    // One partition stands for all: permissions are by pattern.
+    if let Some(partition) = layout.partitions().first() {
+        let key = [partition.sequence.as_ref(), b":check"].concat();
+        let (key, sequence, channel) = (&key[..], &*partition.sequence, &*partition.channel);
+        let subscribe: &[u8] = if is_cluster { b"SSUBSCRIBE" } else { b"SUBSCRIBE" };
+        all.extend(
+            [
+                // Of the scripts.
+                vec![b"TIME".as_slice()],
+                vec![b"EXISTS", key],
+                vec![b"HMGET", key, b"f"],
+                vec![b"HGET", key, b"f"],
+                vec![b"HKEYS", key],
+                vec![b"HLEN", key],
+                vec![b"HEXISTS", key, b"f"],
+                vec![b"HSET", key, b"f", b"v"],
+                vec![b"HDEL", key, b"f"],
+                vec![b"DEL", key],
+                vec![b"RENAME", key, key],
+                vec![b"PEXPIREAT", key, b"1"],
+                vec![b"PEXPIRETIME", key],
+                vec![b"INCR", sequence],
+                vec![b"SET", sequence, b"1"],
+                vec![channel_command.as_bytes(), channel, b"m"],
+                // Of the connections.
+                vec![b"HGETALL", key],
+                vec![b"PTTL", key],
+                vec![b"GETEX", sequence, b"PERSIST"],
+                vec![subscribe, channel],
+                vec![b"PING"],
+                vec![b"ROLE"],
+                vec![b"WAIT", b"0", b"1"],
+                vec![b"SCRIPT", b"LOAD", b"s"],
+                vec![b"EVALSHA", b"s", b"1", key],
+                vec![b"SET", declaration.as_bytes(), declared.as_bytes(), b"NX", b"GET"],
+            ]
+            .map(own),
+        );
+        if is_cluster {
+            all.push(own(vec![b"CLUSTER", b"SLOTS"]));
+            all.push(own(vec![b"ASKING"]));
+        }
+    }
+    all
+}
+
+/// Asks which of them are refused.
+pub(crate) fn question(layout: &Layout, is_cluster: bool, channel_command: &'static str) -> redis::Cmd {
+    let commands = commands(layout, is_cluster, channel_command);
+    let mut cmd = SCRIPTS.permissions.call(&[], (commands.len() * 4, commands.len() * 64));
+    for words in commands {
+        cmd.arg(words.len());
+        for word in words {
+            cmd.arg(word);
+        }
+    }
+    cmd
+}

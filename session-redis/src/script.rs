@@ -1,0 +1,100 @@
+//! The scripts, sent by digest.
+
+use std::{fmt::Write as _, sync::LazyLock};
+
+use redis::Cmd;
+use sha1::{Digest as _, Sha1};
+
+/// A script of `src/lua/`.
+#[derive(Debug)]
+pub(crate) struct Script {
+    source: String,
+    digest: String,
+}
+
+/// All scripts.
+#[derive(Debug)]
+pub(crate) struct Scripts {
+    pub(crate) create: Script,
+    pub(crate) apply: Script,
+    pub(crate) touch: Script,
+    pub(crate) rotate: Script,
+    pub(crate) destroy: Script,
+    pub(crate) revoke: Script,
+    pub(crate) acquire: Script,
+    pub(crate) tenure: Script,
+    pub(crate) enlist: Script,
+    pub(crate) permissions: Script,
+}
+
+/// What scripts share stands where they name it: `--@name` on a line of its own.
+const SHARED: [(&str, &str); 4] = [
+    ("--@shared\n", include_str!("lua/shared.lua")),
+    ("--@announce\n", include_str!("lua/announce.lua")),
+    ("--@update\n", include_str!("lua/update.lua")),
+    ("--@bury\n", include_str!("lua/bury.lua")),
+];
+
+pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
+    create: Script::new(include_str!("lua/create.lua")),
+    apply: Script::new(include_str!("lua/apply.lua")),
+    touch: Script::new(include_str!("lua/touch.lua")),
+    rotate: Script::new(include_str!("lua/rotate.lua")),
+    destroy: Script::new(include_str!("lua/destroy.lua")),
+    revoke: Script::new(include_str!("lua/revoke.lua")),
+    acquire: Script::new(include_str!("lua/acquire.lua")),
+    tenure: Script::new(include_str!("lua/tenure.lua")),
+    enlist: Script::new(include_str!("lua/enlist.lua")),
+    permissions: Script::new(include_str!("lua/permissions.lua")),
+});
+
+impl Scripts {
+    /// Those that a connection is prepared for.
+    pub(crate) fn all(&self) -> [&Script; 9] {
+        let Self { create, apply, touch, rotate, destroy, revoke, acquire, tenure, enlist, permissions: _ } = self;
+        [create, apply, touch, rotate, destroy, revoke, acquire, tenure, enlist]
+    }
+}
+
+impl Script {
+    fn new(text: &str) -> Self {
+        let source = SHARED.iter().fold(text.to_owned(), |source, (name, part)| source.replace(name, part));
+        let mut digest = String::with_capacity(40);
+        for byte in Sha1::digest(&source) {
+            let _ = write!(digest, "{byte:02x}");
+        }
+        Self { source, digest }
+    }
+
+    /// A call with these keys; arguments are appended. `room` is how many arguments and how many bytes there will be.
+    pub(crate) fn call(&self, keys: &[&[u8]], (arguments, bytes): (usize, usize)) -> Cmd {
+        let room = keys.iter().map(|key| key.len()).sum::<usize>() + bytes + 64;
+        let mut cmd = Cmd::with_capacity(3 + keys.len() + arguments, room);
+        cmd.arg("EVALSHA").arg(&self.digest).arg(keys.len());
+        for key in keys {
+            cmd.arg(*key);
+        }
+        cmd
+    }
+
+    /// What makes the script known to a server.
+    pub(crate) fn load(&self) -> Cmd {
+        let mut cmd = redis::cmd("SCRIPT");
+        cmd.arg("LOAD").arg(&self.source);
+        cmd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_whole_and_begin_with_their_header() {
+        for script in SCRIPTS.all().into_iter().chain([&SCRIPTS.permissions]) {
+            assert!(script.source.starts_with("#!lua"), "the server takes a header on the first line only");
+            assert!(!script.source.contains("--@"), "a part is missing");
+            assert_eq!(script.digest.len(), 40);
+        }
+    }
+}
