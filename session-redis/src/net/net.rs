@@ -105,6 +105,9 @@ impl Net {
         pipeline: &Pipeline,
         resend: Resend,
     ) -> Result<Vec<Value>, Failure> {
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
         self.0.call(slot, Batch::new(pipeline, resend == Resend::Harmless), resend).await
     }
 

@@ -62,9 +62,8 @@ impl Sentinels {
 
     /// Whether there is a newer primary than the one followed to this address.
     pub(super) async fn has_left(&self, address: &Address) -> bool {
-        // A sentinel that was cut off names an older one; it must not lure anybody back.
-        let newer = |view: View| view.epoch >= self.followed.load(Relaxed) && view.primary != *address;
-        self.newest().await.is_ok_and(newer)
+        let followed = self.followed.load(Relaxed);
+        self.newest().await.is_ok_and(|view| view.supersedes(address, followed))
     }
 
     /// Returns when a sentinel has announced a new primary.
@@ -76,16 +75,7 @@ impl Sentinels {
     /// still take writes that are going to be lost.
     async fn newest(&self) -> Result<View, Failure> {
         let views = futures_util::future::join_all(self.all.iter().map(|sentinel| self.ask(sentinel))).await;
-        let mut newest: Option<View> = None;
-        let mut failure = Failure::Unsent(Cause::new("no sentinel is known"));
-        for view in views {
-            match view {
-                Ok(view) if newest.as_ref().is_none_or(|newest| view.epoch > newest.epoch) => newest = Some(view),
-                Ok(_) => {}
-                Err(other) => failure = worse(failure, other),
-            }
-        }
-        newest.ok_or(failure)
+        newest(views)
     }
 
     async fn ask(&self, sentinel: &Sentinel) -> Result<View, Failure> {
@@ -137,6 +127,27 @@ impl AsyncPushSender for Bell {
     }
 }
 
+impl View {
+    /// Whether the primary that is followed to an address, since an epoch, is one no more. A sentinel that was cut off
+    /// names an older one; it must not lure anybody back.
+    fn supersedes(&self, address: &Address, followed: u64) -> bool {
+        self.epoch >= followed && self.primary != *address
+    }
+}
+
+fn newest(views: impl IntoIterator<Item = Result<View, Failure>>) -> Result<View, Failure> {
+    let mut newest: Option<View> = None;
+    let mut failure = Failure::Unsent(Cause::new("no sentinel is known"));
+    for view in views {
+        match view {
+            Ok(view) if newest.as_ref().is_none_or(|newest| view.epoch > newest.epoch) => newest = Some(view),
+            Ok(_) => {}
+            Err(other) => failure = worse(failure, other),
+        }
+    }
+    newest.ok_or(failure)
+}
+
 fn view(asked: &Address, primary: &Value, details: &Value) -> Option<View> {
     let Value::Array(place) = primary else { return None };
     let [host, port] = place.as_slice() else { return None };
@@ -153,4 +164,49 @@ fn epoch(details: &Value) -> Option<u64> {
         _ => None,
     };
     text(epoch?)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(port: u16, epoch: u64) -> Result<View, Failure> {
+        Ok(View { primary: Address::tcp("host", port), epoch })
+    }
+
+    fn found(views: Vec<Result<View, Failure>>) -> Address {
+        newest(views).ok().unwrap().primary
+    }
+
+    #[test]
+    fn the_newest_view_counts_wherever_it_stands() {
+        let new = Address::tcp("host", 2);
+        assert_eq!(found(vec![seen(1, 3), seen(2, 4), seen(1, 3)]), new);
+        assert_eq!(found(vec![seen(2, 4), seen(1, 3)]), new);
+        assert_eq!(found(vec![Err(Failure::fatal("no")), seen(2, 0)]), new);
+    }
+
+    #[test]
+    fn the_failure_that_no_waiting_mends_is_told() {
+        let silent = || Err(Failure::Unsent(Cause::new("silent")));
+        assert!(matches!(newest([silent(), Err(Failure::fatal("no")), silent()]), Err(Failure::Fatal(_))));
+        assert!(matches!(newest([silent()]), Err(Failure::Unsent(_))));
+    }
+
+    #[test]
+    fn an_older_view_leads_nobody_back() {
+        let followed = Address::tcp("host", 2);
+        let leaves = |view: Result<View, Failure>| view.ok().unwrap().supersedes(&followed, 4);
+        assert!(leaves(seen(3, 5)));
+        assert!(!leaves(seen(1, 3)), "an older view");
+        assert!(!leaves(seen(2, 5)), "the same primary");
+    }
+
+    #[test]
+    fn answers_of_both_protocols() {
+        let read = |text: &str| epoch(&redis::parse_redis_value(text.as_bytes()).unwrap());
+        assert_eq!(read("*4\r\n$4\r\nname\r\n$1\r\nm\r\n$12\r\nconfig-epoch\r\n$2\r\n17\r\n"), Some(17));
+        assert_eq!(read("%1\r\n$12\r\nconfig-epoch\r\n$2\r\n17\r\n"), Some(17));
+        assert_eq!(read("*1\r\n$12\r\nconfig-epoch\r\n"), None);
+    }
 }

@@ -77,9 +77,8 @@ impl Supervisor {
                     State::Broken(cause)
                 }
                 Failure::Unsent(cause) | Failure::Unknown(cause) => State::Down(cause),
-                Failure::Refused(_) | Failure::Overloaded => {
-                    State::Down(Cause::new("the server takes no requests yet"))
-                }
+                refused @ Failure::Refused(_) => State::Down(Cause::new(refused.told())),
+                Failure::Overloaded => State::Down(Cause::new("the server takes no requests yet")),
             };
             self.shared.state.send_replace(state);
             self.crew.lost.notify_one();

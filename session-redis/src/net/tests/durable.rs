@@ -2,10 +2,10 @@
 
 use futures_util::future::join_all;
 use redis::Value;
-use session_testkit::{LinkCutter, Server};
+use session_testkit::{Direction, LinkCutter, Server};
 
 use super::*;
-use crate::net::Resend;
+use crate::net::{Failure, Resend};
 
 #[tokio::test]
 async fn replicas_are_counted() {
@@ -66,4 +66,21 @@ async fn the_connection_of_a_dropped_call_is_not_used_again() {
     assert!(waiting.await.is_err());
     let written = guarded(net.durable(SLOT, &increment, 0, Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(2), 0));
+}
+
+/// One that never got a connection has not left, and its caller must know that.
+#[tokio::test]
+async fn one_that_waits_for_a_connection_is_unsent() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let config = config(proxy.url()).call_deadline(Duration::from_millis(300)).durable_connections(1);
+    let (net, _) = connect(config).await;
+    let increment = command(&["INCR", "a"]);
+    net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
+    proxy.hold(Direction::Replies);
+    let [first, second] =
+        join_all((0..2).map(|_| net.durable(SLOT, &increment, 0, Resend::Never))).await.try_into().unwrap();
+    assert!(matches!(first, Err(Failure::Unknown(_))), "{first:?}");
+    assert!(matches!(second, Err(Failure::Unsent(_))), "{second:?}");
+    assert_eq!(server.command(&["GET", "a"]).await.text(), "2");
 }

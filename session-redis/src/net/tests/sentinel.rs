@@ -41,6 +41,7 @@ async fn a_failover_in_order() {
     let old = trio.primary().await;
     trio.fail_over().await;
     probe.wait_for_regained(1).await;
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
     let reply = guarded(net.command(SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap();
     assert_eq!(reply, Value::Int(1));
     let new = trio.primary().await;
@@ -62,26 +63,6 @@ async fn a_primary_that_was_deposed_unnoticed_is_left() {
     probe.wait_for_regained(1).await;
     assert_eq!(primary_of(&net).await, new.addr().to_string());
     assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
-}
-
-/// A sentinel that missed the failover must not lead anybody back.
-#[tokio::test]
-async fn a_sentinel_that_lags_behind_is_not_followed() {
-    let trio = SentinelTrio::start().await;
-    let (net, probe) = connect(under(&trio).call_deadline(LONG).health_interval(Duration::from_millis(10))).await;
-    let [lagging, second, third] = trio.sentinels() else { panic!("three sentinels") };
-    lagging.pause().await;
-    let new = trio.fail_over().await;
-    probe.wait_for_regained(1).await;
-    second.kill().await;
-    third.kill().await;
-    lagging.resume().await;
-    // Now only the one that knows no better is asked.
-    let asked = async || lagging.info("total_commands_processed").await?.parse::<u64>().ok();
-    let before = lagging.wait("a first look", asked).await;
-    lagging.wait("many questions", async || asked().await.filter(|now| *now > before + 200)).await;
-    assert_eq!(primary_of(&net).await, new.addr().to_string());
-    assert_eq!((probe.regained(), net.stats().demoted.get()), (1, 1));
 }
 
 #[tokio::test]
