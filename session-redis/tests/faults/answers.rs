@@ -23,8 +23,7 @@ impl Way {
     async fn open() -> Self {
         let server = Server::start().await;
         let cutter = LinkCutter::to(server.addr()).await;
-        // Patient enough for the test to look at the server meanwhile.
-        let store = connect(config(cutter.url()).call_deadline(std::time::Duration::from_secs(20))).await;
+        let store = connect(config(cutter.url())).await;
         Self { server, cutter, store }
     }
 

@@ -12,7 +12,7 @@ use session_testkit::Server;
 use crate::{
     belongings::Belongings,
     permissions,
-    rig::{DEADLINE, alice, config, connect, create, field, key, new, op, set, sign_in, update, value},
+    rig::{LEASE, alice, config, connect, create, field, key, new, op, set, sign_in, update, value},
     whole::{destroy, rotation},
 };
 
@@ -132,7 +132,7 @@ impl Stage {
             }
             "destroy" => store.destroy(id, &destroy()).await.map(drop),
             "revoke" => revoked.revoke(&alice(), self.signed.digest(), EndReason::Revoked).await.map(drop),
-            "acquire" => store.acquire(id, LockOwner::from_bits(1), DEADLINE).await.map(drop),
+            "acquire" => store.acquire(id, LockOwner::from_bits(1), LEASE).await.map(drop),
             other => panic!("no such operation: {other}"),
         }
     }

@@ -1,5 +1,7 @@
 //! The server is killed under load and started again.
 
+use std::time::Duration;
+
 use session_core::{Destroy, DestroyOutcome, EndReason, LoadOutcome, SessionStore as _};
 use session_redis::RedisStore;
 use session_testkit::{Persistence, Server};
@@ -60,7 +62,8 @@ struct Scene {
 impl Scene {
     async fn set(persistence: Persistence) -> Self {
         let server = Server::builder().persistence(persistence).start().await;
-        let store = connect(config(server.url())).await;
+        // All writers wait so long for the server that is down.
+        let store = connect(config(server.url()).call_deadline(Duration::from_secs(3))).await;
         let mut writers = Writer::crowd(&store, WRITERS).await;
         for writer in &mut writers {
             done(writer.step(&store).await);

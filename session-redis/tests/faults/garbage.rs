@@ -12,7 +12,7 @@ use session_testkit::Server;
 
 use crate::{
     belongings::{Belongings, Listener, key_of, keys, sequence_of, sibling_key},
-    rig::{DEADLINE, alice, create, done, draw, field, key, kind, load, new, op, sign_in, start, update, value},
+    rig::{LEASE, alice, create, done, draw, field, key, kind, load, new, op, sign_in, start, update, value},
 };
 
 struct Scene {
@@ -77,7 +77,7 @@ impl Scene {
             "rotate": store.rotate(id, &rotation),
             "destroy": store.destroy(id, &destroy),
             "revoke": store.index().unwrap().revoke(&alice(), id.digest(), EndReason::Revoked),
-            "acquire": store.acquire(id, LockOwner::from_bits(1), DEADLINE),
+            "acquire": store.acquire(id, LockOwner::from_bits(1), LEASE),
         };
         for (name, error) in outcomes {
             let error = error.unwrap();
@@ -209,7 +209,7 @@ async fn unreadable_extras() {
         let token = session_core::FencingToken { owner: LockOwner::from_bits(0), counter: 0 };
         let fenced = update("theme", "dark").when(session_core::Precondition::Lock(token));
         assert_eq!(kind(scene.store.apply(&id, &fenced).await), ErrorKind::UnreadableField);
-        assert_eq!(kind(scene.store.renew(&id, token, DEADLINE).await), ErrorKind::UnreadableField);
+        assert_eq!(kind(scene.store.renew(&id, token, LEASE).await), ErrorKind::UnreadableField);
     }
 }
 

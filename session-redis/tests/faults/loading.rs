@@ -6,8 +6,8 @@ use session_core::ErrorKind;
 use session_testkit::{Persistence, Server};
 
 use crate::{
-    rig::{DEADLINE, config, connect, create, done, found, guarded, kind, new, until},
-    writer::Writer,
+    rig::{HASTE, config, connect, create, done, found, guarded, hasty, kind, new, until},
+    writer::{Load, OnError, Writer},
 };
 
 /// Calls wait, and fail as unavailable at their deadline; one that has the time is answered when the data is there.
@@ -20,12 +20,12 @@ async fn loading() {
         .config("loading-process-events-interval-bytes", 1_024)
         .start()
         .await;
-    let store = connect(config(server.url())).await;
     let patient = connect(config(server.url()).call_deadline(Duration::from_secs(60))).await;
-    let mut writers = Writer::crowd(&store, 3).await;
+    let mut writers = Writer::crowd(&patient, 3).await;
     for _ in 0..500 {
-        create(&store, &new().with_entries(crate::rig::set("ballast", &"x".repeat(1_024)))).await;
+        create(&patient, &new().with_entries(crate::rig::set("ballast", &"x".repeat(1_024)))).await;
     }
+    let store = connect(hasty(server.url())).await;
     server.command(&["SAVE"]).await.expect("SAVE");
     server.restart_without_waiting().await;
     assert!(server.command(&["DBSIZE"]).await.error().is_some_and(|message| message.starts_with("LOADING")));
@@ -42,7 +42,7 @@ async fn loading() {
         assert_eq!(error.kind(), ErrorKind::Unavailable, "it was refused, so it is known that nothing happened");
     };
     // Far more than two deadlines, far less than the load takes.
-    tokio::time::timeout(DEADLINE * 10, refused).await.expect("calls keep their deadline");
+    tokio::time::timeout(HASTE * 10, refused).await.expect("calls keep their deadline");
     assert!(server.command(&["DBSIZE"]).await.error().is_some_and(|message| message.starts_with("LOADING")));
     assert!(!waiting.is_finished());
 
@@ -51,8 +51,29 @@ async fn loading() {
     assert_eq!(writers[0].recognize(&there.record), 0);
     guarded("the writer settles", writers[2].settle(&store)).await;
     for writer in &mut writers {
-        done(writer.step(&store).await);
-        writer.check(&store).await;
+        done(writer.step(&patient).await);
+        writer.check(&patient).await;
     }
     until("no call is under way", || store.stats().in_flight + patient.stats().in_flight == 0).await;
+}
+
+/// Data that is loaded while clients are connected: nobody notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loading_under_load() {
+    let server = Server::builder()
+        .config("key-load-delay", 2_000)
+        .config("loading-process-events-interval-bytes", 1_024)
+        .start()
+        .await;
+    let store = connect(config(server.url())).await;
+    for _ in 0..200 {
+        create(&store, &new().with_entries(crate::rig::set("ballast", &"x".repeat(1_024)))).await;
+    }
+    let load = Load::start(&store, Writer::crowd(&store, 4).await, OnError::Retry);
+    load.progress(20).await;
+    server.command(&["DEBUG", "RELOAD"]).await.expect("DEBUG RELOAD");
+    load.progress(20).await;
+    assert_eq!(load.failed(), 0);
+    assert!(store.stats().resends > 0, "nobody was told to wait");
+    load.check(&store).await;
 }

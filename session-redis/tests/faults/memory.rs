@@ -7,7 +7,7 @@ use session_core::{
 
 use crate::{
     belongings::{Belongings, Listener},
-    rig::{DEADLINE, create, done, draw, found, kind, new, op, sign_in, start, update},
+    rig::{LEASE, create, done, draw, found, kind, new, op, sign_in, start, update},
     writer::{Load, OnError, Writer},
 };
 
@@ -29,7 +29,7 @@ async fn out_of_memory() {
         kind(store.apply(&id, &update("theme", "dark")).await),
         kind(store.rotate(&id, &rotation).await),
         kind(store.rotate(&id, &rotation.clone().with_sign_in(sign_in())).await),
-        kind(store.acquire(&id, LockOwner::draw().unwrap(), DEADLINE).await),
+        kind(store.acquire(&id, LockOwner::draw().unwrap(), LEASE).await),
     ];
     assert_eq!(refusals, [ErrorKind::Unavailable; 6]);
     let error = store.apply(&id, &update("theme", "dark")).await.unwrap_err();

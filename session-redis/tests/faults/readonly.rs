@@ -5,16 +5,17 @@ use session_testkit::Server;
 use session_core::{ErrorKind, SessionStore as _};
 
 use crate::{
-    rig::{create, guarded, kind, new, start},
+    rig::{connect, create, guarded, hasty, kind, new, start},
     writer::{Load, OnError, Writer},
 };
 
 /// What is refused meanwhile is applied once, later, on the same store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn demoted_and_promoted_again() {
-    let (server, store) = start().await;
-    let writers = Writer::crowd(&store, 4).await;
-    let (id, _) = create(&store, &new()).await;
+    let (server, patient) = start().await;
+    let writers = Writer::crowd(&patient, 4).await;
+    let (id, _) = create(&patient, &new()).await;
+    let store = connect(hasty(server.url())).await;
     // Another primary of the same history, so that nothing is lost by following it.
     let other = Server::builder().replica_of(&server).start().await;
     other.wait_for_primary_link().await;
@@ -42,6 +43,6 @@ async fn demoted_and_promoted_again() {
     assert_eq!(kind(store.touch(&id, Default::default()).await), ErrorKind::Unavailable);
     server.command(&["REPLICAOF", "NO", "ONE"]).await.expect("REPLICAOF");
     load.progress(50).await;
-    load.check(&store).await;
+    load.check(&patient).await;
     assert!(store.stats().demoted > 0, "the demotion was noticed");
 }

@@ -11,14 +11,21 @@ use session_testkit::Server;
 
 /// What all keys of these tests begin with.
 pub(crate) const PREFIX: &str = "faults";
-/// Long against a call on a busy machine, and short to wait for.
-pub(crate) const DEADLINE: Duration = Duration::from_millis(800);
+/// Short to wait for. Only for calls that may fail: on a busy machine any call may take as long.
+pub(crate) const HASTE: Duration = Duration::from_millis(800);
+/// Of a lock. Longer than any test.
+pub(crate) const LEASE: Duration = Duration::from_secs(600);
 /// Longer than any test, so that what is gone is gone by its tombstone.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(600);
 
-/// A server at this URL, looked after closely.
+/// A server at this URL, with all the time that a call may need.
 pub(crate) fn config(url: impl Into<String>) -> RedisConfig {
-    RedisConfig::standalone(url).prefix(PREFIX).call_deadline(DEADLINE).health_interval(Duration::from_millis(200))
+    RedisConfig::standalone(url).prefix(PREFIX).call_deadline(Duration::from_secs(20))
+}
+
+/// The same for calls that are to fail soon, and looked after closely.
+pub(crate) fn hasty(url: impl Into<String>) -> RedisConfig {
+    config(url).call_deadline(HASTE).health_interval(Duration::from_millis(200))
 }
 
 /// A store with these settings.

@@ -14,7 +14,7 @@ use session_testkit::Server;
 use crate::{
     belongings::{Belongings, Listener},
     rig::{
-        DEADLINE, TOMBSTONE, alice, config, create, done, draw, field, key, kind, new, op, set, sign_in, update, value,
+        LEASE, TOMBSTONE, alice, config, create, done, draw, field, key, kind, new, op, set, sign_in, update, value,
     },
 };
 
@@ -258,12 +258,9 @@ async fn locks_refuse() {
     let again = scene.idle("my own lock", store.acquire(&id, mine, TOMBSTONE)).await;
     assert_eq!(done(again), AcquireOutcome::Acquired(token));
     let old = session_core::FencingToken { counter: 0, ..token };
-    assert_eq!(done(scene.idle("an old token", store.renew(&id, old, DEADLINE)).await), TenureOutcome::Lost);
+    assert_eq!(done(scene.idle("an old token", store.renew(&id, old, LEASE)).await), TenureOutcome::Lost);
     assert_eq!(done(scene.idle("an old token", store.release(&id, old)).await), TenureOutcome::Lost);
-    let none = scene.idle("no session", store.acquire(&draw(), mine, DEADLINE)).await;
+    let none = scene.idle("no session", store.acquire(&draw(), mine, LEASE)).await;
     assert_eq!(done(none), AcquireOutcome::NotFound(None));
-    assert_eq!(
-        done(scene.idle("no session", store.renew(&draw(), token, DEADLINE)).await),
-        TenureOutcome::NotFound(None)
-    );
+    assert_eq!(done(scene.idle("no session", store.renew(&draw(), token, LEASE)).await), TenureOutcome::NotFound(None));
 }

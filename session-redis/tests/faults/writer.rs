@@ -128,6 +128,7 @@ pub(crate) enum OnError {
 
 /// Writers at work.
 pub(crate) struct Load {
+    store: RedisStore,
     tasks: JoinSet<Writer>,
     stop: Arc<AtomicBool>,
     acknowledged: watch::Sender<usize>,
@@ -156,7 +157,7 @@ impl Load {
                 writer
             });
         }
-        Self { tasks, stop, acknowledged, failed }
+        Self { store: store.clone(), tasks, stop, acknowledged, failed }
     }
 
     /// Waits until so many more updates are acknowledged.
@@ -197,13 +198,14 @@ impl Load {
         writers
     }
 
-    /// Ends it, settles what is unknown, and checks every session.
+    /// Ends it, settles what is unknown, and checks every session, through a store that need not be the writers'.
     pub(crate) async fn check(self, store: &RedisStore) {
+        let own = self.store.clone();
         for mut writer in self.end().await {
             guarded("a writer settles", writer.settle(store)).await;
             writer.check(store).await;
             assert_eq!(writer.look(store).await, Some(writer.done()));
         }
-        crate::rig::until("no call is under way", || store.stats().in_flight == 0).await;
+        crate::rig::until("no call is under way", || own.stats().in_flight == 0).await;
     }
 }
