@@ -24,7 +24,7 @@ local values, entries, bytes, gone, set, too_large =
   plan(key, names, 6 + 2 * preconditions, clears, removes, puts, max_value)
 local m, c, ring0, ring1 = values[1], values[2], values[3], values[4]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not c or #c ~= 43 then return 'G' end
+if not is_whole(c) then return 'G' end
 local incarnation, version, tag, idle, had_entries, had_bytes = struct.unpack('>c8I6c16I7I4I5', string.sub(m, 3))
 local created, timeout, absolute, listed = struct.unpack('>I6I7I7I7', string.sub(c, 2))
 if idle <= now or absolute <= now then return 'N' end
@@ -38,6 +38,7 @@ for i = 1, preconditions do
   if name == '@' then
     if string.sub(m, 3, 32) ~= expected then return 'Cs' .. m end
   elseif name == '@l' then
+    if is_odd_lock(held) then return 'G' end
     if not held or string.sub(held, 2, 15) ~= expected or struct.unpack('>I7', string.sub(held, 16)) <= now then
       return 'Cl' .. m
     end
@@ -56,7 +57,7 @@ if timeout > 0 then idle = math.min(math.max(idle, math.min(now + timeout - 1, N
 if idle > listed then
   local relisted = math.min(now + span, NEVER)
   if relisted < idle then
-    return 'I' .. struct.pack('>I7', idle - now) .. string.sub(redis.call('HGET', key, '@p') or '', 15)
+    return 'I' .. struct.pack('>I7', idle - now) .. principal_of(redis.call('HGET', key, '@p'))
   end
   c = string.sub(c, 1, 21) .. struct.pack('>I7', relisted) .. string.sub(c, 29)
   set[#set + 1], set[#set + 2] = '@c', c
@@ -68,8 +69,9 @@ local count = #set
 set[count + 1], set[count + 2] = '@', after
 set[count + 3], set[count + 4] = remember(ring0, ring1, version, op)
 
+local q = draw_number(KEYS[2], op)
 if #gone > 0 then write('HDEL', key, gone) end
 write('HSET', key, set)
 if math.min(idle, absolute) ~= ends then redis.call('PEXPIREAT', key, string.format('%.0f', math.min(idle, absolute))) end
-announce(2, 0, m, after, KEYS[2], ARGV[2], op, ARGV[4], ARGV[5], ARGV[3])
+announce(2, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. after .. c .. struct.pack('>I6', now)

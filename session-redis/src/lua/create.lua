@@ -21,7 +21,7 @@ local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if is_live(m) then
-  if not c or #c ~= 43 then return 'G' end
+  if not is_whole(c) then return 'G' end
   if ends_at(m, c) > now then
     return (string.sub(m, 3, 10) == incarnation and 'R' or 'X') .. m .. c .. struct.pack('>I6', now)
   end
@@ -57,8 +57,9 @@ set[count + 1], set[count + 2] = '@', m
 set[count + 3], set[count + 4] = '@c', c
 set[count + 5], set[count + 6] = '@0', op
 
+local q = draw_number(KEYS[2], op)
 if held[1] then redis.call('DEL', key) end
 write('HSET', key, set)
 redis.call('PEXPIREAT', key, string.format('%.0f', math.min(idle, absolute)))
-announce(1, 0, nil, m, KEYS[2], ARGV[2], op, ARGV[4], ARGV[5], ARGV[3])
+announce(1, 0, nil, m, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. m .. c .. struct.pack('>I6', now)

@@ -23,10 +23,10 @@ local op, hex, kind, grace, anew, new_timeout, lifetime, max_entries, max_value,
 local key, target = KEYS[1], KEYS[2]
 
 local there = redis.call('HMGET', target, '@', '@c')
-local live_there = is_live(there[1]) and there[2] and #there[2] == 43
+local live_there = is_live(there[1]) and ends_at(there[1], there[2]) > now
 if live_there then
-  live_there = ends_at(there[1], there[2]) > now
-  if live_there and string.sub(there[2], 29, 36) == op then
+  if not is_whole(there[2]) then return 'G' end
+  if string.sub(there[2], 29, 36) == op then
     return 'R' .. there[1] .. there[2] .. struct.pack('>I6', now)
   end
 end
@@ -43,7 +43,7 @@ if not is_live(m) then
   end
   return answer
 end
-if not c or #c ~= 43 then return 'G' end
+if not is_whole(c) or (p and principal_of(p) == '') then return 'G' end
 local incarnation, version, tag, idle, had_entries, had_bytes = struct.unpack('>c8I6c16I7I4I5', string.sub(m, 3))
 local created, timeout, absolute, listed, brought, renewed = struct.unpack('>I6I7I7I7c8I7', string.sub(c, 2))
 if idle <= now or absolute <= now then return 'N' end
@@ -69,7 +69,7 @@ elseif timeout > 0 then
   idle = math.min(math.max(idle, math.min(now + timeout - 1, NEVER)), absolute)
 end
 local ends = math.min(idle, absolute)
-local principal = ARGV[7] ~= '' and ARGV[7] or p and string.sub(p, 15)
+local principal = ARGV[7] ~= '' and ARGV[7] or p and principal_of(p)
 local count = #set
 listed = NEVER
 if principal then
@@ -78,7 +78,7 @@ if principal then
     return 'I' .. struct.pack('>I7', (absolute < NEVER and absolute or ends) - now) .. principal
   end
   local since = now
-  if p and string.sub(p, 15) == principal then since = struct.unpack('>I6', string.sub(p, 2)) end
+  if p and principal_of(p) == principal then since = struct.unpack('>I6', string.sub(p, 2)) end
   set[count + 1], set[count + 2] = '@p', struct.pack('>BI6I7', 1, since, listed) .. principal
   count = count + 2
 end
@@ -95,11 +95,12 @@ c = struct.pack('>BI6I7I7I7c8I7', 1, created, timeout, absolute, listed, op, kin
 set[count + 1], set[count + 2] = '@', after
 set[count + 3], set[count + 4] = '@c', c
 
+local q = draw_number(KEYS[3], op)
 redis.call('RENAME', key, target)
 if #gone > 0 then write('HDEL', target, gone) end
 write('HSET', target, set)
 redis.call('PEXPIREAT', target, string.format('%.0f', ends))
 redis.call('HSET', key, '@', struct.pack('>BBc1c8I7c18', 1, 70, kind, op, till, to))
 redis.call('PEXPIREAT', key, string.format('%.0f', till))
-announce(kind == 'R' and 3 or 4, 0, m, after, KEYS[3], ARGV[2], op, ARGV[4], ARGV[5], ARGV[3])
+announce(kind == 'R' and 3 or 4, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. after .. c .. struct.pack('>I6', now)

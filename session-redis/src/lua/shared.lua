@@ -9,10 +9,25 @@ local function is_live(m)
   return m and #m == 48 and string.sub(m, 1, 2) == '\1S'
 end
 
+-- Whether '@c' = c can be read.
+local function is_whole(c)
+  return c and #c == 43 and string.byte(c) == 1
+end
+
+-- Whether there is a lock in '@l' = l that cannot be read.
+local function is_odd_lock(l)
+  return l and (#l ~= 22 or string.byte(l) ~= 1)
+end
+
+-- Who is signed in by '@p' = p; nothing if that is not there or cannot be read.
+local function principal_of(p)
+  return p and #p > 14 and string.byte(p) == 1 and string.sub(p, 15) or ''
+end
+
 -- When the session of '@' = m and '@c' = c ends by itself. A '@c' that cannot be read has no say.
 local function ends_at(m, c)
   local idle = struct.unpack('>I7', string.sub(m, 33))
-  if not c or #c ~= 43 then return idle end
+  if not is_whole(c) then return idle end
   local absolute = struct.unpack('>I7', string.sub(c, 15))
   return math.min(idle, absolute)
 end

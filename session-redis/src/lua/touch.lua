@@ -13,7 +13,7 @@ local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not c or #c ~= 43 then return 'G' end
+if not is_whole(c) then return 'G' end
 local idle = struct.unpack('>I7', string.sub(m, 33))
 local created, timeout, absolute, listed = struct.unpack('>I6I7I7I7', string.sub(c, 2))
 if idle <= now or absolute <= now then return 'N' end
@@ -23,7 +23,7 @@ if timeout > 0 then
   if renewed > listed then
     local relisted = math.min(now + span, NEVER)
     if relisted < renewed then
-      return 'I' .. struct.pack('>I7', renewed - now) .. string.sub(redis.call('HGET', key, '@p') or '', 15)
+      return 'I' .. struct.pack('>I7', renewed - now) .. principal_of(redis.call('HGET', key, '@p'))
     end
     c = string.sub(c, 1, 21) .. struct.pack('>I7', relisted) .. string.sub(c, 29)
   end
