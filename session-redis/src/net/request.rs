@@ -29,6 +29,11 @@ pub(super) trait Request: Send {
         false
     }
 
+    /// Whether the server has answered all that matters, although the exchange has not ended.
+    fn is_answered(&self) -> bool {
+        false
+    }
+
     /// The reply, once the verdict is final.
     fn reply(self) -> Result<Self::Reply, Failure>;
 }
@@ -152,12 +157,13 @@ pub(super) struct Durable<'a> {
     /// The connection, and the leave to use one.
     line: Option<(MultiplexedConnection, Option<OwnedSemaphorePermit>)>,
     reply: Value,
+    executed: bool,
     reached: u32,
 }
 
 impl<'a> Durable<'a> {
     pub(super) fn new(command: &'a Cmd, replicas: u32, deadline: Instant) -> Self {
-        Self { command, replicas, deadline, line: None, reply: Value::Nil, reached: 0 }
+        Self { command, replicas, deadline, line: None, reply: Value::Nil, executed: false, reached: 0 }
     }
 
     /// How long the server may wait: it must answer before we stop listening. Zero would mean for ever.
@@ -204,6 +210,7 @@ impl Request for Durable<'_> {
         if refused {
             return Ok(verdict);
         }
+        self.executed = true;
         // A server that is demoted meanwhile answers the wait with an error, and a connection that is cut answers
         // nothing: the command was executed, and no replica is known to have it.
         if let Ok(reached) = wait.await {
@@ -214,6 +221,11 @@ impl Request for Durable<'_> {
             link.pool.put(connection);
         }
         Ok(verdict)
+    }
+
+    /// It was executed; no replica is known to have it.
+    fn is_answered(&self) -> bool {
+        self.executed
     }
 
     fn reply(self) -> Result<(Value, u32), Failure> {
