@@ -10,6 +10,7 @@
 -- All checks come before the first write.
 
 --@shared
+--@absent
 --@announce
 --@bury
 
