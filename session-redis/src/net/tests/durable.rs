@@ -13,7 +13,7 @@ async fn replicas_are_counted() {
     let replica = Server::builder().replica_of(&primary).start().await;
     replica.wait_for_primary_link().await;
     let (net, _) = connect(config(primary.url()).call_deadline(GUARD)).await;
-    let written = net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never).await.unwrap();
+    let written = guarded(net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(1), 1));
     assert_eq!(replica.command(&["GET", "a"]).await.text(), "1");
 }
@@ -22,7 +22,7 @@ async fn replicas_are_counted() {
 async fn too_few_replicas_are_told_within_the_deadline() {
     let server = Server::start().await;
     let (net, _) = connect(config(server.url()).call_deadline(Duration::from_millis(400))).await;
-    let written = net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never).await.unwrap();
+    let written = guarded(net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(1), 0));
 }
 
@@ -79,7 +79,7 @@ async fn one_that_waits_for_a_connection_is_unsent() {
     net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
     proxy.hold(Direction::Replies);
     let [first, second] =
-        join_all((0..2).map(|_| net.durable(SLOT, &increment, 0, Resend::Never))).await.try_into().unwrap();
+        guarded(join_all((0..2).map(|_| net.durable(SLOT, &increment, 0, Resend::Never)))).await.try_into().unwrap();
     assert!(matches!(first, Err(Failure::Unknown(_))), "{first:?}");
     assert!(matches!(second, Err(Failure::Unsent(_))), "{second:?}");
     assert_eq!(server.command(&["GET", "a"]).await.text(), "2");
