@@ -26,6 +26,25 @@ async fn too_few_replicas_are_told_within_the_deadline() {
     assert_eq!(written, (Value::Int(1), 0));
 }
 
+/// The server may be held up just when it should say how many replicas have it. What it said before still counts.
+#[tokio::test]
+async fn a_wait_that_is_not_answered_hides_no_reply() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let (net, _) = connect(config(proxy.url()).call_deadline(Duration::from_millis(500)).health_interval(LONG)).await;
+    let increment = command(&["INCR", "a"]);
+    net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
+    let before = proxy.bytes_down();
+    let waiting = tokio::spawn({
+        let net = net.clone();
+        async move { net.durable(SLOT, &increment, 1, Resend::Never).await }
+    });
+    // The reply to the write passes; the answer to the wait comes later and does not.
+    server.wait("the reply", async || (proxy.bytes_down() >= before + 4).then_some(())).await;
+    proxy.hold(Direction::Replies);
+    assert_eq!(guarded(waiting).await.unwrap().unwrap(), (Value::Int(2), 0));
+}
+
 /// Nothing was written, so there is nothing to wait for.
 #[tokio::test]
 async fn a_refusal_does_not_wait_for_replicas() {
