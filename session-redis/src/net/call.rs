@@ -63,7 +63,7 @@ impl Inner {
             Ok(Err(failure)) => Err(failure),
             Err(_) => {
                 self.crew.stats.timeouts.count();
-                if request.is_answered() { request.reply() } else { Err(progress.expired()) }
+                Err(progress.expired())
             }
         }
     }

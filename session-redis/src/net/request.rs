@@ -3,7 +3,10 @@
 use std::{pin::pin, time::Duration};
 
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Dialer, Failure,
@@ -26,11 +29,6 @@ pub(super) trait Request: Send {
 
     /// Whether a part of it was executed, although its verdict was not final.
     fn is_partly_done(&self) -> bool {
-        false
-    }
-
-    /// Whether the server has answered all that matters, although the exchange has not ended.
-    fn is_answered(&self) -> bool {
         false
     }
 
@@ -157,13 +155,12 @@ pub(super) struct Durable<'a> {
     /// The connection, and the leave to use one.
     line: Option<(MultiplexedConnection, Option<OwnedSemaphorePermit>)>,
     reply: Value,
-    executed: bool,
     reached: u32,
 }
 
 impl<'a> Durable<'a> {
     pub(super) fn new(command: &'a Cmd, replicas: u32, deadline: Instant) -> Self {
-        Self { command, replicas, deadline, line: None, reply: Value::Nil, executed: false, reached: 0 }
+        Self { command, replicas, deadline, line: None, reply: Value::Nil, reached: 0 }
     }
 
     /// How long the server may wait: it must answer before we stop listening. Zero would mean for ever.
@@ -191,7 +188,7 @@ impl Request for Durable<'_> {
         // Held to the end, so that no more connections are open than allowed.
         let Some((mut connection, _permit)) = self.line.take() else { return Err(out_of_order()) };
         let mut waiting = connection.clone();
-        let patience = self.patience();
+        let (patience, deadline) = (self.patience(), self.deadline);
         let wait = async {
             let mut wait = redis::cmd("WAIT");
             wait.arg(self.replicas).arg(patience.to_string());
@@ -210,10 +207,10 @@ impl Request for Durable<'_> {
         if refused {
             return Ok(verdict);
         }
-        self.executed = true;
-        // A server that is demoted meanwhile answers the wait with an error, and a connection that is cut answers
-        // nothing: the command was executed, and no replica is known to have it.
-        if let Ok(reached) = wait.await {
+        // A server that is demoted meanwhile answers the wait with an error, a connection that is cut does not answer,
+        // and a busy machine too late: the command was executed all the same, and no replica is known to have it. The
+        // wait ends no later than the call, which then still gives the reply.
+        if let Ok(Ok(reached)) = timeout_at(deadline, wait).await {
             if let Value::Int(reached) = reached {
                 self.reached = u32::try_from(reached).unwrap_or(0);
             }
@@ -221,11 +218,6 @@ impl Request for Durable<'_> {
             link.pool.put(connection);
         }
         Ok(verdict)
-    }
-
-    /// It was executed; no replica is known to have it.
-    fn is_answered(&self) -> bool {
-        self.executed
     }
 
     fn reply(self) -> Result<(Value, u32), Failure> {
