@@ -2,6 +2,7 @@
 
 mod builder;
 mod config;
+mod doctor;
 mod feed;
 mod greeter;
 mod hints;
@@ -25,8 +26,9 @@ mod tags;
 mod tls;
 
 pub use builder::RedisStoreBuilder;
-pub use permissions::ACL_RULE;
 pub use config::{RedisConfig, Sentinel, Topology};
+pub use doctor::{DOCTOR_ACL_RULE, Doctor, Finding, Report, Severity};
+pub use permissions::ACL_RULE;
 pub use secret::Secret;
 pub use stats::Stats;
 pub use store::RedisStore;
