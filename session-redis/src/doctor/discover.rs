@@ -44,7 +44,14 @@ pub(super) async fn dial_all(
     let mut servers = Vec::new();
     for Expected { address, is_primary, slots } in expected {
         match Line::open(dialer, &address, deployment.call_deadline).await {
-            Ok(line) => servers.push(Server { line, slots }),
+            Ok(line) => {
+                if is_primary && !line.is_primary && deployment.kind != Kind::Standalone {
+                    let found = "it is named as a primary, and says that it is a replica";
+                    let remedy = "a failover is under way, or went wrong: see the logs if this does not pass";
+                    notes.at(&address).critical("role", found, remedy);
+                }
+                servers.push(Server { line, slots });
+            }
             Err(why) if is_primary => {
                 notes.at(&address).critical("connect", why, "no session there can be served until it can be reached");
             }
@@ -57,15 +64,12 @@ pub(super) async fn dial_all(
             }
         }
     }
-    if !servers.is_empty()
-        && deployment.kind == Kind::Standalone
+    if deployment.kind == Kind::Standalone
+        && !servers.is_empty()
         && !servers.iter().any(|server| server.line.is_primary)
     {
-        notes.everywhere().critical(
-            "role",
-            "every server in `urls` is a replica, so nothing can be written",
-            "name the primary, or use Sentinel",
-        );
+        let found = "every server in `urls` is a replica, so nothing can be written";
+        notes.everywhere().critical("role", found, "name the primary, or use Sentinel");
     }
     servers
 }

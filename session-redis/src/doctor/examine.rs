@@ -21,7 +21,7 @@ const SAMPLES: usize = 1_000;
 
 /// What a user needs to see everything that a [`Doctor`] looks at, as one rule of an ACL file. It can change nothing, but
 /// it reads every setting, so keep it from the application. Sentinels that have users need
-/// `+ping +time +hello +acl|getuser +sentinel|master +sentinel|replicas +sentinel|ckquorum` of their own.
+/// `+ping +hello +acl|getuser +sentinel|master +sentinel|replicas +sentinel|ckquorum` of their own.
 ///
 /// ```text
 #[doc = include_str!("acl.txt")]
@@ -86,7 +86,7 @@ impl Doctor {
         let (expected, mut facts) = match setup.sentinels {
             Some((login, master)) => {
                 let dialer = Dialer::new(login, setup.connect_deadline, 64, "sentinel");
-                sentinels::ask(&dialer, &master, &setup.seeds, &mut deployment, epoch, &mut notes).await
+                sentinels::ask(&dialer, &master, &setup.seeds, &mut deployment, &mut notes).await
             }
             None if deployment.kind == Kind::Cluster => {
                 (discover::cluster(&dialer, &setup.seeds, &deployment, &mut notes).await, Vec::new())

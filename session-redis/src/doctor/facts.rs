@@ -126,7 +126,8 @@ pub(super) struct Share<'a> {
 pub(super) async fn gather(line: &mut Line, deployment: &Deployment, share: Share<'_>, epoch: Instant) -> Facts {
     let role = if line.is_primary { Role::Primary } else { Role::Replica };
     let mut facts = Facts::new(line.address.clone(), role);
-    common(line, &mut facts, epoch).await;
+    common(line, &mut facts).await;
+    facts.clock = clock(line, epoch).await;
     let question = words(&["CONFIG", "GET", "*"]);
     facts.config =
         line.ask("CONFIG GET", "every setting", &question).await.map(|told| reply::table(&told)).unwrap_or_default();
@@ -154,14 +155,17 @@ pub(super) async fn gather(line: &mut Line, deployment: &Deployment, share: Shar
 }
 
 /// What sentinels are asked as well.
-pub(super) async fn common(line: &mut Line, facts: &mut Facts, epoch: Instant) {
+pub(super) async fn common(line: &mut Line, facts: &mut Facts) {
     let told = line.ask("HELLO", "the version", &words(&["HELLO"])).await;
     facts.hello = told.map(|told| reply::table(&told)).unwrap_or_default();
     let told = line.ask("ACL GETUSER", "the users' rights", &words(&["ACL", "GETUSER", "default"])).await;
     facts.default_user = told.and_then(|told| User::read(&told));
-    let asked = Instant::now();
-    let told = line.ask("TIME", "the clock", &words(&["TIME"])).await;
-    facts.clock = told.and_then(|told| reading(&told, asked - epoch, epoch.elapsed()));
+}
+
+async fn clock(line: &mut Line, epoch: Instant) -> Option<Reading> {
+    let asked = epoch.elapsed();
+    let told = line.ask("TIME", "the clock", &words(&["TIME"])).await?;
+    reading(&told, asked, epoch.elapsed())
 }
 
 fn reading(told: &Value, asked: std::time::Duration, answered: std::time::Duration) -> Option<Reading> {

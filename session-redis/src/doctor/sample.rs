@@ -86,7 +86,7 @@ pub(super) async fn take(line: &mut Line, prefix: &str, layout: &Layout, most: u
     let pattern = format!("{}:*", escaped(prefix));
     let mut sample = Sample::default();
     let mut cursor = "0".to_owned();
-    for _ in 0..(most * PATIENCE / ROUND).max(1) {
+    for _ in 0..most.saturating_mul(PATIENCE).div_ceil(ROUND) {
         let mut question = cmd("SCAN");
         question.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(ROUND);
         let answer = line.ask("SCAN", "what is stored", &question).await?;

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use redis::{Pipeline, Value};
-use tokio::time::Instant;
 
 use super::{
     deployment::Deployment,
@@ -48,7 +47,6 @@ pub(super) async fn ask(
     master: &str,
     seeds: &[Address],
     deployment: &mut Deployment,
-    epoch: Instant,
     notes: &mut Notes,
 ) -> (Vec<Expected>, Vec<Facts>) {
     let (mut views, mut facts) = (Vec::new(), Vec::new());
@@ -56,7 +54,7 @@ pub(super) async fn ask(
         match Line::open(dialer, seed, deployment.call_deadline).await {
             Ok(mut line) => {
                 let mut told = Facts::new(seed.clone(), Role::Sentinel);
-                common(&mut line, &mut told, epoch).await;
+                common(&mut line, &mut told).await;
                 facts.push(told);
                 views.extend(view(&mut line, master, notes).await);
                 line.confess(notes);

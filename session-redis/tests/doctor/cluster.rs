@@ -45,11 +45,12 @@ async fn illnesses_of_a_cluster() {
 
     let owner = cluster.primary_of(0).await;
     owner.command(&["CLUSTER", "DELSLOTS", "0"]).await.expect("the node gives up the slot");
-    owner.wait("the cluster fails", || async {
-        let told = owner.try_command(&["CLUSTER", "INFO"]).await.ok()?.text();
-        told.contains("cluster_state:fail").then_some(())
-    })
-    .await;
+    owner
+        .wait("the cluster fails", || async {
+            let told = owner.try_command(&["CLUSTER", "INFO"]).await.ok()?.text();
+            told.contains("cluster_state:fail").then_some(())
+        })
+        .await;
     let found = examine(RedisConfig::cluster([owner.url()])).await;
     assert_found(&found, Severity::Critical, "cluster-slots", "16383 of 16384");
     assert_found(&found, Severity::Critical, "cluster-state", "`fail`");

@@ -7,14 +7,23 @@ use session_testkit::{SentinelTrio, Server};
 
 use crate::ward::{assert_found, assert_only, assert_sound, examine, sound};
 
+/// What the documentation says that sentinels must allow.
+const AT_SENTINELS: &str = "watcher on >secret -@all +ping +hello +acl|getuser +sentinel|master +sentinel|replicas \
+                            +sentinel|ckquorum";
+
+fn named(master: &str) -> Sentinel {
+    Sentinel::new(master).username("watcher").password("secret")
+}
+
 async fn start() -> SentinelTrio {
     // So long that nothing fails over while servers are away.
     let trio = SentinelTrio::builder().down_after(Duration::from_secs(60)).min_replicas_to_write(1, 10);
-    trio.each(sound).start().await
+    let users = |sentinel: session_testkit::ServerBuilder| sentinel.acl_user("default off").acl_user(AT_SENTINELS);
+    trio.each(sound).each_sentinel(users).start().await
 }
 
 fn config(trio: &SentinelTrio) -> RedisConfig {
-    RedisConfig::sentinel(trio.sentinel_urls(), Sentinel::new(trio.master_name()))
+    RedisConfig::sentinel(trio.sentinel_urls(), named(trio.master_name()))
 }
 
 async fn report(trio: &SentinelTrio) -> Report {
@@ -69,7 +78,7 @@ async fn sentinels() {
     let found = examine(config(&trio).urls(trio.sentinel_urls().into_iter().take(1))).await;
     assert_sound(&found);
     assert_found(&found, Severity::Info, "sentinels", "1 of 3 sentinels");
-    let unknown = RedisConfig::sentinel(trio.sentinel_urls(), Sentinel::new("nobody"));
+    let unknown = RedisConfig::sentinel(trio.sentinel_urls(), named("nobody"));
     assert_only(&examine(unknown).await, Severity::Critical, "sentinels", "no primary called `nobody`");
     trio.sentinels()[0].kill().await;
     assert_only(&report(&trio).await, Severity::Warning, "sentinels", "cannot be reached");
@@ -87,7 +96,9 @@ async fn replicas() {
     replicas[0].command(&["ACL", "DELUSER", "shop"]).await.expect("the replica obeys");
     assert_only(&report(&trio).await, Severity::Critical, "store-user", "users are not replicated");
     replicas[0].kill().await;
-    primary.wait("a replica is gone", || async { (primary.info("connected_slaves").await? == "1").then_some(()) }).await;
+    primary
+        .wait("a replica is gone", || async { (primary.info("connected_slaves").await? == "1").then_some(()) })
+        .await;
     let found = report(&trio).await;
     assert_only(&found, Severity::Warning, "connect", "cannot be reached");
     assert_found(&found, Severity::Info, "min-replicas", "without one of them");
@@ -96,4 +107,6 @@ async fn replicas() {
     let found = report(&trio).await;
     assert_found(&found, Severity::Critical, "replicas", "no replica");
     assert_found(&found, Severity::Critical, "min-replicas", "refused now");
+    primary.command(&["REPLICAOF", "127.0.0.1", "1"]).await.expect("the primary steps down");
+    assert_found(&report(&trio).await, Severity::Critical, "role", "says that it is a replica");
 }

@@ -22,7 +22,9 @@ async fn nothing_is_wrong() {
     store(RedisConfig::standalone(server.url())).await.create().unwrap().commit().await.unwrap();
     let report = examine(RedisConfig::standalone(server.url())).await;
     assert_sound(&report);
-    for check in ["eviction", "persistence", "default-user", "acl-missing", "acl-breadth", "pubsub-buffer", "partitions"] {
+    for check in
+        ["eviction", "persistence", "default-user", "acl-missing", "acl-breadth", "pubsub-buffer", "partitions"]
+    {
         assert_found(&report, Severity::Ok, check, "");
     }
     assert_found(&report, Severity::Info, "replicas", "no replica");
@@ -38,8 +40,19 @@ async fn it_only_reads() {
     assert_sound(&report);
     let stats = server.command(&["INFO", "commandstats"]).await.text();
     let reads = [
-        "acl|dryrun", "acl|getuser", "config|get", "get", "hello", "hget", "info", "memory|usage", "object|encoding", "pttl",
-        "scan", "time", "type",
+        "acl|dryrun",
+        "acl|getuser",
+        "config|get",
+        "get",
+        "hello",
+        "hget",
+        "info",
+        "memory|usage",
+        "object|encoding",
+        "pttl",
+        "scan",
+        "time",
+        "type",
     ];
     // The test's own.
     let ours = ["auth", "config|resetstat"];
@@ -53,7 +66,12 @@ async fn it_only_reads() {
 #[tokio::test]
 async fn eviction() {
     for policy in ["allkeys-lru", "volatile-ttl"] {
-        assert_only(&after(&["CONFIG", "SET", "maxmemory-policy", policy]).await, Severity::Critical, "eviction", policy);
+        assert_only(
+            &after(&["CONFIG", "SET", "maxmemory-policy", policy]).await,
+            Severity::Critical,
+            "eviction",
+            policy,
+        );
     }
 }
 
@@ -137,7 +155,12 @@ async fn clients() {
     assert_only(&report, Severity::Warning, "encoding", "value is 63");
     let report = after(&["CONFIG", "SET", "hash-max-listpack-entries", "8"]).await;
     assert_only(&report, Severity::Warning, "encoding", "entries is 8");
-    assert_found(&after(&["CONFIG", "SET", "lazyfree-lazy-expire", "no"]).await, Severity::Info, "lazyfree", "main thread");
+    assert_found(
+        &after(&["CONFIG", "SET", "lazyfree-lazy-expire", "no"]).await,
+        Severity::Info,
+        "lazyfree",
+        "main thread",
+    );
     let report = after(&["CONFIG", "SET", "notify-keyspace-events", "KEA"]).await;
     assert_found(&report, Severity::Info, "keyspace-events", "twice");
 }
@@ -180,8 +203,15 @@ async fn a_replica_without_its_primary() {
     assert_found(&report, Severity::Ok, "replica-link", "linked");
     assert_found(&report, Severity::Warning, "replica-link", "accepts writes");
     primary.kill().await;
-    replica.wait("the link is down", || async { (replica.info("master_link_status").await? == "down").then_some(()) }).await;
-    assert_found(&examine(RedisConfig::standalone(replica.url())).await, Severity::Critical, "replica-link", "lost its primary");
+    replica
+        .wait("the link is down", || async { (replica.info("master_link_status").await? == "down").then_some(()) })
+        .await;
+    assert_found(
+        &examine(RedisConfig::standalone(replica.url())).await,
+        Severity::Critical,
+        "replica-link",
+        "lost its primary",
+    );
 }
 
 #[tokio::test]

@@ -60,7 +60,8 @@ async fn the_sample_is_bounded() {
     }
     doctor.samples(20).examine().await.unwrap();
     let stats = server.command(&["INFO", "commandstats"]).await.text();
-    let scans = stats.lines().find_map(|line| line.strip_prefix("cmdstat_scan:calls=")?.split(',').next()?.parse().ok());
+    let scans =
+        stats.lines().find_map(|line| line.strip_prefix("cmdstat_scan:calls=")?.split(',').next()?.parse().ok());
     assert!(scans.is_some_and(|scans: u32| scans <= 4), "{scans:?} rounds for 20 keys");
 }
 

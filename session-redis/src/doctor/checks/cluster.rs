@@ -39,6 +39,10 @@ pub(super) fn check_all(all: &[Facts], deployment: &Deployment, notes: &mut Note
         return;
     }
     let primaries = all.iter().filter(|facts| facts.is_primary()).count();
+    // That none can be reached is said already.
+    if primaries == 0 {
+        return;
+    }
     if primaries < 3 {
         let found =
             format!("{primaries} primaries can be reached: without one of them there is no majority, and no failover");
