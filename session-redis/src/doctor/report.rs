@@ -44,7 +44,7 @@ impl fmt::Display for Report {
             }
         }
         for (Finding { severity, check, found, remedy, .. }, nodes) in groups {
-            writeln!(f, "{severity:<9}{check:<16}{}", nodes.join(", "))?;
+            writeln!(f, "{severity:<9}{check:<21}{}", nodes.join(", "))?;
             paragraph(f, "         ", found)?;
             if !remedy.is_empty() {
                 paragraph(f, "      -> ", remedy)?;
@@ -101,8 +101,8 @@ mod tests {
             finding(Severity::Critical, "a:1", "set noeviction"),
             finding(Severity::Critical, "b:2", "set noeviction"),
         ]);
-        let text = "CRITICAL eviction        a:1, b:2\n         maxmemory-policy is allkeys-lru\n      -> set noeviction\n\
-                    ok       eviction        a:1\n         maxmemory-policy is allkeys-lru\n\
+        let text = "CRITICAL eviction             a:1, b:2\n         maxmemory-policy is allkeys-lru\n      -> set noeviction\n\
+                    ok       eviction             a:1\n         maxmemory-policy is allkeys-lru\n\
                     2 critical, 0 warnings, 0 notes, 1 ok\n";
         assert_eq!(report.to_string(), text);
         assert_eq!((report.worst(), report.count(Severity::Critical)), (Severity::Critical, 2));

@@ -10,11 +10,11 @@ async fn server() -> Server {
     let server = sound(Server::builder()).start().await;
     let sessions = store(RedisConfig::standalone(server.url())).await;
     for user in 0..30 {
-        let mut session = sessions.create().unwrap();
-        session.insert("user", user).unwrap();
-        session.commit().await.unwrap();
+        let mut session = sessions.create().expect("random bytes");
+        session.insert("user", user).expect("it is recorded");
+        session.commit().await.expect("it is stored");
         if user == 0 {
-            session.destroy().await.unwrap();
+            session.destroy().await.expect("it is ended");
         }
     }
     server

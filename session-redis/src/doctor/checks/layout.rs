@@ -16,7 +16,7 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
             "check `prefix`, if there should be sessions",
         ),
         Some(Declared::Text(found)) if *found == configured => {
-            notes.ok("partitions", format!("{partitions} partitions, as configured"))
+            notes.ok("partitions", format!("{partitions} partitions, as configured"));
         }
         Some(Declared::Text(found)) => match found.strip_prefix("1:").and_then(|count| count.parse::<u32>().ok()) {
             Some(count) => notes.critical(
@@ -31,7 +31,7 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
             ),
         },
         Some(Declared::AnotherType) => {
-            notes.critical("partitions", "the key that tells the layout holds something else", "take another prefix")
+            notes.critical("partitions", "the key that tells the layout holds something else", "take another prefix");
         }
         None => {}
     }

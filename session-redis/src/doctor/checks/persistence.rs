@@ -10,7 +10,7 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
     let (Some(aof), Some(save)) = (facts.set("appendonly"), facts.set("save")) else { return };
     match (aof, facts.set("appendfsync").unwrap_or_default()) {
         ("yes", "always") => {
-            notes.ok("persistence", "appendonly with appendfsync always: a crash loses nothing that was acknowledged")
+            notes.ok("persistence", "appendonly with appendfsync always: a crash loses nothing that was acknowledged");
         }
         ("yes", "no") => notes.warning(
             "persistence",

@@ -10,6 +10,9 @@ pub(super) fn check(all: &[Facts], deployment: &Deployment, notes: &mut Notes) {
         format!("of {keys} keys looked at, {sessions} are sessions and {tombstones} tombstones or forwards"),
         "",
     );
+    if keys == 0 {
+        return;
+    }
     let prefix = &deployment.prefix;
     if immortal > 0 {
         notes.critical(

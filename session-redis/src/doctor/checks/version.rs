@@ -23,10 +23,10 @@ fn judge(server: &str, version: &str, notes: &mut Notes) {
     let remedy = "run Redis 7.2 or later, or Valkey 8 or later";
     match (server, read(version)) {
         ("redis", Some(version)) if version < REDIS => {
-            notes.critical("version", format!("{found} lacks what the store needs"), remedy)
+            notes.critical("version", format!("{found} lacks what the store needs"), remedy);
         }
         ("valkey", Some(version)) if version < VALKEY => {
-            notes.critical("version", format!("{found} lacks what the store needs"), remedy)
+            notes.critical("version", format!("{found} lacks what the store needs"), remedy);
         }
         ("redis", Some(version)) if version < REDIS_MAINTAINED => {
             notes.info("version", format!("{found} works, but gets fixes only from distributions"), remedy);
