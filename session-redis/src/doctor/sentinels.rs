@@ -159,3 +159,48 @@ fn count(views: &[View], newest: &View, named: usize, notes: &mut Notes) {
         notes.info("sentinels", found, "name all sentinels in `urls`");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Severity;
+
+    fn view(port: &str, flags: &str, others: &str, epoch: &str) -> View {
+        let told = [
+            ("ip", "10.0.0.1"),
+            ("port", port),
+            ("flags", flags),
+            ("num-other-sentinels", others),
+            ("quorum", "2"),
+            ("config-epoch", epoch),
+        ];
+        let primary = told.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        View { sentinel: Address::tcp("s", 1), primary, replicas: Vec::new(), has_quorum: Some(true) }
+    }
+
+    fn graves(views: &[View]) -> Vec<(Severity, &'static str)> {
+        let mut notes = Notes::new();
+        judge(views, 3, &mut notes);
+        let findings = notes.into_findings();
+        findings
+            .iter()
+            .map(|found| (found.severity, found.check))
+            .filter(|(severity, _)| *severity > Severity::Ok)
+            .collect()
+    }
+
+    #[test]
+    fn views_are_compared() {
+        let well = || view("1", "master", "2", "1");
+        assert_eq!(graves(&[well(), well()]), []);
+        assert_eq!(graves(&[well(), view("2", "master", "2", "1")]), [(Severity::Critical, "sentinels")]);
+        assert_eq!(graves(&[well(), view("1", "master,s_down", "2", "1")]), [(Severity::Critical, "sentinels")]);
+        assert_eq!(graves(&[view("1", "master", "1", "1")]), [(Severity::Warning, "quorum")]);
+    }
+
+    #[test]
+    fn the_newest_view_names_the_primary() {
+        let views = [view("1", "master", "2", "7"), view("2", "master", "2", "10")];
+        assert_eq!(servers(&views), [Expected::primary(Address::tcp("10.0.0.1", 2))]);
+    }
+}

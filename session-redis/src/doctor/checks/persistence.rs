@@ -52,3 +52,32 @@ fn trouble(facts: &Facts, notes: &mut Notes) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        doctor::{Severity, facts::Role},
+        net::Address,
+    };
+
+    #[test]
+    fn a_disk_that_fails() {
+        for (line, status, graves) in [
+            ("rdb_last_bgsave_status", "ok", 0),
+            ("rdb_last_bgsave_status", "err", 1),
+            ("aof_last_write_status", "err", 1),
+        ] {
+            let mut facts = Facts::new(Address::tcp("a", 1), Role::Primary);
+            facts.info.insert(line.to_owned(), status.to_owned());
+            let mut notes = Notes::new();
+            trouble(&facts, &mut notes);
+            let findings = notes.into_findings();
+            assert_eq!(
+                findings.iter().filter(|found| found.severity() == Severity::Critical).count(),
+                graves,
+                "{line}"
+            );
+        }
+    }
+}

@@ -69,4 +69,19 @@ mod tests {
     fn encrypted() {
         assert_eq!(checks("rediss://:secret@cache.example"), [""; 0]);
     }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn replicas_in_clear_text() {
+        let config = RedisConfig::cluster(["rediss://cache.example"]);
+        let deployment = Deployment::new(&config, &Setup::new(&config).unwrap(), None);
+        let mut facts = Facts::new(Address::tcp("cache.example", 6379), Role::Primary);
+        for setting in ["tls-replication", "tls-cluster"] {
+            facts.config = [(setting.to_owned(), "no".to_owned())].into();
+            let mut notes = Notes::new();
+            check(&facts, &deployment, &mut notes);
+            let findings = notes.into_findings();
+            assert!(findings.len() == 1 && findings[0].found().starts_with(setting), "{findings:?}");
+        }
+    }
 }

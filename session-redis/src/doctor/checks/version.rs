@@ -70,4 +70,20 @@ mod tests {
         assert_eq!(severity("redis", "unstable"), Severity::Warning);
         assert_eq!(severity("keydb", "6.3.4"), Severity::Warning);
     }
+
+    #[test]
+    fn servers_of_several_versions() {
+        let facts = |version: &str| {
+            let mut facts = Facts::new(crate::net::Address::tcp("a", 1), crate::doctor::facts::Role::Primary);
+            facts.hello.insert("version".to_owned(), version.to_owned());
+            facts
+        };
+        let found = |versions: &[&str]| {
+            let mut notes = Notes::new();
+            check_all(&versions.iter().map(|version| facts(version)).collect::<Vec<_>>(), &mut notes);
+            notes.into_findings().iter().map(|found| found.severity()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&["7.2.1", "7.2.1"]), []);
+        assert_eq!(found(&["7.2.1", "7.4.0"]), [Severity::Warning]);
+    }
 }
