@@ -32,7 +32,14 @@ impl NewSession {
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
     pub fn draw(expiry: Expiry) -> Result<Self, crate::Error> {
-        Ok(Self { op: OpId::draw()?, incarnation: Incarnation::draw()?, entries: Delta::new(), expiry, sign_in: None, replicas: 0 })
+        Ok(Self {
+            op: OpId::draw()?,
+            incarnation: Incarnation::draw()?,
+            entries: Delta::new(),
+            expiry,
+            sign_in: None,
+            replicas: 0,
+        })
     }
 
     /// With these first entries.

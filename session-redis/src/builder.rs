@@ -7,7 +7,7 @@ use session_core::{Error, ErrorKind, Limits, Origin, defaults};
 
 use crate::{
     RedisConfig, RedisStore, Topology,
-    feed::{Feed, FeedOptions},
+    feed::{Channels, Feed, FeedOptions},
     greeter::Greeter,
     hints::Hints,
     inner::Inner,
@@ -83,7 +83,8 @@ impl RedisStoreBuilder {
     /// # Cancel safety
     /// If the future is dropped, there is no store.
     pub async fn connect(self) -> Result<RedisStore, Error> {
-        let refuse = |message| Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect");
+        let refuse =
+            |message| Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect");
         if self.tombstone < self.config.call_deadline * defaults::TOMBSTONE_CALLS {
             return Err(refuse("tombstones must stand for ten call deadlines at least; raise `tombstone`"));
         }
@@ -107,7 +108,7 @@ impl RedisStoreBuilder {
             health_interval,
             ..FeedOptions::default()
         };
-        let feed = Feed::new(Arc::new(net.clone()), layout.channels(is_cluster), options, settings.origin);
+        let feed = Feed::new(Arc::new(net.clone()), Channels::of(&layout, is_cluster), options, settings.origin);
         let (hints, recent) = (Hints::default(), Recent::default());
         let inner = Arc::new(Inner { net, feed, layout, settings, hints, recent });
         inner.declare().await?;
@@ -138,7 +139,9 @@ impl Inner {
                          set `partitions` to {partitions}, or take another prefix",
                         self.layout.partitions().len()
                     )),
-                    _ => refuse("the sessions under this prefix were written by another version; take another prefix".into()),
+                    _ => refuse(
+                        "the sessions under this prefix were written by another version; take another prefix".into(),
+                    ),
                 }
             }
             _ => refuse("the key that tells the layout holds something else; take another prefix".into()),

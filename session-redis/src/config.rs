@@ -240,3 +240,6 @@ fn redacted(url: &str) -> String {
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_millis)
 }
+
+#[cfg(test)]
+mod tests;

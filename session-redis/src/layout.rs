@@ -19,10 +19,7 @@ use bytes::Bytes;
 use session_core::{Entry, IdDigest, Principal};
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    feed::{Channel, Channels},
-    tags::{slot_of, tags},
-};
+use crate::tags::{slot_of, tags};
 
 /// The version of the layout.
 pub(crate) const VERSION: u8 = 1;
@@ -91,16 +88,6 @@ impl Layout {
     /// The key that says how the store is laid out, and what it says.
     pub(crate) fn declaration(&self) -> (String, String) {
         (format!("{}:layout", self.prefix), format!("{VERSION}:{}", self.partitions.len()))
-    }
-
-    /// What the feed listens to.
-    pub(crate) fn channels(&self, sharded: bool) -> Channels {
-        let channel = |partition: &Partition| Channel {
-            slot: partition.slot,
-            name: Bytes::copy_from_slice(&partition.channel),
-            sequence_key: Bytes::copy_from_slice(&partition.sequence),
-        };
-        Channels::new(sharded, self.partitions.iter().map(channel))
     }
 }
 

@@ -38,7 +38,8 @@ impl Lifetimes {
 
     /// For how long the index lists it.
     pub(crate) fn listed(self) -> u64 {
-        let span = if self.lifetime > 0 { self.lifetime } else { self.timeout.saturating_sub(1).saturating_mul(LISTED_IDLES) };
+        let span =
+            if self.lifetime > 0 { self.lifetime } else { self.timeout.saturating_sub(1).saturating_mul(LISTED_IDLES) };
         span.clamp(1, Timestamp::MAX.as_millis())
     }
 

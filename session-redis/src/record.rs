@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use redis::Value as Reply;
-use session_core::{Ended, Error, ErrorKind, Field, Found, IdDigest, Key, Principal, Record, State, Timestamp, Touched, Value};
+use session_core::{
+    Ended, Error, ErrorKind, Field, Found, IdDigest, Key, Principal, Record, State, Timestamp, Touched, Value,
+};
 
 use crate::{
     layout::{KEYED, SCALAR, stored},
@@ -33,7 +35,8 @@ pub(crate) fn unreadable(what: &'static str) -> Error {
     Error::new(ErrorKind::UnreadableField, what)
 }
 
-const BAD_META: &str = "a key of the store does not hold a session, or one of a newer version: its metadata cannot be read";
+const BAD_META: &str =
+    "a key of the store does not hold a session, or one of a newer version: its metadata cannot be read";
 const NO_DEADLINE: &str = "a session without a deadline: somebody has removed the expiry of its key";
 const BAD_REPLY: &str = "the server's answer to a read is not of the expected form";
 

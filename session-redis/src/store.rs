@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use redis::Value as Reply;
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome, NewSession,
-    RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update,
-    async_trait,
+    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome,
+    NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions,
+    TouchOutcome, Update, async_trait,
 };
 
-use crate::{RedisConfig, RedisStoreBuilder, Stats, inner::Inner, net::{Resend, Slot}};
+use crate::{
+    RedisConfig, RedisStoreBuilder, Stats,
+    inner::Inner,
+    net::{Resend, Slot},
+};
 
 /// Sessions on Redis or Valkey: one server, a primary under Sentinel, or a cluster.
 ///

@@ -5,9 +5,10 @@ use std::{fmt, io, net::SocketAddr, path::Path};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpStream, UnixStream},
+    time::timeout,
 };
 
-use crate::Reply;
+use crate::{Reply, wait::LIMIT};
 
 /// More than any reply of a test; a length above it is a broken stream.
 const LONGEST: i64 = 512 << 20;
@@ -46,6 +47,10 @@ impl Connection {
     /// # Errors
     ///
     /// If the link ends, or carries something other than RESP2. A refusal is [`Reply::Error`].
+    ///
+    /// # Panics
+    ///
+    /// As [`receive`](Self::receive).
     pub async fn command<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Reply> {
         self.send(args).await?;
         self.receive().await
@@ -73,7 +78,16 @@ impl Connection {
     /// # Errors
     ///
     /// If the link ends, or carries something other than RESP2.
+    ///
+    /// # Panics
+    ///
+    /// If nothing comes for 30 s, so that a test of a link that should have ended fails rather than hangs.
     pub async fn receive(&mut self) -> io::Result<Reply> {
+        let next = timeout(LIMIT, self.next()).await;
+        next.expect("the server answers within 30 s")
+    }
+
+    async fn next(&mut self) -> io::Result<Reply> {
         let line = self.line().await?;
         let (kind, rest) = line.split_at_checked(1).ok_or_else(|| broken("an empty line"))?;
         Ok(match kind {
@@ -89,7 +103,7 @@ impl Connection {
                 Some(len) => {
                     let mut items = Vec::new();
                     for _ in 0..len {
-                        items.push(Box::pin(self.receive()).await?);
+                        items.push(Box::pin(self.next()).await?);
                     }
                     Reply::Array(items)
                 }

@@ -116,6 +116,18 @@ async fn replicas_follow_through_passwords_and_tls() {
 }
 
 #[tokio::test]
+async fn certificates_of_another_authority_or_of_another_time_are_refused() {
+    let certificates = Certificates::new();
+    let primary = Server::builder().tls(&certificates).require_client_certificate().start().await;
+    for wrong in [Certificates::another_authority(), Certificates::expired()] {
+        let replica = Server::builder().tls(&wrong).replica_of(&primary).start().await;
+        let refused = || async { replica.log().contains("certificate verify failed").then_some(()) };
+        replica.wait("the replica refuses the primary", refused).await;
+    }
+    assert_eq!(primary.info("connected_slaves").await.as_deref(), Some("0"));
+}
+
+#[tokio::test]
 async fn no_tcp_port_if_none_is_wanted() {
     let server = Server::builder().unix_only().start().await;
     assert_eq!(server.command(&["CONFIG", "GET", "port"]).await.items()[1].int(), 0);

@@ -75,7 +75,10 @@ pub(crate) async fn over_a_rotation_to_its_id(world: &World) {
     let mut rotation = world.rotation(&id, RotationKind::Privilege);
     let (ended, new) = (rotation.to, world.new_session());
     must_be!(world.store().create(&ended, &new).await.must(), CreateOutcome::Created(_));
-    must_be!(world.store().destroy(&ended, &destroy(EndReason::Revoked)).await.must(), DestroyOutcome::Destroyed { .. });
+    must_be!(
+        world.store().destroy(&ended, &destroy(EndReason::Revoked)).await.must(),
+        DestroyOutcome::Destroyed { .. }
+    );
     let answer = world.store().rotate(&id, &rotation).await.must();
     assert_eq!(must_be!(answer, RotateOutcome::Ended(ended) => ended).reason, EndReason::Revoked);
     assert!(world.is_live(&id).await);

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use crate::layout::{Layout, Partition};
+
 /// What one partition is listened to by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Channel {
@@ -31,6 +33,16 @@ impl Channels {
         debug_assert!(of_partition.len().is_power_of_two());
         let by_name = (0..).zip(&of_partition).map(|(partition, channel)| (channel.name.clone(), partition)).collect();
         Self { sharded, of_partition, by_name }
+    }
+
+    /// The channels of a layout.
+    pub(crate) fn of(layout: &Layout, sharded: bool) -> Self {
+        let channel = |partition: &Partition| Channel {
+            slot: partition.slot,
+            name: Bytes::copy_from_slice(&partition.channel),
+            sequence_key: Bytes::copy_from_slice(&partition.sequence),
+        };
+        Self::new(sharded, layout.partitions().iter().map(channel))
     }
 
     pub(crate) fn sharded(&self) -> bool {

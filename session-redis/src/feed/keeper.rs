@@ -158,9 +158,11 @@ impl Keeper {
         let (confirmed, refusal) = link.subscribe(&self.shared.channels, &partitions).await;
         let alive = self.shared.change(|board| board.carry(link.id(), &confirmed));
         match refusal {
-            // Answers may be crossed, or never come.
-            Some(refusal @ (Refusal::Lost | Refusal::Late)) => {
-                self.shared.lose(link.id(), GapCause::Disconnected);
+            // It is no primary any more; or its answers may be crossed, or never come.
+            Some(refusal) if refusal.ends_link() => {
+                let demoted = refusal == Refusal::Demoted;
+                let cause = if demoted { GapCause::Demoted } else { GapCause::Disconnected };
+                self.shared.lose(link.id(), cause);
                 Err(refusal.into())
             }
             Some(refusal) => Err(refusal.into()),

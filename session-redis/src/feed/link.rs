@@ -79,7 +79,8 @@ impl Link {
         let (mut confirmed, mut refusal) = (Vec::with_capacity(partitions.len()), None);
         let mut note = |partitions: &[u16], result| match result {
             Ok(()) => confirmed.extend_from_slice(partitions),
-            Err(why) => refusal = Some(why),
+            // One that ends the connection is not forgotten over one that does not.
+            Err(why) => refusal = refusal.filter(|first: &Refusal| first.ends_link()).or(Some(why)),
         };
         if channels.sharded() {
             // All channels of one SSUBSCRIBE must be in one slot, and no two partitions are.
@@ -100,22 +101,32 @@ impl Link {
     }
 
     async fn subscribe_plain(&self, channels: &Channels, partitions: &[u16]) -> Result<(), Refusal> {
-        let names: Vec<&[u8]> = partitions
-            .iter()
-            .filter_map(|partition| channels.get(*partition))
-            .map(|channel| &channel.name[..])
-            .collect();
+        let channels = || partitions.iter().filter_map(|partition| channels.get(*partition));
+        let names: Vec<&[u8]> = channels().map(|channel| &channel.name[..]).collect();
         let mut connection = self.connection.clone();
-        self.answered(async { connection.subscribe(&names).await }).await
+        self.answered(async { connection.subscribe(&names).await }).await?;
+        match channels().next() {
+            Some(channel) => self.prove(&channel.sequence_key).await,
+            None => Ok(()),
+        }
     }
 
     async fn subscribe_sharded(&self, channel: Option<&Channel>) -> Result<(), Refusal> {
-        let Some(Channel { name, .. }) = channel else { return Ok(()) };
+        let Some(Channel { name, sequence_key, .. }) = channel else { return Ok(()) };
         match self.request(cmd("SSUBSCRIBE").arg(&name[..])).await? {
-            Value::Push { kind: PushKind::SSubscribe, data } if matches!(data.first(), Some(Value::BulkString(confirmed)) if confirmed == name) => {
-                Ok(())
+            Value::Push { kind: PushKind::SSubscribe, data } if is_text(data.first(), name) => {
+                self.prove(sequence_key).await
             }
             _ => Err(Refusal::Lost),
+        }
+    }
+
+    /// Has the server prove that it is the primary of what was just subscribed to: a replica takes subscriptions too.
+    async fn prove(&self, sequence_key: &[u8]) -> Result<(), Refusal> {
+        match self.sequence(sequence_key).await {
+            Err(refusal) if refusal == Refusal::Moved || refusal.ends_link() => Err(refusal),
+            // Whatever else hinders it, it is the one to listen to.
+            _ => Ok(()),
         }
     }
 
@@ -175,4 +186,8 @@ impl Link {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         partitions.get(turn.checked_rem(partitions.len())?).copied()
     }
+}
+
+fn is_text(value: Option<&Value>, text: &[u8]) -> bool {
+    matches!(value, Some(Value::BulkString(found)) if found == text)
 }

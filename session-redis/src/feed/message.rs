@@ -32,7 +32,7 @@ const AFTER: u8 = 2;
 
 /// The longest body that is decoded. What is longer was not written by this crate, or by a version with other
 /// limits: the change is delivered without its delta, so that a buffer of changes stays small.
-const MAX_BODY: usize = 64 * 1_024;
+const MAX_BODY: usize = 1 << 20;
 
 /// A change that was announced, and the bytes that it keeps in memory besides itself.
 #[derive(Debug, PartialEq, Eq)]

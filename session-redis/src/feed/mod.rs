@@ -24,6 +24,6 @@ mod source;
 mod tests;
 
 pub(crate) use change_feed::Feed;
-pub(crate) use channels::{Channel, Channels};
+pub(crate) use channels::Channels;
 pub(crate) use options::FeedOptions;
 pub(crate) use source::Source;

@@ -43,6 +43,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether the connection must not be used any more, after a subscription that ended so.
+    pub(crate) fn ends_link(self) -> bool {
+        matches!(self, Self::Demoted | Self::Late | Self::Lost)
+    }
+}
+
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let unavailable = |message: &'static str| Self::new(ErrorKind::Unavailable, message);

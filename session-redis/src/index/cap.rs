@@ -2,7 +2,7 @@
 
 use session_core::{Destroy, EndReason, IdDigest, OpId, SessionCap, SignIn};
 
-use super::Listed;
+use super::{Listed, revoke::Revocation};
 use crate::inner::Inner;
 
 const OPERATION: &str = "sign_in";
@@ -22,9 +22,16 @@ impl Inner {
         let destroy = Destroy::new(op, EndReason::Limit);
         let oldest = live.iter().rev().filter(|session| session.digest != *newest).take(excess);
         let digests: Vec<IdDigest> = oldest.map(|session| session.digest).collect();
+        let revocation = Revocation {
+            operation: OPERATION,
+            principal: sign_in.principal(),
+            destroy: &destroy,
+            listed: None,
+            spared: None,
+        };
         let mut gone = Vec::new();
         for digest in digests {
-            if self.revoke_at(OPERATION, sign_in.principal(), &digest, (&destroy, false), None).await.is_ok() {
+            if self.revoke_at(&digest, revocation).await.is_ok() {
                 gone.push(digest);
             }
         }

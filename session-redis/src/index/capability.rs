@@ -4,7 +4,7 @@ use session_core::{
     Destroy, EndReason, Error, IdDigest, IndexedSession, OpId, Principal, SessionId, SessionIndex, async_trait,
 };
 
-use super::revoke::Revoked;
+use super::revoke::{Revocation, Revoked};
 use crate::RedisStore;
 
 #[async_trait]
@@ -17,8 +17,9 @@ impl SessionIndex for RedisStore {
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let destroy = Destroy::new(OpId::draw()?, reason);
+        let revocation = Revocation { operation: "revoke", principal, destroy: &destroy, listed: None, spared: None };
         // A tombstone belongs only where a session was listed; any digest may be asked for here.
-        let revoked = self.inner.revoke_at("revoke", principal, session, (&destroy, false), None).await?;
+        let revoked = self.inner.revoke_at(session, revocation).await?;
         Ok(revoked == Revoked::Ended)
     }
 

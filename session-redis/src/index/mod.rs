@@ -224,4 +224,3 @@ fn moment(reply: &Reply) -> Option<Timestamp> {
     let (seconds, micros) = (number(parts.first()?)?, number(parts.get(1)?)?);
     Some(Timestamp::from_millis(seconds.saturating_mul(1_000).saturating_add(micros / 1_000)))
 }
-

@@ -1,5 +1,7 @@
 //! Ending the sessions of a principal.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt as _, stream};
 use session_core::{Destroy, Error, IdDigest, Incarnation, Principal, SessionId};
 
@@ -28,17 +30,21 @@ pub(super) enum Revoked {
     Spared,
 }
 
+/// Whose sessions are ended, how, and which are not.
+#[derive(Clone, Copy)]
+pub(super) struct Revocation<'a> {
+    pub(super) operation: &'static str,
+    pub(super) principal: &'a Principal,
+    pub(super) destroy: &'a Destroy,
+    /// The sessions of a list: each gets a tombstone, also where there is none yet, and none is looked for twice.
+    pub(super) listed: Option<&'a HashSet<IdDigest>>,
+    pub(super) spared: Option<Incarnation>,
+}
+
 impl Inner {
-    /// Ends the session that is listed at a digest, or has moved on from there. `leave`: a tombstone also where there
-    /// is no session yet.
-    pub(super) async fn revoke_at(
-        &self,
-        operation: &'static str,
-        principal: &Principal,
-        digest: &IdDigest,
-        (destroy, leave): (&Destroy, bool),
-        spared: Option<Incarnation>,
-    ) -> Result<Revoked, Error> {
+    /// Ends the session that is listed at a digest, or has moved on from there.
+    pub(super) async fn revoke_at(&self, digest: &IdDigest, revocation: Revocation<'_>) -> Result<Revoked, Error> {
+        let Revocation { operation, principal, destroy, listed, spared } = revocation;
         let mut at = *digest;
         for _ in 0..=MOVES {
             let partition = self.layout.partition(&at);
@@ -46,7 +52,7 @@ impl Inner {
             head.extend_from_slice(&destroy.op.bits().to_be_bytes());
             head.push(reason_byte(destroy.reason));
             put::<7>(&mut head, millis(self.settings.tombstone));
-            head.push(u8::from(leave));
+            head.push(u8::from(listed.is_some()));
             head.push(u8::from(spared.is_some()));
             head.extend_from_slice(&spared.map_or(0, Incarnation::bits).to_be_bytes());
             let keys = [&self.layout.session(&at)[..], &partition.sequence];
@@ -62,6 +68,8 @@ impl Inner {
                 }
                 (Some(b'B'), _) => return Ok(Revoked::Nothing),
                 (Some(b'N'), _) => return Ok(Revoked::Spared),
+                // It has its own place in the list.
+                (_, Some(to)) if listed.is_some_and(|listed| listed.contains(&to)) => return Ok(Revoked::Nothing),
                 (_, Some(to)) => at = to,
                 _ => return absent(operation, &answer.reply).and(Err(odd_reply(operation))),
             }
@@ -83,13 +91,17 @@ impl Inner {
             None => None,
         };
         let (_, entries) = self.read_list(operation, principal).await?;
-        let ends = entries.into_iter().map(|entry| async move {
-            let revoked = self.revoke_at(operation, principal, &entry.digest, (destroy, true), spared).await;
-            (entry.digest, revoked)
-        });
+        let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
+        let revocation = Revocation { operation, principal, destroy, listed: Some(&listed), spared };
+        let ends = entries
+            .into_iter()
+            .map(|entry| async move { (entry.digest, self.revoke_at(&entry.digest, revocation).await) });
         let ends: Vec<_> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
-        let gone: Vec<IdDigest> =
-            ends.iter().filter(|(_, end)| matches!(end, Ok(end) if *end != Revoked::Spared)).map(|(at, _)| *at).collect();
+        let gone: Vec<IdDigest> = ends
+            .iter()
+            .filter(|(_, end)| matches!(end, Ok(end) if *end != Revoked::Spared))
+            .map(|(at, _)| *at)
+            .collect();
         self.delist(principal, &gone).await;
         ends.into_iter().try_fold(0, |count, (_, end)| Ok(count + usize::from(end? == Revoked::Ended)))
     }

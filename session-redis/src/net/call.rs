@@ -6,12 +6,7 @@ use redis::ServerError;
 use tokio::time::timeout;
 
 use super::{
-    Cause, Failure, Resend, Slot,
-    backoff::Backoff,
-    link::Link,
-    net::Inner,
-    node::Node,
-    request::{Exchange, Request},
+    Cause, Failure, Resend, Slot, backoff::Backoff, link::Link, net::Inner, node::Node, request::Request,
     verdict::Verdict,
 };
 
@@ -95,20 +90,20 @@ impl Inner {
                 next = Next::Owner;
                 continue;
             };
+            if let Err(failure) = request.prepare(&link, &self.crew.dialer).await {
+                drop(flight);
+                next = self.postpone(failure, progress, &mut backoff).await?;
+                continue;
+            }
             let exchange = async {
                 progress.sent = true;
-                request.exchange(&link, &self.crew.dialer, asking).await
+                request.exchange(&link, asking).await
             };
-            next = match link.until_closed(exchange).await {
+            next = match link.pulse.until_closed(exchange).await {
                 Ok(verdict) => {
                     flight.landed();
                     progress.sent = request.is_partly_done();
                     self.follow(slot, verdict, &node, &link, progress, &mut backoff).await?
-                }
-                Err(Some(Exchange::NotSent(failure))) => {
-                    drop(flight);
-                    progress.sent = request.is_partly_done();
-                    self.postpone(failure, progress, &mut backoff).await?
                 }
                 Err(_) => {
                     drop(flight);

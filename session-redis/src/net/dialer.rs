@@ -40,7 +40,11 @@ impl Dialer {
     ) -> Result<(MultiplexedConnection, Greeting), Failure> {
         match timeout(self.deadline, self.connect(address, push)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::Unsent(Cause::new(format!("{address} did not answer within `connect_deadline`")))),
+            Err(_) => {
+                let hint = if self.login.has_tls() { "; check that its port speaks TLS" } else { "" };
+                let message = format!("{address} did not answer within `connect_deadline`{hint}");
+                Err(Failure::Unsent(Cause::new(message)))
+            }
         }
     }
 

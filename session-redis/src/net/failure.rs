@@ -36,6 +36,15 @@ impl Failure {
         }
     }
 
+    /// What happened and the remedy, as the error for the caller will say it.
+    pub(super) fn told(&self) -> Cow<'static, str> {
+        match self {
+            Self::Refused(error) => refusal(error).1,
+            Self::Unsent(cause) | Self::Unknown(cause) | Self::Fatal(cause) => cause.message().clone(),
+            Self::Overloaded => "too many calls are under way".into(),
+        }
+    }
+
     /// The error for the caller. A read whose outcome is unknown has simply not answered.
     pub(crate) fn into_error(self, operation: &'static str, is_write: bool) -> Error {
         let error = match self {

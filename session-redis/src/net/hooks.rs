@@ -15,14 +15,3 @@ pub(crate) trait Hooks: Send + Sync + 'static {
     /// A primary is reached again after it was lost, or another one took its place. Must return at once.
     fn regained(&self);
 }
-
-/// Nothing to prepare.
-pub(crate) struct NoHooks;
-
-impl Hooks for NoHooks {
-    fn greet<'a>(&'a self, _: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    fn regained(&self) {}
-}

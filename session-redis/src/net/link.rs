@@ -21,23 +21,6 @@ pub(crate) struct Link {
     pub(super) pool: Pool,
 }
 
-impl Link {
-    /// Runs a request unless the link is closed before its reply comes: a request on a half-open connection need not
-    /// wait for its deadline.
-    pub(super) async fn until_closed<T, E>(&self, request: impl Future<Output = Result<T, E>>) -> Result<T, Option<E>> {
-        // Made before the flag is read, so that a close between the two is not missed.
-        let closed = self.pulse.0.closing.notified();
-        if self.pulse.is_closed() {
-            return Err(None);
-        }
-        tokio::select! {
-            biased;
-            outcome = request => outcome.map_err(Some),
-            () = closed => Err(None),
-        }
-    }
-}
-
 /// Whether a connection is still open. It goes to redis-rs as the receiver of pushes: redis-rs tells it of a
 /// disconnection and drops it when the connection ends, whatever the reason.
 #[derive(Clone, Default)]
@@ -69,6 +52,21 @@ impl Pulse {
         }
     }
 
+    /// Runs a request unless the link is closed before its reply comes: a request on a half-open connection need not
+    /// wait for its deadline.
+    pub(super) async fn until_closed<T, E>(&self, request: impl Future<Output = Result<T, E>>) -> Result<T, Option<E>> {
+        // Made before the flag is read, so that a close between the two is not missed.
+        let closed = self.0.closing.notified();
+        if self.is_closed() {
+            return Err(None);
+        }
+        tokio::select! {
+            biased;
+            outcome = request => outcome.map_err(Some),
+            () = closed => Err(None),
+        }
+    }
+
     /// What redis-rs gets.
     pub(super) fn watch(&self) -> Watch {
         Watch(self.clone())
@@ -90,5 +88,46 @@ impl AsyncPushSender for Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_close_is_never_missed() {
+        let pulse = Pulse::default();
+        let mut before = Box::pin(pulse.closed());
+        assert!(futures_util::poll!(&mut before).is_pending());
+        let unpolled = pulse.closed();
+        drop(pulse.watch());
+        before.await;
+        unpolled.await;
+        pulse.closed().await;
+    }
+
+    #[tokio::test]
+    async fn a_disconnection_closes() {
+        let pulse = Pulse::default();
+        let watch = pulse.watch();
+        watch.send(PushInfo { kind: PushKind::Message, data: Vec::new() }).unwrap();
+        assert!(!pulse.is_closed());
+        watch.send(PushInfo { kind: PushKind::Disconnection, data: Vec::new() }).unwrap();
+        assert!(pulse.is_closed());
+    }
+
+    /// A call on a half-open link need not wait for its own deadline once the link was given up.
+    #[tokio::test]
+    async fn a_request_ends_with_its_link() {
+        let pulse = Pulse::default();
+        let mut request = Box::pin(pulse.until_closed(pending::<Result<(), ()>>()));
+        assert!(futures_util::poll!(&mut request).is_pending());
+        pulse.close();
+        assert_eq!(request.await, Err(None));
+        let sent = async { panic!("sent on a closed link") };
+        assert_eq!(pulse.until_closed::<(), ()>(sent).await, Err(None));
     }
 }

@@ -19,6 +19,7 @@ mod dialer;
 mod failure;
 mod hooks;
 mod link;
+#[allow(clippy::module_inception)]
 mod net;
 mod node;
 mod pool;
@@ -37,7 +38,7 @@ pub(crate) use address::Address;
 pub(crate) use cause::Cause;
 pub(crate) use dialer::Dialer;
 pub(crate) use failure::Failure;
-pub(crate) use hooks::{Hooks, NoHooks};
+pub(crate) use hooks::Hooks;
 pub(crate) use net::{Net, Resend};
 pub(crate) use routes::Primary;
 pub(crate) use setup::Setup;

@@ -73,7 +73,7 @@ impl Net {
             (_, Some((login, master))) => {
                 let dialer = Dialer::new(login, setup.connect_deadline, 1, "sentinel");
                 let sentinels = Sentinels::new(setup.seeds, dialer, master, setup.connect_deadline);
-                Routes::One(Arc::new(crew.node(Source::Sentinels(sentinels))))
+                Routes::One(Arc::new(crew.node(Source::Sentinels(Box::new(sentinels)))))
             }
             (_, None) => Routes::One(Arc::new(crew.node(Source::Fixed(setup.seeds)))),
         };
@@ -105,6 +105,9 @@ impl Net {
         pipeline: &Pipeline,
         resend: Resend,
     ) -> Result<Vec<Value>, Failure> {
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
         self.0.call(slot, Batch::new(pipeline, resend == Resend::Harmless), resend).await
     }
 

@@ -1,18 +1,18 @@
 //! Connections beside a link, for requests that block the connection they are on.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 
 /// Idle connections to one primary, and how many may be in use. It dies with its link, so none outlives a failover.
 pub(super) struct Pool {
     idle: Mutex<Vec<(MultiplexedConnection, Instant)>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     keep: Duration,
 }
 
@@ -20,12 +20,12 @@ impl Pool {
     /// Connections that were idle for longer than `keep` are not used again: something on the way may have forgotten
     /// them, and only a lost request would show it.
     pub(super) fn new(connections: usize, keep: Duration) -> Self {
-        Self { idle: Mutex::new(Vec::new()), permits: Semaphore::new(connections), keep }
+        Self { idle: Mutex::new(Vec::new()), permits: Arc::new(Semaphore::new(connections)), keep }
     }
 
     /// Leave to use one connection, once there is one left.
-    pub(super) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        self.permits.acquire().await.ok()
+    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.permits.clone().acquire_owned().await.ok()
     }
 
     /// An idle connection, if there is one.

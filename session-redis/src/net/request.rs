@@ -3,7 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     Dialer, Failure,
@@ -15,14 +15,14 @@ use super::{
 pub(super) trait Request: Send {
     type Reply: Send;
 
+    /// Gets hold of what it takes besides the link. Nothing leaves yet.
+    fn prepare(&mut self, _: &Link, _: &Dialer) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Sends it, or the part of it that is not executed yet. With `asking`, the node takes it although the slot is not
-    /// its own yet.
-    fn exchange(
-        &mut self,
-        link: &Link,
-        dialer: &Dialer,
-        asking: bool,
-    ) -> impl Future<Output = Result<Verdict, Exchange>> + Send;
+    /// its own yet. An error means that the connection failed: it may have been executed.
+    fn exchange(&mut self, link: &Link, asking: bool) -> impl Future<Output = Result<Verdict, RedisError>> + Send;
 
     /// Whether a part of it was executed, although its verdict was not final.
     fn is_partly_done(&self) -> bool {
@@ -31,20 +31,6 @@ pub(super) trait Request: Send {
 
     /// The reply, once the verdict is final.
     fn reply(self) -> Result<Self::Reply, Failure>;
-}
-
-/// Why an exchange gave no verdict.
-pub(super) enum Exchange {
-    /// The connection failed; the request may have been executed.
-    Broken(RedisError),
-    /// There was no connection to send it on.
-    NotSent(Failure),
-}
-
-impl From<RedisError> for Exchange {
-    fn from(error: RedisError) -> Self {
-        Self::Broken(error)
-    }
 }
 
 /// One command.
@@ -62,7 +48,7 @@ impl<'a> Single<'a> {
 impl Request for Single<'_> {
     type Reply = Value;
 
-    async fn exchange(&mut self, link: &Link, _: &Dialer, asking: bool) -> Result<Verdict, Exchange> {
+    async fn exchange(&mut self, link: &Link, asking: bool) -> Result<Verdict, RedisError> {
         let mut connection = link.connection.clone();
         self.reply = send(&mut connection, self.command, asking).await?;
         Ok(Verdict::of(&self.reply))
@@ -131,7 +117,7 @@ impl<'a> Batch<'a> {
 impl Request for Batch<'_> {
     type Reply = Vec<Value>;
 
-    async fn exchange(&mut self, link: &Link, _: &Dialer, asking: bool) -> Result<Verdict, Exchange> {
+    async fn exchange(&mut self, link: &Link, asking: bool) -> Result<Verdict, RedisError> {
         let mut connection = link.connection.clone();
         let replies = match (self.remainder(), asking) {
             (None, false) => connection.send_packed_commands(self.commands, 0, self.commands.len()).await?,
@@ -163,13 +149,15 @@ pub(super) struct Durable<'a> {
     command: &'a Cmd,
     replicas: u32,
     deadline: Instant,
+    /// The connection, and the leave to use one.
+    line: Option<(MultiplexedConnection, Option<OwnedSemaphorePermit>)>,
     reply: Value,
     reached: u32,
 }
 
 impl<'a> Durable<'a> {
     pub(super) fn new(command: &'a Cmd, replicas: u32, deadline: Instant) -> Self {
-        Self { command, replicas, deadline, reply: Value::Nil, reached: 0 }
+        Self { command, replicas, deadline, line: None, reply: Value::Nil, reached: 0 }
     }
 
     /// How long the server may wait: it must answer before we stop listening. Zero would mean for ever.
@@ -182,12 +170,20 @@ impl<'a> Durable<'a> {
 impl Request for Durable<'_> {
     type Reply = (Value, u32);
 
-    async fn exchange(&mut self, link: &Link, dialer: &Dialer, asking: bool) -> Result<Verdict, Exchange> {
-        let _permit = link.pool.permit().await;
-        let mut connection = match link.pool.take() {
+    async fn prepare(&mut self, link: &Link, dialer: &Dialer) -> Result<(), Failure> {
+        self.line = None;
+        let permit = link.pool.permit().await;
+        let connection = match link.pool.take() {
             Some(connection) => connection,
-            None => dialer.dial_primary(&link.address, None::<Watch>).await.map_err(Exchange::NotSent)?,
+            None => dialer.dial_primary(&link.address, None::<Watch>).await?,
         };
+        self.line = Some((connection, permit));
+        Ok(())
+    }
+
+    async fn exchange(&mut self, link: &Link, asking: bool) -> Result<Verdict, RedisError> {
+        // Held to the end, so that no more connections are open than allowed.
+        let Some((mut connection, _permit)) = self.line.take() else { return Err(out_of_order()) };
         let mut waiting = connection.clone();
         let patience = self.patience();
         let wait = async {
@@ -200,7 +196,7 @@ impl Request for Durable<'_> {
         let reply = tokio::select! {
             biased;
             reply = send(&mut connection, self.command, asking) => reply?,
-            early = &mut wait => return Err(Exchange::Broken(early.err().unwrap_or_else(out_of_order))),
+            early = &mut wait => return Err(early.err().unwrap_or_else(out_of_order)),
         };
         let verdict = Verdict::of(&reply);
         let refused = matches!(reply, Value::ServerError(_));
@@ -233,7 +229,7 @@ async fn send(connection: &mut MultiplexedConnection, command: &Cmd, asking: boo
     Ok(replies.pop().unwrap_or(Value::Nil))
 }
 
-/// Replies come in the order of their requests.
+/// Replies come in the order of their requests, and a request is prepared before it is sent.
 fn out_of_order() -> RedisError {
     RedisError::from((redis::ErrorKind::Parse, "a reply came out of order"))
 }

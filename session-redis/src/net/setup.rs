@@ -12,7 +12,12 @@ use crate::config::{MOST_PARTITIONS, RedisConfig, Topology};
 #[cfg(feature = "tls")]
 type Tls = Option<crate::tls::Identity>;
 #[cfg(not(feature = "tls"))]
-type Tls = Option<std::convert::Infallible>;
+type Tls = Option<NoTls>;
+
+/// There is none.
+#[cfg(not(feature = "tls"))]
+#[derive(Clone)]
+enum NoTls {}
 
 /// The settings, checked and parsed.
 pub(crate) struct Setup {
@@ -107,6 +112,10 @@ impl Login {
             (None, None) => {}
         }
         Ok(Self { redis, tls })
+    }
+
+    pub(super) fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// What redis-rs needs to connect to a server.
@@ -250,4 +259,18 @@ fn address(addr: &ConnectionAddr) -> Result<Address, Error> {
 
 fn refused(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redis_rs_leaves_off_by_default() {
+        let setup = Setup::new(&RedisConfig::standalone("redis://host")).unwrap();
+        let info = setup.servers.at(&setup.seeds[0]).unwrap();
+        assert!(info.tcp_settings().nodelay(), "small requests must not wait for each other");
+        assert_eq!(info.redis_settings().protocol(), ProtocolVersion::RESP3);
+        assert!(info.redis_settings().skip_set_lib_name(), "an ACL need not allow CLIENT SETINFO");
+    }
 }

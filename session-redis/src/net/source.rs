@@ -9,7 +9,7 @@ pub(super) enum Source {
     /// At one of these addresses.
     Fixed(Vec<Address>),
     /// Where the sentinels say.
-    Sentinels(Sentinels),
+    Sentinels(Box<Sentinels>),
 }
 
 impl Source {
@@ -40,11 +40,19 @@ impl Source {
         Err(worst)
     }
 
-    /// Whether the primary may have moved away from this address although it still answers as one.
+    /// Whether the primary is elsewhere now, although the server at this address may still think that it is one.
     pub(super) async fn has_left(&self, address: &Address) -> bool {
         match self {
             Self::Fixed(_) => false,
-            Self::Sentinels(sentinels) => sentinels.primary().await.is_ok_and(|found| found != *address),
+            Self::Sentinels(sentinels) => sentinels.has_left(address).await,
+        }
+    }
+
+    /// Returns when the primary may be elsewhere.
+    pub(super) async fn switched(&self) {
+        match self {
+            Self::Fixed(_) => std::future::pending().await,
+            Self::Sentinels(sentinels) => sentinels.switched().await,
         }
     }
 }

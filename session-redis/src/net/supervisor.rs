@@ -1,10 +1,10 @@
 //! Keeps one primary's link alive, for ever.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout, timeout_at},
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -16,9 +16,6 @@ use super::{
     pool::Pool,
     source::Source,
 };
-
-/// How many looks at a link go by between two questions to the sentinels.
-const LOOKS_PER_QUESTION: u32 = 5;
 
 /// What all supervisors of one store share.
 pub(super) struct Crew {
@@ -80,9 +77,8 @@ impl Supervisor {
                     State::Broken(cause)
                 }
                 Failure::Unsent(cause) | Failure::Unknown(cause) => State::Down(cause),
-                Failure::Refused(_) | Failure::Overloaded => {
-                    State::Down(Cause::new("the server takes no requests yet"))
-                }
+                refused @ Failure::Refused(_) => State::Down(Cause::new(refused.told())),
+                Failure::Overloaded => State::Down(Cause::new("the server takes no requests yet")),
             };
             self.shared.state.send_replace(state);
             self.crew.lost.notify_one();
@@ -108,23 +104,45 @@ impl Supervisor {
 
     /// Looks after a link until it has to be given up, and says why.
     async fn watch(&self, link: &Link) -> Cause {
-        let mut looks = 0_u32;
         loop {
-            let next = Instant::now() + self.crew.health_interval;
             tokio::select! {
                 () = link.pulse.closed() => return lost(link),
-                _ = timeout_at(next, self.shared.suspect.notified()) => {}
+                () = sleep(self.crew.health_interval) => {}
+                () = self.shared.suspect.notified() => {}
+                () = self.source.switched() => {}
             }
             tokio::select! {
                 () = link.pulse.closed() => return lost(link),
-                unfit = self.look(link) => if let Some(cause) = unfit { return cause },
-            }
-            looks = looks.wrapping_add(1);
-            if looks.is_multiple_of(LOOKS_PER_QUESTION) && self.source.has_left(&link.address).await {
-                self.crew.stats.demoted.count();
-                return Cause::new(format!("the sentinels name another primary than {}", link.address));
+                unfit = self.examine(link) => if let Some(cause) = unfit { return cause },
             }
         }
+    }
+
+    /// Asks the server and, if there are any, the sentinels. Either may find the link unfit, and need not wait for the
+    /// other then.
+    async fn examine(&self, link: &Link) -> Option<Cause> {
+        let mut look = pin!(self.look(link));
+        let mut question = pin!(self.question(link));
+        tokio::select! {
+            unfit = &mut look => match unfit {
+                None => question.await,
+                unfit => unfit,
+            },
+            unfit = &mut question => match unfit {
+                None => look.await,
+                unfit => unfit,
+            },
+        }
+    }
+
+    /// Asks whether the primary is elsewhere: a deposed one thinks for seconds that it still is in office, and what it
+    /// takes until then will be lost.
+    async fn question(&self, link: &Link) -> Option<Cause> {
+        if !self.source.has_left(&link.address).await {
+            return None;
+        }
+        self.crew.stats.demoted.count();
+        Some(Cause::new(format!("the sentinels name another primary than {}", link.address)))
     }
 
     /// Asks for a sign of life and the role.

@@ -22,7 +22,8 @@ impl Inner {
     pub(crate) async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let preconditions = update.preconditions.iter().map(precondition).collect::<Result<Vec<_>, Error>>()?;
         // A repeat of what the store remembers changes nothing; one that it may have forgotten needs a base to know.
-        let resend = if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
+        let resend =
+            if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
         let sending = Sending { operation: OPERATION, resend, replicas: update.replicas };
         let carried = carried(&update.delta, self.settings.message_delta_bytes);
         let mut span = 0;
@@ -112,8 +113,7 @@ fn apply_outcome(answer: &Answer) -> Result<ApplyOutcome, Error> {
         Some((b'R', rest)) => applied(OPERATION, rest, answer, true).map(ApplyOutcome::Applied),
         Some((b'C', rest)) => conflict(rest).map(ApplyOutcome::Conflict).ok_or_else(|| odd_reply(OPERATION)),
         Some((b'U', _)) => {
-            let message =
-                "too many updates came since the first attempt to tell whether it happened; load the session and decide";
+            let message = "too many updates came since the first attempt to tell whether it happened; load the session and decide";
             Err(Error::new(ErrorKind::OutcomeUnknown, message).with_backend("redis").with_operation(OPERATION))
         }
         _ => absent(OPERATION, &answer.reply).map(Into::into),

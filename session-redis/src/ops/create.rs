@@ -1,7 +1,5 @@
 use redis::Cmd;
-use session_core::{
-    CreateOutcome, Error, NewSession, SessionId,
-};
+use session_core::{CreateOutcome, Error, NewSession, SessionId};
 
 use super::{
     Absent, Answer, Sending, absent, applied,

@@ -1,7 +1,5 @@
 use redis::{Pipeline, Value as Reply};
-use session_core::{
-    Applied, Error, IdDigest, LoadOptions, LoadOutcome, SessionId,
-};
+use session_core::{Applied, Error, IdDigest, LoadOptions, LoadOutcome, SessionId};
 
 use super::{Absent, odd_reply};
 use crate::{
@@ -42,9 +40,9 @@ impl Inner {
             Sight::Session(Seen { found, principal }) => {
                 self.hints.note(&at, principal, &found);
                 match options.known {
-                    Some(known) if known == found.record.stamp() => LoadOutcome::Unchanged(
-                        session_core::Touched::new(found.record.deadlines(), found.now),
-                    ),
+                    Some(known) if known == found.record.stamp() => {
+                        LoadOutcome::Unchanged(session_core::Touched::new(found.record.deadlines(), found.now))
+                    }
                     _ => LoadOutcome::Found(found),
                 }
             }

@@ -1,7 +1,5 @@
 use redis::Cmd;
-use session_core::{
-    Error, ErrorKind, IdDigest, RotateOutcome, Rotation, RotationKind, SessionId,
-};
+use session_core::{Error, ErrorKind, IdDigest, RotateOutcome, Rotation, RotationKind, SessionId};
 
 use super::{
     Absent, Answer, Sending, absent, applied,
@@ -107,7 +105,13 @@ impl Inner {
         self.call_through(from, (&SCRIPTS.rotate, sending), cmd).await.map(|(_, answer)| answer)
     }
 
-    fn rotate_cmd(&self, at: &IdDigest, rotation: &Rotation, listed: Option<&Listed>, (carried, through): (&[u8], bool)) -> Cmd {
+    fn rotate_cmd(
+        &self,
+        at: &IdDigest,
+        rotation: &Rotation,
+        listed: Option<&Listed>,
+        (carried, through): (&[u8], bool),
+    ) -> Cmd {
         let partition = self.layout.partition(at);
         let to = rotation.to.digest();
         let counts = Counts::of(&rotation.delta);

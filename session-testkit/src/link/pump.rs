@@ -15,7 +15,7 @@ use crate::link::{
 
 /// Bytes on their way, and when they arrive.
 struct Chunk {
-    due: Instant,
+    due: Option<Instant>,
     bytes: Vec<u8>,
 }
 
@@ -93,7 +93,9 @@ async fn take(shared: &Shared, id: u64, direction: Direction, from: &TcpStream, 
     while let Ok(len @ 1..) = read(from, &mut buffer).await {
         let bytes = buffer[..len].to_vec();
         shared.arrived(id, direction, &bytes);
-        let due = Instant::now() + shared.read(|state| state.faults.delay);
+        // The timer counts in milliseconds, so even "now" would come late: no delay means no timer.
+        let delay = shared.read(|state| state.faults.delay);
+        let due = (!delay.is_zero()).then(|| Instant::now() + delay);
         if queue.send(Chunk { due, bytes }).is_err() {
             return;
         }
@@ -102,7 +104,9 @@ async fn take(shared: &Shared, id: u64, direction: Direction, from: &TcpStream, 
 
 async fn give(shared: &Shared, id: u64, direction: Direction, to: &TcpStream, mut queue: UnboundedReceiver<Chunk>) {
     while let Some(chunk) = queue.recv().await {
-        sleep_until(chunk.due).await;
+        if let Some(due) = chunk.due {
+            sleep_until(due).await;
+        }
         let mut rest = chunk.bytes.as_slice();
         while !rest.is_empty() {
             shared.until(|state| may_pass(state, id, direction).then_some(())).await;
@@ -112,7 +116,9 @@ async fn give(shared: &Shared, id: u64, direction: Direction, to: &TcpStream, mu
             match pass(shared, id, direction, to, rest) {
                 Ok((len, pause)) => {
                     rest = &rest[len..];
-                    sleep(pause).await;
+                    if !pause.is_zero() {
+                        sleep(pause).await;
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => return,

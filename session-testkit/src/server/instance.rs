@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     path::PathBuf,
     sync::{
         Arc,
@@ -15,13 +14,14 @@ use parking_lot::Mutex;
 use crate::{
     Certificates, Connection, Reply,
     process::Process,
-    server::{ADMIN, ADMIN_PASSWORD, Role, ServerBuilder, Settings, settings::Ports},
+    server::{
+        Role, ServerBuilder, Settings,
+        launch::{Begin, admin, begin, read_log, spawn},
+        settings::Ports,
+    },
     wait::until,
     workdir::Workdir,
 };
-
-/// The words with which a server says that somebody else has its port.
-const PORT_TAKEN: &str = "Address already in use";
 
 /// A real server as a child process.
 ///
@@ -42,13 +42,12 @@ struct Inner {
     settings: Settings,
 }
 
-/// How far a server that was just started has come.
-enum Begin {
-    Answers,
-    PortTaken,
-}
-
 impl Server {
+    pub(super) fn new(process: Process, dir: Workdir, ports: Ports, settings: Settings) -> Self {
+        let process = Mutex::new(Arc::new(process));
+        Self { inner: Arc::new(Inner { process, paused: AtomicBool::new(false), dir, ports, settings }) }
+    }
+
     /// Options for a server.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::new(Role::Data)
@@ -61,23 +60,6 @@ impl Server {
     /// As [`ServerBuilder::start`].
     pub async fn start() -> Self {
         Self::builder().start().await
-    }
-
-    pub(crate) async fn launch(settings: Settings) -> Self {
-        let dir = Workdir::new();
-        // Only a port that a stranger holds leads to another round.
-        for _ in 0..20 {
-            let ports = Ports::reserve(&settings);
-            dir.write("redis.conf", &settings.text(dir.path(), &ports));
-            let process = spawn(&dir, settings.role);
-            if let Begin::Answers = begin(&process, &dir).await {
-                let process = Mutex::new(Arc::new(process));
-                let paused = AtomicBool::new(false);
-                return Self { inner: Arc::new(Inner { process, paused, dir, ports, settings }) };
-            }
-            let _ = std::fs::remove_file(dir.join("log"));
-        }
-        panic!("every port tried for a server was taken; is something else listening on all of them?")
     }
 
     /// Sends a command over the unix socket, as a user who may do everything.
@@ -118,73 +100,6 @@ impl Server {
             return None;
         }
         text.text().lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.to_owned()))
-    }
-
-    /// `redis://127.0.0.1:port`, with the password if there is one.
-    ///
-    /// # Panics
-    ///
-    /// If the server has no plain TCP port.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("redis://{}127.0.0.1:{}", self.login(), self.port())
-    }
-
-    /// [`url`](Self::url) for another user.
-    ///
-    /// # Panics
-    ///
-    /// If the server has no plain TCP port.
-    #[must_use]
-    pub fn url_as(&self, user: &str, password: &str) -> String {
-        format!("redis://{}:{}@127.0.0.1:{}", encoded(user), encoded(password), self.port())
-    }
-
-    /// `redis+unix:///path`, with the password if there is one.
-    #[must_use]
-    pub fn unix_url(&self) -> String {
-        let query = self.inner.settings.password.as_deref().map(|password| format!("?pass={}", encoded(password)));
-        format!("redis+unix://{}{}", self.unix_path().display(), query.unwrap_or_default())
-    }
-
-    /// `rediss://localhost:port`, with the password if there is one.
-    ///
-    /// # Panics
-    ///
-    /// If the server has no TLS port.
-    #[must_use]
-    pub fn tls_url(&self) -> String {
-        format!("rediss://{}localhost:{}", self.login(), self.tls_port())
-    }
-
-    /// The plain TCP port; it stays the same over restarts.
-    ///
-    /// # Panics
-    ///
-    /// If the server was built with [`ServerBuilder::unix_only`].
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.inner.ports.tcp.as_ref().expect("this server has no plain TCP port: drop `unix_only`").number()
-    }
-
-    /// The TLS port; it stays the same over restarts.
-    ///
-    /// # Panics
-    ///
-    /// If the server was built without [`ServerBuilder::tls`].
-    #[must_use]
-    pub fn tls_port(&self) -> u16 {
-        self.inner.ports.tls.as_ref().expect("this server has no TLS port: add `tls`").number()
-    }
-
-    /// The address of the plain TCP port.
-    ///
-    /// # Panics
-    ///
-    /// If the server was built with [`ServerBuilder::unix_only`].
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port()).into()
     }
 
     /// The path of the unix socket.
@@ -332,19 +247,17 @@ impl Server {
         }
     }
 
-    /// The port at which other servers reach this one.
-    pub(crate) fn main_port(&self) -> u16 {
-        let ports = &self.inner.ports;
-        ports.tls.as_ref().map_or_else(|| self.port(), crate::port::Port::number)
-    }
-
-    pub(crate) fn bus_port(&self) -> u16 {
-        self.inner.ports.bus.as_ref().expect("only cluster nodes have a bus").number()
-    }
-
     /// Whether it can be expected to answer.
     pub(crate) fn is_responsive(&self) -> bool {
         self.is_running() && !self.inner.paused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn ports(&self) -> &Ports {
+        &self.inner.ports
+    }
+
+    pub(super) fn password(&self) -> Option<&str> {
+        self.inner.settings.password.as_deref()
     }
 
     pub(crate) fn certificates(&self) -> Option<&Certificates> {
@@ -358,11 +271,6 @@ impl Server {
     async fn ended(&self) {
         assert!(self.process().ended().await, "the server does not end; its log:\n{}", self.log());
     }
-
-    fn login(&self) -> String {
-        let password = self.inner.settings.password.as_deref();
-        password.map(|password| format!(":{}@", encoded(password))).unwrap_or_default()
-    }
 }
 
 /// Two handles to one server are equal.
@@ -370,51 +278,4 @@ impl PartialEq for Server {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
-}
-
-fn spawn(dir: &Workdir, role: Role) -> Process {
-    let program = std::env::var("REDIS_SERVER_BIN").unwrap_or_else(|_| "redis-server".to_owned());
-    let args: &[&str] = if role == Role::Sentinel { &["redis.conf", "--sentinel"] } else { &["redis.conf"] };
-    match Process::spawn(&program, args, dir.path(), &dir.join("log")) {
-        Ok(process) => process,
-        Err(error) => panic!(
-            "cannot start {program}: {error}. Install it with `apt-get install redis-server redis-sentinel \
-             redis-tools`, or name another binary in REDIS_SERVER_BIN"
-        ),
-    }
-}
-
-/// Waits until the child answers anything, or turns out to have no port.
-async fn begin(process: &Process, dir: &Workdir) -> Begin {
-    let begin = until(|| async {
-        // In this order: a child that ended cannot be the one that answers.
-        let exited = process.exited();
-        if let Some(status) = exited {
-            let log = read_log(dir);
-            assert!(log.contains(PORT_TAKEN), "the server ended at once ({status}); its log:\n{log}");
-            return Some(Begin::PortTaken);
-        }
-        let answer = admin(dir).await.ok()?.command(&["PING"]).await;
-        answer.is_ok().then_some(Begin::Answers)
-    });
-    begin.await.unwrap_or_else(|| panic!("the server does not answer; its log:\n{}", read_log(dir)))
-}
-
-async fn admin(dir: &Workdir) -> io::Result<Connection> {
-    let mut connection = Connection::unix(&dir.join("redis.sock")).await?;
-    // A refusal shows in what comes next.
-    connection.command(&["AUTH", ADMIN, ADMIN_PASSWORD]).await?;
-    Ok(connection)
-}
-
-fn read_log(dir: &Workdir) -> String {
-    let log = std::fs::read(dir.join("log")).unwrap_or_default();
-    String::from_utf8_lossy(&log).into_owned()
-}
-
-/// The text as a part of an URL.
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }

@@ -1,7 +1,9 @@
 //! One server.
 
+mod address;
 mod builder;
 mod instance;
+mod launch;
 mod settings;
 
 pub use builder::ServerBuilder;

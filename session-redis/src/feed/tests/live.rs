@@ -7,7 +7,7 @@ use session_testkit::Server;
 
 use super::{
     super::FeedOptions,
-    rig::{Named, PARTITIONS, Rig, feed, next},
+    rig::{Named, PARTITIONS, Rig, feed, next, unasked},
 };
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn what_was_published_before_the_subscription_is_not_heard() {
     let server = Server::start().await;
     super::rig::publish(&server, 0, 41).await;
     let source = Named::one(&server.addr().to_string());
-    let mut rig = Rig::of(server, source, FeedOptions::default()).await;
+    let mut rig = Rig::of(server, source, unasked()).await;
     rig.expect_silence(0).await;
     rig.publish(0, 42).await;
     rig.expect_change(0, 42).await;
@@ -107,7 +107,7 @@ async fn garbage_is_a_gap_and_does_no_harm() {
 
 #[tokio::test]
 async fn a_slow_subscriber_hears_one_gap_and_the_rest() {
-    let options = FeedOptions { queue_items: 32, ..FeedOptions::default() };
+    let options = FeedOptions { queue_items: 32, ..unasked() };
     let mut rig = Rig::with(options).await;
     for sequence in 1..=100 {
         rig.publish(0, sequence).await;
@@ -130,7 +130,7 @@ async fn a_slow_subscriber_hears_one_gap_and_the_rest() {
 
 #[tokio::test]
 async fn barriers_that_nobody_reads_are_refused_in_the_end() {
-    let options = FeedOptions { queue_items: 0, ..FeedOptions::default() };
+    let options = FeedOptions { queue_items: 0, ..unasked() };
     let mut rig = Rig::with(options).await;
     let refused = async {
         loop {
@@ -175,7 +175,7 @@ async fn the_stream_ends_with_the_store() {
 async fn without_a_server_there_is_no_subscription() {
     let server = Server::start().await;
     server.kill().await;
-    let options = FeedOptions { start_deadline: Duration::from_millis(300), ..FeedOptions::default() };
+    let options = FeedOptions { start_deadline: Duration::from_millis(300), ..unasked() };
     let feed = feed(Named::one(&server.addr().to_string()), options);
     assert_eq!(feed.subscribe().await.unwrap_err().kind(), ErrorKind::Unavailable);
 }

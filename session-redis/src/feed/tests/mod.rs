@@ -2,7 +2,9 @@
 
 mod announcement;
 mod boards;
+mod clusters;
 mod live;
 mod messages;
 mod rig;
+mod stores;
 mod trouble;

@@ -13,12 +13,17 @@ use session_testkit::Server;
 use tokio::time::timeout;
 
 use super::{
-    super::{Channel, Channels, Feed, FeedOptions, Source},
+    super::{Channels, Feed, FeedOptions, Source, channels::Channel},
     announcement::{Announcement, ORIGIN},
 };
 use crate::net::{Address, Primary};
 
 pub(super) const PARTITIONS: u16 = 8;
+
+/// No sign of life is asked for during the test: what shows, shows by itself.
+pub(super) fn unasked() -> FeedOptions {
+    FeedOptions { health_interval: Duration::from_secs(3_600), ..FeedOptions::default() }
+}
 
 /// Primaries that the test names.
 pub(super) struct Named {
@@ -81,7 +86,7 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) async fn new() -> Self {
-        Self::with(FeedOptions::default()).await
+        Self::with(unasked()).await
     }
 
     pub(super) async fn with(options: FeedOptions) -> Self {

@@ -7,7 +7,7 @@ use session_testkit::Server;
 
 use super::{
     super::FeedOptions,
-    rig::{Named, Rig, publish, set_sequence},
+    rig::{Named, Rig, publish, set_sequence, unasked},
 };
 
 /// The gap of the new subscription; barriers fail until then, and work from then on.
@@ -40,7 +40,7 @@ async fn a_connection_that_is_killed_again_and_again_comes_back_each_time() {
 
 #[tokio::test]
 async fn a_restarted_server_is_found_again_however_long_it_took() {
-    let options = FeedOptions { first_pause: Duration::from_millis(5), ..FeedOptions::default() };
+    let options = FeedOptions { first_pause: Duration::from_millis(5), ..unasked() };
     let mut rig = Rig::with(options).await;
     rig.server.kill().await;
     rig.expect_gap(None, GapCause::Disconnected).await;
@@ -65,7 +65,7 @@ async fn a_silent_server_is_given_up() {
 #[tokio::test]
 async fn a_barrier_that_is_not_answered_has_the_connection_checked() {
     let deadline = Duration::from_millis(200);
-    let options = FeedOptions { health_interval: Duration::from_secs(3_600), deadline, ..FeedOptions::default() };
+    let options = FeedOptions { deadline, ..unasked() };
     let mut rig = Rig::with(options).await;
     rig.server.pause().await;
     assert_eq!(rig.barrier(0).await.unwrap_err().kind(), ErrorKind::Unavailable);
@@ -80,7 +80,7 @@ async fn a_demoted_primary_is_left_for_the_new_one() {
     let server = Server::start().await;
     let other = Server::start().await;
     let source = Named::one(&server.addr().to_string());
-    let options = FeedOptions { health_interval: Duration::from_secs(3_600), ..FeedOptions::default() };
+    let options = unasked();
     let mut rig = Rig::of(server, source.clone(), options).await;
     let port = other.port().to_string();
     rig.server.command(&["REPLICAOF", "127.0.0.1", &port]).await.expect("demote");
@@ -111,7 +111,7 @@ async fn a_primary_that_cannot_serve_is_left_when_there_is_another() {
     let server = Server::builder().config("min-replicas-to-write", 1).start().await;
     let other = Server::start().await;
     let source = Named::one(&server.addr().to_string());
-    let mut rig = Rig::of(server, source.clone(), FeedOptions::default()).await;
+    let mut rig = Rig::of(server, source.clone(), unasked()).await;
     assert_eq!(rig.barrier(0).await.unwrap_err().kind(), ErrorKind::Unavailable);
     source.set(&other.addr().to_string());
     assert_eq!(rig.barrier(0).await.unwrap_err().kind(), ErrorKind::Unavailable);
@@ -126,7 +126,7 @@ async fn a_failed_over_server_is_told_from_one_that_came_back() {
     let server = Server::start().await;
     let other = Server::start().await;
     let source = Named::one(&server.addr().to_string());
-    let mut rig = Rig::of(server, source.clone(), FeedOptions::default()).await;
+    let mut rig = Rig::of(server, source.clone(), unasked()).await;
     source.set(&other.addr().to_string());
     rig.server.kill().await;
     rig.expect_gap(None, GapCause::Disconnected).await;

@@ -1,0 +1,90 @@
+//! Bare redis-rs: what it costs to send the same commands without any of the store's work.
+
+use std::collections::HashMap;
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, ProtocolVersion,
+    aio::MultiplexedConnection, io::tcp::TcpSettings,
+};
+use session_core::SessionId;
+use session_testkit::{Reply, Server};
+
+/// A script for [`Bare::call`].
+pub(crate) struct Script {
+    source: &'static str,
+}
+
+/// The commands of `apply` for one field, with arguments of the same lengths and a reply of the same length, and
+/// nothing of its work.
+pub(crate) const SAME: Script = Script { source: include_str!("same.lua") };
+
+/// What a session needs at the least: two fields, a counter, a deadline, a message.
+pub(crate) const LEAST: Script = Script { source: include_str!("least.lua") };
+
+/// One multiplexed connection, set as the store sets its own.
+pub(crate) struct Bare(MultiplexedConnection);
+
+impl Bare {
+    pub(crate) async fn connect(server: &Server) -> Self {
+        let info: ConnectionInfo = server.url().into_connection_info().expect("an address");
+        let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(redis);
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let client = Client::open(info).expect("a client");
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await.expect("a connection");
+        let bare = Self(connection);
+        for script in [&SAME, &LEAST] {
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(script.source);
+            load.exec_async(&mut bare.0.clone()).await.expect("loaded");
+        }
+        bare
+    }
+
+    /// Copies of the hashes of these sessions under short keys, so that what is compared is of the same size.
+    pub(crate) async fn keys_of(&self, server: &Server, ids: &[SessionId]) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        for id in ids {
+            let digest = id.digest().to_bytes();
+            let all = server.command(&["KEYS", "sessions:1:*:s:*"]).await;
+            let of = |reply: &&Reply| matches!(reply, Reply::Bulk(key) if key.ends_with(&digest));
+            let found = all.items().iter().find(of).expect("the session's key");
+            let Reply::Bulk(key) = found else { unreachable!() };
+            let copy = [b"bare".as_slice(), &key[4..]].concat();
+            server.command(&[b"COPY".as_slice(), key, &copy]).await;
+            keys.push(copy);
+        }
+        keys
+    }
+
+    pub(crate) async fn hgetall(&self, key: &[u8]) -> (HashMap<String, Vec<u8>>, i64) {
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.cmd("HGETALL").arg(key).cmd("PTTL").arg(key);
+        pipeline.query_async(&mut self.0.clone()).await.expect("read")
+    }
+
+    pub(crate) async fn call(&self, script: &Script, key: &[u8]) {
+        let mut cmd = Cmd::with_capacity(10, 600);
+        cmd.arg("EVALSHA").arg(script.digest()).arg(2).arg(key).arg(&b"sequence:of:the:partition:000"[..]);
+        cmd.arg(&[1u8; 85][..])
+            .arg(&[2u8; 26][..])
+            .arg(&[3u8; 44][..])
+            .arg("PUBLISH")
+            .arg(&b"channel:of:the:partition"[..]);
+        cmd.arg("=field-00").arg(&[4u8; 30][..]);
+        let _: Vec<u8> = cmd.query_async(&mut self.0.clone()).await.expect("called");
+    }
+}
+
+impl Script {
+    fn digest(&self) -> &'static str {
+        use std::sync::LazyLock;
+        static DIGESTS: LazyLock<[String; 2]> = LazyLock::new(|| [digest(SAME.source), digest(LEAST.source)]);
+        if std::ptr::eq(self.source, SAME.source) { &DIGESTS[0] } else { &DIGESTS[1] }
+    }
+}
+
+fn digest(source: &str) -> String {
+    use sha1::Digest as _;
+    sha1::Sha1::digest(source).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,86 @@
+//! Writes that wait for replicas.
+
+use futures_util::future::join_all;
+use redis::Value;
+use session_testkit::{Direction, LinkCutter, Server};
+
+use super::*;
+use crate::net::{Failure, Resend};
+
+#[tokio::test]
+async fn replicas_are_counted() {
+    let primary = Server::start().await;
+    let replica = Server::builder().replica_of(&primary).start().await;
+    replica.wait_for_primary_link().await;
+    let (net, _) = connect(config(primary.url()).call_deadline(GUARD)).await;
+    let written = net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never).await.unwrap();
+    assert_eq!(written, (Value::Int(1), 1));
+    assert_eq!(replica.command(&["GET", "a"]).await.text(), "1");
+}
+
+#[tokio::test]
+async fn too_few_replicas_are_told_within_the_deadline() {
+    let server = Server::start().await;
+    let (net, _) = connect(config(server.url()).call_deadline(Duration::from_millis(400))).await;
+    let written = net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never).await.unwrap();
+    assert_eq!(written, (Value::Int(1), 0));
+}
+
+/// Nothing was written, so there is nothing to wait for.
+#[tokio::test]
+async fn a_refusal_does_not_wait_for_replicas() {
+    let server = Server::start().await;
+    let (net, _) = connect(config(server.url()).call_deadline(LONG)).await;
+    let failure = guarded(net.durable(SLOT, &command(&["EVALSHA", "f00d", "0"]), 1, Resend::Never)).await.unwrap_err();
+    assert_eq!(failure.code(), Some("NOSCRIPT"));
+}
+
+#[tokio::test]
+async fn connections_are_shared_and_few() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let (net, _) = connect(config(proxy.url()).call_deadline(GUARD).durable_connections(3)).await;
+    let increment = command(&["INCR", "a"]);
+    for _ in 0..3 {
+        let written = join_all((0..20).map(|_| net.durable(SLOT, &increment, 0, Resend::Never))).await;
+        assert!(written.iter().all(Result::is_ok), "{written:?}");
+    }
+    assert_eq!(server.command(&["GET", "a"]).await.text(), "60");
+    assert!(proxy.accepted_links() <= 1 + 3, "{}", proxy.accepted_links());
+    assert_eq!(net.in_flight(), 0);
+}
+
+/// The server may still be waiting for replicas on a connection whose call was dropped.
+#[tokio::test]
+async fn the_connection_of_a_dropped_call_is_not_used_again() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let (net, _) = connect(config(proxy.url()).call_deadline(LONG).durable_connections(1)).await;
+    let increment = command(&["INCR", "a"]);
+    let waiting = tokio::spawn({
+        let (net, increment) = (net.clone(), increment.clone());
+        async move { net.durable(SLOT, &increment, 1, Resend::Never).await }
+    });
+    server.wait("the write", async || (server.command(&["EXISTS", "a"]).await.int() == 1).then_some(())).await;
+    waiting.abort();
+    assert!(waiting.await.is_err());
+    let written = guarded(net.durable(SLOT, &increment, 0, Resend::Never)).await.unwrap();
+    assert_eq!(written, (Value::Int(2), 0));
+}
+
+/// One that never got a connection has not left, and its caller must know that.
+#[tokio::test]
+async fn one_that_waits_for_a_connection_is_unsent() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let config = config(proxy.url()).call_deadline(Duration::from_millis(300)).durable_connections(1);
+    let (net, _) = connect(config).await;
+    let increment = command(&["INCR", "a"]);
+    net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
+    proxy.hold(Direction::Replies);
+    let [first, second] =
+        join_all((0..2).map(|_| net.durable(SLOT, &increment, 0, Resend::Never))).await.try_into().unwrap();
+    assert!(matches!(first, Err(Failure::Unknown(_))), "{first:?}");
+    assert!(matches!(second, Err(Failure::Unsent(_))), "{second:?}");
+    assert_eq!(server.command(&["GET", "a"]).await.text(), "2");
+}

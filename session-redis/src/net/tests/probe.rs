@@ -1,0 +1,68 @@
+//! Hooks that tell what happened.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::Notify;
+
+use super::guarded;
+use crate::net::{Failure, Hooks};
+
+/// Counts greetings and recoveries; may refuse connections.
+#[derive(Default)]
+pub(crate) struct Probe {
+    greeted: AtomicUsize,
+    regained: AtomicUsize,
+    event: Notify,
+    refusals: Mutex<Vec<Failure>>,
+}
+
+impl Probe {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Refuses the next connection with this.
+    pub(super) fn refuse(&self, failure: Failure) {
+        self.refusals.lock().push(failure);
+    }
+
+    pub(super) fn greeted(&self) -> usize {
+        self.greeted.load(SeqCst)
+    }
+
+    pub(super) fn regained(&self) -> usize {
+        self.regained.load(SeqCst)
+    }
+
+    pub(super) async fn wait_for_regained(&self, count: usize) {
+        guarded(async {
+            loop {
+                let event = self.event.notified();
+                if self.regained() >= count {
+                    return;
+                }
+                event.await;
+            }
+        })
+        .await;
+    }
+}
+
+impl Hooks for Probe {
+    fn greet<'a>(&'a self, _: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
+        self.greeted.fetch_add(1, SeqCst);
+        let refusal = self.refusals.lock().pop();
+        Box::pin(std::future::ready(refusal.map_or(Ok(()), Err)))
+    }
+
+    fn regained(&self) {
+        self.regained.fetch_add(1, SeqCst);
+        self.event.notify_waiters();
+    }
+}

@@ -1,0 +1,111 @@
+//! A primary under Sentinel.
+
+use redis::Value;
+use session_core::ErrorKind;
+use session_testkit::{SentinelTrio, Server};
+
+use super::*;
+use crate::{Sentinel, net::Resend};
+
+fn under(trio: &SentinelTrio) -> RedisConfig {
+    RedisConfig::sentinel(trio.sentinel_urls(), Sentinel::new(trio.master_name()))
+}
+
+async fn primary_of(net: &Net) -> String {
+    net.primaries().await.unwrap().remove(0).address.to_string()
+}
+
+#[tokio::test]
+async fn the_primary_dies_and_a_replica_takes_over() {
+    let trio = SentinelTrio::start().await;
+    let (net, probe) = connect(under(&trio).call_deadline(LONG)).await;
+    let old = trio.primary().await;
+    assert_eq!(primary_of(&net).await, old.addr().to_string());
+    old.kill().await;
+    let reply = guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
+    assert_eq!(reply, bulk("a"));
+    assert_eq!(probe.regained(), 1);
+    let new = trio.wait_for_new_primary(old).await;
+    assert_eq!(primary_of(&net).await, new.addr().to_string());
+    guarded(net.command(SLOT, &command(&["SET", "a", "1"]), Resend::Never)).await.unwrap();
+    assert_eq!(new.command(&["GET", "a"]).await.text(), "1");
+}
+
+/// The old primary goes on taking writes for seconds, and all of them will be lost. Nothing breaks; only the sentinels
+/// tell.
+#[tokio::test]
+async fn a_failover_in_order() {
+    let trio = SentinelTrio::start().await;
+    // The next question to the sentinels is an hour away: their announcement must do.
+    let (net, probe) = connect(under(&trio).call_deadline(LONG).health_interval(LONG)).await;
+    let old = trio.primary().await;
+    trio.fail_over().await;
+    probe.wait_for_regained(1).await;
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
+    let reply = guarded(net.command(SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap();
+    assert_eq!(reply, Value::Int(1));
+    let new = trio.primary().await;
+    assert_eq!(new.command(&["GET", "a"]).await.text(), "1");
+    assert_eq!(primary_of(&net).await, new.addr().to_string());
+    assert_ne!(new, old);
+}
+
+/// A primary that was away during a failover still thinks that it is one, for seconds: what it takes will be lost.
+#[tokio::test]
+async fn a_primary_that_was_deposed_unnoticed_is_left() {
+    let trio = SentinelTrio::start().await;
+    let config = under(&trio).call_deadline(LONG).health_interval(Duration::from_millis(20));
+    let (net, probe) = connect(config).await;
+    let old = trio.primary().await;
+    old.pause().await;
+    let new = trio.wait_for_new_primary(old).await;
+    old.resume().await;
+    probe.wait_for_regained(1).await;
+    assert_eq!(primary_of(&net).await, new.addr().to_string());
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
+}
+
+#[tokio::test]
+async fn one_living_sentinel_is_enough_and_none_is_needed_to_go_on() {
+    let trio = SentinelTrio::start().await;
+    trio.sentinels()[0].kill().await;
+    trio.sentinels()[1].kill().await;
+    let config = under(&trio).call_deadline(GUARD).health_interval(Duration::from_millis(10));
+    let (net, probe) = connect(config).await;
+    trio.sentinels()[2].kill().await;
+    for _ in 0..20 {
+        net.command(SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+    }
+    assert_eq!((probe.regained(), net.stats().demoted.get()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_can_be_wrong_fails_at_once() {
+    let (trio, server) = tokio::join!(SentinelTrio::start(), Server::start());
+    let master = || Sentinel::new(trio.master_name());
+    let wrong = [
+        (RedisConfig::sentinel(trio.sentinel_urls(), Sentinel::new("nobody")), "`sentinel.master`"),
+        (RedisConfig::sentinel([server.url()], master()), "no sentinel"),
+        (RedisConfig::sentinel(trio.sentinel_urls(), master().username("nobody").password("wrong")), "password"),
+        (config(trio.sentinel_urls().remove(0)), "`sentinel`"),
+    ];
+    for (config, remedy) in wrong {
+        let error = try_connect(config.call_deadline(LONG), Probe::new()).await.err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error:?}");
+        assert!(error.to_string().contains(remedy), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn servers_and_sentinels_have_passwords_of_their_own() {
+    let trio = SentinelTrio::builder()
+        .each(|server| server.password("of the servers"))
+        .each_sentinel(|sentinel| sentinel.password("of the sentinels"))
+        .start()
+        .await;
+    let urls: Vec<_> = trio.sentinels().iter().map(|sentinel| format!("redis://{}", sentinel.addr())).collect();
+    let master = Sentinel::new(trio.master_name()).password("of the sentinels");
+    let config = RedisConfig::sentinel(urls, master).password("of the servers");
+    let (net, _) = connect(config).await;
+    net.command(SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+}

@@ -1,0 +1,123 @@
+//! Round trips: one for each slot that an operation touches, and one more only where a forward is met, a conditional load
+//! finds a change, or an index must be told.
+
+use session_core::{
+    Destroy, EndReason, LoadOptions, LoadOutcome, LockOwner, NewSession, OpId, Principal, Rotation, RotationKind,
+    SessionId, SessionIndex as _, SessionLock as _, SessionStore as _, SignIn, TouchOptions,
+};
+
+use crate::link::{Wire, set, update};
+
+fn op() -> OpId {
+    OpId::draw().expect("an op id")
+}
+
+fn rotation(id: &SessionId, kind: RotationKind) -> Rotation {
+    Rotation::new(op(), id.generate_sibling().expect("an id"), kind)
+}
+
+async fn stamp(wire: &Wire, id: &SessionId) -> session_core::Stamp {
+    match wire.load(id, LoadOptions::default()).await {
+        Ok(LoadOutcome::Found(found)) => found.record.stamp(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn one_for_each_operation_on_one_slot() {
+    let wire = Wire::start().await;
+    let id = SessionId::generate().expect("an id");
+    let new = NewSession::draw(Default::default()).expect("a session").with_entries(set("a", 10));
+    assert_eq!(wire.trips(wire.store.create(&id, &new)).await.1, 1, "create");
+    assert_eq!(wire.trips(wire.load(&id, LoadOptions::default())).await.1, 1, "load");
+    let known = LoadOptions::default().known(stamp(&wire, &id).await);
+    let (outcome, trips) = wire.trips(wire.load(&id, known)).await;
+    assert!(matches!(outcome, Ok(LoadOutcome::Unchanged(_))));
+    assert_eq!(trips, 1, "a conditional load that finds no change");
+    assert_eq!(wire.trips(wire.apply(&id, set("a", 10))).await.1, 1, "apply");
+    assert_eq!(wire.trips(wire.store.touch(&id, TouchOptions::default())).await.1, 1, "touch");
+    let owner = LockOwner::draw().expect("an owner");
+    let lease = std::time::Duration::from_secs(9);
+    let (acquired, trips) = wire.trips(wire.store.acquire(&id, owner, lease)).await;
+    assert_eq!(trips, 1, "acquire");
+    let session_core::AcquireOutcome::Acquired(token) = acquired.expect("acquired") else { panic!("not acquired") };
+    assert_eq!(wire.trips(wire.store.renew(&id, token, lease)).await.1, 1, "renew");
+    assert_eq!(wire.trips(wire.store.release(&id, token)).await.1, 1, "release");
+    let moved = rotation(&id, RotationKind::Privilege);
+    assert_eq!(wire.trips(wire.store.rotate(&id, &moved)).await.1, 1, "rotate");
+    let logout = Destroy::new(op(), EndReason::Logout);
+    assert_eq!(wire.trips(wire.store.destroy(&moved.to, &logout)).await.1, 1, "destroy");
+    assert_eq!(wire.trips(wire.load(&id, LoadOptions::default())).await.1, 1, "what is not there");
+    assert_eq!(wire.trips(wire.store.check()).await.1, 1, "check");
+}
+
+#[tokio::test]
+async fn one_more_through_a_forward_and_for_a_change() {
+    let wire = Wire::start().await;
+    let old = wire.create(set("a", 10)).await;
+    let before = LoadOptions::default().known(stamp(&wire, &old).await);
+    wire.apply(&old, set("a", 11)).await.expect("applied");
+    assert_eq!(wire.trips(wire.load(&old, before)).await.1, 2, "a conditional load that finds a change");
+    let moved = rotation(&old, RotationKind::Renew);
+    wire.store.rotate(&old, &moved).await.expect("rotated");
+    assert_eq!(wire.trips(wire.load(&old, LoadOptions::default())).await.1, 2, "load");
+    assert_eq!(wire.trips(wire.apply(&old, set("a", 12))).await.1, 2, "apply");
+    assert_eq!(wire.trips(wire.store.touch(&old, TouchOptions::default())).await.1, 2, "touch");
+}
+
+/// A principal's list is in a slot of its own.
+#[tokio::test]
+async fn two_with_a_principal() {
+    let wire = Wire::start().await;
+    let sign_in = SignIn::new(Principal::new("ada").expect("a principal"));
+    let id = SessionId::generate().expect("an id");
+    let new = NewSession::draw(Default::default()).expect("a session").with_sign_in(sign_in.clone());
+    assert_eq!(wire.trips(wire.store.create(&id, &new)).await.1, 2, "create");
+    let guest = wire.create(set("a", 10)).await;
+    let signs_in = rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in.clone());
+    assert_eq!(wire.trips(wire.store.rotate(&guest, &signs_in)).await.1, 2, "a rotation that signs in");
+    // Whoever rotates a session has mostly loaded it before, and knows whose it is.
+    wire.load(&signs_in.to, LoadOptions::default()).await.expect("loaded");
+    let renewal = rotation(&signs_in.to, RotationKind::Renew);
+    assert_eq!(wire.trips(wire.store.rotate(&signs_in.to, &renewal)).await.1, 2, "a rotation that keeps the principal");
+    let unknown = rotation(&renewal.to, RotationKind::Privilege);
+    assert_eq!(
+        wire.trips(wire.store.rotate(&renewal.to, &unknown)).await.1,
+        3,
+        "one whose principal must be asked for"
+    );
+    // The sessions themselves are ended in parallel, so it is their slots that count.
+    let (_, recording) = wire.record(wire.store.revoke(sign_in.principal(), id.digest(), EndReason::Revoked)).await;
+    assert_eq!(recording.commands().len(), 1, "revoke one");
+    let (ended, recording) = wire.record(wire.store.revoke_all(sign_in.principal(), None, EndReason::Revoked)).await;
+    assert_eq!(ended.expect("revoked"), 1);
+    let commands = recording.commands();
+    let calls = commands.iter().filter(|words| words[0] == "EVALSHA").count();
+    assert!(calls <= 4, "{} calls for 1 session and the ids that it had", calls);
+    assert!(recording.round_trips() <= 2 + calls, "the list, each id, and the list again");
+}
+
+/// The first call after the server has forgotten the scripts brings them back, with one command more.
+#[tokio::test]
+async fn one_more_for_a_forgotten_script() {
+    let wire = Wire::start().await;
+    let id = wire.create(set("a", 10)).await;
+    wire.server.command(&["SCRIPT", "FLUSH"]).await;
+    let (_, recording) = wire.record(wire.apply(&id, set("a", 11))).await;
+    let commands: Vec<String> = recording.commands().into_iter().map(|mut words| words.swap_remove(0)).collect();
+    assert_eq!(commands, ["EVALSHA", "SCRIPT", "EVALSHA"]);
+    assert_eq!(wire.trips(wire.apply(&id, set("a", 12))).await.1, 1);
+}
+
+/// Reads are plain commands, writes one script; no request path looks through keys.
+#[tokio::test]
+async fn the_commands_are_the_stated_ones() {
+    let wire = Wire::start().await;
+    let (id, recording) = wire.record(wire.create(set("a", 10))).await;
+    wire.load(&id, LoadOptions::default()).await.expect("loaded");
+    let known = LoadOptions::default().known(stamp(&wire, &id).await);
+    wire.load(&id, known).await.expect("loaded");
+    wire.store.apply(&id, &update(set("b", 10))).await.expect("applied");
+    let sent: Vec<String> = recording.commands().into_iter().map(|mut words| words.swap_remove(0)).collect();
+    assert_eq!(sent, ["EVALSHA", "PTTL", "HGETALL", "PTTL", "HGETALL", "PTTL", "HMGET", "EVALSHA"]);
+}
