@@ -9,6 +9,8 @@ use redis::{
 use session_core::SessionId;
 use session_testkit::{Reply, Server};
 
+use crate::sent::Sent;
+
 /// A script for [`Bare::call`].
 pub(crate) struct Script {
     source: &'static str,
@@ -61,6 +63,10 @@ impl Bare {
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.cmd("HGETALL").arg(key).cmd("PTTL").arg(key);
         pipeline.query_async(&mut self.0.clone()).await.expect("read")
+    }
+
+    pub(crate) async fn resend(&self, sent: &Sent) {
+        let _: Vec<u8> = sent.again().query_async(&mut self.0.clone()).await.expect("called");
     }
 
     pub(crate) async fn call(&self, script: &Script, key: &[u8]) {

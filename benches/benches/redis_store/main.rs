@@ -5,19 +5,21 @@
 
 mod bare;
 mod peer;
+mod sent;
 mod spread;
 
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use session_benches::{op, scalars};
-use session_core::{Delta, LoadOptions, NewSession, SessionId, SessionStore, Update};
+use session_core::{ApplyOutcome, Delta, LoadOptions, NewSession, SessionId, SessionStore, Update};
 use session_redis::RedisStore;
 use session_testkit::Server;
 use tokio::runtime::Runtime;
 
 use bare::Bare;
 use peer::Peer;
+use sent::Sent;
 use spread::{Work, measure};
 
 /// So many requests under way.
@@ -93,7 +95,10 @@ fn apply(store: &Arc<RedisStore>, ids: Arc<[SessionId]>) -> impl Work {
     let store = store.clone();
     move |task: usize| {
         let (store, id) = (store.clone(), ids[task]);
-        async move { drop(store.apply(&id, &Update::new(op(), one_field())).await.expect("applied")) }
+        async move {
+            let outcome = store.apply(&id, &Update::new(op(), one_field())).await;
+            assert!(matches!(outcome, Ok(ApplyOutcome::Applied(applied)) if !applied.repeated));
+        }
     }
 }
 
@@ -106,7 +111,17 @@ fn updates(c: &mut Criterion) {
         let keys: Arc<[Vec<u8>]> = bench.runtime.block_on(bench.bare.keys_of(&bench.server, &ids)).into();
         let ours = apply(&bench.store, ids);
         group.bench_function(BenchmarkId::new("session-redis", tasks), |b| measure(b, &bench.runtime, tasks, &ours));
-        for (name, script) in [("bare, the same commands", &bare::SAME), ("bare, the least commands", &bare::LEAST)] {
+        let sent: Arc<[Sent]> = bench.runtime.block_on(Sent::capture(&bench.server, &bench.sessions(tasks, 29))).into();
+        let bare = bench.bare.clone();
+        let call = move |task: usize| {
+            let (bare, sent) = (bare.clone(), sent.clone());
+            async move { bare.resend(&sent[task]).await }
+        };
+        let name = "bare redis-rs, the same script";
+        group.bench_function(BenchmarkId::new(name, tasks), |b| measure(b, &bench.runtime, tasks, &call));
+        for (name, script) in
+            [("bare redis-rs, the same commands", &bare::SAME), ("bare redis-rs, the least", &bare::LEAST)]
+        {
             let (bare, keys) = (bench.bare.clone(), keys.clone());
             let call = move |task: usize| {
                 let (bare, keys) = (bare.clone(), keys.clone());
