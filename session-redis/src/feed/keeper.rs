@@ -52,6 +52,7 @@ impl Keeper {
             tokio::select! {
                 _ = ticks.tick() => {
                     self.check(self.shared.links()).await;
+                    self.doubt_former_primaries().await;
                     if !self.in_trouble() {
                         // It has held for a while: the next trouble is another one.
                         self.pauses.reset();
@@ -102,6 +103,14 @@ impl Keeper {
             Err(Refusal::Late) => self.shared.lose(link.id(), GapCause::Disconnected),
             Err(refusal) => refused(&self.shared, link, partition, refusal),
         }
+    }
+
+    /// A server that was replaced may go on answering as a primary, when it is cut off from those who replaced it. The
+    /// store has left it then; who stayed would hear, and answer for, what happens there only.
+    async fn doubt_former_primaries(&self) {
+        let Ok(primaries) = self.source.primaries().await else { return };
+        let is_former = |link: &Arc<Link>| !primaries.iter().any(|primary| primary.address == *link.address());
+        self.shared.links().iter().filter(|link| is_former(link)).for_each(|link| link.doubt());
     }
 
     /// Finds the primaries, and subscribes to every partition that nobody carries.

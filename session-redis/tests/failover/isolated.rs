@@ -108,10 +108,9 @@ async fn what_it_acknowledged_is_lost_visibly_and_what_it_ended_stays_ended() {
     println!("outside: {gaps:?}, inside: {:?}", inner.check(&inner_now).await.gaps);
 
     assert_eq!(inside.get(&forgotten).await.unwrap(), LoadOutcome::NotFound(None), "it was created there and is lost");
-    within("all that was ended is ended again", async {
-        until("", || async { (inside.stats().destroys_undone == doomed.len() as u64).then_some(()) }).await;
-    })
-    .await;
+    let all = doomed.len() as u64;
+    let undone = || async { (inside.stats().destroys_undone == all).then_some(()) };
+    until("all that was ended is ended again", undone).await;
     stay_ended(&inside, &doomed).await;
     stay_ended(&outside, &doomed).await;
 }

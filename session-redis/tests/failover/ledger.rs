@@ -1,12 +1,12 @@
 //! What the one client of a session knows of it, and whether the store agrees.
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, Delta, ErrorKind, Expiry, Field, Format, Found, Key, NewSession, OpId, Record,
-    SessionId, SessionStore, Stamp, Update, Value,
+    ApplyOutcome, Delta, ErrorKind, Field, Format, Found, Key, OpId, Record, SessionId, SessionStore, Stamp, Update,
+    Value,
 };
 use session_redis::RedisStore;
 
-use crate::tally::Tally;
+use crate::{reaper::create, tally::Tally};
 
 /// What the client was told of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +46,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// A new session that `all` replicas have.
     pub(crate) async fn open(store: &RedisStore, id: SessionId, replicas: u32, all: u32) -> Self {
-        let new = NewSession::draw(Expiry::default()).unwrap().with_replicas(all);
-        match store.create(&id, &new).await.unwrap() {
-            CreateOutcome::Created(applied) if applied.replicas.unwrap_or(0) == all => {}
-            other => panic!("a session that everybody has was to be created, but: {other:?}"),
-        }
-        let first = new.stamp();
+        let first = create(store, &id, all).await;
         Self { id, first, replicas, steps: Vec::new(), known: first, told_of_loss: false, unanswered: 0 }
     }
 
@@ -85,8 +80,7 @@ impl Ledger {
                 Ok(ApplyOutcome::Applied(applied)) => {
                     self.told_of_loss |= applied.stamp != self.known.next(op);
                     self.known = applied.stamp;
-                    // Whom a repeat waited for had that write, which is not the one that it repeats.
-                    break Fate::Acknowledged(applied.replicas.filter(|_| !applied.repeated));
+                    break Fate::Acknowledged(applied.replicas);
                 }
                 Ok(other) => panic!("the session is gone, or its update was refused: {other:?}"),
                 Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {

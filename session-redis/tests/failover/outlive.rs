@@ -33,7 +33,7 @@ pub(crate) async fn outlive(
             ledgers.push(Ledger::open(store, id.generate_sibling().unwrap(), replicas, all).await);
         }
     }
-    let reaper = Reaper::start(store, 2_000, all).await;
+    let reaper = Reaper::start(store, 1_500, all).await;
     let mut listener = Listener::start(store, &ledgers).await;
     let load = Load::start(store, ledgers);
     load.go_on(10).await;

@@ -1,15 +1,18 @@
 //! A client that ends one session after the other, whatever happens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use session_core::{
     CreateOutcome, Destroy, DestroyOutcome, EndReason, Expiry, LoadOutcome, NewSession, OpId, SessionId, SessionStore,
-    SessionStoreExt,
+    SessionStoreExt, Stamp,
 };
 use session_redis::RedisStore;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::interval};
 
-use crate::{until, within};
+use crate::{
+    topology::{PARTITIONS, id_in},
+    until, within,
+};
 
 /// Ends sessions until it is stopped.
 pub(crate) struct Reaper {
@@ -21,9 +24,12 @@ impl Reaper {
     /// With so many sessions, which `all` replicas have.
     pub(crate) async fn start(store: &RedisStore, sessions: usize, all: u32) -> Self {
         let mut victims = Vec::new();
-        for number in 0..sessions {
-            let last = number + 1 == sessions;
-            victims.push(new_session(store, SessionId::generate().unwrap(), if last { all } else { 0 }).await);
+        for _ in 0..sessions {
+            victims.push(new_session(store, SessionId::generate().unwrap(), 0).await);
+        }
+        // Whichever server has the victims of a partition: who has the last of them has all of them.
+        for partition in 0..PARTITIONS as u16 {
+            victims.push(new_session(store, id_in(partition, PARTITIONS), all).await);
         }
         let stop = watch::Sender::new(false);
         let task = tokio::spawn(reap(store.clone(), victims, stop.subscribe()));
@@ -37,13 +43,24 @@ impl Reaper {
     }
 }
 
-/// A session that so many replicas have.
-pub(crate) async fn new_session(store: &RedisStore, id: SessionId, replicas: u32) -> SessionId {
+/// Creates a session that so many replicas have. A replica that has just begun to follow may be heard a second later;
+/// the repeats of the create are waits, and no more.
+pub(crate) async fn create(store: &RedisStore, id: &SessionId, replicas: u32) -> Stamp {
     let new = NewSession::draw(Expiry::default()).unwrap().with_replicas(replicas);
-    match store.create(&id, &new).await.unwrap() {
-        CreateOutcome::Created(applied) if applied.replicas.unwrap_or(0) >= replicas => id,
-        other => panic!("a session was to be created, but: {other:?}"),
-    }
+    until("the replicas have the session", || async {
+        match store.create(id, &new).await.unwrap() {
+            CreateOutcome::Created(applied) => (applied.replicas.unwrap_or(0) >= replicas).then_some(()),
+            other => panic!("a session was to be created, but: {other:?}"),
+        }
+    })
+    .await;
+    new.stamp()
+}
+
+/// As [`create`], and gives the id.
+pub(crate) async fn new_session(store: &RedisStore, id: SessionId, replicas: u32) -> SessionId {
+    create(store, &id, replicas).await;
+    id
 }
 
 /// Ends a session, trying for as long as it takes.
@@ -61,7 +78,10 @@ pub(crate) async fn end(store: &RedisStore, id: &SessionId) {
 
 async fn reap(store: RedisStore, victims: Vec<SessionId>, stop: watch::Receiver<bool>) -> Vec<SessionId> {
     let mut ended = Vec::new();
+    // Not all at once, so that there are some left when the fault comes.
+    let mut pace = interval(Duration::from_millis(3));
     for victim in victims {
+        pace.tick().await;
         if *stop.borrow() {
             break;
         }

@@ -1,10 +1,10 @@
 //! The sentinels name another primary while the old one lives, is reached, and says that it is one: whoever stays there
 //! writes in vain.
 
-use session_core::{LoadOutcome, SessionId, SessionStoreExt};
+use session_core::{GapCause, LoadOutcome, SessionId, SessionStoreExt};
 use session_testkit::SentinelTrio;
 
-use crate::{ledger::Ledger, load::Load, topology::under_sentinel, until};
+use crate::{ledger::Ledger, listener::Listener, load::Load, topology::under_sentinel, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sentinels_are_believed_rather_than_the_old_primary() {
@@ -13,6 +13,7 @@ async fn the_sentinels_are_believed_rather_than_the_old_primary() {
     let old = trio.primary().await;
     let new = trio.replicas().await[0];
     let ledgers = vec![Ledger::open(&store, SessionId::generate().unwrap(), 0, 1).await];
+    let mut listener = Listener::start(&store, &ledgers).await;
     let load = Load::start(&store, ledgers);
     load.go_on(5).await;
 
@@ -23,13 +24,18 @@ async fn the_sentinels_are_believed_rather_than_the_old_primary() {
         sentinel.command(&["SENTINEL", "MONITOR", name, "127.0.0.1", &port, "2"]).await.expect("the new one is named");
     }
     until("the client leaves", || async { (store.stats().demoted > 0).then_some(()) }).await;
+    // Else it would go on to hear, and to answer for, what only happens at the old primary.
+    listener.wait_for(GapCause::FailedOver).await;
     load.go_on(5).await;
     let safe_from = load.next_phase();
     load.go_on(5).await;
     assert_eq!(old.info("role").await.as_deref(), Some("master"), "nobody has told it");
+    let mut now = Vec::new();
     for ledger in load.stop().await {
         let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("the session is gone") };
         let tally = ledger.check(&found, 1, safe_from);
         println!("{} of {} updates were still sent to the old primary", tally.lost, tally.acknowledged);
+        now.push((*ledger.id().digest(), found.record.stamp()));
     }
+    assert!(listener.check(&now).await.changes > 0);
 }
