@@ -20,6 +20,10 @@ use crate::{
     script::Script,
 };
 
+/// How often a call loads a script that the server has forgotten. It may forget it once more before it is used, and
+/// somebody who has it forget all the time must not hold a call for ever.
+const RELOADS: usize = 4;
+
 /// Why there is no session to act on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Absent {
@@ -67,13 +71,15 @@ impl Inner {
     ) -> Result<Answer, Error> {
         let failed = |failure: Failure| failure.into_error(sending.operation, true);
         let slot = Slot::new(partition.slot);
-        let answer = match self.send(slot, cmd, sending).await {
-            Err(failure) if failure.code() == Some("NOSCRIPT") => {
-                self.net.command(slot, &script.load(), Resend::Harmless).await.map_err(failed)?;
-                self.send(slot, cmd, sending).await
+        let mut answer = self.send(slot, cmd, sending).await;
+        for _ in 0..RELOADS {
+            match &answer {
+                Err(failure) if failure.code() == Some("NOSCRIPT") => {}
+                _ => break,
             }
-            answer => answer,
-        };
+            self.net.command(slot, &script.load(), Resend::Harmless).await.map_err(failed)?;
+            answer = self.send(slot, cmd, sending).await;
+        }
         let (reply, replicas) = answer.map_err(failed)?;
         match reply {
             Reply::BulkString(reply) if !reply.is_empty() => Ok(Answer { reply, replicas }),

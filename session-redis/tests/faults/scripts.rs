@@ -1,10 +1,10 @@
 //! The server forgets the scripts.
 
 use session_core::{Destroy, EndReason, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions};
-use session_testkit::LinkCutter;
+use session_testkit::{Direction, LinkCutter};
 
 use crate::{
-    rig::{config, connect, create, done, draw, new, op, sign_in, start, update},
+    rig::{config, connect, create, done, draw, guarded, new, op, sign_in, start, update},
     writer::{Load, OnError, Writer},
 };
 
@@ -39,6 +39,30 @@ async fn forgotten_between_calls() {
     // Two scripts: the list's and the session's.
     create(&store, &new().with_sign_in(sign_in())).await;
     assert_eq!(store.stats().resends, 0, "forgetting is no failure");
+}
+
+/// In the middle of a call: between the moment when the script is loaded and the one when it is called.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forgotten_before_it_was_used() {
+    let (server, _) = start().await;
+    let cutter = LinkCutter::to(server.addr()).await;
+    let store = connect(config(cutter.url()).health_interval(std::time::Duration::from_secs(600))).await;
+    let (id, _) = create(&store, &new()).await;
+    server.command(&["SCRIPT", "FLUSH"]).await;
+    cutter.hold(Direction::Replies);
+    let call = tokio::spawn(async move { store.apply(&id, &update("theme", "dark")).await });
+    // The server does not know the script. Its answer leads to the next request, which is held until answers are.
+    cutter.wait_for_held(Direction::Replies, 1).await;
+    cutter.hold(Direction::Requests);
+    cutter.release(Direction::Replies);
+    cutter.wait_for_held(Direction::Requests, 1).await;
+    cutter.hold(Direction::Replies);
+    cutter.release(Direction::Requests);
+    // The script is loaded.
+    cutter.wait_for_held(Direction::Replies, 1).await;
+    server.command(&["SCRIPT", "FLUSH"]).await;
+    cutter.heal().await;
+    done(guarded("the call ends", call).await.unwrap());
 }
 
 /// During calls, again and again: no call fails.

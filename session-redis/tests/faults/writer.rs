@@ -23,13 +23,15 @@ pub(crate) struct Writer {
     acknowledged: Vec<Stamp>,
     /// What was sent, and not acknowledged yet.
     pending: Option<Update>,
+    /// How many updates turned out to have been done by an attempt whose answer was lost.
+    repeats: usize,
 }
 
 impl Writer {
     pub(crate) async fn begin(store: &RedisStore, number: usize) -> Self {
         let new = NewSession::draw(Expiry::default()).unwrap().with_entries(set("writer", &number.to_string()));
         let (id, stamp) = create(store, &new).await;
-        Self { id, number, acknowledged: vec![stamp], pending: None }
+        Self { id, number, acknowledged: vec![stamp], pending: None, repeats: 0 }
     }
 
     pub(crate) async fn crowd(store: &RedisStore, count: usize) -> Vec<Self> {
@@ -67,6 +69,7 @@ impl Writer {
             Ok(ApplyOutcome::Applied(applied)) => {
                 assert_eq!(applied.stamp, after, "the history of writer {} is another", self.number);
                 self.acknowledged.push(applied.stamp);
+                self.repeats += usize::from(applied.repeated);
                 self.pending = None;
                 Ok(())
             }
@@ -133,19 +136,25 @@ pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     acknowledged: watch::Sender<usize>,
     failed: watch::Sender<usize>,
+    repeated: watch::Sender<usize>,
 }
 
 impl Load {
     pub(crate) fn start(store: &RedisStore, writers: Vec<Writer>, on_error: OnError) -> Self {
-        let (acknowledged, failed, stop) = (watch::Sender::new(0), watch::Sender::new(0), Arc::<AtomicBool>::default());
+        let (acknowledged, failed, repeated) = (watch::Sender::new(0), watch::Sender::new(0), watch::Sender::new(0));
+        let stop = Arc::<AtomicBool>::default();
         let mut tasks = JoinSet::new();
         for mut writer in writers {
             let (store, stop) = (store.clone(), stop.clone());
-            let (acknowledged, failed) = (acknowledged.clone(), failed.clone());
+            let (acknowledged, failed, repeated) = (acknowledged.clone(), failed.clone(), repeated.clone());
             tasks.spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
+                    let repeats = writer.repeats;
                     match writer.step(&store).await {
-                        Ok(()) => acknowledged.send_modify(|count| *count += 1),
+                        Ok(()) => {
+                            repeated.send_modify(|count| *count += writer.repeats - repeats);
+                            acknowledged.send_modify(|count| *count += 1);
+                        }
                         Err(_) => {
                             failed.send_modify(|count| *count += 1);
                             if on_error == OnError::Stop {
@@ -157,7 +166,7 @@ impl Load {
                 writer
             });
         }
-        Self { store: store.clone(), tasks, stop, acknowledged, failed }
+        Self { store: store.clone(), tasks, stop, acknowledged, failed, repeated }
     }
 
     /// Waits until so many more updates are acknowledged.
@@ -170,6 +179,11 @@ impl Load {
     /// How many attempts have failed.
     pub(crate) fn failed(&self) -> usize {
         *self.failed.borrow()
+    }
+
+    /// How many updates turned out to have been done by an attempt whose answer was lost.
+    pub(crate) fn repeated(&self) -> usize {
+        *self.repeated.borrow()
     }
 
     /// Waits until so many more attempts have failed.
