@@ -47,7 +47,7 @@ pub(crate) struct Partition {
 
 impl Layout {
     pub(crate) fn new(prefix: &str, database: i64, partitions: u32) -> Self {
-        let partition = |(number, tag): (usize, &Box<str>)| {
+        let partition = |(number, tag): (usize, &str)| {
             let key = |kind: &str| format!("{prefix}:{VERSION}:{{{tag}}}:{kind}").into_bytes().into_boxed_slice();
             Partition {
                 slot: slot_of(number as u16, partitions),
@@ -57,7 +57,7 @@ impl Layout {
                 channel: format!("{prefix}:{VERSION}:{database}:{{{tag}}}:c").into_bytes().into(),
             }
         };
-        Self { prefix: prefix.into(), partitions: tags(partitions).iter().enumerate().map(partition).collect() }
+        Self { prefix: prefix.into(), partitions: tags(partitions).iter().map(AsRef::as_ref).enumerate().map(partition).collect() }
     }
 
     pub(crate) fn partitions(&self) -> &[Partition] {

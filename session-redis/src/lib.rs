@@ -55,6 +55,7 @@
 
 mod builder;
 mod config;
+mod doctor;
 mod feed;
 mod greeter;
 mod hints;
@@ -79,6 +80,7 @@ mod tls;
 
 pub use builder::RedisStoreBuilder;
 pub use config::{RedisConfig, Sentinel, Topology};
+pub use doctor::{DOCTOR_ACL_RULE, Doctor, Finding, Report, Severity};
 pub use permissions::ACL_RULE;
 pub use secret::Secret;
 pub use stats::Stats;

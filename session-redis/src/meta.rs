@@ -5,7 +5,7 @@
 //!
 //! | field | bytes |
 //! |---|---|
-//! | `@` of a session | 1, `S`, incarnation:8, version:6, tag in hexadecimal:16, idle deadline:7, entries:4, bytes:5 |
+//! | `@` of a session | 1, `S`, incarnation:8, version:8, tag in hexadecimal:16, idle deadline:7, entries:4, bytes:5 |
 //! | `@` of a tombstone | 1, `T`, op id:8, reason:1, since:6, until:7 |
 //! | `@` of a forward | 1, `F`, `R` (renewed) or `P` (privilege):1, op id:8, until:7, new digest:18 |
 //! | `@c` | 1, created:6, idle timeout plus 1:7 (0: none), absolute deadline:7, listed until:7, the op that brought it to this id:8, until when an old id forwards here:7 |
@@ -21,7 +21,7 @@ use std::time::Duration;
 use session_core::{Deadlines, EndReason, Ended, IdDigest, Incarnation, Stamp, Timestamp};
 
 /// The length of `@` of a session.
-pub(crate) const STATE: usize = 48;
+pub(crate) const STATE: usize = 50;
 /// The length of `@c`.
 pub(crate) const CONSTANTS: usize = 43;
 const NOW: usize = 6;
@@ -88,13 +88,13 @@ pub(crate) fn unhex(text: &[u8; 16]) -> Option<u64> {
 /// A stamp as `@` has it.
 pub(crate) fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
     out.extend_from_slice(&stamp.incarnation.bits().to_be_bytes());
-    put::<6>(out, stamp.version);
+    put::<8>(out, stamp.version);
     out.extend_from_slice(&hex(stamp.tag));
 }
 
 fn stamp(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     let incarnation = Incarnation::from_bits(cursor.number::<8>()?);
-    Some(Stamp { incarnation, version: cursor.number::<6>()?, tag: unhex(cursor.take()?)? })
+    Some(Stamp { incarnation, version: cursor.number::<8>()?, tag: unhex(cursor.take()?)? })
 }
 
 /// The byte of a reason.

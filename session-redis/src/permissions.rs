@@ -18,7 +18,7 @@ pub const ACL_RULE: &str = include_str!("acl.txt");
 type Command<'a> = Vec<&'a [u8]>;
 
 /// The commands that are used, each with keys and channels of this layout.
-fn commands(layout: &Layout, is_cluster: bool, channel_command: &'static str) -> Vec<Vec<Vec<u8>>> {
+pub(crate) fn commands(layout: &Layout, is_cluster: bool, channel_command: &'static str) -> Vec<Vec<Vec<u8>>> {
     let own = |words: Command<'_>| words.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
     let (declaration, declared) = layout.declaration();
     let mut all = Vec::new();

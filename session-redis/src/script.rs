@@ -27,12 +27,18 @@ pub(crate) struct Scripts {
     pub(crate) permissions: Script,
 }
 
-/// What scripts share stands where they name it: `--@name` on a line of its own.
-const SHARED: [(&str, &str); 4] = [
+/// What scripts share stands where they name it: `--@name` on a line of its own. A part may name those behind it.
+const SHARED: [(&str, &str); 10] = [
+    ("--@read\n", include_str!("lua/read.lua")),
+    ("--@write\n", include_str!("lua/write.lua")),
     ("--@shared\n", include_str!("lua/shared.lua")),
+    ("--@absent\n", include_str!("lua/absent.lua")),
     ("--@announce\n", include_str!("lua/announce.lua")),
-    ("--@update\n", include_str!("lua/update.lua")),
     ("--@bury\n", include_str!("lua/bury.lua")),
+    ("--@has\n", include_str!("lua/has.lua")),
+    ("--@limits\n", include_str!("lua/limits.lua")),
+    ("--@remember\n", include_str!("lua/remember.lua")),
+    ("--@chunks\n", include_str!("lua/chunks.lua")),
 ];
 
 pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {

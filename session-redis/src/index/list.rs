@@ -1,6 +1,6 @@
 //! Reading a list, and removing from it what is gone.
 
-use std::collections::HashSet;
+use std::{cmp::Reverse, collections::HashSet};
 
 use futures_util::{StreamExt as _, stream};
 use session_core::{Error, IdDigest, IndexedSession, Principal, Timestamp};
@@ -62,7 +62,7 @@ impl Inner {
             }
         }
         self.delist(principal, &gone).await;
-        live.sort_unstable_by(|a, b| (b.signed_in_at, b.digest).cmp(&(a.signed_in_at, a.digest)));
+        live.sort_unstable_by_key(|session| Reverse((session.signed_in_at, session.digest)));
         Ok(live)
     }
 

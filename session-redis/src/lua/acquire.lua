@@ -7,17 +7,18 @@
 -- All checks come before the one write.
 
 --@shared
+--@absent
 
 local owner, lease, through = struct.unpack('>c8I7B', ARGV[1])
 local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c', '@l')
 local m, c, l = held[1], held[2], held[3]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not c or #c ~= 43 or (l and #l ~= 22) then return 'G' end
+if not is_whole(c) or is_odd_lock(l) then return 'G' end
 if ends_at(m, c) <= now then return 'N' end
 local counter = 0
 if l then
-  local holder, count, till = struct.unpack('>c8I6I7', string.sub(l, 2))
+  local holder, count, till = struct.unpack('>c8I6I7', l, 2)
   counter = count
   if till > now then
     if holder == owner then return 'A' .. struct.pack('>I6', counter) end

@@ -1,21 +1,22 @@
--- Shared by the scripts that change a session: the sequence and the message. Always last: nothing can fail after it.
+-- Shared by the scripts that change a session: the sequence and the message.
 
-local NONE = string.rep('\0', 32)
-
--- The stamp in '@' = m, as messages have it.
-local function stamp(m)
-  return string.sub(m, 3, 10) .. '\0\0' .. string.sub(m, 11, 32)
-end
-
--- `id` is the digest and the origin; `seed` any 8 random bytes.
-local function announce(kind, reason, before, after, sequence, id, seed, command, channel, body)
+-- The next number of the sequence. Always the first write: it fails if something else stands there, and a number that
+-- is then not used shows as a hole. `seed` is any 8 random bytes.
+local function draw_number(sequence, seed)
   local q = redis.call('INCR', sequence)
   if q == 1 then
     -- 20 random bits above 32 that count: a flush or a restore shows as a jump.
     q = (struct.unpack('>I3', seed) % 1048576) * 4294967296 + 1
     redis.call('SET', sequence, string.format('%.0f', q))
   end
+  return q
+end
+
+-- Always last: nothing can fail after it. `q` is what `draw_number` gave, `id` the digest and the origin; a stamp stands in
+-- '@' as messages have it.
+local function announce(kind, reason, before, after, q, id, command, channel, body)
   local flags = (before and 1 or 0) + (after and 2 or 0)
   redis.call(command, channel, struct.pack('>BBBBI8', 1, kind, flags, reason, q) .. id
-    .. (before and stamp(before) or NONE) .. (after and stamp(after) or NONE) .. body)
+    .. (before and string.sub(before, 3, 34) or string.rep('\0', 32))
+    .. (after and string.sub(after, 3, 34) or string.rep('\0', 32)) .. body)
 end

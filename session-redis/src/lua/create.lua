@@ -7,13 +7,13 @@
 --         number of pairs:4
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel,
 --       6 the principal or nothing, 7 … names and values
--- Reply A<@:48><@c:43><now:6> created, R the same: created before, X the id is in use, L a limit, I<span:7> the index
+-- Reply A<@:50><@c:43><now:6> created, R the same: created before, X the id is in use, L a limit, I<span:7> the index
 --       must list it for so long; or as `absent` says, of which N cannot be
 -- All checks come before the first write.
 
 --@shared
 --@announce
---@update
+--@absent
 
 local op, hex, incarnation, timeout, lifetime, span, max_entries, max_value, max_bytes, puts =
   struct.unpack('>c8c16c8I7I7I7I4I4I5I4', ARGV[1])
@@ -21,7 +21,7 @@ local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if is_live(m) then
-  if not c or #c ~= 43 then return 'G' end
+  if not is_whole(c) then return 'G' end
   if ends_at(m, c) > now then
     return (string.sub(m, 3, 10) == incarnation and 'R' or 'X') .. m .. c .. struct.pack('>I6', now)
   end
@@ -35,11 +35,11 @@ local entries, bytes, set = 0, 0, {}
 for i = 1, puts do
   local name, value = ARGV[5 + 2 * i], ARGV[6 + 2 * i]
   if #value > max_value then return 'Lv' .. struct.pack('>I8', #value) .. name end
-  entries, bytes = entries + 1, bytes + weight(name, value)
+  entries, bytes = entries + 1, bytes + #name - (string.byte(name) == 61 and 1 or 2) + #value
   set[2 * i - 1], set[2 * i] = name, value
 end
-local refusal = exceeds(entries, bytes, 0, 0, max_entries, max_bytes)
-if refusal then return refusal end
+local had_entries, had_bytes = 0, 0
+--@limits
 local absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
 local idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
 local listed = NEVER
@@ -51,14 +51,16 @@ if span > 0 then
   count = count + 2
 end
 local tag = string.sub(redis.sha1hex('0000000000000000' .. hex), 1, 16)
-m = struct.pack('>BBc8I6c16I7I4I5', 1, 83, incarnation, 1, tag, idle, entries, bytes)
+m = struct.pack('>BBc8I8c16I7I4I5', 1, 83, incarnation, 1, tag, idle, entries, bytes)
 c = struct.pack('>BI6I7I7I7c8I7', 1, now, timeout, absolute, listed, op, 0)
 set[count + 1], set[count + 2] = '@', m
 set[count + 3], set[count + 4] = '@c', c
 set[count + 5], set[count + 6] = '@0', op
 
+local q = draw_number(KEYS[2], op)
 if held[1] then redis.call('DEL', key) end
-write('HSET', key, set)
-redis.call('PEXPIREAT', key, string.format('%.0f', math.min(idle, absolute)))
-announce(1, 0, nil, m, KEYS[2], ARGV[2], op, ARGV[4], ARGV[5], ARGV[3])
+local CHUNK, at, gone = 4000, key, nil
+--@write
+redis.call('PEXPIREAT', key, math.min(idle, absolute))
+announce(1, 0, nil, m, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. m .. c .. struct.pack('>I6', now)

@@ -8,6 +8,7 @@
 -- All checks come before the first write.
 
 --@shared
+--@absent
 --@announce
 --@bury
 

@@ -31,5 +31,5 @@ if entry and #entry == 14 then
   till = math.max(till, before)
 end
 redis.call('HSET', key, digest, struct.pack('>I7I7', till, first))
-if redis.call('PEXPIRETIME', key) < till then redis.call('PEXPIREAT', key, string.format('%.0f', till)) end
+if redis.call('PEXPIRETIME', key) < till then redis.call('PEXPIREAT', key, till) end
 return 'A' .. struct.pack('>I4', number)

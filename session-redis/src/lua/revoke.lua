@@ -10,6 +10,7 @@
 -- All checks come before the first write.
 
 --@shared
+--@absent
 --@announce
 --@bury
 
@@ -27,7 +28,8 @@ if not is_live(m) or ends_at(m, c) <= now then
   end
   return (answer == 'N' or string.byte(answer) == 84) and 'B' or answer
 end
-if not p or string.sub(p, 15) ~= ARGV[5] then return 'N' end
+if p and principal_of(p) == '' then return 'G' end
+if not p or principal_of(p) ~= ARGV[5] then return 'N' end
 if spares == 1 and string.sub(m, 3, 10) == spared then return 'N' end
 bury(key, m, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
 return 'A'

@@ -1,4 +1,8 @@
--- Shared by all scripts: the clock, and why there is no session in a key.
+-- Shared by all scripts: the clock, and what can be read.
+--
+-- Parts stand where they are needed, also inside of branches: Lua makes a function anew each time it passes one, so those
+-- that are rarely called are rarely made. All pieces of text are made with as few calls as can be, since a script's time
+-- goes into those.
 
 local NEVER = 9007199254740991 -- 2^53 - 1, the largest integer that a number here holds exactly
 local clock = redis.call('TIME')
@@ -6,35 +10,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 -- Whether '@' = m is that of a session that has not expired.
 local function is_live(m)
-  return m and #m == 48 and string.sub(m, 1, 2) == '\1S'
+  return m and #m == 50 and string.sub(m, 1, 2) == '\1S'
 end
 
--- When the session of '@' = m and '@c' = c ends by itself. A '@c' that cannot be read has no say.
-local function ends_at(m, c)
-  local idle = struct.unpack('>I7', string.sub(m, 33))
-  if not c or #c ~= 43 then return idle end
-  local absolute = struct.unpack('>I7', string.sub(c, 15))
-  return math.min(idle, absolute)
-end
-
--- The answer about a key without a live session, from its '@'. `through`: a forward has led here, and another one leads
--- nowhere.
---   N nothing · T<reason:1><since:6><now:6> ended · S superseded · F<digest:18> forwards · G cannot be read
-local function absent(key, m, through)
-  if not m then
-    return redis.call('EXISTS', key) == 0 and 'N' or 'G'
-  end
-  local head = string.sub(m, 1, 2)
-  if head == '\1T' and #m == 24 then
-    local reason, since, till = struct.unpack('>c1I6I7', string.sub(m, 11))
-    return till <= now and 'N' or 'T' .. reason .. struct.pack('>I6I6', since, now)
-  elseif head == '\1F' and #m == 36 then
-    local how, op, till, to = struct.unpack('>c1c8I7c18', string.sub(m, 3))
-    if till <= now then return 'N' end
-    if how == 'P' then return 'S' end
-    return through and 'N' or 'F' .. to
-  elseif is_live(m) then
-    return 'N' -- it has expired
-  end
-  return 'G'
+-- Whether '@c' = c can be read.
+local function is_whole(c)
+  return c and #c == 43 and string.byte(c) == 1
 end

@@ -7,14 +7,15 @@
 -- All checks come before the one write.
 
 --@shared
+--@absent
 
 local token, lease, through = struct.unpack('>c14I7B', ARGV[1])
 local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c', '@l')
 local m, c, l = held[1], held[2], held[3]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not c or #c ~= 43 or (l and #l ~= 22) then return 'G' end
+if not is_whole(c) or is_odd_lock(l) then return 'G' end
 if ends_at(m, c) <= now then return 'N' end
-if not l or string.sub(l, 2, 15) ~= token or struct.unpack('>I7', string.sub(l, 16)) <= now then return 'X' end
+if not l or string.sub(l, 2, 15) ~= token or struct.unpack('>I7', l, 16) <= now then return 'X' end
 redis.call('HSET', key, '@l', string.sub(l, 1, 15) .. struct.pack('>I7', math.min(now + lease, NEVER)))
 return 'A'

@@ -3,19 +3,20 @@
 --
 -- KEYS  1 the session
 -- ARGV  1 in place of its own idle timeout, plus 1:7 (0: its own), how long the index lists it for:7, through a forward:1
--- Reply A<@:48><@c:43><now:6> touched, I<span:7><principal> the index must list it for so long first; or as `absent` says
+-- Reply A<@:50><@c:43><now:6> touched, I<span:7><principal> the index must list it for so long first; or as `absent` says
 -- All checks come before the first write.
 
 --@shared
+--@absent
 
 local other, span, through = struct.unpack('>I7I7B', ARGV[1])
 local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not c or #c ~= 43 then return 'G' end
-local idle = struct.unpack('>I7', string.sub(m, 33))
-local created, timeout, absolute, listed = struct.unpack('>I6I7I7I7', string.sub(c, 2))
+if not is_whole(c) then return 'G' end
+local idle = struct.unpack('>I7', m, 35)
+local created, timeout, absolute, listed = struct.unpack('>I6I7I7I7', c, 2)
 if idle <= now or absolute <= now then return 'N' end
 if timeout > 0 then
   local renewed = math.min(now + (other > 0 and other or timeout) - 1, NEVER)
@@ -23,14 +24,14 @@ if timeout > 0 then
   if renewed > listed then
     local relisted = math.min(now + span, NEVER)
     if relisted < renewed then
-      return 'I' .. struct.pack('>I7', renewed - now) .. string.sub(redis.call('HGET', key, '@p') or '', 15)
+      return 'I' .. struct.pack('>I7', renewed - now) .. principal_of(redis.call('HGET', key, '@p'))
     end
     c = string.sub(c, 1, 21) .. struct.pack('>I7', relisted) .. string.sub(c, 29)
   end
   if renewed > idle then
-    m = string.sub(m, 1, 32) .. struct.pack('>I7', renewed) .. string.sub(m, 40)
+    m = string.sub(m, 1, 34) .. struct.pack('>I7', renewed) .. string.sub(m, 42)
     redis.call('HSET', key, '@', m, '@c', c)
-    redis.call('PEXPIREAT', key, string.format('%.0f', renewed))
+    redis.call('PEXPIREAT', key, renewed)
   end
 end
 return 'A' .. m .. c .. struct.pack('>I6', now)

@@ -92,7 +92,8 @@ impl fmt::Debug for Failure {
 /// What a server's error means to the caller, and the remedy.
 fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
     use ErrorKind::{Configuration, Unavailable};
-    let (kind, message) = match error.code() {
+    let code = if is_denied_in_script(error) { "NOPERM" } else { error.code() };
+    let (kind, message) = match code {
         "OOM" => (Unavailable, "the server is out of memory; raise `maxmemory`, or let sessions expire sooner"),
         "NOREPLICAS" => (Unavailable, "the primary has too few replicas to accept writes; bring replicas back"),
         "MISCONF" => (Unavailable, "the server accepts no writes since it cannot save; see its log and its disk"),
@@ -109,6 +110,14 @@ fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
         other => return (Unavailable, format!("the server refused the request ({})", printable(other)).into()),
     };
     (kind, message.into())
+}
+
+/// What a script may not do has no code of its own: Redis 7.0 has the one wording, later servers the other.
+fn is_denied_in_script(error: &ServerError) -> bool {
+    error.code() == "ERR"
+        && error.details().is_some_and(|details| {
+            details.starts_with("The user executing the script can't") || details.starts_with("ACL failure in script")
+        })
 }
 
 /// The code of an error is its first word; of an error raised by a script it may be anything.
@@ -134,6 +143,9 @@ mod tests {
         let kind = |failure: Failure, is_write| failure.into_error("apply", is_write).kind();
         assert_eq!(kind(refused("OOM command not allowed"), true), ErrorKind::Unavailable);
         assert_eq!(kind(refused("NOPERM this user"), true), ErrorKind::Configuration);
+        let denied = refused("ERR The user executing the script can't run this command or subcommand script: ab, on x");
+        assert_eq!(kind(denied, true), ErrorKind::Configuration);
+        assert_eq!(kind(refused("ERR ACL failure in script: no"), true), ErrorKind::Configuration);
         assert_eq!(kind(refused("WEIRD"), true), ErrorKind::Unavailable);
         assert_eq!(kind(Failure::Unsent(Cause::new("down")), true), ErrorKind::Unavailable);
         assert_eq!(kind(Failure::Unknown(Cause::new("cut")), true), ErrorKind::OutcomeUnknown);

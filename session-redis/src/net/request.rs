@@ -3,7 +3,10 @@
 use std::{pin::pin, time::Duration};
 
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Dialer, Failure,
@@ -185,7 +188,7 @@ impl Request for Durable<'_> {
         // Held to the end, so that no more connections are open than allowed.
         let Some((mut connection, _permit)) = self.line.take() else { return Err(out_of_order()) };
         let mut waiting = connection.clone();
-        let patience = self.patience();
+        let (patience, deadline) = (self.patience(), self.deadline);
         let wait = async {
             let mut wait = redis::cmd("WAIT");
             wait.arg(self.replicas).arg(patience.to_string());
@@ -204,9 +207,10 @@ impl Request for Durable<'_> {
         if refused {
             return Ok(verdict);
         }
-        // A server that is demoted meanwhile answers the wait with an error, and a connection that is cut answers
-        // nothing: the command was executed, and no replica is known to have it.
-        if let Ok(reached) = wait.await {
+        // A server that is demoted meanwhile answers the wait with an error, a connection that is cut does not answer,
+        // and a busy machine too late: the command was executed all the same, and no replica is known to have it. The
+        // wait ends no later than the call, which then still gives the reply.
+        if let Ok(Ok(reached)) = timeout_at(deadline, wait).await {
             if let Value::Int(reached) = reached {
                 self.reached = u32::try_from(reached).unwrap_or(0);
             }

@@ -89,7 +89,7 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
     };
     Ok(match precondition {
         Precondition::Stamp(stamp) => {
-            let mut expected = Vec::with_capacity(30);
+            let mut expected = Vec::with_capacity(32);
             put_stamp(&mut expected, *stamp);
             (b"@".to_vec(), expected)
         }

@@ -28,8 +28,8 @@ impl Inner {
             (Ok(CreateOutcome::Created(applied)), Some(sign_in)) if !applied.repeated => {
                 self.end_excess(sign_in, listed.as_ref(), id.digest()).await;
             }
-            // Nothing was stored, so nothing is to be listed.
-            (Ok(CreateOutcome::AlreadyExists | CreateOutcome::Ended(_)), Some(sign_in)) => {
+            // Nothing is there, so nothing is to be listed. Where another session is, it may be of the same principal.
+            (Ok(CreateOutcome::Ended(_)), Some(sign_in)) => {
                 self.delist(sign_in.principal(), &[*id.digest()]).await;
             }
             (Err(error), Some(sign_in)) if error.kind() == session_core::ErrorKind::LimitExceeded => {

@@ -93,7 +93,7 @@ async fn two_with_a_principal() {
     assert_eq!(ended.expect("revoked"), 1);
     let commands = recording.commands();
     let calls = commands.iter().filter(|words| words[0] == "EVALSHA").count();
-    assert!(calls <= 4, "{} calls for 1 session and the ids that it had", calls);
+    assert!(calls <= 4, "{calls} calls for 1 session and the ids that it had");
     assert!(recording.round_trips() <= 2 + calls, "the list, each id, and the list again");
 }
 

@@ -81,13 +81,27 @@ async fn the_most_partitions_there_can_be() {
     }
 }
 
+/// Connections as they come.
+struct Unprepared;
+
+impl crate::net::Hooks for Unprepared {
+    fn greet<'a>(
+        &'a self,
+        _: &'a mut redis::aio::MultiplexedConnection,
+    ) -> futures_util::future::BoxFuture<'a, Result<(), crate::net::Failure>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn regained(&self) {}
+}
+
 /// A user who may not listen learns it at once, and what to do about it.
 #[tokio::test]
 async fn a_user_without_the_channels_is_told() {
     let server = Server::builder().acl_user("deaf on >secret ~* resetchannels +@all").start().await;
     let source = crate::net::Net::connect(
         Arc::new(RedisConfig::standalone(server.url_as("deaf", "secret"))),
-        Arc::new(crate::net::NoHooks),
+        Arc::new(Unprepared),
     );
     let feed = super::rig::feed(Arc::new(source.await.unwrap()), FeedOptions::default());
     let error = feed.subscribe().await.unwrap_err();

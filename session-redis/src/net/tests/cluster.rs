@@ -212,7 +212,7 @@ async fn a_slot_without_a_primary() {
     for node in cluster.nodes() {
         node.command(&["CLUSTER", "DELSLOTS", &slot.number().to_string()]).await;
     }
-    let failure = net.command(slot, &command(&["INCR", "{n}:a"]), Resend::Never).await.unwrap_err();
+    let failure = guarded(net.command(slot, &command(&["INCR", "{n}:a"]), Resend::Never)).await.unwrap_err();
     assert!(matches!(failure, Failure::Refused(_) | Failure::Unsent(_)), "{failure:?}");
     assert_eq!(failure.into_error("apply", true).kind(), ErrorKind::Unavailable);
 }

@@ -13,7 +13,7 @@ async fn replicas_are_counted() {
     let replica = Server::builder().replica_of(&primary).start().await;
     replica.wait_for_primary_link().await;
     let (net, _) = connect(config(primary.url()).call_deadline(GUARD)).await;
-    let written = net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never).await.unwrap();
+    let written = guarded(net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(1), 1));
     assert_eq!(replica.command(&["GET", "a"]).await.text(), "1");
 }
@@ -22,8 +22,27 @@ async fn replicas_are_counted() {
 async fn too_few_replicas_are_told_within_the_deadline() {
     let server = Server::start().await;
     let (net, _) = connect(config(server.url()).call_deadline(Duration::from_millis(400))).await;
-    let written = net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never).await.unwrap();
+    let written = guarded(net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(1), 0));
+}
+
+/// The server may be held up just when it should say how many replicas have it. What it said before still counts.
+#[tokio::test]
+async fn a_wait_that_is_not_answered_hides_no_reply() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let (net, _) = connect(config(proxy.url()).call_deadline(Duration::from_millis(500)).health_interval(LONG)).await;
+    let increment = command(&["INCR", "a"]);
+    net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
+    let before = proxy.bytes_down();
+    let waiting = tokio::spawn({
+        let net = net.clone();
+        async move { net.durable(SLOT, &increment, 1, Resend::Never).await }
+    });
+    // The reply to the write passes; the answer to the wait comes later and does not.
+    server.wait("the reply", async || (proxy.bytes_down() >= before + 4).then_some(())).await;
+    proxy.hold(Direction::Replies);
+    assert_eq!(guarded(waiting).await.unwrap().unwrap(), (Value::Int(2), 0));
 }
 
 /// Nothing was written, so there is nothing to wait for.
@@ -79,7 +98,7 @@ async fn one_that_waits_for_a_connection_is_unsent() {
     net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
     proxy.hold(Direction::Replies);
     let [first, second] =
-        join_all((0..2).map(|_| net.durable(SLOT, &increment, 0, Resend::Never))).await.try_into().unwrap();
+        guarded(join_all((0..2).map(|_| net.durable(SLOT, &increment, 0, Resend::Never)))).await.try_into().unwrap();
     assert!(matches!(first, Err(Failure::Unknown(_))), "{first:?}");
     assert!(matches!(second, Err(Failure::Unsent(_))), "{second:?}");
     assert_eq!(server.command(&["GET", "a"]).await.text(), "2");

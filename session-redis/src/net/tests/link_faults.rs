@@ -47,9 +47,9 @@ async fn no_reply_before_the_deadline() {
     let (_server, proxy, net, _) =
         behind_a_proxy(|config| config.call_deadline(Duration::from_millis(200)).health_interval(LONG)).await;
     proxy.hold(Direction::Replies);
-    let failure = net.command(SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap_err();
+    let failure = guarded(net.command(SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap_err();
     assert!(matches!(failure, Failure::Unknown(_)), "{failure:?}");
-    let failure = net.command(SLOT, &command(&["GET", "a"]), Resend::Harmless).await.unwrap_err();
+    let failure = guarded(net.command(SLOT, &command(&["GET", "a"]), Resend::Harmless)).await.unwrap_err();
     assert_eq!(failure.into_error("load", false).kind(), ErrorKind::Unavailable);
     assert_eq!(net.stats().timeouts.get(), 2);
 }
@@ -73,7 +73,7 @@ async fn a_half_open_link_is_replaced_after_a_call_in_vain() {
     let (_server, proxy, net, probe) =
         behind_a_proxy(|config| config.call_deadline(Duration::from_millis(200)).health_interval(LONG)).await;
     proxy.forget_open_links();
-    let failure = net.command(SLOT, &command(&["ECHO", "a"]), Resend::Never).await.unwrap_err();
+    let failure = guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Never)).await.unwrap_err();
     assert!(matches!(failure, Failure::Unknown(_)), "{failure:?}");
     probe.wait_for_regained(1).await;
     assert_eq!(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Never).await.unwrap(), bulk("a"));

@@ -102,7 +102,7 @@ async fn reads_do_not_go_to_a_server_that_became_a_replica() {
     let (net, _) = connect(config).await;
     server.command(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]).await;
     server.wait("the demotion to be noticed", async || (net.stats().demoted.get() == 1).then_some(())).await;
-    let failure = net.command(SLOT, &command(&["GET", "a"]), Resend::Harmless).await.unwrap_err();
+    let failure = guarded(net.command(SLOT, &command(&["GET", "a"]), Resend::Harmless)).await.unwrap_err();
     assert!(matches!(failure, Failure::Unsent(_)), "{failure:?}");
     assert!(format!("{failure:?}").contains("replica"), "{failure:?}");
 }

@@ -1,0 +1,57 @@
+//! In a cluster. Starting it takes long, so that one deployment goes through several illnesses.
+
+use session_redis::{RedisConfig, Severity};
+use session_testkit::Cluster;
+
+use crate::ward::{assert_found, assert_only, assert_sound, examine, sound, store};
+
+async fn set_all(cluster: &Cluster, name: &str, value: &str) {
+    for node in cluster.nodes() {
+        node.command(&["CONFIG", "SET", name, value]).await.expect("the node obeys");
+    }
+}
+
+#[tokio::test]
+async fn illnesses_of_a_cluster() {
+    let cluster = Cluster::builder().each(sound).start().await;
+    set_all(&cluster, "cluster-node-timeout", "60000").await;
+    set_all(&cluster, "min-replicas-to-write", "1").await;
+    let config = || RedisConfig::cluster(cluster.urls().into_iter().take(1));
+    let sessions = store(config()).await;
+    for _ in 0..20 {
+        sessions.create().unwrap().commit().await.unwrap();
+    }
+    let found = examine(config()).await;
+    assert_sound(&found);
+    for check in ["cluster-state", "cluster-size", "max-lag", "partitions", "sessions-without-ttl"] {
+        assert_found(&found, Severity::Ok, check, "");
+    }
+    assert_found(&found, Severity::Info, "sample", "20 are sessions");
+    let examined = found.findings().iter().filter(|finding| finding.check() == "eviction").count();
+    assert_eq!(examined, cluster.nodes().len(), "replicas are examined too:\n{found}");
+
+    set_all(&cluster, "min-replicas-to-write", "0").await;
+    assert_only(&examine(config()).await, Severity::Warning, "min-replicas", "is off");
+    set_all(&cluster, "min-replicas-to-write", "1").await;
+    set_all(&cluster, "cluster-node-timeout", "10000").await;
+    assert_only(&examine(config()).await, Severity::Critical, "max-lag", "cluster-node-timeout 10000 ms");
+    set_all(&cluster, "cluster-node-timeout", "60000").await;
+    set_all(&cluster, "cluster-allow-reads-when-down", "yes").await;
+    assert_only(&examine(config()).await, Severity::Warning, "cluster-reads", "old data");
+    set_all(&cluster, "cluster-allow-reads-when-down", "no").await;
+    let found = examine(config().partitions(8)).await;
+    assert_found(&found, Severity::Warning, "cluster-spread", "8 partitions on 3 primaries");
+    assert_found(&found, Severity::Critical, "partitions", "in 256 partitions");
+
+    let owner = cluster.primary_of(0).await;
+    owner.command(&["CLUSTER", "DELSLOTS", "0"]).await.expect("the node gives up the slot");
+    owner
+        .wait("the cluster fails", || async {
+            let told = owner.try_command(&["CLUSTER", "INFO"]).await.ok()?.text();
+            told.contains("cluster_state:fail").then_some(())
+        })
+        .await;
+    let found = examine(RedisConfig::cluster([owner.url()])).await;
+    assert_found(&found, Severity::Critical, "cluster-slots", "16383 of 16384");
+    assert_found(&found, Severity::Critical, "cluster-state", "`fail`");
+}

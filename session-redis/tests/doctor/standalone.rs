@@ -1,0 +1,238 @@
+//! One server, with one thing wrong at a time.
+
+use session_redis::{Doctor, RedisConfig, Severity};
+use session_testkit::{Certificates, Persistence, Server, ServerBuilder};
+
+use crate::ward::{as_doctor, assert_found, assert_only, assert_sound, examine, grave, sound, store};
+
+async fn start(sick: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Server {
+    sick(sound(Server::builder())).start().await
+}
+
+/// The report on a sound server after this.
+async fn after(command: &[&str]) -> session_redis::Report {
+    let server = start(|server| server).await;
+    server.command(command).await.expect("the server obeys");
+    examine(RedisConfig::standalone(server.url())).await
+}
+
+#[tokio::test]
+async fn nothing_is_wrong() {
+    let server = start(|server| server).await;
+    store(RedisConfig::standalone(server.url())).await.create().unwrap().commit().await.unwrap();
+    let report = examine(RedisConfig::standalone(server.url())).await;
+    assert_sound(&report);
+    for check in
+        ["eviction", "persistence", "default-user", "acl-missing", "acl-breadth", "pubsub-buffer", "partitions"]
+    {
+        assert_found(&report, Severity::Ok, check, "");
+    }
+    assert_found(&report, Severity::Info, "replicas", "no replica");
+}
+
+/// By what the server counts, and by what its ACL had to refuse.
+#[tokio::test]
+async fn it_only_reads() {
+    let server = start(|server| server).await;
+    store(RedisConfig::standalone(server.url())).await.create().unwrap().commit().await.unwrap();
+    server.command(&["CONFIG", "RESETSTAT"]).await.expect("counters start anew");
+    let report = examine(RedisConfig::standalone(server.url())).await;
+    assert_sound(&report);
+    let stats = server.command(&["INFO", "commandstats"]).await.text();
+    let reads = [
+        "acl|dryrun",
+        "acl|getuser",
+        "config|get",
+        "get",
+        "hello",
+        "hget",
+        "info",
+        "memory|usage",
+        "object|encoding",
+        "pttl",
+        "scan",
+        "time",
+        "type",
+    ];
+    // The test's own.
+    let ours = ["auth", "config|resetstat"];
+    for line in stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
+        let name = line.split(':').next().unwrap_or_default();
+        assert!(reads.contains(&name) || ours.contains(&name), "{name} was sent");
+    }
+    assert_eq!(server.command(&["ACL", "LOG"]).await.items(), []);
+}
+
+#[tokio::test]
+async fn eviction() {
+    for policy in ["allkeys-lru", "volatile-ttl"] {
+        assert_only(
+            &after(&["CONFIG", "SET", "maxmemory-policy", policy]).await,
+            Severity::Critical,
+            "eviction",
+            policy,
+        );
+    }
+}
+
+#[tokio::test]
+async fn memory() {
+    let report = after(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    assert_sound(&report);
+    assert_found(&report, Severity::Info, "maxmemory", "not set");
+    assert_only(&after(&["CONFIG", "SET", "maxmemory", "100000"]).await, Severity::Critical, "maxmemory", "in use");
+}
+
+#[tokio::test]
+async fn keys_that_were_evicted() {
+    let server = start(|server| server.config("maxmemory-policy", "allkeys-lru")).await;
+    server.command(&["SET", "cached", "x"]).await.expect("a key");
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).await.expect("too little");
+    server.wait("the key is evicted", || async { (server.info("evicted_keys").await? != "0").then_some(()) }).await;
+    server.command(&["CONFIG", "SET", "maxmemory", "256mb", "maxmemory-policy", "noeviction"]).await.expect("enough");
+    assert_only(&examine(RedisConfig::standalone(server.url())).await, Severity::Warning, "evicted", "evicted");
+}
+
+#[tokio::test]
+async fn persistence() {
+    let cases = [
+        (Persistence::None, Severity::Warning, "nothing is written"),
+        (Persistence::Rdb, Severity::Warning, "snapshots only"),
+        (Persistence::AofEverysec, Severity::Ok, "the last second"),
+        (Persistence::AofAlways, Severity::Ok, "loses nothing"),
+    ];
+    for (persistence, severity, found) in cases {
+        let server = start(|server| server.persistence(persistence)).await;
+        assert_only(&examine(RedisConfig::standalone(server.url())).await, severity, "persistence", found);
+    }
+    let report = after(&["CONFIG", "SET", "appendfsync", "no"]).await;
+    assert_only(&report, Severity::Warning, "persistence", "appendfsync no");
+}
+
+/// The server binds an address that is not this machine's, so it is open to nobody.
+#[tokio::test]
+async fn strangers_get_in() {
+    let open = ["ACL", "SETUSER", "default", "on", "nopass", "~*", "&*", "+@all"];
+    let report = after(&open).await;
+    assert_sound(&report);
+    assert_found(&report, Severity::Info, "default-user", "every process on the server's machine");
+    let server = start(|server| server.config("protected-mode", "no")).await;
+    server.command(&open).await.expect("open");
+    let report = examine(RedisConfig::standalone(server.url())).await;
+    assert_only(&report, Severity::Warning, "protected-mode", "is off");
+    let server = start(|server| server.config("protected-mode", "no").config("bind", "127.0.0.1 -192.0.2.1")).await;
+    server.command(&open).await.expect("open");
+    let report = examine(RedisConfig::standalone(server.url())).await;
+    assert_found(&report, Severity::Critical, "default-user", "without a password");
+}
+
+#[tokio::test]
+async fn the_store_s_user() {
+    let report = after(&["ACL", "SETUSER", "shop", "+@all"]).await;
+    assert_only(&report, Severity::Warning, "acl-breadth", "+@all, FLUSHALL");
+    let report = after(&["ACL", "SETUSER", "shop", "+flushall"]).await;
+    assert_only(&report, Severity::Warning, "acl-breadth", ": FLUSHALL");
+    let report = after(&["ACL", "SETUSER", "shop", "~other:*", "&*"]).await;
+    assert_found(&report, Severity::Warning, "acl-breadth", "~other:*");
+    let report = after(&["ACL", "SETUSER", "shop", "-getex", "-script|load"]).await;
+    assert_only(&report, Severity::Critical, "acl-missing", ": getex, script|load");
+    let report = after(&["ACL", "SETUSER", "shop", "resetchannels"]).await;
+    assert_only(&report, Severity::Critical, "acl-missing", "publish");
+    assert_only(&after(&["ACL", "SETUSER", "shop", "off"]).await, Severity::Critical, "store-user", "off");
+    assert_only(&after(&["ACL", "DELUSER", "shop"]).await, Severity::Critical, "store-user", "no user");
+}
+
+#[tokio::test]
+async fn clients() {
+    for (limits, found) in [("pubsub 0 0 0", "no limit"), ("pubsub 65536 65536 60", "burst")] {
+        let report = after(&["CONFIG", "SET", "client-output-buffer-limit", limits]).await;
+        assert_only(&report, Severity::Warning, "pubsub-buffer", found);
+    }
+    assert_only(&after(&["CONFIG", "SET", "timeout", "1"]).await, Severity::Warning, "idle-timeout", "1 s");
+    assert_only(&after(&["CONFIG", "SET", "tcp-keepalive", "0"]).await, Severity::Warning, "tcp-keepalive", "off");
+    assert_only(&after(&["CONFIG", "SET", "maxclients", "1"]).await, Severity::Warning, "clients", "refused");
+    let report = after(&["CONFIG", "SET", "hash-max-listpack-value", "63"]).await;
+    assert_only(&report, Severity::Warning, "encoding", "value is 63");
+    let report = after(&["CONFIG", "SET", "hash-max-listpack-entries", "8"]).await;
+    assert_only(&report, Severity::Warning, "encoding", "entries is 8");
+    assert_found(
+        &after(&["CONFIG", "SET", "lazyfree-lazy-expire", "no"]).await,
+        Severity::Info,
+        "lazyfree",
+        "main thread",
+    );
+    let report = after(&["CONFIG", "SET", "notify-keyspace-events", "KEA"]).await;
+    assert_found(&report, Severity::Info, "keyspace-events", "twice");
+}
+
+/// A user that may do nothing but what a store needs sees little, and that is no error.
+#[tokio::test]
+async fn what_is_not_permitted_is_said() {
+    let server = start(|server| server).await;
+    let config = RedisConfig::standalone(server.url()).prefix("shop").username("shop").password("secret");
+    let report = Doctor::new(config).examine().await.unwrap();
+    assert!(grave(&report).is_empty(), "{report}");
+    for command in ["CONFIG GET", "INFO", "ACL GETUSER", "SCAN", "GET "] {
+        assert_found(&report, Severity::Info, "not-permitted", command);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there() {
+    let server = start(|server| server).await;
+    let config = RedisConfig::standalone(server.url());
+    server.kill().await;
+    assert_only(&examine(config).await, Severity::Critical, "connect", "cannot be reached");
+    server.restart().await;
+    let config = as_doctor(RedisConfig::standalone(server.url())).password("wrong");
+    let report = Doctor::new(config).examine().await.unwrap();
+    assert_only(&report, Severity::Critical, "connect", "password");
+    assert!(!report.to_string().contains("wrong"), "{report}");
+    let config = as_doctor(RedisConfig::cluster([server.url()]));
+    assert_only(&Doctor::new(config).examine().await.unwrap(), Severity::Critical, "connect", "not in cluster mode");
+}
+
+#[tokio::test]
+async fn a_replica_without_its_primary() {
+    let primary = start(|server| server).await;
+    let replica = start(|server| server.replica_of(&primary)).await;
+    replica.wait_for_primary_link().await;
+    replica.command(&["CONFIG", "SET", "replica-read-only", "no"]).await.expect("the replica obeys");
+    let report = examine(RedisConfig::standalone(replica.url())).await;
+    assert_found(&report, Severity::Critical, "role", "replica");
+    assert_found(&report, Severity::Ok, "replica-link", "linked");
+    assert_found(&report, Severity::Warning, "replica-link", "accepts writes");
+    primary.kill().await;
+    replica
+        .wait("the link is down", || async { (replica.info("master_link_status").await? == "down").then_some(()) })
+        .await;
+    assert_found(
+        &examine(RedisConfig::standalone(replica.url())).await,
+        Severity::Critical,
+        "replica-link",
+        "lost its primary",
+    );
+}
+
+#[tokio::test]
+async fn encryption() {
+    let certificates = Certificates::new();
+    let server = start(|server| server.tls(&certificates)).await;
+    let tls = session_redis::TlsConfig::new().ca(certificates.ca_pem());
+    let report = examine(RedisConfig::standalone(server.tls_url()).tls(tls)).await;
+    assert_sound(&report);
+    assert_found(&report, Severity::Ok, "tls", "TLS is spoken");
+    assert_found(&report, Severity::Info, "plain-port", "without TLS as well");
+    // A name that is nobody's: what the address tells is told all the same.
+    let report = examine(RedisConfig::standalone("redis://sessions.invalid")).await;
+    assert_found(&report, Severity::Warning, "tls", "clear text");
+    assert_found(&report, Severity::Warning, "password-in-clear", "clear text");
+    assert_found(&report, Severity::Critical, "connect", "sessions.invalid");
+}
+
+#[tokio::test]
+async fn a_setting_out_of_range_is_an_error() {
+    let config = RedisConfig::standalone("redis://127.0.0.1").partitions(3);
+    let error = Doctor::new(config).examine().await.unwrap_err();
+    assert_eq!(error.kind(), session_core::ErrorKind::Configuration);
+}

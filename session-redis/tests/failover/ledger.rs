@@ -1,0 +1,173 @@
+//! What the one client of a session knows of it, and whether the store agrees.
+
+use session_core::{
+    ApplyOutcome, CreateOutcome, Delta, ErrorKind, Expiry, Field, Format, Found, Key, NewSession, OpId, Record,
+    SessionId, SessionStore, Stamp, Update, Value,
+};
+use session_redis::RedisStore;
+
+use crate::tally::Tally;
+
+/// What the client was told of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is in the store, and so many replicas had it.
+    Acknowledged(Option<u32>),
+    /// Nothing was changed.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Step {
+    op: OpId,
+    fate: Fate,
+    /// In which phase of the test it was first sent.
+    phase: u32,
+}
+
+/// One session and all updates of its only writer.
+///
+/// Update number n adds the entry `log[n]` and sets `last` to n, so that the state itself tells which updates it has
+/// seen, and how often a version was counted tells whether one was applied twice. An update without an answer is
+/// neither done nor not done: it is sent again under its op id until the store says which.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    id: SessionId,
+    first: Stamp,
+    /// How many replicas each update asks for.
+    replicas: u32,
+    steps: Vec<Step>,
+    known: Stamp,
+    /// An acknowledgement bore another stamp than what was known leads to.
+    told_of_loss: bool,
+    unanswered: u64,
+}
+
+impl Ledger {
+    /// A new session that `all` replicas have.
+    pub(crate) async fn open(store: &RedisStore, id: SessionId, replicas: u32, all: u32) -> Self {
+        let new = NewSession::draw(Expiry::default()).unwrap().with_replicas(all);
+        match store.create(&id, &new).await.unwrap() {
+            CreateOutcome::Created(applied) if applied.replicas.unwrap_or(0) == all => {}
+            other => panic!("a session that everybody has was to be created, but: {other:?}"),
+        }
+        let first = new.stamp();
+        Self { id, first, replicas, steps: Vec::new(), known: first, told_of_loss: false, unanswered: 0 }
+    }
+
+    pub(crate) fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    pub(crate) fn replicas(&self) -> u32 {
+        self.replicas
+    }
+
+    /// The stamp that was acknowledged last.
+    pub(crate) fn known(&self) -> Stamp {
+        self.known
+    }
+
+    /// How many updates were acknowledged that were first sent in this phase or later.
+    pub(crate) fn acknowledged_since(&self, phase: u32) -> usize {
+        let counts = |step: &&Step| step.phase >= phase && matches!(step.fate, Fate::Acknowledged(_));
+        self.steps.iter().filter(counts).count()
+    }
+
+    /// Sends the next update, and the same again until it is known what became of it. False if it was refused.
+    pub(crate) async fn write(&mut self, store: &RedisStore, phase: u32) -> bool {
+        let op = OpId::draw().unwrap();
+        let update = Update::new(op, delta(self.steps.len())).with_replicas(self.replicas);
+        let mut attempt = update.clone();
+        let mut may_have_happened = false;
+        let fate = loop {
+            match store.apply(&self.id, &attempt).await {
+                Ok(ApplyOutcome::Applied(applied)) => {
+                    self.told_of_loss |= applied.stamp != self.known.next(op);
+                    self.known = applied.stamp;
+                    // Whom a repeat waited for had that write, which is not the one that it repeats.
+                    break Fate::Acknowledged(applied.replicas.filter(|_| !applied.repeated));
+                }
+                Ok(other) => panic!("the session is gone, or its update was refused: {other:?}"),
+                Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
+                    self.unanswered += 1;
+                    may_have_happened = true;
+                    attempt = update.clone().retry_from(self.known);
+                }
+                Err(error) if error.kind() == ErrorKind::Unavailable && !may_have_happened => break Fate::Refused,
+                Err(error) if error.is_retryable() => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        };
+        self.steps.push(Step { op, fate, phase });
+        fate != Fate::Refused
+    }
+
+    /// Compares what the client was told with what the store has. Updates first sent in phase `safe_from` or later must
+    /// all be there.
+    pub(crate) fn check(&self, found: &Found, all: u32, safe_from: u32) -> Tally {
+        let record = &*found.record;
+        assert!(record.deadlines().remaining(found.now) > std::time::Duration::ZERO, "a record without a deadline");
+        let there = log_of(record);
+        self.check_history(record, &there);
+        let mut tally = Tally { unanswered: self.unanswered, ..Tally::default() };
+        for (number, step) in self.steps.iter().enumerate() {
+            let is_there = there.binary_search(&number).is_ok();
+            match step.fate {
+                Fate::Refused => {
+                    assert!(!is_there, "update {number} was refused as not done, and is there");
+                    tally.refused += 1;
+                }
+                Fate::Acknowledged(replicas) => {
+                    let everywhere = all > 0 && replicas == Some(all);
+                    tally.count(everywhere, is_there);
+                    assert!(is_there || !everywhere, "update {number} is lost, and all {all} replicas had it");
+                    assert!(is_there || step.phase < safe_from, "update {number} is lost, and came after the fault");
+                }
+            }
+        }
+        self.check_notice(record, tally.lost);
+        tally
+    }
+
+    /// The stamp names a history, and it is exactly that of the updates in the state: none twice, none in part.
+    fn check_history(&self, record: &Record, there: &[usize]) {
+        let stamp = there.iter().fold(self.first, |stamp, number| {
+            let step = self.steps.get(*number).expect("an update that nobody sent is there");
+            stamp.next(step.op)
+        });
+        assert_eq!(record.stamp(), stamp, "the stamp tells another history than the entries: {there:?}");
+        let last = record.state().get("last").map(number_in);
+        assert_eq!(last, there.last().copied(), "an update is there in part");
+    }
+
+    /// A loss shows in the stamps, and nothing else does.
+    fn check_notice(&self, record: &Record, lost: u64) {
+        let noticed = self.told_of_loss || record.stamp() != self.known;
+        assert_eq!(noticed, lost > 0, "{lost} updates are lost, and the stamps say otherwise");
+    }
+}
+
+fn delta(number: usize) -> Delta {
+    let value = Value::new(Format::JSON, number.to_string().as_bytes());
+    let mut delta = Delta::new();
+    delta.insert(Field::new("log").unwrap(), Key::new(&number.to_string()).unwrap(), value.clone());
+    delta.set(Field::new("last").unwrap(), value);
+    delta
+}
+
+fn number_in(value: &Value) -> usize {
+    std::str::from_utf8(value.payload()).unwrap().parse().expect("a number")
+}
+
+/// The numbers of the updates that a state has seen, in order.
+fn log_of(record: &Record) -> Vec<usize> {
+    let of_entry = |(key, value): (&Key, &Value)| {
+        let number = number_in(value);
+        assert_eq!(key.as_str(), number.to_string(), "an entry has the value of another one");
+        number
+    };
+    let mut log: Vec<usize> = record.state().keyed("log").map(of_entry).collect();
+    log.sort_unstable();
+    log
+}

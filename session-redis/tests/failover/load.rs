@@ -1,0 +1,76 @@
+//! Writers that go on whatever happens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use session_redis::RedisStore;
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{ledger::Ledger, within};
+
+/// Each session has a writer of its own, which sends one update after the other.
+pub(crate) struct Load {
+    phase: Arc<AtomicU32>,
+    stop: watch::Sender<bool>,
+    /// How many updates each writer had acknowledged.
+    progress: Vec<watch::Receiver<u64>>,
+    writers: Vec<JoinHandle<Ledger>>,
+}
+
+impl Load {
+    pub(crate) fn start(store: &RedisStore, ledgers: Vec<Ledger>) -> Self {
+        let (phase, stop) = (Arc::new(AtomicU32::new(0)), watch::Sender::new(false));
+        let (mut progress, mut writers) = (Vec::new(), Vec::new());
+        for ledger in ledgers {
+            let (tell, told) = watch::channel(0);
+            progress.push(told);
+            writers.push(tokio::spawn(write(store.clone(), ledger, phase.clone(), stop.subscribe(), tell)));
+        }
+        Self { phase, stop, progress, writers }
+    }
+
+    /// Begins another phase, and returns its number.
+    pub(crate) fn next_phase(&self) -> u32 {
+        self.phase.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Waits until every writer has had so many more updates acknowledged than now.
+    pub(crate) async fn go_on(&self, more: u64) {
+        let mut marks: Vec<_> = self.progress.iter().map(|told| (*told.borrow(), told.clone())).collect();
+        for (from, told) in &mut marks {
+            let is_there = within("a writer goes on", told.wait_for(|now| *now >= *from + more)).await;
+            assert!(is_there.is_ok(), "a writer has panicked");
+        }
+    }
+
+    /// Lets every writer finish its update.
+    pub(crate) async fn stop(self) -> Vec<Ledger> {
+        self.stop.send_replace(true);
+        let mut ledgers = Vec::new();
+        for writer in self.writers {
+            match within("a writer ends", writer).await {
+                Ok(ledger) => ledgers.push(ledger),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        ledgers
+    }
+}
+
+async fn write(
+    store: RedisStore,
+    mut ledger: Ledger,
+    phase: Arc<AtomicU32>,
+    stop: watch::Receiver<bool>,
+    tell: watch::Sender<u64>,
+) -> Ledger {
+    while !*stop.borrow() {
+        let phase = phase.load(Ordering::SeqCst);
+        if ledger.write(&store, phase).await {
+            tell.send_modify(|acknowledged| *acknowledged += 1);
+        }
+    }
+    ledger
+}

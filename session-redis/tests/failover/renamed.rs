@@ -1,0 +1,35 @@
+//! The sentinels name another primary while the old one lives, is reached, and says that it is one: whoever stays there
+//! writes in vain.
+
+use session_core::{LoadOutcome, SessionId, SessionStoreExt};
+use session_testkit::SentinelTrio;
+
+use crate::{ledger::Ledger, load::Load, topology::under_sentinel, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sentinels_are_believed_rather_than_the_old_primary() {
+    let trio = SentinelTrio::builder().replicas(1).start().await;
+    let store = under_sentinel(&trio).await;
+    let old = trio.primary().await;
+    let new = trio.replicas().await[0];
+    let ledgers = vec![Ledger::open(&store, SessionId::generate().unwrap(), 0, 1).await];
+    let load = Load::start(&store, ledgers);
+    load.go_on(5).await;
+
+    new.command(&["REPLICAOF", "NO", "ONE"]).await.expect("the other is a primary too");
+    let (name, port) = (trio.master_name(), new.port().to_string());
+    for sentinel in trio.sentinels() {
+        sentinel.command(&["SENTINEL", "REMOVE", name]).await.expect("the old one is forgotten");
+        sentinel.command(&["SENTINEL", "MONITOR", name, "127.0.0.1", &port, "2"]).await.expect("the new one is named");
+    }
+    until("the client leaves", || async { (store.stats().demoted > 0).then_some(()) }).await;
+    load.go_on(5).await;
+    let safe_from = load.next_phase();
+    load.go_on(5).await;
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "nobody has told it");
+    for ledger in load.stop().await {
+        let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("the session is gone") };
+        let tally = ledger.check(&found, 1, safe_from);
+        println!("{} of {} updates were still sent to the old primary", tally.lost, tally.acknowledged);
+    }
+}

@@ -1,0 +1,184 @@
+//! The server is killed under load and started again.
+
+use std::time::Duration;
+
+use session_core::{Destroy, DestroyOutcome, EndReason, LoadOutcome, SessionStore as _};
+use session_redis::RedisStore;
+use session_testkit::{Persistence, Server};
+
+use crate::{
+    rig::{config, connect, create, done, found, load, new, op, until, update},
+    writer::{Load, OnError, Writer},
+};
+
+const WRITERS: usize = 6;
+const DESTROYS: u64 = 5;
+
+/// What became of acknowledged writes.
+struct Report {
+    setting: &'static str,
+    /// How many updates were acknowledged before the kill, and how many of those were lost.
+    updates: (usize, usize),
+    /// How many destroys were acknowledged since the last save, and how many had to be done again.
+    destroys: (u64, u64),
+    /// How many sessions were created since the last save, and how many of those were lost.
+    creates: (usize, usize),
+}
+
+impl Report {
+    fn verdict(&self) -> [&'static str; 3] {
+        let word = |(all, lost): (u64, u64), some: &'static str| match lost {
+            0 => "kept",
+            lost if lost == all => "lost",
+            _ => some,
+        };
+        let (updates, lost) = self.updates;
+        if self.setting == "AOF everysec" {
+            // How much is up to the moment; that nothing but the end is lost has been checked.
+            return ["the last second may be lost"; 3];
+        }
+        [
+            word((updates as u64, lost as u64), "lost since the save"),
+            word(self.destroys, "some lost"),
+            word((self.creates.0 as u64, self.creates.1 as u64), "some lost"),
+        ]
+    }
+
+    /// A line of the table in `DURABILITY.md`.
+    fn line(&self) -> String {
+        let [updates, destroys, creates] = self.verdict();
+        format!("| {} | {updates} | {destroys} | {creates} |", self.setting)
+    }
+}
+
+/// What is there before the load: writers with an update each, and sessions to be destroyed.
+struct Scene {
+    server: Server,
+    store: RedisStore,
+    writers: Vec<Writer>,
+    doomed: Vec<session_core::SessionId>,
+}
+
+impl Scene {
+    async fn set(persistence: Persistence) -> Self {
+        let server = Server::builder().persistence(persistence).start().await;
+        // All writers wait so long for the server that is down.
+        let store = connect(config(server.url()).call_deadline(Duration::from_secs(3))).await;
+        let mut writers = Writer::crowd(&store, WRITERS).await;
+        for writer in &mut writers {
+            done(writer.step(&store).await);
+        }
+        let mut doomed = Vec::new();
+        for _ in 0..DESTROYS {
+            doomed.push(create(&store, &new()).await.0);
+        }
+        Self { server, store, writers, doomed }
+    }
+
+    /// Load, destroys and creates; then a kill in the midst of the load, and a restart. Gives what the writers had on
+    /// record before.
+    async fn strike(self, setting: &'static str) -> Report {
+        let Self { server, store, writers, doomed } = self;
+        let saved: Vec<usize> = writers.iter().map(Writer::done).collect();
+        let load = Load::start(&store, writers, OnError::Stop);
+        load.progress(200).await;
+        for id in &doomed {
+            let ended = done(store.destroy(id, &Destroy::new(op(), EndReason::Logout)).await);
+            assert_eq!(ended, DestroyOutcome::Destroyed { replicas: None });
+        }
+        let mut created = Vec::new();
+        for _ in 0..DESTROYS {
+            created.push(create(&store, &new()).await.0);
+        }
+        load.progress(200).await;
+        server.kill().await;
+        let mut writers = load.all_stopped().await;
+        writers.sort_by_key(|writer| writer.stamp().incarnation.bits());
+        server.restart().await;
+        until("the destroys are repeated", || store.stats().destroys_repeated == DESTROYS).await;
+        assert!(saved.iter().all(|updates| *updates == 1));
+        Self { server, store, writers, doomed }.assess(setting, &created).await
+    }
+
+    async fn assess(self, setting: &'static str, created: &[session_core::SessionId]) -> Report {
+        let store = &self.store;
+        let (mut updates, mut lost) = (0, 0);
+        for writer in &self.writers {
+            // Whatever is there is a state that it was in, whole.
+            let there = writer.look(store).await;
+            updates += writer.done();
+            lost += writer.done().saturating_sub(there.unwrap_or(0));
+            if let Some(there) = there {
+                assert!(there >= 1, "what was there when the load began is there");
+            }
+        }
+        for id in &self.doomed {
+            assert!(matches!(load(store, id).await, LoadOutcome::NotFound(_)), "nothing comes back");
+        }
+        let mut gone = 0;
+        for id in created {
+            match load(store, id).await {
+                LoadOutcome::Found(_) => {}
+                LoadOutcome::NotFound(None) => gone += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        // The same store goes on.
+        let (id, _) = create(store, &new()).await;
+        done(store.apply(&id, &update("after", "the restart")).await);
+        assert_eq!(found(store, &id).await.record.stamp().version, 2);
+        let undone = store.stats().destroys_undone;
+        Report { setting, updates: (updates, lost), destroys: (DESTROYS, undone), creates: (created.len(), gone) }
+    }
+}
+
+/// Nothing that was acknowledged is lost, not even the last update before the kill.
+async fn aof_always() -> Report {
+    let report = Scene::set(Persistence::AofAlways).await.strike("AOF always").await;
+    assert_eq!((report.updates.1, report.destroys.1, report.creates.1), (0, 0, 0));
+    report
+}
+
+/// A kill of the process leaves at least a beginning of each history.
+async fn aof_everysec() -> Report {
+    let scene = Scene::set(Persistence::AofEverysec).await;
+    let written = || async { (scene.server.info("aof_buffer_length").await? == "0").then_some(()) };
+    scene.server.wait("the append-only file has it all", written).await;
+    scene.strike("AOF everysec").await
+}
+
+/// Exactly what was there at the save is there.
+async fn rdb() -> Report {
+    let scene = Scene::set(Persistence::Rdb).await;
+    scene.server.command(&["BGSAVE"]).await.expect("BGSAVE");
+    let saved = || async { (scene.server.info("rdb_changes_since_last_save").await? == "0").then_some(()) };
+    scene.server.wait("the snapshot is written", saved).await;
+    let report = scene.strike("RDB snapshots").await;
+    assert_eq!(report.updates.1, report.updates.0 - WRITERS, "each writer had one update at the save");
+    assert_eq!((report.destroys.1, report.creates.1), (DESTROYS, report.creates.0));
+    report
+}
+
+/// All is gone, and that is no error.
+async fn nothing() -> Report {
+    let report = Scene::set(Persistence::None).await.strike("nothing").await;
+    assert_eq!(report.updates.1, report.updates.0);
+    // A destroyed session that is gone with all others does not come back.
+    assert_eq!((report.destroys.1, report.creates.1), (0, report.creates.0));
+    report
+}
+
+/// The documentation says what happens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn durability() {
+    let reports = [aof_always().await, aof_everysec().await, rdb().await, nothing().await];
+    let documented = include_str!("../../DURABILITY.md");
+    println!("| setting | updates: acknowledged, lost | destroys: acknowledged, lost | creates: acknowledged, lost |");
+    println!("|---|---|---|---|");
+    for report in &reports {
+        let Report { setting, updates, destroys, creates } = report;
+        println!("| {setting} | {updates:?} | {destroys:?} | {creates:?} |");
+        let line = report.line();
+        assert!(documented.lines().any(|told| told == line), "DURABILITY.md does not say: {line}");
+    }
+}

@@ -1,0 +1,283 @@
+//! Version 1 of what is stored and announced, byte for byte. The files in `tests/golden/` stay: later versions write
+//! and read them too, or have another format byte and files of their own beside these.
+//!
+//! A line is a field and its bytes in hexadecimal; a name in braces stands for a moment, a sequence number or an origin,
+//! which differ from run to run.
+
+use std::{fmt::Write as _, time::Duration};
+
+use session_core::{
+    AcquireOutcome, ChangeKind, CreateOutcome, Destroy, EndReason, Expiry, FeedItem, Format, Incarnation, LoadOutcome,
+    LockOwner, NewSession, OpId, RotateOutcome, Rotation, RotationKind, SessionChange, SessionId, SessionLock as _,
+    SessionStore, Stamp, Update, Value,
+};
+use session_redis::RedisStore;
+use session_testkit::{Connection, Reply, Server};
+
+use crate::{
+    belongings::{key_of, sequence_of, sibling_key},
+    rig::{TOMBSTONE, done, field, found, guarded, key, load, set, sign_in, start, value},
+};
+
+const SESSION: &str = include_str!("../golden/session-1.txt");
+const TOMBSTONE_FILE: &str = include_str!("../golden/tombstone-1.txt");
+const FORWARD: &str = include_str!("../golden/forward-1.txt");
+const MESSAGES: &str = include_str!("../golden/messages-1.txt");
+
+/// Two ids of one partition.
+const ID: &str = "AAUAESIzRFVGd4iZqrvM3e7_";
+const SIBLING: &str = "AAX_7t3Mu6pJiLdmVUQzIhEA";
+const CREATE: OpId = OpId::from_bits(0x1112_1314_1516_1718);
+const APPLY: OpId = OpId::from_bits(0x2122_2324_2526_2728);
+const ROTATE: OpId = OpId::from_bits(0x3132_3334_3536_3738);
+const DESTROY: OpId = OpId::from_bits(0x4142_4344_4546_4748);
+const INCARNATION: Incarnation = Incarnation::from_bits(0x0102_0304_0506_0708);
+const OWNER: LockOwner = LockOwner::from_bits(0x5152_5354_5556_5758);
+
+/// What differs from run to run, with its length in bytes.
+type Names<'a> = &'a [(&'a str, u64, usize)];
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn bytes_of(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+fn number(value: u64, len: usize) -> String {
+    hexadecimal(&value.to_be_bytes()[8 - len..])
+}
+
+/// Lines as the files have them.
+fn lines(fields: &[(Vec<u8>, Vec<u8>)], names: Names<'_>) -> String {
+    let mut lines: Vec<String> = fields
+        .iter()
+        .map(|(name, bytes)| {
+            let mut text = hexadecimal(bytes);
+            for (placeholder, value, len) in names {
+                text = text.replace(&number(*value, *len), &format!("{{{placeholder}}}"));
+            }
+            let text = if text.is_empty() { "-" } else { &text };
+            format!("{} {text}\n", name.escape_ascii())
+        })
+        .collect();
+    lines.sort();
+    lines.concat()
+}
+
+/// The inverse.
+fn fields(lines: &str, names: Names<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let field = |line: &str| {
+        let (name, text) = line.split_once(' ').unwrap();
+        let text = names.iter().fold(text.to_owned(), |text, (placeholder, value, len)| {
+            text.replace(&format!("{{{placeholder}}}"), &number(*value, *len))
+        });
+        // Only the length byte of keyed names is not a letter.
+        let name = name.replace("\\x04", "\u{4}").replace("\\x05", "\u{5}");
+        (name.into_bytes(), bytes_of(text.trim_start_matches('-')))
+    };
+    lines.lines().map(field).collect()
+}
+
+async fn hash(server: &Server, key: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let reply = server.command(&[b"HGETALL".as_slice(), key]).await;
+    let bytes = |reply: &Reply| match reply {
+        Reply::Bulk(bytes) => bytes.clone(),
+        other => panic!("{other:?}"),
+    };
+    reply.items().chunks(2).map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect()
+}
+
+async fn end_of(server: &Server, key: &[u8]) -> u64 {
+    server.command(&[b"PEXPIRETIME".as_slice(), key]).await.int() as u64
+}
+
+fn first() -> NewSession {
+    let mut entries = set("who", "me");
+    entries.insert(field("cart"), key("sku-1"), value("2"));
+    entries.insert(field("roles"), key("admin"), Value::MEMBER);
+    let expiry = Expiry::both(Duration::from_secs(1_800), Duration::from_secs(86_400));
+    let mut new = NewSession::draw(expiry).unwrap().with_entries(entries).with_sign_in(sign_in());
+    (new.op, new.incarnation) = (CREATE, INCARNATION);
+    new
+}
+
+fn second() -> Update {
+    let mut delta = set("theme", "dark");
+    delta.remove(field("who"));
+    delta.insert(field("cart"), key("sku-2"), Value::new(Format::BINCODE, &[1, 2, 3]));
+    Update::new(APPLY, delta)
+}
+
+fn ids() -> (SessionId, SessionId) {
+    (ID.parse().unwrap(), SIBLING.parse().unwrap())
+}
+
+fn stamp() -> Stamp {
+    Stamp::first(INCARNATION, CREATE).next(APPLY)
+}
+
+fn check(written: &str, golden: &str, name: &str) {
+    assert!(written == golden, "{name} is not what version 1 writes; written now:\n{written}");
+}
+
+/// Creates, changes and locks the session.
+async fn write(store: &RedisStore, id: &SessionId) {
+    assert!(matches!(done(store.create(id, &first()).await), CreateOutcome::Created(_)));
+    done(store.apply(id, &second()).await);
+    let lease = Duration::from_secs(3_600);
+    assert!(matches!(done(store.acquire(id, OWNER, lease).await), AcquireOutcome::Acquired(_)));
+}
+
+/// The bytes of the lock's end, which no outcome tells.
+fn lease_of(hash: &[(Vec<u8>, Vec<u8>)]) -> u64 {
+    let (_, lock) = hash.iter().find(|(name, _)| name == b"@l").unwrap();
+    lock[15..].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hashes_are_written_as_ever() {
+    let (server, store) = start().await;
+    let (id, sibling) = ids();
+    write(&store, &id).await;
+    let place = key_of(&server, &id).await;
+    let record = found(&store, &id).await.record;
+    let deadlines = record.deadlines();
+    let written = hash(&server, &place).await;
+    let absolute = deadlines.absolute().unwrap().as_millis();
+    let names = [
+        ("idle", deadlines.idle().unwrap().as_millis(), 7),
+        ("absolute", absolute, 7),
+        ("lease", lease_of(&written), 7),
+        ("created", record.created_at().as_millis(), 6),
+    ];
+    check(&lines(&written, &names), SESSION, "a session");
+
+    let mut rotation = Rotation::new(ROTATE, sibling, RotationKind::Renew).with_sign_in(sign_in());
+    rotation.grace = Duration::from_secs(300);
+    assert!(matches!(done(store.rotate(&id, &rotation).await), RotateOutcome::Rotated(_)));
+    let forward = hash(&server, &place).await;
+    check(&lines(&forward, &[("until", end_of(&server, &place).await, 7)]), FORWARD, "a forward");
+
+    done(store.destroy(&sibling, &Destroy::new(DESTROY, EndReason::Revoked)).await);
+    let place = sibling_key(&place, &sibling);
+    let until = end_of(&server, &place).await;
+    let names = [("until", until, 7), ("since", until - TOMBSTONE.as_millis() as u64, 6)];
+    check(&lines(&hash(&server, &place).await, &names), TOMBSTONE_FILE, "a tombstone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hashes_are_read_as_ever() {
+    let (server, store) = start().await;
+    let (id, sibling) = ids();
+    // Where the keys are is a part of the layout.
+    let key = |id: &SessionId| [b"faults:1:{19202}:s:".as_slice(), &id.digest().to_bytes()].concat();
+    let until = 4_000_000_000_000_u64;
+    let names =
+        [("idle", until, 7), ("absolute", until + 1, 7), ("lease", until, 7), ("created", 1_700_000_000_000, 6)];
+    put(&server, &key(&id), &fields(SESSION, &names), until).await;
+    let record = found(&store, &id).await.record;
+    assert_eq!((record.stamp(), record.created_at().as_millis()), (stamp(), 1_700_000_000_000));
+    assert_eq!(record.deadlines().idle().map(|end| end.as_millis()), Some(until));
+    assert_eq!(record.deadlines().idle_timeout(), Some(Duration::from_secs(1_800)));
+    assert_eq!(record.deadlines().absolute().map(|end| end.as_millis()), Some(until + 1));
+    let mut state = session_core::State::from_delta(&first().entries);
+    second().delta.apply_to(&mut state);
+    assert_eq!(*record.state(), state);
+    let repeat = done(store.apply(&id, &second()).await);
+    assert!(matches!(repeat, session_core::ApplyOutcome::Applied(applied) if applied.repeated), "it is remembered");
+    assert!(matches!(done(store.create(&id, &first()).await), CreateOutcome::Created(applied) if applied.repeated));
+    let other = store.acquire(&id, LockOwner::from_bits(1), Duration::from_secs(1)).await;
+    assert!(matches!(done(other), AcquireOutcome::Held(_)));
+
+    put(&server, &key(&sibling), &fields(SESSION, &names), until).await;
+    put(&server, &key(&id), &fields(FORWARD, &[("until", until, 7)]), until).await;
+    assert_eq!(found(&store, &id).await.record.stamp(), stamp(), "through the forward");
+    let names = [("until", until, 7), ("since", until - TOMBSTONE.as_millis() as u64, 6)];
+    put(&server, &key(&sibling), &fields(TOMBSTONE_FILE, &names), until).await;
+    for id in [&id, &sibling] {
+        let gone = load(&store, id).await;
+        assert!(matches!(gone, LoadOutcome::NotFound(Some(ended)) if ended.reason == EndReason::Revoked), "{gone:?}");
+    }
+}
+
+async fn put(server: &Server, key: &[u8], hash: &[(Vec<u8>, Vec<u8>)], until: u64) {
+    server.command(&[b"DEL".as_slice(), key]).await;
+    let mut words = vec![b"HSET".to_vec(), key.to_vec()];
+    words.extend(hash.iter().flat_map(|(name, value)| [name.clone(), value.clone()]));
+    server.command(&words).await.expect("HSET");
+    server.command(&[b"PEXPIREAT".as_slice(), key, until.to_string().as_bytes()]).await.expect("PEXPIREAT");
+}
+
+/// The next message that is pushed.
+async fn message(connection: &mut Connection) -> Vec<u8> {
+    let pushed = guarded("a message comes", connection.receive()).await.unwrap();
+    match &pushed.items()[pushed.items().len() - 1] {
+        Reply::Bulk(bytes) => bytes.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_are_written_and_read_as_ever() {
+    let (server, store) = start().await;
+    let (id, sibling) = ids();
+    let feed = SessionStore::feed(&store).unwrap();
+    let mut subscription = done(feed.subscribe().await);
+    let mut listener = server.connect().await.unwrap();
+    listener.command(&["PSUBSCRIBE", "*"]).await.unwrap();
+
+    let rotation = Rotation::new(ROTATE, sibling, RotationKind::Privilege).with_delta(set("role", "admin"));
+    write(&store, &id).await;
+    done(store.rotate(&id, &rotation.clone().with_sign_in(sign_in())).await);
+    done(store.destroy(&sibling, &Destroy::new(DESTROY, EndReason::Revoked)).await);
+    let place = key_of(&server, &sibling).await;
+    let last = server.command(&[b"GET".as_slice(), &sequence_of(&place)]).await.int() as u64;
+
+    let (mut written, mut told) = (Vec::new(), Vec::new());
+    for (nth, name) in (1..).zip(["created", "applied", "rotated", "destroyed"]) {
+        let bytes = message(&mut listener).await;
+        let sequence = number(last - 4 + nth, 8);
+        assert_eq!(hexadecimal(&bytes[4..12]), sequence, "the sequence stands behind the kind");
+        written.push((name.as_bytes().to_vec(), bytes));
+        match guarded("a change comes", subscription.next()).await.unwrap() {
+            FeedItem::Change(change) => told.push(change),
+            other => panic!("{other:?}"),
+        }
+    }
+    let origin = feed.origin().bits();
+    let names: Vec<_> =
+        ["s1", "s2", "s3", "s4"].into_iter().zip(1..).map(|(name, nth)| (name, last - 4 + nth, 8)).collect();
+    let names = [names, vec![("origin", origin, 8)]].concat();
+    check(&lines(&written, &names), MESSAGES, "a message");
+    let (one, two) = (Stamp::first(INCARNATION, CREATE), stamp());
+    let seen = |change: &SessionChange| (change.digest, change.before, change.after, change.delta.as_deref().cloned());
+    let (from, to) = (*id.digest(), *sibling.digest());
+    assert_eq!(seen(&told[0]), (from, None, Some(one), Some(first().entries)));
+    assert_eq!(seen(&told[1]), (from, Some(one), Some(two), Some(second().delta)));
+    assert_eq!(seen(&told[2]), (from, Some(two), Some(two.next(ROTATE)), Some(rotation.delta)));
+    assert_eq!(seen(&told[3]), (to, Some(two.next(ROTATE)), None, None));
+    let kinds: Vec<ChangeKind> = told.iter().map(|change| change.kind).collect();
+    let moved = ChangeKind::Rotated { to, kind: RotationKind::Privilege };
+    assert_eq!(kinds, [ChangeKind::Created, ChangeKind::Applied, moved, ChangeKind::Destroyed(EndReason::Revoked)]);
+
+    // The files' bytes, published by somebody else, are heard as the same changes.
+    let channel =
+        [&place[..9], b"0:", &place[9..place.windows(3).position(|part| part == b":s:").unwrap()], b":c"].concat();
+    for (name, bytes) in fields(MESSAGES, &names) {
+        server.command(&[b"PUBLISH".as_slice(), &channel, &bytes]).await;
+        let heard = loop {
+            match guarded("a change comes", subscription.next()).await.unwrap() {
+                FeedItem::Change(change) => break change,
+                // What was heard before is heard again, so its numbers jump.
+                FeedItem::Gap(..) => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(told.contains(&heard), "{}: {heard:?}", name.escape_ascii());
+    }
+}

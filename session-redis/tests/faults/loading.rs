@@ -1,0 +1,79 @@
+//! The server loads its data for a long time.
+
+use std::time::Duration;
+
+use session_core::ErrorKind;
+use session_testkit::{Persistence, Server};
+
+use crate::{
+    rig::{HASTE, config, connect, create, done, found, guarded, hasty, kind, new, until},
+    writer::{Load, OnError, Writer},
+};
+
+/// Calls wait, and fail as unavailable at their deadline; one that has the time is answered when the data is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loading() {
+    let server = Server::builder()
+        .persistence(Persistence::Rdb)
+        // A tenth of a second for each key, and an answer to others in between.
+        .config("key-load-delay", 100_000)
+        .config("loading-process-events-interval-bytes", 1_024)
+        .start()
+        .await;
+    let patient = connect(config(server.url()).call_deadline(Duration::from_secs(60))).await;
+    let mut writers = Writer::crowd(&patient, 3).await;
+    for _ in 0..500 {
+        create(&patient, &new().with_entries(crate::rig::set("ballast", &"x".repeat(1_024)))).await;
+    }
+    let store = connect(hasty(server.url())).await;
+    server.command(&["SAVE"]).await.expect("SAVE");
+    server.restart_without_waiting().await;
+    assert!(server.command(&["DBSIZE"]).await.error().is_some_and(|message| message.starts_with("LOADING")));
+
+    // A read and a write of one node, at the same time as a call with more patience.
+    let waiting = tokio::spawn({
+        let (patient, id) = (patient.clone(), writers[0].id);
+        async move { found(&patient, &id).await }
+    });
+    let refused = async {
+        let load = session_core::SessionStore::load(&store, &writers[1].id, Default::default()).await;
+        assert_eq!(kind(load), ErrorKind::Unavailable);
+        let Err(error) = writers[2].step(&store).await else { panic!("the server is still loading") };
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "it was refused, so it is known that nothing happened");
+    };
+    // Far more than two deadlines, far less than the load takes.
+    tokio::time::timeout(HASTE * 10, refused).await.expect("calls keep their deadline");
+    assert!(server.command(&["DBSIZE"]).await.error().is_some_and(|message| message.starts_with("LOADING")));
+    assert!(!waiting.is_finished());
+
+    server.command(&["CONFIG", "SET", "key-load-delay", "0"]).await.expect("CONFIG");
+    let there = guarded("the patient call is answered", waiting).await.unwrap();
+    assert_eq!(writers[0].recognize(&there.record), 0);
+    guarded("the writer settles", writers[2].settle(&store)).await;
+    for writer in &mut writers {
+        done(writer.step(&patient).await);
+        writer.check(&patient).await;
+    }
+    until("no call is under way", || store.stats().in_flight + patient.stats().in_flight == 0).await;
+}
+
+/// Data that is loaded while clients are connected: nobody notices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loading_under_load() {
+    let server = Server::builder()
+        .config("key-load-delay", 2_000)
+        .config("loading-process-events-interval-bytes", 1_024)
+        .start()
+        .await;
+    let store = connect(config(server.url())).await;
+    for _ in 0..200 {
+        create(&store, &new().with_entries(crate::rig::set("ballast", &"x".repeat(1_024)))).await;
+    }
+    let load = Load::start(&store, Writer::crowd(&store, 4).await, OnError::Retry);
+    load.progress(20).await;
+    server.command(&["DEBUG", "RELOAD"]).await.expect("DEBUG RELOAD");
+    load.progress(20).await;
+    assert_eq!(load.failed(), 0);
+    assert!(store.stats().resends > 0, "nobody was told to wait");
+    load.check(&store).await;
+}

@@ -1,0 +1,26 @@
+//! What one server, or the way to it, can do to sessions. After each fault: no acknowledged update is lost beyond what
+//! the server's settings allow, none is applied twice, nothing comes back, no record is half there, and the same store
+//! goes on without a restart.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod belongings;
+mod rig;
+mod writer;
+
+mod answers;
+mod cancelled;
+mod denied;
+mod durability;
+mod garbage;
+mod golden;
+mod half_open;
+mod killed;
+mod loading;
+mod memory;
+mod permissions;
+mod readonly;
+mod restored;
+mod scripts;
+mod skew;
+mod whole;

@@ -1,0 +1,55 @@
+//! The server forgets the scripts.
+
+use session_core::{Destroy, EndReason, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions};
+use session_testkit::LinkCutter;
+
+use crate::{
+    rig::{config, connect, create, done, draw, new, op, sign_in, start, update},
+    writer::{Load, OnError, Writer},
+};
+
+/// Between calls: no error, and exactly two trips more (the script is sent, then the call again).
+#[tokio::test]
+async fn forgotten_between_calls() {
+    let (server, _) = start().await;
+    let cutter = LinkCutter::to(server.addr()).await;
+    // No sign of life is asked for meanwhile.
+    let quiet = config(cutter.url()).health_interval(std::time::Duration::from_secs(600));
+    let store = connect(quiet).await;
+    let (id, _) = create(&store, &new()).await;
+    let recording = cutter.record();
+    done(store.apply(&id, &update("theme", "dark")).await);
+    let usual = recording.round_trips();
+    assert_eq!(usual, 1);
+    let to = id.generate_sibling().unwrap();
+    for call in 0..6 {
+        server.command(&["SCRIPT", "FLUSH"]).await;
+        recording.clear();
+        match call {
+            0 => drop(done(store.apply(&id, &update("theme", "light")).await)),
+            1 => drop(done(store.touch(&id, TouchOptions::default()).await)),
+            2 => drop(done(store.create(&draw(), &new()).await)),
+            3 => drop(done(store.acquire(&id, session_core::LockOwner::draw().unwrap(), crate::rig::LEASE).await)),
+            4 => drop(done(store.rotate(&id, &Rotation::new(op(), to, RotationKind::Renew)).await)),
+            _ => drop(done(store.destroy(&to, &Destroy::new(op(), EndReason::Logout)).await)),
+        }
+        assert_eq!(recording.round_trips(), 3, "call {call}: {:?}", recording.commands());
+    }
+    server.command(&["SCRIPT", "FLUSH"]).await;
+    // Two scripts: the list's and the session's.
+    create(&store, &new().with_sign_in(sign_in())).await;
+    assert_eq!(store.stats().resends, 0, "forgetting is no failure");
+}
+
+/// During calls, again and again: no call fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forgotten_during_calls() {
+    let (server, store) = start().await;
+    let load = Load::start(&store, Writer::crowd(&store, 8).await, OnError::Retry);
+    for _ in 0..50 {
+        server.command(&["SCRIPT", "FLUSH"]).await;
+        load.progress(20).await;
+    }
+    assert_eq!(load.failed(), 0, "a forgotten script is sent again");
+    load.check(&store).await;
+}
