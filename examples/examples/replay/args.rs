@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
+use session_redis::RedisConfig;
 
 const AFTER_HELP: &str = "\
 Exit status: 0 when the final state is what the trace adds up to, 1 when anything was lost or resurrected,
-2 for wrong flags or a trace that cannot be read, 3 when the store failed.";
+2 for wrong flags or a trace that cannot be read, 3 when the store failed or cannot be reached.";
 
 /// Drives a shop's traffic through a session store, from several application nodes and many clients at once, and then
 /// compares what the store holds with what the traffic adds up to.
@@ -16,6 +17,13 @@ pub(crate) struct Args {
     /// Where the sessions are kept
     #[arg(long, value_enum, default_value_t)]
     pub(crate) store: StoreKind,
+    /// The server of `--store redis`: redis://, rediss:// or redis+unix://. All keys of a run bear a prefix of its own,
+    /// and are removed when it is over
+    #[arg(long, value_name = "URL", conflicts_with = "spawn")]
+    pub(crate) url: Option<String>,
+    /// Start a server for `--store redis` that ends with the run; `redis-server` must be installed
+    #[arg(long)]
+    pub(crate) spawn: bool,
     /// Application nodes: handles on the one store, each used by some of the clients
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) nodes: u16,
@@ -46,6 +54,50 @@ pub(crate) enum StoreKind {
     /// In memory, shared by all nodes
     #[default]
     Memory,
+    /// One Redis or Valkey server, to which each node has its own connections
+    Redis,
+}
+
+/// Where the sessions are kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Memory,
+    /// On the server at this URL.
+    Redis(String),
+    /// On a server that is started for the run.
+    SpawnedRedis,
+}
+
+impl Args {
+    /// The command line, if it makes sense.
+    pub(crate) fn read<A: Into<OsString> + Clone>(
+        line: impl IntoIterator<Item = A>,
+    ) -> Result<(Self, Place), clap::Error> {
+        let args = Self::try_parse_from(line)?;
+        let place = args.place().map_err(|(kind, message)| Self::command().error(kind, message))?;
+        Ok((args, place))
+    }
+
+    fn place(&self) -> Result<Place, (ErrorKind, String)> {
+        match (self.store, &self.url) {
+            (StoreKind::Memory, None) if !self.spawn => Ok(Place::Memory),
+            (StoreKind::Memory, _) => {
+                Err((ErrorKind::ArgumentConflict, "--url and --spawn belong to --store redis".to_owned()))
+            }
+            (StoreKind::Redis, None) if self.spawn => Ok(Place::SpawnedRedis),
+            (StoreKind::Redis, None) => {
+                let message = "--store redis needs a server: name one with --url, or start one with --spawn";
+                Err((ErrorKind::MissingRequiredArgument, message.to_owned()))
+            }
+            (StoreKind::Redis, Some(url)) if self.baseline.is_some() && url.starts_with("rediss:") => {
+                Err((ErrorKind::ArgumentConflict, "the baseline speaks no TLS: give a redis:// URL".to_owned()))
+            }
+            (StoreKind::Redis, Some(url)) => match RedisConfig::standalone(url).validate() {
+                Ok(()) => Ok(Place::Redis(url.clone())),
+                Err(error) => Err((ErrorKind::ValueValidation, format!("--url: {error}"))),
+            },
+        }
+    }
 }
 
 /// What to compare with.
@@ -63,6 +115,33 @@ mod tests {
     fn the_defaults_are_four_nodes_and_sixty_four_clients_on_memory() {
         let args = Args::try_parse_from(["replay"]).unwrap();
         assert_eq!((args.store, args.nodes, args.clients, args.baseline), (StoreKind::Memory, 4, 64, None));
+    }
+
+    #[test]
+    fn redis_is_at_a_url_or_spawned() {
+        let place = |line: &str| Args::read(line.split(' ')).unwrap().1;
+        assert_eq!(place("replay"), Place::Memory);
+        assert_eq!(place("replay --store redis --spawn --baseline blob"), Place::SpawnedRedis);
+        let url = "redis://:secret@10.0.0.1:7000/3";
+        assert_eq!(place(&format!("replay --store redis --url {url}")), Place::Redis(url.to_owned()));
+    }
+
+    #[test]
+    fn redis_without_one_server_is_a_usage_error() {
+        for (wrong, message) in [
+            ("--store redis", "--store redis needs a server"),
+            ("--store redis --spawn --url redis://localhost", "cannot be used with"),
+            ("--url redis://localhost", "belong to --store redis"),
+            ("--spawn", "belong to --store redis"),
+            ("--store redis --url localhost", "--url: "),
+            ("--store redis --url rediss://localhost --baseline blob", "speaks no TLS"),
+        ] {
+            let error = Args::read(format!("replay {wrong}").split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+            assert!(error.to_string().contains(message), "{error}");
+        }
+        let error = Args::read("replay --store redis --url http://u:secret@localhost".split(' ')).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! The baseline: the same requests in the way of most session libraries. The session is one value; a request loads
 //! all of it, changes what it has to, and saves all of it, whether or not anything came in between.
 //!
-//! It runs on the same store. There the record is but the cell in which such a library keeps its value, since the store
-//! itself would refuse to bring a destroyed session back: signing out deletes the value, as `DEL` would, and saving
-//! puts it there, as `SET` would.
+//! On the memory store the value is kept in the store's own records; on Redis the server is talked to as such a library
+//! does, by `GET`, `SET` and `DEL`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,20 +12,17 @@ use std::{
 use async_trait::async_trait;
 use bincode::{config, serde as codec};
 use serde::{Deserialize, Serialize};
-use session_core::{
-    ApplyOutcome, CreateOutcome, Delta, Error, ErrorKind, Expiry, Field, Format, LoadOptions, LoadOutcome, NewSession,
-    ReadLevel, SessionId, SessionStore, SessionStoreExt, Value,
+use session_core::{Error, ErrorKind, SessionId};
+
+use crate::{
+    cells::Cells,
+    shop::{Answer, Cart, Request, Shop},
 };
-
-use crate::shop::{Answer, Cart, Request, Shop};
-
-/// The one scalar.
-const BLOB: &str = "blob";
 
 /// A node that saves whole sessions.
 #[derive(Debug)]
 pub(crate) struct BlobShop {
-    store: Arc<dyn SessionStore>,
+    cells: Arc<dyn Cells>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -38,23 +34,12 @@ struct Blob {
 }
 
 impl BlobShop {
-    pub(crate) fn new(store: Arc<dyn SessionStore>) -> Self {
-        Self { store }
+    pub(crate) fn new(cells: Arc<dyn Cells>) -> Self {
+        Self { cells }
     }
 
     async fn load(&self, id: &SessionId) -> Result<Option<Blob>, Error> {
-        // Always from the store: what is measured is the way of saving, not what a local copy does to it.
-        match self.store.load(id, LoadOptions::default().level(ReadLevel::Store)).await? {
-            LoadOutcome::Found(found) => found.record.state().get(BLOB).map(decode).transpose(),
-            _ => Ok(None),
-        }
-    }
-
-    async fn save(&self, id: &SessionId, delta: Delta) -> Result<(), Error> {
-        match self.store.update(id, delta).await? {
-            ApplyOutcome::Applied(_) => Ok(()),
-            _ => Err(Error::new(ErrorKind::NotFound, "the cell of a baseline session is missing")),
-        }
+        self.cells.get(id).await?.map(|bytes| decode(&bytes)).transpose()
     }
 }
 
@@ -62,24 +47,19 @@ impl BlobShop {
 impl Shop for BlobShop {
     async fn create(&self, profile: String) -> Result<SessionId, Error> {
         let id = SessionId::generate()?;
-        let new = NewSession::draw(Expiry::default())?.with_entries(put(&Blob { profile, ..Blob::default() })?);
-        match self.store.create(&id, &new).await? {
-            CreateOutcome::Created(_) => Ok(id),
-            _ => Err(Error::new(ErrorKind::Conflict, "a session id that was just drawn is taken")),
-        }
+        self.cells.create(&id, encode(&Blob { profile, ..Blob::default() })?).await?;
+        Ok(id)
     }
 
     async fn serve(&self, id: &SessionId, request: Request<'_>) -> Result<Answer, Error> {
         if let Request::Logout = request {
-            let mut delete = Delta::new();
-            delete.remove(Field::new(BLOB)?);
-            self.save(id, delete).await?;
+            self.cells.delete(id).await?;
             return Ok(Answer::Done);
         }
         let Some(mut blob) = self.load(id).await? else { return Ok(Answer::Gone) };
         tokio::task::yield_now().await;
         if blob.change(&request) {
-            self.save(id, put(&blob)?).await?;
+            self.cells.set(id, encode(&blob)?).await?;
         }
         Ok(Answer::Done)
     }
@@ -102,16 +82,13 @@ impl Blob {
     }
 }
 
-fn put(blob: &Blob) -> Result<Delta, Error> {
-    let bytes = codec::encode_to_vec(blob, config::standard())
-        .map_err(|source| Error::new(ErrorKind::InvalidInput, "the session cannot be encoded").with_source(source))?;
-    let mut delta = Delta::new();
-    delta.set(Field::new(BLOB)?, Value::new(Format::BINCODE, &bytes));
-    Ok(delta)
+fn encode(blob: &Blob) -> Result<Vec<u8>, Error> {
+    codec::encode_to_vec(blob, config::standard())
+        .map_err(|source| Error::new(ErrorKind::InvalidInput, "the session cannot be encoded").with_source(source))
 }
 
-fn decode(value: &Value) -> Result<Blob, Error> {
-    codec::decode_from_slice(value.payload(), config::standard())
+fn decode(bytes: &[u8]) -> Result<Blob, Error> {
+    codec::decode_from_slice(bytes, config::standard())
         .map(|(blob, _)| blob)
         .map_err(|source| Error::new(ErrorKind::UnreadableField, "the session cannot be decoded").with_source(source))
 }

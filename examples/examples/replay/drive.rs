@@ -29,6 +29,7 @@ const PROGRESS: u64 = 512;
 struct Run {
     plan: Arc<Plan>,
     next: AtomicUsize,
+    next_audited: AtomicUsize,
     ids: Vec<SetOnce<SessionId>>,
     gates: Vec<Gate>,
     bar: ProgressBar,
@@ -49,22 +50,42 @@ pub(crate) async fn drive(
 ) -> Result<Tally, Error> {
     let run = Arc::new(Run::new(plan, bar));
     let started = now();
-    let mut tasks = JoinSet::new();
-    for shop in shops.iter().cycle().take(clients) {
-        tasks.spawn(client(run.clone(), shop.clone()));
-    }
     let mut tally = Tally::new();
-    while let Some(ended) = tasks.join_next().await {
-        // A client that failed leaves others waiting: dropping the set ends them.
-        match ended {
-            Ok(of_one) => tally.merge(&of_one?),
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-        }
+    for of_one in all(&run, shops, clients, client).await? {
+        tally.merge(&of_one);
     }
     tally.elapsed = started.elapsed();
     run.bar.finish_and_clear();
-    tally.audit += run.audit(&*shops[0]).await?;
+    for of_one in all(&run, shops, clients, audit).await? {
+        tally.audit += of_one;
+    }
     Ok(tally)
+}
+
+/// Lets so many clients, on all nodes, do the same at once.
+async fn all<T, F>(
+    run: &Arc<Run>,
+    shops: &[Arc<dyn Shop>],
+    clients: usize,
+    work: impl Fn(Arc<Run>, Arc<dyn Shop>) -> F,
+) -> Result<Vec<T>, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for shop in shops.iter().cycle().take(clients) {
+        tasks.spawn(work(run.clone(), shop.clone()));
+    }
+    let mut results = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        // A client that failed leaves others waiting: dropping the set ends them.
+        match ended {
+            Ok(of_one) => results.push(of_one?),
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+    Ok(results)
 }
 
 async fn client(run: Arc<Run>, shop: Arc<dyn Shop>) -> Result<Tally, Error> {
@@ -87,7 +108,7 @@ impl Run {
         let ids = plan.expected.iter().map(|_| SetOnce::new()).collect();
         let gate = |steps: &u32| Gate { missing: AtomicU32::new(*steps), open: SetOnce::new() };
         let gates = plan.gates.iter().map(gate).collect();
-        Self { next: AtomicUsize::new(0), ids, gates, bar, plan }
+        Self { next: AtomicUsize::new(0), next_audited: AtomicUsize::new(0), ids, gates, bar, plan }
     }
 
     async fn perform(&self, step: &Step, shop: &dyn Shop, tally: &mut Tally) -> Result<(), Error> {
@@ -143,20 +164,22 @@ impl Run {
         audit.compare(&self.plan, &self.plan.expected[session.index()], shop.cart(id).await?);
         Ok(audit)
     }
+}
 
-    /// All sessions, when everything is over.
-    async fn audit(&self, shop: &dyn Shop) -> Result<Audit, Error> {
-        let mut audit = Audit { sessions: self.ids.len() as u64, ..Audit::default() };
-        for (expected, id) in self.plan.expected.iter().zip(&self.ids) {
-            let found = shop.cart(id.wait().await).await?;
-            if expected.ended {
-                audit.sessions_ended += 1;
-                audit.sessions_resurrected += u64::from(found.is_some());
-            } else {
-                audit.compare(&self.plan, expected, found);
-            }
+/// Audits sessions, when everything is over, until all are.
+async fn audit(run: Arc<Run>, shop: Arc<dyn Shop>) -> Result<Audit, Error> {
+    let mut audit = Audit::default();
+    loop {
+        let at = run.next_audited.fetch_add(1, Ordering::Relaxed);
+        let (Some(expected), Some(id)) = (run.plan.expected.get(at), run.ids.get(at)) else { return Ok(audit) };
+        let found = shop.cart(id.wait().await).await?;
+        audit.sessions += 1;
+        if expected.ended {
+            audit.sessions_ended += 1;
+            audit.sessions_resurrected += u64::from(found.is_some());
+        } else {
+            audit.compare(&run.plan, expected, found);
         }
-        Ok(audit)
     }
 }
 
@@ -175,6 +198,7 @@ mod tests {
     use super::*;
     use crate::{
         blob::BlobShop,
+        cells::Records,
         plan::Planner,
         shop::{Cart, DeltaShop},
         trace,
@@ -196,7 +220,7 @@ mod tests {
     }
 
     fn blobs(store: Arc<dyn SessionStore>) -> Arc<dyn Shop> {
-        Arc::new(BlobShop::new(store))
+        Arc::new(BlobShop::new(Arc::new(Records::new(store))))
     }
 
     #[tokio::test]

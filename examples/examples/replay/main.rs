@@ -4,14 +4,19 @@
 //! ```text
 //! cargo run --release --example replay                       generated traffic, about 10 s
 //! cargo run --release --example replay -- --baseline blob    the same, saved as whole sessions: see what is lost
+//! cargo run --release --example replay -- --store redis --spawn
+//!                                                            on a Redis server of its own
 //! cargo run --release --example replay -- --help
 //! ```
 
 mod args;
 mod audit;
+mod backend;
 mod blob;
+mod cells;
 mod drive;
 mod plan;
+mod redis_cells;
 mod report;
 mod shop;
 mod tally;
@@ -19,23 +24,21 @@ mod trace;
 
 use std::{process::ExitCode, sync::Arc};
 
-use clap::Parser as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use session_core::{Error, Limits, SessionStore};
-use session_memory::MemoryStore;
+use session_core::Error;
 
 use crate::{
-    args::{Args, Baseline, StoreKind},
-    blob::BlobShop,
+    args::{Args, Place},
+    backend::Backend,
     plan::{Plan, Planner},
     report::{Report, Setting},
-    shop::{DeltaShop, Shop},
+    shop::Shop,
 };
 
-/// What the generator makes when nothing is said: about ten seconds on two cores.
+/// What the generator makes when nothing is said: about ten seconds on two cores ...
 const REQUESTS: u32 = 2_000_000;
-/// The baseline keeps a whole cart in one value, and the longest cart of Online Retail has 7,983 lines.
-const MAX_BLOB: usize = 4 * 1_024 * 1_024;
+/// ... and on Redis, where each takes one or two round trips.
+const REQUESTS_ON_REDIS: u32 = 300_000;
 
 const LOST: u8 = 1;
 const USAGE: u8 = 2;
@@ -43,10 +46,10 @@ const STORE_FAILED: u8 = 3;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let (args, place) = Args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let mut planner = Planner::default();
     let trace = match &args.trace {
-        None => trace::generate(args.lines.unwrap_or(REQUESTS), args.seed, &mut planner),
+        None => trace::generate(args.lines.unwrap_or(requests(&place)), args.seed, &mut planner),
         Some(path) => match trace::read(path, args.lines, args.seed, &mut planner) {
             Ok(trace) => trace,
             Err(error) => {
@@ -55,7 +58,7 @@ async fn main() -> ExitCode {
             }
         },
     };
-    match replay(&args, trace, planner.finish()).await {
+    match replay(&args, &place, trace, planner.finish()).await {
         Ok(report) => show(&report, args.json),
         Err(error) => {
             eprintln!("error: the store failed: {error}");
@@ -64,10 +67,17 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn replay(args: &Args, trace: &'static str, plan: Plan) -> Result<Report, Error> {
-    let nodes = nodes(args)?;
+fn requests(place: &Place) -> u32 {
+    match place {
+        Place::Memory => REQUESTS,
+        Place::Redis(_) | Place::SpawnedRedis => REQUESTS_ON_REDIS,
+    }
+}
+
+async fn replay(args: &Args, place: &Place, trace: &'static str, plan: Plan) -> Result<Report, Error> {
+    let backend = Backend::open(place).await?;
     let setting = Setting {
-        store: nodes[0].backend(),
+        store: backend.name(),
         mode: if args.baseline.is_some() { "whole sessions (baseline)" } else { "deltas" },
         trace,
         seed: args.seed,
@@ -75,28 +85,16 @@ async fn replay(args: &Args, trace: &'static str, plan: Plan) -> Result<Report, 
         clients: args.clients,
         counts: plan.counts,
     };
-    let shops: Vec<Arc<dyn Shop>> = nodes.into_iter().map(|store| shop(args.baseline, store)).collect();
+    let mut nodes: Vec<Arc<dyn Shop>> = Vec::new();
+    for _ in 0..args.nodes {
+        nodes.push(backend.node(args.baseline).await?);
+    }
     let bar = progress(plan.steps.len());
-    let tally = drive::drive(Arc::new(plan), &shops, usize::from(args.clients), bar).await?;
+    let tally = drive::drive(Arc::new(plan), &nodes, usize::from(args.clients), bar).await?;
+    if let Err(error) = backend.clear().await {
+        eprintln!("note: the keys of this run stay on the server: {error}");
+    }
     Ok(Report::new(&setting, &tally))
-}
-
-/// One handle on the store for each application node.
-fn nodes(args: &Args) -> Result<Vec<Arc<dyn SessionStore>>, Error> {
-    let limits = Limits::default().max_value_bytes(MAX_BLOB).max_session_bytes(MAX_BLOB);
-    match args.store {
-        StoreKind::Memory => {
-            let store = MemoryStore::builder().limits(limits).build()?;
-            Ok((0..args.nodes).map(|_| Arc::new(store.node()) as Arc<dyn SessionStore>).collect())
-        }
-    }
-}
-
-fn shop(baseline: Option<Baseline>, store: Arc<dyn SessionStore>) -> Arc<dyn Shop> {
-    match baseline {
-        None => Arc::new(DeltaShop::new(store)),
-        Some(Baseline::Blob) => Arc::new(BlobShop::new(store)),
-    }
 }
 
 /// On standard error, and only if that is a terminal.

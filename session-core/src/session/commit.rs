@@ -88,7 +88,7 @@ impl Session {
         preconditions: Vec<Precondition>,
         once: Option<Once>,
     ) -> Result<Request, Error> {
-        let mut update = Update::new(OpId::draw()?, delta);
+        let mut update = Update::new(OpId::draw()?, delta).with_replicas(self.sessions.policy().replicas);
         update.preconditions = preconditions;
         Ok(Request::Apply { update, base, once })
     }

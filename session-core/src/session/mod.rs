@@ -59,6 +59,8 @@ pub struct Session {
     taken: Vec<Once>,
     /// For each type that was viewed, the state that it was viewed in.
     views: Vec<(TypeId, State)>,
+    /// How many had the last write.
+    replicas: Option<u32>,
 }
 
 /// What the handle's changes stand on.
@@ -103,6 +105,7 @@ impl Session {
             lock_owner: None,
             taken: Vec::new(),
             views: Vec::new(),
+            replicas: None,
         }
     }
 
@@ -131,6 +134,13 @@ impl Session {
     /// Whether the session is not stored yet.
     pub fn is_new(&self) -> bool {
         matches!(self.base, Base::New(_))
+    }
+
+    /// How many replicas had this handle's last write when the store answered it; `None` before the first one, after a
+    /// destroy that found nothing, when [none were asked for](crate::SessionsBuilder::replicas), and from a store without
+    /// replicas. Fewer than were asked for is no failure: the write stands, and a failover is more likely to lose it.
+    pub fn replicas(&self) -> Option<u32> {
+        self.replicas
     }
 
     /// How long the session lives unless it is used, as far as this handle knows.
@@ -203,7 +213,7 @@ impl Session {
             return Err(error);
         }
         if let Base::Stored { .. } = self.base {
-            self.sessions.destroy(&self.id).await?;
+            self.replicas = self.sessions.end(&self.id).await?;
         }
         self.base = Base::Ended(self.incarnation());
         self.discard();

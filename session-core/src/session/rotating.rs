@@ -1,9 +1,7 @@
 //! Moving the session to a new id.
 
-use std::time::Duration;
-
 use super::{Base, Session, sent::Request, settle::Settled};
-use crate::{Error, Expiry, OpId, Rotation, RotationKind, SessionId, SignIn};
+use crate::{Error, Expiry, OpId, Rotation, RotationKind, SessionId, SignIn, sessions::Policy};
 
 /// Which rotation, and what else changes in the same atomic step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +35,9 @@ impl Rotate {
         Self { expiry: Some(expiry), ..self }
     }
 
-    pub(crate) fn into_rotation(self, from: &SessionId, grace: Duration) -> Result<Rotation, Error> {
-        let rotation = Rotation::new(OpId::draw()?, from.generate_sibling()?, self.kind).with_grace(grace);
+    pub(crate) fn into_rotation(self, from: &SessionId, policy: &Policy) -> Result<Rotation, Error> {
+        let rotation = Rotation::new(OpId::draw()?, from.generate_sibling()?, self.kind);
+        let rotation = rotation.with_grace(policy.rotation_grace).with_replicas(policy.replicas);
         Ok(Rotation { sign_in: self.sign_in, expiry: self.expiry, ..rotation })
     }
 }
@@ -86,7 +85,7 @@ impl Session {
                 if self.fence.is_some() {
                     self.send(Vec::new()).await?;
                 }
-                let rotation = rotate.clone().into_rotation(&self.id, self.sessions.policy().rotation_grace)?;
+                let rotation = rotate.clone().into_rotation(&self.id, self.sessions.policy())?;
                 Request::Rotate { rotation, asked: rotate }
             }
         };

@@ -134,6 +134,7 @@ impl Session {
     /// The request in flight is in the store: the handle now stands on a state that has it.
     fn absorb(&mut self, applied: Applied, asked_at: Timestamp) -> Settled {
         let Some(sent) = self.sent.take() else { return Settled::Nothing };
+        self.replicas = applied.replicas;
         let settled = match sent.request {
             Request::Create { new, asked } => {
                 let state = State::from_delta(&new.entries);

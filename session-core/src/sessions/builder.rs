@@ -20,6 +20,7 @@ impl SessionsBuilder {
             expiry: Expiry::default(),
             rotation_grace: defaults::ROTATION_GRACE,
             conflict_attempts: defaults::CONFLICT_ATTEMPTS,
+            replicas: defaults::REPLICAS,
         };
         Self { store, codecs: Codecs::default(), clock: Arc::new(SystemClock), policy }
     }
@@ -43,6 +44,20 @@ impl SessionsBuilder {
     #[must_use]
     pub fn conflict_attempts(mut self, attempts: u32) -> Self {
         self.policy.conflict_attempts = attempts.max(1);
+        self
+    }
+
+    /// Every write, be it a create, a commit, a rotation or a destroy, waits until `n` replicas have it, or until the
+    /// call's time is over: then it stands all the same, and [`Session::replicas`](crate::Session::replicas) tells how
+    /// many had it. Opening a session waits for none, nor do touches and locks.
+    ///
+    /// It costs each write the time in which the primary tells its replicas, and in a store that waits on connections set
+    /// aside for it, writes may queue for those. With fewer replicas than `n`, each write takes the whole of the call's
+    /// time. What a failover can lose becomes less likely to be lost, and never certain to be kept. A store without
+    /// replicas ignores it.
+    #[must_use]
+    pub fn replicas(mut self, n: u32) -> Self {
+        self.policy.replicas = n;
         self
     }
 

@@ -58,6 +58,7 @@ pub(crate) struct Policy {
     pub(crate) expiry: Expiry,
     pub(crate) rotation_grace: Duration,
     pub(crate) conflict_attempts: u32,
+    pub(crate) replicas: u32,
 }
 
 impl Sessions {
@@ -128,7 +129,8 @@ impl Sessions {
     /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close).
     pub fn create(&self) -> Result<Session, Error> {
         self.refuse_if_closed("create")?;
-        let new = NewSession::draw(self.shared.policy.expiry)?;
+        let policy = self.policy();
+        let new = NewSession::draw(policy.expiry)?.with_replicas(policy.replicas);
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
 
@@ -141,8 +143,15 @@ impl Sessions {
     /// # Cancel safety
     /// If the future is dropped, the session is ended or as before.
     pub async fn destroy(&self, id: &SessionId) -> Result<(), Error> {
-        match self.store().destroy(id, &Destroy::new(OpId::draw()?, EndReason::Logout)).await? {
-            DestroyOutcome::Destroyed { .. } | DestroyOutcome::NotFound(_) => Ok(()),
+        self.end(id).await.map(drop)
+    }
+
+    /// Ends a session, and tells how many replicas had that, if any were asked for.
+    pub(crate) async fn end(&self, id: &SessionId) -> Result<Option<u32>, Error> {
+        let destroy = Destroy::new(OpId::draw()?, EndReason::Logout).with_replicas(self.policy().replicas);
+        match self.store().destroy(id, &destroy).await? {
+            DestroyOutcome::Destroyed { replicas } => Ok(replicas),
+            DestroyOutcome::NotFound(_) => Ok(None),
             DestroyOutcome::Superseded => Err(self.say(Error::new(ErrorKind::Superseded, ""), "destroy")),
         }
     }
@@ -157,7 +166,7 @@ impl Sessions {
     /// If the future is dropped, the session is at the old id or at a new one that nobody knows. After a renewal the
     /// old id works for the grace.
     pub async fn rotate(&self, id: &SessionId, rotate: Rotate) -> Result<Option<SessionId>, Error> {
-        let rotation = rotate.into_rotation(id, self.policy().rotation_grace)?;
+        let rotation = rotate.into_rotation(id, self.policy())?;
         let error = match self.store().rotate(id, &rotation).await? {
             RotateOutcome::Rotated(_) => return Ok(Some(rotation.to)),
             RotateOutcome::AlreadyRotated => return Ok(None),

@@ -1,11 +1,11 @@
 //! The laws of deltas.
 
 use proptest::prelude::*;
-use session_core::{Delta, Edit, Entry, State};
+use session_core::{Delta, Edit, Entry, Field, Key, State, Value};
 
 use crate::{
     naive::{self, NaiveState, Step, applied, count, delta, overlap, parts, read},
-    strategy::{full_state, naive_state, steps, tiny_steps},
+    strategy::{self, full_state, naive_state, steps, tiny_steps},
 };
 
 fn after(state: &NaiveState, delta: &Delta) -> State {
@@ -17,6 +17,33 @@ fn after(state: &NaiveState, delta: &Delta) -> State {
 /// The steps of `b` that overlap none of `a`.
 fn apart(a: &[Step], b: Vec<Step>) -> Vec<Step> {
     b.into_iter().filter(|step| !overlap(a, std::slice::from_ref(step))).collect()
+}
+
+/// What a delta puts in, each entry with its name.
+fn entries(delta: &Delta) -> Vec<(Field, Option<Key>, Value)> {
+    let owned = |(entry, value): (Entry<'_>, &Value)| match entry {
+        Entry::Scalar(field) => (field.clone(), None, value.clone()),
+        Entry::Keyed(field, key) => (field.clone(), Some(key.clone()), value.clone()),
+    };
+    delta.insertions().map(owned).collect()
+}
+
+fn from_entries(entries: Vec<(Field, Option<Key>, Value)>) -> State {
+    let (mut scalars, mut keyed) = (Vec::new(), Vec::new());
+    for (field, key, value) in entries {
+        match key {
+            None => scalars.push((field, value)),
+            Some(key) => keyed.push((field, key, value)),
+        }
+    }
+    State::from_entries(scalars, keyed)
+}
+
+fn delta_and_shuffled_entries() -> impl Strategy<Value = (Delta, Vec<(Field, Option<Key>, Value)>)> {
+    strategy::delta().prop_flat_map(|delta| {
+        let entries = entries(&delta);
+        (Just(delta), Just(entries).prop_shuffle())
+    })
 }
 
 proptest! {
@@ -123,6 +150,24 @@ proptest! {
     fn equal_states_are_equal_however_they_came_about(s in naive_state(), a in steps()) {
         let model = applied(&s, &a);
         prop_assert_eq!(after(&s, &delta(&a)), naive::state(&model));
+    }
+
+    #[test]
+    fn entries_in_any_order_make_the_state_of_their_delta((a, shuffled) in delta_and_shuffled_entries()) {
+        let (one_by_one, at_once) = (from_entries(shuffled), State::from_delta(&a));
+        prop_assert_eq!(parts(one_by_one.size()), count(&read(&at_once)));
+        prop_assert_eq!(one_by_one, at_once);
+    }
+
+    /// Which of them is not said.
+    #[test]
+    fn of_entries_with_one_name_one_stays(a in strategy::delta(), b in strategy::delta()) {
+        let state = from_entries(entries(&a).into_iter().chain(entries(&b)).collect());
+        let (a, b) = (read(&State::from_delta(&a)), read(&State::from_delta(&b)));
+        let stayed = read(&state);
+        prop_assert!(stayed.iter().all(|(name, value)| [a.get(name), b.get(name)].contains(&Some(value))));
+        prop_assert!(a.keys().chain(b.keys()).all(|name| stayed.contains_key(name)));
+        prop_assert_eq!(parts(state.size()), count(&stayed));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod handle;
 mod locking;
 mod model;
 mod once;
+mod replicas;
 mod rotating;
 mod settling;
 mod unknown;

@@ -1,6 +1,8 @@
 //! Opens connections, and tells what no retry can mend from what may pass.
 
-use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+use std::time::Duration;
+#[cfg(feature = "tls")]
+use std::{error::Error as StdError, io, sync::Arc};
 
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind as RedisErrorKind, RedisError, Value,

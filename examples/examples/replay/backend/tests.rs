@@ -1,0 +1,73 @@
+//! On a real server, whose turns nobody can foretell: so what the baseline loses has no exact number.
+
+use indicatif::ProgressBar;
+use session_testkit::Server;
+
+use super::*;
+use crate::{audit::Audit, drive::drive, plan::Planner, trace};
+
+const NODES: usize = 3;
+
+async fn run(backend: &Backend, baseline: Option<Baseline>, clients: usize) -> Audit {
+    let mut nodes = Vec::new();
+    for _ in 0..NODES {
+        nodes.push(backend.node(baseline).await.unwrap());
+    }
+    let mut planner = Planner::default();
+    trace::generate(5_000, 3, &mut planner);
+    drive(Arc::new(planner.finish()), &nodes, clients, ProgressBar::hidden()).await.unwrap().audit
+}
+
+#[tokio::test]
+async fn deltas_lose_and_resurrect_nothing_on_redis() {
+    let backend = Backend::open(&Place::SpawnedRedis).await.unwrap();
+    let audit = run(&backend, None, 64).await;
+    assert!(audit.is_clean(), "{audit:?}");
+    assert!(audit.lines_expected > 200 && audit.sessions_ended > 20, "{audit:?}");
+}
+
+#[tokio::test]
+async fn whole_sessions_lose_lines_and_come_back_after_their_end_on_redis() {
+    let backend = Backend::open(&Place::SpawnedRedis).await.unwrap();
+    let audit = run(&backend, Some(Baseline::Blob), 64).await;
+    assert!(audit.lines_lost > 0 && audit.sessions_resurrected > 0, "{audit:?}");
+}
+
+/// So what the baseline loses on Redis, it loses to concurrency.
+#[tokio::test]
+async fn whole_sessions_lose_nothing_to_a_single_client_on_redis() {
+    let backend = Backend::open(&Place::SpawnedRedis).await.unwrap();
+    let audit = run(&backend, Some(Baseline::Blob), 1).await;
+    assert!(audit.is_clean() && audit.lines_expected > 200, "{audit:?}");
+}
+
+/// Two runs at once on one server, and somebody else's key.
+#[tokio::test]
+async fn runs_on_one_server_do_not_meet_and_clear_what_they_leave() {
+    let server = Server::builder().start().await;
+    server.command(&["SET", "other", "1"]).await;
+    let place = Place::Redis(server.url());
+    let (one, other) = (Backend::open(&place).await.unwrap(), Backend::open(&place).await.unwrap());
+    let (deltas, blobs) = tokio::join!(run(&one, None, 8), run(&other, Some(Baseline::Blob), 1));
+    assert!(deltas.is_clean() && blobs.is_clean(), "{deltas:?} {blobs:?}");
+    assert!(keys(&server).await > 1_000);
+    one.clear().await.unwrap();
+    assert!(keys(&server).await > 1_000, "what the other run has left");
+    other.clear().await.unwrap();
+    assert_eq!(keys(&server).await, 1);
+}
+
+async fn keys(server: &Server) -> i64 {
+    server.command(&["DBSIZE"]).await.int()
+}
+
+/// As an error, which becomes the exit status; not as a panic.
+#[tokio::test]
+async fn a_server_that_is_not_there_is_a_failure_of_the_store() {
+    let server = Server::builder().start().await;
+    let backend = Backend::open(&Place::Redis(server.url())).await.unwrap();
+    server.kill().await;
+    for baseline in [None, Some(Baseline::Blob)] {
+        assert_eq!(backend.node(baseline).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a library that saves whole sessions keeps them: one value a session, read whole and written whole.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use session_core::{
+    ApplyOutcome, CreateOutcome, Delta, Error, ErrorKind, Expiry, Field, Format, LoadOptions, LoadOutcome, NewSession,
+    ReadLevel, SessionId, SessionStore, SessionStoreExt, Value,
+};
+
+/// One value for each session.
+#[async_trait]
+pub(crate) trait Cells: Debug + Send + Sync {
+    /// Puts the first value of a new session.
+    async fn create(&self, id: &SessionId, blob: Vec<u8>) -> Result<(), Error>;
+
+    async fn get(&self, id: &SessionId) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Puts a value, whatever is there or was.
+    async fn set(&self, id: &SessionId, blob: Vec<u8>) -> Result<(), Error>;
+
+    async fn delete(&self, id: &SessionId) -> Result<(), Error>;
+}
+
+/// The one scalar.
+const BLOB: &str = "blob";
+
+/// Cells of a session store. The record is but the cell, since the store itself would refuse to bring a destroyed
+/// session back: deleting the value is what `DEL` would be, and setting it what `SET` would.
+#[derive(Debug)]
+pub(crate) struct Records {
+    store: Arc<dyn SessionStore>,
+}
+
+impl Records {
+    pub(crate) fn new(store: Arc<dyn SessionStore>) -> Self {
+        Self { store }
+    }
+
+    async fn update(&self, id: &SessionId, delta: Delta) -> Result<(), Error> {
+        match self.store.update(id, delta).await? {
+            ApplyOutcome::Applied(_) => Ok(()),
+            _ => Err(Error::new(ErrorKind::NotFound, "the cell of a baseline session is missing")),
+        }
+    }
+}
+
+#[async_trait]
+impl Cells for Records {
+    async fn create(&self, id: &SessionId, blob: Vec<u8>) -> Result<(), Error> {
+        let new = NewSession::draw(Expiry::default())?.with_entries(put(&blob)?);
+        match self.store.create(id, &new).await? {
+            CreateOutcome::Created(_) => Ok(()),
+            _ => Err(Error::new(ErrorKind::Conflict, "a session id that was just drawn is taken")),
+        }
+    }
+
+    async fn get(&self, id: &SessionId) -> Result<Option<Vec<u8>>, Error> {
+        // Always from the store: what is measured is the way of saving, not what a local copy does to it.
+        match self.store.load(id, LoadOptions::default().level(ReadLevel::Store)).await? {
+            LoadOutcome::Found(found) => Ok(found.record.state().get(BLOB).map(|value| value.payload().to_vec())),
+            _ => Ok(None),
+        }
+    }
+
+    async fn set(&self, id: &SessionId, blob: Vec<u8>) -> Result<(), Error> {
+        self.update(id, put(&blob)?).await
+    }
+
+    async fn delete(&self, id: &SessionId) -> Result<(), Error> {
+        let mut delete = Delta::new();
+        delete.remove(Field::new(BLOB)?);
+        self.update(id, delete).await
+    }
+}
+
+fn put(blob: &[u8]) -> Result<Delta, Error> {
+    let mut delta = Delta::new();
+    delta.set(Field::new(BLOB)?, Value::new(Format::BINCODE, blob));
+    Ok(delta)
+}

@@ -1,0 +1,171 @@
+//! How many replicas a write waits for.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering},
+};
+
+use session_core::{
+    Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome, NewSession,
+    Rotate, RotateOutcome, Rotated, Rotation, SessionId, SessionLock, SessionStore, Sessions, TouchOptions,
+    TouchOutcome, Update, async_trait,
+};
+use session_memory::MemoryStore;
+
+/// A store that claims to have replicas, and notes what is asked of them.
+#[derive(Debug)]
+struct Replicated {
+    inner: MemoryStore,
+    /// How many have what was written.
+    have: AtomicU32,
+    asked: Mutex<Vec<(&'static str, u32)>>,
+}
+
+impl Replicated {
+    /// The answer to a request that waits for so many.
+    fn wait(&self, operation: &'static str, replicas: u32) -> Option<u32> {
+        self.asked.lock().unwrap().push((operation, replicas));
+        (replicas > 0).then(|| self.have.load(Ordering::Relaxed))
+    }
+
+    fn applied(&self, operation: &'static str, replicas: u32, applied: Applied) -> Applied {
+        applied.with_replicas(self.wait(operation, replicas))
+    }
+
+    /// What was asked since the last time this was.
+    fn asked(&self) -> Vec<(&'static str, u32)> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl SessionStore for Replicated {
+    fn backend(&self) -> &'static str {
+        "replicated"
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        Ok(match self.inner.create(id, new).await? {
+            CreateOutcome::Created(applied) => CreateOutcome::Created(self.applied("create", new.replicas, applied)),
+            other => other,
+        })
+    }
+
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        self.inner.load(id, options).await
+    }
+
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        Ok(match self.inner.apply(id, update).await? {
+            ApplyOutcome::Applied(applied) => ApplyOutcome::Applied(self.applied("apply", update.replicas, applied)),
+            other => other,
+        })
+    }
+
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        self.inner.touch(id, options).await
+    }
+
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        Ok(match self.inner.rotate(id, rotation).await? {
+            RotateOutcome::Rotated(applied) => {
+                RotateOutcome::Rotated(self.applied("rotate", rotation.replicas, applied))
+            }
+            other => other,
+        })
+    }
+
+    async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        Ok(match self.inner.destroy(id, destroy).await? {
+            DestroyOutcome::Destroyed { .. } => {
+                DestroyOutcome::Destroyed { replicas: self.wait("destroy", destroy.replicas) }
+            }
+            other => other,
+        })
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        self.inner.check().await
+    }
+
+    fn lock(&self) -> Option<&dyn SessionLock> {
+        self.inner.lock()
+    }
+}
+
+fn replicated() -> Arc<Replicated> {
+    Arc::new(Replicated { inner: MemoryStore::new(), have: AtomicU32::new(2), asked: Mutex::default() })
+}
+
+#[tokio::test]
+async fn every_write_waits_for_as_many_replicas_as_were_set() {
+    let store = replicated();
+    let sessions = Sessions::builder(store.clone()).replicas(2).build();
+    let mut session = sessions.create().unwrap();
+    session.insert("a", 1u32).unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(store.asked(), [("create", 2)]);
+
+    session.insert("a", 2u32).unwrap();
+    session.commit().await.unwrap();
+    session.insert("a", 3u32).unwrap();
+    session.commit_if_unchanged().await.unwrap();
+    session.transaction(|session| session.insert("a", 4u32)).await.unwrap();
+    let mut fresh = sessions.open(session.id()).await.unwrap();
+    fresh.update("a", |a: u32| a + 1).await.unwrap();
+    assert_eq!(fresh.take::<u32>("a").await.unwrap(), Some(5));
+    assert_eq!(store.asked(), [("apply", 2); 5]);
+
+    assert_eq!(session.rotate(Rotate::privilege()).await.unwrap(), Rotated::NewId);
+    let id = sessions.rotate(session.id(), Rotate::renew()).await.unwrap().unwrap();
+    assert_eq!(store.asked(), [("rotate", 2); 2]);
+
+    sessions.destroy(&id).await.unwrap();
+    let mut session = sessions.create().unwrap();
+    let _ = session.rotate(Rotate::renew()).await.unwrap();
+    session.destroy().await.unwrap();
+    assert_eq!(store.asked(), [("destroy", 2), ("create", 2), ("destroy", 2)]);
+}
+
+#[tokio::test]
+async fn unless_set_no_write_waits() {
+    let store = replicated();
+    let sessions = Sessions::new(store.clone());
+    let mut session = sessions.create().unwrap();
+    session.commit().await.unwrap();
+    session.insert("a", 1u32).unwrap();
+    session.commit().await.unwrap();
+    let _ = session.rotate(Rotate::renew()).await.unwrap();
+    session.destroy().await.unwrap();
+    assert_eq!(store.asked(), [("create", 0), ("apply", 0), ("rotate", 0), ("destroy", 0)]);
+    assert_eq!(session.replicas(), None);
+}
+
+#[tokio::test]
+async fn the_handle_tells_how_many_had_its_last_write() {
+    let store = replicated();
+    let sessions = Sessions::builder(store.clone()).replicas(2).build();
+    let mut session = sessions.create().unwrap();
+    assert_eq!(session.replicas(), None);
+    session.commit().await.unwrap();
+    assert_eq!(session.replicas(), Some(2));
+
+    store.have.store(1, Ordering::Relaxed);
+    session.commit().await.unwrap();
+    assert_eq!(session.replicas(), Some(2), "there was nothing to write");
+    session.insert("a", 1u32).unwrap();
+    session.commit().await.unwrap();
+    assert_eq!(session.replicas(), Some(1), "too few are no failure");
+    assert_eq!(sessions.open(session.id()).await.unwrap().replicas(), None, "that handle has written nothing");
+
+    store.have.store(0, Ordering::Relaxed);
+    let _ = session.rotate(Rotate::renew()).await.unwrap();
+    assert_eq!(session.replicas(), Some(0));
+    store.have.store(2, Ordering::Relaxed);
+    session.destroy().await.unwrap();
+    assert_eq!(session.replicas(), Some(2));
+}
