@@ -121,10 +121,16 @@ impl Inner {
     /// Says how the store is laid out, or finds that it is laid out otherwise.
     async fn declare(&self) -> Result<(), Error> {
         let (key, declared) = self.layout.declaration();
-        let mut cmd = redis::cmd("SET");
-        cmd.arg(&key).arg(&declared).arg("NX").arg("GET");
         let slot = Slot::new(slot_of_key(key.as_bytes()));
-        let reply = self.net.command(slot, &cmd, Resend::Harmless).await;
+        // Reading first: a server that is short of memory refuses to set what is set already.
+        let mut get = redis::cmd("GETEX");
+        get.arg(&key).arg("PERSIST");
+        let mut reply = self.net.command(slot, &get, Resend::Harmless).await;
+        if matches!(reply, Ok(Reply::Nil)) {
+            let mut set = redis::cmd("SET");
+            set.arg(&key).arg(&declared).arg("NX").arg("GET");
+            reply = self.net.command(slot, &set, Resend::Harmless).await;
+        }
         let refuse = |message: String| {
             Err(Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect"))
         };

@@ -1,4 +1,5 @@
-//! Each new connection to a primary is prepared: permissions are checked, scripts loaded.
+//! Each new connection to a primary is prepared: scripts are loaded, permissions checked, and recent destroys repeated
+//! before anybody reads what a restart or a failover may have brought back.
 
 use std::sync::{OnceLock, Weak};
 
@@ -43,7 +44,10 @@ impl Greeter {
             }
         }
         match connection.send_packed_command(&self.question).await.map_err(lost)? {
-            Reply::BulkString(names) if names.is_empty() => Ok(()),
+            Reply::BulkString(names) if names.is_empty() => match self.inner.get().and_then(Weak::upgrade) {
+                Some(inner) => recent::repeat_on(&inner, connection).await.map_err(lost),
+                None => Ok(()),
+            },
             Reply::BulkString(names) => {
                 let names = String::from_utf8_lossy(&names);
                 Err(Failure::fatal(format!(

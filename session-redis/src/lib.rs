@@ -41,6 +41,8 @@
 //! of the last minute are repeated when a primary is regained, and [`Stats::destroys_undone`] counts those that had been
 //! lost.
 //!
+//! What survives a crash, a failover and a slot that moves, as tests have seen it: [`durability`].
+//!
 //! # Cancel safety
 //! Each future may be dropped at any point: a script that was sent is executed whole, one that was not is not, and no
 //! reply reaches another caller.
@@ -55,6 +57,8 @@
 
 mod builder;
 mod config;
+#[doc = include_str!("../DURABILITY.md")]
+pub mod durability {}
 mod doctor;
 mod feed;
 mod greeter;

@@ -36,7 +36,8 @@ impl RedisStore {
             self.lock_cmd(&SCRIPTS.tenure, at, head)
         };
         let sending = Sending { operation, resend, replicas: 0 };
-        let (_, answer) = self.inner.call_through(id.digest(), (&SCRIPTS.tenure, sending), cmd).await?;
+        let call = self.inner.call_through(id.digest(), (&SCRIPTS.tenure, sending), cmd);
+        let (_, answer) = self.inner.net.within_one_deadline(call).await?;
         match answer.reply.first() {
             Some(b'A') => Ok(TenureOutcome::Done),
             Some(b'X') => Ok(TenureOutcome::Lost),
@@ -63,7 +64,8 @@ impl SessionLock for RedisStore {
             self.lock_cmd(&SCRIPTS.acquire, at, head)
         };
         let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: 0 };
-        let (_, answer) = self.inner.call_through(id.digest(), (&SCRIPTS.acquire, sending), cmd).await?;
+        let call = self.inner.call_through(id.digest(), (&SCRIPTS.acquire, sending), cmd);
+        let (_, answer) = self.inner.net.within_one_deadline(call).await?;
         let Some((sort, rest)) = answer.reply.split_first() else { return Err(odd_reply(OPERATION)) };
         let mut cursor = Cursor(rest);
         match (sort, rest.len()) {

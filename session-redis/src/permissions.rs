@@ -7,7 +7,7 @@ use crate::{layout::Layout, script::SCRIPTS};
 ///
 /// Put in a name, a password, and the prefix (`sessions` unless it is set otherwise). `~` names keys, `&` channels. `wait`
 /// is for writes that wait for replicas; `cluster|slots`, `asking`, `spublish` and `ssubscribe` are for clusters,
-/// `publish` and `subscribe` for everything else.
+/// `publish` and `subscribe` for everything else. A database other than 0 needs `+select` as well.
 ///
 /// ```text
 #[doc = include_str!("acl.txt")]

@@ -13,6 +13,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use redis::{Pipeline, RedisError, Value as Reply, aio::MultiplexedConnection};
 use session_core::{Destroy, IdDigest};
 use tokio::time::Instant;
 
@@ -49,6 +50,16 @@ impl Recent {
         young.map(|(_, digest, destroy)| (*digest, *destroy)).collect()
     }
 
+    /// What a repeated destroy was answered.
+    fn count(&self, reply: &[u8]) {
+        self.repeated.fetch_add(1, Ordering::Relaxed);
+        if reply.first() == Some(&b'A') {
+            self.undone.fetch_add(1, Ordering::Relaxed);
+            #[cfg(feature = "tracing")]
+            tracing::warn!("a session that had been destroyed was back, and is ended again");
+        }
+    }
+
     /// Destroys that were sent again.
     pub(crate) fn repeated(&self) -> u64 {
         self.repeated.load(Ordering::Relaxed)
@@ -60,16 +71,31 @@ impl Recent {
     }
 }
 
+/// So many in one pipeline.
+const AT_ONCE: usize = 256;
+
+/// Sends the recent destroys again over a new connection, before anybody uses it: so nobody reads a session that is back
+/// on the server it leads to. What another server of a cluster has, that one is asked for.
+pub(crate) async fn repeat_on(inner: &Inner, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    for some in inner.recent.list().chunks(AT_ONCE) {
+        let mut pipeline = Pipeline::with_capacity(some.len());
+        for (digest, destroy) in some {
+            pipeline.add_command(inner.destroy_cmd(digest, destroy, false));
+        }
+        for reply in connection.send_packed_commands(&pipeline, 0, some.len()).await? {
+            if let Reply::BulkString(reply) = reply {
+                inner.recent.count(&reply);
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Sends the recent destroys again. One that fails is left: the next time a primary is regained it has its turn.
 pub(crate) async fn repeat(inner: Arc<Inner>) {
     for (digest, mut destroy) in inner.recent.list() {
         destroy.replicas = 0;
         let Ok((_, answer)) = inner.destroy_at(&digest, &destroy).await else { continue };
-        inner.recent.repeated.fetch_add(1, Ordering::Relaxed);
-        if answer.reply.first() == Some(&b'A') {
-            inner.recent.undone.fetch_add(1, Ordering::Relaxed);
-            #[cfg(feature = "tracing")]
-            tracing::warn!(reason = %destroy.reason, "a session that had been destroyed was back, and is ended again");
-        }
+        inner.recent.count(&answer.reply);
     }
 }

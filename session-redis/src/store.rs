@@ -58,27 +58,27 @@ impl SessionStore for RedisStore {
     }
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        self.inner.create(id, new).await
+        self.inner.net.within_one_deadline(self.inner.create(id, new)).await
     }
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
-        self.inner.load(id, options).await
+        self.inner.net.within_one_deadline(self.inner.load(id, options)).await
     }
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        self.inner.apply(id, update).await
+        self.inner.net.within_one_deadline(self.inner.apply(id, update)).await
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        self.inner.touch(id, options).await
+        self.inner.net.within_one_deadline(self.inner.touch(id, options)).await
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        self.inner.rotate(id, rotation).await
+        self.inner.net.within_one_deadline(self.inner.rotate(id, rotation)).await
     }
 
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
-        self.inner.destroy(id, destroy).await
+        self.inner.net.within_one_deadline(self.inner.destroy(id, destroy)).await
     }
 
     /// Sends the heartbeat of the first partition: a write, so that a replica, or a primary without enough replicas,

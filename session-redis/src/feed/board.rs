@@ -238,6 +238,8 @@ impl Board {
     }
 
     fn gap(&mut self, partition: Option<u16>, cause: GapCause) {
+        #[cfg(feature = "tracing")]
+        tracing::info!(?partition, ?cause, "a gap in the feed");
         self.queue.push(FeedItem::Gap(partition, cause), 0);
     }
 

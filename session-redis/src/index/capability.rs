@@ -10,7 +10,8 @@ use crate::RedisStore;
 #[async_trait]
 impl SessionIndex for RedisStore {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
-        let mut live = self.inner.live("sessions", principal).await?;
+        let inner = &self.inner;
+        let mut live = inner.net.within_one_deadline(inner.live("sessions", principal)).await?;
         live.truncate(limit);
         Ok(live)
     }
@@ -19,7 +20,8 @@ impl SessionIndex for RedisStore {
         let destroy = Destroy::new(OpId::draw()?, reason);
         let revocation = Revocation { operation: "revoke", principal, destroy: &destroy, listed: None, spared: None };
         // A tombstone belongs only where a session was listed; any digest may be asked for here.
-        let revoked = self.inner.revoke_at(session, revocation).await?;
+        let inner = &self.inner;
+        let revoked = inner.net.within_one_deadline(inner.revoke_at(session, revocation)).await?;
         Ok(revoked == Revoked::Ended)
     }
 
@@ -30,6 +32,7 @@ impl SessionIndex for RedisStore {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let destroy = Destroy::new(OpId::draw()?, reason);
-        self.inner.revoke_list("revoke_all", principal, except, &destroy).await
+        let inner = &self.inner;
+        inner.net.within_one_deadline(inner.revoke_list("revoke_all", principal, except, &destroy)).await
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redis::ServerError;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 use super::{
     Cause, Failure, Resend, Slot, backoff::Backoff, link::Link, net::Inner, node::Node, request::Request,
@@ -58,7 +58,7 @@ impl Inner {
         resend: Resend,
     ) -> Result<R::Reply, Failure> {
         let mut progress = Progress::default();
-        match timeout(self.crew.call_deadline, self.drive(slot, &mut request, resend, &mut progress)).await {
+        match timeout_at(self.crew.until(), self.drive(slot, &mut request, resend, &mut progress)).await {
             Ok(Ok(())) => request.reply(),
             Ok(Err(failure)) => Err(failure),
             Err(_) => {

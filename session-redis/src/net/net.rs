@@ -80,6 +80,11 @@ impl Net {
         (crew, routes)
     }
 
+    /// One deadline for an operation of several round trips, from now on: that of the first goes for all of them.
+    pub(crate) async fn within_one_deadline<T>(&self, operation: impl Future<Output = T>) -> T {
+        UNTIL.scope(Instant::now() + self.0.crew.call_deadline, operation).await
+    }
+
     /// Sends one command and gives its reply.
     ///
     /// # Errors
@@ -126,7 +131,7 @@ impl Net {
         replicas: u32,
         resend: Resend,
     ) -> Result<(Value, u32), Failure> {
-        let deadline = Instant::now() + self.0.crew.call_deadline;
+        let deadline = self.0.crew.until();
         self.0.call(slot, Durable::new(command, replicas, deadline), resend).await
     }
 
@@ -164,6 +169,18 @@ impl Net {
     /// What happened so far.
     pub(crate) fn stats(&self) -> &Stats {
         &self.0.crew.stats
+    }
+}
+
+tokio::task_local! {
+    /// The deadline of the operation that the running task is in.
+    static UNTIL: Instant;
+}
+
+impl Crew {
+    /// When a call that begins now must end.
+    pub(super) fn until(&self) -> Instant {
+        UNTIL.try_with(|until| *until).unwrap_or_else(|_| Instant::now() + self.call_deadline)
     }
 }
 

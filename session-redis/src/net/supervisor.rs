@@ -56,7 +56,11 @@ impl Supervisor {
                 self.crew.hooks.regained();
             }
             was_up = true;
+            #[cfg(feature = "tracing")]
+            tracing::info!(address = %link.address, "connected to a primary");
             let cause = self.watch(&link).await;
+            #[cfg(feature = "tracing")]
+            tracing::warn!(%cause, "a primary is lost");
             link.pulse.close();
             self.shared.state.send_replace(State::Down(cause));
             self.crew.lost.notify_one();

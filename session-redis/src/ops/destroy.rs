@@ -1,3 +1,4 @@
+use redis::Cmd;
 use session_core::{Destroy, DestroyOutcome, Error, IdDigest, SessionId};
 
 use super::{Answer, Sending, absent};
@@ -24,18 +25,20 @@ impl Inner {
 
     pub(crate) async fn destroy_at(&self, digest: &IdDigest, destroy: &Destroy) -> Result<(IdDigest, Answer), Error> {
         let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: destroy.replicas };
-        let cmd = |at: &IdDigest, through: bool| {
-            let partition = self.layout.partition(at);
-            let mut head = Vec::with_capacity(24);
-            head.extend_from_slice(&destroy.op.bits().to_be_bytes());
-            head.push(reason_byte(destroy.reason));
-            put::<7>(&mut head, millis(self.settings.tombstone));
-            head.push(u8::from(through));
-            let keys = [&self.layout.session(at)[..], &partition.sequence];
-            let mut cmd = SCRIPTS.destroy.call(&keys, (4, head.len() + partition.channel.len() + 48));
-            cmd.arg(head).arg(&self.message_head(at)).arg(self.settings.publish).arg(&*partition.channel);
-            cmd
-        };
+        let cmd = |at: &IdDigest, through| self.destroy_cmd(at, destroy, through);
         self.call_through(digest, (&SCRIPTS.destroy, sending), cmd).await
+    }
+
+    pub(crate) fn destroy_cmd(&self, at: &IdDigest, destroy: &Destroy, through: bool) -> Cmd {
+        let partition = self.layout.partition(at);
+        let mut head = Vec::with_capacity(24);
+        head.extend_from_slice(&destroy.op.bits().to_be_bytes());
+        head.push(reason_byte(destroy.reason));
+        put::<7>(&mut head, millis(self.settings.tombstone));
+        head.push(u8::from(through));
+        let keys = [&self.layout.session(at)[..], &partition.sequence];
+        let mut cmd = SCRIPTS.destroy.call(&keys, (4, head.len() + partition.channel.len() + 48));
+        cmd.arg(head).arg(&self.message_head(at)).arg(self.settings.publish).arg(&*partition.channel);
+        cmd
     }
 }

@@ -8,7 +8,7 @@ mod load;
 mod rotate;
 mod touch;
 
-use redis::{Cmd, Value as Reply};
+use redis::{Cmd, Pipeline, Value as Reply};
 use session_core::{Applied, Ended, Error, ErrorKind, IdDigest};
 
 use crate::{
@@ -77,8 +77,7 @@ impl Inner {
                 Err(failure) if failure.code() == Some("NOSCRIPT") => {}
                 _ => break,
             }
-            self.net.command(slot, &script.load(), Resend::Harmless).await.map_err(failed)?;
-            answer = self.send(slot, cmd, sending).await;
+            answer = self.load_and_send(script, slot, cmd, sending).await;
         }
         let (reply, replicas) = answer.map_err(failed)?;
         match reply {
@@ -94,6 +93,26 @@ impl Inner {
                 let (reply, count) = self.net.durable(slot, cmd, replicas, sending.resend).await?;
                 Ok((reply, Some(count)))
             }
+        }
+    }
+
+    /// Makes the script known and calls it, in one round trip unless replicas are waited for.
+    async fn load_and_send(
+        &self,
+        script: &Script,
+        slot: Slot,
+        cmd: &Cmd,
+        sending: Sending,
+    ) -> Result<(Reply, Option<u32>), Failure> {
+        if sending.replicas > 0 {
+            self.net.command(slot, &script.load(), Resend::Harmless).await?;
+            return self.send(slot, cmd, sending).await;
+        }
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(script.load()).add_command(cmd.clone());
+        match self.net.pipeline(slot, &both, sending.resend).await?.pop() {
+            Some(Reply::ServerError(error)) => Err(Failure::Refused(error)),
+            reply => Ok((reply.unwrap_or_default(), None)),
         }
     }
 
