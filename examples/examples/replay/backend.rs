@@ -39,7 +39,10 @@ impl Backend {
             Place::SpawnedRedis => {
                 // If it does not start, it panics with the reason.
                 let server = tokio::spawn(Server::builder().start()).await.map_err(|_| {
-                    Error::new(ErrorKind::Unavailable, "no server could be started; see above, or give a `--url`")
+                    Error::new(
+                        ErrorKind::Configuration,
+                        "no server could be started; see above, or name one by `--url`",
+                    )
                 })?;
                 Self::redis(server.url(), Some(server))
             }
