@@ -4,13 +4,14 @@
 //! without persistence, over loopback TCP without Nagle's delay, one connection each.
 
 mod bare;
+mod in_turn;
 mod peer;
 mod sent;
 mod spread;
 
 use std::sync::Arc;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use session_benches::{op, scalars};
 use session_core::{ApplyOutcome, Delta, LoadOptions, NewSession, SessionId, SessionStore, Update};
 use session_redis::RedisStore;
@@ -158,4 +159,9 @@ fn peers(c: &mut Criterion) {
 }
 
 criterion_group!(benches, loads, updates, peers);
-criterion_main!(benches);
+
+fn main() {
+    benches();
+    criterion::Criterion::default().configure_from_args().final_summary();
+    in_turn::compare();
+}

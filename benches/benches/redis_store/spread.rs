@@ -1,6 +1,9 @@
 //! Spreading iterations over tasks.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use criterion::Bencher;
 use tokio::{runtime::Runtime, sync::Barrier};
@@ -17,27 +20,30 @@ impl<W: Fn(usize) -> R + Clone + Send + Sync + 'static, R: Future<Output = ()> +
 
 /// Measures work that is done by so many tasks at once, each one request after another. The time of one iteration is the
 /// reciprocal of the throughput of all tasks together.
-#[expect(clippy::disallowed_methods, reason = "a bench measures")]
 pub(crate) fn measure(b: &mut Bencher<'_>, runtime: &Runtime, tasks: usize, work: &impl Work) {
-    b.iter_custom(|iterations| {
-        let work = work.clone();
-        runtime.block_on(async move {
-            let (start, end) = (Arc::new(Barrier::new(tasks + 1)), Arc::new(Barrier::new(tasks + 1)));
-            for task in 0..tasks {
-                let share = iterations / tasks as u64 + u64::from((task as u64) < iterations % tasks as u64);
-                let (start, end, work) = (start.clone(), end.clone(), work.clone());
-                tokio::spawn(async move {
-                    start.wait().await;
-                    for _ in 0..share {
-                        work(task).await;
-                    }
-                    end.wait().await;
-                });
-            }
-            start.wait().await;
-            let began = Instant::now();
-            end.wait().await;
-            began.elapsed()
-        })
-    });
+    b.iter_custom(|iterations| run(runtime, tasks, iterations, work));
+}
+
+/// How long so many requests take.
+#[expect(clippy::disallowed_methods, reason = "a bench measures")]
+pub(crate) fn run(runtime: &Runtime, tasks: usize, iterations: u64, work: &impl Work) -> Duration {
+    let work = work.clone();
+    runtime.block_on(async move {
+        let (start, end) = (Arc::new(Barrier::new(tasks + 1)), Arc::new(Barrier::new(tasks + 1)));
+        for task in 0..tasks {
+            let share = iterations / tasks as u64 + u64::from((task as u64) < iterations % tasks as u64);
+            let (start, end, work) = (start.clone(), end.clone(), work.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                for _ in 0..share {
+                    work(task).await;
+                }
+                end.wait().await;
+            });
+        }
+        start.wait().await;
+        let began = Instant::now();
+        end.wait().await;
+        began.elapsed()
+    })
 }
