@@ -69,8 +69,12 @@ impl Inner {
         let slot = Slot::new(partition.slot);
         let answer = match self.send(slot, cmd, sending).await {
             Err(failure) if failure.code() == Some("NOSCRIPT") => {
-                self.net.command(slot, &script.load(), Resend::Harmless).await.map_err(failed)?;
-                self.send(slot, cmd, sending).await
+                let again = match self.net.command(slot, &script.load(), Resend::Harmless).await {
+                    Ok(_) => self.send(slot, cmd, sending).await,
+                    Err(unloaded) => Err(unloaded),
+                };
+                let doubted = matches!(failure, Failure::Doubtful(_));
+                again.map_err(|again| if doubted { again.in_doubt() } else { again })
             }
             answer => answer,
         };
