@@ -57,7 +57,10 @@ impl Layout {
                 channel: format!("{prefix}:{VERSION}:{database}:{{{tag}}}:c").into_bytes().into(),
             }
         };
-        Self { prefix: prefix.into(), partitions: tags(partitions).iter().map(AsRef::as_ref).enumerate().map(partition).collect() }
+        Self {
+            prefix: prefix.into(),
+            partitions: tags(partitions).iter().map(AsRef::as_ref).enumerate().map(partition).collect(),
+        }
     }
 
     pub(crate) fn partitions(&self) -> &[Partition] {
