@@ -50,11 +50,11 @@ pub fn cases() -> &'static [Case] {
 }
 
 macro_rules! case_table {
-    ($($topic:ident { $($name:ident $(: $need:ident)?,)* })*) => {
+    ($($topic:ident { $($name:ident $(: $need:ident $(+ $more:ident)*)?,)* })*) => {
         const CASES: &[Case] = &[$($(Case {
             topic: stringify!($topic),
             name: stringify!($name),
-            needs: &[$(Capability::$need)?],
+            needs: &[$(Capability::$need $(, Capability::$more)*)?],
             run: |world| Box::pin(crate::cases::$topic::$name(world)),
         },)*)*];
     };

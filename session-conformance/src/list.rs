@@ -1,7 +1,7 @@
 //! The list of all cases, once, for the table and for the macro that emits tests.
 
 /// Calls the macro `$callback` with `$args` and all cases: topics with the names of their cases, each with the
-/// capability that it needs, if any.
+/// capabilities that it needs, if any.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __cases {
@@ -171,6 +171,12 @@ macro_rules! __cases {
                 a_step_up_at_the_cap_is_the_same_session: Index,
                 a_late_repeat_at_the_cap_is_rotated: Index,
                 ended_sessions_take_no_place: Index,
+                a_place_stays_free_after_the_tombstone: Index + StatedTombstone,
+                a_moved_session_takes_one_place: Index,
+                a_step_up_through_a_forward_at_the_cap_is_the_same_session: Index,
+                a_cap_refuses_only_what_is_one_more: Index,
+                a_failed_sign_in_delists_nobody: Index,
+                sign_ins_at_once_leave_as_many_as_the_cap_allows: Index,
             }
             revocation {
                 one_session_is_revoked: Index,

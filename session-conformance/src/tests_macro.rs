@@ -20,7 +20,7 @@ macro_rules! tests {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __emit_tests {
-    ([$harness:expr] $($topic:ident { $($name:ident $(: $need:ident)?,)* })*) => {
+    ([$harness:expr] $($topic:ident { $($name:ident $(: $need:ident $(+ $more:ident)*)?,)* })*) => {
         $(mod $topic {
             #[allow(unused_imports)]
             use super::*;

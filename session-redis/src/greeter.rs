@@ -23,7 +23,7 @@ pub(crate) struct Greeter {
 
 impl Greeter {
     pub(crate) fn new(layout: &crate::layout::Layout, is_cluster: bool, publish: &'static str) -> Self {
-        let mut scripts = Pipeline::with_capacity(10);
+        let mut scripts = Pipeline::with_capacity(11);
         scripts.add_command(SCRIPTS.permissions.load());
         for script in SCRIPTS.all() {
             scripts.add_command(script.load());
@@ -37,7 +37,7 @@ impl Greeter {
     }
 
     async fn prepare(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
-        let replies = connection.send_packed_commands(&self.scripts, 0, 10).await.map_err(lost)?;
+        let replies = connection.send_packed_commands(&self.scripts, 0, self.scripts.len()).await.map_err(lost)?;
         for reply in replies {
             if let Reply::ServerError(error) = reply {
                 return Err(refused(error));

@@ -71,6 +71,8 @@ impl Ttl {
 /// What stands at a key that holds no live session.
 fn elsewhere<T>(held: Held, ttl: &Ttl, tombstone: u64) -> Result<Sight<T>, Error> {
     match held {
+        // One that never ends would give access for ever.
+        Held::Forward { .. } if matches!(ttl, Ttl::Never) => Err(unreadable(NO_DEADLINE)),
         Held::Forward { to, gives_access } => Ok(Sight::Moved(to, gives_access)),
         Held::Tombstone { reason, since } => {
             let until = Timestamp::from_millis(since.as_millis().saturating_add(tombstone));
@@ -138,7 +140,7 @@ pub(crate) fn glance([pttl, fields]: [Reply; 2]) -> Result<Sight<Glance>, Error>
     let deadlines = constants.and_then(|constants| constants.deadlines(idle)).ok_or_else(|| unreadable(BAD_META))?;
     let Some(now) = pttl.now(deadlines.expires_at())? else { return Ok(Sight::Nothing) };
     let signed_in = match &principal {
-        Reply::BulkString(field) => signed_in(field),
+        Reply::BulkString(field) => Some(signed_in(field).ok_or_else(|| unreadable(BAD_META))?),
         _ => None,
     };
     Ok(Sight::Session(Glance { stamp, touched: Touched::new(deadlines, now), signed_in }))

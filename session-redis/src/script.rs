@@ -24,6 +24,7 @@ pub(crate) struct Scripts {
     pub(crate) acquire: Script,
     pub(crate) tenure: Script,
     pub(crate) enlist: Script,
+    pub(crate) unlist: Script,
     pub(crate) permissions: Script,
 }
 
@@ -51,14 +52,16 @@ pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
     acquire: Script::new(include_str!("lua/acquire.lua")),
     tenure: Script::new(include_str!("lua/tenure.lua")),
     enlist: Script::new(include_str!("lua/enlist.lua")),
+    unlist: Script::new(include_str!("lua/unlist.lua")),
     permissions: Script::new(include_str!("lua/permissions.lua")),
 });
 
 impl Scripts {
     /// Those that a connection is prepared for.
-    pub(crate) fn all(&self) -> [&Script; 9] {
-        let Self { create, apply, touch, rotate, destroy, revoke, acquire, tenure, enlist, permissions: _ } = self;
-        [create, apply, touch, rotate, destroy, revoke, acquire, tenure, enlist]
+    pub(crate) fn all(&self) -> [&Script; 10] {
+        let Self { create, apply, touch, rotate, destroy, revoke, acquire, tenure, enlist, unlist, permissions: _ } =
+            self;
+        [create, apply, touch, rotate, destroy, revoke, acquire, tenure, enlist, unlist]
     }
 }
 

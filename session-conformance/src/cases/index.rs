@@ -1,8 +1,8 @@
 //! The sessions of a principal.
 
 use session_core::{
-    CreateOutcome, EndReason, Error, ErrorKind, Expiry, IdDigest, IndexedSession, NewSession, Principal, RotationKind,
-    SessionCap, SessionId, SignIn,
+    CreateOutcome, EndReason, Error, ErrorKind, Expiry, IdDigest, IndexedSession, NewSession, Principal, RotateOutcome,
+    RotationKind, SessionCap, SessionId, SignIn,
 };
 
 use crate::{
@@ -278,4 +278,89 @@ pub(crate) async fn ended_sessions_take_no_place(world: &World) {
     world.elapse(world.ticks(3)).await;
     let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
     assert_eq!(world.listed(&principal).await, digests(&[id]));
+}
+
+/// Under a cap that refuses, a session takes no place any more when its tombstone has ended too.
+pub(crate) async fn a_place_stays_free_after_the_tombstone(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+    let (first, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    world.end(&first).await;
+    world.elapse(world.tombstone() + world.ticks(1)).await;
+    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    assert_eq!(world.listed(&principal).await, digests(&[id]));
+}
+
+/// Under a cap that refuses, a session that has moved takes one place, also when its old id is forgotten.
+pub(crate) async fn a_moved_session_takes_one_place(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
+    let (first, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    let renewal = world.rotation(&first, RotationKind::Renew).with_grace(world.ticks(1));
+    world.rotate(&first, &renewal).await;
+    world.elapse(world.ticks(2)).await;
+    let (second, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    assert_eq!(world.listed(&principal).await.len(), 2);
+    assert!(world.is_live(&renewal.to).await && world.is_live(&second).await);
+}
+
+/// A step-up through the forward of a renewal is not one more either.
+pub(crate) async fn a_step_up_through_a_forward_at_the_cap_is_the_same_session(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    world.moved(&id, RotationKind::Renew).await;
+    let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(sign_in);
+    world.rotate(&id, &rotation).await;
+    assert_eq!(world.listed(&principal).await, digests(&[rotation.to]));
+}
+
+/// At the cap, a sign-in that could not happen anyway is told why.
+pub(crate) async fn a_cap_refuses_only_what_is_one_more(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    let other = world.new_session().with_sign_in(sign_in.clone());
+    let guest = world.start().await;
+    assert_eq!(world.store().create(&guest, &other).await.must(), CreateOutcome::AlreadyExists);
+    world.moved(&guest, RotationKind::Privilege).await;
+    let late = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in);
+    assert_eq!(world.store().rotate(&guest, &late).await.must(), RotateOutcome::AlreadyRotated);
+    assert_eq!(world.listed(&principal).await, digests(&[id]));
+}
+
+/// A sign-in that fails for where it would lead to leaves the session that is there in the index.
+pub(crate) async fn a_failed_sign_in_delists_nobody(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone());
+    let gone = world.start().await;
+    let to = crate::world::sibling(&gone);
+    let new = world.signed_in(&principal);
+    must_be!(world.store().create(&to, &new).await.must(), CreateOutcome::Created(_) => ());
+    world.end(&gone).await;
+    let mut rotation = world.rotation(&gone, RotationKind::Privilege).with_sign_in(sign_in);
+    rotation.to = to;
+    must_be!(world.store().rotate(&gone, &rotation).await.must(), RotateOutcome::NotFound(_) => ());
+    assert_eq!(world.listed(&principal).await, digests(&[to]));
+    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
+}
+
+/// Of sign-ins at once under a cap that ends the oldest, so many stay as it allows: they do not end each other.
+pub(crate) async fn sign_ins_at_once_leave_as_many_as_the_cap_allows(world: &World) {
+    for _ in 0..10 {
+        let principal = new_principal();
+        let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
+        for _ in 0..2 {
+            world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+        }
+        let new = world.new_session();
+        let signed_in = world
+            .race(4, |_, store| {
+                let new = NewSession::draw(new.expiry).must().with_sign_in(sign_in.clone());
+                async move { store.create(&new_id(), &new).await.must() }
+            })
+            .await;
+        assert!(signed_in.iter().all(|outcome| matches!(outcome, CreateOutcome::Created(_))), "{signed_in:?}");
+        assert_eq!(world.listed(&principal).await.len(), 2);
+    }
 }

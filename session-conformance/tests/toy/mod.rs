@@ -123,11 +123,14 @@ impl SessionStore for Toy {
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let (mut table, now) = self.table();
-        let at = match machine::load(&*table, now, id.digest(), LoadOptions::default()) {
-            LoadOutcome::Found(_) => table.locate(now, id.digest()),
-            _ => *id.digest(),
+        // What cannot move is not one more.
+        let moves = matches!(machine::load(&*table, now, id.digest(), LoadOptions::default()), LoadOutcome::Found(_));
+        let over = if moves {
+            let own = [table.locate(now, id.digest()), *rotation.to.digest()];
+            self.admit(&mut table, now, &own, rotation.sign_in.as_ref())?
+        } else {
+            Vec::new()
         };
-        let over = self.admit(&mut table, now, &[at, *rotation.to.digest()], rotation.sign_in.as_ref())?;
         let step = self.rules.rotate(&mut *table, now, id.digest(), rotation)?;
         if matches!(&step.outcome, RotateOutcome::Rotated(applied) if !applied.repeated) {
             for oldest in over {

@@ -36,7 +36,9 @@ impl Line {
                 is_silent: false,
             }),
             Err(Failure::Fatal(cause) | Failure::Unsent(cause) | Failure::Unknown(cause)) => Err(cause.to_string()),
-            Err(Failure::Refused(_) | Failure::Overloaded) => Err(format!("{address} refused the connection")),
+            Err(Failure::Refused(_) | Failure::Doubtful(_) | Failure::Overloaded) => {
+                Err(format!("{address} refused the connection"))
+            }
         }
     }
 

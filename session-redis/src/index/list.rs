@@ -13,7 +13,8 @@ const AT_ONCE: usize = 64;
 
 /// What became of a listed session.
 enum Fate {
-    Live(IndexedSession),
+    /// With its place in the list.
+    Live(u64, IndexedSession),
     /// Not there yet, perhaps.
     Awaited,
     Gone,
@@ -28,6 +29,16 @@ impl Inner {
     ) -> Result<Vec<IndexedSession>, Error> {
         let list = self.read_list(operation, principal).await?;
         self.look_through(operation, principal, list).await
+    }
+
+    /// Takes back the listing of an id to which no session of this principal has come; not that of one that was there
+    /// before.
+    pub(crate) async fn withdraw(&self, operation: &'static str, principal: &Principal, digest: &IdDigest) {
+        match self.glance(operation, digest).await {
+            Ok(Sight::Session(glance)) if glance.signed_in.as_ref().is_some_and(|(of, _)| of == principal) => {}
+            Err(_) => {}
+            Ok(_) => self.delist(principal, &[*digest]).await,
+        }
     }
 
     /// Removes from a list what is gone.
@@ -45,25 +56,26 @@ impl Inner {
         let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
         let fates = entries.into_iter().map(|entry| async move {
             let fate = self.fate(operation, principal, now, &entry).await;
-            (entry.digest, fate)
+            (entry, fate)
         });
         let fates: Vec<_> = stream::iter(fates).buffer_unordered(AT_ONCE).collect().await;
         let (mut live, mut gone) = (Vec::new(), Vec::new());
-        for (digest, fate) in fates {
+        for (entry, fate) in fates {
+            let digest = entry.digest;
             match fate? {
-                Fate::Live(session) if session.digest == digest || !listed.contains(&session.digest) => {
-                    live.push(session);
+                Fate::Live(place, session) if session.digest == digest || !listed.contains(&session.digest) => {
+                    live.push((place, session));
                     if session.digest != digest {
-                        gone.push(digest);
+                        gone.push(entry);
                     }
                 }
-                Fate::Live(_) | Fate::Gone => gone.push(digest),
+                Fate::Live(..) | Fate::Gone => gone.push(entry),
                 Fate::Awaited => {}
             }
         }
-        self.delist(principal, &gone).await;
-        live.sort_unstable_by_key(|session| Reverse((session.signed_in_at, session.digest)));
-        Ok(live)
+        self.unlist(operation, principal, &gone).await;
+        live.sort_unstable_by_key(|(place, session)| Reverse((session.signed_in_at, *place, session.digest)));
+        Ok(live.into_iter().map(|(_, session)| session).collect())
     }
 
     async fn fate(
@@ -83,11 +95,11 @@ impl Inner {
         Ok(match sight {
             Sight::Session(glance) => match glance.signed_in {
                 Some((of, since)) if of == *principal => {
-                    Fate::Live(IndexedSession::new(at, since, glance.touched.deadlines.expires_at()))
+                    Fate::Live(entry.place, IndexedSession::new(at, since, glance.touched.deadlines.expires_at()))
                 }
                 _ => Fate::Gone,
             },
-            Sight::Nothing if at == entry.digest && now < entry.earliest_end && now < entry.until => Fate::Awaited,
+            Sight::Nothing if at == entry.digest && now < entry.awaited_until && now < entry.until => Fate::Awaited,
             Sight::Nothing | Sight::Ended(_) | Sight::Moved(..) => Fate::Gone,
         })
     }

@@ -15,19 +15,28 @@ use session_core::{Error, ErrorKind, IdDigest, Principal, SessionCap, SignIn, Ti
 use crate::{
     inner::Inner,
     lifetimes::Lifetimes,
-    meta::{Cursor, put},
+    meta::{Cursor, millis, put},
     net::{Resend, Slot},
     ops::{Sending, odd_reply},
-    record::unreadable,
+    record::{Sight, unreadable},
     script::SCRIPTS,
 };
 
-/// For whom an id is listed, for how long from then on, and as one of how many.
+/// For whom an id is listed, and for how long from then on.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) principal: Principal,
     pub(crate) span: u64,
-    number: u32,
+}
+
+/// The session that a listed one replaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Replaced<'a> {
+    None,
+    /// Perhaps there is one.
+    Maybe(&'a IdDigest),
+    /// It was seen there.
+    Seen(&'a IdDigest),
 }
 
 /// An entry of a list.
@@ -37,7 +46,9 @@ struct Entry {
     /// Until when it is listed at all.
     until: Timestamp,
     /// Before this, a session that is not there may still be on its way.
-    earliest_end: Timestamp,
+    awaited_until: Timestamp,
+    /// Grows from one listing to the next.
+    place: u64,
 }
 
 /// The clocks of the servers that hold the list and the session may differ by so much: ten minutes, in milliseconds.
@@ -55,6 +66,7 @@ impl Inner {
         replaces: Option<&IdDigest>,
         lifetimes: Lifetimes,
     ) -> Result<Listed, Error> {
+        let mut replaces = replaces.copied();
         let most = match sign_in.cap() {
             Some(SessionCap::Refuse(most)) => Some(most),
             _ => None,
@@ -62,11 +74,18 @@ impl Inner {
         let principal = sign_in.principal();
         let mut healed = false;
         loop {
-            match self.send_listing(operation, principal, digest, (replaces, most), lifetimes).await? {
+            let replaced = replaces.as_ref().map_or(Replaced::None, Replaced::Maybe);
+            match self.send_listing(operation, principal, digest, (replaced, most), lifetimes).await? {
                 Ok(listed) => return Ok(listed),
                 Err(full) if !healed => {
                     healed = true;
                     self.look_through(operation, principal, full).await?;
+                    // Asked through a forward, it replaces the session behind it.
+                    if let Some(from) = replaces
+                        && let Sight::Moved(to, _) = self.glance(operation, &from).await?
+                    {
+                        replaces = Some(to);
+                    }
                 }
                 Err((_, entries)) => {
                     let message = format!(
@@ -88,9 +107,10 @@ impl Inner {
         operation: &'static str,
         principal: &Principal,
         digest: &IdDigest,
+        replaced: Replaced<'_>,
         lifetimes: Lifetimes,
     ) -> Result<Listed, Error> {
-        let listed = self.send_listing(operation, principal, digest, (None, None), lifetimes).await?;
+        let listed = self.send_listing(operation, principal, digest, (replaced, None), lifetimes).await?;
         listed.map_err(|_| odd_reply(operation))
     }
 
@@ -103,7 +123,7 @@ impl Inner {
         before: u64,
     ) -> Result<u64, Error> {
         let (left, principal) = self.wanted(operation, wanted)?;
-        let listed = self.list(operation, &principal, digest, Lifetimes::at_least(left)).await?;
+        let listed = self.list(operation, &principal, digest, Replaced::None, Lifetimes::at_least(left)).await?;
         if listed.span <= before { Err(odd_reply(operation)) } else { Ok(listed.span) }
     }
 
@@ -121,7 +141,7 @@ impl Inner {
         operation: &'static str,
         principal: &Principal,
         digest: &IdDigest,
-        (replaces, most): (Option<&IdDigest>, Option<usize>),
+        (replaced, most): (Replaced<'_>, Option<usize>),
         lifetimes: Lifetimes,
     ) -> Result<Result<Listed, (Timestamp, Vec<Entry>)>, Error> {
         let (partition, key) = self.layout.principal(principal);
@@ -129,11 +149,17 @@ impl Inner {
         let mut head = Vec::with_capacity(64);
         head.extend_from_slice(&digest.to_bytes());
         put::<7>(&mut head, span.saturating_add(SKEW));
-        put::<7>(&mut head, lifetimes.shortest());
+        // As long as a tombstone keeps what is late from being stored; then it is not on its way any more.
+        put::<7>(&mut head, lifetimes.shortest().min(millis(self.settings.tombstone)));
         // A cap of none allows one: the session that signs in.
         put::<4>(&mut head, most.map_or(0, |most| most.max(1) as u64));
-        head.push(u8::from(replaces.is_some()));
-        head.extend_from_slice(&replaces.unwrap_or(digest).to_bytes());
+        let (sort, old) = match replaced {
+            Replaced::None => (0, digest),
+            Replaced::Maybe(old) => (1, old),
+            Replaced::Seen(old) => (2, old),
+        };
+        head.push(sort);
+        head.extend_from_slice(&old.to_bytes());
         let mut cmd = SCRIPTS.enlist.call(&[&key], (1, head.len()));
         cmd.arg(head);
         let sending = Sending { operation, resend: Resend::Harmless, replicas: 0 };
@@ -146,7 +172,7 @@ impl Inner {
                     // Removing what is gone can wait for another time; a failure changes nothing.
                     self.tidy(operation, principal).await.ok();
                 }
-                Ok(Ok(Listed { principal: principal.clone(), span, number }))
+                Ok(Ok(Listed { principal: principal.clone(), span }))
             }
             Some(b'F') => {
                 let now = cursor.moment::<7>().ok_or_else(|| odd_reply(operation))?;
@@ -193,6 +219,20 @@ impl Inner {
         Ok((now, entries))
     }
 
+    /// Takes what was found gone off a list, unless it has been listed anew since. What fails is found gone again.
+    async fn unlist(&self, operation: &'static str, principal: &Principal, gone: &[Entry]) {
+        if gone.is_empty() {
+            return;
+        }
+        let (partition, key) = self.layout.principal(principal);
+        let mut cmd = SCRIPTS.unlist.call(&[&key], (gone.len(), gone.len() * 40));
+        for entry in gone {
+            cmd.arg(entry.to_bytes());
+        }
+        let sending = Sending { operation, resend: Resend::Harmless, replicas: 0 };
+        self.call(&SCRIPTS.unlist, partition, &cmd, sending).await.ok();
+    }
+
     /// Takes digests off a list. What fails is found gone when the list is read.
     pub(crate) async fn delist(&self, principal: &Principal, digests: &[IdDigest]) {
         if digests.is_empty() {
@@ -208,9 +248,21 @@ impl Inner {
     }
 }
 
+impl Entry {
+    /// As the list has it, behind the digest.
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = self.digest.to_bytes().to_vec();
+        put::<7>(&mut bytes, self.until.as_millis());
+        put::<7>(&mut bytes, self.awaited_until.as_millis());
+        put::<7>(&mut bytes, self.place);
+        bytes
+    }
+}
+
 fn entry(cursor: &mut Cursor<'_>) -> Option<Entry> {
     let digest = IdDigest::from_bytes(cursor.take()?);
-    Some(Entry { digest, until: cursor.moment::<7>()?, earliest_end: cursor.moment::<7>()? })
+    let (until, awaited_until) = (cursor.moment::<7>()?, cursor.moment::<7>()?);
+    Some(Entry { digest, until, awaited_until, place: cursor.number::<7>()? })
 }
 
 /// The reply of `TIME`.

@@ -93,16 +93,15 @@ impl Inner {
         let (_, entries) = self.read_list(operation, principal).await?;
         let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
         let revocation = Revocation { operation, principal, destroy, listed: Some(&listed), spared };
-        let ends = entries
-            .into_iter()
-            .map(|entry| async move { (entry.digest, self.revoke_at(&entry.digest, revocation).await) });
+        let ends =
+            entries.into_iter().map(|entry| async move { (entry, self.revoke_at(&entry.digest, revocation).await) });
         let ends: Vec<_> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
-        let gone: Vec<IdDigest> = ends
+        let gone: Vec<_> = ends
             .iter()
             .filter(|(_, end)| matches!(end, Ok(end) if *end != Revoked::Spared))
-            .map(|(at, _)| *at)
+            .map(|(entry, _)| *entry)
             .collect();
-        self.delist(principal, &gone).await;
+        self.unlist(operation, principal, &gone).await;
         ends.into_iter().try_fold(0, |count, (_, end)| Ok(count + usize::from(end? == Revoked::Ended)))
     }
 

@@ -56,16 +56,17 @@ if too_large then return too_large end
 entries, bytes = had_entries + entries, had_bytes + bytes
 --@limits
 
-local ends, count = idle < absolute and idle or absolute, #set
+local before, count = idle < absolute and idle or absolute, #set
 if timeout > 0 then
   local renewed = now + timeout - 1
   if renewed > idle then idle = renewed < absolute and renewed or absolute end
 end
-if idle > listed then
+local ends = idle < absolute and idle or absolute
+if ends > listed then
   --@absent
   local relisted = math.min(now + span, NEVER)
-  if relisted < idle then
-    return 'I' .. struct.pack('>I7', idle - now) .. principal_of(redis.call('HGET', key, '@p'))
+  if relisted < ends then
+    return 'I' .. struct.pack('>I7', ends - now) .. principal_of(redis.call('HGET', key, '@p'))
   end
   c = string.sub(c, 1, 21) .. struct.pack('>I7', relisted) .. string.sub(c, 29)
   set[count + 1], set[count + 2] = '@c', c
@@ -78,7 +79,6 @@ set[count + 3], set[count + 4] = '@', after
 
 local q, at = draw_number(KEYS[2], op), key
 --@write
-if idle > absolute then idle = absolute end
-if idle ~= ends then redis.call('PEXPIREAT', key, idle) end
+if ends ~= before then redis.call('PEXPIREAT', key, ends) end
 announce(2, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. after .. c .. struct.pack('>I6', now)

@@ -3,10 +3,10 @@
 --
 -- KEYS  1 the session, 2 its partition's sequence
 -- ARGV  1 op id:8, the same in hexadecimal:16, incarnation:8, idle timeout plus 1:7 (0: none), lifetime:7 (0: none),
---         how long the index lists it for:7 (0: nobody is signed in), limits: entries:4, bytes of a value:4, bytes:5;
+--         how long the index lists it for:7 (0: it does not), limits: entries:4, bytes of a value:4, bytes:5;
 --         number of pairs:4
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel,
---       6 the principal or nothing, 7 … names and values
+--       6 who signs in or nothing, 7 … names and values
 -- Reply A<@:50><@c:43><now:6> created, R the same: created before, X the id is in use, L a limit, I<span:7> the index
 --       must list it for so long; or as `absent` says, of which N cannot be
 -- All checks come before the first write.
@@ -44,9 +44,9 @@ local absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
 local idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
 local listed = NEVER
 local count = #set
-if span > 0 then
+if ARGV[6] ~= '' then
   listed = math.min(now + span, NEVER)
-  if listed < math.min(idle, absolute) then return 'I' .. struct.pack('>I7', math.min(idle, absolute) - now) end
+  if span == 0 or listed < math.min(idle, absolute) then return 'I' .. struct.pack('>I7', math.min(idle, absolute) - now) end
   set[count + 1], set[count + 2] = '@p', struct.pack('>BI6I7', 1, now, listed) .. ARGV[6]
   count = count + 2
 end

@@ -25,6 +25,8 @@ if not is_live(m) or ends_at(m, c) <= now then
   elseif answer == 'S' then
     -- Nothing is accessed through a listing: the forward of a sign-in leads on too.
     return 'F' .. string.sub(m, 19)
+  elseif string.byte(answer) == 84 and string.sub(m, 3, 10) == op then
+    return 'A' -- the answer was lost
   end
   return (answer == 'N' or string.byte(answer) == 84) and 'B' or answer
 end

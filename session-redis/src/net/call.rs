@@ -18,6 +18,8 @@ const QUICK_REDIRECTIONS: u32 = 2;
 struct Progress {
     /// Whether a server may have executed it, or a part of it.
     sent: bool,
+    /// Whether an earlier attempt was lost on the way: a server may have executed that one.
+    doubt: bool,
     redirections: u32,
     last: Option<Last>,
 }
@@ -30,15 +32,20 @@ enum Last {
 }
 
 impl Progress {
+    /// What becomes of a call that failed at its last attempt.
+    fn judge(&self, failure: Failure) -> Failure {
+        if self.doubt { failure.in_doubt() } else { failure }
+    }
+
     /// What to report at the deadline.
     fn expired(self) -> Failure {
         let cause = match self.last {
-            Some(Last::Refused(error)) if !self.sent => return Failure::Refused(error),
+            Some(Last::Refused(error)) if !self.sent && !self.doubt => return Failure::Refused(error),
             Some(Last::Waiting(node)) => node.trouble(),
             Some(Last::Failed(cause)) => cause,
             Some(Last::Refused(_)) | None => Cause::new("no reply came within `call_deadline`"),
         };
-        if self.sent { Failure::Unknown(cause) } else { Failure::Unsent(cause) }
+        if self.sent || self.doubt { Failure::Unknown(cause) } else { Failure::Unsent(cause) }
     }
 }
 
@@ -59,8 +66,8 @@ impl Inner {
     ) -> Result<R::Reply, Failure> {
         let mut progress = Progress::default();
         match timeout_at(self.crew.until(), self.drive(slot, &mut request, resend, &mut progress)).await {
-            Ok(Ok(())) => request.reply(),
-            Ok(Err(failure)) => Err(failure),
+            Ok(Ok(())) => request.reply().map_err(|failure| progress.judge(failure)),
+            Ok(Err(failure)) => Err(progress.judge(failure)),
             Err(_) => {
                 self.crew.stats.timeouts.count();
                 Err(progress.expired())
@@ -217,6 +224,7 @@ impl Inner {
             return Err(Failure::Unknown(cause));
         }
         progress.last = Some(Last::Failed(cause));
+        progress.doubt |= progress.sent;
         self.crew.stats.resends.count();
         // A closed link is waited for; only one that failed and still is open would be used again at once.
         if !link.pulse.is_closed() {

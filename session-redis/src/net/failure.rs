@@ -12,6 +12,8 @@ use super::Cause;
 pub(crate) enum Failure {
     /// The server refused it and executed nothing of it. Its details may quote arguments: never print them.
     Refused(ServerError),
+    /// The last attempt failed so; an earlier one was lost on the way, and may have been executed.
+    Doubtful(Box<Failure>),
     /// It never reached a server, or every server sent it away.
     Unsent(Cause),
     /// It was sent and no reply came: it may have been executed.
@@ -32,7 +34,16 @@ impl Failure {
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(error) => Some(error.code()),
+            Self::Doubtful(last) => last.code(),
             _ => None,
+        }
+    }
+
+    /// The same of a request of which an earlier attempt may have been executed.
+    pub(crate) fn in_doubt(self) -> Self {
+        match self {
+            Self::Unknown(_) | Self::Doubtful(_) => self,
+            last => Self::Doubtful(Box::new(last)),
         }
     }
 
@@ -40,6 +51,7 @@ impl Failure {
     pub(super) fn told(&self) -> Cow<'static, str> {
         match self {
             Self::Refused(error) => refusal(error).1,
+            Self::Doubtful(last) => last.told(),
             Self::Unsent(cause) | Self::Unknown(cause) | Self::Fatal(cause) => cause.message().clone(),
             Self::Overloaded => "too many calls are under way".into(),
         }
@@ -48,6 +60,11 @@ impl Failure {
     /// The error for the caller. A read whose outcome is unknown has simply not answered.
     pub(crate) fn into_error(self, operation: &'static str, is_write: bool) -> Error {
         let error = match self {
+            Self::Doubtful(last) if is_write => {
+                let message = "the request was sent, no reply came, and sending it again failed";
+                Error::new(ErrorKind::OutcomeUnknown, message).with_source(Cause::new(last.told()))
+            }
+            Self::Doubtful(last) => return last.into_error(operation, is_write),
             Self::Refused(error) => {
                 let (kind, message) = refusal(&error);
                 Error::new(kind, message)
@@ -81,6 +98,7 @@ impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "Refused({})", printable(error.code())),
+            Self::Doubtful(last) => write!(f, "Doubtful({last:?})"),
             Self::Unsent(cause) => write!(f, "Unsent({cause:?})"),
             Self::Unknown(cause) => write!(f, "Unknown({cause:?})"),
             Self::Overloaded => f.write_str("Overloaded"),
@@ -152,6 +170,10 @@ mod tests {
         assert_eq!(kind(Failure::Unknown(Cause::new("cut")), false), ErrorKind::Unavailable);
         assert_eq!(kind(Failure::Overloaded, true), ErrorKind::Overloaded);
         assert_eq!(kind(Failure::fatal("no"), true), ErrorKind::Configuration);
+        for last in [refused("OOM command not allowed"), Failure::Overloaded, Failure::fatal("no")] {
+            assert_eq!(kind(last.clone().in_doubt(), true), ErrorKind::OutcomeUnknown);
+            assert_eq!(kind(last.clone().in_doubt(), false), kind(last, false), "a read changes nothing");
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Supervisor {
                     State::Broken(cause)
                 }
                 Failure::Unsent(cause) | Failure::Unknown(cause) => State::Down(cause),
-                refused @ Failure::Refused(_) => State::Down(Cause::new(refused.told())),
+                refused @ (Failure::Refused(_) | Failure::Doubtful(_)) => State::Down(Cause::new(refused.told())),
                 Failure::Overloaded => State::Down(Cause::new("the server takes no requests yet")),
             };
             self.shared.state.send_replace(state);

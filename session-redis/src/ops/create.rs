@@ -1,5 +1,5 @@
 use redis::Cmd;
-use session_core::{CreateOutcome, Error, NewSession, SessionId};
+use session_core::{CreateOutcome, Error, ErrorKind, NewSession, SessionId};
 
 use super::{
     Absent, Answer, Sending, absent, applied,
@@ -19,33 +19,42 @@ const OPERATION: &str = "create";
 
 impl Inner {
     pub(crate) async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        let listed = match &new.sign_in {
-            None => None,
-            Some(sign_in) => Some(self.enlist(OPERATION, sign_in, id.digest(), None, Lifetimes::of(new.expiry)).await?),
+        let span = match &new.sign_in {
+            None => 0,
+            Some(sign_in) => {
+                match self.enlist(OPERATION, sign_in, id.digest(), None, Lifetimes::of(new.expiry)).await {
+                    Ok(listed) => listed.span,
+                    // What is there already, or cannot be, is not one more.
+                    Err(full) if full.kind() == ErrorKind::LimitExceeded => {
+                        return self.create_listed(id, new, 0).await?.ok_or(full);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
         };
-        let outcome = self.create_listed(id, new, listed.as_ref().map_or(0, |listed| listed.span)).await;
+        let outcome = self.create_listed(id, new, span).await;
+        let outcome = outcome.and_then(|outcome| outcome.ok_or_else(|| odd_reply(OPERATION)));
         match (&outcome, &new.sign_in) {
-            (Ok(CreateOutcome::Created(applied)), Some(sign_in)) if !applied.repeated => {
-                self.end_excess(sign_in, listed.as_ref(), id.digest()).await;
-            }
+            // Also if an earlier attempt created it, whose answer was lost.
+            (Ok(CreateOutcome::Created(_)), Some(sign_in)) => self.end_excess(sign_in, id.digest()).await,
             // Nothing is there, so nothing is to be listed. Where another session is, it may be of the same principal.
-            (Ok(CreateOutcome::Ended(_)), Some(sign_in)) => {
-                self.delist(sign_in.principal(), &[*id.digest()]).await;
-            }
-            (Err(error), Some(sign_in)) if error.kind() == session_core::ErrorKind::LimitExceeded => {
-                self.delist(sign_in.principal(), &[*id.digest()]).await;
+            (Ok(_), Some(sign_in)) => self.withdraw(OPERATION, sign_in.principal(), id.digest()).await,
+            (Err(error), Some(sign_in)) if error.kind() == ErrorKind::LimitExceeded => {
+                self.withdraw(OPERATION, sign_in.principal(), id.digest()).await;
             }
             _ => {}
         }
         outcome
     }
 
-    async fn create_listed(&self, id: &SessionId, new: &NewSession, span: u64) -> Result<CreateOutcome, Error> {
+    /// Nothing if it could be created, were it listed for longer.
+    async fn create_listed(&self, id: &SessionId, new: &NewSession, span: u64) -> Result<Option<CreateOutcome>, Error> {
         let partition = self.layout.partition(id.digest());
         let cmd = self.create_cmd(id, new, span);
         let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: new.replicas };
         let answer = self.call(&SCRIPTS.create, partition, &cmd, sending).await?;
-        match answer.reply.split_first() {
+        let outcome = match answer.reply.split_first() {
+            Some((b'I', _)) => return Ok(None),
             Some((b'A', rest)) => applied(OPERATION, rest, &answer, false).map(CreateOutcome::Created),
             Some((b'R', rest)) => applied(OPERATION, rest, &answer, true).map(CreateOutcome::Created),
             Some((b'X', _)) => Ok(CreateOutcome::AlreadyExists),
@@ -54,7 +63,8 @@ impl Inner {
                 Absent::NotFound(Some(ended)) => Ok(CreateOutcome::Ended(ended)),
                 _ => Err(odd_reply(OPERATION)),
             },
-        }
+        };
+        outcome.map(Some)
     }
 
     /// The id forwards: a repeat of a create finds its session where it has moved to.

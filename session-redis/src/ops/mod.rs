@@ -73,11 +73,12 @@ impl Inner {
         let slot = Slot::new(partition.slot);
         let mut answer = self.send(slot, cmd, sending).await;
         for _ in 0..RELOADS {
-            match &answer {
-                Err(failure) if failure.code() == Some("NOSCRIPT") => {}
+            let doubted = match &answer {
+                Err(failure) if failure.code() == Some("NOSCRIPT") => matches!(failure, Failure::Doubtful(_)),
                 _ => break,
-            }
-            answer = self.load_and_send(script, slot, cmd, sending).await;
+            };
+            let again = self.load_and_send(script, slot, cmd, sending).await;
+            answer = again.map_err(|again| if doubted { again.in_doubt() } else { again });
         }
         let (reply, replicas) = answer.map_err(failed)?;
         match reply {

@@ -7,7 +7,7 @@ use super::{
     odd_reply,
 };
 use crate::{
-    index::Listed,
+    index::{Listed, Replaced},
     inner::Inner,
     lifetimes::Lifetimes,
     meta::{self, hex, millis, put},
@@ -24,25 +24,34 @@ impl Inner {
         if to.partition() != from.partition() || to == from {
             return Err(unusable("the new id is not a sibling of the old one"));
         }
-        let mut listed = self.list_ahead(from, rotation).await?;
+        let (mut listed, mut full) = (None, None);
+        match self.list_ahead(from, rotation).await {
+            Ok(ahead) => listed = ahead,
+            // What has moved already, or cannot, is not one more.
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => full = Some(error),
+            Err(error) => return Err(error),
+        }
         let answer = loop {
             let answer = self.rotate_through(from, rotation, listed.as_ref()).await?;
             let Some((b'I', rest)) = answer.reply.split_first() else { break answer };
+            if let Some(full) = full {
+                return Err(full);
+            }
             listed = Some(self.list_target(rotation, rest, listed.as_ref(), from).await?);
         };
         let outcome = self.rotate_outcome(&answer, rotation).await;
         let Some(listed) = listed else { return outcome };
         let principal = &listed.principal;
         match &outcome {
-            Ok(RotateOutcome::Rotated(applied)) if !applied.repeated => {
+            // Also if an earlier attempt moved it, whose answer was lost.
+            Ok(RotateOutcome::Rotated(_)) => {
                 if let Some(sign_in) = &rotation.sign_in {
-                    self.end_excess(sign_in, Some(&listed), to).await;
+                    self.end_excess(sign_in, to).await;
                 }
             }
-            Ok(RotateOutcome::Rotated(_)) => {}
             // Nothing has moved there, so nothing is to be listed.
-            Ok(_) => self.delist(principal, &[*to]).await,
-            Err(error) if error.kind() == ErrorKind::LimitExceeded => self.delist(principal, &[*to]).await,
+            Ok(_) => self.withdraw(OPERATION, principal, to).await,
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => self.withdraw(OPERATION, principal, to).await,
             Err(_) => {}
         }
         outcome
@@ -59,7 +68,7 @@ impl Inner {
         match self.hints.recall(from) {
             Some((principal, left)) => {
                 let lifetimes = rotation.expiry.map_or(left, Lifetimes::of);
-                self.list(OPERATION, &principal, to, lifetimes).await.map(Some)
+                self.list(OPERATION, &principal, to, Replaced::Seen(from), lifetimes).await.map(Some)
             }
             None => Ok(None),
         }
@@ -75,17 +84,13 @@ impl Inner {
     ) -> Result<Listed, Error> {
         let to = rotation.to.digest();
         let (left, principal) = self.wanted(OPERATION, wanted)?;
-        if let Some(listed) = listed
-            && listed.principal != principal
-        {
-            self.delist(&listed.principal, &[*to]).await;
-        }
+        // What is listed for another principal by now is found to be this one's, and taken off.
         let lifetimes = Lifetimes::at_least(left);
         let next = match &rotation.sign_in {
             Some(sign_in) if *sign_in.principal() == principal => {
                 self.enlist(OPERATION, sign_in, to, Some(from), lifetimes).await?
             }
-            _ => self.list(OPERATION, &principal, to, lifetimes).await?,
+            _ => self.list(OPERATION, &principal, to, Replaced::Seen(from), lifetimes).await?,
         };
         if listed.is_some_and(|listed| listed.principal == principal && listed.span >= next.span) {
             return Err(odd_reply(OPERATION));

@@ -13,22 +13,28 @@ use crate::{
     writer::Writer,
 };
 
-struct Way {
-    server: Server,
+/// A server, the way to it, and a store at the other end.
+pub(crate) struct Way {
+    pub(crate) server: Server,
     cutter: LinkCutter,
-    store: RedisStore,
+    pub(crate) store: RedisStore,
 }
 
 impl Way {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let server = Server::start().await;
         let cutter = LinkCutter::to(server.addr()).await;
         let store = connect(config(cutter.url())).await;
         Self { server, cutter, store }
     }
 
+    /// Lets all bytes take so long each way.
+    pub(crate) fn delay(&self, each_way: std::time::Duration) {
+        self.cutter.delay(each_way);
+    }
+
     /// Makes a call whose first answer is lost once `has_happened` on the server.
-    async fn lose<T: Send + 'static>(
+    pub(crate) async fn lose<T: Send + 'static>(
         &self,
         call: impl Future<Output = T> + Send + 'static,
         mut has_happened: impl AsyncFnMut(&Server) -> bool,
@@ -42,7 +48,8 @@ impl Way {
         })
         .await;
         self.cutter.wait_for_held(Direction::Replies, 1).await;
-        self.cutter.cut().await;
+        // Not `cut`: somebody could take its port meanwhile.
+        self.cutter.close().await;
         self.cutter.heal().await;
         guarded("the call ends", call).await.unwrap()
     }

@@ -12,7 +12,7 @@ use session_testkit::Server;
 
 use crate::{
     belongings::{Belongings, Listener, key_of, keys, sequence_of, sibling_key},
-    rig::{LEASE, alice, create, done, draw, field, key, kind, load, new, op, sign_in, start, update, value},
+    rig::{LEASE, alice, create, done, draw, field, found, key, kind, load, new, op, sign_in, start, update, value},
 };
 
 struct Scene {
@@ -290,4 +290,17 @@ async fn something_else_at_a_list() {
     }
     // Who is not signed in is not concerned.
     assert!(matches!(done(scene.store.create(&draw(), &new()).await), CreateOutcome::Created(_)));
+}
+
+/// A forward that never ends would give access for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forward_without_an_end() {
+    let (server, store) = start().await;
+    let (id, _) = create(&store, &new()).await;
+    let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
+    done(store.rotate(&id, &rotation).await);
+    found(&store, &id).await;
+    server.command(&[b"PERSIST".as_slice(), &key_of(&server, &id).await]).await.expect("PERSIST");
+    assert_eq!(kind(store.load(&id, session_core::LoadOptions::default()).await), ErrorKind::UnreadableField);
+    found(&store, &rotation.to).await;
 }

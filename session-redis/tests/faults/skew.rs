@@ -1,12 +1,12 @@
 //! Stores of another version have written, or will read, what is there.
 
-use session_core::{ErrorKind, LoadOptions, Rotation, RotationKind, SessionId, SessionStore as _, Update};
+use session_core::{EndReason, ErrorKind, LoadOptions, Rotation, RotationKind, SessionId, SessionStore as _, Update};
 use session_redis::RedisStore;
 use session_testkit::{Reply, Server};
 
 use crate::{
     belongings::{Belongings, key_of},
-    rig::{config, create, done, field, found, kind, new, op, set, sign_in, start},
+    rig::{alice, config, create, done, field, found, kind, new, op, set, sign_in, start},
 };
 
 /// What a later version has added to a session stays there through everything, and is no entry.
@@ -97,4 +97,24 @@ async fn another_layout_is_refused() {
     server.command(&["RPUSH", "faults:layout", "1:256"]).await.expect("RPUSH");
     let refusal = RedisStore::builder(config(server.url())).connect().await;
     assert_eq!(refusal.unwrap_err().kind(), ErrorKind::Configuration);
+}
+
+/// A session whose principal cannot be read is not taken for one that has left: it stays listed, so that it can be
+/// revoked by whoever can read it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_principal_stays_listed() {
+    let (server, store) = start().await;
+    let (id, _) = create(&store, &new().with_sign_in(sign_in())).await;
+    let place = key_of(&server, &id).await;
+    let name = [b"HGET".as_slice(), &place, b"@p"];
+    let Reply::Bulk(readable) = server.command(&name).await else { panic!("no `@p`") };
+    let newer = [b"\x02".as_slice(), &readable[1..]].concat();
+    server.command(&[b"HSET".as_slice(), &place, b"@p", &newer]).await.expect("HSET");
+    let before = Belongings::of(&server).await;
+    let index = store.index().expect("an index");
+    assert_eq!(kind(index.sessions(&alice(), 10).await), ErrorKind::UnreadableField);
+    assert_eq!(kind(index.revoke_all(&alice(), None, EndReason::Revoked).await), ErrorKind::UnreadableField);
+    assert_eq!(before.differences(&Belongings::of(&server).await), Vec::<String>::new());
+    server.command(&[b"HSET".as_slice(), &place, b"@p", &readable]).await.expect("HSET");
+    assert_eq!(done(index.revoke_all(&alice(), None, EndReason::Revoked).await), 1);
 }

@@ -51,7 +51,8 @@ async fn a_password_that_becomes_wrong_fails_calls_at_once_until_it_is_right_aga
     server.command(&["CONFIG", "SET", "requirepass", "second"]).await;
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
     let failure = guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap_err();
-    assert!(matches!(failure, Failure::Fatal(_)), "{failure:?}");
+    // It may have left on the link that was killed.
+    assert!(matches!(failure, Failure::Fatal(_) | Failure::Doubtful(_)), "{failure:?}");
     assert_eq!(failure.into_error("load", false).kind(), ErrorKind::Configuration);
     server.command(&["CONFIG", "SET", "requirepass", "first"]).await;
     probe.wait_for_regained(1).await;
