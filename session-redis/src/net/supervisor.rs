@@ -58,11 +58,16 @@ impl Supervisor {
             was_up = true;
             #[cfg(feature = "tracing")]
             tracing::info!(address = %link.address, "connected to a primary");
-            let cause = self.watch(&link).await;
+            let end = self.watch(&link).await;
+            // A server that was demoted still answers: what is under way on the link comes to its end by itself.
+            let is_answering = matches!(end, End::Demoted(_));
+            let (End::Demoted(cause) | End::Lost(cause)) = end;
             #[cfg(feature = "tracing")]
             tracing::warn!(%cause, "a primary is lost");
-            link.pulse.close();
             self.shared.state.send_replace(State::Down(cause));
+            if !is_answering {
+                link.pulse.close();
+            }
             self.crew.lost.notify_one();
         }
     }
@@ -107,7 +112,7 @@ impl Supervisor {
     }
 
     /// Looks after a link until it has to be given up, and says why.
-    async fn watch(&self, link: &Link) -> Cause {
+    async fn watch(&self, link: &Link) -> End {
         loop {
             tokio::select! {
                 () = link.pulse.closed() => return lost(link),
@@ -117,14 +122,14 @@ impl Supervisor {
             }
             tokio::select! {
                 () = link.pulse.closed() => return lost(link),
-                unfit = self.examine(link) => if let Some(cause) = unfit { return cause },
+                unfit = self.examine(link) => if let Some(end) = unfit { return end },
             }
         }
     }
 
     /// Asks the server and, if there are any, the sentinels. Either may find the link unfit, and need not wait for the
     /// other then.
-    async fn examine(&self, link: &Link) -> Option<Cause> {
+    async fn examine(&self, link: &Link) -> Option<End> {
         let mut look = pin!(self.look(link));
         let mut question = pin!(self.question(link));
         tokio::select! {
@@ -141,12 +146,12 @@ impl Supervisor {
 
     /// Asks whether the primary is elsewhere: a deposed one thinks for seconds that it still is in office, and what it
     /// takes until then will be lost.
-    async fn question(&self, link: &Link) -> Option<Cause> {
+    async fn question(&self, link: &Link) -> Option<End> {
         if !self.source.has_left(&link.address).await {
             return None;
         }
         self.crew.stats.demoted.count();
-        Some(Cause::new(format!("the sentinels name another primary than {}", link.address)))
+        Some(End::Demoted(Cause::new(format!("the sentinels name another primary than {}", link.address))))
     }
 
     /// Asks for a sign of life and the role.
@@ -154,25 +159,33 @@ impl Supervisor {
     /// The answer may take a whole call deadline: by then every call that was sent before the question has failed
     /// anyway, so giving the link up fails none that could still have been answered, and a server that is held up for
     /// a moment keeps its links.
-    async fn look(&self, link: &Link) -> Option<Cause> {
+    async fn look(&self, link: &Link) -> Option<End> {
         let mut connection = link.connection.clone();
         match timeout(self.crew.call_deadline, hello(&mut connection)).await {
             Ok(Ok(hello)) if hello.is_primary => None,
             Ok(Ok(_)) => {
                 self.crew.stats.demoted.count();
-                Some(Cause::new(format!("{} became a replica", link.address)))
+                Some(End::Demoted(Cause::new(format!("{} became a replica", link.address))))
             }
             Ok(Err(error)) if error.is_io_error() => Some(lost(link)),
             // An answer is a sign of life, whatever it says.
             Ok(Err(_)) => None,
             Err(_) => {
                 self.crew.stats.half_open.count();
-                Some(Cause::new(format!("{} sent nothing for a whole call deadline", link.address)))
+                Some(End::Lost(Cause::new(format!("{} sent nothing for a whole call deadline", link.address))))
             }
         }
     }
 }
 
-fn lost(link: &Link) -> Cause {
-    Cause::new(format!("the connection to {} was lost", link.address))
+fn lost(link: &Link) -> End {
+    End::Lost(Cause::new(format!("the connection to {} was lost", link.address)))
+}
+
+/// Why a link was given up.
+enum End {
+    /// It is gone, or nothing comes over it.
+    Lost(Cause),
+    /// Its server is not the primary any more.
+    Demoted(Cause),
 }
