@@ -34,7 +34,7 @@ pub(crate) enum Resend {
 
 /// The servers. Clones share everything; with the last one all connections and tasks end.
 #[derive(Clone)]
-pub(crate) struct Net(Arc<Inner>);
+pub(crate) struct Net(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) crew: Arc<Crew>,

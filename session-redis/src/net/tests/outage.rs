@@ -93,6 +93,21 @@ async fn a_write_waits_while_its_server_is_a_replica() {
     assert_eq!(probe.regained(), 1);
 }
 
+/// A second round trip does not begin the deadline anew; a second operation does.
+#[tokio::test]
+async fn an_operation_of_several_round_trips_has_one_deadline() {
+    let server = Server::start().await;
+    let (net, _) = connect(config(server.url()).call_deadline(LONG)).await;
+    let operation = async || {
+        let before = net.0.crew.until();
+        net.command(SLOT, &command(&["GET", "a"]), Resend::Harmless).await.unwrap();
+        (before, net.0.crew.until())
+    };
+    let (first, second) = net.within_one_deadline(operation()).await;
+    assert_eq!(first, second);
+    assert!(net.within_one_deadline(operation()).await.0 > first);
+}
+
 /// Reads are not refused by a replica, so only the health check can find out.
 #[tokio::test]
 async fn reads_do_not_go_to_a_server_that_became_a_replica() {
