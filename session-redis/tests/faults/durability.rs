@@ -95,6 +95,13 @@ impl Scene {
         let mut writers = load.all_stopped().await;
         writers.sort_by_key(|writer| writer.stamp().incarnation.bits());
         server.restart().await;
+        // The first that is asked of the server when it is back: not even then is one of them there.
+        for id in &doomed {
+            assert!(
+                matches!(crate::rig::load(&store, id).await, LoadOutcome::NotFound(_)),
+                "{setting}: it is back for a moment"
+            );
+        }
         until("the destroys are repeated", || store.stats().destroys_repeated >= DESTROYS).await;
         assert!(saved.iter().all(|updates| *updates == 1));
         Self { server, store, writers, doomed }.assess(setting, &created).await
