@@ -83,7 +83,7 @@ impl Hooks for Greeter {
 
     fn regained(&self) {
         if let Some(inner) = self.inner.get().and_then(Weak::upgrade) {
-            tokio::spawn(recent::repeat(inner));
+            recent::repeat(&inner);
         }
     }
 }

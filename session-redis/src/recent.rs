@@ -4,9 +4,9 @@
 //! Whoever has destroyed it knows better, and does it again under the same op id.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,7 +17,7 @@ use redis::{Pipeline, RedisError, Value as Reply, aio::MultiplexedConnection};
 use session_core::{Destroy, IdDigest};
 use tokio::time::Instant;
 
-use crate::inner::Inner;
+use crate::{inner::Inner, net::Backoff};
 
 /// How long a destroy is remembered. Longer than what a failover loses: a second with `appendfsync everysec`, a
 /// replica's lag, or the time for which a primary that was cut off goes on.
@@ -29,8 +29,16 @@ const MOST: usize = 8_192;
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     destroys: Mutex<VecDeque<(Instant, IdDigest, Destroy)>>,
+    owed: Mutex<Owed>,
     repeated: AtomicU64,
     undone: AtomicU64,
+}
+
+/// Destroys that the servers that came to office have not taken yet.
+#[derive(Debug, Default)]
+struct Owed {
+    destroys: HashMap<IdDigest, Destroy>,
+    is_being_paid: bool,
 }
 
 impl Recent {
@@ -75,27 +83,67 @@ impl Recent {
 const AT_ONCE: usize = 256;
 
 /// Sends the recent destroys again over a new connection, before anybody uses it: so nobody reads a session that is back
-/// on the server it leads to. What another server of a cluster has, that one is asked for.
-pub(crate) async fn repeat_on(inner: &Inner, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+/// on the server it leads to. What the server refuses, and what another server of a cluster has, is owed.
+pub(crate) async fn repeat_on(inner: &Arc<Inner>, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    let mut refused = Vec::new();
     for some in inner.recent.list().chunks(AT_ONCE) {
         let mut pipeline = Pipeline::with_capacity(some.len());
         for (digest, destroy) in some {
             pipeline.add_command(inner.destroy_cmd(digest, destroy, false));
         }
-        for reply in connection.send_packed_commands(&pipeline, 0, some.len()).await? {
-            if let Reply::BulkString(reply) = reply {
-                inner.recent.count(&reply);
+        let replies = connection.send_packed_commands(&pipeline, 0, some.len()).await?;
+        for (destroyed, reply) in some.iter().zip(replies) {
+            match reply {
+                Reply::BulkString(reply) => inner.recent.count(&reply),
+                _ => refused.push(*destroyed),
             }
         }
     }
+    owe(inner, refused);
     Ok(())
 }
 
-/// Sends the recent destroys again. One that fails is left: the next time a primary is regained it has its turn.
-pub(crate) async fn repeat(inner: Arc<Inner>) {
-    for (digest, mut destroy) in inner.recent.list() {
-        destroy.replicas = 0;
-        let Ok((_, answer)) = inner.destroy_at(&digest, &destroy).await else { continue };
-        inner.recent.count(&answer.reply);
+/// Sends the recent destroys again.
+pub(crate) fn repeat(inner: &Arc<Inner>) {
+    owe(inner, inner.recent.list());
+}
+
+/// Has these destroys sent until each was taken. A new primary may refuse writes for a while, until it has replicas.
+fn owe(inner: &Arc<Inner>, destroys: Vec<(IdDigest, Destroy)>) {
+    if destroys.is_empty() {
+        return;
+    }
+    let mut owed = inner.recent.owed.lock();
+    owed.destroys.extend(destroys.into_iter().map(|(digest, destroy)| (digest, destroy.with_replicas(0))));
+    if !std::mem::replace(&mut owed.is_being_paid, true) {
+        tokio::spawn(pay(Arc::downgrade(inner)));
+    }
+}
+
+async fn pay(inner: Weak<Inner>) {
+    let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+    while let Some(inner) = inner.upgrade() {
+        let destroys = {
+            let mut owed = inner.recent.owed.lock();
+            owed.is_being_paid = !owed.destroys.is_empty();
+            std::mem::take(&mut owed.destroys)
+        };
+        if destroys.is_empty() {
+            return;
+        }
+        let mut unpaid = Vec::new();
+        for (digest, destroy) in destroys {
+            match inner.destroy_at(&digest, &destroy).await {
+                Ok((_, answer)) => inner.recent.count(&answer.reply),
+                Err(error) if error.is_retryable() => unpaid.push((digest, destroy)),
+                Err(_) => {}
+            }
+        }
+        let is_paid = unpaid.is_empty();
+        inner.recent.owed.lock().destroys.extend(unpaid);
+        drop(inner);
+        if !is_paid {
+            backoff.pause().await;
+        }
     }
 }

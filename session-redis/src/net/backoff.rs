@@ -5,13 +5,13 @@ use std::time::Duration;
 /// Pauses that double from one attempt to the next, up to a most, each shortened by a random share so that clients
 /// that failed together do not return together.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     most: Duration,
 }
 
 impl Backoff {
-    pub(super) const fn new(first: Duration, most: Duration) -> Self {
+    pub(crate) const fn new(first: Duration, most: Duration) -> Self {
         Self { next: first, most }
     }
 
@@ -37,7 +37,7 @@ impl Backoff {
         length.mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 
-    pub(super) async fn pause(&mut self) {
+    pub(crate) async fn pause(&mut self) {
         tokio::time::sleep(self.length()).await;
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Link {
     pub(super) connection: MultiplexedConnection,
     pub(super) address: Address,
     pub(super) pulse: Pulse,
-    pub(super) pool: Pool,
+    pub(super) pool: Arc<Pool>,
 }
 
 /// Whether a connection is still open. It goes to redis-rs as the receiver of pushes: redis-rs tells it of a

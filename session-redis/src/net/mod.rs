@@ -35,6 +35,7 @@ mod supervisor;
 mod verdict;
 
 pub(crate) use address::Address;
+pub(crate) use backoff::Backoff;
 pub(crate) use cause::Cause;
 pub(crate) use dialer::Dialer;
 pub(crate) use failure::Failure;

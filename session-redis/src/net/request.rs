@@ -1,6 +1,6 @@
 //! What can be sent: one command, several in a row, or one that waits for replicas.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use tokio::{
@@ -186,15 +186,14 @@ impl Request for Durable<'_> {
 
     async fn exchange(&mut self, link: &Link, asking: bool) -> Result<Verdict, RedisError> {
         // Held to the end, so that no more connections are open than allowed.
-        let Some((mut connection, _permit)) = self.line.take() else { return Err(out_of_order()) };
+        let Some((mut connection, permit)) = self.line.take() else { return Err(out_of_order()) };
         let mut waiting = connection.clone();
-        let (patience, deadline) = (self.patience(), self.deadline);
-        let wait = async {
+        let (replicas, patience, deadline) = (self.replicas, self.patience(), self.deadline);
+        let mut wait = Box::pin(async move {
             let mut wait = redis::cmd("WAIT");
-            wait.arg(self.replicas).arg(patience.to_string());
+            wait.arg(replicas).arg(patience.to_string());
             waiting.send_packed_command(&wait).await
-        };
-        let mut wait = pin!(wait);
+        });
         // Both leave together, in this order; but the wait is pointless after a refusal, which must not be held up.
         let reply = tokio::select! {
             biased;
@@ -204,18 +203,22 @@ impl Request for Durable<'_> {
         let verdict = Verdict::of(&reply);
         let refused = matches!(reply, Value::ServerError(_));
         self.reply = reply;
-        if refused {
-            return Ok(verdict);
-        }
-        // A server that is demoted meanwhile answers the wait with an error, a connection that is cut does not answer,
-        // and a busy machine too late: the command was executed all the same, and no replica is known to have it. The
-        // wait ends no later than the call, which then still gives the reply.
-        if let Ok(Ok(reached)) = timeout_at(deadline, wait).await {
-            if let Value::Int(reached) = reached {
-                self.reached = u32::try_from(reached).unwrap_or(0);
-            }
+        let pool = link.pool.clone();
+        let outlast = async move {
+            // A server that is demoted meanwhile answers the wait with an error, a connection that is cut does not
+            // answer, and a busy machine too late: the command was executed all the same, and no replica is known to
+            // have it. The wait ends no later than the call, which then still gives the reply.
+            let reached = timeout_at(deadline, wait).await.ok()?.ok()?;
             // Only now: on a connection that was left in the middle the server may still be waiting.
-            link.pool.put(connection);
+            pool.put(connection);
+            drop(permit);
+            Some(reached)
+        };
+        if refused {
+            // Thrown away, each refusal would cost a connection, and a machine has a port for so many a minute.
+            tokio::spawn(outlast);
+        } else if let Some(Value::Int(reached)) = outlast.await {
+            self.reached = u32::try_from(reached).unwrap_or(0);
         }
         Ok(verdict)
     }

@@ -107,7 +107,7 @@ impl Supervisor {
             .await?;
         let greeted = timeout(self.crew.call_deadline, self.crew.hooks.greet(&mut connection)).await;
         greeted.map_err(|_| Failure::Unsent(Cause::new(format!("{address} did not answer the first requests"))))??;
-        let pool = Pool::new(self.crew.durable_connections, self.crew.health_interval * 10);
+        let pool = Arc::new(Pool::new(self.crew.durable_connections, self.crew.health_interval * 10));
         Ok(Link { connection, address, pulse, pool })
     }
 

@@ -1,8 +1,10 @@
 //! What the one client of a session knows of it, and whether the store agrees.
 
+use std::sync::{Arc, Mutex};
+
 use session_core::{
-    ApplyOutcome, Delta, ErrorKind, Field, Format, Found, Key, OpId, Record, SessionId, SessionStore, Stamp, Update,
-    Value,
+    ApplyOutcome, Delta, Error, ErrorKind, Field, Format, Found, Key, OpId, Record, SessionId, SessionStore, Stamp,
+    Update, Value,
 };
 use session_redis::RedisStore;
 
@@ -41,13 +43,35 @@ pub(crate) struct Ledger {
     /// An acknowledgement bore another stamp than what was known leads to.
     told_of_loss: bool,
     unanswered: u64,
+    trouble: Trouble,
+}
+
+/// The failures that a client has met, for whoever waits for it in vain.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trouble(Arc<Mutex<(u64, String)>>);
+
+impl Trouble {
+    fn note(&self, error: &Error) {
+        let mut trouble = self.0.lock().unwrap();
+        trouble.0 += 1;
+        trouble.1 = format!("{error:?}");
+    }
 }
 
 impl Ledger {
     /// A new session that `all` replicas have.
     pub(crate) async fn open(store: &RedisStore, id: SessionId, replicas: u32, all: u32) -> Self {
         let first = create(store, &id, all).await;
-        Self { id, first, replicas, steps: Vec::new(), known: first, told_of_loss: false, unanswered: 0 }
+        Self {
+            id,
+            first,
+            replicas,
+            steps: Vec::new(),
+            known: first,
+            told_of_loss: false,
+            unanswered: 0,
+            trouble: Trouble::default(),
+        }
     }
 
     pub(crate) fn id(&self) -> &SessionId {
@@ -56,6 +80,10 @@ impl Ledger {
 
     pub(crate) fn replicas(&self) -> u32 {
         self.replicas
+    }
+
+    pub(crate) fn trouble(&self) -> Trouble {
+        self.trouble.clone()
     }
 
     /// The stamp that was acknowledged last.
@@ -76,7 +104,11 @@ impl Ledger {
         let mut attempt = update.clone();
         let mut may_have_happened = false;
         let fate = loop {
-            match store.apply(&self.id, &attempt).await {
+            let answer = store.apply(&self.id, &attempt).await;
+            if let Err(error) = &answer {
+                self.trouble.note(error);
+            }
+            match answer {
                 Ok(ApplyOutcome::Applied(applied)) => {
                     self.told_of_loss |= applied.stamp != self.known.next(op);
                     self.known = applied.stamp;

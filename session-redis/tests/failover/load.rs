@@ -1,21 +1,29 @@
 //! Writers that go on whatever happens.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use session_redis::RedisStore;
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-use crate::{ledger::Ledger, within};
+use crate::{
+    LIMIT,
+    ledger::{Ledger, Trouble},
+    within,
+};
 
 /// Each session has a writer of its own, which sends one update after the other.
 pub(crate) struct Load {
     phase: Arc<AtomicU32>,
     stop: watch::Sender<bool>,
     /// How many updates each writer had acknowledged.
-    progress: Vec<watch::Receiver<u64>>,
+    progress: Vec<(watch::Receiver<u64>, Trouble)>,
+    store: RedisStore,
     writers: Vec<JoinHandle<Ledger>>,
 }
 
@@ -25,10 +33,10 @@ impl Load {
         let (mut progress, mut writers) = (Vec::new(), Vec::new());
         for ledger in ledgers {
             let (tell, told) = watch::channel(0);
-            progress.push(told);
+            progress.push((told, ledger.trouble()));
             writers.push(tokio::spawn(write(store.clone(), ledger, phase.clone(), stop.subscribe(), tell)));
         }
-        Self { phase, stop, progress, writers }
+        Self { phase, stop, progress, store: store.clone(), writers }
     }
 
     /// Begins another phase, and returns its number.
@@ -38,10 +46,15 @@ impl Load {
 
     /// Waits until every writer has had so many more updates acknowledged than now.
     pub(crate) async fn go_on(&self, more: u64) {
-        let mut marks: Vec<_> = self.progress.iter().map(|told| (*told.borrow(), told.clone())).collect();
-        for (from, told) in &mut marks {
-            let is_there = within("a writer goes on", told.wait_for(|now| *now >= *from + more)).await;
-            assert!(is_there.is_ok(), "a writer has panicked");
+        let marks: Vec<_> = self.progress.iter().map(|(told, _)| (*told.borrow(), told.clone())).collect();
+        let all = async {
+            for (from, mut told) in marks {
+                let is_there = told.wait_for(|now| *now >= from + more).await;
+                assert!(is_there.is_ok(), "a writer has panicked");
+            }
+        };
+        if timeout(LIMIT, all).await.is_err() {
+            panic!("waited in vain until all writers go on: {:#?} {:?}", self.progress, self.store.stats());
         }
     }
 
@@ -70,6 +83,9 @@ async fn write(
         let phase = phase.load(Ordering::SeqCst);
         if ledger.write(&store, phase).await {
             tell.send_modify(|acknowledged| *acknowledged += 1);
+        } else {
+            // Refused at once: asking on and on would only keep the machine from the failover.
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
     ledger

@@ -1,7 +1,9 @@
 //! Slots moved by `redis-cli --cluster reshard` under load, as administrators do it; one of them holds 100,000 sessions.
 
+use std::time::Duration;
+
 use session_core::{GapCause, LoadOutcome, SessionId, SessionStoreExt};
-use session_redis::RedisStore;
+use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Cluster, Node, Reply};
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -11,7 +13,7 @@ use crate::{
     load::Load,
     reaper::new_session,
     tally::{Tally, print},
-    topology::{id_in, in_cluster, slot_of},
+    topology::{build, id_in, slot_of},
 };
 
 /// Many, so that the first slot of a partition is soon reached: the tool begins with the first slot of a node.
@@ -83,7 +85,9 @@ fn read(store: RedisStore, ids: Vec<SessionId>, stop: watch::Receiver<bool>) -> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_and_other_slots_go_on_and_nothing_is_lost() {
     let cluster = Cluster::start(2, 0).await;
-    let store = in_cluster(&cluster, PARTITIONS).await;
+    // Patient: nothing fails here, so nothing may be given up on a machine that is busy.
+    let config = RedisConfig::cluster(cluster.urls()).partitions(PARTITIONS).call_deadline(Duration::from_secs(20));
+    let store = build(config).await;
     let [from, to] = cluster.nodes() else { panic!("two nodes") };
     let slot = slot_of(0, PARTITIONS);
     let model = new_session(&store, id_in(0, PARTITIONS), 0).await;

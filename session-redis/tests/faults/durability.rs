@@ -7,6 +7,7 @@ use session_redis::RedisStore;
 use session_testkit::{Persistence, Server};
 
 use crate::{
+    belongings::key_of,
     rig::{config, connect, create, done, found, load, new, op, until, update},
     writer::{Load, OnError, Writer},
 };
@@ -188,4 +189,26 @@ async fn durability() {
         let line = report.line();
         assert!(documented.lines().any(|told| told == line), "DURABILITY.md does not say: {line}");
     }
+}
+
+/// A server that has just come to office may refuse writes until it has replicas. What was destroyed and is back ends
+/// once it takes them, and no other reconnect is needed for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destroy_that_is_refused_when_it_is_repeated_is_owed() {
+    let server = Server::start().await;
+    let store = connect(config(server.url())).await;
+    let (id, _) = create(&store, &new()).await;
+    let key = key_of(&server, &id).await;
+    assert_eq!(server.command(&[b"COPY".as_slice(), &key, b"copy"]).await.int(), 1);
+    done(store.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await);
+    // It is back, as after a failover.
+    assert_eq!(server.command(&[b"COPY".as_slice(), b"copy", &key, b"REPLACE"]).await.int(), 1);
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]).await.expect("CONFIG");
+    server.command(&["CLIENT", "KILL", "TYPE", "normal"]).await.expect("CLIENT KILL");
+    until("the store has connected again", || store.stats().reconnects > 0).await;
+    assert!(matches!(load(&store, &id).await, LoadOutcome::Found(_)), "or this tests nothing");
+    assert_eq!(store.stats().destroys_undone, 0);
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await.expect("CONFIG");
+    until("the destroy is repeated", || store.stats().destroys_undone == 1).await;
+    assert!(matches!(load(&store, &id).await, LoadOutcome::NotFound(Some(_))));
 }

@@ -205,10 +205,17 @@ impl SentinelTrio {
     async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
         match until(probe).await {
             Some(found) => found,
-            None => {
-                let logs: Vec<String> = self.sentinels.iter().chain(&self.servers).map(Server::log).collect();
-                panic!("waited in vain until {what}; the logs of sentinels and servers:\n{}", logs.join("\n---\n"))
-            }
+            None => panic!("waited in vain until {what}"),
+        }
+    }
+}
+
+/// A test that failed shows what the sentinels and the servers had to say.
+impl Drop for SentinelTrio {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let logs: Vec<String> = self.sentinels.iter().chain(&self.servers).map(Server::log).collect();
+            eprintln!("the logs of sentinels and servers:\n{}", logs.join("\n---\n"));
         }
     }
 }

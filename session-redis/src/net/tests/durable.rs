@@ -54,6 +54,19 @@ async fn a_refusal_does_not_wait_for_replicas() {
     assert_eq!(failure.code(), Some("NOSCRIPT"));
 }
 
+/// Otherwise a client that is refused again and again uses up the machine's ports.
+#[tokio::test]
+async fn a_refusal_costs_no_connection() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let (net, _) = connect(config(proxy.url()).call_deadline(GUARD).durable_connections(2)).await;
+    for _ in 0..20 {
+        let refused = net.durable(SLOT, &command(&["EVALSHA", "f00d", "0"]), 0, Resend::Never).await;
+        assert_eq!(refused.unwrap_err().code(), Some("NOSCRIPT"));
+    }
+    assert!(proxy.accepted_links() <= 1 + 2, "{}", proxy.accepted_links());
+}
+
 #[tokio::test]
 async fn connections_are_shared_and_few() {
     let server = Server::start().await;
