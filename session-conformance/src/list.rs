@@ -130,6 +130,7 @@ macro_rules! __cases {
                 the_session_is_at_the_new_id,
                 a_delta_is_applied_in_the_same_step,
                 a_renewed_id_forwards,
+                a_forward_says_where_it_leads,
                 a_destroy_works_through_a_forward,
                 a_forward_ends_with_the_grace,
                 use_does_not_prolong_a_grace,

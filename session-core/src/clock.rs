@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll, Waker},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 /// A moment on a store's clock, in milliseconds since the Unix epoch.
@@ -68,24 +68,40 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
 }
 
 /// The machine's clock: the wall time at the first call plus the monotonic time since, so that setting the wall
-/// clock neither expires sessions nor prolongs them. Works in any async runtime.
+/// clock neither expires sessions nor prolongs them. On Linux the time counts for which the machine was suspended, so
+/// that a laptop or a virtual machine that wakes up trusts nothing it had; elsewhere it is what [`std::time::Instant`]
+/// counts. Works in any async runtime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-static START: OnceLock<(Instant, u64)> = OnceLock::new();
+/// What is to be added to the time since the machine's start.
+static WALL: OnceLock<u64> = OnceLock::new();
 
 #[expect(clippy::disallowed_methods, reason = "this file owns the clock")]
-fn start() -> (Instant, u64) {
+fn wall() -> u64 {
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    (Instant::now(), wall.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(0)))
+    wall.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(0)).saturating_sub(running())
+}
+
+/// Milliseconds since the machine's start.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn running() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec.unsigned_abs() * 1_000 + time.tv_nsec.unsigned_abs() / 1_000_000
+}
+
+/// Milliseconds since the first call.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[expect(clippy::disallowed_methods, reason = "this file owns the clock")]
+fn running() -> u64 {
+    static START: OnceLock<std::time::Instant> = OnceLock::new();
+    let elapsed = START.get_or_init(std::time::Instant::now).elapsed();
+    elapsed.as_secs() * 1_000 + u64::from(elapsed.subsec_millis())
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let (instant, wall) = START.get_or_init(start);
-        let elapsed = instant.elapsed();
-        let elapsed = elapsed.as_secs() * 1_000 + u64::from(elapsed.subsec_millis());
-        Timestamp::from_millis(wall.saturating_add(elapsed))
+        Timestamp::from_millis(WALL.get_or_init(wall).saturating_add(running()))
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {

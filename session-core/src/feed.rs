@@ -147,6 +147,12 @@ pub trait Barriers: fmt::Debug + Send + Sync {
     /// # Cancel safety
     /// If the future is dropped, the barrier may still arrive in the stream.
     async fn barrier(&self, partition: u16) -> Result<BarrierId, Error>;
+
+    /// Whether a barrier of any partition stands behind everything published before in *all* of them, since one
+    /// connection carries them all. Then one is enough for everything that is cached.
+    fn spans_partitions(&self) -> bool {
+        false
+    }
 }
 
 /// A live subscription: a stream of [`FeedItem`]s. It ends when it is dropped, or when the store is.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{Deadlines, Record, Stamp, Timestamp};
+use crate::{Deadlines, IdDigest, Record, Stamp, Timestamp};
 
 /// Why a session was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,12 +77,29 @@ pub struct Found {
     pub record: Arc<Record>,
     /// The store's time when it answered; the record's deadlines are on the same clock.
     pub now: Timestamp,
+    /// Where the session is, if the id is an old one that forwards to it.
+    pub forwarded: Option<IdDigest>,
+    /// Only where the caller [allows](crate::LoadOptions::stale_if_error) it: the store did not answer, and this copy was
+    /// known to be the present state so long ago.
+    pub stale: Option<Duration>,
 }
 
 impl Found {
     /// This record, found at this moment.
     pub fn new(record: Arc<Record>, now: Timestamp) -> Self {
-        Self { record, now }
+        Self { record, now, forwarded: None, stale: None }
+    }
+
+    /// Found where an old id forwards to.
+    #[must_use]
+    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
+        Self { forwarded, ..self }
+    }
+
+    /// From a copy of this age, since the store did not answer.
+    #[must_use]
+    pub fn stale(self, age: Duration) -> Self {
+        Self { stale: Some(age), ..self }
     }
 }
 
@@ -116,12 +133,14 @@ pub struct Applied {
     /// that the wait ended before; the update stands all the same. More replicas make a loss less likely and never
     /// exclude it: a failover may promote one that has not got it.
     pub replicas: Option<u32>,
+    /// Where the session is, if the id is an old one that forwards to it. Of a rotation: none, it is at the new id.
+    pub forwarded: Option<IdDigest>,
 }
 
 impl Applied {
     /// Done by this attempt.
     pub fn new(stamp: Stamp, deadlines: Deadlines, now: Timestamp) -> Self {
-        Self { stamp, deadlines, now, repeated: false, replicas: None }
+        Self { stamp, deadlines, now, repeated: false, replicas: None, forwarded: None }
     }
 
     /// Done by an earlier attempt.
@@ -134,6 +153,12 @@ impl Applied {
     #[must_use]
     pub fn with_replicas(self, replicas: Option<u32>) -> Self {
         Self { replicas, ..self }
+    }
+
+    /// Done where an old id forwards to.
+    #[must_use]
+    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
+        Self { forwarded, ..self }
     }
 }
 
@@ -186,12 +211,20 @@ pub struct Touched {
     pub deadlines: Deadlines,
     /// The store's time when it answered.
     pub now: Timestamp,
+    /// Where the session is, if the id is an old one that forwards to it.
+    pub forwarded: Option<IdDigest>,
 }
 
 impl Touched {
     /// These deadlines at this moment.
     pub fn new(deadlines: Deadlines, now: Timestamp) -> Self {
-        Self { deadlines, now }
+        Self { deadlines, now, forwarded: None }
+    }
+
+    /// Done where an old id forwards to.
+    #[must_use]
+    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
+        Self { forwarded, ..self }
     }
 }
 
@@ -221,6 +254,8 @@ pub enum DestroyOutcome {
     Destroyed {
         /// As [`Applied::replicas`].
         replicas: Option<u32>,
+        /// Where the session was, if the id is an old one that forwards to it.
+        forwarded: Option<IdDigest>,
     },
     /// No such session; if it was ended, why and when.
     NotFound(Option<Ended>),

@@ -88,6 +88,9 @@ pub struct LoadOptions {
     pub floor: Option<Floor>,
     /// How fresh the answer must be.
     pub level: ReadLevel,
+    /// If the store does not answer: the greatest age of a local copy that is accepted instead. Such an answer states
+    /// its [age](crate::Found::stale), and neither floor nor level holds for it. `None`, the default: the load fails.
+    pub stale_if_error: Option<Duration>,
 }
 
 impl LoadOptions {
@@ -101,6 +104,12 @@ impl LoadOptions {
     #[must_use]
     pub fn floor(self, floor: Floor) -> Self {
         Self { floor: Some(floor), ..self }
+    }
+
+    /// If the store does not answer, with a local copy of up to this age.
+    #[must_use]
+    pub fn stale_if_error(self, age: Duration) -> Self {
+        Self { stale_if_error: Some(age), ..self }
     }
 
     /// With a read level.

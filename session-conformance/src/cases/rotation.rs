@@ -61,6 +61,31 @@ pub(crate) async fn a_renewed_id_forwards(world: &World) {
     must_be!(world.store().load(&old, options).await.must(), LoadOutcome::Unchanged(_));
 }
 
+/// Whoever keeps copies learns where the session is that an old id led to.
+pub(crate) async fn a_forward_says_where_it_leads(world: &World) {
+    let old = world.start().await;
+    assert_eq!(world.found(&old).await.forwarded, None);
+    let new = world.moved(&old, RotationKind::Renew).await;
+    let (there, here) = (Some(*new.digest()), None);
+    assert_eq!(world.found(&old).await.forwarded, there);
+    assert_eq!(world.found(&new).await.forwarded, here);
+    let set = changes().set("cart", "1");
+    for (id, forwarded) in [(&old, there), (&new, here)] {
+        let applied = world.apply(id, &set).await;
+        assert_eq!(applied.forwarded, forwarded);
+        let touched = world.store().touch(id, TouchOptions::default()).await.must();
+        assert_eq!(must_be!(touched, TouchOutcome::Touched(it) => it).forwarded, forwarded);
+        let options = LoadOptions::default().level(ReadLevel::Store).known(applied.stamp);
+        let unchanged = world.store().load(id, options).await.must();
+        assert_eq!(must_be!(unchanged, LoadOutcome::Unchanged(it) => it).forwarded, forwarded);
+    }
+    let logout = destroy(EndReason::Logout);
+    for (id, forwarded) in [(&old, there), (&new, here)] {
+        let destroyed = world.store().destroy(id, &logout).await.must();
+        assert_eq!(must_be!(destroyed, DestroyOutcome::Destroyed { forwarded, .. } => forwarded), forwarded);
+    }
+}
+
 /// A destroy through the old id ends the session at the new one, and is repeatable.
 pub(crate) async fn a_destroy_works_through_a_forward(world: &World) {
     let old = world.start().await;

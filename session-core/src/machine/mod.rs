@@ -23,7 +23,7 @@ use crate::{
     ErrorKind, Found, IdDigest, Limits, LoadOptions, LoadOutcome, NewSession, OpId, Principal, Record, RotateOutcome,
     SignIn, Stamp, State, Timestamp, TouchOptions, TouchOutcome, Touched, Update, defaults,
 };
-use slot::{Absent, classify, classify_mut, destination, find, locate};
+use slot::{Absent, classify, classify_mut, destination, elsewhere, find, locate};
 
 /// How many updates a record remembers by their op ids.
 pub const REMEMBERED_OPS: usize = 16;
@@ -109,10 +109,10 @@ impl<T> Step<T> {
 pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOptions) -> LoadOutcome {
     match find(slots, now, id) {
         Err(absent) => absent.into(),
-        Ok(live) if options.known == Some(live.record.stamp()) => {
-            LoadOutcome::Unchanged(Touched::new(live.record.deadlines(), now))
+        Ok((live, forwarded)) if options.known == Some(live.record.stamp()) => {
+            LoadOutcome::Unchanged(Touched::new(live.record.deadlines(), now).with_forwarded(forwarded))
         }
-        Ok(live) => LoadOutcome::Found(Found::new(live.record.clone(), now)),
+        Ok((live, forwarded)) => LoadOutcome::Found(Found::new(live.record.clone(), now).with_forwarded(forwarded)),
     }
 }
 
@@ -120,12 +120,12 @@ pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOpti
 pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: TouchOptions) -> TouchOutcome {
     match live_mut(slots, now, id) {
         Err(absent) => absent.into(),
-        Ok((_, live)) => {
+        Ok((at, live)) => {
             let renewed = live.record.deadlines().renewed(now, options.idle);
             if renewed != live.record.deadlines() {
                 *Arc::make_mut(&mut live.record).parts_mut().1 = renewed;
             }
-            TouchOutcome::Touched(Touched::new(renewed, now))
+            TouchOutcome::Touched(Touched::new(renewed, now).with_forwarded(elsewhere(at, id)))
         }
     }
 }
@@ -184,12 +184,13 @@ impl Rules {
             Ok(found) => found,
             Err(absent) => return Ok(Step::unchanged(absent.into())),
         };
-        let before = live.record.stamp();
+        let (before, forwarded) = (live.record.stamp(), elsewhere(at, id));
         if update.retry_from.is_some_and(|base| base.incarnation != before.incarnation) {
             return Ok(Step::unchanged(ApplyOutcome::NotFound(None)));
         }
         if live.remembers(update.op) {
-            return Ok(Step::unchanged(ApplyOutcome::Applied(live.applied(now).repeated())));
+            let applied = live.applied(now).repeated().with_forwarded(forwarded);
+            return Ok(Step::unchanged(ApplyOutcome::Applied(applied)));
         }
         if !update.delta.is_empty() {
             refuse_forgotten_retry(update, before)?;
@@ -198,13 +199,13 @@ impl Rules {
             return Ok(Step::unchanged(ApplyOutcome::Conflict(Conflict::new(before, cause))));
         }
         if update.delta.is_empty() {
-            return Ok(Step::unchanged(ApplyOutcome::Applied(live.applied(now))));
+            return Ok(Step::unchanged(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded))));
         }
         self.limits.admit(live.record.state(), &update.delta)?;
         let deadlines = live.record.deadlines().renewed(now, None);
         let after = live.change(update.op, &update.delta, deadlines);
         let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
-        Ok(Step::changed(ApplyOutcome::Applied(live.applied(now)), effect))
+        Ok(Step::changed(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded)), effect))
     }
 
     /// [`SessionStore::destroy`](crate::SessionStore::destroy).
@@ -220,11 +221,14 @@ impl Rules {
             && tombstone.op == destroy.op
             && tombstone.until > now
         {
-            return Step::unchanged(DestroyOutcome::Destroyed { replicas: None });
+            return Step::unchanged(destroyed(elsewhere(at, id)));
         }
         match classify(slots.get(&at), now) {
             Err(absent) => Step::unchanged(absent.into()),
-            Ok(_) => self.bury(slots, now, at, destroy.op, destroy.reason),
+            Ok(_) => {
+                let step = self.bury(slots, now, at, destroy.op, destroy.reason);
+                Step { outcome: destroyed(elsewhere(at, id)), ..step }
+            }
         }
     }
 
@@ -263,7 +267,7 @@ impl Rules {
         let buried = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
         let before = buried.as_ref().and_then(Slot::stamp);
         let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason) };
-        Step { departed: left(buried, at), ..Step::changed(DestroyOutcome::Destroyed { replicas: None }, effect) }
+        Step { departed: left(buried, at), ..Step::changed(destroyed(None), effect) }
     }
 
     fn admit_sign_in(&self, sign_in: Option<&SignIn>) -> Result<(), Error> {
@@ -275,6 +279,10 @@ impl Rules {
             _ => Ok(()),
         }
     }
+}
+
+fn destroyed(forwarded: Option<IdDigest>) -> DestroyOutcome {
+    DestroyOutcome::Destroyed { replicas: None, forwarded }
 }
 
 /// A retry that is too far behind to tell whether its first attempt happened.

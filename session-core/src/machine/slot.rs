@@ -97,14 +97,24 @@ pub(super) fn locate(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDig
     }
 }
 
-/// The session of this digest, or why there is none: [`locate`] and [`classify`] with one look at most sessions.
-pub(super) fn find<'s>(slots: &'s impl Slots, now: Timestamp, id: &IdDigest) -> Result<&'s Live, Absent> {
+/// The session of this digest, and where it is if that is elsewhere, or why there is none: [`locate`] and [`classify`]
+/// with one look at most sessions.
+pub(super) fn find<'s>(
+    slots: &'s impl Slots,
+    now: Timestamp,
+    id: &IdDigest,
+) -> Result<(&'s Live, Option<IdDigest>), Absent> {
     match slots.get(id) {
         Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => {
-            classify(slots.get(&forward.to), now)
+            classify(slots.get(&forward.to), now).map(|live| (live, Some(forward.to)))
         }
-        slot => classify(slot, now),
+        slot => classify(slot, now).map(|live| (live, None)),
     }
+}
+
+/// Where a session was located, if the id is an old one that forwards to it.
+pub(super) fn elsewhere(at: IdDigest, id: &IdDigest) -> Option<IdDigest> {
+    (at != *id).then_some(at)
 }
 
 /// The session in a slot that [`locate`] found, or why there is none.

@@ -61,6 +61,7 @@ pub struct Session {
     views: Vec<(TypeId, State)>,
     /// How many had the last write.
     replicas: Option<u32>,
+    stale: Option<Duration>,
 }
 
 /// What the handle's changes stand on.
@@ -91,7 +92,10 @@ impl Session {
 
     /// Deadlines count from the moment the request was sent.
     pub(crate) fn stored(sessions: Sessions, id: SessionId, found: Found, asked_at: Timestamp) -> Self {
-        Self::over(sessions, id, Base::found(found, asked_at))
+        let stale = found.stale;
+        let mut session = Self::over(sessions, id, Base::found(found, asked_at));
+        session.stale = stale;
+        session
     }
 
     fn over(sessions: Sessions, id: SessionId, base: Base) -> Self {
@@ -106,7 +110,14 @@ impl Session {
             taken: Vec::new(),
             views: Vec::new(),
             replicas: None,
+            stale: None,
         }
+    }
+
+    /// The age of the copy that the session was opened from, if its store did not answer and the caller
+    /// [allowed](LoadOptions::stale_if_error) that.
+    pub fn stale(&self) -> Option<Duration> {
+        self.stale
     }
 
     /// The session's id. A [rotation](Self::rotate) changes it: then set the cookie anew.

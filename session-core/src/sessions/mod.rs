@@ -150,7 +150,7 @@ impl Sessions {
     pub(crate) async fn end(&self, id: &SessionId) -> Result<Option<u32>, Error> {
         let destroy = Destroy::new(OpId::draw()?, EndReason::Logout).with_replicas(self.policy().replicas);
         match self.store().destroy(id, &destroy).await? {
-            DestroyOutcome::Destroyed { replicas } => Ok(replicas),
+            DestroyOutcome::Destroyed { replicas, .. } => Ok(replicas),
             DestroyOutcome::NotFound(_) => Ok(None),
             DestroyOutcome::Superseded => Err(self.say(Error::new(ErrorKind::Superseded, ""), "destroy")),
         }

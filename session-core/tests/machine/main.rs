@@ -127,7 +127,7 @@ fn a_repeat_does_not_vouch_for_a_session_that_is_gone() {
     let destroyed = |table: &mut Table, id: &SessionId| {
         let destroy = Destroy::new(op(), EndReason::Logout);
         let step = Rules::default().destroy(table, at(20), id.digest(), &destroy);
-        assert_eq!(step.outcome, DestroyOutcome::Destroyed { replicas: None });
+        assert_eq!(step.outcome, DestroyOutcome::Destroyed { replicas: None, forwarded: None });
     };
     for end in [moved_on, destroyed, |_: &mut Table, _: &SessionId| {}] {
         assert_eq!(gone(end), RotateOutcome::NotFound(None));

@@ -82,7 +82,7 @@ impl SessionStore for Replicated {
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         Ok(match self.inner.destroy(id, destroy).await? {
             DestroyOutcome::Destroyed { .. } => {
-                DestroyOutcome::Destroyed { replicas: self.wait("destroy", destroy.replicas) }
+                DestroyOutcome::Destroyed { replicas: self.wait("destroy", destroy.replicas), forwarded: None }
             }
             other => other,
         })

@@ -292,7 +292,7 @@ impl Oracle {
             at = *to;
         }
         if matches!(self.standing(&at), Some(Standing::Ended { op, .. }) if *op == destroy.op) {
-            return Answer::Destroy(DestroyOutcome::Destroyed { replicas: None });
+            return Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded: None });
         }
         match self.access(&at) {
             Err(denied) => denied!(denied, Destroy, DestroyOutcome),
@@ -300,7 +300,7 @@ impl Oracle {
                 let until = later(self.now, TOMBSTONE);
                 let ended = Standing::Ended { op: destroy.op, reason: destroy.reason, at: self.now, until };
                 self.standing.insert(home, ended);
-                Answer::Destroy(DestroyOutcome::Destroyed { replicas: None })
+                Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded: None })
             }
         }
     }

@@ -21,6 +21,10 @@ impl Barriers for LinkBarriers {
     async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
         self.ask(partition).await.map_err(|error| error.with_backend("redis").with_operation("barrier"))
     }
+
+    fn spans_partitions(&self) -> bool {
+        self.0.channels.share_a_connection()
+    }
 }
 
 impl LinkBarriers {

@@ -35,6 +35,11 @@ impl Channels {
         Self { sharded, of_partition, by_name }
     }
 
+    /// Whether one connection carries all of them.
+    pub(crate) fn share_a_connection(&self) -> bool {
+        !self.sharded
+    }
+
     /// The channels of a layout.
     pub(crate) fn of(layout: &Layout, sharded: bool) -> Self {
         let channel = |partition: &Partition| Channel {

@@ -6,7 +6,7 @@ use session_core::{
 use super::{
     Answer, Sending, absent, applied,
     delta::{Counts, append, carried},
-    odd_reply,
+    elsewhere, odd_reply,
 };
 use crate::{
     inner::Inner,
@@ -32,7 +32,7 @@ impl Inner {
             let (at, answer) = self.call_through(id.digest(), (&SCRIPTS.apply, sending), cmd).await?;
             match answer.reply.split_first() {
                 Some((b'I', rest)) => span = self.relist(OPERATION, &at, rest, span).await?,
-                _ => return apply_outcome(&answer),
+                _ => return apply_outcome(&answer, elsewhere(at, id)),
             }
         }
     }
@@ -107,10 +107,12 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
     })
 }
 
-fn apply_outcome(answer: &Answer) -> Result<ApplyOutcome, Error> {
+fn apply_outcome(answer: &Answer, forwarded: Option<IdDigest>) -> Result<ApplyOutcome, Error> {
     match answer.reply.split_first() {
-        Some((b'A', rest)) => applied(OPERATION, rest, answer, false).map(ApplyOutcome::Applied),
-        Some((b'R', rest)) => applied(OPERATION, rest, answer, true).map(ApplyOutcome::Applied),
+        Some((sort @ (b'A' | b'R'), rest)) => {
+            let applied = applied(OPERATION, rest, answer, *sort == b'R')?;
+            Ok(ApplyOutcome::Applied(applied.with_forwarded(forwarded)))
+        }
         Some((b'C', rest)) => conflict(rest).map(ApplyOutcome::Conflict).ok_or_else(|| odd_reply(OPERATION)),
         Some((b'U', _)) => {
             let message = "too many updates came since the first attempt to tell whether it happened; load the session and decide";

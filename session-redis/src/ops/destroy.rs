@@ -1,7 +1,7 @@
 use redis::Cmd;
 use session_core::{Destroy, DestroyOutcome, Error, IdDigest, SessionId};
 
-use super::{Answer, Sending, absent};
+use super::{Answer, Sending, absent, elsewhere};
 use crate::{
     inner::Inner,
     meta::{millis, put, reason_byte},
@@ -17,7 +17,7 @@ impl Inner {
         match answer.reply.first() {
             Some(b'A' | b'R') => {
                 self.recent.note(at, *destroy);
-                Ok(DestroyOutcome::Destroyed { replicas: answer.replicas })
+                Ok(DestroyOutcome::Destroyed { replicas: answer.replicas, forwarded: elsewhere(at, id) })
             }
             _ => absent(OPERATION, &answer.reply).map(Into::into),
         }

@@ -1,7 +1,7 @@
 use redis::{Pipeline, Value as Reply};
 use session_core::{Applied, Error, IdDigest, LoadOptions, LoadOutcome, SessionId};
 
-use super::{Absent, odd_reply};
+use super::{Absent, elsewhere, odd_reply};
 use crate::{
     inner::Inner,
     net::{Resend, Slot},
@@ -41,9 +41,10 @@ impl Inner {
                 self.hints.note(&at, principal, &found);
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
-                        LoadOutcome::Unchanged(session_core::Touched::new(found.record.deadlines(), found.now))
+                        let touched = session_core::Touched::new(found.record.deadlines(), found.now);
+                        LoadOutcome::Unchanged(touched.with_forwarded(elsewhere(at, id)))
                     }
-                    _ => LoadOutcome::Found(found),
+                    _ => LoadOutcome::Found(found.with_forwarded(elsewhere(at, id))),
                 }
             }
             Sight::Nothing => Absent::NotFound(None).into(),

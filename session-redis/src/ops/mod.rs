@@ -140,6 +140,11 @@ impl Inner {
     }
 }
 
+/// Where a session is, if the id is an old one that forwards to it.
+pub(crate) fn elsewhere(at: IdDigest, id: &session_core::SessionId) -> Option<IdDigest> {
+    (at != *id.digest()).then_some(at)
+}
+
 /// The digest that a reply forwards to.
 pub(crate) fn forwarded(reply: &[u8]) -> Option<IdDigest> {
     let (b'F', to) = reply.split_first()? else { return None };

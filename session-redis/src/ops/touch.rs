@@ -1,6 +1,6 @@
 use session_core::{Error, IdDigest, SessionId, TouchOptions, TouchOutcome, Touched};
 
-use super::{Sending, absent, odd_reply};
+use super::{Sending, absent, elsewhere, odd_reply};
 use crate::{
     inner::Inner,
     meta::{Standing, millis, put},
@@ -30,7 +30,8 @@ impl Inner {
             match answer.reply.split_first() {
                 Some((b'A', rest)) => {
                     let standing = Standing::read(rest).ok_or_else(|| odd_reply(OPERATION))?;
-                    return Ok(TouchOutcome::Touched(Touched::new(standing.deadlines, standing.now)));
+                    let touched = Touched::new(standing.deadlines, standing.now).with_forwarded(elsewhere(at, id));
+                    return Ok(TouchOutcome::Touched(touched));
                 }
                 Some((b'I', rest)) => span = self.relist(OPERATION, &at, rest, span).await?,
                 _ => return absent(OPERATION, &answer.reply).map(Into::into),

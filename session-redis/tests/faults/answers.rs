@@ -167,7 +167,7 @@ async fn of_a_destroy() {
     let store = way.store.clone();
     let call = async move { store.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await };
     let outcome = way.lose(call, async |server| sequence(server, &key).await > before).await;
-    assert_eq!(done(outcome), DestroyOutcome::Destroyed { replicas: None });
+    assert_eq!(done(outcome), DestroyOutcome::Destroyed { replicas: None, forwarded: None });
     assert!(
         matches!(load(&way.store, &id).await, LoadOutcome::NotFound(Some(ended)) if ended.reason == EndReason::Logout)
     );

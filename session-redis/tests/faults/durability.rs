@@ -85,7 +85,7 @@ impl Scene {
         load.progress(200).await;
         for id in &doomed {
             let ended = done(store.destroy(id, &Destroy::new(op(), EndReason::Logout)).await);
-            assert_eq!(ended, DestroyOutcome::Destroyed { replicas: None });
+            assert_eq!(ended, DestroyOutcome::Destroyed { replicas: None, forwarded: None });
         }
         let mut created = Vec::new();
         for _ in 0..DESTROYS {

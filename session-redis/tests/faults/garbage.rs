@@ -162,7 +162,7 @@ async fn unreadable_constants() {
         scene.refused(&what, &id, &["destroy", "revoke"], &[ErrorKind::UnreadableField]).await;
     }
     let destroyed = done(scene.store.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await);
-    assert_eq!(destroyed, DestroyOutcome::Destroyed { replicas: None });
+    assert_eq!(destroyed, DestroyOutcome::Destroyed { replicas: None, forwarded: None });
     assert!(matches!(load(&scene.store, &id).await, session_core::LoadOutcome::NotFound(Some(_))));
 }
 

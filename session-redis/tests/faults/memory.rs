@@ -42,7 +42,10 @@ async fn out_of_memory() {
     let idle = TouchOptions::default().idle(std::time::Duration::from_secs(7_200));
     assert!(matches!(done(store.touch(&id, idle).await), TouchOutcome::Touched(_)));
     let destroy = Destroy::new(op(), EndReason::Logout);
-    assert_eq!(done(store.destroy(&doomed, &destroy).await), DestroyOutcome::Destroyed { replicas: None });
+    assert_eq!(
+        done(store.destroy(&doomed, &destroy).await),
+        DestroyOutcome::Destroyed { replicas: None, forwarded: None }
+    );
 
     server.command(&["CONFIG", "SET", "maxmemory", "0"]).await;
     done(store.rotate(&id, &rotation).await);

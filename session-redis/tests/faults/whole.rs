@@ -198,7 +198,7 @@ async fn touch_and_destroy_refuse() {
     let end = destroy();
     done(store.destroy(&id, &end).await);
     let repeat = scene.idle("a repeat", store.destroy(&id, &end)).await;
-    assert_eq!(done(repeat), DestroyOutcome::Destroyed { replicas: None });
+    assert_eq!(done(repeat), DestroyOutcome::Destroyed { replicas: None, forwarded: None });
     let other = destroy();
     assert_eq!(done(scene.idle("no session", store.destroy(&nowhere, &other)).await), DestroyOutcome::NotFound(None));
     let again = scene.idle("an ended one", store.destroy(&ended, &other)).await;
