@@ -113,8 +113,19 @@ impl SentinelTrio {
     pub async fn fail_over(&self) -> &Server {
         let old = self.primary().await;
         let sentinel = self.responsive().next().expect("a sentinel lives");
-        sentinel.command(&["SENTINEL", "FAILOVER", &self.name]).await.expect("the sentinels begin");
-        self.wait_for_new_primary(old).await
+        self.wait("the failover that was ordered is done", || async {
+            if let Some(new) = self.successor(old).await {
+                return Some(new);
+            }
+            // One that was held up for a moment finds no replica good enough, and gives up.
+            let master = fields(&sentinel.try_command(&["SENTINEL", "MASTER", &self.name]).await.ok()?);
+            let is_old = self.named(master.get("port")?) == Some(old);
+            if is_old && !master.get("flags")?.contains("failover_in_progress") {
+                sentinel.command(&["SENTINEL", "FAILOVER", &self.name]).await;
+            }
+            None
+        })
+        .await
     }
 
     /// Waits until all sentinels that live name a server other than `old`, and that server is a primary.
@@ -123,11 +134,13 @@ impl SentinelTrio {
     ///
     /// If that does not come within 30 s.
     pub async fn wait_for_new_primary(&self, old: &Server) -> &Server {
-        self.wait("there is a new primary", || async {
-            let new = self.agreed().await.filter(|new| *new != old)?;
-            (new.info("role").await? == "master").then_some(new)
-        })
-        .await
+        self.wait("there is a new primary", || self.successor(old)).await
+    }
+
+    /// The server that all sentinels name instead of `old`, once it is a primary.
+    async fn successor(&self, old: &Server) -> Option<&Server> {
+        let new = self.agreed().await.filter(|new| *new != old)?;
+        (new.info("role").await? == "master").then_some(new)
     }
 
     /// Waits until the sentinels agree, all is well in their eyes, and every server that lives follows the primary.
@@ -193,8 +206,12 @@ impl SentinelTrio {
             }
             named = Some(port);
         }
-        let named = named?;
-        let index = (0..self.servers.len()).find(|index| self.port(*index).to_string() == named)?;
+        self.named(&named?)
+    }
+
+    /// The server that the others reach at this port.
+    fn named(&self, port: &str) -> Option<&Server> {
+        let index = (0..self.servers.len()).find(|index| self.port(*index).to_string() == port)?;
         self.servers.get(index)
     }
 
