@@ -32,7 +32,7 @@ pub struct TieredStoreBuilder<R> {
     breaker: (u32, Duration),
     self_check: Option<Duration>,
     #[cfg(feature = "simulation")]
-    mutant: Option<crate::Mutant>,
+    simulation: crate::local::Simulation,
 }
 
 impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
@@ -49,7 +49,7 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             breaker: (defaults::BREAKER_FAILURES, defaults::BREAKER_PAUSE),
             self_check: Some(defaults::SELF_CHECK),
             #[cfg(feature = "simulation")]
-            mutant: None,
+            simulation: crate::local::Simulation::default(),
         }
     }
 
@@ -105,8 +105,17 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
 
     /// Breaks a mechanism, to see that the tests notice.
     #[cfg(feature = "simulation")]
-    pub fn mutant(self, mutant: crate::Mutant) -> Self {
-        Self { mutant: Some(mutant), ..self }
+    pub fn mutant(mut self, mutant: crate::Mutant) -> Self {
+        self.simulation.mutant = Some(mutant);
+        self
+    }
+
+    /// Copies go in the order in which they came. moka, which decides otherwise, has a clock and threads of its own,
+    /// so that no run is like another.
+    #[cfg(feature = "simulation")]
+    pub fn first_in_first_out(mut self) -> Self {
+        self.simulation.first_in_first_out = true;
+        self
     }
 
     /// The store. It starts nothing: the first call starts the listener.
@@ -117,7 +126,7 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             sessions: self.capacity,
             absent: Capacity::entries(self.absent_capacity),
             #[cfg(feature = "simulation")]
-            mutant: self.mutant,
+            simulation: self.simulation,
         };
         let partitions = self.remote.feed().map_or(1, |feed| feed.partitions());
         let check_every = self.self_check.map_or(0, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));

@@ -4,9 +4,9 @@
 //! moka's. moka is told of installs, and of uses only now and then: how often each copy is used within a tenth of a
 //! second makes no difference to what is worth keeping.
 
+use moka::notification::RemovalCause;
 use session_core::IdDigest;
 
-#[cfg(not(feature = "simulation"))]
 use crate::hash::ByDigest;
 
 /// How much is kept.
@@ -53,16 +53,14 @@ pub(crate) struct Keeper {
     policy: Policy,
 }
 
-#[cfg(not(feature = "simulation"))]
-type Policy = moka::sync::Cache<IdDigest, u32, ByDigest>;
-
-#[cfg(feature = "simulation")]
-type Policy = crate::queue_policy::QueuePolicy;
+enum Policy {
+    TinyLfu(moka::sync::Cache<IdDigest, u32, ByDigest>),
+    #[cfg(feature = "simulation")]
+    FirstInFirstOut(crate::queue_policy::QueuePolicy),
+}
 
 impl Keeper {
-    #[cfg(not(feature = "simulation"))]
     pub(crate) fn new(capacity: Capacity, evict: Evict) -> Self {
-        use moka::notification::RemovalCause;
         let policy = moka::sync::Cache::builder()
             .max_capacity(capacity.total())
             .weigher(|_, weight| *weight)
@@ -73,27 +71,42 @@ impl Keeper {
                 }
             })
             .build_with_hasher(ByDigest::default());
-        Self { capacity, policy }
+        Self { capacity, policy: Policy::TinyLfu(policy) }
     }
 
+    /// One that does the same each time.
     #[cfg(feature = "simulation")]
-    pub(crate) fn new(capacity: Capacity, evict: Evict) -> Self {
-        Self { capacity, policy: Policy::new(capacity.total(), evict) }
+    pub(crate) fn first_in_first_out(capacity: Capacity, evict: Evict) -> Self {
+        let policy = crate::queue_policy::QueuePolicy::new(capacity.total(), evict);
+        Self { capacity, policy: Policy::FirstInFirstOut(policy) }
     }
 
     /// A copy of so many bytes was installed. Others may have to go, or this one.
     pub(crate) fn keep(&self, digest: IdDigest, bytes: u32) {
-        self.policy.insert(digest, self.capacity.weight(bytes));
+        let weight = self.capacity.weight(bytes);
+        match &self.policy {
+            Policy::TinyLfu(cache) => cache.insert(digest, weight),
+            #[cfg(feature = "simulation")]
+            Policy::FirstInFirstOut(queue) => queue.insert(digest, weight),
+        }
     }
 
     /// A copy was used.
     pub(crate) fn note(&self, digest: &IdDigest) {
-        let _ = self.policy.get(digest);
+        match &self.policy {
+            Policy::TinyLfu(cache) => drop(cache.get(digest)),
+            #[cfg(feature = "simulation")]
+            Policy::FirstInFirstOut(_) => {}
+        }
     }
 
     /// A copy is gone.
     pub(crate) fn forget(&self, digest: &IdDigest) {
-        self.policy.invalidate(digest);
+        match &self.policy {
+            Policy::TinyLfu(cache) => cache.invalidate(digest),
+            #[cfg(feature = "simulation")]
+            Policy::FirstInFirstOut(queue) => queue.remove(digest),
+        }
     }
 }
 

@@ -36,7 +36,15 @@ pub(crate) struct Rules {
     pub(crate) sessions: Capacity,
     pub(crate) absent: Capacity,
     #[cfg(feature = "simulation")]
+    pub(crate) simulation: Simulation,
+}
+
+/// What only simulations set.
+#[cfg(feature = "simulation")]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Simulation {
     pub(crate) mutant: Option<crate::Mutant>,
+    pub(crate) first_in_first_out: bool,
 }
 
 #[derive(Debug)]
@@ -57,7 +65,7 @@ pub(crate) struct Local {
 macro_rules! broken {
     ($local:expr, $mutant:ident) => {{
         #[cfg(feature = "simulation")]
-        let broken = $local.rules.mutant == Some(crate::Mutant::$mutant);
+        let broken = $local.rules.simulation.mutant == Some(crate::Mutant::$mutant);
         #[cfg(not(feature = "simulation"))]
         let broken = false;
         broken
@@ -68,13 +76,19 @@ pub(crate) use broken;
 impl Local {
     pub(crate) fn new(rules: Rules, partitions: u32) -> Arc<Self> {
         Arc::new_cyclic(|local: &Weak<Self>| {
-            let evict = |is_session: bool| {
+            let keeper = |is_session: bool| {
                 let local = local.clone();
-                Box::new(move |digest: &IdDigest| {
+                let evict = Box::new(move |digest: &IdDigest| {
                     if let Some(local) = local.upgrade() {
                         local.displace(digest, is_session);
                     }
-                })
+                });
+                let capacity = if is_session { rules.sessions } else { rules.absent };
+                #[cfg(feature = "simulation")]
+                if rules.simulation.first_in_first_out {
+                    return Keeper::first_in_first_out(capacity, evict);
+                }
+                Keeper::new(capacity, evict)
             };
             Self {
                 rules,
@@ -82,8 +96,8 @@ impl Local {
                 epochs: Epochs::new(),
                 map: papaya::HashMap::with_hasher(ByDigest::default()),
                 partitions: (0..partitions.max(1)).map(|_| Partition::new()).collect(),
-                sessions: Keeper::new(rules.sessions, evict(true)),
-                absent: Keeper::new(rules.absent, evict(false)),
+                sessions: keeper(true),
+                absent: keeper(false),
                 fills: AtomicU64::new(0),
                 needed: tokio::sync::Notify::new(),
             }

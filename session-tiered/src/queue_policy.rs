@@ -35,11 +35,7 @@ impl QueuePolicy {
         evicted.iter().for_each(&self.evict);
     }
 
-    pub(crate) fn get(&self, digest: &IdDigest) -> Option<u32> {
-        self.queue.lock().iter().find(|(other, _)| other == digest).map(|(_, weight)| *weight)
-    }
-
-    pub(crate) fn invalidate(&self, digest: &IdDigest) {
+    pub(crate) fn remove(&self, digest: &IdDigest) {
         self.queue.lock().retain(|(other, _)| other != digest);
     }
 }

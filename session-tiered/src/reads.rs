@@ -113,7 +113,7 @@ impl<R> Flight<'_, R> {
         self.has_landed = true;
         let local = &self.inner.local;
         #[cfg(feature = "simulation")]
-        if local.rules.mutant == Some(crate::Mutant::CheckThenInsert) {
+        if local.rules.simulation.mutant == Some(crate::Mutant::CheckThenInsert) {
             if local.would_land(self.digest, self.fill, outcome) {
                 self.inner.clock.sleep(std::time::Duration::from_millis(5)).await;
                 local.land_blindly(self.digest, self.fill, departure, outcome);
