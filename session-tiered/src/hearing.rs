@@ -70,6 +70,9 @@ impl Local {
         let mut work = self.work(digest);
         work.raise(digest, stamp);
         work.drop_older(stamp);
+        if work.stamp(digest).is_some_and(|there| there.incarnation != stamp.incarnation) {
+            work.take(digest);
+        }
         work.done();
     }
 

@@ -46,6 +46,11 @@ impl Lease {
         self.0.store(0, Ordering::Release);
     }
 
+    /// Whether there is none, since none was granted in this epoch.
+    pub(crate) fn is_wanting(&self) -> bool {
+        self.0.load(Ordering::Acquire) == 0
+    }
+
     /// How much of it is left, in milliseconds; nothing if it has ended.
     pub(crate) fn left(&self, now: Timestamp) -> Option<u64> {
         self.0.load(Ordering::Acquire).checked_sub(now.as_millis()).filter(|left| *left > 0)

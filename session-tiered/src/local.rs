@@ -57,7 +57,7 @@ pub(crate) struct Local {
     sessions: Keeper,
     absent: Keeper,
     fills: AtomicU64,
-    /// Rung when a partition has its first copy: it needs a lease.
+    /// Rung when there is a copy in a partition without a lease.
     pub(crate) needed: tokio::sync::Notify,
 }
 
@@ -236,7 +236,8 @@ impl Work<'_> {
             self.desk.homes.insert(stamp.incarnation, digest);
         }
         let was_there = self.local.map.pin().insert(digest, copy).is_some();
-        if !was_there && self.partition.gained() {
+        let is_first = !was_there && self.partition.gained();
+        if is_first || self.partition.lease.is_wanting() {
             self.local.needed.notify_one();
         }
         self.kept.push((digest, weight, is_session));

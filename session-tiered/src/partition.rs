@@ -40,8 +40,12 @@ impl Partition {
     }
 
     /// What is left of the lease, in milliseconds, for a copy of this epoch.
+    ///
+    /// The lease is read first: if the epoch is the copy's afterwards, it was all the time, and the lease is of it. The
+    /// other way round, a thread that is held up in between could take the lease of a later epoch for this one's.
     pub(crate) fn lease_left(&self, epoch: u64, now: Timestamp) -> Option<u64> {
-        if self.epoch.number() == epoch { self.lease.left(now) } else { None }
+        let left = self.lease.left(now)?;
+        (self.epoch.number() == epoch).then_some(left)
     }
 
     /// Counts a copy in; true for the first one.

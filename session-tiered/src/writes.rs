@@ -95,8 +95,8 @@ impl<R: SessionStore + 'static> Inner<R> {
     /// The store has acknowledged a write.
     fn note(&self, digest: &IdDigest, departure: Departure, applied: Applied, update: Option<(OpId, &Delta)>) {
         if applied.forwarded.is_some() {
-            // What is cached for the old id is older than this.
-            self.local.evict(digest, false);
+            // The session is not there any more; what is cached or on its way for the old id is older than this.
+            self.local.evict(digest, true);
         }
         let digest = &applied.forwarded.unwrap_or(*digest);
         let vouched = Vouched { asked_at: departure.asked_at, store_now: applied.now, epoch: departure.epoch };
