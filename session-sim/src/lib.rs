@@ -1,0 +1,4 @@
+//! Deterministic simulation of the tiered session store: the real cache, against a store and a network that fail.
+
+pub mod oracle;
+pub mod sim;
