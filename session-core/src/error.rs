@@ -1,6 +1,6 @@
 //! One opaque error type with a coarse kind that answers "what must I do?".
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 use crate::{Conflict, Ended, Field};
 
@@ -53,8 +53,12 @@ impl ErrorKind {
 ///
 /// It carries a [kind](ErrorKind), the operation and backend it arose in, and a remedy in its message. It never
 /// carries an id, a key or a value, so it is safe to log. `Display` does not repeat [`source`](StdError::source).
+///
+/// A clone shares its source.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     operation: Option<&'static str>,
@@ -63,7 +67,7 @@ struct Inner {
     field: Option<Field>,
     ended: Option<Ended>,
     conflict: Option<Conflict>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -99,7 +103,7 @@ impl Error {
     /// Attaches the cause. Its `Display` must not contain ids or values either.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 

@@ -1,0 +1,145 @@
+//! A circuit breaker: while the store does not answer, most calls fail at once instead of waiting for their deadlines.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use session_core::{Clock, Error, ErrorKind, Timestamp};
+
+use crate::stats::Counter;
+
+/// Closed until so many calls in a row went unanswered; then open for a pause; then one call at a time is let through
+/// as a probe, until one is answered.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    failures: u32,
+    pause: Duration,
+    unanswered: AtomicU32,
+    /// On the local clock, in milliseconds; what is not in the past keeps the circuit open.
+    open_until: AtomicU64,
+    probing: AtomicBool,
+}
+
+/// Leave for one call.
+struct Passage<'a> {
+    breaker: &'a Breaker,
+    is_probe: bool,
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.breaker.probing.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Breaker {
+    pub(crate) fn new(failures: u32, pause: Duration) -> Self {
+        Self {
+            failures: failures.max(1),
+            pause,
+            unanswered: AtomicU32::new(0),
+            open_until: AtomicU64::new(0),
+            probing: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets a call through, or not.
+    pub(crate) async fn call<T>(
+        &self,
+        clock: &dyn Clock,
+        refused: &Counter,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Some(_passage) = self.enter(clock.now()) else {
+            refused.count();
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the store did not answer the calls before this one; it is tried again in a moment",
+            ));
+        };
+        let answer = call.await;
+        match &answer {
+            Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown) => {
+                self.fail(clock.now());
+            }
+            _ => self.unanswered.store(0, Ordering::Release),
+        }
+        answer
+    }
+
+    fn enter(&self, now: Timestamp) -> Option<Passage<'_>> {
+        if self.unanswered.load(Ordering::Acquire) < self.failures {
+            return Some(Passage { breaker: self, is_probe: false });
+        }
+        let is_over = now.as_millis() >= self.open_until.load(Ordering::Acquire);
+        let is_probe = is_over && !self.probing.swap(true, Ordering::AcqRel);
+        is_probe.then_some(Passage { breaker: self, is_probe })
+    }
+
+    fn fail(&self, now: Timestamp) {
+        self.unanswered.fetch_add(1, Ordering::AcqRel);
+        self.open_until.store(now.after(self.pause).as_millis(), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_core::ManualClock;
+
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    async fn call(breaker: &Breaker, clock: &ManualClock, answer: Result<(), ErrorKind>) -> (bool, Result<(), Error>) {
+        let mut was_called = false;
+        let call = async {
+            was_called = true;
+            answer.map_err(|kind| Error::new(kind, ""))
+        };
+        let refused = Counter::default();
+        let result = breaker.call(clock, &refused, call).await;
+        (was_called, result)
+    }
+
+    #[tokio::test]
+    async fn it_opens_after_so_many_and_closes_after_a_probe() {
+        let (breaker, clock) = (Breaker::new(2, PAUSE), ManualClock::new());
+        let down = Err(ErrorKind::Unavailable);
+        assert!(call(&breaker, &clock, down).await.0);
+        assert!(call(&breaker, &clock, down).await.0);
+        let (was_called, result) = call(&breaker, &clock, Ok(())).await;
+        assert!(!was_called, "open");
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Unavailable);
+        clock.advance(PAUSE);
+        assert!(call(&breaker, &clock, down).await.0, "a probe");
+        assert!(!call(&breaker, &clock, Ok(())).await.0, "it failed: open again");
+        clock.advance(PAUSE);
+        assert!(call(&breaker, &clock, Ok(())).await.0, "another probe");
+        assert!(call(&breaker, &clock, Ok(())).await.0, "closed");
+    }
+
+    #[tokio::test]
+    async fn one_probe_at_a_time_and_a_dropped_one_frees_the_next() {
+        let (breaker, clock) = (Breaker::new(1, PAUSE), ManualClock::new());
+        let _ = call(&breaker, &clock, Err(ErrorKind::OutcomeUnknown)).await;
+        clock.advance(PAUSE);
+        let refused = Counter::default();
+        let mut probe = Box::pin(breaker.call(&clock, &refused, std::future::pending::<Result<(), Error>>()));
+        assert!(futures_util::poll!(&mut probe).is_pending());
+        assert!(!call(&breaker, &clock, Ok(())).await.0, "one at a time");
+        drop(probe);
+        assert!(call(&breaker, &clock, Ok(())).await.0);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_an_answer_whatever_it_says() {
+        let (breaker, clock) = (Breaker::new(2, PAUSE), ManualClock::new());
+        for kind in [ErrorKind::Unavailable, ErrorKind::LimitExceeded, ErrorKind::Unavailable] {
+            assert!(call(&breaker, &clock, Err(kind)).await.0);
+        }
+        assert!(call(&breaker, &clock, Ok(())).await.0, "never two in a row");
+    }
+}

@@ -1,0 +1,119 @@
+//! A local copy.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use session_core::{Deadlines, Ended, Found, LoadOutcome, Record, Stamp, Timestamp, Touched};
+
+/// What is known of one digest.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    Session(Arc<Record>),
+    /// No session; if one was ended, why and when.
+    Absent(Option<Ended>),
+}
+
+/// What the store answered, and when it was asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vouched {
+    /// On the local clock: when the request left. The store vouches for the copy from then on.
+    pub(crate) asked_at: Timestamp,
+    /// On the store's clock: when it answered.
+    pub(crate) store_now: Timestamp,
+    /// The epoch in which the request left.
+    pub(crate) epoch: u64,
+}
+
+/// A local copy. It is never changed: a patch puts another one in its place.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    pub(crate) known: Known,
+    pub(crate) vouched: Vouched,
+    /// On the local clock, in milliseconds: when the keeper was last told of a use.
+    pub(crate) noted: AtomicU64,
+}
+
+impl Vouched {
+    /// The store's time, counted on the local clock from when the request left: never behind the true one.
+    pub(crate) fn store_time(&self, now: Timestamp) -> Timestamp {
+        self.store_now.after(now.since(self.asked_at))
+    }
+
+    /// For how long the store has not been asked.
+    pub(crate) fn age(&self, now: Timestamp) -> Duration {
+        now.since(self.asked_at)
+    }
+}
+
+impl Copy {
+    pub(crate) fn new(known: Known, vouched: Vouched) -> Self {
+        Self { known, vouched, noted: AtomicU64::new(vouched.asked_at.as_millis()) }
+    }
+
+    /// What a store answered, if it can be kept.
+    pub(crate) fn of(outcome: &LoadOutcome, vouched: impl FnOnce(Timestamp) -> Vouched) -> Option<Self> {
+        match outcome {
+            LoadOutcome::Found(found) => Some(Self::new(Known::Session(found.record.clone()), vouched(found.now))),
+            // Its age counts from now on; what the store's clock shows does not matter.
+            LoadOutcome::NotFound(ended) => Some(Self::new(Known::Absent(*ended), vouched(Timestamp::default()))),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        match &self.known {
+            Known::Session(record) => Some(record.stamp()),
+            Known::Absent(_) => None,
+        }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        match &self.known {
+            Known::Session(record) => Some(record),
+            Known::Absent(_) => None,
+        }
+    }
+
+    /// The answer that it gives, unless its deadline has passed: then only the store knows.
+    pub(crate) fn answer(&self, known: Option<Stamp>, now: Timestamp) -> Option<LoadOutcome> {
+        match &self.known {
+            Known::Session(record) => {
+                let store_time = self.vouched.store_time(now);
+                if record.deadlines().is_expired(store_time) {
+                    return None;
+                }
+                Some(match known {
+                    Some(known) if known == record.stamp() => {
+                        LoadOutcome::Unchanged(Touched::new(record.deadlines(), store_time))
+                    }
+                    _ => LoadOutcome::Found(Found::new(record.clone(), store_time)),
+                })
+            }
+            Known::Absent(ended) => {
+                let older = |ended: Ended| Ended::new(ended.reason, ended.age + self.vouched.age(now));
+                Some(LoadOutcome::NotFound(ended.map(older)))
+            }
+        }
+    }
+
+    /// The same session with other deadlines, as far as they lie later: answers come in any order.
+    pub(crate) fn renewed(&self, deadlines: Deadlines) -> Option<Self> {
+        let record = self.record()?;
+        if deadlines.expires_at() <= record.deadlines().expires_at() {
+            return None;
+        }
+        let record = Record::clone(record).with_deadlines(deadlines);
+        Some(Self::new(Known::Session(Arc::new(record)), self.vouched))
+    }
+
+    /// Roughly what it takes in memory.
+    pub(crate) fn weight(&self) -> u32 {
+        /// Of the copy and its places in the maps, and of each entry.
+        const FIXED: usize = 400;
+        const ENTRY: usize = 48;
+        let size = self.record().map(|record| record.state().size()).unwrap_or_default();
+        u32::try_from(FIXED + size.entries * ENTRY + size.bytes).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,12 @@
+//! Counts through the `metrics` facade, at every heartbeat.
+
+use crate::Stats;
+
+pub(crate) fn publish(stats: &Stats) {
+    for (name, count) in stats.named() {
+        metrics::counter!(format!("session_tiered_{name}")).absolute(count);
+    }
+    for (step, count) in (1_u32..).zip(stats.staleness) {
+        metrics::counter!("session_tiered_staleness", "le_sixteenths" => step.to_string()).absolute(count);
+    }
+}

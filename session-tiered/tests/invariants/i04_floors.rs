@@ -1,0 +1,57 @@
+//! Whoever brings a floor gets nothing older, on any node.
+
+use session_core::{LoadOptions, LoadOutcome, SessionStore as _};
+
+use crate::stage::{Stage, begin, is_hit, settle, value_of, warm, write};
+
+#[tokio::test]
+async fn a_copy_below_the_floor_does_not_answer() {
+    let stage = Stage::new();
+    let (a, b) = (stage.node(), stage.node());
+    let (id, _) = stage.session("1").await;
+    warm(&a, &id).await;
+    warm(&b, &id).await;
+    b.remote().wire.mute.send_replace(true);
+    let floor = write(&a, &id, "2").await.floor();
+    assert!(is_hit(&b, &id).await, "without a floor the older copy answers");
+    let found = b.load(&id, LoadOptions::default().floor(floor)).await.unwrap();
+    assert_eq!(value_of(found).as_deref(), Some("2"));
+    assert_eq!(b.stats().history_lost, 0);
+}
+
+/// A load in flight may have left before the write that the floor is of.
+#[tokio::test]
+async fn who_joins_a_load_gets_no_less_than_the_floor() {
+    let stage = Stage::new();
+    let (a, b) = (stage.node(), stage.node());
+    let (id, _) = stage.session("1").await;
+    let (other, _) = stage.session("x").await;
+    warm(&b, &other).await;
+    b.remote().wire.mute.send_replace(true);
+    b.remote().wire.hold();
+    let first = begin(&b, &id);
+    b.remote().wire.has_read(1).await;
+    let floor = write(&a, &id, "2").await.floor();
+    let joined = {
+        let b = b.clone();
+        tokio::spawn(async move { b.load(&id, LoadOptions::default().floor(floor)).await.unwrap() })
+    };
+    settle().await;
+    assert_eq!(b.stats().joined, 1, "it waits for the load in flight, or this tests nothing");
+    b.remote().wire.release();
+    assert_eq!(value_of(first.await.unwrap()).as_deref(), Some("1"));
+    assert_eq!(value_of(joined.await.unwrap()).as_deref(), Some("2"));
+}
+
+/// What the store had acknowledged and lost does not come back by asking again: it is said, and that settles it.
+#[tokio::test]
+async fn a_floor_that_the_store_has_lost_is_settled_by_one_load() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, stamp) = stage.session("1").await;
+    let mut floor = stamp.floor();
+    floor.version = 7;
+    let found = node.load(&id, LoadOptions::default().floor(floor)).await.unwrap();
+    assert!(matches!(found, LoadOutcome::Found(_)));
+    assert_eq!(node.stats().history_lost, 1);
+}

@@ -1,0 +1,61 @@
+//! Writes of others do not turn a node's reads into misses.
+
+use session_core::{Delta, Field, Format, SessionStore as _, Update, Value};
+
+use crate::stage::{Stage, is_hit, op, read, settle, warm, write};
+
+#[tokio::test]
+async fn a_change_is_applied_to_the_copy() {
+    let stage = Stage::new();
+    let (a, b) = (stage.node(), stage.node());
+    let (id, _) = stage.session("0").await;
+    warm(&a, &id).await;
+    warm(&b, &id).await;
+    for n in 1..=20 {
+        let (writer, reader) = if n % 2 == 0 { (&a, &b) } else { (&b, &a) };
+        write(writer, &id, &n.to_string()).await;
+        settle().await;
+        for node in [writer, reader] {
+            let hits = node.stats().hits;
+            assert_eq!(read(node, &id).await, Some(n.to_string()));
+            assert_eq!(node.stats().hits, hits + 1, "{n}");
+        }
+    }
+    assert_eq!((a.stats().patched, b.stats().patched), (10, 10));
+    assert_eq!(a.stats().evicted + b.stats().evicted, 0);
+}
+
+/// A change that is too large to be told drops the copy.
+#[tokio::test]
+async fn a_change_without_its_delta_drops_the_copy() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    let mut delta = Delta::new();
+    delta.set(Field::new("large").unwrap(), Value::new(Format::JSON, &[b' '; 10_000]));
+    stage.store.apply(&id, &Update::new(op(), delta)).await.unwrap();
+    settle().await;
+    assert_eq!(node.stats().evicted, 1);
+    assert!(!is_hit(&node, &id).await);
+}
+
+/// What is patched is what the store has.
+#[tokio::test]
+async fn a_patched_copy_is_the_record_of_the_store() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("0").await;
+    warm(&node, &id).await;
+    for n in 1..=5 {
+        write(&stage.store, &id, &n.to_string()).await;
+    }
+    settle().await;
+    assert_eq!(node.stats().patched, 5);
+    let of = |outcome| match outcome {
+        session_core::LoadOutcome::Found(found) => (found.record.stamp(), found.record.state().clone()),
+        other => panic!("{other:?}"),
+    };
+    let options = session_core::LoadOptions::default();
+    assert_eq!(of(node.load(&id, options).await.unwrap()), of(stage.store.load(&id, options).await.unwrap()));
+}

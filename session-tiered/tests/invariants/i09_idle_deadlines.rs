@@ -1,0 +1,60 @@
+//! A session that is used does not expire, and a copy whose deadline has passed says nothing.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use futures_util::future::join_all;
+use session_core::{SessionStore as _, Sessions, TouchOptions, defaults};
+
+use crate::stage::{Stage, is_hit, read, settle, warm};
+
+/// Opened by hits only, for longer than its idle timeout.
+#[tokio::test]
+async fn hits_keep_a_session_alive() {
+    let stage = Stage::new();
+    let node = stage.builder().max_age(defaults::ABSOLUTE).build();
+    let sessions = Sessions::builder(node.clone()).clock(stage.clock.clone()).build();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    let loads = node.remote().wire.loads.load(SeqCst);
+    for _ in 0..60 {
+        stage.pass(defaults::IDLE / 20).await;
+        sessions.open(&id).await.unwrap();
+    }
+    assert_eq!(node.remote().wire.loads.load(SeqCst), loads, "hits only, or this tests nothing");
+    let touches = node.remote().wire.touches.load(SeqCst);
+    assert!((20..=40).contains(&touches), "they are throttled: {touches}");
+}
+
+/// Who touches at the same time shares one request.
+#[tokio::test]
+async fn touches_at_the_same_time_are_one() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    node.remote().wire.hold();
+    let touches = join_all((0..50).map(|_| node.touch(&id, TouchOptions::default())));
+    let release = async {
+        node.remote().wire.has_read(1).await;
+        settle().await;
+        node.remote().wire.release();
+    };
+    let (touches, ()) = futures_util::join!(touches, release);
+    assert!(touches.iter().all(Result::is_ok));
+    assert_eq!(node.remote().wire.touches.load(SeqCst), 1);
+    node.touch(&id, TouchOptions::default()).await.unwrap();
+    assert_eq!(node.remote().wire.touches.load(SeqCst), 2, "a later one is another");
+}
+
+/// Another node has touched it: the copy here does not know, and must not say that it is gone.
+#[tokio::test]
+async fn a_copy_past_its_deadline_is_a_miss() {
+    let stage = Stage::new();
+    let node = stage.builder().max_age(defaults::ABSOLUTE).max_staleness(defaults::ABSOLUTE).build();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    stage.pass(defaults::IDLE / 2).await;
+    stage.store.touch(&id, TouchOptions::default()).await.unwrap();
+    stage.pass(defaults::IDLE / 2).await;
+    assert!(!is_hit(&node, &id).await);
+    assert_eq!(read(&node, &id).await.as_deref(), Some("old"));
+}

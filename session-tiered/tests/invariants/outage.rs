@@ -1,0 +1,71 @@
+//! The store does not answer.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use session_core::{ErrorKind, LoadOptions, LoadOutcome, SessionStore as _, SessionStoreExt as _};
+
+use crate::stage::{BOUND, Stage, is_hit, read, settle, warm, write};
+
+#[tokio::test]
+async fn by_default_a_load_fails() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    node.remote().wire.down.store(true, SeqCst);
+    assert!(is_hit(&node, &id).await, "the lease still runs");
+    stage.pass(BOUND).await;
+    assert_eq!(node.get(&id).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn who_allows_it_gets_a_copy_that_states_its_age() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    node.remote().wire.down.store(true, SeqCst);
+    let down = Duration::from_secs(20);
+    stage.pass(down).await;
+    let stale = |age| LoadOptions::default().stale_if_error(Duration::from_secs(age));
+    let LoadOutcome::Found(found) = node.load(&id, stale(30)).await.unwrap() else { panic!("a copy was there") };
+    assert!(found.stale.unwrap() >= down && found.stale.unwrap() < down + BOUND, "{:?}", found.stale);
+    assert_eq!(node.stats().served_stale, 1);
+    assert!(node.load(&id, stale(10)).await.is_err(), "it is older");
+    assert!(node.load(&id, LoadOptions::default()).await.is_err(), "others were not asked");
+}
+
+/// No copy, no answer; and that the store said no is an answer.
+#[tokio::test]
+async fn what_is_not_cached_is_not_made_up() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    node.remote().wire.down.store(true, SeqCst);
+    let stale = LoadOptions::default().stale_if_error(Duration::from_secs(60));
+    assert_eq!(node.load(&id, stale).await.unwrap_err().kind(), ErrorKind::Unavailable);
+}
+
+/// When it answers again, all is as before.
+#[tokio::test]
+async fn it_recovers_by_itself() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    node.remote().wire.down.store(true, SeqCst);
+    for _ in 0..100 {
+        stage.pass(BOUND).await;
+        for _ in 0..3 {
+            let _ = node.get(&id).await;
+        }
+    }
+    assert!(node.stats().broken_circuits > 0, "{:?}", node.stats());
+    write(&stage.store, &id, "new").await;
+    node.remote().wire.down.store(false, SeqCst);
+    stage.pass(BOUND).await;
+    assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
+    stage.pass(BOUND / 4).await;
+    settle().await;
+    assert!(is_hit(&node, &id).await);
+}
