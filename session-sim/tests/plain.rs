@@ -1,13 +1,11 @@
 //! A node without a cache passes every oracle.
 #![allow(missing_docs)]
 
-use std::sync::Arc;
-
-use session_sim::sim::{Coverage, Node, run};
+use session_sim::sim::{Coverage, Node, Tested, run};
 
 #[test]
 fn a_node_without_a_cache_keeps_every_promise() {
-    let subject = |node: Node| -> Arc<dyn session_core::SessionStore> { Arc::new(node.store) };
+    let subject = |node: Node| Tested::new(node.store);
     let mut coverage = Coverage::default();
     let from = std::env::var("SIM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     for seed in from..from + 200 {

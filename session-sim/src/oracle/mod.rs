@@ -91,11 +91,11 @@ type Check = fn(&Oracle, &History, &Load) -> Result<(), String>;
 
 /// In the order in which they are tried: the first that fails names the trouble.
 const CHECKS: [(&str, Check); 8] = [
+    ("i1_bounded_staleness", i1_bounded_staleness::check),
     ("i7_destroy_wins", i7_destroy_wins::check),
     ("i4_floor", i4_floor::check),
     ("i2_read_your_writes", i2_read_your_writes::check),
     ("i3_monotonic_reads", i3_monotonic_reads::check),
-    ("i1_bounded_staleness", i1_bounded_staleness::check),
     ("i5_no_stale_fill", i5_no_stale_fill::check),
     ("i6_no_silent_gap", i6_no_silent_gap::check),
     ("i10_no_immortal_copy", i10_no_immortal_copy::check),

@@ -1,6 +1,6 @@
 //! What clients do: reads and writes of shared sessions through their node's store, some of them given up.
 
-use std::{future::poll_fn, pin::pin, sync::Arc};
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use session_core::{
     Found, IdDigest, LoadOptions, LoadOutcome, ReadLevel, SessionId, SessionStore, Stamp, TouchOptions, TouchOutcome,
@@ -108,6 +108,9 @@ impl Client {
             if self.rng.u8(..100) < 10 {
                 options = options.known(stamp);
             }
+            if self.rng.u8(..100) < 10 {
+                options = options.stale_if_error(Duration::from_millis(self.rng.u64(100..9_000)));
+            }
         }
         let store = self.store.clone();
         let called = self.call(store.load(&id, options)).await;
@@ -119,6 +122,9 @@ impl Client {
                 return self.sim.with(|world| world.coverage.count("loads failed"));
             }
         };
+        if let LoadOutcome::Found(Found { stale: Some(age), .. }) = &outcome {
+            return self.stale(options, *age);
+        }
         let Some(seen) = seen(&outcome, options) else { return };
         let load = Load {
             node: self.node,
@@ -136,6 +142,16 @@ impl Client {
         if let LoadOutcome::Found(found) = &outcome {
             self.use_session(&id, found, load.called).await;
         }
+    }
+
+    /// An answer that states its age is no older than the caller allowed; nothing else is promised of it.
+    fn stale(&self, options: LoadOptions, age: Duration) {
+        self.sim.with(|world| {
+            world.coverage.count("stale answers");
+            if options.stale_if_error.is_none_or(|allowed| age > allowed) {
+                world.oracle.violate("i1_bounded_staleness", format!("stale by {age:?}, asked with {options:?}"));
+            }
+        });
     }
 
     fn answered(&self, at: usize, id: &SessionId, load: &Load) {

@@ -49,12 +49,8 @@ impl World {
         let feed = &mut self.nodes[node].feed;
         match push {
             Push::Change(change, version) => {
-                let lane = feed.lane(change.partition);
-                let hole = lane.last.is_some_and(|last| last + 1 != change.sequence);
-                lane.last = Some(change.sequence);
-                if hole {
-                    feed.gap(&[change.partition], GapCause::Missed);
-                }
+                let expected = feed.lane(change.partition).last.map(|last| last + 1);
+                feed.compare(shard, change.partition, expected, change.sequence);
                 feed.push(FeedItem::Change(change), version);
             }
             Push::Barrier(partition, id, sequence, answer) => {
@@ -62,11 +58,8 @@ impl World {
                 if lane.carrier != Some(shard) {
                     return Vec::new();
                 }
-                let hole = lane.last.is_some_and(|last| last != sequence);
-                lane.last = Some(sequence);
-                if hole {
-                    feed.gap(&[partition], GapCause::Missed);
-                }
+                let expected = lane.last;
+                feed.compare(shard, partition, expected, sequence);
                 feed.push(FeedItem::Barrier(partition, id), 0);
                 // Whoever asked may have gone.
                 let _ = answer.send(());
@@ -217,15 +210,18 @@ enum Dialed {
 }
 
 impl World {
+    /// Dials the server that the node's commands go to. A feed that listened to a new primary while commands still went
+    /// to the old one would vouch for fills that the old one gives: no cache could tell.
     fn dial_feed(&mut self, node: usize, shard: usize, id: u64) -> Dialed {
         let (primary, delay) = (self.primaries[shard], self.delay(node, true));
+        let there = self.nodes[node].commands[shard].iter().all(|conn| conn.server == Some(primary));
         let reached = self.servers[primary].is_primary() && !self.servers[primary].cut[node];
         let feed = &mut self.nodes[node].feed;
         let conn = &mut feed.ears[shard].conn;
         if feed.id != id || !feed.active || conn.server.is_some() {
             return Dialed::Dead;
         }
-        if !reached {
+        if !reached || !there {
             return Dialed::Refused;
         }
         (conn.server, conn.silent) = (Some(primary), false);

@@ -27,7 +27,7 @@ pub use clock::NodeClock;
 pub use coverage::Coverage;
 pub use history::{History, Seen, Window};
 pub use remote::SimStore;
-pub use run::{Node, Outcome, Subject, run};
+pub use run::{Node, Outcome, Subject, Tested, run};
 pub(crate) use server::Lineages;
 pub use settings::Settings;
 pub use world::{Sim, World};

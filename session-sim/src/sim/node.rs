@@ -109,6 +109,22 @@ impl FeedState {
         partitions.iter().for_each(|partition| self.push(FeedItem::Gap(Some(*partition), cause), 0));
     }
 
+    /// Takes note of a partition's sequence. One that is not the expected one shows a hole; one that begins anew shows
+    /// that the server was emptied or restored, with all partitions that it has.
+    pub(crate) fn compare(&mut self, shard: usize, partition: u16, expected: Option<u64>, sequence: u64) {
+        let is_restart = |expected: u64| expected >> 32 != sequence >> 32;
+        match expected {
+            Some(expected) if is_restart(expected) => {
+                let carried = (0..).zip(&mut self.lanes).filter(|(_, lane)| lane.carrier == Some(shard));
+                let gaps: Vec<u16> = carried.map(|(partition, lane)| (partition, lane.last = None).0).collect();
+                self.gap(&gaps, GapCause::Missed);
+            }
+            Some(expected) if expected != sequence => self.gap(&[partition], GapCause::Missed),
+            _ => {}
+        }
+        self.lane(partition).last = Some(sequence);
+    }
+
     pub(crate) fn lane(&mut self, partition: u16) -> &mut Lane {
         &mut self.lanes[usize::from(partition)]
     }

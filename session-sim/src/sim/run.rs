@@ -1,6 +1,6 @@
 //! One run: from a seed to a verdict.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use session_core::SessionStore;
 
@@ -26,7 +26,28 @@ pub struct Node {
 }
 
 /// The code under test: what a node's clients use. Made anew for each node of each run, inside the runtime.
-pub type Subject<'s> = &'s (dyn Fn(Node) -> Arc<dyn SessionStore> + Sync);
+pub type Subject<'s> = &'s (dyn Fn(Node) -> Tested + Sync);
+
+/// The code under test of one node.
+pub struct Tested {
+    /// What clients use.
+    pub store: Arc<dyn SessionStore>,
+    /// Adds to the coverage what it counted itself.
+    pub count: Box<dyn Fn(&mut Coverage)>,
+}
+
+impl Tested {
+    /// A store that counts nothing.
+    pub fn new(store: impl SessionStore + 'static) -> Self {
+        Self { store: Arc::new(store), count: Box::new(|_| {}) }
+    }
+}
+
+impl fmt::Debug for Tested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tested").field("store", &self.store).finish_non_exhaustive()
+    }
+}
 
 /// What a run came to.
 #[derive(Debug)]
@@ -69,13 +90,14 @@ pub fn run(seed: u64, subject: Subject<'_>, trace: bool) -> Outcome {
 }
 
 async fn whole(sim: &Sim, subject: Subject<'_>, settings: &Settings, rng: &mut fastrand::Rng) -> Result<(), String> {
-    let mut stores = Vec::new();
+    let mut tested = Vec::new();
     for number in 0..settings.nodes {
         let clock = NodeClock::draw(sim.clone(), number, rng);
         let store = SimStore { sim: sim.clone(), node: number };
         (0..settings.shards).for_each(|shard| (0..LANES).for_each(|lane| sim.connect_commands(number, shard, lane)));
-        stores.push(subject(Node { number, store, clock, settings: settings.clone() }));
+        tested.push(subject(Node { number, store, clock, settings: settings.clone() }));
     }
+    let stores: Vec<_> = tested.iter().map(|tested| tested.store.clone()).collect();
     sim.sleep(300).await;
     let mut tasks = Vec::new();
     for (node, store) in stores.iter().enumerate() {
@@ -95,6 +117,7 @@ async fn whole(sim: &Sim, subject: Subject<'_>, settings: &Settings, rng: &mut f
         task.await.map_err(|error| error.to_string())?;
     }
     settle(sim, &stores, rng).await;
+    sim.with(|world| tested.iter().for_each(|tested| (tested.count)(&mut world.coverage)));
     Ok(())
 }
 

@@ -29,6 +29,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How many entries a node's cache may hold.
     pub capacity: u64,
+    /// How often a copy is compared with the store. In few runs: a comparison looks like a revalidation to the oracle.
+    pub self_check: Option<Duration>,
     /// The idle timeout of sessions.
     pub idle: Duration,
     /// Whether `barrier()` returns before its item is in the stream (as an embedded store does) or after it (as one
@@ -60,12 +62,9 @@ impl Settings {
             max_age: millis(rng.u64(2_000..=6_000)),
             heartbeat: millis(max_staleness / rng.u64(3..=4)),
             capacity: if rng.u8(..4) == 0 { 3 } else { 64 },
+            self_check: (rng.u8(..5) == 0).then_some(millis(700)),
             idle: millis(rng.u64(2_500..=9_000)),
             eager_barriers: rng.bool(),
         }
-    }
-
-    pub(crate) fn max_staleness_millis(&self) -> Millis {
-        self.max_staleness.as_millis() as Millis
     }
 }

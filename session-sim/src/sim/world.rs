@@ -170,9 +170,11 @@ impl World {
         world.upgrade().map(|world| Sim { start: *start, world })
     }
 
-    /// A line of the trace.
+    /// A line of the trace, which ends where a promise was not kept.
     pub(crate) fn note(&mut self, text: impl FnOnce() -> String) {
-        self.trace.line(self.now, text);
+        if self.oracle.violation().is_none() {
+            self.trace.line(self.now, text);
+        }
     }
 
     pub(crate) fn home(&self, partition: u16) -> usize {
