@@ -1,8 +1,13 @@
 //! Writes of others do not turn a node's reads into misses.
 
-use session_core::{Delta, Field, Format, SessionStore as _, Update, Value};
+use std::sync::Arc;
 
-use crate::stage::{Stage, is_hit, op, read, settle, warm, write};
+use session_core::{
+    ChangeKind, Delta, FeedItem, Field, Format, Origin, SessionChange, SessionStore as _, Stamp, Update, Value,
+    machine::Effect,
+};
+
+use crate::stage::{Stage, is_hit, op, read, set, settle, warm, write};
 
 #[tokio::test]
 async fn a_change_is_applied_to_the_copy() {
@@ -58,4 +63,21 @@ async fn a_patched_copy_is_the_record_of_the_store() {
     };
     let options = session_core::LoadOptions::default();
     assert_eq!(of(node.load(&id, options).await.unwrap()), of(stage.store.load(&id, options).await.unwrap()));
+}
+
+/// After a failover that lost updates, two states bear one version. Only the whole stamp tells which one a change is of.
+#[tokio::test]
+async fn a_change_of_another_history_drops_the_copy() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, stamp) = stage.session("mine").await;
+    warm(&node, &id).await;
+    let other = Stamp { tag: !stamp.tag, ..stamp };
+    let effect =
+        Effect { digest: *id.digest(), before: Some(other), after: Some(other.next(op())), kind: ChangeKind::Applied };
+    let delta = Some(Arc::new(set("b", "theirs")));
+    let change = SessionChange::new((0, 7), Origin::draw().unwrap(), &effect, delta);
+    node.remote().wire.tell(FeedItem::Change(change));
+    settle().await;
+    assert_eq!((node.stats().patched, node.stats().evicted), (0, 1));
 }

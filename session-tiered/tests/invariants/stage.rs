@@ -40,7 +40,7 @@ pub(crate) struct Wire {
     pub(crate) touches: AtomicUsize,
     /// Nothing comes out of the feed.
     pub(crate) mute: watch::Sender<bool>,
-    gaps: Mutex<VecDeque<FeedItem>>,
+    told: Mutex<VecDeque<FeedItem>>,
     stirred: Notify,
 }
 
@@ -75,7 +75,7 @@ impl Stage {
             loads: AtomicUsize::new(0),
             touches: AtomicUsize::new(0),
             mute: watch::Sender::new(false),
-            gaps: Mutex::default(),
+            told: Mutex::default(),
             stirred: Notify::new(),
         };
         TieredStore::builder(Staged { store: self.store.node(), wire: Arc::new(wire) })
@@ -196,7 +196,12 @@ impl Wire {
 
     /// Something of the feed is lost.
     pub(crate) fn gap(&self, partition: Option<u16>, cause: GapCause) {
-        self.gaps.lock().push_back(FeedItem::Gap(partition, cause));
+        self.tell(FeedItem::Gap(partition, cause));
+    }
+
+    /// The feed says this.
+    pub(crate) fn tell(&self, item: FeedItem) {
+        self.told.lock().push_back(item);
         self.stirred.notify_one();
     }
 
@@ -304,9 +309,9 @@ impl ChangeFeed for Staged {
             async move {
                 loop {
                     let _ = mute.wait_for(|mute| !mute).await;
-                    let gap = wire.gaps.lock().pop_front();
-                    if let Some(gap) = gap {
-                        return Some((gap, (inner, wire)));
+                    let told = wire.told.lock().pop_front();
+                    if let Some(item) = told {
+                        return Some((item, (inner, wire)));
                     }
                     tokio::select! {
                         biased;

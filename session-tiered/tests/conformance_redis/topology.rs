@@ -1,0 +1,101 @@
+//! One harness for each way of running Redis. The servers of a topology are shared by all cases of a run; each case has
+//! a prefix of its own, and each of its nodes a cache of its own.
+
+use std::{
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use session_conformance::Harness;
+use session_core::{Limits, SessionStore};
+use session_redis::{RedisConfig, RedisStore, Sentinel};
+use session_testkit::{Cluster, SentinelTrio, Server};
+use session_tiered::TieredStore;
+
+/// Long against a call, also on a busy machine. Cases wait rather than compute, so many of them run at once.
+const TICK: Duration = Duration::from_millis(250);
+/// More than ten call deadlines, and a hundred ticks.
+const TOMBSTONE: Duration = Duration::from_secs(25);
+
+/// A prefix that no other case has.
+fn prefix() -> String {
+    static CASES: AtomicU64 = AtomicU64::new(0);
+    format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Starts what all cases of this process share, on a runtime that lasts as long as the process.
+fn shared<T: Send + 'static>(start: impl Future<Output = T> + Send + 'static) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = Box::leak(Box::new(runtime.expect("a runtime")));
+    let (tell, told) = std::sync::mpsc::channel();
+    runtime.spawn(async move { tell.send(start.await).ok() });
+    told.recv().expect("the servers start")
+}
+
+async fn node(config: RedisConfig) -> Arc<dyn SessionStore> {
+    // Low enough for the cases to reach them soon.
+    let limits = Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536);
+    let store = RedisStore::builder(config).limits(limits).tombstone(TOMBSTONE).connect().await;
+    Arc::new(TieredStore::new(store.unwrap_or_else(|error| panic!("{error:?}"))))
+}
+
+macro_rules! harness {
+    ($(#[$doc:meta])* $name:ident, |$prefix:ident| $config:expr) => {
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl Harness for $name {
+            /// The prefix of the case.
+            type Backend = String;
+
+            async fn start(&self) -> String {
+                prefix()
+            }
+
+            async fn node(&self, $prefix: &String) -> Arc<dyn SessionStore> {
+                node($config.prefix($prefix)).await
+            }
+
+            async fn elapse(&self, _: &String, time: Duration) {
+                tokio::time::sleep(time).await;
+            }
+
+            fn tick(&self) -> Duration {
+                TICK
+            }
+
+            fn resolution(&self) -> Duration {
+                TICK / 4
+            }
+
+            fn tombstone(&self) -> Option<Duration> {
+                Some(TOMBSTONE)
+            }
+        }
+    };
+}
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| shared(async { Server::builder().start().await }));
+
+harness! {
+    /// One server.
+    Standalone, |prefix| RedisConfig::standalone(SERVER.url())
+}
+
+static SENTINELS: LazyLock<SentinelTrio> = LazyLock::new(|| shared(async { SentinelTrio::start().await }));
+
+harness! {
+    /// A primary and its replicas under Sentinel.
+    UnderSentinel,
+    |prefix| RedisConfig::sentinel(SENTINELS.sentinel_urls(), Sentinel::new(SENTINELS.master_name()))
+}
+
+static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| shared(async { Cluster::start(3, 1).await }));
+
+harness! {
+    /// Three primaries, each with a replica.
+    InCluster, |prefix| RedisConfig::cluster(CLUSTER.urls())
+}
