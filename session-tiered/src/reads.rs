@@ -50,7 +50,11 @@ impl<R: SessionStore + 'static> Inner<R> {
                 }
                 return Ok(tailored(outcome, options));
             }
-            if is_known && admits(options.floor, &outcome) {
+            // A request that left before this call may say that there is no session because there was none yet: to a
+            // caller who has seen one, only a request of its own can say that it has ended.
+            let has_seen_one = awaited.floor.stamp.is_some() || options.floor.is_some();
+            let is_found = matches!(outcome, LoadOutcome::Found(_));
+            if is_known && admits(options.floor, &outcome) && (is_found || !has_seen_one) {
                 return Ok(tailored(outcome, options));
             }
             may_join = false;

@@ -1,0 +1,12 @@
+//! I2: what a node was told of its own writes binds its later reads.
+
+use super::{Load, Oracle, truth};
+use crate::sim::History;
+
+pub(super) fn check(oracle: &Oracle, history: &History, load: &Load) -> Result<(), String> {
+    let by_id = oracle.wrote.at(&(load.node, load.digest), load.began);
+    truth::holds(oracle, history, load, by_id)?;
+    let Some(stamp) = load.seen.stamp() else { return Ok(()) };
+    let by_session = oracle.wrote_session.at(&(load.node, Oracle::session(stamp.incarnation)), load.began);
+    truth::holds(oracle, history, load, by_session)
+}

@@ -1,0 +1,196 @@
+//! What must hold: one file for each invariant.
+//!
+//! The oracle knows what clients asked and were told, what nodes took from their feeds, and the store's true history. A
+//! write that failed is unknown, never undone. Where the store loses what it acknowledged (a failover, a flush, a primary
+//! that others have left), its history says so by itself: what the new primary has is a later version, whatever it is.
+
+mod asked;
+mod bounds;
+mod exactly_once;
+mod i10_no_immortal_copy;
+mod i1_bounded_staleness;
+mod i2_read_your_writes;
+mod i3_monotonic_reads;
+mod i4_floor;
+mod i5_no_stale_fill;
+mod i6_no_silent_gap;
+mod i7_destroy_wins;
+mod i9_honest_deadlines;
+mod no_lost_update;
+mod truth;
+mod updates;
+
+use std::{collections::BTreeMap, fmt};
+
+use session_core::{Floor, IdDigest, Incarnation, SessionChange};
+
+use crate::sim::{History, Millis, Seen, Settings, Window};
+pub(crate) use asked::Asked;
+use bounds::Bounds;
+pub(crate) use updates::Updates;
+
+/// A promise that was not kept.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// Which: the name of the oracle's file.
+    pub invariant: &'static str,
+    /// How.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.text)
+    }
+}
+
+/// A load and its answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Load {
+    pub(crate) node: usize,
+    pub(crate) digest: IdDigest,
+    /// At level `Store`.
+    pub(crate) latest: bool,
+    /// The floor that went with it, and the version of the history at which that state came to be.
+    pub(crate) floor: Option<(Floor, u64)>,
+    /// The oracle's order when the call began.
+    pub(crate) began: u64,
+    pub(crate) called: Millis,
+    pub(crate) answered: Millis,
+    /// Answered without waiting for anything.
+    pub(crate) local: bool,
+    pub(crate) seen: Seen,
+}
+
+/// All that the invariants are judged by.
+#[derive(Debug)]
+pub struct Oracle {
+    max_staleness: Millis,
+    max_age: Millis,
+    idle: Millis,
+    order: u64,
+    /// What each node was told of its writes, by id and by session, in the oracle's order.
+    wrote: Bounds<(usize, IdDigest)>,
+    wrote_session: Bounds<(usize, u64)>,
+    /// The same of its reads.
+    read: Bounds<(usize, IdDigest)>,
+    read_session: Bounds<(usize, u64)>,
+    /// What each node took from its feed, and what ended, in time.
+    taken: Bounds<(usize, IdDigest)>,
+    ended: Bounds<IdDigest>,
+    /// The last gap that a node took of a partition.
+    gaps: BTreeMap<(usize, u16), Millis>,
+    gap_of_all: BTreeMap<usize, Millis>,
+    pub(crate) asked: Asked,
+    pub(crate) updates: Updates,
+    pub(crate) uses: i9_honest_deadlines::Uses,
+    violation: Option<Violation>,
+}
+
+type Check = fn(&Oracle, &History, &Load) -> Result<(), String>;
+
+/// In the order in which they are tried: the first that fails names the trouble.
+const CHECKS: [(&str, Check); 8] = [
+    ("i1_bounded_staleness", i1_bounded_staleness::check),
+    ("i7_destroy_wins", i7_destroy_wins::check),
+    ("i4_floor", i4_floor::check),
+    ("i2_read_your_writes", i2_read_your_writes::check),
+    ("i3_monotonic_reads", i3_monotonic_reads::check),
+    ("i5_no_stale_fill", i5_no_stale_fill::check),
+    ("i6_no_silent_gap", i6_no_silent_gap::check),
+    ("i10_no_immortal_copy", i10_no_immortal_copy::check),
+];
+
+impl Oracle {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            max_staleness: settings.max_staleness.as_millis() as Millis,
+            max_age: settings.max_age.as_millis() as Millis,
+            idle: settings.idle.as_millis() as Millis,
+            order: 0,
+            wrote: Bounds::default(),
+            wrote_session: Bounds::default(),
+            read: Bounds::default(),
+            read_session: Bounds::default(),
+            taken: Bounds::default(),
+            ended: Bounds::default(),
+            gaps: BTreeMap::new(),
+            gap_of_all: BTreeMap::new(),
+            asked: Asked::default(),
+            updates: Updates::default(),
+            uses: i9_honest_deadlines::Uses::default(),
+            violation: None,
+        }
+    }
+
+    /// What was violated first, if anything was.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref().or(self.updates.violation())
+    }
+
+    pub(crate) fn violate(&mut self, invariant: &'static str, text: String) {
+        self.violation.get_or_insert(Violation { invariant, text });
+    }
+
+    /// A call begins: what was told before binds its answer.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.order += 1;
+        self.order
+    }
+
+    /// A load was answered.
+    pub(crate) fn judge(&mut self, history: &History, load: &Load) {
+        for (invariant, check) in CHECKS {
+            if let Err(text) = check(self, history, load) {
+                return self.violate(invariant, format!("{text}; {load:?}"));
+            }
+        }
+        self.order += 1;
+        if let Some(version) = truth::explain(self, history, load, 0) {
+            self.read.raise((load.node, load.digest), self.order, version);
+        }
+        if let Some(stamp) = load.seen.stamp() {
+            let born = history.born(stamp).unwrap_or(0);
+            self.read_session.raise((load.node, stamp.incarnation.bits()), self.order, born);
+        }
+    }
+
+    /// A write was answered: at `digest`, this is what it left.
+    pub(crate) fn wrote(&mut self, history: &History, node: usize, digest: &IdDigest, seen: &Seen, window: Window) {
+        let Some(version) = history.explain(digest, seen, window) else {
+            return self.violate("exactly_once", format!("node {node} was told what never was: {digest:?} {seen:?}"));
+        };
+        self.order += 1;
+        self.wrote.raise((node, *digest), self.order, version);
+        match seen.stamp() {
+            Some(stamp) => {
+                let born = history.born(stamp).unwrap_or(0);
+                self.wrote_session.raise((node, stamp.incarnation.bits()), self.order, born);
+            }
+            None => self.ended.raise(*digest, window.to, version),
+        }
+    }
+
+    /// A write moved the session from one id to another: what binds there binds here.
+    pub(crate) fn left(&mut self, node: usize, from: &IdDigest, to: &IdDigest) {
+        self.order += 1;
+        let version = self.wrote.at(&(node, *to), self.order);
+        self.wrote.raise((node, *from), self.order, version);
+    }
+
+    pub(crate) fn took_change(&mut self, node: usize, change: &SessionChange, version: u64, now: Millis) {
+        self.taken.raise((node, change.digest), now, version);
+    }
+
+    pub(crate) fn took_gap(&mut self, node: usize, partition: Option<u16>, now: Millis) {
+        match partition {
+            Some(partition) => self.gaps.insert((node, partition), now),
+            None => self.gap_of_all.insert(node, now),
+        };
+    }
+
+    /// The session that a floor or a stamp is about.
+    fn session(incarnation: Incarnation) -> u64 {
+        incarnation.bits()
+    }
+}

@@ -1,0 +1,17 @@
+//! No acknowledged update is lost, unless the store itself lost it.
+
+use super::Updates;
+use crate::sim::Lineages;
+
+impl Updates {
+    /// At the end of a run: every acknowledged update is in its session's lineage, or the store lost it.
+    pub(crate) fn settle(&mut self, lineages: &Lineages) {
+        let lost = |(session, op): &(u64, u64)| {
+            let mut of_session = lineages.iter().filter(|((_, incarnation), _)| incarnation == session);
+            !of_session.any(|(_, ops)| ops.contains(op)) && !self.lost.contains(&(*session, *op))
+        };
+        if let Some((session, op)) = self.acknowledged.iter().copied().find(lost) {
+            self.violate("no_lost_update", format!("{op:016x} of session {session:016x} was acknowledged and is gone"));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The updates of all sessions: which were acknowledged, which happened, which the store lost.
+
+use std::collections::BTreeSet;
+
+use session_core::OpId;
+
+use super::Violation;
+use crate::sim::Lineages;
+
+/// A session and an update of it.
+pub(crate) type UpdateId = (u64, u64);
+
+/// What is known of updates.
+#[derive(Debug, Default)]
+pub(crate) struct Updates {
+    pub(super) acknowledged: BTreeSet<UpdateId>,
+    pub(super) refused: BTreeSet<u64>,
+    pub(super) lost: BTreeSet<UpdateId>,
+    pub(super) violation: Option<Violation>,
+}
+
+impl Updates {
+    /// The store has acknowledged it.
+    pub(crate) fn acknowledge(&mut self, session: u64, op: OpId) {
+        self.acknowledged.insert((session, op.bits()));
+    }
+
+    /// The store has lost all updates that are in these lineages and not in those.
+    pub(crate) fn lose(&mut self, had: &Lineages, has: &Lineages) -> usize {
+        let before = self.lost.len();
+        for (session, ops) in had {
+            let kept = has.get(session).map(Vec::as_slice).unwrap_or_default();
+            self.lost.extend(ops.iter().filter(|op| !kept.contains(op)).map(|op| (session.1, *op)));
+        }
+        self.lost.len() - before
+    }
+
+    pub(crate) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    pub(super) fn violate(&mut self, invariant: &'static str, text: String) {
+        self.violation.get_or_insert(Violation { invariant, text });
+    }
+}

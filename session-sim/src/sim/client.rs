@@ -1,0 +1,262 @@
+//! What clients do: reads and writes of shared sessions through their node's store, some of them given up.
+
+use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
+
+use session_core::{
+    Found, IdDigest, LoadOptions, LoadOutcome, ReadLevel, SessionId, SessionStore, Stamp, TouchOptions, TouchOutcome,
+    defaults,
+};
+
+use super::{Millis, Seen, Sim, jar::Cookie};
+use crate::oracle::Load;
+
+/// One client of one node.
+pub(crate) struct Client {
+    pub(crate) sim: Sim,
+    pub(crate) node: usize,
+    pub(crate) name: usize,
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) rng: fastrand::Rng,
+}
+
+/// What became of a call.
+pub(crate) struct Called<T> {
+    /// `None` if the client gave it up.
+    pub(crate) answer: Option<T>,
+    /// It was answered without waiting.
+    pub(crate) local: bool,
+    /// The oracle's order, and the moment, when it began.
+    pub(crate) began: u64,
+    pub(crate) at: Millis,
+}
+
+impl Client {
+    /// So many operations, with pauses.
+    pub(crate) async fn run(mut self, operations: usize) {
+        for _ in 0..operations {
+            let pause = if self.rng.u8(..10) < 4 { self.rng.u64(..12) } else { self.rng.u64(20..700) };
+            self.sim.sleep(pause).await;
+            self.sim.running(self.node).await;
+            if self.sim.with(|world| world.oracle.violation().is_some()) {
+                return;
+            }
+            self.sim.with(|world| world.coverage.count("operations"));
+            self.step().await;
+        }
+    }
+
+    async fn step(&mut self) {
+        let at = self.sim.with(|world| self.rng.usize(..world.jar.0.len()));
+        let cookie = self.sim.with(|world| world.jar.0[at].clone());
+        let Some(present) = cookie.ids.last().copied() else {
+            return match self.rng.u8(..10) {
+                0..6 => self.create(at, &cookie).await,
+                _ => self.load(at, &cookie, cookie.next).await,
+            };
+        };
+        let old = self.rng.u8(..100) < 12;
+        let id = if old { cookie.ids[self.rng.usize(..cookie.ids.len())] } else { present };
+        match self.rng.u8(..100) {
+            0..62 => self.load(at, &cookie, id).await,
+            62..86 => self.apply(at, &cookie, id).await,
+            86..90 => self.touch(id).await,
+            90..96 => self.rotate(at, &cookie, id).await,
+            _ => self.destroy(at, id).await,
+        }
+    }
+
+    /// Awaits a call, and gives some up.
+    pub(crate) async fn call<T>(&mut self, call: impl Future<Output = T>) -> Called<T> {
+        let began = self.sim.with(|world| world.oracle.begin());
+        let at = self.sim.now();
+        let patience = (self.rng.u8(..100) < 10).then(|| self.rng.u64(..30));
+        let mut polls = 0;
+        let mut call = pin!(call);
+        let counted = poll_fn(|cx| {
+            polls += 1;
+            call.as_mut().poll(cx)
+        });
+        let answer = match patience {
+            None => Some(counted.await),
+            Some(patience) => tokio::select! {
+                biased;
+                answer = counted => Some(answer),
+                () = self.sim.sleep_until(at + patience) => None,
+            },
+        };
+        if answer.is_none() {
+            self.sim.with(|world| world.coverage.count("calls given up"));
+        }
+        Called { answer, local: polls == 1, began, at }
+    }
+
+    pub(crate) fn note(&self, text: impl FnOnce() -> String) {
+        self.sim.with(|world| world.note(|| format!("n{}c{} {}", self.node, self.name, text())));
+    }
+
+    /// Reads, as a request does that opens its session.
+    pub(crate) async fn load(&mut self, at: usize, cookie: &Cookie, id: SessionId) {
+        let latest = self.rng.u8(..100) < 15;
+        let level = if latest { ReadLevel::Store } else { ReadLevel::Local };
+        let mut options = LoadOptions::default().level(level);
+        let mut floor = None;
+        if let Some(stamp) = cookie.stamp {
+            if self.rng.u8(..100) < 25 {
+                options = options.floor(stamp.floor());
+                floor = self.sim.with(|world| world.history.born(stamp)).map(|born| (stamp.floor(), born));
+            }
+            if self.rng.u8(..100) < 10 {
+                options = options.known(stamp);
+            }
+            if self.rng.u8(..100) < 10 {
+                options = options.stale_if_error(Duration::from_millis(self.rng.u64(100..9_000)));
+            }
+        }
+        let store = self.store.clone();
+        let called = self.call(store.load(&id, options)).await;
+        let Some(answer) = called.answer else { return };
+        let outcome = match answer {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.note(|| format!("load {} fails: {error}", short(id.digest())));
+                return self.sim.with(|world| world.coverage.count("loads failed"));
+            }
+        };
+        if let LoadOutcome::Found(Found { stale: Some(age), .. }) = &outcome {
+            return self.stale(options, *age);
+        }
+        let Some(seen) = seen(&outcome, options) else { return };
+        let load = Load {
+            node: self.node,
+            digest: *id.digest(),
+            latest,
+            floor,
+            began: called.began,
+            called: called.at,
+            answered: self.sim.now(),
+            local: called.local,
+            seen,
+        };
+        self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, level, told(&load)));
+        self.answered(at, &id, &load);
+        if let LoadOutcome::Found(found) = &outcome {
+            self.use_session(&id, found, load.called).await;
+        }
+    }
+
+    /// An answer that states its age is no older than the caller allowed; nothing else is promised of it.
+    fn stale(&self, options: LoadOptions, age: Duration) {
+        self.sim.with(|world| {
+            world.coverage.count("stale answers");
+            if options.stale_if_error.is_none_or(|allowed| age > allowed) {
+                world.oracle.violate("i1_bounded_staleness", format!("stale by {age:?}, asked with {options:?}"));
+            }
+        });
+    }
+
+    fn answered(&self, at: usize, id: &SessionId, load: &Load) {
+        self.sim.with(|world| {
+            world.count_load(load);
+            world.oracle.judge(&world.history, load);
+            let cookie = &mut world.jar.0[at];
+            let is_present = cookie.ids.last() == Some(id);
+            match &load.seen {
+                Seen::Record(record) if cookie.incarnation == Some(record.stamp().incarnation) => {
+                    cookie.stamp = Some(record.stamp());
+                }
+                Seen::Absent | Seen::Superseded if is_present && !load.local => {
+                    world.expired(&load.digest);
+                    world.vacate(at);
+                }
+                _ => {}
+            }
+        });
+    }
+
+    /// A request that opens a session renews its deadline when a share of it has passed.
+    async fn use_session(&mut self, id: &SessionId, found: &Found, at: Millis) {
+        let deadlines = found.record.deadlines();
+        let (Some(timeout), Some(idle)) = (deadlines.idle_timeout(), deadlines.idle()) else { return };
+        let due = idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout;
+        if due && !matches!(self.store.touch(id, TouchOptions::default()).await, Ok(TouchOutcome::Touched(_))) {
+            return;
+        }
+        let session = found.record.stamp().incarnation;
+        self.sim.with(|world| world.oracle.uses.note(session, at));
+    }
+
+    async fn touch(&mut self, id: SessionId) {
+        let store = self.store.clone();
+        let called = self.call(store.touch(&id, TouchOptions::default())).await;
+        if let Some(Ok(outcome)) = called.answer {
+            self.note(|| format!("touch {}: {outcome:?}", short(id.digest())));
+        }
+    }
+}
+
+fn seen(outcome: &LoadOutcome, options: LoadOptions) -> Option<Seen> {
+    match outcome {
+        LoadOutcome::Found(found) => Some(Seen::Record(found.record.clone())),
+        LoadOutcome::Unchanged(_) => options.known.map(Seen::Stamp),
+        LoadOutcome::NotFound(_) => Some(Seen::Absent),
+        LoadOutcome::Superseded => Some(Seen::Superseded),
+        _ => None,
+    }
+}
+
+/// A digest, short enough for a line.
+pub(crate) fn short(digest: &IdDigest) -> String {
+    format!("{}:{:04x}", digest.partition(), digest.hash_bits() as u16)
+}
+
+/// A stamp, likewise.
+pub(crate) fn brief(stamp: Stamp) -> String {
+    format!("{:04x}.{}.{:04x}", stamp.incarnation.bits() as u16, stamp.version, stamp.tag as u16)
+}
+
+fn told(load: &Load) -> String {
+    let told = match &load.seen {
+        Seen::Record(record) => brief(record.stamp()),
+        Seen::Stamp(stamp) => format!("unchanged {}", brief(*stamp)),
+        Seen::Absent => "absent".to_owned(),
+        Seen::Superseded => "superseded".to_owned(),
+    };
+    if load.local { format!("{told} (local)") } else { told }
+}
+
+impl super::World {
+    /// The browser has no session any more.
+    pub(crate) fn vacate(&mut self, at: usize) {
+        self.jar.0[at] = Cookie::draw(&self.settings, &mut self.rng);
+    }
+
+    fn count_load(&mut self, load: &Load) {
+        let what = match (&load.seen, load.local) {
+            (Seen::Record(_) | Seen::Stamp(_), true) => "local hits",
+            (_, true) => "local absences",
+            (_, false) => "answers of the store",
+        };
+        self.coverage.count(what);
+        let asked = self.oracle.asked.last(load.node, &load.digest, load.seen.stamp());
+        let born = load.seen.stamp().and_then(|stamp| self.history.born_at(stamp));
+        if load.local && born > asked {
+            self.coverage.count("patched hits");
+        }
+    }
+
+    /// If it ended by itself, this ought to have been right.
+    fn expired(&mut self, digest: &IdDigest) {
+        let primary = self.primaries[self.home(digest.partition())];
+        let Some(session_core::machine::Slot::Live(live)) = self.servers[primary].contents.slots.get(digest) else {
+            return;
+        };
+        let end = live.record().deadlines().expires_at();
+        if end > self.server_time() || self.faults > 0 {
+            return;
+        }
+        self.coverage.count("expired sessions");
+        let at = end.as_millis() - super::clock::BEGINNING;
+        let session = live.record().stamp().incarnation;
+        self.oracle.expired(session, at, self.calm_since);
+    }
+}

@@ -1,0 +1,129 @@
+//! Trouble with links and nodes. Trouble with servers is in `outages`.
+
+use session_core::{FeedItem, GapCause};
+
+use super::{Millis, Sim};
+
+/// How long the consequences of a fault may last after its end.
+const RECOVERY: Millis = 1_500;
+
+impl Sim {
+    /// One fault, of whatever sort, from its beginning to its end.
+    pub(crate) async fn fault(&self, rng: &mut fastrand::Rng) {
+        self.fault_begins();
+        let (nodes, shards) = self.with(|world| (world.nodes.len(), world.primaries.len()));
+        let (node, shard) = (rng.usize(..nodes), rng.usize(..shards));
+        match rng.u8(..15) {
+            0 => self.broken_commands(node, shard),
+            1 => self.broken_feed(node, shard),
+            2 => self.half_open_commands(node, shard, rng.u64(200..2_500)).await,
+            3 => self.half_open_feed(node, shard, rng.u64(200..3_000)).await,
+            4 => self.cut_off(node, shard, rng.u64(300..3_000)).await,
+            5 => self.paused(node, rng.u64(100..4_000), false).await,
+            6 => self.paused(node, rng.u64(50..1_000), true).await,
+            7 => self.lost_pushes(node, shard, rng.u32(1..3)),
+            8 => self.slow(node, rng.bool(), rng.u64(500..3_000)).await,
+            9 => self.flushed(shard),
+            10 => self.moved(rng),
+            11 | 12 => self.crashed(shard, rng).await,
+            _ => self.split_brain(shard, rng).await,
+        }
+        self.with(|world| {
+            world.faults -= 1;
+            world.calm_since = world.now + RECOVERY;
+        });
+    }
+
+    fn fault_begins(&self) {
+        self.with(|world| {
+            world.faults += 1;
+            world.coverage.count("faults");
+        });
+    }
+
+    pub(crate) fn met(&self, fault: &'static str, particulars: impl FnOnce() -> String) {
+        self.with(|world| {
+            world.coverage.count(fault);
+            world.note(|| format!("FAULT {fault} {}", particulars()));
+        });
+    }
+
+    fn broken_commands(&self, node: usize, shard: usize) {
+        self.met("commands broken", || format!("n{node} s{shard}"));
+        self.break_commands(node, shard);
+    }
+
+    fn broken_feed(&self, node: usize, shard: usize) {
+        self.met("feed broken", || format!("n{node} s{shard}"));
+        self.break_feed(node, shard, GapCause::Disconnected);
+    }
+
+    async fn half_open_commands(&self, node: usize, shard: usize, millis: Millis) {
+        self.met("commands half-open", || format!("n{node} s{shard} for {millis}"));
+        self.silence_commands(node, shard);
+        self.sleep(millis).await;
+        self.break_commands(node, shard);
+    }
+
+    async fn half_open_feed(&self, node: usize, shard: usize, millis: Millis) {
+        self.met("feed half-open", || format!("n{node} s{shard} for {millis}"));
+        self.with(|world| world.nodes[node].feed.ears[shard].conn.silent = true);
+        self.sleep(millis).await;
+        self.break_feed(node, shard, GapCause::Disconnected);
+    }
+
+    pub(crate) fn silence_commands(&self, node: usize, shard: usize) {
+        self.with(|world| world.nodes[node].commands[shard].iter_mut().for_each(|conn| conn.silent = true));
+    }
+
+    /// Nothing passes between a node and the servers of a shard.
+    async fn cut_off(&self, node: usize, shard: usize, millis: Millis) {
+        self.met("node cut off", || format!("n{node} s{shard} for {millis}"));
+        let set = |cut| self.with(|world| (0..2).for_each(|of| world.servers[2 * shard + of].cut[node] = cut));
+        set(true);
+        self.silence(node, shard);
+        self.sleep(millis / 2).await;
+        self.break_commands(node, shard);
+        self.break_feed(node, shard, GapCause::Disconnected);
+        self.sleep(millis / 2).await;
+        // A cut that an outage made in the meantime ends with this one: links come and go.
+        set(false);
+    }
+
+    pub(crate) fn silence(&self, node: usize, shard: usize) {
+        self.silence_commands(node, shard);
+        self.with(|world| world.nodes[node].feed.ears[shard].conn.silent = true);
+    }
+
+    /// A virtual machine that is stopped, with its clock going on; its feed's buffer may overflow.
+    async fn paused(&self, node: usize, millis: Millis, overflow: bool) {
+        self.met(if overflow { "feed overflows" } else { "node paused" }, || format!("n{node} for {millis}"));
+        self.with(|world| world.nodes[node].paused = true);
+        self.sleep(millis).await;
+        self.with(|world| {
+            let state = &mut world.nodes[node];
+            if overflow && state.feed.began {
+                state.feed.queue.retain(|(item, _)| matches!(item, FeedItem::Barrier(..)));
+                state.feed.queue.push_front((FeedItem::Gap(None, GapCause::Overflow), 0));
+            }
+            state.paused = false;
+            state.waiting.drain(..).chain(state.feed.waker.take()).for_each(std::task::Waker::wake);
+            world.note(|| format!("n{node} goes on"));
+        });
+    }
+
+    fn lost_pushes(&self, node: usize, shard: usize, pushes: u32) {
+        self.met("pushes to be lost", || format!("n{node} s{shard} {pushes}"));
+        self.with(|world| world.nodes[node].feed.ears[shard].lose_pushes = pushes);
+    }
+
+    async fn slow(&self, node: usize, feed: bool, millis: Millis) {
+        self.met("slow links", || format!("n{node} feed {feed} for {millis}"));
+        self.with(|world| {
+            let until = world.now + millis;
+            let state = &mut world.nodes[node];
+            *(if feed { &mut state.slow_feed } else { &mut state.slow_commands }) = until;
+        });
+        self.sleep(millis).await;
+    }
+}

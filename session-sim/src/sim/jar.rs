@@ -1,0 +1,49 @@
+//! The sessions that clients share: what a browser would hold, wherever its requests go.
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use session_core::{Incarnation, SessionId, Stamp};
+
+use super::Settings;
+
+/// One cookie a browser.
+#[derive(Debug)]
+pub(crate) struct Jar(pub(crate) Vec<Cookie>);
+
+/// What one browser knows of its session.
+#[derive(Clone, Debug)]
+pub(crate) struct Cookie {
+    /// The ids that the session had, the present one last; none if there is no session.
+    pub(crate) ids: Vec<SessionId>,
+    /// The id of the next session. Some ask for it before there is one.
+    pub(crate) next: SessionId,
+    pub(crate) incarnation: Option<Incarnation>,
+    /// What the last answer said it bears.
+    pub(crate) stamp: Option<Stamp>,
+}
+
+impl Jar {
+    pub(crate) fn draw(settings: &Settings, rng: &mut fastrand::Rng) -> Self {
+        let cookie = |_| Cookie::draw(settings, rng);
+        Self((0..settings.sessions).map(cookie).collect())
+    }
+}
+
+impl Cookie {
+    pub(crate) fn draw(settings: &Settings, rng: &mut fastrand::Rng) -> Self {
+        let next = draw_id(rng.u16(..settings.partitions), rng);
+        Self { ids: Vec::new(), next, incarnation: None, stamp: None }
+    }
+}
+
+/// An id in this partition.
+pub(crate) fn draw_id(partition: u16, rng: &mut fastrand::Rng) -> SessionId {
+    let mut bytes = [0; 18];
+    rng.fill(&mut bytes);
+    bytes[..2].copy_from_slice(&partition.to_be_bytes());
+    bytes[8] = 0x40 | bytes[8] & 0x0f;
+    bytes[10] = 0x80 | bytes[10] & 0x3f;
+    match Base64UrlUnpadded::encode_string(&bytes).parse() {
+        Ok(id) => id,
+        Err(error) => unreachable!("the bits of a version 4 UUID are set: {error}"),
+    }
+}

@@ -1,0 +1,213 @@
+//! Trouble with servers: what they lose, and who is the primary.
+
+use session_core::GapCause;
+
+use super::{
+    Millis, Sim, World,
+    feed::Push,
+    server::{Contents, Role},
+    settings::MIN_REPLICAS_LAG,
+};
+
+impl Sim {
+    /// All data is gone, sequences included.
+    pub(crate) fn flushed(&self, shard: usize) {
+        if self.with(|world| world.failing[shard]) {
+            return self.met("nothing", || "the shard is failing over".to_owned());
+        }
+        self.met("flush", || format!("s{shard}"));
+        self.with(|world| {
+            let primary = world.primaries[shard];
+            let had = std::mem::take(&mut world.servers[primary].contents);
+            let lost = world.oracle.updates.lose(&had.lineages, &Default::default());
+            world.coverage.add("updates lost by the store", lost as u64);
+            for partition in world.partitions_of(shard) {
+                world.restart_sequence(primary, partition);
+            }
+            world.resynchronise(primary);
+            world.take_stock(primary);
+        });
+    }
+
+    /// A partition moves to another shard.
+    pub(crate) fn moved(&self, rng: &mut fastrand::Rng) {
+        let partition = self.with(|world| rng.u16(..world.settings.partitions));
+        let moves = self.with(|world| world.primaries.len() > 1 && !world.failing.contains(&true));
+        if !moves {
+            return self.met("nothing", || "no slot can move".to_owned());
+        }
+        self.met("slot moved", || format!("p{partition}"));
+        self.with(|world| {
+            let (from, to) = (world.home(partition), 1 - world.home(partition));
+            let (source, target) = (world.primaries[from], world.primaries[to]);
+            let contents = world.servers[source].contents.split_off(partition);
+            world.servers[target].contents.merge(contents);
+            world.history.stop_answering(source, partition, world.now);
+            world.homes[usize::from(partition)] = to;
+            world.resynchronise(source);
+            world.resynchronise(target);
+            let slots = &world.servers[target].contents.slots;
+            world.history.snapshot(target, world.now, partition, slots);
+            world.history.open(target, partition, world.now);
+            for node in 0..world.nodes.len() {
+                let ear = &mut world.nodes[node].feed.ears[from];
+                if ear.subscribed.remove(&partition) {
+                    world.push(node, from, Push::Withdrawn(partition));
+                }
+            }
+        });
+    }
+
+    /// The primary dies, and its replica takes over with what it has.
+    pub(crate) async fn crashed(&self, shard: usize, rng: &mut fastrand::Rng) {
+        if self.with(|world| std::mem::replace(&mut world.failing[shard], true)) {
+            return self.met("nothing", || "the shard is failing over".to_owned());
+        }
+        if rng.bool() {
+            let stall = rng.u64(100..900);
+            self.with(|world| world.stalled[shard] = world.now + 2 * stall);
+            self.sleep(stall).await;
+        }
+        self.met("primary crashed", || format!("s{shard}"));
+        let (old, now, nodes) = self.with(|world| {
+            let old = world.primaries[shard];
+            world.servers[old].role = Role::Dead;
+            world.stop_answering(old);
+            (old, world.now, world.nodes.len())
+        });
+        for node in 0..nodes {
+            self.silence(node, shard);
+            if rng.bool() {
+                // The machine lives: it says that nobody listens there.
+                self.break_all(node, shard);
+            }
+        }
+        self.sleep(rng.u64(MIN_REPLICAS_LAG + 100..1_500)).await;
+        self.promote(old ^ 1, now);
+        for node in 0..nodes {
+            self.sleep(rng.u64(..300)).await;
+            self.break_if_with(old, node, shard);
+        }
+        self.sleep(rng.u64(300..2_000)).await;
+        self.with(|world| world.rejoin(old));
+    }
+
+    /// The primary loses its replica and some of the nodes, and lives on. Its replica takes over.
+    pub(crate) async fn split_brain(&self, shard: usize, rng: &mut fastrand::Rng) {
+        if self.with(|world| std::mem::replace(&mut world.failing[shard], true)) {
+            return self.met("nothing", || "the shard is failing over".to_owned());
+        }
+        self.met("split brain", || format!("s{shard}"));
+        let (old, now, nodes) = self.with(|world| {
+            let old = world.primaries[shard];
+            // Without acknowledgements of its replica it soon stops taking writes and heartbeats.
+            let until = world.now + MIN_REPLICAS_LAG;
+            world.servers[old].acting_until = until;
+            world.partitions_of(shard).iter().for_each(|partition| world.history.stop_acting(old, *partition, until));
+            (old, world.now, world.nodes.len())
+        });
+        for node in (0..nodes).filter(|_| rng.bool()).collect::<Vec<_>>() {
+            self.with(|world| world.servers[old].cut[node] = true);
+            self.silence(node, shard);
+        }
+        self.sleep(MIN_REPLICAS_LAG + rng.u64(20..1_200)).await;
+        self.promote(old ^ 1, now);
+        for node in 0..nodes {
+            // Some learn of it soon, each connection for itself; others when the old primary is told.
+            self.sleep(rng.u64(..250)).await;
+            let cut = self.with(|world| world.servers[old].cut[node]);
+            if cut || rng.bool() {
+                self.break_commands_if_with(old, node, shard);
+            }
+            if cut || rng.bool() {
+                self.break_feed_if_with(old, node, shard, GapCause::Disconnected);
+            }
+        }
+        self.sleep(rng.u64(200..2_000)).await;
+        self.met("old primary demoted", || format!("s{shard}"));
+        self.with(|world| {
+            world.stop_answering(old);
+            world.servers[old].role = Role::Dead;
+        });
+        (0..nodes).for_each(|node| self.break_if_with(old, node, shard));
+        self.with(|world| world.rejoin(old));
+    }
+
+    /// The replica becomes the primary, with what had arrived until then.
+    fn promote(&self, server: usize, until: Millis) {
+        self.met("failover", || format!("to server {server}"));
+        self.with(|world| {
+            let (old, shard) = (server ^ 1, world.servers[server].shard);
+            world.servers[server].catch_up(until);
+            world.servers[server].role = Role::Primary;
+            world.servers[server].acting_until = Millis::MAX;
+            world.primaries[shard] = server;
+            let (had, has) = (&world.servers[old].contents.lineages, &world.servers[server].contents.lineages);
+            let lost = world.oracle.updates.lose(had, has);
+            world.coverage.add("updates lost by the store", lost as u64);
+            world.take_stock(server);
+            for partition in world.partitions_of(shard) {
+                world.history.open(server, partition, world.now);
+            }
+        });
+    }
+
+    fn break_all(&self, node: usize, shard: usize) {
+        self.break_commands(node, shard);
+        self.break_feed(node, shard, GapCause::Disconnected);
+    }
+
+    fn break_if_with(&self, server: usize, node: usize, shard: usize) {
+        self.break_commands_if_with(server, node, shard);
+        self.break_feed_if_with(server, node, shard, GapCause::Demoted);
+    }
+
+    fn break_commands_if_with(&self, server: usize, node: usize, shard: usize) {
+        if self.with(|world| world.nodes[node].commands[shard].iter().any(|conn| conn.server == Some(server))) {
+            self.break_commands(node, shard);
+        }
+    }
+
+    fn break_feed_if_with(&self, server: usize, node: usize, shard: usize, cause: GapCause) {
+        if self.with(|world| world.nodes[node].feed.ears[shard].conn.server == Some(server)) {
+            self.break_feed(node, shard, cause);
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn partitions_of(&self, shard: usize) -> Vec<u16> {
+        (0..self.settings.partitions).filter(|partition| self.home(*partition) == shard).collect()
+    }
+
+    /// What a server holds from now on, for the history.
+    fn take_stock(&mut self, server: usize) {
+        for partition in self.partitions_of(self.servers[server].shard) {
+            self.history.snapshot(server, self.now, partition, &self.servers[server].contents.slots);
+        }
+    }
+
+    fn stop_answering(&mut self, server: usize) {
+        for partition in self.partitions_of(self.servers[server].shard) {
+            self.history.stop_answering(server, partition, self.now);
+        }
+    }
+
+    /// The replica of this primary gets a full copy.
+    fn resynchronise(&mut self, primary: usize) {
+        let contents: Contents = self.servers[primary].contents.clone();
+        let replica = &mut self.servers[primary ^ 1];
+        replica.contents = contents;
+        replica.inbox.clear();
+    }
+
+    /// A former primary becomes the replica of the present one.
+    fn rejoin(&mut self, server: usize) {
+        let shard = self.servers[server].shard;
+        self.servers[server].role = Role::Replica;
+        self.servers[server].cut.fill(false);
+        self.servers[server].acting_until = Millis::MAX;
+        self.resynchronise(server ^ 1);
+        self.failing[shard] = false;
+    }
+}

@@ -1,0 +1,138 @@
+//! The store as a node sees it: across the network.
+
+use std::sync::Arc;
+
+use session_core::{
+    ApplyOutcome, ChangeFeed, CreateOutcome, Delta, Destroy, DestroyOutcome, Error, IdDigest, Limits, LoadOptions,
+    LoadOutcome, NewSession, OpId, Origin, RotateOutcome, Rotation, SessionId, SessionStore, Stamp, Timestamp,
+    TouchOptions, TouchOutcome, Update, async_trait,
+    machine::{Rules, Step},
+};
+
+use super::{
+    Millis, Sim,
+    request::{Request, Work},
+    server::Touched,
+    world::Change,
+};
+
+/// A node's store without a cache: every operation is a request to a server.
+#[derive(Clone, Debug)]
+pub struct SimStore {
+    pub(crate) sim: Sim,
+    pub(crate) node: usize,
+}
+
+impl SimStore {
+    pub(crate) fn own_origin(&self) -> Origin {
+        Origin::from_bits(self.node as u64 + 1)
+    }
+
+    async fn call<T: Send + 'static>(&self, id: &SessionId, write: bool, work: Work<T>) -> Result<(T, Millis), Error> {
+        Request { node: self.node, partition: id.digest().partition(), write }.call(&self.sim, work).await
+    }
+
+    /// A step of the machine, wherever the request arrives.
+    async fn step<T: Send + 'static>(
+        &self,
+        id: &SessionId,
+        (op, delta): (OpId, Option<Delta>),
+        step: impl Fn(&Rules, &mut Touched<'_>, Timestamp, &IdDigest) -> Result<Step<T>, Error> + Send + Sync + 'static,
+    ) -> Result<(T, Millis), Error> {
+        let (origin, digest) = (self.own_origin(), *id.digest());
+        let work: Work<T> = Arc::new(move |world, server| {
+            let change = Change { origin, partition: digest.partition(), delta: delta.as_ref(), op };
+            world.mutate(server, &change, |rules, slots, now| step(rules, slots, now, &digest))
+        });
+        self.call(id, true, work).await
+    }
+
+    /// The store answered this node: what it told of the session was true after the request was sent.
+    fn asked(&self, digests: &[&IdDigest], stamp: Option<Stamp>, sent: Millis) {
+        self.sim.with(|world| world.oracle.asked.note(self.node, digests, stamp, sent));
+    }
+}
+
+#[async_trait]
+impl SessionStore for SimStore {
+    fn backend(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let request = new.clone();
+        let step = self.step(id, (new.op, Some(new.entries.clone())), move |rules, slots, now, digest| {
+            rules.create(slots, now, digest, &request)
+        });
+        let (outcome, sent) = step.await?;
+        if let CreateOutcome::Created(applied) = &outcome {
+            self.asked(&[id.digest()], Some(applied.stamp), sent);
+        }
+        Ok(outcome)
+    }
+
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        let digest = *id.digest();
+        let work: Work<LoadOutcome> = Arc::new(move |world, server| Ok(world.load(server, &digest, options)));
+        let (outcome, sent) = self.call(id, false, work).await?;
+        let stamp = match &outcome {
+            LoadOutcome::Found(found) => Some(found.record.stamp()),
+            LoadOutcome::Unchanged(_) => options.known,
+            _ => None,
+        };
+        self.asked(&[id.digest()], stamp, sent);
+        Ok(outcome)
+    }
+
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let request = update.clone();
+        let step = self.step(id, (update.op, Some(update.delta.clone())), move |rules, slots, now, digest| {
+            rules.apply(slots, now, digest, &request)
+        });
+        let (outcome, sent) = step.await?;
+        if let ApplyOutcome::Applied(applied) = &outcome {
+            self.asked(&[id.digest()], Some(applied.stamp), sent);
+        }
+        Ok(outcome)
+    }
+
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        let digest = *id.digest();
+        let work: Work<TouchOutcome> = Arc::new(move |world, server| Ok(world.touch(server, &digest, options)));
+        self.call(id, true, work).await.map(|(outcome, _)| outcome)
+    }
+
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let request = rotation.clone();
+        let step = self.step(id, (rotation.op, Some(rotation.delta.clone())), move |rules, slots, now, digest| {
+            rules.rotate(slots, now, digest, &request)
+        });
+        let (outcome, sent) = step.await?;
+        if let RotateOutcome::Rotated(applied) = &outcome {
+            self.asked(&[id.digest(), rotation.to.digest()], Some(applied.stamp), sent);
+        }
+        Ok(outcome)
+    }
+
+    async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        let request = *destroy;
+        let step = self.step(id, (destroy.op, None), move |rules, slots, now, digest| {
+            Ok(rules.destroy(slots, now, digest, &request))
+        });
+        let (outcome, sent) = step.await?;
+        self.asked(&[id.digest()], None, sent);
+        Ok(outcome)
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        Some(self)
+    }
+}
