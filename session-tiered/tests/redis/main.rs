@@ -25,6 +25,7 @@ mod heartbeat;
 mod own;
 mod patches;
 mod slot_move;
+mod soak;
 
 #[cfg(feature = "simulation")]
 mod mutants;
