@@ -42,6 +42,8 @@ impl<R: SessionStore + 'static> Inner<R> {
                 Ok(outcome) => outcome,
                 Err(error) => return self.stale_answer(id.digest(), options, error),
             };
+            // What was seen of a session that has moved was seen at its home, of which nobody knew on joining.
+            let is_elsewhere = matches!(&outcome, LoadOutcome::Found(found) if found.forwarded.is_some());
             let is_known = awaited.floor.admits(&outcome);
             if awaited.is_own {
                 // The request left after all that this caller has seen, here or elsewhere: the store has less.
@@ -50,7 +52,7 @@ impl<R: SessionStore + 'static> Inner<R> {
                 }
                 return Ok(tailored(outcome, options));
             }
-            if is_known && admits(options.floor, &outcome) {
+            if is_known && !is_elsewhere && admits(options.floor, &outcome) {
                 return Ok(tailored(outcome, options));
             }
             may_join = false;
