@@ -42,6 +42,8 @@ impl<R: SessionStore + 'static> Inner<R> {
                 Ok(outcome) => outcome,
                 Err(error) => return self.stale_answer(id.digest(), options, error),
             };
+            // What was seen of a session that has moved was seen at its home, of which nobody knew on joining.
+            let is_elsewhere = matches!(&outcome, LoadOutcome::Found(found) if found.forwarded.is_some());
             let is_known = awaited.floor.admits(&outcome);
             if awaited.is_own {
                 // The request left after all that this caller has seen, here or elsewhere: the store has less.
@@ -54,7 +56,8 @@ impl<R: SessionStore + 'static> Inner<R> {
             // caller who has seen one, only a request of its own can say that it has ended.
             let has_seen_one = awaited.floor.stamp.is_some() || options.floor.is_some();
             let is_found = matches!(outcome, LoadOutcome::Found(_));
-            if is_known && admits(options.floor, &outcome) && (is_found || !has_seen_one) {
+            let may_share = !is_elsewhere && (is_found || !has_seen_one);
+            if is_known && may_share && admits(options.floor, &outcome) {
                 return Ok(tailored(outcome, options));
             }
             may_join = false;
