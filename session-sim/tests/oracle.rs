@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use session_core::{
@@ -43,11 +43,13 @@ enum Mistake {
     SaysApplied,
 }
 
+type Kept = Arc<Mutex<BTreeMap<IdDigest, LoadOutcome>>>;
+
 #[derive(Clone, Debug)]
 struct Careless {
     store: SimStore,
     mistake: Mistake,
-    kept: Arc<Mutex<BTreeMap<IdDigest, LoadOutcome>>>,
+    kept: Kept,
 }
 
 impl Careless {
@@ -55,9 +57,13 @@ impl Careless {
         matches!(self.mistake, Mistake::KeepsForGood | Mistake::KeepsUntilItWrites)
     }
 
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<IdDigest, LoadOutcome>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn forget(&self, id: &SessionId) {
         if self.mistake == Mistake::KeepsUntilItWrites {
-            self.kept.lock().unwrap().remove(id.digest());
+            self.kept().remove(id.digest());
         }
     }
 
@@ -101,13 +107,13 @@ impl SessionStore for Careless {
     }
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
-        let kept = self.kept.lock().unwrap().get(id.digest()).cloned();
+        let kept = self.kept().get(id.digest()).cloned();
         if let Some(kept) = kept.filter(|_| self.keeps() && options.level == ReadLevel::Local) {
             return Ok(kept);
         }
         let outcome = self.store.load(id, options).await?;
         if !matches!(outcome, LoadOutcome::Unchanged(_)) {
-            self.kept.lock().unwrap().insert(*id.digest(), outcome.clone());
+            self.kept().insert(*id.digest(), outcome.clone());
         }
         Ok(outcome)
     }
