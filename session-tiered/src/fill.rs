@@ -13,8 +13,8 @@ pub(crate) type Loading = Shared<BoxFuture<'static, Answer>>;
 pub(crate) struct Fill {
     pub(crate) id: FillId,
     pub(crate) floor: Lowest,
-    /// When the request left, if it has.
-    pub(crate) asked_at: Option<Timestamp>,
+    /// When and in which epoch the request left, if it has.
+    pub(crate) left: Option<(Timestamp, u64)>,
     /// Weak: a load that nobody waits for any more ends.
     pub(crate) loading: WeakShared<BoxFuture<'static, Answer>>,
 }

@@ -40,9 +40,12 @@ impl Local {
             if let Some(stamp) = fill.floor.stamp {
                 floor.raise(stamp);
             }
-            // What has ended since was there when that request left; and one that left long ago may bring what was
-            // replaced long ago, if no word of that came.
-            let is_young = fill.asked_at.is_none_or(|asked_at| now.since(asked_at) < self.rules.term.duration());
+            // What has ended since was there when that request left. One that left long ago may bring what was replaced
+            // long ago, if no word of that came; and one of an ended epoch, what a failover has lost.
+            let epoch = work.partition.epoch.number();
+            let is_young = fill
+                .left
+                .is_none_or(|(asked_at, left_in)| left_in == epoch && now.since(asked_at) < self.rules.term.duration());
             if may_join
                 && is_young
                 && !fill.floor.ended
@@ -55,7 +58,7 @@ impl Local {
         let loading = begin(id);
         // The latest is the one to install; whoever waits for the one before still gets its answer.
         if let Some(weak) = loading.downgrade() {
-            let fill = Fill { id, floor: Lowest::default(), asked_at: None, loading: weak };
+            let fill = Fill { id, floor: Lowest::default(), left: None, loading: weak };
             work.desk.fills.insert(*digest, fill);
         }
         Awaited { loading, is_own: true, floor }
@@ -64,10 +67,11 @@ impl Local {
     /// The request leaves now.
     pub(crate) fn depart(&self, digest: &IdDigest, id: FillId, now: Timestamp) -> Departure {
         let mut work = self.work(digest);
+        let epoch = work.partition.epoch.number();
         if let Some(fill) = work.desk.fills.get_mut(digest).filter(|fill| fill.id == id) {
-            fill.asked_at = Some(now);
+            fill.left = Some((now, epoch));
         }
-        Departure { asked_at: now, epoch: work.partition.epoch.number(), seen: work.stamp(digest) }
+        Departure { asked_at: now, epoch, seen: work.stamp(digest) }
     }
 
     /// From when a write of this node is vouched for, once it is acknowledged.

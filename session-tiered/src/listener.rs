@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use session_core::{BarrierId, Clock as _, FeedItem, SessionStore, Subscription, Timestamp};
+use session_core::{BarrierId, Clock as _, FeedItem, GapCause, SessionStore, Subscription, Timestamp};
 
 use crate::{
     inner::Inner,
@@ -109,14 +109,21 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
         crate::export::publish(&self.local.counters.snapshot());
         let barriers = self.subscription.barriers();
         let cached = (0..).zip(self.local.partitions()).filter(|(_, partition)| partition.copies() > 0);
-        // The same one for all, whichever has copies: its questions are counted.
-        let cached =
-            cached.map(|(number, partition)| (if barriers.spans_partitions() { 0 } else { number }, partition));
-        let mut targets: Vec<u16> = cached
-            .filter(|(number, partition)| is_due(partition, self.unnamed.get(number).copied().unwrap_or(0)))
-            .map(|(number, _)| number)
-            .collect();
-        targets.dedup();
+        let cached: Vec<(u16, &Partition)> = cached.collect();
+        let unnamed = |number: &u16| self.unnamed.get(number).copied().unwrap_or(0);
+        let targets: Vec<u16> = match cached.first() {
+            // One question for all of them. It is about one that has copies, and stays the same while that has some: so
+            // its sequence is known, and shows if the store has lost everything.
+            Some((first, _)) if barriers.spans_partitions() => {
+                let is_any_due = cached.iter().any(|(_, partition)| is_due(partition, unnamed(first)));
+                is_any_due.then_some(*first).into_iter().collect()
+            }
+            _ => cached
+                .iter()
+                .filter(|(number, partition)| is_due(partition, unnamed(number)))
+                .map(|(number, _)| *number)
+                .collect(),
+        };
         // Before any of them leaves.
         let (sent_at, latest_epoch) = (self.inner.clock.now(), self.local.epochs.latest());
         for partition in targets {
@@ -159,13 +166,15 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
             },
             FeedItem::Gap(partition, cause) => {
                 self.local.counters.gaps.count();
+                // One store behind all partitions: where one of them has lost its place, the others have too, and nothing
+                // else may tell.
+                let spans = self.subscription.barriers().spans_partitions();
+                let partition = partition.filter(|_| !(spans && cause == GapCause::Missed));
                 self.local.end_epoch(partition);
                 // Their answers would come too late for anything.
                 self.expected.retain(|_, beat| partition.is_some_and(|partition| partition != beat.partition));
                 #[cfg(feature = "tracing")]
                 tracing::warn!(target: "session_tiered", ?partition, ?cause, "the feed has a gap");
-                #[cfg(not(feature = "tracing"))]
-                let _ = cause;
             }
             // Whatever it is, something may have been missed.
             _ => self.local.end_epoch(None),

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// One step. A number names a node. Local reads are no steps: there is a reader at every moment, see
-/// [`properties`](super::properties).
+/// `properties.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {

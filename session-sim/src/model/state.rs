@@ -36,10 +36,9 @@ impl Stamp {
         Self(self.0 & !other.0)
     }
 
-    /// Whether it may follow what is known already: it is that, or bears a higher version. Of two states that bear one
-    /// version, one is of a lost history.
-    pub fn reaches(self, known: Self) -> bool {
-        self == known || self.version() > known.version()
+    /// Whether its version is at least that of the other: within one history, whether it is not older.
+    pub const fn reaches(self, known: Self) -> bool {
+        self.version() >= known.version()
     }
 
     /// Whether all of the other's updates are here.

@@ -100,3 +100,16 @@ async fn whoever_still_waits_gets_the_answer() {
     settle().await;
     assert!(is_hit(&node, &id).await, "and it is installed");
 }
+
+/// Nor is one that left before an epoch ended: it may bring what a failover has lost.
+#[tokio::test]
+async fn a_load_of_an_ended_epoch_is_not_joined() {
+    fill_in_flight!(stage, node, id, first);
+    node.remote().wire.gap(None, GapCause::FailedOver);
+    settle().await;
+    node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(read(&node, &id).await.as_deref(), Some("old"));
+    assert_eq!(node.stats().joined, 0);
+    node.remote().wire.release();
+    first.await.unwrap();
+}

@@ -1,0 +1,62 @@
+//! That there is no session is remembered too, and as fresh.
+
+use session_core::SessionId;
+use session_testkit::{Direction, Server};
+
+use crate::node::{Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, now, shown_late};
+
+/// A session is created where another node knows of none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i1_a_session_appears() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let witness = writer.open().await;
+    let reader = Node::start(&server).await;
+    reader.warm(&witness).await;
+    let id = witness.generate_sibling().unwrap();
+    reader.warm(&id).await;
+    assert_eq!(reader.hit(&id).await, Seen::Absent, "unknown ids do not reach the store each time");
+    writer.create(&id).await;
+    writer.write(&witness, 1).await;
+    reader.wait_for_patched(1).await;
+    assert_eq!(reader.see(&id).await, Seen::Step(0), "as soon as it is heard");
+}
+
+/// The same, and nobody tells.
+pub(crate) async fn appears_in_silence(tune: Tune) -> Verdict {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let (reader, links) = Node::linked(&server, PATIENT.tuned(tune)).await;
+    let id = SessionId::generate().unwrap();
+    reader.warm(&id).await;
+    links.listening.hold(Direction::Replies);
+    writer.create(&id).await;
+    shown_late(&reader, &id, now(), Seen::Step(0)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i1_a_session_appears_and_nobody_tells() {
+    kept(appears_in_silence(SOUND).await);
+}
+
+/// A load finds none, and before its answer comes there is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i5_created_while_a_load_finds_none() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let witness = writer.open().await;
+    let (reader, links) = Node::linked(&server, PATIENT).await;
+    reader.warm(&witness).await;
+    let id = witness.generate_sibling().unwrap();
+    links.commands.hold(Direction::Replies);
+    let (store, wanted) = (reader.store.clone(), id);
+    let load = tokio::spawn(async move { session_core::SessionStoreExt::get(&store, &wanted).await });
+    // "*0" of the fields and ":-2" of the time.
+    links.commands.wait_for_held(Direction::Replies, 8).await;
+    writer.create(&id).await;
+    writer.write(&witness, 1).await;
+    reader.wait_for_patched(1).await;
+    links.commands.release(Direction::Replies);
+    assert_eq!(crate::node::read(&load.await.unwrap()), Seen::Absent, "the read began before");
+    assert_eq!(reader.see(&id).await, Seen::Step(0), "what was heard meanwhile is not forgotten");
+}

@@ -1,0 +1,149 @@
+//! I9 and I10: deadlines of sessions, and the age of copies.
+
+use std::time::Duration;
+
+use session_core::{Expiry, SessionId, SessionStore, SessionStoreExt as _, TouchOptions, TouchOutcome};
+use session_testkit::{Direction, Server};
+
+use crate::{
+    node::{Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, now, read, step},
+    within,
+};
+
+const IDLE: Duration = Duration::from_secs(2);
+
+async fn idle_session(node: &Node) -> SessionId {
+    let id = SessionId::generate().unwrap();
+    let new = session_core::NewSession::draw(Expiry::idle(IDLE)).unwrap().with_entries(step(0));
+    node.create_as(&id, &new).await;
+    id
+}
+
+/// Read from the cache alone, for longer than it lives idle: touches keep it alive in the store. Without them a copy
+/// past its deadline is no answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i9_active_sessions_do_not_expire_and_idle_ones_do() {
+    let server = Server::start().await;
+    let node = Node::start(&server).await;
+    let (active, idle) = (idle_session(&node).await, idle_session(&node).await);
+    let began = now();
+    node.warm(&active).await;
+    node.warm(&idle).await;
+    while now().since(began) < IDLE * 2 {
+        assert_eq!(node.see(&active).await, Seen::Step(0), "a session in use has expired");
+        let touched = node.store.touch(&active, TouchOptions::default()).await.unwrap();
+        assert!(matches!(touched, TouchOutcome::Touched(_)), "{touched:?}");
+        tokio::time::sleep(IDLE / 20).await;
+    }
+    assert_eq!(read(&node.store.remote().get(&active).await), Seen::Step(0), "it lives in the store too");
+    let before = node.stats().misses;
+    assert_eq!(node.see(&idle).await, Seen::Absent);
+    assert_eq!(node.stats().misses, before + 1, "that it is gone, the store says");
+}
+
+/// Another node renews the deadline, which is not broadcast: a copy past its deadline is a miss, never an end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i9_a_copy_past_its_deadline_asks() {
+    let server = Server::start().await;
+    let (here, there) = (Node::start(&server).await, Node::start(&server).await);
+    let id = idle_session(&there).await;
+    here.warm(&id).await;
+    let began = now();
+    while now().since(began) < IDLE * 2 {
+        there.store.touch(&id, TouchOptions::default()).await.unwrap();
+        assert_eq!(here.see(&id).await, Seen::Step(0), "a deadline that was renewed elsewhere");
+        tokio::time::sleep(IDLE / 20).await;
+    }
+}
+
+/// Callers who touch one session at the same time share one request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i9_touches_coalesce() {
+    let server = Server::start().await;
+    let (node, links) = Node::linked(&server, PATIENT).await;
+    let id = idle_session(&node).await;
+    // The script is known from here on.
+    node.store.touch(&id, TouchOptions::default()).await.unwrap();
+    let before = links.commands.bytes_up();
+    node.store.touch(&id, TouchOptions::default()).await.unwrap();
+    let one = links.commands.bytes_up() - before;
+    links.commands.hold(Direction::Replies);
+    let before = links.commands.bytes_up();
+    let touch = || {
+        let store = node.store.clone();
+        tokio::spawn(async move { store.touch(&id, TouchOptions::default()).await })
+    };
+    let first = touch();
+    links.commands.wait_for_held(Direction::Replies, 1).await;
+    let others: Vec<_> = (0..50).map(|_| touch()).collect();
+    // Each of them has been polled: they end with the first.
+    links.commands.release(Direction::Replies);
+    for touch in std::iter::once(first).chain(others) {
+        let touched = within("a touch ends", touch).await.unwrap().unwrap();
+        assert!(matches!(touched, TouchOutcome::Touched(_)), "{touched:?}");
+    }
+    let sent = links.commands.bytes_up() - before;
+    assert!(sent < one * 26, "{sent} bytes were sent, and {one} are one touch");
+}
+
+/// Something changes a session behind the library's back, and tells nobody. Its copies live until `max_age`.
+pub(crate) async fn changed_behind_the_back(tune: Tune) -> Verdict {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let id = writer.open().await;
+    let reader = Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), tune);
+    reader.warm(&id).await;
+    let key = key_of(&server, &id).await;
+    assert_eq!(server.command(&[b"DEL", &key[..]]).await.int(), 1);
+    let at = now();
+    let served = reader.see(&id).await;
+    while now().since(at) <= MAX_AGE {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    match reader.see(&id).await {
+        Seen::Absent => Ok(()),
+        other => Err(format!("{served:?} then, and past its age {other:?}")),
+    }
+}
+
+const MAX_AGE: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i10_no_copy_is_served_past_its_age() {
+    kept(changed_behind_the_back(|builder| SOUND(builder).max_age(MAX_AGE)).await);
+    // And its age is what ends it: a copy may grow older.
+    changed_behind_the_back(SOUND).await.unwrap_err();
+}
+
+/// That a change is applied to a copy does not make it younger: only the store vouches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i10_a_patched_copy_ages_too() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let id = writer.open().await;
+    let reader =
+        Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), |builder| builder.max_age(MAX_AGE));
+    reader.warm(&id).await;
+    let asked = || reader.stats().misses - reader.stats().lease_losses.min(reader.stats().misses);
+    let before = asked();
+    within("it is asked for although it is patched all the time", async {
+        for to in 1.. {
+            writer.write(&id, to).await;
+            reader.see(&id).await;
+            if asked() > before {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+/// The key of a session.
+async fn key_of(server: &Server, id: &SessionId) -> Vec<u8> {
+    let keys = server.command(&["KEYS", "*:s:*"]).await;
+    let bytes = |key: &session_testkit::Reply| match key {
+        session_testkit::Reply::Bulk(bytes) => bytes.clone(),
+        other => panic!("{other:?}"),
+    };
+    keys.items().iter().map(bytes).find(|key| key.ends_with(&id.digest().to_bytes())).expect("the session's key")
+}

@@ -1,0 +1,49 @@
+//! Caches of several nodes in front of real servers, over links that fail: every invariant, seen from the outside.
+//!
+//! A bound is asserted as it is promised: a read that began longer than `max_staleness` after a write was acknowledged,
+//! on the same clock, is not answered from an older state. On a slow machine such reads begin later, and nothing else
+//! changes. Everything but that bound is waited for by events.
+//!
+//! A scenario takes the way in which a node is built, so that the same scenario shows the promise kept, and broken by a
+//! mechanism that is broken on purpose: see [`mutants`].
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod node;
+mod split;
+
+mod absent;
+mod bound;
+mod deadlines;
+mod ends;
+mod fills;
+mod floors;
+mod gaps;
+mod heartbeat;
+mod own;
+mod patches;
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+/// Only a guard against hanging.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits for something that must come.
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
+}
+
+/// Asks again and again until there is an answer.
+async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let answer = async {
+        loop {
+            if let Some(answer) = probe().await {
+                return answer;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(what, answer).await
+}

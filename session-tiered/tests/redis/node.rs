@@ -1,0 +1,279 @@
+//! A node: a cache over Redis, and the links by which it can be cut off.
+
+use std::time::Duration;
+
+use session_core::{
+    Applied, ApplyOutcome, Clock as _, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Error, Expiry, Field,
+    Format, Found, LoadOptions, LoadOutcome, NewSession, OpId, RotateOutcome, Rotation, RotationKind, SessionId,
+    SessionStore, Stamp, SystemClock, Timestamp, Update, Value,
+};
+use session_redis::{RedisConfig, RedisStore};
+use session_testkit::{LinkCutter, Server};
+use session_tiered::{Stats, TieredStore, TieredStoreBuilder};
+
+use crate::{split::Split, until};
+
+/// The staleness that these tests wait for.
+pub(crate) const BOUND: Duration = Duration::from_millis(300);
+/// Few, so that sessions in one partition are soon drawn.
+pub(crate) const PARTITIONS: u32 = 8;
+/// Longer than any call that is meant to be answered takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// For calls that are to fail soon.
+const HASTE: Duration = Duration::from_secs(1);
+
+/// What a scenario comes to: what was promised was kept, or was seen to be broken.
+pub(crate) type Verdict = Result<(), String>;
+
+/// Changes settings of a node; breaks it, sometimes.
+pub(crate) type Tune = fn(TieredStoreBuilder<Split>) -> TieredStoreBuilder<Split>;
+
+/// As it is meant to be.
+pub(crate) const SOUND: Tune = |builder| builder;
+
+/// Fails the test, unless the promise was kept.
+#[track_caller]
+pub(crate) fn kept(verdict: Verdict) {
+    if let Err(violation) = verdict {
+        panic!("{violation}");
+    }
+}
+
+pub(crate) struct Node {
+    pub(crate) store: TieredStore<Split>,
+}
+
+/// The ways of one node to its server.
+pub(crate) struct Links {
+    pub(crate) commands: LinkCutter,
+    pub(crate) listening: LinkCutter,
+}
+
+/// How a node's connections are to be.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) deadline: Duration,
+    pub(crate) partitions: u32,
+    pub(crate) buffer: usize,
+    pub(crate) tune: Tune,
+}
+
+/// All the time that a call may need.
+pub(crate) const PATIENT: Plan = Plan { deadline: PATIENCE, partitions: PARTITIONS, buffer: 8_192, tune: SOUND };
+/// An outage is noticed soon.
+pub(crate) const HASTY: Plan = Plan { deadline: HASTE, ..PATIENT };
+
+impl Plan {
+    pub(crate) fn tuned(self, tune: Tune) -> Self {
+        Self { tune, ..self }
+    }
+
+    pub(crate) fn config(self, config: RedisConfig) -> RedisConfig {
+        let config = config.partitions(self.partitions).call_deadline(self.deadline);
+        config.connect_deadline(self.deadline / 2).health_interval(self.deadline / 5)
+    }
+
+    /// A store on one server.
+    pub(crate) async fn store(self, url: String) -> RedisStore {
+        self.connect(RedisConfig::standalone(url)).await
+    }
+
+    pub(crate) async fn connect(self, config: RedisConfig) -> RedisStore {
+        let builder = RedisStore::builder(self.config(config)).subscriber_buffer(self.buffer);
+        builder.connect().await.unwrap_or_else(|error| panic!("{error:?}"))
+    }
+}
+
+/// What one read came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Step(u64),
+    Absent,
+    Superseded,
+    Failed,
+}
+
+/// A change that was acknowledged, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub(crate) at: Timestamp,
+    pub(crate) stamp: Stamp,
+}
+
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// A delta that brings a session to a step.
+pub(crate) fn step(step: u64) -> Delta {
+    let mut delta = Delta::new();
+    delta.set(Field::new("step").unwrap(), Value::new(Format::JSON, step.to_string().as_bytes()));
+    delta
+}
+
+/// The step in which a session is.
+pub(crate) fn step_of(found: &Found) -> u64 {
+    let value = found.record.state().get("step").expect("every session has a step");
+    str::from_utf8(value.payload()).unwrap().parse().unwrap()
+}
+
+pub(crate) fn new_session() -> NewSession {
+    NewSession::draw(Expiry::default()).unwrap().with_entries(step(0))
+}
+
+pub(crate) fn read(outcome: &Result<LoadOutcome, Error>) -> Seen {
+    match outcome {
+        Ok(LoadOutcome::Found(found)) => Seen::Step(step_of(found)),
+        Ok(LoadOutcome::NotFound(_)) => Seen::Absent,
+        Ok(LoadOutcome::Superseded) => Seen::Superseded,
+        Ok(other) => panic!("{other:?}"),
+        Err(_) => Seen::Failed,
+    }
+}
+
+impl Node {
+    /// A node straight at a server.
+    pub(crate) async fn start(server: &Server) -> Self {
+        Self::of(Split::none(PATIENT.store(server.url()).await), PATIENT.tune)
+    }
+
+    pub(crate) fn of(split: Split, tune: Tune) -> Self {
+        let builder = TieredStore::builder(split).max_staleness(BOUND).self_check(None);
+        Self { store: tune(builder).build() }
+    }
+
+    /// A node whose ways to the server can be cut.
+    pub(crate) async fn linked(server: &Server, plan: Plan) -> (Self, Links) {
+        let links =
+            Links { commands: LinkCutter::to(server.addr()).await, listening: LinkCutter::to(server.addr()).await };
+        let commands = plan.store(links.commands.url()).await;
+        let listening = plan.store(links.listening.url()).await;
+        (Self::of(Split { commands, listening }, plan.tune), links)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.store.stats()
+    }
+
+    pub(crate) async fn create(&self, id: &SessionId) -> Stamp {
+        self.create_as(id, &new_session()).await
+    }
+
+    pub(crate) async fn create_as(&self, id: &SessionId, new: &NewSession) -> Stamp {
+        match self.store.create(id, new).await.unwrap() {
+            CreateOutcome::Created(applied) => applied.stamp,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A session in step 0.
+    pub(crate) async fn open(&self) -> SessionId {
+        let id = SessionId::generate().unwrap();
+        self.create(&id).await;
+        id
+    }
+
+    /// Two sessions of one partition: the changes of both come in order.
+    pub(crate) async fn open_two(&self) -> [SessionId; 2] {
+        let id = self.open().await;
+        let other = id.generate_sibling().unwrap();
+        self.create(&other).await;
+        [id, other]
+    }
+
+    pub(crate) async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        self.store.load(id, options).await
+    }
+
+    /// One read, at the level of the cache.
+    pub(crate) async fn see(&self, id: &SessionId) -> Seen {
+        read(&self.load(id, LoadOptions::default()).await)
+    }
+
+    /// Brings a session to a step.
+    pub(crate) async fn write(&self, id: &SessionId, to: u64) -> Written {
+        let applied = self.try_write(id, to).await.unwrap();
+        Written { at: now(), stamp: applied.stamp }
+    }
+
+    pub(crate) async fn try_write(&self, id: &SessionId, to: u64) -> Result<Applied, Error> {
+        match self.store.apply(id, &Update::new(OpId::draw()?, step(to))).await? {
+            ApplyOutcome::Applied(applied) => Ok(applied),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Ends a session; when that was acknowledged.
+    pub(crate) async fn end(&self, id: &SessionId) -> Timestamp {
+        let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Logout);
+        let outcome = self.store.destroy(id, &destroy).await.unwrap();
+        assert!(matches!(outcome, DestroyOutcome::Destroyed { .. }), "{outcome:?}");
+        now()
+    }
+
+    /// Moves a session to a new id.
+    pub(crate) async fn rotate(&self, id: &SessionId, kind: RotationKind) -> (SessionId, Timestamp) {
+        let to = id.generate_sibling().unwrap();
+        let outcome = self.store.rotate(id, &Rotation::new(OpId::draw().unwrap(), to, kind)).await.unwrap();
+        assert!(matches!(outcome, RotateOutcome::Rotated(_)), "{outcome:?}");
+        (to, now())
+    }
+
+    /// Reads until an answer comes from the cache: there is a copy, and a lease.
+    pub(crate) async fn warm(&self, id: &SessionId) {
+        let before = self.stats().hits;
+        until("a read is answered locally", || async {
+            self.see(id).await;
+            (self.stats().hits > before).then_some(())
+        })
+        .await;
+    }
+
+    /// Reads once, and the cache must answer.
+    pub(crate) async fn hit(&self, id: &SessionId) -> Seen {
+        let before = self.stats();
+        let seen = self.see(id).await;
+        let after = self.stats();
+        assert_eq!((after.hits, after.misses), (before.hits + 1, before.misses), "it was not answered locally");
+        seen
+    }
+
+    /// Waits until so many changes were applied in place.
+    pub(crate) async fn wait_for_patched(&self, count: u64) {
+        until("changes are applied in place", || async { (self.stats().patched >= count).then_some(()) }).await;
+    }
+}
+
+/// Waits until a change that was acknowledged then must show everywhere.
+pub(crate) async fn bound_over(since: Timestamp) {
+    while now().since(since) <= BOUND {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A read that begins when the bound is over, and not one before: nothing but the cache itself brings its copy up to
+/// date, or gives it up.
+pub(crate) async fn shown_late(node: &Node, id: &SessionId, since: Timestamp, expected: Seen) -> Verdict {
+    bound_over(since).await;
+    fresh(node.see(id).await, expected, now().since(since))
+}
+
+/// Reads without a pause from the change on, until the bound is over and a read that began then was right.
+pub(crate) async fn shown_in_time(node: &Node, id: &SessionId, since: Timestamp, expected: Seen) -> Verdict {
+    loop {
+        let began = now().since(since);
+        let seen = node.see(id).await;
+        if began > BOUND {
+            return fresh(seen, expected, began);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// An answer that failed is none.
+fn fresh(seen: Seen, expected: Seen, after: Duration) -> Verdict {
+    if seen == expected || seen == Seen::Failed {
+        return Ok(());
+    }
+    Err(format!("{after:?} after the change was acknowledged: {seen:?} instead of {expected:?}"))
+}

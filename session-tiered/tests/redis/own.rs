@@ -1,0 +1,106 @@
+//! I2 and I3: a node reads its own writes, and never goes back.
+
+use session_core::{LoadOptions, ReadLevel, RotationKind};
+use session_testkit::{Direction, Server};
+
+use crate::node::{HASTY, Node, PATIENT, Seen, read};
+
+/// Whatever the feed says, and also when it says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_own_writes_are_read_at_once() {
+    let server = Server::start().await;
+    let (node, links) = Node::linked(&server, PATIENT).await;
+    let id = node.open().await;
+    node.warm(&id).await;
+    for to in 1..20 {
+        node.write(&id, to).await;
+        assert_eq!(node.see(&id).await, Seen::Step(to));
+    }
+    node.warm(&id).await;
+    links.listening.hold(Direction::Replies);
+    for to in 20..40 {
+        node.write(&id, to).await;
+        assert_eq!(node.see(&id).await, Seen::Step(to));
+    }
+    links.listening.release(Direction::Replies);
+    // What is heard now is old.
+    for _ in 0..200 {
+        assert_eq!(node.see(&id).await, Seen::Step(39));
+        tokio::task::yield_now().await;
+    }
+    node.end(&id).await;
+    assert_eq!(node.see(&id).await, Seen::Absent);
+}
+
+/// A write whose answer is lost may have happened: no older copy is served afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_after_an_unknown_outcome_the_store_is_asked() {
+    let server = Server::start().await;
+    let (node, links) = Node::linked(&server, HASTY).await;
+    let id = node.open().await;
+    node.warm(&id).await;
+    // Nothing but the write itself may bring the news.
+    links.listening.hold(Direction::Replies);
+    links.commands.hold(Direction::Replies);
+    node.try_write(&id, 1).await.unwrap_err();
+    links.commands.heal().await;
+    crate::until("the store answers", || async {
+        match node.see(&id).await {
+            Seen::Failed => None,
+            seen => Some(assert_eq!(seen, Seen::Step(1))),
+        }
+    })
+    .await;
+}
+
+/// What was once read from the store is not taken back by a copy: not by a change that comes late, not by the feed
+/// coming back, not by a move to another id.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_reads_do_not_go_back() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let id = writer.open().await;
+    let (reader, links) = Node::linked(&server, PATIENT).await;
+    reader.warm(&id).await;
+    links.listening.hold(Direction::Replies);
+    for to in 1..=3 {
+        writer.write(&id, to).await;
+    }
+    let latest = LoadOptions::default().level(ReadLevel::Store);
+    assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(3));
+    for _ in 0..100 {
+        assert_eq!(reader.see(&id).await, Seen::Step(3));
+    }
+    links.listening.release(Direction::Replies);
+    for _ in 0..200 {
+        assert_eq!(reader.see(&id).await, Seen::Step(3), "older changes were heard");
+        tokio::task::yield_now().await;
+    }
+    links.listening.cut().await;
+    writer.write(&id, 4).await;
+    assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(4));
+    links.listening.heal().await;
+    reader.warm(&id).await;
+    assert_eq!(reader.see(&id).await, Seen::Step(4), "after the feed was back");
+    let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
+    writer.write(&to, 5).await;
+    assert_eq!(read(&reader.load(&to, latest).await), Seen::Step(5));
+    for _ in 0..100 {
+        assert_eq!((reader.see(&id).await, reader.see(&to).await), (Seen::Step(5), Seen::Step(5)), "through both ids");
+    }
+}
+
+/// The same, where the move is heard of late: what was read through the old id is the floor under the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_through_an_old_id() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let id = writer.open().await;
+    let (reader, links) = Node::linked(&server, PATIENT).await;
+    let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
+    reader.warm(&to).await;
+    links.listening.hold(Direction::Replies);
+    writer.write(&id, 1).await;
+    assert_eq!(reader.see(&id).await, Seen::Step(1), "nothing is cached of an old id");
+    assert_eq!(reader.see(&to).await, Seen::Step(1));
+}
