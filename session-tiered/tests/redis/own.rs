@@ -50,13 +50,11 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
     links.commands.hold(Direction::Replies);
     node.try_write(&id, 1).await.unwrap_err();
     links.commands.heal().await;
-    until("the store answers", || async {
-        match node.see(&id).await {
-            Seen::Failed => None,
-            seen => Some(assert_eq!(seen, Seen::Step(1))),
-        }
-    })
-    .await;
+    let answer = until("the store answers", || async {
+        let seen = node.see(&id).await;
+        (seen != Seen::Failed).then_some(seen)
+    });
+    assert_eq!(answer.await, Seen::Step(1));
 }
 
 /// What was once read from the store is not taken back by a copy: not by a change that comes late, not by the feed
