@@ -131,12 +131,8 @@ impl Work<'_> {
     fn settle(&mut self, digest: &IdDigest, departure: Departure, outcome: &LoadOutcome, heard: Option<Lowest>) {
         let counters = &self.local.counters;
         let Some(mut heard) = heard else {
-            // A later fill will bring as much; but what is told now must not be taken back until then.
-            if let LoadOutcome::Found(found) = outcome {
-                let stamp = found.record.stamp();
-                self.raise(&found.forwarded.unwrap_or(*digest), stamp);
-                self.drop_older(stamp);
-            }
+            // A later fill will bring as much.
+            self.tell(digest, outcome);
             return;
         };
         if broken!(self.local, DropFloor) {
@@ -149,12 +145,16 @@ impl Work<'_> {
             Standing::Admitted => {}
             Standing::Below => {
                 counters.fills_rejected.count();
+                self.tell(digest, outcome);
                 return;
             }
             Standing::Ended => {
                 if matches!(outcome, LoadOutcome::Found(found) if found.forwarded.is_none()) {
                     counters.resurrections_refused.count();
                 }
+                // That it has left the digest may have been heard before the store was asked: then it answers for where
+                // the session is.
+                self.tell(digest, outcome);
                 return;
             }
         }
@@ -175,12 +175,10 @@ impl Work<'_> {
         };
         if let Some(found) = found {
             let stamp = found.record.stamp();
-            if let Some(home) = found.forwarded {
-                // The session is not here; and at its home nothing must be older than what was just told, neither a copy
-                // nor an answer that is on its way.
+            if found.forwarded.is_some() {
+                // The session is not here.
                 self.take(digest);
-                self.raise(&home, stamp);
-                self.drop_older(stamp);
+                self.tell(digest, outcome);
                 return;
             }
             if let Some(home) = self.home(stamp).filter(|home| home != digest) {
@@ -203,6 +201,16 @@ impl Work<'_> {
                 copy = renewed;
             }
             self.put(*digest, copy);
+        }
+    }
+
+    /// An answer is told and not installed. It must not be taken back: where the session is, nothing may be older, neither
+    /// a copy nor an answer that is on its way.
+    fn tell(&mut self, digest: &IdDigest, outcome: &LoadOutcome) {
+        if let LoadOutcome::Found(found) = outcome {
+            let stamp = found.record.stamp();
+            self.raise(&found.forwarded.unwrap_or(*digest), stamp);
+            self.drop_older(stamp);
         }
     }
 

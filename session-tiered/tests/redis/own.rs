@@ -7,7 +7,7 @@ use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
 
 use crate::{
-    node::{HASTY, Node, PATIENT, Seen, read},
+    node::{HASTY, Links, Node, PATIENT, Seen, read},
     until, within,
 };
 
@@ -50,13 +50,11 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
     links.commands.hold(Direction::Replies);
     node.try_write(&id, 1).await.unwrap_err();
     links.commands.heal().await;
-    until("the store answers", || async {
-        match node.see(&id).await {
-            Seen::Failed => None,
-            seen => Some(assert_eq!(seen, Seen::Step(1))),
-        }
-    })
-    .await;
+    let answer = until("the store answers", || async {
+        let seen = node.see(&id).await;
+        (seen != Seen::Failed).then_some(seen)
+    });
+    assert_eq!(answer.await, Seen::Step(1));
 }
 
 /// What was once read from the store is not taken back by a copy: not by a change that comes late, not by the feed
@@ -127,19 +125,57 @@ async fn i3_joining_through_an_old_id() {
     writer.write(&to, 1).await;
     reader.wait_for_patched(1).await;
     assert_eq!(reader.hit(&to).await, Seen::Step(1));
-    let (joined, store) = (reader.stats().joined, reader.store.clone());
-    let second = tokio::spawn(async move { read(&store.get(&id).await) });
+    let joined = reader.stats().joined;
+    let second = self::load(&reader, id);
     until("it joins", || async { (reader.stats().joined > joined).then_some(()) }).await;
     links.commands.release(Direction::Replies);
     assert_eq!(within("the load ends", load).await.unwrap(), Seen::Step(0), "it began before the change");
     assert_eq!(within("the load ends", second).await.unwrap(), Seen::Step(1), "it began after it was seen");
 }
 
+/// A load has left when its session moves, and that is heard; Redis then answers it for the new id, with a later state than
+/// that of the copy there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_answered_for_the_new_id() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let [id, witness] = writer.open_two().await;
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (reader, Links { commands, listening }) = Node::linked(&server, plan).await;
+    reader.warm(&witness).await;
+    commands.hold(Direction::Requests);
+    let through_old = load(&reader, id);
+    commands.wait_for_held(Direction::Requests, 1).await;
+    let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
+    writer.write(&witness, 1).await;
+    reader.wait_for_patched(1).await;
+    // The first answer says where the session is; behind it comes one for the new id.
+    commands.hold(Direction::Replies);
+    commands.release(Direction::Requests);
+    commands.wait_for_held(Direction::Replies, 1).await;
+    let through_new = load(&reader, to);
+    commands.wait_for_held(Direction::Replies, 150).await;
+    commands.hold(Direction::Requests);
+    commands.release(Direction::Replies);
+    assert_eq!(within("the load ends", through_new).await.unwrap(), Seen::Step(0));
+    commands.wait_for_held(Direction::Requests, 1).await;
+    listening.hold(Direction::Replies);
+    writer.write(&to, 1).await;
+    assert_eq!(reader.hit(&to).await, Seen::Step(0), "nobody has told");
+    commands.release(Direction::Requests);
+    assert_eq!(within("the load ends", through_old).await.unwrap(), Seen::Step(1));
+    assert_eq!(reader.see(&to).await, Seen::Step(1), "it was told, through the old id");
+}
+
+fn load(node: &Node, id: SessionId) -> JoinHandle<Seen> {
+    let store = node.store.clone();
+    tokio::spawn(async move { read(&store.get(&id).await) })
+}
+
 /// Begins a load through an old id, which takes two requests, and waits until the answer to the second is on the way.
 async fn hold_a_forwarded_load(reader: &Node, link: &LinkCutter, id: SessionId) -> JoinHandle<Seen> {
     link.hold(Direction::Replies);
-    let store = reader.store.clone();
-    let load = tokio::spawn(async move { read(&store.get(&id).await) });
+    let load = load(reader, id);
     link.wait_for_held(Direction::Replies, 1).await;
     link.hold(Direction::Requests);
     link.release(Direction::Replies);

@@ -1,5 +1,6 @@
 //! A slot moves to another primary while its sessions are cached and used.
 
+use session_core::SessionId;
 use session_redis::RedisConfig;
 use session_testkit::Cluster;
 
@@ -14,6 +15,16 @@ async fn node(cluster: &Cluster) -> Node {
     Node::of(Split::none(HASTY.connect(RedisConfig::cluster(cluster.urls())).await), SOUND)
 }
 
+/// A session in another slot.
+async fn open_elsewhere(node: &Node, slot: u16) -> SessionId {
+    loop {
+        let other = node.open().await;
+        if slot_of(&other, PARTITIONS) != slot {
+            return other;
+        }
+    }
+}
+
 /// Its partition's copies are ended, those of the others stay; what is written while it moves, or behind it, shows within
 /// the bound.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -24,12 +35,7 @@ async fn i1_i6_a_slot_moves() {
     let slot = slot_of(&id, PARTITIONS);
     let from = cluster.primary_of(slot).await;
     let to = cluster.nodes().iter().find(|node| *node != from).unwrap();
-    let elsewhere = loop {
-        let other = writer.open().await;
-        if slot_of(&other, PARTITIONS) != slot {
-            break other;
-        }
-    };
+    let elsewhere = open_elsewhere(&writer, slot).await;
     reader.warm(&id).await;
     reader.warm(&elsewhere).await;
     let before = reader.stats();
