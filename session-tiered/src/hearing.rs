@@ -163,7 +163,7 @@ impl Work<'_> {
     }
 
     /// Nothing older than this is to be installed.
-    fn raise(&mut self, digest: &IdDigest, stamp: Stamp) {
+    pub(crate) fn raise(&mut self, digest: &IdDigest, stamp: Stamp) {
         if let Some(fill) = self.desk.fills.get_mut(digest) {
             fill.floor.raise(stamp);
         }

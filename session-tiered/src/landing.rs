@@ -133,7 +133,9 @@ impl Work<'_> {
         let Some(mut heard) = heard else {
             // A later fill will bring as much; but what is told now must not be taken back until then.
             if let LoadOutcome::Found(found) = outcome {
-                self.drop_older(found.record.stamp());
+                let stamp = found.record.stamp();
+                self.raise(&found.forwarded.unwrap_or(*digest), stamp);
+                self.drop_older(stamp);
             }
             return;
         };
@@ -173,9 +175,11 @@ impl Work<'_> {
         };
         if let Some(found) = found {
             let stamp = found.record.stamp();
-            if found.forwarded.is_some() {
-                // The session is not here; and a copy at its home must not be older than what was just told.
+            if let Some(home) = found.forwarded {
+                // The session is not here; and at its home nothing must be older than what was just told, neither a copy
+                // nor an answer that is on its way.
                 self.take(digest);
+                self.raise(&home, stamp);
                 self.drop_older(stamp);
                 return;
             }

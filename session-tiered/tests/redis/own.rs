@@ -1,9 +1,15 @@
 //! I2 and I3: a node reads its own writes, and never goes back.
 
-use session_core::{LoadOptions, ReadLevel, RotationKind};
-use session_testkit::{Direction, Server};
+use std::time::Duration;
 
-use crate::node::{HASTY, Node, PATIENT, Seen, read};
+use session_core::{LoadOptions, ReadLevel, RotationKind, SessionId, SessionStoreExt as _};
+use session_testkit::{Direction, LinkCutter, Server};
+use tokio::task::JoinHandle;
+
+use crate::{
+    node::{HASTY, Node, PATIENT, Seen, read},
+    until, within,
+};
 
 /// Whatever the feed says, and also when it says nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +50,7 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
     links.commands.hold(Direction::Replies);
     node.try_write(&id, 1).await.unwrap_err();
     links.commands.heal().await;
-    crate::until("the store answers", || async {
+    until("the store answers", || async {
         match node.see(&id).await {
             Seen::Failed => None,
             seen => Some(assert_eq!(seen, Seen::Step(1))),
@@ -103,4 +109,44 @@ async fn i3_through_an_old_id() {
     writer.write(&id, 1).await;
     assert_eq!(reader.see(&id).await, Seen::Step(1), "nothing is cached of an old id");
     assert_eq!(reader.see(&to).await, Seen::Step(1));
+}
+
+/// A load through an old id is in flight when the session changes at its new one, and that is seen. Whoever joins the
+/// load now must not be given what it brings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_joining_through_an_old_id() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let id = writer.open().await;
+    let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
+    // So that it can be joined for as long as the test takes.
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (reader, links) = Node::linked(&server, plan).await;
+    reader.warm(&to).await;
+    let load = hold_a_forwarded_load(&reader, &links.commands, id).await;
+    writer.write(&to, 1).await;
+    reader.wait_for_patched(1).await;
+    assert_eq!(reader.hit(&to).await, Seen::Step(1));
+    let (joined, store) = (reader.stats().joined, reader.store.clone());
+    let second = tokio::spawn(async move { read(&store.get(&id).await) });
+    until("it joins", || async { (reader.stats().joined > joined).then_some(()) }).await;
+    links.commands.release(Direction::Replies);
+    assert_eq!(within("the load ends", load).await.unwrap(), Seen::Step(0), "it began before the change");
+    assert_eq!(within("the load ends", second).await.unwrap(), Seen::Step(1), "it began after it was seen");
+}
+
+/// Begins a load through an old id, which takes two requests, and waits until the answer to the second is on the way.
+async fn hold_a_forwarded_load(reader: &Node, link: &LinkCutter, id: SessionId) -> JoinHandle<Seen> {
+    link.hold(Direction::Replies);
+    let store = reader.store.clone();
+    let load = tokio::spawn(async move { read(&store.get(&id).await) });
+    link.wait_for_held(Direction::Replies, 1).await;
+    link.hold(Direction::Requests);
+    link.release(Direction::Replies);
+    link.wait_for_held(Direction::Requests, 1).await;
+    link.hold(Direction::Replies);
+    link.release(Direction::Requests);
+    // A whole session.
+    link.wait_for_held(Direction::Replies, 150).await;
+    load
 }
