@@ -234,6 +234,7 @@ impl Work<'_> {
         self.unlist(&digest);
         if let Some(stamp) = copy.stamp() {
             self.desk.homes.insert(stamp.incarnation, digest);
+            self.partition.lives_in(copy.vouched.epoch);
         }
         let was_there = self.local.map.pin().insert(digest, copy).is_some();
         let is_first = !was_there && self.partition.gained();
