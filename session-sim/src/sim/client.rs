@@ -126,6 +126,8 @@ impl Client {
             return self.stale(id.digest(), options, Seen::Record(record.clone()), *age);
         }
         let Some(seen) = seen(&outcome, options) else { return };
+        let answered = self.sim.now();
+        let is_fresh = self.sim.with(|world| world.oracle.asked.is_fresh(self.node, id.digest(), answered));
         let load = Load {
             node: self.node,
             digest: *id.digest(),
@@ -133,8 +135,8 @@ impl Client {
             floor,
             began: called.began,
             called: called.at,
-            answered: self.sim.now(),
-            local: called.local,
+            answered,
+            local: called.local && !is_fresh,
             seen,
         };
         self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, level, told(&load)));
