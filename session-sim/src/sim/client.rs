@@ -152,7 +152,7 @@ impl Client {
             world.coverage.count("stale answers");
             // A node's clock may be half a percent slow.
             let from = world.now.saturating_sub(age.as_millis() as Millis * 101 / 100 + 1);
-            let window = Window { from, to: world.now, acting: false, least: 0 };
+            let window = Window { from, to: world.now, leading: false, least: 0 };
             let is_true = world.history.explain(digest, &seen, window).is_some();
             if !is_true || options.stale_if_error.is_none_or(|allowed| age > allowed) {
                 let text = format!("{digest:?} said to be {age:?} old, asked with {options:?}: {seen:?}");
