@@ -126,6 +126,8 @@ impl Client {
             return self.stale(id.digest(), options, Seen::Record(record.clone()), *age);
         }
         let Some(seen) = seen(&outcome, options) else { return };
+        let answered = self.sim.now();
+        let is_fresh = self.sim.with(|world| world.oracle.asked.is_fresh(self.node, id.digest(), answered));
         let load = Load {
             node: self.node,
             digest: *id.digest(),
@@ -133,8 +135,8 @@ impl Client {
             floor,
             began: called.began,
             called: called.at,
-            answered: self.sim.now(),
-            local: called.local,
+            answered,
+            local: called.local && !is_fresh,
             seen,
         };
         self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, level, told(&load)));
@@ -150,7 +152,7 @@ impl Client {
             world.coverage.count("stale answers");
             // A node's clock may be half a percent slow.
             let from = world.now.saturating_sub(age.as_millis() as Millis * 101 / 100 + 1);
-            let window = Window { from, to: world.now, acting: false, least: 0 };
+            let window = Window { from, to: world.now, leading: false, least: 0 };
             let is_true = world.history.explain(digest, &seen, window).is_some();
             if !is_true || options.stale_if_error.is_none_or(|allowed| age > allowed) {
                 let text = format!("{digest:?} said to be {age:?} old, asked with {options:?}: {seen:?}");
