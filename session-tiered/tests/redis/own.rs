@@ -7,7 +7,7 @@ use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
 
 use crate::{
-    node::{HASTY, Links, Node, PATIENT, Seen, read},
+    node::{HASTY, Links, Node, PATIENT, Seen, read, step},
     until, within,
 };
 
@@ -55,6 +55,25 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
         (seen != Seen::Failed).then_some(seen)
     });
     assert_eq!(answer.await, Seen::Step(1));
+}
+
+/// The same for one that is given up before its answer comes; here a lease runs all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_after_a_write_is_given_up_the_store_is_asked() {
+    let server = Server::start().await;
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (node, links) = Node::linked(&server, plan).await;
+    let id = node.open().await;
+    node.warm(&id).await;
+    links.listening.hold(Direction::Replies);
+    links.commands.hold(Direction::Replies);
+    let store = node.store.clone();
+    let write = tokio::spawn(async move { store.update(&id, step(1)).await });
+    links.commands.wait_for_held(Direction::Replies, 1).await;
+    write.abort();
+    assert!(within("it ends", write).await.unwrap_err().is_cancelled());
+    links.commands.release(Direction::Replies);
+    assert_eq!(node.see(&id).await, Seen::Step(1));
 }
 
 /// What was once read from the store is not taken back by a copy: not by a change that comes late, not by the feed
