@@ -7,7 +7,7 @@ use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
 
 use crate::{
-    node::{HASTY, Links, Node, PATIENT, Seen, read},
+    node::{HASTY, Links, Node, PATIENT, Seen, read, step},
     until, within,
 };
 
@@ -57,6 +57,25 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
     assert_eq!(answer.await, Seen::Step(1));
 }
 
+/// The same for one that is given up before its answer comes; here a lease runs all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_after_a_write_is_given_up_the_store_is_asked() {
+    let server = Server::start().await;
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (node, links) = Node::linked(&server, plan).await;
+    let id = node.open().await;
+    node.warm(&id).await;
+    links.listening.hold(Direction::Replies);
+    links.commands.hold(Direction::Replies);
+    let store = node.store.clone();
+    let write = tokio::spawn(async move { store.update(&id, step(1)).await });
+    links.commands.wait_for_held(Direction::Replies, 1).await;
+    write.abort();
+    assert!(within("it ends", write).await.unwrap_err().is_cancelled());
+    links.commands.release(Direction::Replies);
+    assert_eq!(node.see(&id).await, Seen::Step(1));
+}
+
 /// What was once read from the store is not taken back by a copy: not by a change that comes late, not by the feed
 /// coming back, not by a move to another id.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -94,7 +113,38 @@ async fn i3_reads_do_not_go_back() {
     }
 }
 
-/// The same, where the move is heard of late: what was read through the old id is the floor under the new one.
+/// A state is fetched that is two changes later than the copy; then the first of them is heard, and a while later the
+/// second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_changes_that_are_heard_late() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let [id, witness] = writer.open_two().await;
+    // No lease is to end meanwhile.
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (reader, links) = Node::linked(&server, plan).await;
+    reader.warm(&id).await;
+    reader.warm(&witness).await;
+    links.listening.delay(Duration::from_millis(400));
+    writer.write(&id, 1).await;
+    // So long lies between the two.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    writer.write(&id, 2).await;
+    let latest = LoadOptions::default().level(ReadLevel::Store);
+    assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(2));
+    writer.write(&witness, 1).await;
+    let heard = async || {
+        while reader.stats().patched == 0 {
+            assert_eq!(reader.hit(&id).await, Seen::Step(2));
+            tokio::task::yield_now().await;
+        }
+    };
+    within("all is heard", heard()).await;
+    assert_eq!(reader.hit(&id).await, Seen::Step(2));
+    assert_eq!(reader.hit(&witness).await, Seen::Step(1), "only this one was behind");
+}
+
+/// A session has moved: what was read through the old id is the floor under the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_through_an_old_id() {
     let server = Server::start().await;
