@@ -8,37 +8,15 @@
 
 use std::{
     collections::BTreeMap,
-    hash::{BuildHasherDefault, Hasher},
     hint::black_box,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main, measurement::WallTime};
-use session_benches::{create, op, ready, scalars, shuffle};
+use session_benches::{AsIsHasher, create, op, ready, scalars, shuffle, timed};
 use session_core::{IdDigest, LoadOptions, LoadOutcome, Record, SessionId, SessionStore, Update};
 use session_memory::MemoryStore;
-
-/// Takes the last 8 bytes written as the hash: the hardest baseline, for a digest needs no hashing.
-#[derive(Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.last_chunk().map_or(self.0, |last| u64::from_ne_bytes(*last));
-    }
-
-    fn write_u16(&mut self, _: u16) {}
-
-    fn write_usize(&mut self, _: usize) {}
-}
-
-type AsIsHasher = BuildHasherDefault<AsIs>;
 
 struct Loaded {
     store: Arc<dyn SessionStore>,
@@ -78,31 +56,6 @@ impl Loaded {
             other => panic!("{other:?}"),
         }
     }
-}
-
-/// The time that each of so many threads takes for `iterations` gets, over all keys in turn.
-fn timed(
-    ids: &[SessionId],
-    threads: usize,
-    iterations: u64,
-    get: impl Fn(&SessionId) -> Arc<Record> + Sync,
-) -> Duration {
-    let run = |start: usize| {
-        let mut ids = ids.iter().cycle().skip(start * ids.len() / threads);
-        let started = Instant::now();
-        for _ in 0..iterations {
-            black_box(get(ids.next().unwrap()));
-        }
-        started.elapsed()
-    };
-    if threads == 1 {
-        return run(0);
-    }
-    thread::scope(|scope| {
-        let run = &run;
-        let threads: Vec<_> = (0..threads).map(|n| scope.spawn(move || run(n))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap_or_default()
-    })
 }
 
 fn loads(criterion: &mut Criterion) {

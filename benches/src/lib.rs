@@ -1,7 +1,20 @@
-//! What the benchmarks of this workspace share: sessions to measure with.
+//! What the benchmarks of this workspace share: sessions to measure with, and how to measure.
+
+mod tapped;
+mod zipf;
+
+use std::{
+    hash::{BuildHasherDefault, Hasher},
+    hint::black_box,
+    thread,
+    time::{Duration, Instant},
+};
 
 use futures_util::FutureExt;
 use session_core::{CreateOutcome, Delta, Expiry, Field, Format, NewSession, OpId, SessionId, SessionStore, Value};
+
+pub use tapped::Tapped;
+pub use zipf::Zipf;
 
 /// The result of a future of a store that never waits.
 ///
@@ -48,4 +61,65 @@ pub fn shuffle<T>(items: &mut [T]) {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         items.swap(at, (state >> 33) as usize % (at + 1));
     }
+}
+
+/// Takes the last 8 bytes written as the hash: the hardest baseline, for a digest needs no hashing.
+#[derive(Debug, Default)]
+pub struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.last_chunk().map_or(self.0, |last| u64::from_ne_bytes(*last));
+    }
+
+    fn write_u16(&mut self, _: u16) {}
+
+    fn write_usize(&mut self, _: usize) {}
+}
+
+/// For maps that are to hash with [`AsIs`].
+pub type AsIsHasher = BuildHasherDefault<AsIs>;
+
+/// The time that each of so many threads takes for `iterations` gets, over all keys in turn.
+pub fn timed<T>(ids: &[SessionId], threads: usize, iterations: u64, get: impl Fn(&SessionId) -> T + Sync) -> Duration {
+    let run = |start: usize| {
+        let ids = ids.iter().cycle().skip(start * ids.len() / threads);
+        let count = usize::try_from(iterations).unwrap_or(usize::MAX);
+        elapsed(|| {
+            for id in ids.take(count) {
+                black_box(get(id));
+            }
+        })
+    };
+    if threads == 1 {
+        return run(0);
+    }
+    thread::scope(|scope| {
+        let run = &run;
+        let threads: Vec<_> = (0..threads).map(|n| scope.spawn(move || run(n))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).max().unwrap_or_default()
+    })
+}
+
+/// How long something takes.
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures")]
+pub fn elapsed(work: impl FnOnce()) -> Duration {
+    let started = Instant::now();
+    work();
+    started.elapsed()
+}
+
+/// The middle one.
+pub fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Whether a benchmark is only to show that it runs: `cargo bench -- --test`.
+pub fn is_quick() -> bool {
+    std::env::args().any(|arg| arg == "--test")
 }

@@ -123,7 +123,7 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
     pub fn build(self) -> TieredStore<R> {
         let rules = Rules {
             term: Term::of(self.max_staleness),
-            max_age: self.max_age,
+            max_age: u64::try_from(self.max_age.as_millis()).unwrap_or(u64::MAX),
             sessions: self.capacity,
             absent: Capacity::entries(self.absent_capacity),
             #[cfg(feature = "simulation")]

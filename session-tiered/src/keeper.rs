@@ -1,13 +1,15 @@
 //! What stays in the local cache and what goes.
 //!
 //! moka decides, by its TinyLFU policy; the copies themselves are elsewhere, in a map whose reads cost a fraction of
-//! moka's. moka is told of installs, and of uses only now and then: how often each copy is used within a tenth of a
-//! second makes no difference to what is worth keeping.
+//! moka's. A hit only writes down that it was one. moka is told of the latest of them when it has something to decide,
+//! by whoever installs a copy.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use moka::notification::RemovalCause;
 use session_core::IdDigest;
 
-use crate::hash::ByDigest;
+use crate::{hash::ByDigest, notes::Notes, stats::stripe};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,9 @@ pub(crate) type Evict = Box<dyn Fn(&IdDigest) + Send + Sync>;
 pub(crate) struct Keeper {
     capacity: Capacity,
     policy: Policy,
+    notes: Notes,
+    /// Whose notes are read next.
+    turn: AtomicUsize,
 }
 
 enum Policy {
@@ -64,11 +69,20 @@ enum Policy {
 impl Keeper {
     pub(crate) fn new(capacity: Capacity, evict: Evict) -> Self {
         if capacity.total() == 0 {
-            return Self { capacity, policy: Policy::Nothing(evict) };
+            return Self {
+                capacity,
+                policy: Policy::Nothing(evict),
+                notes: Notes::default(),
+                turn: AtomicUsize::new(0),
+            };
         }
-        let policy = moka::sync::Cache::builder()
-            .max_capacity(capacity.total())
-            .weigher(|_, weight| *weight)
+        let policy = moka::sync::Cache::builder().max_capacity(capacity.total());
+        // Not for entries: with a weigher moka keeps its books otherwise, and chooses worse.
+        let policy = match capacity.0 {
+            Measure::Entries(_) => policy,
+            Measure::Bytes(_) => policy.weigher(|_, weight| *weight),
+        };
+        let policy = policy
             // What is removed or replaced is removed or replaced by us.
             .eviction_listener(move |digest, _, cause| {
                 if cause == RemovalCause::Size {
@@ -76,21 +90,35 @@ impl Keeper {
                 }
             })
             .build_with_hasher(ByDigest::default());
-        Self { capacity, policy: Policy::TinyLfu(policy) }
+        Self::of(capacity, Policy::TinyLfu(policy))
     }
 
     /// One that does the same each time.
     #[cfg(feature = "simulation")]
     pub(crate) fn first_in_first_out(capacity: Capacity, evict: Evict) -> Self {
         let policy = crate::queue_policy::QueuePolicy::new(capacity.total(), evict);
-        Self { capacity, policy: Policy::FirstInFirstOut(policy) }
+        Self::of(capacity, Policy::FirstInFirstOut(policy))
+    }
+
+    fn of(capacity: Capacity, policy: Policy) -> Self {
+        Self { capacity, policy, notes: Notes::default(), turn: AtomicUsize::new(0) }
     }
 
     /// A copy of so many bytes was installed. Others may have to go, or this one.
     pub(crate) fn keep(&self, digest: IdDigest, bytes: u32) {
         let weight = self.capacity.weight(bytes);
         match &self.policy {
-            Policy::TinyLfu(cache) => cache.insert(digest, weight),
+            Policy::TinyLfu(cache) => {
+                // What this thread has used, and, in turn, what the others have: some may only ever hit.
+                for stripe in [stripe(), self.turn.fetch_add(1, Ordering::Relaxed)] {
+                    self.notes.collect(stripe).iter().for_each(|used| _ = cache.get(used));
+                }
+                // Somebody wanted what was not there: without this, what is asked for time and again is taken for new.
+                if !cache.contains_key(&digest) {
+                    let _ = cache.get(&digest);
+                }
+                cache.insert(digest, weight);
+            }
             Policy::Nothing(evict) => evict(&digest),
             #[cfg(feature = "simulation")]
             Policy::FirstInFirstOut(queue) => queue.insert(digest, weight),
@@ -100,7 +128,7 @@ impl Keeper {
     /// A copy was used.
     pub(crate) fn note(&self, digest: &IdDigest) {
         match &self.policy {
-            Policy::TinyLfu(cache) => drop(cache.get(digest)),
+            Policy::TinyLfu(_) => self.notes.add(digest),
             Policy::Nothing(_) => {}
             #[cfg(feature = "simulation")]
             Policy::FirstInFirstOut(_) => {}

@@ -7,6 +7,8 @@ use std::{
 
 use session_core::Timestamp;
 
+use crate::stats::STEPS;
+
 /// The lease of one partition.
 ///
 /// It runs for [`Term`] from the moment at which a heartbeat was *sent*, and is granted when the answer is taken out of
@@ -17,34 +19,40 @@ pub(crate) struct Lease(AtomicU64);
 
 /// How long leases run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Term(u64);
+pub(crate) struct Term {
+    millis: u64,
+    /// Steps of the histogram of staleness in a millisecond, as a fraction of 2^32: a hit does not divide.
+    steps: u64,
+}
 
 impl Term {
     /// A hundredth less than the bound, for clocks that are slow by as much. Nothing for a bound of less than a
     /// millisecond: two moments of one millisecond cannot be told apart.
     pub(crate) fn of(max_staleness: Duration) -> Self {
         let millis = u64::try_from(max_staleness.as_millis()).unwrap_or(u64::MAX);
-        Self((millis - millis.div_ceil(100)).max(millis.min(1)))
+        let millis = (millis - millis.div_ceil(100)).max(millis.min(1));
+        Self { millis, steps: ((STEPS as u64) << 32).div_ceil(millis.max(1)) }
     }
 
     /// Whether no lease ever lets a copy answer.
     pub(crate) fn is_nothing(self) -> bool {
-        self.0 == 0
-    }
-
-    pub(crate) fn millis(self) -> u64 {
-        self.0
+        self.millis == 0
     }
 
     pub(crate) fn duration(self) -> Duration {
-        Duration::from_millis(self.0)
+        Duration::from_millis(self.millis)
+    }
+
+    /// In which step of the histogram an answer belongs that is given when so much of the lease is left.
+    pub(crate) fn step(self, left: u64) -> usize {
+        usize::try_from(self.millis.saturating_sub(left).saturating_mul(self.steps) >> 32).unwrap_or(STEPS)
     }
 }
 
 impl Lease {
     /// The term from a heartbeat on. Heartbeats may be answered in any order; an older one shortens nothing.
     pub(crate) fn grant(&self, sent_at: Timestamp, term: Term) {
-        self.0.fetch_max(sent_at.as_millis().saturating_add(term.0), Ordering::AcqRel);
+        self.0.fetch_max(sent_at.as_millis().saturating_add(term.millis), Ordering::AcqRel);
     }
 
     /// Ends it now.
@@ -64,7 +72,7 @@ impl Lease {
 
     /// When the heartbeat was sent that it runs from.
     pub(crate) fn sent_at(&self, term: Term) -> Option<Timestamp> {
-        self.0.load(Ordering::Acquire).checked_sub(term.0).map(Timestamp::from_millis)
+        self.0.load(Ordering::Acquire).checked_sub(term.millis).map(Timestamp::from_millis)
     }
 }
 
@@ -98,7 +106,19 @@ mod tests {
 
     #[test]
     fn even_the_shortest_bound_has_a_term_unless_it_is_nothing() {
-        assert_eq!(Term::of(Duration::from_millis(1)).millis(), 1);
+        assert_eq!(Term::of(Duration::from_millis(1)).duration(), Duration::from_millis(1));
         assert!(Term::of(Duration::ZERO).is_nothing());
+    }
+
+    #[test]
+    fn steps_are_equal_parts_of_the_term() {
+        for bound in [1, 20, 1_000, 60_000, 86_400_000] {
+            let term = Term::of(Duration::from_millis(bound));
+            for (step, sixteenths) in (0..STEPS).zip(0..) {
+                let passed = (term.millis * sixteenths).div_ceil(STEPS as u64);
+                assert!(term.step(term.millis - passed) >= step, "{bound} ms, step {step}");
+                assert!(passed == 0 || term.step(term.millis - passed + 1) <= step, "{bound} ms, step {step}");
+            }
+        }
     }
 }

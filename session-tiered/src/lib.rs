@@ -97,6 +97,7 @@ mod listener;
 mod local;
 #[cfg(feature = "simulation")]
 mod mutant;
+mod notes;
 mod partition;
 #[cfg(feature = "simulation")]
 mod queue_policy;

@@ -2,12 +2,9 @@
 //!
 //! No input or output, no waiting. Reads are lock-free; whoever changes a copy works at the [`Desk`] of its partition.
 
-use std::{
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicU64, Ordering},
 };
 
 use parking_lot::MutexGuard;
@@ -22,17 +19,15 @@ use crate::{
     keeper::Keeper,
     lease::Term,
     partition::{Desk, Partition},
-    stats::{Counters, STEPS},
+    stats::Counters,
 };
-
-/// A use of a copy is noted so many milliseconds after the last one.
-const NOTE_EVERY: u64 = 100;
 
 /// What a cache is set to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) term: Term,
-    pub(crate) max_age: Duration,
+    /// In milliseconds.
+    pub(crate) max_age: u64,
     pub(crate) sessions: Capacity,
     pub(crate) absent: Capacity,
     #[cfg(feature = "simulation")]
@@ -124,16 +119,12 @@ impl Local {
             self.counters.lease_losses.count();
             return None;
         };
-        if copy.vouched.age(now) >= self.rules.max_age {
+        if copy.vouched.age_millis(now) >= self.rules.max_age {
             return None;
         }
         let answer = copy.answer(options.known, now)?;
-        let term = self.rules.term.millis();
-        self.counters.hit(usize::try_from(term.saturating_sub(left) * STEPS as u64 / term).unwrap_or(STEPS));
-        if now.as_millis().saturating_sub(copy.noted.load(Ordering::Relaxed)) >= NOTE_EVERY {
-            copy.noted.store(now.as_millis(), Ordering::Relaxed);
-            self.keeper(&copy.known).note(digest);
-        }
+        self.counters.hit(self.rules.term.step(left));
+        self.keeper(&copy.known).note(digest);
         Some(answer)
     }
 
@@ -142,7 +133,7 @@ impl Local {
         let map = self.map.pin();
         let copy = map.get(digest)?;
         self.partition(digest).lease_left(copy.vouched.epoch, now)?;
-        let may_answer = copy.vouched.age(now) < self.rules.max_age && copy.answer(None, now).is_some();
+        let may_answer = copy.vouched.age_millis(now) < self.rules.max_age && copy.answer(None, now).is_some();
         if may_answer { copy.stamp() } else { None }
     }
 
@@ -309,6 +300,8 @@ impl News<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use session_core::SessionId;
 
     use super::*;
@@ -319,7 +312,7 @@ mod tests {
     fn the_keeper_knows_of_every_copy() {
         let rules = Rules {
             term: Term::of(Duration::from_secs(1)),
-            max_age: Duration::from_secs(60),
+            max_age: 60_000,
             sessions: Capacity::entries(10),
             absent: Capacity::entries(10),
             #[cfg(feature = "simulation")]

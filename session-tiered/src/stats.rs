@@ -54,8 +54,8 @@ pub struct Stats {
 /// Steps of the histogram of staleness.
 pub(crate) const STEPS: usize = 16;
 
-/// Threads count their hits apart, so that they do not wait for each other's cache lines.
-const STRIPES: usize = 16;
+/// Threads write down their hits apart, so that they do not wait for each other's cache lines.
+pub(crate) const STRIPES: usize = 16;
 
 #[derive(Default)]
 #[repr(align(128))]
@@ -122,7 +122,8 @@ thread_local! {
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-fn stripe() -> usize {
+/// The calling thread's.
+pub(crate) fn stripe() -> usize {
     STRIPE.with(|mine| {
         if mine.get() == usize::MAX {
             mine.set(THREADS.fetch_add(1, Relaxed) % STRIPES);

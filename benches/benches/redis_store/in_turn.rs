@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_benches::{op, scalars};
+use session_benches::{median, op, scalars};
 use session_core::{LoadOptions, SessionStore, Update};
 use tokio::runtime::Runtime;
 
@@ -106,9 +106,4 @@ fn table(bench: &Bench, title: &str, subjects: &[Subject]) {
         let ratios = times.iter().zip(&first).map(|(time, first)| time / first).collect();
         println!("  {name:45} {:7.1} us   {:5.2} of the first", median(times.clone()), median(ratios));
     }
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }

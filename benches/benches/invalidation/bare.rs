@@ -1,0 +1,55 @@
+//! Bare redis-rs: one connection that publishes, one that is subscribed.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use futures_util::StreamExt as _;
+use redis::{Client, IntoConnectionInfo as _, aio::MultiplexedConnection, io::tcp::TcpSettings};
+use session_testkit::Server;
+
+use crate::Arrivals;
+
+const CHANNEL: &str = "bare";
+/// As long as the message of a small update.
+const LENGTH: usize = 160;
+
+#[derive(Debug)]
+pub(crate) struct Bare {
+    connection: MultiplexedConnection,
+    sent: Arc<Mutex<Vec<Instant>>>,
+    pub(crate) arrivals: Arrivals,
+}
+
+impl Bare {
+    pub(crate) async fn start(server: &Server) -> Self {
+        let info = server.url().into_connection_info().unwrap();
+        let client = Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true))).unwrap();
+        let connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut subscriber = client.get_async_pubsub().await.unwrap();
+        subscriber.subscribe(CHANNEL).await.unwrap();
+        let (sent, arrivals) = (Arc::<Mutex<Vec<Instant>>>::default(), Arrivals::default());
+        let bare = Self { connection, sent: sent.clone(), arrivals: arrivals.clone() };
+        tokio::spawn(async move {
+            let mut messages = subscriber.into_on_message();
+            while let Some(message) = messages.next().await {
+                let number = u64::from_be_bytes(*message.get_payload_bytes().first_chunk().unwrap());
+                let sent = sent.lock().unwrap()[usize::try_from(number).unwrap()];
+                arrivals.note(sent);
+            }
+        });
+        bare
+    }
+
+    pub(crate) async fn publish(&self) {
+        let number = {
+            let mut sent = self.sent.lock().unwrap();
+            sent.push(Instant::now());
+            sent.len() - 1
+        };
+        let mut payload = vec![7; LENGTH];
+        payload[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        redis::cmd("PUBLISH").arg(CHANNEL).arg(payload).exec_async(&mut self.connection.clone()).await.unwrap();
+    }
+}

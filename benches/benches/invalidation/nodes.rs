@@ -1,0 +1,129 @@
+//! Two nodes: one writes, the other has copies of all sessions.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use futures_util::{StreamExt as _, stream};
+use session_benches::{Tapped, op, scalars};
+use session_core::{
+    ApplyOutcome, FeedItem, IdDigest, LoadOptions, LoadOutcome, NewSession, SessionId, SessionStore as _, Stamp,
+    Subscription, Update,
+};
+use session_redis::RedisStore;
+use session_testkit::Server;
+use session_tiered::TieredStore;
+use tokio::task::yield_now;
+
+use crate::Arrivals;
+
+/// Written in turn, so that two writes of one session never meet.
+const SESSIONS: usize = 64;
+
+/// When the write was sent that leads to this version.
+type Sent = Arc<Mutex<HashMap<(IdDigest, u64), Instant>>>;
+
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    writer: TieredStore<RedisStore>,
+    reader: TieredStore<Tapped<RedisStore>>,
+    ids: Vec<SessionId>,
+    next: AtomicUsize,
+    sent: Sent,
+    last: Mutex<HashMap<IdDigest, Stamp>>,
+    pub(crate) arrivals: Arrivals,
+}
+
+impl Nodes {
+    pub(crate) async fn start(server: &Server) -> Self {
+        let (sent, arrivals) = (Sent::default(), Arrivals::default());
+        let tap = {
+            let (sent, arrivals) = (sent.clone(), arrivals.clone());
+            move |subscription| tapped(subscription, sent.clone(), arrivals.clone())
+        };
+        let writer = TieredStore::new(RedisStore::connect(&server.url()).await.unwrap());
+        let reader = TieredStore::new(Tapped::new(RedisStore::connect(&server.url()).await.unwrap(), tap));
+        let mut ids = Vec::new();
+        for _ in 0..SESSIONS {
+            let id = SessionId::generate().unwrap();
+            let new = NewSession::draw(Default::default()).unwrap().with_entries(scalars(8, 29));
+            let _ = writer.create(&id, &new).await.unwrap();
+            ids.push(id);
+        }
+        let nodes = Self { writer, reader, ids, next: AtomicUsize::new(0), sent, last: Mutex::default(), arrivals };
+        nodes.warm_up().await;
+        nodes
+    }
+
+    /// Until the reader answers everything by itself.
+    async fn warm_up(&self) {
+        loop {
+            let before = self.reader.stats().misses;
+            for id in &self.ids {
+                let _ = self.reader.load(id, LoadOptions::default()).await.unwrap();
+            }
+            if self.reader.stats().misses == before {
+                return;
+            }
+            yield_now().await;
+        }
+    }
+
+    pub(crate) async fn commit(&self) {
+        let round = self.next.fetch_add(1, Ordering::Relaxed);
+        let id = &self.ids[round % SESSIONS];
+        // A session is created at version 1.
+        let version = (round / SESSIONS) as u64 + 2;
+        let update = Update::new(op(), scalars(1, 29));
+        self.sent.lock().unwrap().insert((*id.digest(), version), Instant::now());
+        match self.writer.apply(id, &update).await.unwrap() {
+            ApplyOutcome::Applied(applied) => {
+                assert_eq!(applied.stamp.version, version);
+                self.last.lock().unwrap().insert(*id.digest(), applied.stamp);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// That the reader has, without asking the store, what was written last.
+    pub(crate) async fn verify(&self) {
+        let (before, last) = (self.reader.stats(), self.last.lock().unwrap().clone());
+        for id in &self.ids {
+            match self.reader.load(id, LoadOptions::default()).await.unwrap() {
+                LoadOutcome::Found(found) => assert_eq!(found.record.stamp(), last[id.digest()]),
+                other => panic!("{other:?}"),
+            }
+        }
+        let after = self.reader.stats();
+        println!(
+            "  the reader: {} patched, {} evicted, {} gaps; {} misses when asked for all in the end",
+            after.patched,
+            after.evicted,
+            after.gaps,
+            after.misses - before.misses
+        );
+    }
+}
+
+/// The same items. When the listener asks for the next one, it has done with the one before.
+fn tapped(subscription: Subscription, sent: Sent, arrivals: Arrivals) -> stream::BoxStream<'static, FeedItem> {
+    let next = move |(mut subscription, taken): (Subscription, Option<(IdDigest, u64)>)| {
+        if let Some(sent) = taken.and_then(|change| sent.lock().unwrap().remove(&change)) {
+            arrivals.note(sent);
+        }
+        async move {
+            let item = subscription.next().await?;
+            let change = match &item {
+                FeedItem::Change(change) => change.after.map(|after| (change.digest, after.version)),
+                _ => None,
+            };
+            Some((item, (subscription, change)))
+        }
+    };
+    stream::unfold((subscription, None), next).boxed()
+}

@@ -1,0 +1,41 @@
+//! Whom requests are for: few sessions often, many now and then.
+
+/// Draws numbers below a bound, the n-th in proportion to n^-0.9. The same for the same seed.
+#[derive(Clone, Debug)]
+pub struct Zipf {
+    /// The sums of the weights up to each number.
+    sums: std::sync::Arc<[f64]>,
+    state: u64,
+}
+
+impl Zipf {
+    /// Below `bound`.
+    pub fn new(bound: usize, seed: u64) -> Self {
+        let sums = (1..=bound).scan(0.0, |sum, rank| {
+            *sum += (rank as f64).powf(-0.9);
+            Some(*sum)
+        });
+        Self { sums: sums.collect(), state: 0 }.with_seed(seed)
+    }
+
+    /// Another sequence.
+    #[must_use]
+    pub fn with_seed(&self, seed: u64) -> Self {
+        Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1, ..self.clone() }
+    }
+
+    /// 32 random bits.
+    pub fn bits(&mut self) -> u32 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        (self.state >> 32) as u32
+    }
+
+    /// The next number.
+    pub fn draw(&mut self) -> usize {
+        let total = self.sums.last().copied().unwrap_or_default();
+        let at = f64::from(self.bits()) / f64::from(u32::MAX) * total;
+        self.sums.partition_point(|sum| *sum < at).min(self.sums.len().saturating_sub(1))
+    }
+}
