@@ -216,7 +216,7 @@ impl Work<'_> {
             self.take(digest);
         }
         // A move changes no version by itself, so of two equal ones neither is known to be the later: the next load tells.
-        if !there.is_some_and(|there| there.version > stamp.version) {
+        if there.is_none_or(|there| there.version <= stamp.version) {
             self.take(&home);
         }
         !is_newer
