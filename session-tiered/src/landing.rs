@@ -135,7 +135,7 @@ impl Work<'_> {
             // A later fill was to bring as much. It may have read before this one did, so it is held to what is told now.
             match outcome {
                 LoadOutcome::Found(found) => {
-                    self.tell(found.forwarded.as_ref().unwrap_or(digest), found.record.stamp())
+                    self.tell(found.forwarded.as_ref().unwrap_or(digest), found.record.stamp());
                 }
                 _ => self.leave(digest),
             }
@@ -212,7 +212,7 @@ impl Work<'_> {
             self.take(digest);
         }
         // A move changes no version by itself, so of two equal ones neither is known to be the later: the next load tells.
-        if !there.is_some_and(|there| there.version > stamp.version) {
+        if there.is_none_or(|there| there.version <= stamp.version) {
             self.take(&home);
         }
         !is_newer
