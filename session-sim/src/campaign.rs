@@ -2,7 +2,6 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use session_core::SessionStore;
 use session_tiered::{Capacity, Mutant, Stats, TieredStore};
 
 use crate::sim::{Coverage, Node, Outcome, SimStore, Subject, Tested, run};
@@ -63,12 +62,13 @@ fn count(stats: &Stats, coverage: &mut Coverage) {
     }
 }
 
-/// A seed that failed, run again for the end of its trace.
+/// A seed that failed, run again for the end of its trace, without the heartbeats.
 #[must_use]
 pub fn explain(outcome: &Outcome, subject: Subject<'_>) -> String {
     let again = run(outcome.seed, subject, true);
     let mut text = String::new();
-    for line in &again.trace[again.trace.len().saturating_sub(LINES)..] {
+    let lines: Vec<&String> = again.trace.iter().filter(|line| !line.contains("takes Barrier")).collect();
+    for line in lines.iter().take(1).chain(&lines[lines.len().saturating_sub(LINES)..]) {
         let _ = writeln!(text, "{line}");
     }
     if let Some(violation) = &outcome.violation {
@@ -93,6 +93,7 @@ pub const INTERESTING: &[&str] = &[
     "split brain",
     "flush",
     "slot moved",
+    "feed ended",
     "node paused",
     "feed overflows",
     "pushes lost",

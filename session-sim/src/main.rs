@@ -60,7 +60,7 @@ impl Campaign {
             let outcome = run(seed, &tiered, false);
             coverage.merge(&outcome.coverage);
             coverage.count("seeds");
-            if outcome.violation.is_some() {
+            if outcome.violation.is_some() || outcome.coverage.of("tiered: violations") > 0 {
                 self.report(&outcome);
             }
         }

@@ -6,6 +6,8 @@ use session_sim::{
     sim::{Coverage, run},
 };
 
+use session_core::{Clock as _, SystemClock};
+
 fn seeds(from: u64, count: u64) -> Coverage {
     let mut coverage = Coverage::default();
     for seed in from..from + count {
@@ -25,5 +27,16 @@ fn a_fixed_set_of_seeds() {
     for what in INTERESTING {
         assert!(coverage.of(what) > 0, "it never happens: {what}\n{coverage}");
     }
+    // I8: what others write stays a hit, and is a hit in its new state.
+    assert!(coverage.of("patched hits") * 10 > coverage.of("local hits"), "{coverage}");
     assert_eq!(coverage.of("tiered: violations"), 0);
+}
+
+/// Others each time, or from `SIM_SEED`.
+#[test]
+fn new_seeds() {
+    let given = std::env::var("SIM_SEED").ok().map(|seed| seed.parse().expect("SIM_SEED is a number"));
+    let from = given.unwrap_or_else(|| SystemClock.now().as_millis() * 1_000);
+    println!("SIM_SEED={from}");
+    seeds(from, 300);
 }

@@ -1,6 +1,6 @@
 //! Fills: who loads, what was known when the request left, and what becomes of the answer.
 
-use session_core::{IdDigest, LoadOutcome, Stamp, Timestamp};
+use session_core::{Found, IdDigest, LoadOutcome, Stamp, Timestamp};
 
 use crate::{
     copy::{Copy, Vouched},
@@ -134,9 +134,7 @@ impl Work<'_> {
         let Some(mut heard) = heard else {
             // A later fill was to bring as much. It may have read before this one did, so it is held to what is told now.
             match outcome {
-                LoadOutcome::Found(found) => {
-                    self.tell(found.forwarded.as_ref().unwrap_or(digest), found.record.stamp());
-                }
+                LoadOutcome::Found(found) => self.tell(digest, found),
                 _ => self.leave(digest),
             }
             return;
@@ -151,11 +149,17 @@ impl Work<'_> {
             Standing::Admitted => {}
             Standing::Below => {
                 counters.fills_rejected.count();
+                if let LoadOutcome::Found(found) = outcome {
+                    self.tell(digest, found);
+                }
                 return;
             }
             Standing::Ended => {
-                if matches!(outcome, LoadOutcome::Found(found) if found.forwarded.is_none()) {
-                    counters.resurrections_refused.count();
+                if let LoadOutcome::Found(found) = outcome {
+                    counters.resurrections_refused.add(u64::from(found.forwarded.is_none()));
+                    // That it has left the digest may have been heard before the store was asked: then it answers for
+                    // where the session is.
+                    self.tell(digest, found);
                 }
                 return;
             }
@@ -177,10 +181,10 @@ impl Work<'_> {
         };
         if let Some(found) = found {
             let stamp = found.record.stamp();
-            if let Some(home) = &found.forwarded {
+            if found.forwarded.is_some() {
                 // The session is not here.
                 self.take(digest);
-                self.tell(home, stamp);
+                self.tell(digest, found);
                 return;
             }
             if !self.bring_home(digest, stamp) {
@@ -218,9 +222,11 @@ impl Work<'_> {
         !is_newer
     }
 
-    /// Somebody is told this state: neither a copy nor a fill may take it back.
-    fn tell(&mut self, home: &IdDigest, stamp: Stamp) {
-        self.raise(home, stamp);
+    /// An answer is told and not installed. It must not be taken back: where the session is, nothing may be older, neither
+    /// a copy nor an answer that is on its way.
+    fn tell(&mut self, digest: &IdDigest, found: &Found) {
+        let stamp = found.record.stamp();
+        self.raise(&found.forwarded.unwrap_or(*digest), stamp);
         self.drop_older(stamp);
     }
 

@@ -123,11 +123,12 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
         let cached: Vec<(u16, &Partition)> = cached.collect();
         let now = self.inner.clock.now();
         let targets: Vec<u16> = match cached.first() {
-            // One question for all of them. It is about one that has copies, and stays the same while that has some: so
-            // its sequence is known, and shows if the store has lost everything.
-            Some((first, _)) if barriers.spans_partitions() => {
-                let is_any_due = cached.iter().any(|(_, partition)| self.is_due(*first, partition, occasion, now));
-                is_any_due.then_some(*first).into_iter().collect()
+            // One question for all of them, about one in which a session was found in this epoch: so it has a sequence,
+            // which the feed knows and which shows if the store has lost everything.
+            Some(first) if barriers.spans_partitions() => {
+                let (one, _) = cached.iter().find(|(_, partition)| partition.is_inhabited()).unwrap_or(first);
+                let is_any_due = cached.iter().any(|(_, partition)| self.is_due(*one, partition, occasion, now));
+                is_any_due.then_some(*one).into_iter().collect()
             }
             _ => cached
                 .iter()

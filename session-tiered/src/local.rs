@@ -234,6 +234,7 @@ impl<'a> Work<'a> {
         self.unlist(&digest);
         if let Some(stamp) = copy.stamp() {
             self.desk.homes.insert(stamp.incarnation, digest);
+            self.partition.lives_in(copy.vouched.epoch);
         }
         let map = self.local.map.pin();
         let before = map.insert(digest, copy).map(|before| before.record().is_some());

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use session_core::{
     Error, ErrorKind, Floor, Found, IdDigest, LoadOptions, LoadOutcome, ReadLevel, Record, SessionId, SessionStore,
-    Touched,
+    Stamp, Touched,
 };
 
 use crate::{
     fill::{Answer, FillId, Loading},
     inner::Inner,
-    landing::Departure,
+    landing::{Awaited, Departure},
 };
 
 impl<R: SessionStore + 'static> Inner<R> {
@@ -34,27 +34,20 @@ impl<R: SessionStore + 'static> Inner<R> {
         let mut may_join = options.level == ReadLevel::Local;
         loop {
             let at = (id.digest(), self.clock.now());
-            let awaited = self.local.enlist(at, may_join, |fill| self.clone().begin(*id, fill));
-            if !awaited.is_own {
+            let Awaited { loading, is_own, floor } =
+                self.local.enlist(at, may_join, |fill| self.clone().begin(*id, fill));
+            if !is_own {
                 self.local.counters.joined.count();
             }
-            let outcome = match awaited.loading.await {
+            let outcome = match loading.await {
                 Ok(outcome) => outcome,
                 Err(error) => return self.stale_answer(id.digest(), options, error),
             };
-            let is_known = awaited.floor.admits(&outcome);
-            if awaited.is_own {
-                // The request left after all that this caller has seen, here or elsewhere: the store has less.
-                if is_known && !admits(options.floor, &outcome) {
-                    self.local.history_lost();
-                }
-                return Ok(tailored(outcome, options));
+            // A request of its own left after all that the caller has seen, here or elsewhere.
+            if is_own && floor.admits(&outcome) && !admits(options.floor, &outcome) {
+                self.local.history_lost();
             }
-            // A request that left before this call may say that there is no session because there was none yet: to a
-            // caller who has seen one, only a request of its own can say that it has ended.
-            let has_seen_one = awaited.floor.stamp.is_some() || options.floor.is_some();
-            let is_found = matches!(outcome, LoadOutcome::Found(_));
-            if is_known && admits(options.floor, &outcome) && (is_found || !has_seen_one) {
+            if is_own || may_share(floor.stamp, options.floor, &outcome) {
                 return Ok(tailored(outcome, options));
             }
             may_join = false;
@@ -146,6 +139,17 @@ fn vouched(record: Arc<Record>, touched: Touched) -> Found {
         Arc::new(Record::clone(&record).with_deadlines(touched.deadlines))
     };
     Found::new(record, touched.now).with_forwarded(touched.forwarded)
+}
+
+/// Whether the answer to a request that left before the call will do for a caller who has seen this.
+fn may_share(seen: Option<Stamp>, floor: Option<Floor>, outcome: &LoadOutcome) -> bool {
+    match outcome {
+        // What was seen of a session that has moved was seen at its home, of which nobody knew on joining.
+        LoadOutcome::Found(found) if found.forwarded.is_some() => false,
+        LoadOutcome::Found(_) => admits(seen.map(Stamp::floor), outcome) && admits(floor, outcome),
+        // There may have been none yet. To whom has seen one, only a request of its own can say that it has ended.
+        _ => seen.is_none() && floor.is_none(),
+    }
 }
 
 fn admits(floor: Option<Floor>, outcome: &LoadOutcome) -> bool {

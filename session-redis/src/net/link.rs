@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use redis::{
@@ -29,7 +29,29 @@ pub(crate) struct Pulse(Arc<Beat>);
 #[derive(Default)]
 struct Beat {
     closed: AtomicBool,
-    closing: Notify,
+    closing: [Bell; BELLS],
+}
+
+/// Who waits for the end of a link puts itself on a list behind a lock, each request twice. Threads have different lists,
+/// so that they do not wait for each other.
+const BELLS: usize = 8;
+
+#[derive(Default)]
+#[repr(align(128))]
+struct Bell(Notify);
+
+thread_local! {
+    /// Which list this thread uses.
+    static MINE: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % BELLS
+    };
+}
+
+impl Beat {
+    fn bell(&self) -> &Notify {
+        &self.closing[MINE.with(|mine| *mine)].0
+    }
 }
 
 impl Pulse {
@@ -40,13 +62,13 @@ impl Pulse {
     /// Closes the link: every request on it fails now.
     pub(super) fn close(&self) {
         if !self.0.closed.swap(true, Ordering::AcqRel) {
-            self.0.closing.notify_waiters();
+            self.0.closing.iter().for_each(|bell| bell.0.notify_waiters());
         }
     }
 
     /// Returns once the link is closed.
     pub(super) async fn closed(&self) {
-        let closed = self.0.closing.notified();
+        let closed = self.0.bell().notified();
         if !self.is_closed() {
             closed.await;
         }
@@ -56,7 +78,7 @@ impl Pulse {
     /// wait for its deadline.
     pub(super) async fn until_closed<T, E>(&self, request: impl Future<Output = Result<T, E>>) -> Result<T, Option<E>> {
         // Made before the flag is read, so that a close between the two is not missed.
-        let closed = self.0.closing.notified();
+        let closed = self.0.bell().notified();
         if self.is_closed() {
             return Err(None);
         }

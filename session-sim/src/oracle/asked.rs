@@ -11,16 +11,32 @@ use crate::sim::Millis;
 pub(crate) struct Asked {
     of_id: BTreeMap<(usize, IdDigest), Millis>,
     of_session: BTreeMap<(usize, u64), Millis>,
+    /// When the last answer came.
+    answered: BTreeMap<(usize, IdDigest), Millis>,
 }
 
 impl Asked {
-    pub(crate) fn note(&mut self, node: usize, digests: &[&IdDigest], stamp: Option<Stamp>, sent: Millis) {
+    /// A request that had left at the first of these moments was answered at the second.
+    pub(crate) fn note(
+        &mut self,
+        node: usize,
+        digests: &[&IdDigest],
+        stamp: Option<Stamp>,
+        (sent, now): (Millis, Millis),
+    ) {
         for digest in digests {
+            self.answered.insert((node, **digest), now);
             raise(self.of_id.entry((node, **digest)).or_default(), sent);
         }
         if let Some(stamp) = stamp {
             raise(self.of_session.entry((node, stamp.incarnation.bits())).or_default(), sent);
         }
+    }
+
+    /// Whether an answer about this id has come just now: who joins its request in this moment waits for nothing, and
+    /// gets what the store said all the same.
+    pub(crate) fn is_fresh(&self, node: usize, digest: &IdDigest, now: Millis) -> bool {
+        self.answered.get(&(node, *digest)) == Some(&now)
     }
 
     pub(crate) fn last(&self, node: usize, digest: &IdDigest, stamp: Option<Stamp>) -> Option<Millis> {

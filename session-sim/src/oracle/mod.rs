@@ -20,7 +20,10 @@ mod no_lost_update;
 mod truth;
 mod updates;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use session_core::{Floor, IdDigest, Incarnation, SessionChange};
 
@@ -85,6 +88,8 @@ pub struct Oracle {
     pub(crate) updates: Updates,
     pub(crate) uses: i9_honest_deadlines::Uses,
     violation: Option<Violation>,
+    /// All invariants that the first offending answer broke.
+    broken: BTreeSet<&'static str>,
 }
 
 type Check = fn(&Oracle, &History, &Load) -> Result<(), String>;
@@ -120,12 +125,18 @@ impl Oracle {
             updates: Updates::default(),
             uses: i9_honest_deadlines::Uses::default(),
             violation: None,
+            broken: BTreeSet::new(),
         }
     }
 
     /// What was violated first, if anything was.
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref().or(self.updates.violation())
+    }
+
+    /// All promises that the first offending answer broke.
+    pub fn broken(&self) -> BTreeSet<&'static str> {
+        self.broken.iter().copied().chain(self.violation().map(|violation| violation.invariant)).collect()
     }
 
     pub(crate) fn violate(&mut self, invariant: &'static str, text: String) {
@@ -140,10 +151,11 @@ impl Oracle {
 
     /// A load was answered.
     pub(crate) fn judge(&mut self, history: &History, load: &Load) {
-        for (invariant, check) in CHECKS {
-            if let Err(text) = check(self, history, load) {
-                return self.violate(invariant, format!("{text}; {load:?}"));
-            }
+        let broken = CHECKS.iter().filter_map(|(name, check)| Some((*name, check(self, history, load).err()?)));
+        let broken: Vec<_> = broken.collect();
+        if let Some((first, text)) = broken.first() {
+            self.broken.extend(broken.iter().map(|(name, _)| *name));
+            return self.violate(first, format!("{text}; {load:?}"));
         }
         self.order += 1;
         if let Some(version) = truth::explain(self, history, load, 0) {

@@ -10,7 +10,7 @@ fn window(oracle: &Oracle, load: &Load, least: u64) -> Window {
         Load { latest: false, called, .. } => called.saturating_sub(oracle.max_staleness),
         Load { called, .. } => *called,
     };
-    Window { from, to: load.answered, acting: load.local, least }
+    Window { from, to: load.answered, leading: load.local, least }
 }
 
 /// The earliest version, `least` at the earliest, that explains the answer.

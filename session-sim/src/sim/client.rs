@@ -7,7 +7,7 @@ use session_core::{
     defaults,
 };
 
-use super::{Millis, Seen, Sim, jar::Cookie};
+use super::{Millis, Seen, Sim, Window, jar::Cookie};
 use crate::oracle::Load;
 
 /// One client of one node.
@@ -122,10 +122,12 @@ impl Client {
                 return self.sim.with(|world| world.coverage.count("loads failed"));
             }
         };
-        if let LoadOutcome::Found(Found { stale: Some(age), .. }) = &outcome {
-            return self.stale(options, *age);
+        if let LoadOutcome::Found(Found { stale: Some(age), record, .. }) = &outcome {
+            return self.stale(id.digest(), options, Seen::Record(record.clone()), *age);
         }
         let Some(seen) = seen(&outcome, options) else { return };
+        let answered = self.sim.now();
+        let is_fresh = self.sim.with(|world| world.oracle.asked.is_fresh(self.node, id.digest(), answered));
         let load = Load {
             node: self.node,
             digest: *id.digest(),
@@ -133,8 +135,8 @@ impl Client {
             floor,
             began: called.began,
             called: called.at,
-            answered: self.sim.now(),
-            local: called.local,
+            answered,
+            local: called.local && !is_fresh,
             seen,
         };
         self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, level, told(&load)));
@@ -144,12 +146,17 @@ impl Client {
         }
     }
 
-    /// An answer that states its age is no older than the caller allowed; nothing else is promised of it.
-    fn stale(&self, options: LoadOptions, age: Duration) {
+    /// An answer that states its age is no older than that, nor than the caller allowed; nothing else is promised of it.
+    fn stale(&self, digest: &IdDigest, options: LoadOptions, seen: Seen, age: Duration) {
         self.sim.with(|world| {
             world.coverage.count("stale answers");
-            if options.stale_if_error.is_none_or(|allowed| age > allowed) {
-                world.oracle.violate("i1_bounded_staleness", format!("stale by {age:?}, asked with {options:?}"));
+            // A node's clock may be half a percent slow.
+            let from = world.now.saturating_sub(age.as_millis() as Millis * 101 / 100 + 1);
+            let window = Window { from, to: world.now, leading: false, least: 0 };
+            let is_true = world.history.explain(digest, &seen, window).is_some();
+            if !is_true || options.stale_if_error.is_none_or(|allowed| age > allowed) {
+                let text = format!("{digest:?} said to be {age:?} old, asked with {options:?}: {seen:?}");
+                world.oracle.violate("i1_bounded_staleness", text);
             }
         });
     }

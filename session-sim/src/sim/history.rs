@@ -36,8 +36,8 @@ pub struct Window {
     pub from: Millis,
     /// To this one.
     pub to: Millis,
-    /// Only at a primary that takes heartbeats; otherwise at any server that answers reads.
-    pub acting: bool,
+    /// Only at a primary that has no successor; otherwise at any server that answers reads.
+    pub leading: bool,
     /// Not before this version of the history.
     pub least: u64,
 }
@@ -53,9 +53,9 @@ pub struct History {
 #[derive(Debug, Default)]
 struct OfServer {
     slots: BTreeMap<IdDigest, Vec<Entry>>,
-    /// By partition: while the server answered reads, and while it also took heartbeats.
+    /// By partition: while the server answered reads, and while it also was the one primary.
     answering: BTreeMap<u16, Vec<Span>>,
-    acting: BTreeMap<u16, Vec<Span>>,
+    leading: BTreeMap<u16, Vec<Span>>,
 }
 
 #[derive(Debug)]
@@ -114,17 +114,17 @@ impl History {
     pub(crate) fn open(&mut self, server: usize, partition: u16, at: Millis) {
         let span = Span { from: at, to: Millis::MAX };
         self.servers[server].answering.entry(partition).or_default().push(span);
-        self.servers[server].acting.entry(partition).or_default().push(span);
+        self.servers[server].leading.entry(partition).or_default().push(span);
     }
 
-    /// From then on the server takes no heartbeats for the partition.
-    pub(crate) fn stop_acting(&mut self, server: usize, partition: u16, at: Millis) {
-        close(self.servers[server].acting.entry(partition).or_default(), at);
+    /// From then on another server is the partition's primary.
+    pub(crate) fn stop_leading(&mut self, server: usize, partition: u16, at: Millis) {
+        close(self.servers[server].leading.entry(partition).or_default(), at);
     }
 
     /// From then on the server answers nothing for the partition.
     pub(crate) fn stop_answering(&mut self, server: usize, partition: u16, at: Millis) {
-        self.stop_acting(server, partition, at);
+        self.stop_leading(server, partition, at);
         close(self.servers[server].answering.entry(partition).or_default(), at);
     }
 
@@ -135,7 +135,7 @@ impl History {
 
     fn explain_at(&self, server: usize, digest: &IdDigest, seen: &Seen, window: Window) -> Option<u64> {
         let history = &self.servers[server];
-        let spans = if window.acting { &history.acting } else { &history.answering };
+        let spans = if window.leading { &history.leading } else { &history.answering };
         let partition = digest.partition();
         let spans = spans.get(&partition).map(Vec::as_slice).unwrap_or_default();
         let points = history.points(digest);

@@ -101,9 +101,7 @@ impl Sim {
         let (old, now, nodes) = self.with(|world| {
             let old = world.primaries[shard];
             // Without acknowledgements of its replica it soon stops taking writes and heartbeats.
-            let until = world.now + MIN_REPLICAS_LAG;
-            world.servers[old].acting_until = until;
-            world.partitions_of(shard).iter().for_each(|partition| world.history.stop_acting(old, *partition, until));
+            world.servers[old].acting_until = world.now + MIN_REPLICAS_LAG;
             (old, world.now, world.nodes.len())
         });
         for node in (0..nodes).filter(|_| rng.bool()).collect::<Vec<_>>() {
@@ -147,6 +145,8 @@ impl Sim {
             world.coverage.add("updates lost by the store", lost as u64);
             world.take_stock(server);
             for partition in world.partitions_of(shard) {
+                // What the old one has is the present state until then: nobody writes in between.
+                world.history.stop_leading(old, partition, world.now);
                 world.history.open(server, partition, world.now);
             }
         });

@@ -49,7 +49,7 @@ impl SimStore {
 
     /// The store answered this node: what it told of the session was true after the request was sent.
     fn asked(&self, digests: &[&IdDigest], stamp: Option<Stamp>, sent: Millis) {
-        self.sim.with(|world| world.oracle.asked.note(self.node, digests, stamp, sent));
+        self.sim.with(|world| world.oracle.asked.note(self.node, digests, stamp, (sent, world.now)));
     }
 }
 

@@ -1,6 +1,6 @@
 //! One run: from a seed to a verdict.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use session_core::SessionStore;
 
@@ -56,6 +56,8 @@ pub struct Outcome {
     pub seed: u64,
     /// The first promise that was not kept.
     pub violation: Option<Violation>,
+    /// All promises that the same answer broke.
+    pub broken: BTreeSet<&'static str>,
     /// What was met.
     pub coverage: Coverage,
     /// What happened, if it was asked for.
@@ -84,7 +86,8 @@ pub fn run(seed: u64, subject: Subject<'_>, trace: bool) -> Outcome {
                 world.oracle.violate(invariant, text);
             }
             let violation = world.oracle.violation().cloned();
-            Outcome { seed, violation, coverage: world.coverage.clone(), trace: world.trace.take() }
+            let (broken, coverage) = (world.oracle.broken(), world.coverage.clone());
+            Outcome { seed, violation, broken, coverage, trace: world.trace.take() }
         })
     })
 }

@@ -90,11 +90,14 @@ impl Server {
 impl Contents {
     /// Takes a partition out of it.
     pub(crate) fn split_off(&mut self, partition: u16) -> Self {
-        Self {
-            slots: self.slots.extract_if(.., |id, _| id.partition() == partition).collect(),
-            sequences: self.sequences.remove(&partition).map(|sequence| (partition, sequence)).into_iter().collect(),
-            lineages: self.lineages.extract_if(.., |(of, _), _| *of == partition).collect(),
-        }
+        let (slots, others) =
+            std::mem::take(&mut self.slots).into_iter().partition(|(id, _)| id.partition() == partition);
+        self.slots = others;
+        let (lineages, others) =
+            std::mem::take(&mut self.lineages).into_iter().partition(|((of, _), _)| *of == partition);
+        self.lineages = others;
+        let sequence = self.sequences.remove(&partition);
+        Self { slots, lineages, sequences: sequence.map(|sequence| (partition, sequence)).into_iter().collect() }
     }
 
     /// Puts a partition into it.

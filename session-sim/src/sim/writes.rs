@@ -107,7 +107,7 @@ impl Client {
     fn applied(&self, id: &SessionId, applied: &Applied, called: Millis) {
         self.sim.with(|world| {
             world.coverage.count(if applied.repeated { "repeats" } else { "writes" });
-            let window = Window { from: called, to: world.now, acting: true, least: 0 };
+            let window = Window { from: called, to: world.now, leading: true, least: 0 };
             world.oracle.wrote(&world.history, self.node, id.digest(), &Seen::Stamp(applied.stamp), window);
         });
     }
@@ -231,7 +231,7 @@ impl Client {
     fn destroyed(&self, at: usize, id: &SessionId, called: Millis) {
         self.sim.with(|world| {
             world.coverage.count("destroys");
-            let window = Window { from: called, to: world.now, acting: true, least: 0 };
+            let window = Window { from: called, to: world.now, leading: true, least: 0 };
             world.oracle.wrote(&world.history, self.node, id.digest(), &Seen::Absent, window);
             if world.jar.0[at].ids.contains(id) {
                 // Some go on asking for what has ended.

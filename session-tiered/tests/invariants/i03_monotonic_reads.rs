@@ -47,6 +47,32 @@ async fn an_answer_that_was_overtaken_is_not_installed() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("2"));
 }
 
+/// The same, and the newer state was told through an id that the session has left.
+#[tokio::test]
+async fn an_answer_that_was_overtaken_by_the_old_id_is_not_installed() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (old, _) = stage.session("1").await;
+    // There is a lease: what is installed is served.
+    warm(&node, &old).await;
+    let new = rotate(&stage.store, &old, RotationKind::Renew).await;
+    settle().await;
+    let other = old.generate_sibling().unwrap();
+    assert_eq!(read(&node, &other).await, None);
+    settle().await;
+    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.hold();
+    let older = begin(&node, &new);
+    node.remote().wire.has_read(1).await;
+    write(&stage.store, &new, "2").await;
+    node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(read(&node, &old).await.as_deref(), Some("2"));
+    node.remote().wire.release();
+    older.await.unwrap();
+    settle().await;
+    assert_eq!(read(&node, &new).await.as_deref(), Some("2"));
+}
+
 /// The session was renewed elsewhere and is newer at its new id; the copy at the old one is still within its lease.
 #[tokio::test]
 async fn across_a_renewal() {

@@ -5,23 +5,31 @@
 //! changes. Everything but that bound is waited for by events.
 //!
 //! A scenario takes the way in which a node is built, so that the same scenario shows the promise kept, and broken by a
-//! mechanism that is broken on purpose: see [`mutants`].
+//! mechanism that is broken on purpose: see `mutants`.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod node;
 mod split;
+mod watch;
 
 mod absent;
 mod bound;
 mod deadlines;
 mod ends;
+mod failover;
 mod fills;
 mod floors;
 mod gaps;
 mod heartbeat;
+mod outage;
 mod own;
 mod patches;
+mod slot_move;
+mod soak;
+
+#[cfg(feature = "simulation")]
+mod mutants;
 
 use std::time::Duration;
 

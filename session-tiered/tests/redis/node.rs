@@ -244,6 +244,13 @@ impl Node {
     }
 }
 
+/// The slot of a session's partition.
+pub(crate) fn slot_of(id: &SessionId, partitions: u32) -> u16 {
+    let each = 16_384 / partitions;
+    let partition = u32::from(id.digest().partition()) % partitions;
+    u16::try_from(partition * each + each / 2).expect("slots are fewer than that")
+}
+
 /// Waits until a change that was acknowledged then must show everywhere.
 pub(crate) async fn bound_over(since: Timestamp) {
     while now().since(since) <= BOUND {

@@ -1,0 +1,183 @@
+//! The oracle finds no fault with a node that has no cache, and finds every fault in nodes that make it.
+#![allow(missing_docs)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use session_core::{
+    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, ErrorKind, IdDigest, Limits, LoadOptions,
+    LoadOutcome, NewSession, OpId, ReadLevel, RotateOutcome, Rotation, SessionId, SessionStore, TouchOptions,
+    TouchOutcome, Touched, Update, async_trait,
+};
+use session_sim::sim::{Coverage, Node, SimStore, Tested, run};
+
+#[test]
+fn a_node_without_a_cache_keeps_every_promise() {
+    let mut coverage = Coverage::default();
+    for seed in 0..150 {
+        let outcome = run(seed, &|node: Node| Tested::new(node.store), false);
+        assert!(outcome.violation.is_none(), "seed {seed}: {:?}", outcome.violation);
+        coverage.merge(&outcome.coverage);
+    }
+    for what in ["writes", "destroys", "repeats", "updates lost by the store", "expired sessions"] {
+        assert!(coverage.of(what) > 0, "it never happens: {what}\n{coverage}");
+    }
+}
+
+/// What a node does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mistake {
+    /// It keeps what it has read for good.
+    KeepsForGood,
+    /// It keeps what it has read until it writes.
+    KeepsUntilItWrites,
+    /// It says that a session was touched, and has not told the store.
+    WithholdsTouches,
+    /// It sends an update again under another op id.
+    SendsUnderAnotherName,
+    /// It says that an update failed, and goes on with it.
+    GoesOnAfterRefusal,
+    /// It says that an update with an unknown outcome was applied.
+    SaysApplied,
+}
+
+type Kept = Arc<Mutex<BTreeMap<IdDigest, LoadOutcome>>>;
+
+#[derive(Clone, Debug)]
+struct Careless {
+    store: SimStore,
+    mistake: Mistake,
+    kept: Kept,
+}
+
+impl Careless {
+    fn keeps(&self) -> bool {
+        matches!(self.mistake, Mistake::KeepsForGood | Mistake::KeepsUntilItWrites)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<IdDigest, LoadOutcome>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, id: &SessionId) {
+        if self.mistake == Mistake::KeepsUntilItWrites {
+            self.kept().remove(id.digest());
+        }
+    }
+
+    async fn apply_wrongly(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        match self.mistake {
+            Mistake::SendsUnderAnotherName => {
+                let mut other = update.clone();
+                other.op = OpId::from_bits(!update.op.bits());
+                self.store.apply(id, &other).await
+            }
+            Mistake::GoesOnAfterRefusal => {
+                let (store, id, update) = (self.store.clone(), *id, update.clone());
+                tokio::spawn(async move { store.apply(&id, &update).await });
+                Err(Error::new(ErrorKind::Unavailable, "not now"))
+            }
+            Mistake::SaysApplied => match self.store.apply(id, update).await {
+                Ok(ApplyOutcome::Applied(mut applied)) => {
+                    applied.stamp = applied.stamp.next(update.op);
+                    Ok(ApplyOutcome::Applied(applied))
+                }
+                other => other,
+            },
+            _ => self.store.apply(id, update).await,
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for Careless {
+    fn backend(&self) -> &'static str {
+        "careless"
+    }
+
+    fn limits(&self) -> Limits {
+        self.store.limits()
+    }
+
+    async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        self.forget(id);
+        self.store.create(id, new).await
+    }
+
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        let kept = self.kept().get(id.digest()).cloned();
+        if let Some(kept) = kept.filter(|_| self.keeps() && options.level == ReadLevel::Local) {
+            return Ok(kept);
+        }
+        let outcome = self.store.load(id, options).await?;
+        if !matches!(outcome, LoadOutcome::Unchanged(_)) {
+            self.kept().insert(*id.digest(), outcome.clone());
+        }
+        Ok(outcome)
+    }
+
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let outcome = self.apply_wrongly(id, update).await;
+        self.forget(id);
+        outcome
+    }
+
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        if self.mistake == Mistake::WithholdsTouches
+            && let LoadOutcome::Found(found) = self.store.load(id, LoadOptions::default()).await?
+        {
+            return Ok(TouchOutcome::Touched(Touched::new(found.record.deadlines(), found.now)));
+        }
+        self.store.touch(id, options).await
+    }
+
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let outcome = self.store.rotate(id, rotation).await;
+        self.forget(id);
+        outcome
+    }
+
+    async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
+        let outcome = self.store.destroy(id, destroy).await;
+        self.forget(id);
+        outcome
+    }
+
+    async fn check(&self) -> Result<(), Error> {
+        self.store.check().await
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        self.store.feed()
+    }
+}
+
+/// Which promises some answers of such nodes break.
+fn broken_by(mistake: Mistake) -> BTreeSet<&'static str> {
+    let subject = |node: Node| Tested::new(Careless { store: node.store, mistake, kept: Arc::default() });
+    (0..60).flat_map(|seed| run(seed, &subject, false).broken).collect()
+}
+
+macro_rules! mistakes {
+    ($($name:ident $mistake:ident: $($invariant:ident)*;)*) => {$(
+        #[test]
+        fn $name() {
+            let broken = broken_by(Mistake::$mistake);
+            for invariant in [$(stringify!($invariant)),*] {
+                assert!(broken.contains(invariant), "{invariant} is not among {broken:?}");
+            }
+        }
+    )*};
+}
+
+mistakes! {
+    what_is_kept_for_good_is_stale KeepsForGood:
+        i1_bounded_staleness i2_read_your_writes i3_monotonic_reads i4_floor i7_destroy_wins i10_no_immortal_copy;
+    writes_of_others_count_too KeepsUntilItWrites: i1_bounded_staleness i3_monotonic_reads i4_floor;
+    a_touch_that_is_not_sent_shows WithholdsTouches: i9_honest_deadlines;
+    an_update_under_another_name_is_not_the_one_acknowledged SendsUnderAnotherName: no_lost_update;
+    a_refused_update_must_not_happen GoesOnAfterRefusal: exactly_once;
+    a_stamp_that_never_was_is_no_answer SaysApplied: exactly_once;
+}

@@ -1,0 +1,209 @@
+//! Primaries die, are held up, or are cut off and go on.
+
+use std::time::Duration;
+
+use session_core::{Delta, Field, Format, SessionId, SessionStoreExt as _, Value};
+use session_redis::{RedisConfig, Sentinel};
+use session_testkit::{Cluster, SentinelTrio, Server};
+
+use crate::{
+    node::{
+        BOUND, HASTY, Node, PARTITIONS, SOUND, Seen, Tune, Verdict, Written, bound_over, kept, new_session, now,
+        shown_in_time, slot_of,
+    },
+    split::Split,
+    until,
+    watch::Watch,
+};
+
+async fn under_sentinel(trio: &SentinelTrio) -> Node {
+    let config = RedisConfig::sentinel(trio.sentinel_urls(), Sentinel::new(trio.master_name()));
+    Node::of(Split::none(HASTY.connect(config).await), SOUND)
+}
+
+/// A node that knows the servers themselves, and so stays where it is while that is a primary.
+async fn inside(trio: &SentinelTrio, old: &Server, tune: Tune) -> Node {
+    let others = trio.servers().iter().filter(|server| *server != old);
+    let urls: Vec<String> = std::iter::once(old).chain(others).map(Server::url).collect();
+    Node::of(Split::none(HASTY.connect(RedisConfig::default().urls(urls)).await), tune)
+}
+
+async fn in_cluster(cluster: &Cluster) -> Node {
+    Node::of(Split::none(HASTY.connect(RedisConfig::cluster(cluster.urls())).await), SOUND)
+}
+
+/// Writes as soon as somebody takes it.
+async fn write(node: &Node, id: &SessionId, to: u64) -> Written {
+    until("a write is acknowledged", || async {
+        let applied = node.try_write(id, to).await.ok()?;
+        Some(Written { at: now(), stamp: applied.stamp })
+    })
+    .await
+}
+
+/// A session whose first change is at all replicas.
+async fn durable(node: &Node, replicas: u32) -> SessionId {
+    until("a session is stored, replicas and all", || async {
+        let id = SessionId::generate().unwrap();
+        let new = new_session().with_replicas(replicas);
+        session_core::SessionStore::create(&node.store, &id, &new).await.ok().map(|_| id)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i1_i3_i6_under_sentinel_the_primary_is_killed() {
+    let trio = SentinelTrio::builder().min_replicas_to_write(1, 1).start().await;
+    let (writer, reader) = (under_sentinel(&trio).await, under_sentinel(&trio).await);
+    let id = durable(&writer, 2).await;
+    reader.warm(&id).await;
+    let gaps = reader.stats().gaps;
+    let watch = Watch::start(&reader, &id);
+    trio.kill_primary().await;
+    let written = write(&writer, &id, 1).await;
+    kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
+    until("it follows", || async { (reader.see(&id).await == Seen::Step(1)).then_some(()) }).await;
+    reader.warm(&id).await;
+    assert!(reader.stats().gaps > gaps, "a failover is told");
+    let written = write(&writer, &id, 2).await;
+    kept(shown_in_time(&reader, &id, written.at, Seen::Step(2)).await);
+    watch.end().await;
+    assert_eq!(reader.stats().history_lost, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i1_i3_i6_in_a_cluster_the_primary_is_killed() {
+    let cluster = Cluster::start(3, 1).await;
+    let (writer, reader) = (in_cluster(&cluster).await, in_cluster(&cluster).await);
+    let id = durable(&writer, 1).await;
+    let slot = slot_of(&id, PARTITIONS);
+    reader.warm(&id).await;
+    let (gaps, old) = (reader.stats().gaps, cluster.primary_of(slot).await);
+    let watch = Watch::start(&reader, &id);
+    old.kill().await;
+    let written = write(&writer, &id, 1).await;
+    kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
+    until("it follows", || async { (reader.see(&id).await == Seen::Step(1)).then_some(()) }).await;
+    reader.warm(&id).await;
+    assert!(reader.stats().gaps > gaps, "a failover is told");
+    let written = write(&writer, &id, 2).await;
+    kept(shown_in_time(&reader, &id, written.at, Seen::Step(2)).await);
+    watch.end().await;
+    assert_eq!(reader.stats().history_lost, 0);
+}
+
+/// A primary is stopped in its tracks, replaced, and goes on as if nothing had happened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i1_in_a_cluster_the_primary_is_held_up() {
+    let cluster = Cluster::start(3, 1).await;
+    let (writer, reader) = (in_cluster(&cluster).await, in_cluster(&cluster).await);
+    let id = durable(&writer, 1).await;
+    let slot = slot_of(&id, PARTITIONS);
+    reader.warm(&id).await;
+    let old = cluster.primary_of(slot).await;
+    let watch = Watch::start(&reader, &id);
+    old.pause().await;
+    let written = write(&writer, &id, 1).await;
+    kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
+    old.resume().await;
+    cluster.wait("it follows", || async { (old.info("role").await? == "slave").then_some(()) }).await;
+    until("it follows", || async { (reader.see(&id).await == Seen::Step(1)).then_some(()) }).await;
+    reader.warm(&id).await;
+    kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
+    watch.end().await;
+}
+
+/// A primary is cut off from its replicas and from the sentinels, and goes on for a node that still reaches it. It
+/// refuses heartbeats before another is the primary: so that node serves nothing locally, though the old one goes on
+/// answering its reads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i1_an_isolated_primary_vouches_for_nothing() {
+    let trio = SentinelTrio::builder().min_replicas_to_write(1, 1).down_after(Duration::from_secs(4)).behind_links();
+    let trio = trio.start().await;
+    let old = trio.primary().await;
+    let (writer, reader) = (under_sentinel(&trio).await, inside(&trio, old, SOUND).await);
+    let id = durable(&writer, 2).await;
+    reader.warm(&id).await;
+    trio.link_of(old).cut().await;
+    trio.wait_for_new_primary(old).await;
+    let written = write(&writer, &id, 1).await;
+    bound_over(written.at).await;
+    let hits = reader.stats().hits;
+    for _ in 0..200 {
+        assert_eq!(reader.see(&id).await, Seen::Step(0), "the old primary still answers");
+    }
+    assert_eq!(reader.stats().hits, hits, "an old state was served locally longer than {BOUND:?}");
+    trio.link_of(old).heal().await;
+    trio.wait_until_settled().await;
+    until("it follows", || async { (reader.see(&id).await == Seen::Step(1)).then_some(()) }).await;
+    reader.warm(&id).await;
+    kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
+}
+
+/// Two nodes, each of whom a primary has acknowledged changes, of which only one counts in the end.
+struct Divided {
+    writer: Node,
+    reader: Node,
+    id: SessionId,
+    /// Another one whose changes were lost, and which nobody has changed since.
+    forgotten: SessionId,
+    /// One that was not changed: it shows what the reader has heard.
+    witness: SessionId,
+    _trio: SentinelTrio,
+}
+
+impl Divided {
+    async fn start(tune: Tune) -> Self {
+        let trio = SentinelTrio::builder().replicas(1).behind_links().start().await;
+        let old = trio.primary().await;
+        let (writer, reader) = (under_sentinel(&trio).await, inside(&trio, old, tune).await);
+        let id = durable(&writer, 1).await;
+        let [witness, forgotten] = [id.generate_sibling().unwrap(), id.generate_sibling().unwrap()];
+        for other in [&witness, &forgotten] {
+            writer.create_as(other, &new_session().with_replicas(1)).await;
+        }
+        for id in [&id, &witness, &forgotten] {
+            reader.warm(id).await;
+        }
+        trio.link_of(old).cut().await;
+        let ours = reader.write(&id, 1).await.stamp;
+        for to in 1..=5 {
+            reader.write(&forgotten, to).await;
+        }
+        trio.wait_for_new_primary(old).await;
+        let theirs = write(&writer, &id, 2).await.stamp;
+        assert!(ours.version == theirs.version && ours != theirs, "one version, two states");
+        let gaps = reader.stats().gaps;
+        trio.link_of(old).heal().await;
+        trio.wait_until_settled().await;
+        until("the feed follows", || async { (reader.stats().gaps >= gaps + 2).then_some(()) }).await;
+        Self { writer, reader, id, forgotten, witness, _trio: trio }
+    }
+}
+
+/// The same without `min-replicas-to-write`: the old primary acknowledges what is lost when it returns. One version is
+/// then two states, and a change of one must not be applied to the other; and whoever had seen more than there is now is
+/// told so.
+pub(crate) async fn two_histories(tune: Tune) -> Verdict {
+    let Divided { writer, reader, id, forgotten, witness, _trio } = Divided::start(tune).await;
+    reader.warm(&witness).await;
+    // This one leaves the step as it is.
+    let mut delta = Delta::new();
+    delta.set(Field::new("other").unwrap(), Value::new(Format::JSON, b"1"));
+    writer.store.update(&id, delta).await.unwrap();
+    writer.write(&witness, 1).await;
+    until("the witness is heard", || async { (reader.see(&witness).await == Seen::Step(1)).then_some(()) }).await;
+    if reader.see(&id).await != Seen::Step(2) {
+        return Err("a change was applied to a state of another history".into());
+    }
+    assert_eq!(reader.see(&forgotten).await, Seen::Step(0), "what was lost is lost");
+    if reader.stats().history_lost == 0 {
+        return Err("history was lost, and nobody says so".into());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i6_i8_two_histories_are_told_apart() {
+    kept(two_histories(SOUND).await);
+}

@@ -1,0 +1,50 @@
+//! Somebody who reads without a pause, whatever happens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use session_core::{SessionId, SessionStoreExt as _};
+use tokio::task::JoinHandle;
+
+use crate::{
+    node::{Node, Seen, read},
+    within,
+};
+
+/// Reads a session on one node all the time, and fails if what it sees goes back.
+pub(crate) struct Watch {
+    is_over: Arc<AtomicBool>,
+    task: JoinHandle<()>,
+}
+
+impl Watch {
+    pub(crate) fn start(node: &Node, id: &SessionId) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (store, id, ends) = (node.store.clone(), *id, is_over.clone());
+        let task = tokio::spawn(async move {
+            let mut latest = None;
+            while !ends.load(Ordering::Relaxed) {
+                match read(&store.get(&id).await) {
+                    Seen::Step(step) => {
+                        assert!(Some(step) >= latest, "reads went back from {latest:?} to {step}");
+                        latest = Some(step);
+                    }
+                    // While nobody answers.
+                    Seen::Failed => {}
+                    other => panic!("a session that nobody ended: {other:?}"),
+                }
+                tokio::task::yield_now().await;
+            }
+            assert!(latest.is_some(), "nothing was ever read");
+        });
+        Self { is_over, task }
+    }
+
+    /// Ends it; fails if it has failed.
+    pub(crate) async fn end(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        within("the reader ends", self.task).await.expect("reads do not go back");
+    }
+}
