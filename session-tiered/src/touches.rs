@@ -38,6 +38,12 @@ impl<R: SessionStore + 'static> Inner<R> {
         touching
     }
 
+    /// What is in flight was sent before something else happened: nobody joins it any more.
+    pub(crate) fn part_from_touches(&self, digest: &IdDigest) {
+        let mut touches = self.touches.lock();
+        touches.remove(digest);
+    }
+
     async fn send_touch(self: Arc<Self>, id: SessionId, options: TouchOptions) -> Answer {
         let entry = Entry { inner: &self, digest: id.digest() };
         let outcome = self.ask(self.remote.touch(&id, options)).await?;

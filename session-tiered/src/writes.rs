@@ -64,6 +64,7 @@ impl<R: SessionStore + 'static> Inner<R> {
         let suspect = Suspect::new(&self.local, id.digest());
         let departure = self.leave(&rotation.to);
         let outcome = self.ask(self.remote.rotate(id, rotation)).await?;
+        self.part_from_touches(id.digest());
         match outcome {
             RotateOutcome::Rotated(applied) => {
                 self.local.evict(id.digest(), true);
@@ -81,8 +82,10 @@ impl<R: SessionStore + 'static> Inner<R> {
     pub(crate) async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let suspect = Suspect::new(&self.local, id.digest());
         let outcome = self.ask(self.remote.destroy(id, destroy)).await?;
+        self.part_from_touches(id.digest());
         self.local.evict(id.digest(), true);
         if let DestroyOutcome::Destroyed { forwarded: Some(at), .. } = outcome {
+            self.part_from_touches(&at);
             self.local.evict(&at, true);
         }
         suspect.cleared();

@@ -1,5 +1,7 @@
 //! Once a node has heard of the end, or its lease has ended, it serves the session no more.
 
+use session_core::{SessionStore as _, TouchOptions, TouchOutcome};
+
 use crate::stage::{BOUND, Stage, begin, end, read, settle, warm};
 
 #[tokio::test]
@@ -65,4 +67,28 @@ async fn a_fill_that_lands_after_the_end_is_refused() {
     fill.await.unwrap();
     assert_eq!(node.stats().resurrections_refused, 1);
     assert_eq!(read(&node, &id).await, None);
+}
+
+/// A touch that was sent before the end says nothing to whoever touches after it.
+#[tokio::test]
+async fn a_touch_in_flight_is_not_joined_after_the_end() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    node.remote().wire.hold();
+    let first = {
+        let node = node.clone();
+        tokio::spawn(async move { node.touch(&id, TouchOptions::default()).await })
+    };
+    node.remote().wire.has_read(1).await;
+    end(&node, &id).await;
+    node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
+    let second = futures_util::poll!(Box::pin(node.touch(&id, TouchOptions::default())));
+    assert!(
+        matches!(second, std::task::Poll::Ready(Ok(TouchOutcome::NotFound(Some(_))))),
+        "it asks for itself: {second:?}"
+    );
+    node.remote().wire.release();
+    first.await.unwrap().unwrap();
 }
