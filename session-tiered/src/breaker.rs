@@ -65,6 +65,8 @@ impl Breaker {
             Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown) => {
                 self.fail(clock.now());
             }
+            // Refused before it was sent. In an outage that is what follows on the calls that wait: no answer either.
+            Err(error) if matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::InvalidInput) => {}
             _ => self.unanswered.store(0, Ordering::Release),
         }
         answer
@@ -141,5 +143,15 @@ mod tests {
             assert!(call(&breaker, &clock, Err(kind)).await.0);
         }
         assert!(call(&breaker, &clock, Ok(())).await.0, "never two in a row");
+    }
+
+    /// What was refused on this side of the wire says nothing of the store: least of all that it is well.
+    #[tokio::test]
+    async fn what_was_never_sent_is_no_answer() {
+        let (breaker, clock) = (Breaker::new(2, PAUSE), ManualClock::new());
+        for kind in [ErrorKind::Unavailable, ErrorKind::Overloaded, ErrorKind::InvalidInput, ErrorKind::Unavailable] {
+            assert!(call(&breaker, &clock, Err(kind)).await.0);
+        }
+        assert!(!call(&breaker, &clock, Ok(())).await.0, "two in a row, of those that were sent");
     }
 }

@@ -54,7 +54,8 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
     }
 
     /// No load is answered locally from a state that was replaced longer ago than this, whatever the network does.
-    /// Shorter: more heartbeats, and a shorter outage of the feed makes all loads go to the store.
+    /// Shorter: more heartbeats, and a shorter outage of the feed makes all loads go to the store. Less than a
+    /// millisecond: no load is answered locally, and there are no heartbeats.
     pub fn max_staleness(self, bound: Duration) -> Self {
         Self { max_staleness: bound, ..self }
     }

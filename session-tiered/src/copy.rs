@@ -92,7 +92,7 @@ impl Copy {
                 })
             }
             Known::Absent(ended) => {
-                let older = |ended: Ended| Ended::new(ended.reason, ended.age + self.vouched.age(now));
+                let older = |ended: Ended| Ended::new(ended.reason, ended.age.saturating_add(self.vouched.age(now)));
                 Some(LoadOutcome::NotFound(ended.map(older)))
             }
         }
@@ -115,5 +115,21 @@ impl Copy {
         const ENTRY: usize = 48;
         let size = self.record().map(|record| record.state().size()).unwrap_or_default();
         u32::try_from(FIXED + size.entries * ENTRY + size.bytes).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_core::EndReason;
+
+    use super::*;
+
+    #[test]
+    fn no_age_that_a_store_tells_is_too_much() {
+        let ended = Ended::new(EndReason::Logout, Duration::MAX);
+        let vouched = Vouched { asked_at: Timestamp::default(), store_now: Timestamp::default(), epoch: 1 };
+        let copy = Copy::new(Known::Absent(Some(ended)), vouched);
+        let answer = copy.answer(None, Timestamp::from_millis(1));
+        assert_eq!(answer, Some(LoadOutcome::NotFound(Some(ended))));
     }
 }

@@ -1,7 +1,7 @@
 //! Fills in flight, and the floors below which none is installed.
 
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use session_core::{Error, LoadOutcome, Stamp, Timestamp};
+use session_core::{Error, Incarnation, LoadOutcome, Stamp, Timestamp};
 
 /// What a load of the store comes to. Everybody who waits for it gets a clone.
 pub(crate) type Answer = Result<LoadOutcome, Error>;
@@ -29,6 +29,8 @@ pub(crate) struct Lowest {
     pub(crate) stamp: Option<Stamp>,
     /// The session has ended, or has left the digest: nothing is installed at all.
     pub(crate) ended: bool,
+    /// This session has left, if it was here: by an old id it was moved, which does not tell from where.
+    pub(crate) moved: Option<Incarnation>,
 }
 
 /// How an answer stands to a floor.
@@ -41,7 +43,7 @@ pub(crate) enum Standing {
 
 impl Lowest {
     pub(crate) fn at(stamp: Option<Stamp>) -> Self {
-        Self { stamp, ended: false }
+        Self { stamp, ..Self::default() }
     }
 
     /// Another state was heard of. Of two versions of one session the later counts; of two sessions the last.
@@ -56,10 +58,16 @@ impl Lowest {
         self.ended = true;
     }
 
+    pub(crate) fn move_away(&mut self, incarnation: Incarnation) {
+        self.ended |= self.moved.is_some_and(|other| other != incarnation);
+        self.moved = Some(incarnation);
+    }
+
     /// Whether an answer may be installed. Equal versions must be equal states; and where a session is known of, the
     /// store's word that there is none is older, or there would have been word of its end.
     pub(crate) fn judge(&self, outcome: &LoadOutcome) -> Standing {
-        if self.ended {
+        let is_of = |moved| matches!(outcome, LoadOutcome::Found(found) if found.record.stamp().incarnation == moved);
+        if self.ended || self.moved.is_some_and(is_of) {
             return Standing::Ended;
         }
         match (self.stamp, outcome) {

@@ -54,6 +54,19 @@ impl Local {
         work.done();
     }
 
+    /// A rotation of this node: wherever the session was, it is at this digest now. By an old id that forwards, the one
+    /// that it forwarded to is not known here.
+    pub(crate) fn moved(&self, to: &IdDigest, stamp: Stamp) {
+        let mut work = self.work(to);
+        if let Some(home) = work.home(stamp).filter(|home| home != to) {
+            work.leave(&home);
+        }
+        for (_, fill) in work.desk.fills.iter_mut().filter(|(digest, _)| *digest != to) {
+            fill.floor.move_away(stamp.incarnation);
+        }
+        work.done();
+    }
+
     /// The session is not at this digest any more, or nobody knows what became of it.
     pub(crate) fn evict(&self, digest: &IdDigest, is_ended: bool) {
         let mut work = self.work(digest);
@@ -176,7 +189,7 @@ impl Work<'_> {
     }
 
     /// The session has ended, or is elsewhere.
-    fn leave(&mut self, digest: &IdDigest) {
+    pub(crate) fn leave(&mut self, digest: &IdDigest) {
         if let Some(fill) = self.desk.fills.get_mut(digest) {
             fill.floor.end();
         }

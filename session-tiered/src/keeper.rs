@@ -55,12 +55,17 @@ pub(crate) struct Keeper {
 
 enum Policy {
     TinyLfu(moka::sync::Cache<IdDigest, u32, ByDigest>),
+    /// Where nothing is to be kept, moka does nothing at all, and lets nothing go either.
+    Nothing(Evict),
     #[cfg(feature = "simulation")]
     FirstInFirstOut(crate::queue_policy::QueuePolicy),
 }
 
 impl Keeper {
     pub(crate) fn new(capacity: Capacity, evict: Evict) -> Self {
+        if capacity.total() == 0 {
+            return Self { capacity, policy: Policy::Nothing(evict) };
+        }
         let policy = moka::sync::Cache::builder()
             .max_capacity(capacity.total())
             .weigher(|_, weight| *weight)
@@ -86,6 +91,7 @@ impl Keeper {
         let weight = self.capacity.weight(bytes);
         match &self.policy {
             Policy::TinyLfu(cache) => cache.insert(digest, weight),
+            Policy::Nothing(evict) => evict(&digest),
             #[cfg(feature = "simulation")]
             Policy::FirstInFirstOut(queue) => queue.insert(digest, weight),
         }
@@ -95,8 +101,19 @@ impl Keeper {
     pub(crate) fn note(&self, digest: &IdDigest) {
         match &self.policy {
             Policy::TinyLfu(cache) => drop(cache.get(digest)),
+            Policy::Nothing(_) => {}
             #[cfg(feature = "simulation")]
             Policy::FirstInFirstOut(_) => {}
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn knows(&self, digest: &IdDigest) -> bool {
+        match &self.policy {
+            Policy::TinyLfu(cache) => cache.contains_key(digest),
+            Policy::Nothing(_) => false,
+            #[cfg(feature = "simulation")]
+            Policy::FirstInFirstOut(_) => true,
         }
     }
 
@@ -104,6 +121,7 @@ impl Keeper {
     pub(crate) fn forget(&self, digest: &IdDigest) {
         match &self.policy {
             Policy::TinyLfu(cache) => cache.invalidate(digest),
+            Policy::Nothing(_) => {}
             #[cfg(feature = "simulation")]
             Policy::FirstInFirstOut(queue) => queue.remove(digest),
         }

@@ -1,6 +1,6 @@
 //! Fills: who loads, what was known when the request left, and what becomes of the answer.
 
-use session_core::{IdDigest, LoadOutcome, Stamp, Timestamp};
+use session_core::{Found, IdDigest, LoadOutcome, Stamp, Timestamp};
 
 use crate::{
     copy::{Copy, Vouched},
@@ -49,6 +49,7 @@ impl Local {
             if may_join
                 && is_young
                 && !fill.floor.ended
+                && fill.floor.moved.is_none()
                 && let Some(loading) = fill.loading.upgrade()
             {
                 return Awaited { loading, is_own: false, floor };
@@ -131,11 +132,10 @@ impl Work<'_> {
     fn settle(&mut self, digest: &IdDigest, departure: Departure, outcome: &LoadOutcome, heard: Option<Lowest>) {
         let counters = &self.local.counters;
         let Some(mut heard) = heard else {
-            // A later fill will bring as much; but what is told now must not be taken back until then.
-            if let LoadOutcome::Found(found) = outcome {
-                let stamp = found.record.stamp();
-                self.raise(&found.forwarded.unwrap_or(*digest), stamp);
-                self.drop_older(stamp);
+            // A later fill was to bring as much. It may have read before this one did, so it is held to what is told now.
+            match outcome {
+                LoadOutcome::Found(found) => self.tell(digest, found),
+                _ => self.leave(digest),
             }
             return;
         };
@@ -149,11 +149,17 @@ impl Work<'_> {
             Standing::Admitted => {}
             Standing::Below => {
                 counters.fills_rejected.count();
+                if let LoadOutcome::Found(found) = outcome {
+                    self.tell(digest, found);
+                }
                 return;
             }
             Standing::Ended => {
-                if matches!(outcome, LoadOutcome::Found(found) if found.forwarded.is_none()) {
-                    counters.resurrections_refused.count();
+                if let LoadOutcome::Found(found) = outcome {
+                    counters.resurrections_refused.add(u64::from(found.forwarded.is_none()));
+                    // That it has left the digest may have been heard before the store was asked: then it answers for
+                    // where the session is.
+                    self.tell(digest, found);
                 }
                 return;
             }
@@ -175,22 +181,14 @@ impl Work<'_> {
         };
         if let Some(found) = found {
             let stamp = found.record.stamp();
-            if let Some(home) = found.forwarded {
-                // The session is not here; and at its home nothing must be older than what was just told, neither a copy
-                // nor an answer that is on its way.
+            if found.forwarded.is_some() {
+                // The session is not here.
                 self.take(digest);
-                self.raise(&home, stamp);
-                self.drop_older(stamp);
+                self.tell(digest, found);
                 return;
             }
-            if let Some(home) = self.home(stamp).filter(|home| home != digest) {
-                let is_newer = self.stamp(&home).is_some_and(|there| there.version >= stamp.version);
-                if is_newer {
-                    // It has moved there, and this answer is from before.
-                    self.take(digest);
-                    return;
-                }
-                self.take(&home);
+            if !self.bring_home(digest, stamp) {
+                return;
             }
         }
         let is_late = departure.epoch != self.partition.epoch.number();
@@ -204,6 +202,32 @@ impl Work<'_> {
             }
             self.put(*digest, copy);
         }
+    }
+
+    /// Drops the copy of a session at another digest: one of the two is from before the session moved. False if it may be
+    /// this one.
+    fn bring_home(&mut self, digest: &IdDigest, stamp: Stamp) -> bool {
+        let Some(home) = self.home(stamp).filter(|home| home != digest) else { return true };
+        let present = self.partition.epoch.number();
+        // A copy of an ended epoch may have missed the move, and nobody might ever ask for it again.
+        let there = self.look(&home, |copy| copy.stamp().filter(|_| copy.vouched.epoch == present)).flatten();
+        let is_newer = there.is_some_and(|there| there.version >= stamp.version);
+        if is_newer {
+            self.take(digest);
+        }
+        // A move changes no version by itself, so of two equal ones neither is known to be the later: the next load tells.
+        if !there.is_some_and(|there| there.version > stamp.version) {
+            self.take(&home);
+        }
+        !is_newer
+    }
+
+    /// An answer is told and not installed. It must not be taken back: where the session is, nothing may be older, neither
+    /// a copy nor an answer that is on its way.
+    fn tell(&mut self, digest: &IdDigest, found: &Found) {
+        let stamp = found.record.stamp();
+        self.raise(&found.forwarded.unwrap_or(*digest), stamp);
+        self.drop_older(stamp);
     }
 
     /// Drops the copy of a session, wherever it is, if it is older than this stamp.

@@ -20,10 +20,16 @@ pub(crate) struct Lease(AtomicU64);
 pub(crate) struct Term(u64);
 
 impl Term {
-    /// A hundredth less than the bound, for clocks that are slow by as much.
+    /// A hundredth less than the bound, for clocks that are slow by as much. Nothing for a bound of less than a
+    /// millisecond: two moments of one millisecond cannot be told apart.
     pub(crate) fn of(max_staleness: Duration) -> Self {
         let millis = u64::try_from(max_staleness.as_millis()).unwrap_or(u64::MAX);
-        Self((millis - millis.div_ceil(100).min(millis)).max(1))
+        Self((millis - millis.div_ceil(100)).max(millis.min(1)))
+    }
+
+    /// Whether no lease ever lets a copy answer.
+    pub(crate) fn is_nothing(self) -> bool {
+        self.0 == 0
     }
 
     pub(crate) fn millis(self) -> u64 {
@@ -91,7 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn even_the_shortest_bound_has_a_term() {
-        assert_eq!(Term::of(Duration::ZERO).millis(), 1);
+    fn even_the_shortest_bound_has_a_term_unless_it_is_nothing() {
+        assert_eq!(Term::of(Duration::from_millis(1)).millis(), 1);
+        assert!(Term::of(Duration::ZERO).is_nothing());
     }
 }

@@ -59,6 +59,16 @@ struct Listener<'a, R> {
     early: Vec<BarrierId>,
     /// How many heartbeats of each partition have no name yet.
     unnamed: HashMap<u16, usize>,
+    /// The last heartbeat of each partition.
+    last: HashMap<u16, Beat>,
+}
+
+/// Why it is time for heartbeats.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Interval,
+    /// There is a copy in a partition without a lease.
+    Need,
 }
 
 impl<'a, R: SessionStore + 'static> Listener<'a, R> {
@@ -71,6 +81,7 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
             expected: HashMap::new(),
             early: Vec::new(),
             unnamed: HashMap::new(),
+            last: HashMap::new(),
         }
     }
 
@@ -82,13 +93,10 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
             tokio::select! {
                 biased;
                 () = &mut next_beat => {
-                    self.beat(|_, unnamed| unnamed < AT_ONCE);
+                    self.beat(Occasion::Interval);
                     next_beat = self.inner.clock.sleep(self.inner.heartbeat);
                 }
-                () = self.local.needed.notified() => {
-                    let now = self.inner.clock.now();
-                    self.beat(|partition, unnamed| unnamed == 0 && partition.lease.left(now).is_none());
-                }
+                () = self.local.needed.notified() => self.beat(Occasion::Need),
                 Some((beat, barrier)) = self.asked.next(), if !self.asked.is_empty() => self.named(beat, barrier),
                 item = self.subscription.next() => {
                     let Some(item) = item else { return };
@@ -104,23 +112,27 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
     }
 
     /// Asks for a barrier wherever there are copies; once for all, where one connection carries all partitions.
-    fn beat(&mut self, is_due: impl Fn(&Partition, usize) -> bool) {
+    fn beat(&mut self, occasion: Occasion) {
+        if self.local.rules.term.is_nothing() {
+            return;
+        }
         #[cfg(feature = "metrics")]
         crate::export::publish(&self.local.counters.snapshot());
         let barriers = self.subscription.barriers();
-        let cached = (0..).zip(self.local.partitions()).filter(|(_, partition)| partition.copies() > 0);
+        let cached = (0..=u16::MAX).zip(self.local.partitions()).filter(|(_, partition)| partition.copies() > 0);
         let cached: Vec<(u16, &Partition)> = cached.collect();
-        let unnamed = |number: &u16| self.unnamed.get(number).copied().unwrap_or(0);
+        let now = self.inner.clock.now();
         let targets: Vec<u16> = match cached.first() {
-            // One question for all of them. It is about one that has copies, and stays the same while that has some: so
-            // its sequence is known, and shows if the store has lost everything.
-            Some((first, _)) if barriers.spans_partitions() => {
-                let is_any_due = cached.iter().any(|(_, partition)| is_due(partition, unnamed(first)));
-                is_any_due.then_some(*first).into_iter().collect()
+            // One question for all of them, about one in which a session was found in this epoch: so it has a sequence,
+            // which the feed knows and which shows if the store has lost everything.
+            Some(first) if barriers.spans_partitions() => {
+                let (one, _) = cached.iter().find(|(_, partition)| partition.is_inhabited()).unwrap_or(first);
+                let is_any_due = cached.iter().any(|(_, partition)| self.is_due(*one, partition, occasion, now));
+                is_any_due.then_some(*one).into_iter().collect()
             }
             _ => cached
                 .iter()
-                .filter(|(number, partition)| is_due(partition, unnamed(number)))
+                .filter(|(number, partition)| self.is_due(*number, partition, occasion, now))
                 .map(|(number, _)| *number)
                 .collect(),
         };
@@ -129,8 +141,24 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
         for partition in targets {
             let (barriers, beat) = (barriers.clone(), Beat { partition, sent_at, latest_epoch });
             self.asked.push(async move { (beat, barriers.barrier(partition).await.ok()) }.boxed());
+            self.last.insert(partition, beat);
             *self.unnamed.entry(partition).or_default() += 1;
             self.local.counters.heartbeats.count();
+        }
+    }
+
+    /// Whether a heartbeat of this number is to be sent for the sake of this partition.
+    fn is_due(&self, number: u16, partition: &Partition, occasion: Occasion, now: Timestamp) -> bool {
+        let unnamed = self.unnamed.get(&number).copied().unwrap_or(0);
+        match occasion {
+            Occasion::Interval => unnamed < AT_ONCE,
+            Occasion::Need => {
+                // One that was asked for and brought nothing is not asked for again with every miss.
+                let pause = self.inner.heartbeat.min(self.local.rules.term.duration());
+                let is_new =
+                    |last: &Beat| last.latest_epoch < partition.epoch.number() || now.since(last.sent_at) >= pause;
+                unnamed == 0 && partition.lease.left(now).is_none() && self.last.get(&number).is_none_or(is_new)
+            }
         }
     }
 

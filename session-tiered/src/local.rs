@@ -151,8 +151,10 @@ impl Local {
         let map = self.map.pin();
         let copy = map.get(digest)?;
         let partition = self.partition(digest);
-        let leased = (partition.epoch.number() == copy.vouched.epoch).then(|| partition.lease.sent_at(self.rules.term));
-        let known_at = leased.flatten().map_or(copy.vouched.asked_at, |sent_at| sent_at.max(copy.vouched.asked_at));
+        // In this order, as in `Partition::lease_left`.
+        let sent_at = partition.lease.sent_at(self.rules.term);
+        let leased = sent_at.filter(|_| partition.epoch.number() == copy.vouched.epoch);
+        let known_at = leased.map_or(copy.vouched.asked_at, |sent_at| sent_at.max(copy.vouched.asked_at));
         copy.record().map(|record| (record.clone(), copy.vouched, known_at))
     }
 
@@ -161,17 +163,15 @@ impl Local {
         self.map.pin().get(digest).and_then(Copy::stamp)
     }
 
-    /// Ends the epoch of a partition, or of all: what is cached there answers nothing until the store has vouched for
+    /// Ends the epoch of a partition, or of all (also if there is no such partition: then nobody knows which it is): what is cached there answers nothing until the store has vouched for
     /// it again.
     pub(crate) fn end_epoch(&self, partition: Option<u16>) {
         if broken!(self, SkipEpoch) {
             return;
         }
         let number = self.epochs.next();
-        let ended = match partition {
-            Some(partition) => self.partitions.get(usize::from(partition)..=usize::from(partition)).unwrap_or(&[]),
-            None => &self.partitions[..],
-        };
+        let one = partition.map(usize::from).and_then(|partition| self.partitions.get(partition..=partition));
+        let ended = one.unwrap_or(&self.partitions);
         for partition in ended {
             partition.epoch.begin(number);
             partition.lease.end();
@@ -218,7 +218,7 @@ pub(crate) struct Work<'a> {
     gone: Vec<(IdDigest, bool)>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// Looks at a copy.
     pub(crate) fn look<T>(&self, digest: &IdDigest, look: impl FnOnce(&Copy) -> T) -> Option<T> {
         self.local.map.pin().get(digest).map(look)
@@ -234,9 +234,13 @@ impl Work<'_> {
         self.unlist(&digest);
         if let Some(stamp) = copy.stamp() {
             self.desk.homes.insert(stamp.incarnation, digest);
+            self.partition.lives_in(copy.vouched.epoch);
         }
-        let was_there = self.local.map.pin().insert(digest, copy).is_some();
-        let is_first = !was_there && self.partition.gained();
+        let map = self.local.map.pin();
+        let before = map.insert(digest, copy).map(|before| before.record().is_some());
+        // The other keeper's, so that it does not count there for ever.
+        self.gone.extend(before.filter(|was_session| *was_session != is_session).map(|sort| (digest, sort)));
+        let is_first = before.is_none() && self.partition.gained();
         if is_first || self.partition.lease.is_wanting() {
             self.local.needed.notify_one();
         }
@@ -267,14 +271,74 @@ impl Work<'_> {
     }
 
     pub(crate) fn done(self) {
-        let Self { local, desk, kept, gone, .. } = self;
-        drop(desk);
+        self.leave_desk().tell();
+    }
+
+    fn leave_desk(self) -> News<'a> {
+        let Self { local, kept, gone, .. } = self;
+        News { local, kept, gone }
+    }
+}
+
+/// What the keepers have to know.
+struct News<'a> {
+    local: &'a Local,
+    kept: Vec<(IdDigest, u32, bool)>,
+    gone: Vec<(IdDigest, bool)>,
+}
+
+impl News<'_> {
+    fn tell(self) {
+        let Self { local, kept, gone } = self;
         let keeper = |is_session| if is_session { &local.sessions } else { &local.absent };
         for (digest, is_session) in gone {
             keeper(is_session).forget(&digest);
+            // Another thread may have put one there meanwhile, and told the keeper before it was told to forget. A copy
+            // that no keeper knows of would stay for ever; a keeper that knows of one too many lets it go in time.
+            let is_there = |copy: &&Copy| copy.record().is_some() == is_session;
+            let weight = local.map.pin().get(&digest).filter(is_there).map(Copy::weight);
+            if let Some(weight) = weight {
+                keeper(is_session).keep(digest, weight);
+            }
         }
         for (digest, weight, is_session) in kept {
             keeper(is_session).keep(digest, weight);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_core::SessionId;
+
+    use super::*;
+
+    /// The keeper is told outside the desk, so what two threads tell it may come in the other order. What it does not
+    /// know it would never let go.
+    #[test]
+    fn the_keeper_knows_of_every_copy() {
+        let rules = Rules {
+            term: Term::of(Duration::from_secs(1)),
+            max_age: Duration::from_secs(60),
+            sessions: Capacity::entries(10),
+            absent: Capacity::entries(10),
+            #[cfg(feature = "simulation")]
+            simulation: Simulation::default(),
+        };
+        let local = Local::new(rules, 1);
+        let digest = *SessionId::generate().unwrap().digest();
+        let vouched = Vouched { asked_at: Timestamp::default(), store_now: Timestamp::default(), epoch: 1 };
+        let mut work = local.work(&digest);
+        work.put(digest, Copy::new(Known::Absent(None), vouched));
+        work.done();
+        let mut first = local.work(&digest);
+        first.take(&digest);
+        let first = first.leave_desk();
+        let mut second = local.work(&digest);
+        second.put(digest, Copy::new(Known::Absent(None), vouched));
+        second.done();
+        first.tell();
+        assert!(local.map.pin().contains_key(&digest));
+        assert!(local.absent.knows(&digest));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use parking_lot::{Mutex, MutexGuard};
@@ -17,6 +17,8 @@ pub(crate) struct Partition {
     pub(crate) lease: Lease,
     /// How many copies there are, so that nobody asks for leases that nobody needs.
     copies: AtomicUsize,
+    /// The epoch in which a session was last found here.
+    lived_in: AtomicU64,
     desk: Mutex<Desk>,
 }
 
@@ -32,7 +34,13 @@ pub(crate) struct Desk {
 
 impl Partition {
     pub(crate) fn new() -> Self {
-        Self { epoch: Epoch::new(), lease: Lease::default(), copies: AtomicUsize::new(0), desk: Mutex::default() }
+        Self {
+            epoch: Epoch::new(),
+            lease: Lease::default(),
+            copies: AtomicUsize::new(0),
+            lived_in: AtomicU64::new(0),
+            desk: Mutex::default(),
+        }
     }
 
     pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -46,6 +54,16 @@ impl Partition {
     pub(crate) fn lease_left(&self, epoch: u64, now: Timestamp) -> Option<u64> {
         let left = self.lease.left(now)?;
         (self.epoch.number() == epoch).then_some(left)
+    }
+
+    /// A session was found here by a request of this epoch.
+    pub(crate) fn lives_in(&self, epoch: u64) {
+        self.lived_in.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    /// Whether a session was found here in this epoch, so that the partition has a sequence, which the feed knows.
+    pub(crate) fn is_inhabited(&self) -> bool {
+        self.lived_in.load(Ordering::Acquire) == self.epoch.number()
     }
 
     /// Counts a copy in; true for the first one.

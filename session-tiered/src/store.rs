@@ -1,11 +1,9 @@
 //! The store and its handles.
 
-use std::{
-    fmt,
-    pin::Pin,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, pin::Pin, sync::Arc};
 
+use futures_util::FutureExt as _;
+use parking_lot::Mutex;
 use session_core::{
     ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, ErrorKind, Limits, LoadOptions,
     LoadOutcome, NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions,
@@ -31,11 +29,11 @@ pub struct TieredStore<R> {
 
 /// Ends the listener with the last handle.
 #[derive(Default)]
-struct Lifeline(OnceLock<AbortHandle>);
+struct Lifeline(Mutex<Option<AbortHandle>>);
 
 impl Drop for Lifeline {
     fn drop(&mut self) {
-        if let Some(listener) = self.0.get() {
+        if let Some(listener) = self.0.get_mut() {
             listener.abort();
         }
     }
@@ -70,16 +68,19 @@ impl<R: SessionStore + 'static> TieredStore<R> {
         &self.inner.local
     }
 
-    /// Starts the listener, once.
+    /// Starts the listener, if none is there: none was started yet, or it ended with the runtime of that call.
     fn start(&self) -> Result<(), Error> {
-        if self.lifeline.0.get().is_some() {
+        let mut listener = self.lifeline.0.lock();
+        if listener.as_ref().is_some_and(|listener| !listener.is_finished()) {
             return Ok(());
         }
         let runtime = Handle::try_current().map_err(|error| {
             let message = "calls need a Tokio runtime, for the task that listens to the store's changes";
             Error::new(ErrorKind::Configuration, message).with_backend(BACKEND).with_source(error)
         })?;
-        self.lifeline.0.get_or_init(|| runtime.spawn(listen(self.inner.clone())).abort_handle());
+        if self.inner.remote.feed().is_some() {
+            *listener = Some(runtime.spawn(listen(self.inner.clone())).abort_handle());
+        }
         Ok(())
     }
 }
@@ -124,7 +125,7 @@ impl<R: SessionStore + 'static> SessionStore for TieredStore<R> {
         self.inner.create(id, new).await
     }
 
-    // Without the macro, so that the box of a hit holds the answer and nothing else.
+    // Without the macro, and with a box of its own for the way to the store, so that the box of a hit is small.
     fn load<'s, 'i, 'f>(
         &'s self,
         id: &'i SessionId,
@@ -135,12 +136,13 @@ impl<R: SessionStore + 'static> SessionStore for TieredStore<R> {
         'i: 'f,
         Self: 'f,
     {
-        if let Some(answer) = self.inner.local_answer(id, &options) {
-            return Box::pin(std::future::ready(Ok(answer)));
-        }
+        // The call begins when it is first polled: what was acknowledged by then is seen.
         Box::pin(async move {
+            if let Some(answer) = self.inner.local_answer(id, &options) {
+                return Ok(answer);
+            }
             self.start()?;
-            self.inner.fetch(id, options).await
+            self.inner.fetch(id, options).boxed().await
         })
     }
 

@@ -67,6 +67,7 @@ impl<R: SessionStore + 'static> Inner<R> {
         match outcome {
             RotateOutcome::Rotated(applied) => {
                 self.local.evict(id.digest(), true);
+                self.local.moved(rotation.to.digest(), applied.stamp);
                 self.note(rotation.to.digest(), departure, applied, None);
             }
             // The session stays where it is.

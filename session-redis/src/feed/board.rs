@@ -45,7 +45,7 @@ struct Lane {
 enum Carrier {
     #[default]
     None,
-    /// The connection is subscribing. What it hears so far is not counted: a gap will stand behind it.
+    /// The connection is subscribing. What it hears so far is not told: a gap will stand behind it.
     Joining(LinkId),
     Carried(LinkId),
 }
@@ -81,7 +81,16 @@ impl Board {
         for partition in partitions {
             if let Some(lane) = self.lane(*partition).filter(|lane| !matches!(lane.carrier, Carrier::Carried(_))) {
                 lane.carrier = Carrier::Joining(link);
+                lane.last = None;
             }
+        }
+    }
+
+    /// The sequence of a partition that is being joined: with it, a server that has lost everything shows from the first
+    /// question on.
+    pub(crate) fn learn(&mut self, link: LinkId, partition: u16, sequence: Option<u64>) {
+        if let Some(lane) = self.lane(partition).filter(|lane| lane.carrier == Carrier::Joining(link)) {
+            lane.last = lane.last.max(sequence);
         }
     }
 
@@ -94,7 +103,6 @@ impl Board {
             // If the server has withdrawn the subscription since, the partition has no carrier.
             if let Some(lane) = self.lane(*partition).filter(|lane| lane.carrier == Carrier::Joining(link)) {
                 lane.carrier = Carrier::Carried(link);
-                lane.last = None;
                 gaps.extend(lane.lost.take().map(|(cause, from)| (*partition, arrival(cause, from == address))));
             }
         }
@@ -138,7 +146,14 @@ impl Board {
 
     /// A message came: a change, or something that cannot be read.
     pub(crate) fn hear(&mut self, link: LinkId, partition: u16, message: Option<Message>) {
-        let Some(lane) = self.lane(partition).filter(|lane| lane.carrier == Carrier::Carried(link)) else { return };
+        let Some(lane) = self.lane(partition) else { return };
+        if lane.carrier == Carrier::Joining(link) {
+            lane.last = message.map_or(lane.last, |message| Some(message.change.sequence));
+            return;
+        }
+        if lane.carrier != Carrier::Carried(link) {
+            return;
+        }
         let Some(Message { change, weight }) = message else {
             // It may have had a sequence number. If so, the next change will show a hole.
             return self.gap(Some(partition), GapCause::Unreadable);

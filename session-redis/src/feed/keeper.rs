@@ -6,7 +6,14 @@ use futures_util::future::join_all;
 use session_core::{Error, ErrorKind, GapCause};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 
-use super::{barriers::refused, link::Link, pauses::Pauses, refusal::Refusal, shared::Shared, source::Source};
+use super::{
+    barriers::refused,
+    link::{CHANNELS_AT_ONCE, Link},
+    pauses::Pauses,
+    refusal::Refusal,
+    shared::Shared,
+    source::Source,
+};
 use crate::net::{Address, Primary};
 
 /// Connects, listens for signs of trouble, and connects again: without limit, with pauses. When it ends, for whatever
@@ -165,6 +172,10 @@ impl Keeper {
         };
         self.shared.change(|board| board.join(link.id(), &partitions));
         let (confirmed, refusal) = link.subscribe(&self.shared.channels, &partitions).await;
+        let refusal = match refusal {
+            None => self.learn(&link, &confirmed).await,
+            refusal => refusal,
+        };
         let alive = self.shared.change(|board| board.carry(link.id(), &confirmed));
         match refusal {
             // It is no primary any more; or its answers may be crossed, or never come.
@@ -178,6 +189,24 @@ impl Keeper {
             None if alive => Ok(()),
             None => Err(Refusal::Lost.into()),
         }
+    }
+}
+
+impl Keeper {
+    /// Asks where these partitions stand, in one go. A server that does not say so may still be listened to.
+    async fn learn(&self, link: &Link, partitions: &[u16]) -> Option<Refusal> {
+        for partitions in partitions.chunks(CHANNELS_AT_ONCE) {
+            match link.sequences(&self.shared.channels, partitions).await {
+                Ok(sequences) => self.shared.change(|board| {
+                    for (partition, sequence) in partitions.iter().zip(sequences) {
+                        board.learn(link.id(), *partition, sequence);
+                    }
+                }),
+                Err(refusal) if refusal.ends_link() => return Some(refusal),
+                Err(_) => {}
+            }
+        }
+        None
     }
 }
 

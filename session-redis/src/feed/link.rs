@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use redis::{Cmd, PushKind, RedisError, Value, aio::MultiplexedConnection, cmd};
+use redis::{Cmd, Pipeline, PushKind, RedisError, Value, aio::MultiplexedConnection, cmd};
 use session_core::Error;
 use tokio::time::timeout;
 
@@ -25,7 +25,7 @@ use super::{
 use crate::net::Address;
 
 /// How many channels one SUBSCRIBE names, and how many SSUBSCRIBEs are under way at once.
-const CHANNELS_AT_ONCE: usize = 256;
+pub(crate) const CHANNELS_AT_ONCE: usize = 256;
 
 /// An unmanaged connection: when it ends, it ends, and its [`Ear`] says so. A connection that mended itself would hide
 /// what was published in between.
@@ -142,6 +142,21 @@ impl Link {
             // Not an answer to this request.
             _ => Err(Refusal::Lost),
         }
+    }
+
+    /// The sequences of several partitions; nothing for one that has none or is not told.
+    pub(crate) async fn sequences(&self, channels: &Channels, partitions: &[u16]) -> Result<Vec<Option<u64>>, Refusal> {
+        let mut questions = Pipeline::with_capacity(partitions.len());
+        for channel in partitions.iter().filter_map(|partition| channels.get(*partition)) {
+            questions.cmd("GETEX").arg(&channel.sequence_key[..]).arg("PERSIST");
+        }
+        let mut connection = self.connection.clone();
+        let answers = self.answered(connection.send_packed_commands(&questions, 0, questions.len())).await?;
+        let number = |answer: Value| match answer {
+            Value::BulkString(text) => str::from_utf8(&text).ok()?.parse().ok(),
+            _ => None,
+        };
+        Ok(answers.into_iter().map(number).collect())
     }
 
     async fn request(&self, command: &Cmd) -> Result<Value, Refusal> {

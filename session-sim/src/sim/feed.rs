@@ -21,8 +21,8 @@ pub(crate) enum Push {
     Change(SessionChange, u64),
     /// The sequence of a partition, for whoever asked.
     Barrier(u16, BarrierId, u64, oneshot::Sender<()>),
-    /// It pushes the changes of these partitions from now on.
-    Subscribed(Vec<u16>),
+    /// It pushes the changes of these partitions from now on, which are at these sequences now.
+    Subscribed(Vec<(u16, Option<u64>)>),
     /// It does so no more: the partition has left.
     Withdrawn(u16),
 }

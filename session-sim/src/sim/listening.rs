@@ -81,22 +81,23 @@ impl World {
         Vec::new()
     }
 
-    fn subscribed(&mut self, node: usize, shard: usize, server: Option<usize>, partitions: &[u16]) {
+    fn subscribed(&mut self, node: usize, shard: usize, server: Option<usize>, partitions: &[(u16, Option<u64>)]) {
         let feed = &mut self.nodes[node].feed;
         let mut causes = Vec::new();
-        for partition in partitions {
+        for (partition, known) in partitions {
             let lane = feed.lane(*partition);
             let cause = match lane.lost.take() {
                 Some(GapCause::SlotMoved) => GapCause::SlotMoved,
                 _ if lane.server == server => GapCause::Reconnected,
                 _ => GapCause::FailedOver,
             };
-            (lane.carrier, lane.server, lane.last) = (Some(shard), server, None);
+            (lane.carrier, lane.server, lane.last) = (Some(shard), server, *known);
             causes.push((*partition, cause));
         }
         match causes.as_slice() {
             [(_, first), others @ ..] if others.iter().all(|(_, cause)| cause == first) => {
-                feed.gap(partitions, *first);
+                let partitions: Vec<u16> = partitions.iter().map(|(partition, _)| *partition).collect();
+                feed.gap(&partitions, *first);
             }
             causes => causes.iter().for_each(|(partition, cause)| feed.gap(&[*partition], *cause)),
         }
@@ -234,7 +235,7 @@ impl World {
         let ear = &mut self.nodes[node].feed.ears[shard];
         if ear.conn.epoch == epoch && !ear.conn.silent {
             ear.subscribed.extend(&partitions);
-            self.push(node, shard, Push::Subscribed(partitions));
+            self.confirm(node, shard, &partitions);
         }
     }
 
@@ -255,7 +256,16 @@ impl World {
         let shard = self.home(partition);
         let ear = &mut self.nodes[node].feed.ears[shard];
         if ear.conn.epoch == epoch && !ear.conn.silent && ear.subscribed.insert(partition) {
-            self.push(node, shard, Push::Subscribed(vec![partition]));
+            self.confirm(node, shard, &[partition]);
         }
+    }
+
+    /// The subscription stands; the sequences are asked for on the same connection.
+    fn confirm(&mut self, node: usize, shard: usize, partitions: &[u16]) {
+        let server = self.nodes[node].feed.ears[shard].conn.server;
+        let sequences = server.map(|server| &self.servers[server].contents.sequences);
+        let known = |partition: &u16| sequences.and_then(|sequences| sequences.get(partition).copied());
+        let confirmed = partitions.iter().map(|partition| (*partition, known(partition))).collect();
+        self.push(node, shard, Push::Subscribed(confirmed));
     }
 }

@@ -76,3 +76,18 @@ async fn a_quiet_session_stays_a_hit() {
     }
     assert!(node.stats().heartbeats > 10, "{:?}", node.stats());
 }
+
+/// A bound of nothing leaves nothing to copies, not even within the same millisecond.
+#[tokio::test]
+async fn a_bound_of_nothing() {
+    let stage = Stage::new();
+    let node = stage.builder().max_staleness(Duration::ZERO).build();
+    let (id, _) = stage.session("old").await;
+    for _ in 0..3 {
+        read(&node, &id).await;
+        settle().await;
+    }
+    node.remote().wire.mute.send_replace(true);
+    write(&stage.store, &id, "new").await;
+    assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
+}

@@ -20,7 +20,7 @@ async fn an_update_is_seen_before_the_feed_tells_it() {
 /// A fill that left before must not bring back what was there before.
 #[tokio::test]
 async fn a_fill_in_flight_does_not_undo_an_update() {
-    let stage = Stage::new();
+    let stage = Stage::of_one_partition();
     let node = stage.node();
     let (id, _) = stage.session("old").await;
     let (other, _) = stage.session("x").await;
@@ -65,7 +65,7 @@ async fn what_is_done_by_an_old_id_is_seen_at_the_new_one() {
 /// A fill by the old id that left before the rotation is not what is there after an update by that id.
 #[tokio::test]
 async fn a_fill_by_an_old_id_does_not_undo_what_is_done_by_it() {
-    let stage = Stage::new();
+    let stage = Stage::of_one_partition();
     let node = stage.node();
     let (old, _) = stage.session("old").await;
     let (other, _) = stage.session("x").await;
@@ -174,4 +174,49 @@ async fn a_session_of_this_node_is_seen_where_none_was() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     node.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await.unwrap();
     assert_eq!(read(&node, &id).await, None);
+}
+
+/// A sign-in by an old id that still forwards: the id that it forwarded to gives no access either.
+#[tokio::test]
+async fn a_sign_in_by_an_old_id_is_seen_at_the_one_between() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (old, _) = stage.session("old").await;
+    let between = rotate(&stage.store, &old, RotationKind::Renew).await;
+    warm(&node, &between).await;
+    node.remote().wire.mute.send_replace(true);
+    let new = rotate(&node, &old, RotationKind::Privilege).await;
+    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Superseded));
+    assert_eq!(read(&node, &new).await.as_deref(), Some("old"));
+}
+
+/// Nor is it brought back by a fill that had read it before.
+#[tokio::test]
+async fn a_fill_does_not_undo_a_sign_in_by_an_old_id() {
+    let stage = Stage::of_one_partition();
+    let node = stage.node();
+    let (old, _) = stage.session("old").await;
+    let between = rotate(&stage.store, &old, RotationKind::Renew).await;
+    warm(&node, &stage.session("x").await.0).await;
+    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.hold();
+    let fill = begin(&node, &between);
+    node.remote().wire.has_read(1).await;
+    rotate(&node, &old, RotationKind::Privilege).await;
+    node.remote().wire.release();
+    fill.await.unwrap();
+    settle().await;
+    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Superseded));
+}
+
+/// A call begins when its future is first polled, not when that is made.
+#[tokio::test]
+async fn a_load_that_is_awaited_after_a_write_sees_it() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    let load = node.load(&id, session_core::LoadOptions::default());
+    write(&node, &id, "new").await;
+    assert_eq!(value_of(load.await.unwrap()).as_deref(), Some("new"));
 }

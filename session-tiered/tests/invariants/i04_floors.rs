@@ -22,7 +22,7 @@ async fn a_copy_below_the_floor_does_not_answer() {
 /// A load in flight may have left before the write that the floor is of.
 #[tokio::test]
 async fn who_joins_a_load_gets_no_less_than_the_floor() {
-    let stage = Stage::new();
+    let stage = Stage::of_one_partition();
     let (a, b) = (stage.node(), stage.node());
     let (id, _) = stage.session("1").await;
     let (other, _) = stage.session("x").await;

@@ -1,8 +1,10 @@
 //! Whatever may have been missed ends the epoch; what was cached is asked about again, not thrown away.
 
-use session_core::{GapCause, SessionId, SessionStore as _};
+use std::sync::atomic::Ordering::SeqCst;
 
-use crate::stage::{Stage, is_hit, read, settle, warm, write};
+use session_core::{GapCause, LoadOptions, ReadLevel, RotationKind, SessionId, SessionStore as _};
+
+use crate::stage::{BOUND, Stage, is_hit, read, rotate, settle, warm, write};
 
 const CAUSES: [GapCause; 8] = [
     GapCause::Overflow,
@@ -76,4 +78,61 @@ async fn nothing_is_served_until_the_feed_listens_again() {
     for _ in 0..3 {
         assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     }
+}
+
+/// The session was renewed in a gap. The copy at the old id, which nobody uses any more, keeps nothing out.
+#[tokio::test]
+async fn a_renewal_that_was_missed_leaves_room_for_the_new_id() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (old, _) = stage.session("old").await;
+    warm(&node, &old).await;
+    node.remote().wire.lossy.store(true, SeqCst);
+    let new = rotate(&stage.store, &old, RotationKind::Renew).await;
+    settle().await;
+    node.remote().wire.lossy.store(false, SeqCst);
+    node.remote().wire.gap(None, GapCause::Reconnected);
+    settle().await;
+    warm(&node, &new).await;
+}
+
+/// A gap of a partition that nobody knows may be in any.
+#[tokio::test]
+async fn a_gap_in_an_unknown_partition_is_everywhere() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
+    node.remote().wire.gap(Some(u16::MAX), GapCause::Reconnected);
+    settle().await;
+    assert!(!is_hit(&node, &id).await);
+}
+
+/// Where no heartbeat is answered, misses do not ask for one each.
+#[tokio::test]
+async fn misses_do_not_multiply_heartbeats_that_fail() {
+    let stage = Stage::new();
+    let node = stage.node();
+    node.remote().wire.heartless.store(true, SeqCst);
+    let (id, _) = stage.session("old").await;
+    read(&node, &id).await;
+    settle().await;
+    let latest = LoadOptions::default().level(ReadLevel::Store);
+    for _ in 0..100 {
+        node.load(&id, latest).await.unwrap();
+        settle().await;
+    }
+    assert!(node.stats().heartbeats < 10, "{:?}", node.stats());
+    node.remote().wire.heartless.store(false, SeqCst);
+    stage.pass(BOUND / 4).await;
+    assert!(is_hit(&node, &id).await, "and the next one in turn brings the lease");
+}
+
+/// Ids tell no more partitions apart.
+#[tokio::test]
+async fn as_many_partitions_as_there_can_be() {
+    let stage = Stage::with_partitions(65_536);
+    let node = stage.node();
+    let (id, _) = stage.session("old").await;
+    warm(&node, &id).await;
 }

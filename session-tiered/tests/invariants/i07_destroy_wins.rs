@@ -28,7 +28,7 @@ async fn after_the_lease_has_ended() {
 /// The fill had read the session before it ended.
 #[tokio::test]
 async fn a_fill_in_flight_resurrects_nothing() {
-    let stage = Stage::new();
+    let stage = Stage::of_one_partition();
     let node = stage.node();
     let (id, _) = stage.session("old").await;
     let (other, _) = stage.session("x").await;
@@ -51,7 +51,7 @@ async fn a_fill_in_flight_resurrects_nothing() {
 /// The same, and nobody else asks meanwhile.
 #[tokio::test]
 async fn a_fill_that_lands_after_the_end_is_refused() {
-    let stage = Stage::new();
+    let stage = Stage::of_one_partition();
     let node = stage.node();
     let (id, _) = stage.session("old").await;
     let (other, _) = stage.session("x").await;

@@ -14,5 +14,6 @@ mod i09_idle_deadlines;
 mod i10_no_immortal_copy;
 mod misses;
 mod outage;
+mod runtimes;
 mod self_check;
 mod stage;

@@ -65,3 +65,21 @@ async fn no_more_is_kept_than_allowed() {
     assert!(kept < 250, "{kept}");
     assert!(node.stats().displaced >= 400, "{:?}", node.stats());
 }
+
+/// Whoever wants nothing kept gets that.
+#[tokio::test]
+async fn a_capacity_of_nothing_keeps_nothing() {
+    let stage = Stage::new();
+    let node = stage.builder().capacity(Capacity::bytes(0)).absent_capacity(0).build();
+    let (id, _) = stage.session("x").await;
+    for id in [id, SessionId::generate().unwrap()] {
+        for _ in 0..3 {
+            node.get(&id).await.unwrap();
+            settle().await;
+        }
+        assert!(!is_hit(&node, &id).await);
+    }
+    let heartbeats = node.stats().heartbeats;
+    stage.pass(crate::stage::BOUND).await;
+    assert_eq!(node.stats().heartbeats, heartbeats, "no copies, no heartbeats");
+}

@@ -30,12 +30,19 @@ pub(crate) struct Wire {
     /// Loads and touches are done, and wait for leave to bring the answer home.
     pub(crate) held: AtomicBool,
     leave: Semaphore,
+    /// Loads wait for leave before they read.
+    pub(crate) stopped: AtomicBool,
+    depart: Semaphore,
     /// How many have waited so far.
     pub(crate) waiting: watch::Sender<usize>,
     /// Calls fail.
     pub(crate) down: AtomicBool,
     /// The call is carried out, and its answer is lost.
     pub(crate) deaf: AtomicBool,
+    /// Changes are lost on their way, and nobody notices.
+    pub(crate) lossy: AtomicBool,
+    /// Heartbeats fail; other calls do not.
+    pub(crate) heartless: AtomicBool,
     pub(crate) loads: AtomicUsize,
     pub(crate) touches: AtomicUsize,
     /// Nothing comes out of the feed.
@@ -61,17 +68,30 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
+        Self::with_partitions(1_024)
+    }
+
+    /// Where one session is cached, there is a lease for all.
+    pub(crate) fn of_one_partition() -> Self {
+        Self::with_partitions(1)
+    }
+
+    pub(crate) fn with_partitions(partitions: u32) -> Self {
         let clock = ManualClock::new();
-        Self { store: MemoryStore::builder().clock(clock.clone()).build().unwrap(), clock }
+        Self { store: MemoryStore::builder().clock(clock.clone()).partitions(partitions).build().unwrap(), clock }
     }
 
     pub(crate) fn builder(&self) -> TieredStoreBuilder<Staged> {
         let wire = Wire {
             held: AtomicBool::new(false),
             leave: Semaphore::new(0),
+            stopped: AtomicBool::new(false),
+            depart: Semaphore::new(0),
             waiting: watch::Sender::new(0),
             down: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
+            lossy: AtomicBool::new(false),
+            heartless: AtomicBool::new(false),
             loads: AtomicUsize::new(0),
             touches: AtomicUsize::new(0),
             mute: watch::Sender::new(false),
@@ -205,6 +225,24 @@ impl Wire {
         self.stirred.notify_one();
     }
 
+    /// Loads that begin from now on are late to read.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, SeqCst);
+    }
+
+    /// Those go on, and others do not wait any more.
+    pub(crate) fn go_on(&self) {
+        self.stopped.store(false, SeqCst);
+        self.depart.add_permits(1_000);
+    }
+
+    async fn set_out(&self) {
+        if self.stopped.load(SeqCst) {
+            self.waiting.send_modify(|waiting| *waiting += 1);
+            self.depart.acquire().await.unwrap().forget();
+        }
+    }
+
     async fn bring_home(&self) {
         if self.held.load(SeqCst) {
             self.waiting.send_modify(|waiting| *waiting += 1);
@@ -250,6 +288,7 @@ macro_rules! pass_on {
                 assert_eq!(options.level, ReadLevel::Store, "a cache behind the cache must not answer");
                 self.wire.loads.fetch_add(1, SeqCst);
                 self.wire.answer()?;
+                self.wire.set_out().await;
                 let outcome = self.store.load(id, options).await;
                 self.wire.bring_home().await;
                 outcome
@@ -317,7 +356,12 @@ impl ChangeFeed for Staged {
                         biased;
                         _ = mute.changed() => {}
                         () = wire.stirred.notified() => {}
-                        item = std::future::poll_fn(|cx| next(&mut inner, cx)) => return item.map(|item| (item, (inner, wire))),
+                        item = std::future::poll_fn(|cx| next(&mut inner, cx)) => {
+                            if matches!(item, Some(FeedItem::Change(_))) && wire.lossy.load(SeqCst) {
+                                continue;
+                            }
+                            return item.map(|item| (item, (inner, wire)));
+                        }
                     }
                 }
             }
@@ -340,6 +384,9 @@ struct WireBarriers {
 impl Barriers for WireBarriers {
     async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
         self.wire.answer()?;
+        if self.wire.heartless.load(SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "no sign of life"));
+        }
         self.barriers.barrier(partition).await
     }
 }

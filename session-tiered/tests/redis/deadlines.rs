@@ -29,12 +29,16 @@ async fn i9_active_sessions_do_not_expire_and_idle_ones_do() {
     let began = now();
     node.warm(&active).await;
     node.warm(&idle).await;
+    let before = node.stats();
     while now().since(began) < IDLE * 2 {
         assert_eq!(node.see(&active).await, Seen::Step(0), "a session in use has expired");
         let touched = node.store.touch(&active, TouchOptions::default()).await.unwrap();
         assert!(matches!(touched, TouchOutcome::Touched(_)), "{touched:?}");
         tokio::time::sleep(IDLE / 20).await;
     }
+    let after = node.stats();
+    let asked = after.misses - before.misses;
+    assert!(asked <= after.lease_losses - before.lease_losses, "the copy has the deadline that was renewed: {after:?}");
     assert_eq!(read(&node.store.remote().get(&active).await), Seen::Step(0), "it lives in the store too");
     let before = node.stats().misses;
     assert_eq!(node.see(&idle).await, Seen::Absent);

@@ -1,6 +1,8 @@
 //! I7: what has ended elsewhere is served by no node; and what has moved is served at its new id only, as the kind of the
 //! move says.
 
+use std::time::Duration;
+
 use session_core::{
     EndReason, LoadOptions, LoadOutcome, Principal, RotationKind, SessionId, SessionStore as _, SignIn,
 };
@@ -116,7 +118,9 @@ async fn i7_after_a_sign_in_the_old_id_gives_no_access() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i7_revoked_everywhere() {
     let server = Server::start().await;
-    let writer = Node::start(&server).await;
+    // This one knows from nobody but itself.
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (writer, own_links) = Node::linked(&server, plan).await;
     let alice = Principal::new("alice").unwrap();
     let new = || new_session().with_sign_in(SignIn::new(alice.clone()));
     let mut ids = Vec::new();
@@ -133,6 +137,7 @@ async fn i7_revoked_everywhere() {
         silent.warm(id).await;
     }
     links.listening.hold(Direction::Replies);
+    own_links.listening.hold(Direction::Replies);
     let index = writer.store.index().expect("Redis has an index");
     assert_eq!(index.revoke_all(&alice, None, EndReason::Revoked).await.unwrap(), ids.len());
     let at = now();

@@ -22,6 +22,7 @@ mod fills;
 mod floors;
 mod gaps;
 mod heartbeat;
+mod outage;
 mod own;
 mod patches;
 mod slot_move;

@@ -7,7 +7,7 @@ use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
 
 use crate::{
-    node::{HASTY, Node, PATIENT, Seen, read},
+    node::{HASTY, Links, Node, PATIENT, Seen, read, step},
     until, within,
 };
 
@@ -50,13 +50,30 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
     links.commands.hold(Direction::Replies);
     node.try_write(&id, 1).await.unwrap_err();
     links.commands.heal().await;
-    until("the store answers", || async {
-        match node.see(&id).await {
-            Seen::Failed => None,
-            seen => Some(assert_eq!(seen, Seen::Step(1))),
-        }
-    })
-    .await;
+    let answer = until("the store answers", || async {
+        let seen = node.see(&id).await;
+        (seen != Seen::Failed).then_some(seen)
+    });
+    assert_eq!(answer.await, Seen::Step(1));
+}
+
+/// The same for one that is given up before its answer comes; here a lease runs all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i2_after_a_write_is_given_up_the_store_is_asked() {
+    let server = Server::start().await;
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (node, links) = Node::linked(&server, plan).await;
+    let id = node.open().await;
+    node.warm(&id).await;
+    links.listening.hold(Direction::Replies);
+    links.commands.hold(Direction::Replies);
+    let store = node.store.clone();
+    let write = tokio::spawn(async move { store.update(&id, step(1)).await });
+    links.commands.wait_for_held(Direction::Replies, 1).await;
+    write.abort();
+    assert!(within("it ends", write).await.unwrap_err().is_cancelled());
+    links.commands.release(Direction::Replies);
+    assert_eq!(node.see(&id).await, Seen::Step(1));
 }
 
 /// What was once read from the store is not taken back by a copy: not by a change that comes late, not by the feed
@@ -96,7 +113,38 @@ async fn i3_reads_do_not_go_back() {
     }
 }
 
-/// The same, where the move is heard of late: what was read through the old id is the floor under the new one.
+/// A state is fetched that is two changes later than the copy; then the first of them is heard, and a while later the
+/// second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_changes_that_are_heard_late() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let [id, witness] = writer.open_two().await;
+    // No lease is to end meanwhile.
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (reader, links) = Node::linked(&server, plan).await;
+    reader.warm(&id).await;
+    reader.warm(&witness).await;
+    links.listening.delay(Duration::from_millis(400));
+    writer.write(&id, 1).await;
+    // So long lies between the two.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    writer.write(&id, 2).await;
+    let latest = LoadOptions::default().level(ReadLevel::Store);
+    assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(2));
+    writer.write(&witness, 1).await;
+    let heard = async || {
+        while reader.stats().patched == 0 {
+            assert_eq!(reader.hit(&id).await, Seen::Step(2));
+            tokio::task::yield_now().await;
+        }
+    };
+    within("all is heard", heard()).await;
+    assert_eq!(reader.hit(&id).await, Seen::Step(2));
+    assert_eq!(reader.hit(&witness).await, Seen::Step(1), "only this one was behind");
+}
+
+/// A session has moved: what was read through the old id is the floor under the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_through_an_old_id() {
     let server = Server::start().await;
@@ -127,19 +175,57 @@ async fn i3_joining_through_an_old_id() {
     writer.write(&to, 1).await;
     reader.wait_for_patched(1).await;
     assert_eq!(reader.hit(&to).await, Seen::Step(1));
-    let (joined, store) = (reader.stats().joined, reader.store.clone());
-    let second = tokio::spawn(async move { read(&store.get(&id).await) });
+    let joined = reader.stats().joined;
+    let second = self::load(&reader, id);
     until("it joins", || async { (reader.stats().joined > joined).then_some(()) }).await;
     links.commands.release(Direction::Replies);
     assert_eq!(within("the load ends", load).await.unwrap(), Seen::Step(0), "it began before the change");
     assert_eq!(within("the load ends", second).await.unwrap(), Seen::Step(1), "it began after it was seen");
 }
 
+/// A load has left when its session moves, and that is heard; Redis then answers it for the new id, with a later state than
+/// that of the copy there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i3_answered_for_the_new_id() {
+    let server = Server::start().await;
+    let writer = Node::start(&server).await;
+    let [id, witness] = writer.open_two().await;
+    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let (reader, Links { commands, listening }) = Node::linked(&server, plan).await;
+    reader.warm(&witness).await;
+    commands.hold(Direction::Requests);
+    let through_old = load(&reader, id);
+    commands.wait_for_held(Direction::Requests, 1).await;
+    let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
+    writer.write(&witness, 1).await;
+    reader.wait_for_patched(1).await;
+    // The first answer says where the session is; behind it comes one for the new id.
+    commands.hold(Direction::Replies);
+    commands.release(Direction::Requests);
+    commands.wait_for_held(Direction::Replies, 1).await;
+    let through_new = load(&reader, to);
+    commands.wait_for_held(Direction::Replies, 150).await;
+    commands.hold(Direction::Requests);
+    commands.release(Direction::Replies);
+    assert_eq!(within("the load ends", through_new).await.unwrap(), Seen::Step(0));
+    commands.wait_for_held(Direction::Requests, 1).await;
+    listening.hold(Direction::Replies);
+    writer.write(&to, 1).await;
+    assert_eq!(reader.hit(&to).await, Seen::Step(0), "nobody has told");
+    commands.release(Direction::Requests);
+    assert_eq!(within("the load ends", through_old).await.unwrap(), Seen::Step(1));
+    assert_eq!(reader.see(&to).await, Seen::Step(1), "it was told, through the old id");
+}
+
+fn load(node: &Node, id: SessionId) -> JoinHandle<Seen> {
+    let store = node.store.clone();
+    tokio::spawn(async move { read(&store.get(&id).await) })
+}
+
 /// Begins a load through an old id, which takes two requests, and waits until the answer to the second is on the way.
 async fn hold_a_forwarded_load(reader: &Node, link: &LinkCutter, id: SessionId) -> JoinHandle<Seen> {
     link.hold(Direction::Replies);
-    let store = reader.store.clone();
-    let load = tokio::spawn(async move { read(&store.get(&id).await) });
+    let load = load(reader, id);
     link.wait_for_held(Direction::Replies, 1).await;
     link.hold(Direction::Requests);
     link.release(Direction::Replies);

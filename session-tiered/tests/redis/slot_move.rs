@@ -1,17 +1,28 @@
 //! A slot moves to another primary while its sessions are cached and used.
 
+use session_core::SessionId;
 use session_redis::RedisConfig;
 use session_testkit::Cluster;
 
 use crate::{
-    node::{HASTY, Node, PARTITIONS, SOUND, Seen, Written, kept, now, shown_in_time, shown_late, slot_of},
+    node::{Node, PARTITIONS, PATIENT, SOUND, Seen, Written, kept, now, shown_in_time, shown_late, slot_of},
     split::Split,
     until,
     watch::Watch,
 };
 
 async fn node(cluster: &Cluster) -> Node {
-    Node::of(Split::none(HASTY.connect(RedisConfig::cluster(cluster.urls())).await), SOUND)
+    Node::of(Split::none(PATIENT.connect(RedisConfig::cluster(cluster.urls())).await), SOUND)
+}
+
+/// A session in another slot.
+async fn open_elsewhere(node: &Node, slot: u16) -> SessionId {
+    loop {
+        let other = node.open().await;
+        if slot_of(&other, PARTITIONS) != slot {
+            return other;
+        }
+    }
 }
 
 /// Its partition's copies are ended, those of the others stay; what is written while it moves, or behind it, shows within
@@ -24,12 +35,7 @@ async fn i1_i6_a_slot_moves() {
     let slot = slot_of(&id, PARTITIONS);
     let from = cluster.primary_of(slot).await;
     let to = cluster.nodes().iter().find(|node| *node != from).unwrap();
-    let elsewhere = loop {
-        let other = writer.open().await;
-        if slot_of(&other, PARTITIONS) != slot {
-            break other;
-        }
-    };
+    let elsewhere = open_elsewhere(&writer, slot).await;
     reader.warm(&id).await;
     reader.warm(&elsewhere).await;
     let before = reader.stats();
@@ -48,7 +54,10 @@ async fn i1_i6_a_slot_moves() {
     until("it follows", || async { (reader.see(&id).await == Seen::Step(2)).then_some(()) }).await;
     watch.end().await;
     until("the move is told", || async { (reader.stats().gaps >= before.gaps + 2).then_some(()) }).await;
-    assert_eq!(reader.stats().epochs_ended, before.epochs_ended + 2, "of no other partition");
+    // Of this partition when it left and when it arrived; and, if the push that says so comes while a heartbeat is under
+    // way, of those that share its connection. The other primary's stay.
+    let ended = reader.stats().epochs_ended - before.epochs_ended;
+    assert!((2..=u64::from(PARTITIONS)).contains(&ended), "{ended} epochs ended");
     reader.warm(&id).await;
     let written = writer.write(&id, 3).await;
     kept(shown_late(&reader, &id, written.at, Seen::Step(3)).await);

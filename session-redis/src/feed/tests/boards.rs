@@ -155,8 +155,27 @@ fn a_lost_link_is_one_gap_at_once_and_one_behind_the_new_subscription() {
     hear(&mut board, next, 0, 9);
     assert_eq!(drain(&mut board), [], "what comes before all is subscribed is before the gap");
     assert!(board.carry(next, &[0, 1]));
-    hear(&mut board, next, 0, 12);
-    assert_eq!(drain(&mut board), [Gap(None, GapCause::Reconnected), Change(0, 12)]);
+    hear(&mut board, next, 0, 10);
+    assert_eq!(drain(&mut board), [Gap(None, GapCause::Reconnected), Change(0, 10)]);
+}
+
+/// A server that has lost everything after the subscription shows at the first question, though no change was heard.
+#[test]
+fn what_is_learned_on_joining_shows_a_loss() {
+    let (mut board, link) = carried();
+    board.lose(link, GapCause::Disconnected);
+    let next = board.open(address(1));
+    board.join(next, &[0, 1]);
+    board.learn(next, 0, Some(7));
+    board.learn(next, 1, None);
+    hear(&mut board, next, 0, 8);
+    assert!(board.carry(next, &[0, 1]));
+    drain(&mut board);
+    assert_eq!(board.carrier(0), Some((next, Some(8))));
+    board.answer(next, 0, Some(8), None).unwrap();
+    assert_eq!(drain(&mut board), [Gap(Some(0), GapCause::Missed)]);
+    hear(&mut board, next, 1, 12);
+    assert_eq!(drain(&mut board), [Change(1, 12)], "where there was nothing, nothing was missed");
 }
 
 #[test]

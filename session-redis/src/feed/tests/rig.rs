@@ -146,11 +146,14 @@ pub(super) fn feed(source: Arc<dyn Source>, options: FeedOptions) -> Feed {
     Feed::new(source, channels(false, tags), options, Origin::from_bits(ORIGIN))
 }
 
+/// In one step, as the store's scripts do it.
 pub(super) async fn publish(server: &Server, partition: u16, sequence: u64) {
-    set_sequence(server, partition, sequence).await;
-    let name = format!("t:1:0:{{{partition}}}:c");
+    const SCRIPT: &str = "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('PUBLISH', ARGV[2], ARGV[3])";
+    let (key, name) = (format!("t:1:{{{partition}}}:q"), format!("t:1:0:{{{partition}}}:c"));
     let payload = Announcement::applied(partition, sequence).bytes();
-    server.command(&[b"PUBLISH", name.as_bytes(), &payload]).await.expect("publish");
+    let number = sequence.to_string();
+    let call = [b"EVAL", SCRIPT.as_bytes(), b"1", key.as_bytes(), number.as_bytes(), name.as_bytes(), &payload];
+    server.command(&call).await.expect("publish");
 }
 
 pub(super) async fn set_sequence(server: &Server, partition: u16, sequence: u64) {

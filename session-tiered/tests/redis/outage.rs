@@ -1,0 +1,44 @@
+//! While nobody answers: calls fail, or the caller takes what there is, and is told how old it is.
+
+use std::time::Duration;
+
+use session_core::{LoadOptions, LoadOutcome};
+use session_testkit::Server;
+
+use crate::{
+    node::{HASTY, Node, SOUND, Seen, now, step_of},
+    until,
+};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stale_answers_state_their_age() {
+    let server = Server::start().await;
+    let (node, links) = Node::linked(&server, HASTY.tuned(SOUND)).await;
+    let id = node.open().await;
+    let before = now();
+    node.write(&id, 1).await;
+    node.warm(&id).await;
+    links.commands.cut().await;
+    links.listening.cut().await;
+    let cut_at = now();
+    until("there is no lease", || async { (node.see(&id).await == Seen::Failed).then_some(()) }).await;
+    let options = LoadOptions::default().stale_if_error(LIMIT);
+    let began = now();
+    let LoadOutcome::Found(found) = node.load(&id, options).await.unwrap() else { panic!("there is a copy") };
+    assert_eq!(step_of(&found), 1);
+    let age = found.stale.expect("its age is stated");
+    assert!(age >= began.since(cut_at), "nobody has vouched for it since the cut");
+    assert!(age <= now().since(before), "the store has answered since then");
+    // Older than that caller will have it.
+    let options = LoadOptions::default().stale_if_error(Duration::ZERO);
+    node.load(&id, options).await.unwrap_err();
+    links.commands.heal().await;
+    links.listening.heal().await;
+    node.warm(&id).await;
+    let LoadOutcome::Found(found) = node.load(&id, LoadOptions::default().stale_if_error(LIMIT)).await.unwrap() else {
+        panic!("it is there")
+    };
+    assert_eq!(found.stale, None, "as long as the store answers, or a lease runs");
+}
