@@ -77,6 +77,13 @@ pub fn explain(outcome: &Outcome, subject: Subject<'_>) -> String {
     text
 }
 
+/// Whether the cache found fault with itself. What it finds says nothing where the store lost updates: a state that it
+/// was right to miss can be the present one again.
+#[must_use]
+pub fn found_fault_with_itself(coverage: &Coverage) -> bool {
+    coverage.of("tiered: violations") > 0 && coverage.of("updates lost by the store") == 0
+}
+
 /// What must have been met in many seeds: a run in which none of it happens proves nothing.
 pub const INTERESTING: &[&str] = &[
     "local hits",

@@ -14,7 +14,7 @@ use std::{
 
 use clap::Parser;
 use session_sim::{
-    campaign::{explain, tiered},
+    campaign::{explain, found_fault_with_itself, tiered},
     sim::{Coverage, Outcome, run},
 };
 use tokio::time::Instant;
@@ -60,7 +60,7 @@ impl Campaign {
             let outcome = run(seed, &tiered, false);
             coverage.merge(&outcome.coverage);
             coverage.count("seeds");
-            if outcome.violation.is_some() || outcome.coverage.of("tiered: violations") > 0 {
+            if outcome.violation.is_some() || found_fault_with_itself(&outcome.coverage) {
                 self.report(&outcome);
             }
         }
@@ -69,7 +69,7 @@ impl Campaign {
 
     fn report(&self, outcome: &Outcome) {
         self.failed.store(true, Ordering::Relaxed);
-        eprintln!("{}", explain(outcome, &tiered));
+        eprintln!("{}\nseed {}", explain(outcome, &tiered), outcome.seed);
     }
 }
 
