@@ -17,11 +17,11 @@ pub(crate) struct Args {
     /// Where the sessions are kept
     #[arg(long, value_enum, default_value_t)]
     pub(crate) store: StoreKind,
-    /// The server of `--store redis`: redis://, rediss:// or redis+unix://. All keys of a run bear a prefix of its own,
+    /// The server of `--store redis` or `tiered`: redis://, rediss:// or redis+unix://. All keys of a run bear a prefix of its own,
     /// and are removed when it is over
     #[arg(long, value_name = "URL", conflicts_with = "spawn")]
     pub(crate) url: Option<String>,
-    /// Start a server for `--store redis` that ends with the run; `redis-server` must be installed
+    /// Start a server for `--store redis` or `tiered` that ends with the run; `redis-server` must be installed
     #[arg(long)]
     pub(crate) spawn: bool,
     /// Application nodes: handles on the one store, each used by some of the clients
@@ -56,6 +56,16 @@ pub(crate) enum StoreKind {
     Memory,
     /// One Redis or Valkey server, to which each node has its own connections
     Redis,
+    /// The same, and each node has a local cache in front of it
+    Tiered,
+    /// In memory, and each node has a local cache all the same: what a cache costs and does without a network
+    TieredMemory,
+}
+
+impl StoreKind {
+    pub(crate) fn is_tiered(self) -> bool {
+        matches!(self, Self::Tiered | Self::TieredMemory)
+    }
 }
 
 /// Where the sessions are kept.
@@ -79,20 +89,26 @@ impl Args {
     }
 
     fn place(&self) -> Result<Place, (ErrorKind, String)> {
-        match (self.store, &self.url) {
-            (StoreKind::Memory, None) if !self.spawn => Ok(Place::Memory),
-            (StoreKind::Memory, _) => {
-                Err((ErrorKind::ArgumentConflict, "--url and --spawn belong to --store redis".to_owned()))
+        if self.store.is_tiered() && self.baseline.is_some() {
+            return Err((ErrorKind::ArgumentConflict, "the baseline has no local cache".to_owned()));
+        }
+        let in_memory = matches!(self.store, StoreKind::Memory | StoreKind::TieredMemory);
+        match &self.url {
+            None if in_memory && !self.spawn => Ok(Place::Memory),
+            _ if in_memory => {
+                let message = "--url and --spawn belong to --store redis and --store tiered";
+                Err((ErrorKind::ArgumentConflict, message.to_owned()))
             }
-            (StoreKind::Redis, None) if self.spawn => Ok(Place::SpawnedRedis),
-            (StoreKind::Redis, None) => {
-                let message = "--store redis needs a server: name one with --url, or start one with --spawn";
-                Err((ErrorKind::MissingRequiredArgument, message.to_owned()))
+            None if self.spawn => Ok(Place::SpawnedRedis),
+            None => {
+                let kind = if self.store == StoreKind::Tiered { "tiered" } else { "redis" };
+                let message = format!("--store {kind} needs a server: name one with --url, or start one with --spawn");
+                Err((ErrorKind::MissingRequiredArgument, message))
             }
-            (StoreKind::Redis, Some(url)) if self.baseline.is_some() && url.starts_with("rediss:") => {
+            Some(url) if self.baseline.is_some() && url.starts_with("rediss:") => {
                 Err((ErrorKind::ArgumentConflict, "the baseline speaks no TLS: give a redis:// URL".to_owned()))
             }
-            (StoreKind::Redis, Some(url)) => match RedisConfig::standalone(url).validate() {
+            Some(url) => match RedisConfig::standalone(url).validate() {
                 Ok(()) => Ok(Place::Redis(url.clone())),
                 Err(error) => Err((ErrorKind::ValueValidation, format!("--url: {error}"))),
             },
@@ -122,6 +138,8 @@ mod tests {
         let place = |line: &str| Args::read(line.split(' ')).unwrap().1;
         assert_eq!(place("replay"), Place::Memory);
         assert_eq!(place("replay --store redis --spawn --baseline blob"), Place::SpawnedRedis);
+        assert_eq!(place("replay --store tiered --spawn"), Place::SpawnedRedis);
+        assert_eq!(place("replay --store tiered-memory"), Place::Memory);
         let url = "redis://:secret@10.0.0.1:7000/3";
         assert_eq!(place(&format!("replay --store redis --url {url}")), Place::Redis(url.to_owned()));
     }
@@ -131,6 +149,9 @@ mod tests {
         for (wrong, message) in [
             ("--store redis", "--store redis needs a server"),
             ("--store redis --spawn --url redis://localhost", "cannot be used with"),
+            ("--store tiered", "--store tiered needs a server"),
+            ("--store tiered-memory --spawn", "belong to --store redis"),
+            ("--store tiered --spawn --baseline blob", "no local cache"),
             ("--url redis://localhost", "belong to --store redis"),
             ("--spawn", "belong to --store redis"),
             ("--store redis --url localhost", "--url: "),

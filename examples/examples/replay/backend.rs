@@ -6,6 +6,7 @@ use session_core::{Error, ErrorKind, Limits, OpId, SessionStore};
 use session_memory::MemoryStore;
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
+use session_tiered::TieredStore;
 
 use crate::{
     args::{Baseline, Place},
@@ -17,6 +18,9 @@ use crate::{
 
 /// The baseline keeps a whole cart in one value, and the longest cart of Online Retail has 7,983 lines.
 const MAX_BLOB: usize = 4 * 1_024 * 1_024;
+
+/// The local cache of a node.
+pub(crate) type Cache = TieredStore<Arc<dyn SessionStore>>;
 
 /// What all nodes of a run share.
 #[derive(Debug)]
@@ -53,10 +57,12 @@ impl Backend {
         Ok(Self::Redis { url, prefix: format!("replay-{:016x}", OpId::draw()?.bits()), spawned })
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Memory(_) => "memory",
-            Self::Redis { .. } => "redis",
+    pub(crate) fn name(&self, is_tiered: bool) -> &'static str {
+        match (self, is_tiered) {
+            (Self::Memory(_), false) => "memory",
+            (Self::Memory(_), true) => "local caches over memory",
+            (Self::Redis { .. }, false) => "redis",
+            (Self::Redis { .. }, true) => "local caches over redis",
         }
     }
 
@@ -68,7 +74,14 @@ impl Backend {
         })
     }
 
-    async fn store(&self) -> Result<Arc<dyn SessionStore>, Error> {
+    /// One more application node with a local cache.
+    pub(crate) async fn tiered_node(&self) -> Result<(Arc<dyn Shop>, Cache), Error> {
+        let cache = TieredStore::new(self.store().await?);
+        Ok((Arc::new(DeltaShop::new(Arc::new(cache.clone()))), cache))
+    }
+
+    /// What a node without a cache uses.
+    pub(crate) async fn store(&self) -> Result<Arc<dyn SessionStore>, Error> {
         Ok(match self {
             Self::Memory(store) => Arc::new(store.node()),
             Self::Redis { url, prefix, .. } => {

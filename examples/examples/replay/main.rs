@@ -6,6 +6,8 @@
 //! cargo run --release --example replay -- --baseline blob    the same, saved as whole sessions: see what is lost
 //! cargo run --release --example replay -- --store redis --spawn
 //!                                                            on a Redis server of its own
+//! cargo run --release --example replay -- --store tiered --spawn
+//!                                                            the same, each node with a local cache
 //! cargo run --release --example replay -- --help
 //! ```
 
@@ -16,6 +18,7 @@ mod blob;
 mod cells;
 mod drive;
 mod plan;
+mod probe;
 mod redis_cells;
 mod report;
 mod shop;
@@ -29,9 +32,10 @@ use session_core::Error;
 
 use crate::{
     args::{Args, Place},
-    backend::Backend,
+    backend::{Backend, Cache},
     plan::{Plan, Planner},
-    report::{Report, Setting},
+    probe::Probe,
+    report::{Caching, Report, Setting},
     shop::Shop,
 };
 
@@ -77,7 +81,7 @@ fn requests(place: &Place) -> u32 {
 async fn replay(args: &Args, place: &Place, trace: &'static str, plan: Plan) -> Result<Report, Error> {
     let backend = Backend::open(place).await?;
     let setting = Setting {
-        store: backend.name(),
+        store: backend.name(args.store.is_tiered()),
         mode: if args.baseline.is_some() { "whole sessions (baseline)" } else { "deltas" },
         trace,
         seed: args.seed,
@@ -85,16 +89,30 @@ async fn replay(args: &Args, place: &Place, trace: &'static str, plan: Plan) -> 
         clients: args.clients,
         counts: plan.counts,
     };
-    let mut nodes: Vec<Arc<dyn Shop>> = Vec::new();
-    for _ in 0..args.nodes {
-        nodes.push(backend.node(args.baseline).await?);
-    }
+    let (nodes, caches) = nodes(args, &backend).await?;
+    let probe = if caches.is_empty() { None } else { Some(Probe::start(&backend).await?) };
     let bar = progress(plan.steps.len());
     let tally = drive::drive(Arc::new(plan), &nodes, usize::from(args.clients), bar).await?;
     if let Err(error) = backend.clear().await {
         eprintln!("note: the keys of this run stay on the server: {error}");
     }
-    Ok(Report::new(&setting, &tally))
+    let caching = probe.map(|probe| Caching::new(&caches, &setting.counts, &tally, &probe.end()));
+    Ok(Report::new(&setting, &tally, caching))
+}
+
+/// The nodes, and the local cache of each if there are any.
+async fn nodes(args: &Args, backend: &Backend) -> Result<(Vec<Arc<dyn Shop>>, Vec<Cache>), Error> {
+    let (mut nodes, mut caches) = (Vec::new(), Vec::new());
+    for _ in 0..args.nodes {
+        if args.store.is_tiered() {
+            let (node, cache) = backend.tiered_node().await?;
+            nodes.push(node);
+            caches.push(cache);
+        } else {
+            nodes.push(backend.node(args.baseline).await?);
+        }
+    }
+    Ok((nodes, caches))
 }
 
 /// On standard error, and only if that is a terminal.

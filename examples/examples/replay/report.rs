@@ -3,9 +3,11 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
+use session_tiered::Stats;
 
 use crate::{
     audit::Audit,
+    backend::Cache,
     tally::{Latencies, Tally},
 };
 
@@ -23,9 +25,9 @@ pub(crate) struct Report {
     pub(crate) operations_per_second: f64,
     pub(crate) reads: Percentiles,
     pub(crate) writes: Percentiles,
-    /// The share of loads that a local copy answered; none without a cache.
+    /// None without local caches.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hit_rate: Option<f64>,
+    pub(crate) caches: Option<Caching>,
     pub(crate) removals: u64,
     pub(crate) removals_repeated: u64,
     pub(crate) removals_unmatched: u64,
@@ -33,6 +35,43 @@ pub(crate) struct Report {
     pub(crate) late_commits_refused: u64,
     #[serde(flatten)]
     pub(crate) audit: Audit,
+}
+
+/// What became of the local caches, all nodes together.
+#[derive(Debug, Serialize)]
+pub(crate) struct Caching {
+    /// The share of requests whose session a local copy gave.
+    pub(crate) hit_rate: f64,
+    /// Copies that another node's change was applied to.
+    pub(crate) patched: u64,
+    /// Copies that had to be dropped instead.
+    pub(crate) evicted: u64,
+    /// Loads that found a copy without a lease.
+    pub(crate) lease_losses: u64,
+    /// How long before each hit its copy is certain to have been the present state, at most.
+    pub(crate) stalest_hit_at_most_ms: f64,
+    /// From the acknowledgement of a change to its being served by another node.
+    pub(crate) visible: Percentiles,
+}
+
+impl Caching {
+    pub(crate) fn new(caches: &[Cache], counts: &crate::plan::Counts, tally: &Tally, visible: &Latencies) -> Self {
+        let all: Vec<Stats> = caches.iter().map(Cache::stats).collect();
+        let sum = |count: fn(&Stats) -> u64| all.iter().map(count).sum::<u64>();
+        // All but creating and signing out begin with opening the session. The audit does not ask the caches.
+        let opened = tally.requests().saturating_sub(tally.audit.sessions + counts.logouts);
+        let step = |stats: &Stats| stats.staleness.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);
+        let steps = all.iter().map(step).max().unwrap_or_default();
+        let bound = session_tiered::defaults::MAX_STALENESS.as_secs_f64() * 1_000.0;
+        Self {
+            hit_rate: sum(|stats| stats.hits) as f64 / opened.max(1) as f64,
+            patched: sum(|stats| stats.patched),
+            evicted: sum(|stats| stats.evicted),
+            lease_losses: sum(|stats| stats.lease_losses),
+            stalest_hit_at_most_ms: steps as f64 * bound / Stats::default().staleness.len() as f64,
+            visible: Percentiles::from(visible),
+        }
+    }
 }
 
 /// Latencies in microseconds.
@@ -72,7 +111,7 @@ pub(crate) struct Setting {
 }
 
 impl Report {
-    pub(crate) fn new(setting: &Setting, tally: &Tally) -> Self {
+    pub(crate) fn new(setting: &Setting, tally: &Tally, caches: Option<Caching>) -> Self {
         let seconds = tally.elapsed.as_secs_f64();
         Self {
             store: setting.store,
@@ -86,7 +125,7 @@ impl Report {
             operations_per_second: tally.requests() as f64 / seconds.max(f64::EPSILON),
             reads: Percentiles::from(&tally.reads),
             writes: Percentiles::from(&tally.writes),
-            hit_rate: None,
+            caches,
             removals: setting.counts.removals,
             removals_repeated: setting.counts.repeated,
             removals_unmatched: setting.counts.unmatched,
@@ -103,10 +142,10 @@ impl fmt::Display for Report {
         writeln!(f, "{trace} on {store}, {mode}; {nodes} nodes, {clients} clients\n")?;
         row(f, "requests", self.requests, &format!("in {:.2} s", self.seconds))?;
         row(f, "operations per second", self.operations_per_second.round() as u64, "")?;
-        if let Some(rate) = self.hit_rate {
-            writeln!(f, "  {:<38}{:>9.1} %", "hit rate", rate * 100.0)?;
-        }
         self.fmt_latencies(f)?;
+        if let Some(caches) = &self.caches {
+            caches.fmt_table(f)?;
+        }
         self.fmt_audit(f)
     }
 }
@@ -137,6 +176,25 @@ impl Report {
         row(f, "late commits refused", self.late_commits_refused, "")?;
         row(f, "requests that came too late to open", self.requests_found_session_ended, "")?;
         row(f, "negative lines without an earlier one", self.removals_unmatched, "only read")
+    }
+}
+
+impl Caching {
+    fn fmt_table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  {:<38}{:>11.1} %", "hit rate of the local caches", self.hit_rate * 100.0)?;
+        row(f, "copies patched", self.patched, "")?;
+        row(f, "copies evicted", self.evicted, "")?;
+        row(f, "loads that found no lease", self.lease_losses, "")?;
+        let (stalest, visible) = (self.stalest_hit_at_most_ms, &self.visible);
+        writeln!(f, "  {:<38}{stalest:>11.1} ms, by the leases", "stalest hit, at most")?;
+        let name = "a change was served by another node";
+        let of = grouped(visible.count);
+        writeln!(
+            f,
+            "  {name:<38}{:>11.1} ms at most, p50 {:.2} ms; {of} measured\n",
+            visible.max_us / 1e3,
+            visible.p50_us / 1e3
+        )
     }
 }
 

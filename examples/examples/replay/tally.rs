@@ -57,7 +57,7 @@ impl Tally {
 pub(crate) struct Latencies(Option<Histogram<u64>>);
 
 impl Latencies {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Histogram::new(3).ok())
     }
 

@@ -71,3 +71,22 @@ async fn a_server_that_is_not_there_is_a_failure_of_the_store() {
         assert_eq!(backend.node(baseline).await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
 }
+
+/// And the copies of the others are patched, not dropped.
+#[tokio::test]
+async fn local_caches_lose_and_resurrect_nothing_on_redis() {
+    let backend = Backend::open(&Place::SpawnedRedis).await.unwrap();
+    let (mut nodes, mut caches) = (Vec::new(), Vec::new());
+    for _ in 0..NODES {
+        let (node, cache) = backend.tiered_node().await.unwrap();
+        nodes.push(node);
+        caches.push(cache);
+    }
+    let mut planner = Planner::default();
+    trace::generate(5_000, 3, &mut planner);
+    let audit = drive(Arc::new(planner.finish()), &nodes, 64, ProgressBar::hidden()).await.unwrap().audit;
+    assert!(audit.is_clean(), "{audit:?}");
+    assert!(audit.lines_expected > 200 && audit.sessions_ended > 20, "{audit:?}");
+    let stats: Vec<_> = caches.iter().map(Cache::stats).collect();
+    assert!(stats.iter().all(|of_one| of_one.hits > 0 && of_one.patched > 0), "{stats:?}");
+}
