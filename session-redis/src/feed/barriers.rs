@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use session_core::{BarrierId, Barriers, Error, ErrorKind, GapCause};
 
 use super::{
-    board::{LinkId, Unplaced},
+    board::{Board, LinkId, Unplaced},
     link::Link,
     refusal::Refusal,
     shared::Shared,
@@ -34,6 +34,10 @@ impl LinkBarriers {
             return Err(Error::new(ErrorKind::InvalidInput, "no such partition"));
         };
         let (link, sent) = shared.look(|board| board.carrier(partition)).ok_or_else(not_carried)?;
+        // One for all of them is worth nothing while one of them is not heard.
+        if self.spans_partitions() && !shared.look(Board::is_whole) {
+            return Err(not_carried());
+        }
         let link = shared.link(link).ok_or_else(not_carried)?;
         let answer = link.sequence(&channel.sequence_key).await;
         let sequence = answer.inspect_err(|refusal| refused(shared, &link, partition, *refusal))?;

@@ -212,6 +212,11 @@ impl Board {
         }
     }
 
+    /// Whether every partition is carried.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.lanes.iter().all(|lane| matches!(lane.carrier, Carrier::Carried(_)))
+    }
+
     /// The partitions that nobody carries.
     pub(crate) fn adrift(&self) -> Vec<u16> {
         self.partitions(|carrier| !matches!(carrier, Carrier::Carried(_)))
@@ -228,7 +233,7 @@ impl Board {
 
     /// The subscription begins: what came while it was made is before it. False if a partition has no carrier.
     pub(crate) fn begin(&mut self) -> bool {
-        let ready = self.lanes.iter().all(|lane| matches!(lane.carrier, Carrier::Carried(_)));
+        let ready = self.is_whole();
         if ready {
             self.queue.clear();
         }
