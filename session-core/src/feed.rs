@@ -200,6 +200,10 @@ impl fmt::Debug for Subscription {
 /// # Contract
 /// Each change at most once; in order within a partition; whatever may be missing is announced by a
 /// [`Gap`](FeedItem::Gap). A subscription starts with the changes that follow it.
+///
+/// A cache relies on two things more. A store never answers a load from a server that its feed has left for a later
+/// primary: such an answer would be kept, and nothing would ever contradict it. And a subscription knows from its beginning
+/// where each partition stands, so that a store that loses everything shows at the next barrier.
 #[async_trait]
 pub trait ChangeFeed: Send + Sync {
     /// The origin that this handle's own changes bear.

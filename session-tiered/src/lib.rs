@@ -51,7 +51,7 @@
 //! the feed behind everything published before it, and it runs from when the heartbeat was **sent**. Copies belong to an
 //! *epoch*, which ends with every gap. A *fill* notes the epoch when its request leaves, and changes that are heard while
 //! it is in flight raise the *floor* below which it is not installed. All that changes the copies of a partition happens
-//! at one desk, one at a time; hits take no lock and wait for nothing.
+//! at one desk, one at a time; hits wait for nobody.
 //!
 //! # Read levels
 //! - [`ReadLevel::Local`](session_core::ReadLevel::Local), the default: within the bound.
