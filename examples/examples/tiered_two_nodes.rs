@@ -131,7 +131,7 @@ async fn fail(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> 
     }
     for _ in 0..2 {
         let (theme, _, age) = b.look(id, LoadOptions::default().stale_if_error(Duration::from_secs(60))).await?;
-        println!("  with stale_if_error it says {theme:?}, and that this was true {:.0?} ago", age.unwrap_or_default());
+        println!("  with stale_if_error it says {theme:?}, and that this was true {:.2?} ago", age.unwrap_or_default());
         SystemClock.sleep(Duration::from_millis(300)).await;
     }
     Ok(())

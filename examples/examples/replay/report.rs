@@ -46,6 +46,8 @@ pub(crate) struct Caching {
     pub(crate) patched: u64,
     /// Copies that had to be dropped instead.
     pub(crate) evicted: u64,
+    /// Answers of the store that were not kept, since something newer was heard while they were on their way.
+    pub(crate) fills_rejected: u64,
     /// Loads that found a copy without a lease.
     pub(crate) lease_losses: u64,
     /// How long before each hit its copy is certain to have been the present state, at most.
@@ -67,6 +69,7 @@ impl Caching {
             hit_rate: sum(|stats| stats.hits) as f64 / opened.max(1) as f64,
             patched: sum(|stats| stats.patched),
             evicted: sum(|stats| stats.evicted),
+            fills_rejected: sum(|stats| stats.fills_rejected),
             lease_losses: sum(|stats| stats.lease_losses),
             stalest_hit_at_most_ms: steps as f64 * bound / Stats::default().staleness.len() as f64,
             visible: Percentiles::from(visible),
@@ -184,6 +187,7 @@ impl Caching {
         writeln!(f, "  {:<38}{:>11.1} %", "hit rate of the local caches", self.hit_rate * 100.0)?;
         row(f, "copies patched", self.patched, "")?;
         row(f, "copies evicted", self.evicted, "")?;
+        row(f, "answers overtaken by changes", self.fills_rejected, "")?;
         row(f, "loads that found no lease", self.lease_losses, "")?;
         let (stalest, visible) = (self.stalest_hit_at_most_ms, &self.visible);
         writeln!(f, "  {:<38}{stalest:>11.1} ms, by the leases", "stalest hit, at most")?;
