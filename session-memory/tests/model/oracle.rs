@@ -69,11 +69,11 @@ impl Oracle {
             Request::Load(id, options) => self.load(id, options),
             Request::Apply(id, update) => self.apply(id, update),
             Request::Touch(id, options) => {
-                let now = self.now;
+                let (now, forwarded) = (self.now, self.forwarded(id));
                 let session = session!(self, id, Touch, TouchOutcome);
                 session.touch(now, options.idle);
                 let touched = Touched::new(session.deadlines(), Timestamp::from_millis(now));
-                Answer::Touch(TouchOutcome::Touched(touched))
+                Answer::Touch(TouchOutcome::Touched(touched.with_forwarded(forwarded)))
             }
             Request::Rotate(id, rotation) => self.rotate(id, rotation),
             Request::Destroy(id, destroy) => self.destroy(id, destroy),
@@ -162,17 +162,22 @@ impl Oracle {
     }
 
     fn load(&mut self, id: &SessionId, options: &LoadOptions) -> Answer {
-        let now = Timestamp::from_millis(self.now);
+        let (now, forwarded) = (Timestamp::from_millis(self.now), self.forwarded(id));
         let session = session!(self, id, Load, LoadOutcome);
         Answer::Load(if options.known == Some(session.stamp) {
-            LoadOutcome::Unchanged(Touched::new(session.deadlines(), now))
+            LoadOutcome::Unchanged(Touched::new(session.deadlines(), now).with_forwarded(forwarded))
         } else {
-            LoadOutcome::Found(Found::new(Arc::new(session.record()), now))
+            LoadOutcome::Found(Found::new(Arc::new(session.record()), now).with_forwarded(forwarded))
         })
     }
 
+    /// Where an old id leads, while it does.
+    fn forwarded(&self, id: &SessionId) -> Option<IdDigest> {
+        self.access(id.digest()).ok().filter(|home| home != id.digest())
+    }
+
     fn apply(&mut self, id: &SessionId, update: &Update) -> Answer {
-        let now = self.now;
+        let (now, forwarded) = (self.now, self.forwarded(id));
         let session = session!(self, id, Apply, ApplyOutcome);
         if update.retry_from.is_some_and(|base| base.incarnation != session.stamp.incarnation) {
             // The session that the retry is about is gone, and this is another one.
@@ -180,7 +185,7 @@ impl Oracle {
         }
         // "A repeat changes nothing and answers Applied(current stamp), marked as a repeat"
         if session.remembers(update.op) {
-            return Answer::Apply(ApplyOutcome::Applied(session.applied(now).repeated()));
+            return Answer::Apply(ApplyOutcome::Applied(session.applied(now).repeated().with_forwarded(forwarded)));
         }
         let empty = update.delta.is_empty();
         if !empty && session.cannot_know(update) {
@@ -199,7 +204,8 @@ impl Oracle {
             session.update(update.op, &update.delta);
             session.touch(now, None);
         }
-        Answer::Apply(ApplyOutcome::Applied(session!(self, id, Apply, ApplyOutcome).applied(now)))
+        let applied = session!(self, id, Apply, ApplyOutcome).applied(now);
+        Answer::Apply(ApplyOutcome::Applied(applied.with_forwarded(forwarded)))
     }
 
     fn exceeds(&self, before: Option<&Session>, delta: &Delta) -> bool {
@@ -292,7 +298,8 @@ impl Oracle {
             at = *to;
         }
         if matches!(self.standing(&at), Some(Standing::Ended { op, .. }) if *op == destroy.op) {
-            return Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded: None });
+            let forwarded = (at != *id.digest()).then_some(at);
+            return Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded });
         }
         match self.access(&at) {
             Err(denied) => denied!(denied, Destroy, DestroyOutcome),
@@ -300,7 +307,8 @@ impl Oracle {
                 let until = later(self.now, TOMBSTONE);
                 let ended = Standing::Ended { op: destroy.op, reason: destroy.reason, at: self.now, until };
                 self.standing.insert(home, ended);
-                Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded: None })
+                let forwarded = (home != *id.digest()).then_some(home);
+                Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded })
             }
         }
     }
