@@ -28,6 +28,8 @@ pub(crate) struct Vouched {
 pub(crate) struct Copy {
     pub(crate) known: Known,
     pub(crate) vouched: Vouched,
+    /// What the keeper was told that it takes in memory.
+    pub(crate) told_weight: u32,
 }
 
 impl Vouched {
@@ -49,7 +51,7 @@ impl Vouched {
 
 impl Copy {
     pub(crate) fn new(known: Known, vouched: Vouched) -> Self {
-        Self { known, vouched }
+        Self { known, vouched, told_weight: 0 }
     }
 
     /// What a store answered, if it can be kept.

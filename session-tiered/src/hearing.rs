@@ -34,8 +34,7 @@ impl Local {
                     work.drop_older(after);
                 }
             }
-            ChangeKind::Destroyed(_) => work.leave(&change.digest),
-            // Of a kind that this version does not know.
+            // Ended, or of a kind that this version does not know.
             _ => work.leave(&change.digest),
         }
         work.done();
@@ -160,8 +159,7 @@ impl Work<'_> {
             if there == stamp {
                 return Some(Arc::new(Record::clone(record).with_deadlines(deadlines)));
             }
-            let (op, delta) = update.filter(|(op, _)| there.next(*op) == stamp)?;
-            debug_assert_eq!(there.next(op), stamp);
+            let (_, delta) = update.filter(|(op, _)| there.next(*op) == stamp)?;
             Some(changed(record, stamp, delta, Some(deadlines)))
         };
         match self.look(digest, record).flatten() {

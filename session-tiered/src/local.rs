@@ -220,8 +220,12 @@ impl<'a> Work<'a> {
     }
 
     /// Puts a copy in its place. A session has one home.
-    pub(crate) fn put(&mut self, digest: IdDigest, copy: Copy) {
+    pub(crate) fn put(&mut self, digest: IdDigest, mut copy: Copy) {
         let (weight, is_session) = (copy.weight(), copy.record().is_some());
+        // A patch leaves a copy about as large as it was, and its keeper need not hear of it.
+        let known = self.look(&digest, |there| (there.record().is_some(), there.told_weight));
+        let known = known.filter(|(was_session, told)| *was_session == is_session && told.abs_diff(weight) <= told / 8);
+        copy.told_weight = known.map_or(weight, |(_, told)| told);
         self.unlist(&digest);
         if let Some(stamp) = copy.stamp() {
             self.desk.homes.insert(stamp.incarnation, digest);
@@ -235,7 +239,9 @@ impl<'a> Work<'a> {
         if is_first || self.partition.lease.is_wanting() {
             self.local.needed.notify_one();
         }
-        self.kept.push((digest, weight, is_session));
+        if known.is_none() {
+            self.kept.push((digest, weight, is_session));
+        }
     }
 
     /// Drops a copy; true if there was one.

@@ -4,7 +4,7 @@ use session_core::{
     EndReason, Error, IdDigest, IndexedSession, Principal, SessionId, SessionIndex, SessionStore, async_trait,
 };
 
-use crate::{TieredStore, store::no_index};
+use crate::{TieredStore, local::Local, store::no_index};
 
 #[async_trait]
 impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
@@ -13,9 +13,9 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        let revoked = self.remote().index().ok_or_else(no_index)?.revoke(principal, session, reason).await;
-        self.local().evict(session, true);
-        revoked
+        let index = self.remote().index().ok_or_else(no_index)?;
+        let _gone = Gone { local: self.local(), sessions: vec![*session] };
+        index.revoke(principal, session, reason).await
     }
 
     async fn revoke_all(
@@ -27,12 +27,21 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
         let index = self.remote().index().ok_or_else(no_index)?;
         // Listed before, since those that are revoked are not listed afterwards.
         let listed = index.sessions(principal, usize::MAX).await?;
-        let revoked = index.revoke_all(principal, except, reason).await;
-        for session in listed {
-            if except.is_none_or(|except| *except.digest() != session.digest) {
-                self.local().evict(&session.digest, true);
-            }
-        }
-        revoked
+        let revoked = listed.iter().map(|session| session.digest);
+        let revoked = revoked.filter(|digest| except.is_none_or(|except| except.digest() != digest));
+        let _gone = Gone { local: self.local(), sessions: revoked.collect() };
+        index.revoke_all(principal, except, reason).await
+    }
+}
+
+/// Sessions that are being revoked. However that ends, also if nobody waits for it any more, their copies are dropped.
+struct Gone<'a> {
+    local: &'a Local,
+    sessions: Vec<IdDigest>,
+}
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.sessions.iter().for_each(|session| self.local.evict(session, true));
     }
 }
