@@ -1,5 +1,9 @@
 //! What the benchmarks of this workspace share: sessions to measure with, and how to measure.
 
+pub mod claim;
+pub mod effort;
+pub mod in_turn;
+pub mod section;
 mod tapped;
 mod zipf;
 

@@ -1,0 +1,210 @@
+//! A claim: a figure of ours, one of a reference, their ratio, and what it must be.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// What a ratio must be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// This or less.
+    AtMost(f64),
+    /// This or more.
+    AtLeast(f64),
+}
+
+impl Target {
+    /// Whether a ratio is what it must be.
+    pub fn admits(self, ratio: f64) -> bool {
+        match self {
+            Self::AtMost(bound) => ratio <= bound,
+            Self::AtLeast(bound) => ratio >= bound,
+        }
+    }
+
+    /// Whether the whole interval lies on one side of the bound, so that noise does not decide.
+    pub fn is_decided(self, ratio: Ratio) -> bool {
+        self.admits(ratio.low) == self.admits(ratio.high)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(bound) => write!(f, "≤ {}", Number(*bound)),
+            Self::AtLeast(bound) => write!(f, "≥ {}", Number(*bound)),
+        }
+    }
+}
+
+/// The median of ratios that were taken pairwise, and the 95 % interval of that median. A ratio that was computed once
+/// has an interval of no width.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    /// The middle one.
+    pub median: f64,
+    /// Where the interval begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+    /// How many ratios there are.
+    pub samples: usize,
+}
+
+impl Ratio {
+    /// Of the ratios of single rounds: order statistics, which suppose nothing about how they are distributed.
+    /// See W. J. Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2: the ranks of a quantile's interval.
+    pub fn of(mut samples: Vec<f64>) -> Self {
+        samples.sort_by(f64::total_cmp);
+        let count = samples.len();
+        let half = 1.96 * (count as f64).sqrt() / 2.0;
+        let middle = count as f64 / 2.0;
+        let at = |rank: f64| samples.get((rank.max(0.0) as usize).min(count.saturating_sub(1))).copied();
+        Self {
+            median: at(middle).unwrap_or(f64::NAN),
+            low: at((middle - half).floor()).unwrap_or(f64::NAN),
+            high: at((middle + half).ceil()).unwrap_or(f64::NAN),
+            samples: count,
+        }
+    }
+
+    /// Of two figures that do not vary, such as counts.
+    pub fn exact(ours: f64, reference: f64) -> Self {
+        let ratio = ours / reference;
+        Self { median: ratio, low: ratio, high: ratio, samples: 1 }
+    }
+
+    /// The other way round.
+    #[must_use]
+    pub fn inverse(self) -> Self {
+        Self { median: 1.0 / self.median, low: 1.0 / self.high, high: 1.0 / self.low, samples: self.samples }
+    }
+}
+
+/// A measured figure: what was measured, how much, in which unit.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    /// Of what.
+    pub of: String,
+    /// How much.
+    pub value: f64,
+    /// Of which unit; empty for a pure number.
+    pub unit: &'static str,
+}
+
+impl Figure {
+    /// A figure.
+    pub fn new(of: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { of: of.into(), value, unit }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", Number(self.value), if self.unit.is_empty() { "" } else { " " }, self.unit)
+    }
+}
+
+/// One line of the report.
+#[derive(Clone, Debug, Serialize)]
+pub struct Claim {
+    /// Names the claim, as in `redis.apply.64`: it stays as it is while the claim does.
+    pub id: String,
+    /// What is claimed, in words.
+    pub text: String,
+    /// Ours.
+    pub ours: Figure,
+    /// What it is compared with, measured in the same run.
+    pub reference: Figure,
+    /// Ours divided by the reference's.
+    pub ratio: Ratio,
+    /// What the ratio must be.
+    pub target: Target,
+    /// Why it is known to be missed, if it is.
+    pub missed_because: Option<&'static str>,
+}
+
+impl Claim {
+    /// Whether it holds: the median decides, and the measurement went on until the interval did not contain the
+    /// target or the time for it was over.
+    pub fn holds(&self) -> bool {
+        self.target.admits(self.ratio.median)
+    }
+
+    /// Whether its ratio lies so near the target that another run may decide otherwise.
+    pub fn is_close(&self) -> bool {
+        !self.target.is_decided(self.ratio)
+    }
+
+    /// With the reason for which it is known to be missed.
+    #[must_use]
+    pub fn missed_because(mut self, reason: &'static str) -> Self {
+        self.missed_because = Some(reason);
+        self
+    }
+}
+
+/// A number with three significant digits, in groups of thousands.
+#[derive(Clone, Copy, Debug)]
+pub struct Number(pub f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let magnitude = self.0.abs();
+        if !magnitude.is_finite() {
+            return f.pad("none");
+        }
+        let decimals = match magnitude {
+            0.0 => 0,
+            m if m >= 99.95 => 0,
+            m if m >= 9.995 => 1,
+            m if m >= 0.9995 => 2,
+            _ => 3,
+        };
+        let plain = format!("{magnitude:.decimals$}");
+        let (whole, fraction) = plain.split_once('.').map_or((plain.as_str(), ""), |(whole, fraction)| (whole, fraction));
+        let mut text = String::from(if self.0 < 0.0 { "-" } else { "" });
+        for (at, digit) in whole.chars().enumerate() {
+            if at > 0 && (whole.len() - at) % 3 == 0 {
+                text.push(',');
+            }
+            text.push(digit);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        if !fraction.is_empty() {
+            text.push('.');
+            text.push_str(fraction);
+        }
+        f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_of_a_median_is_told_by_ranks() {
+        let ratio = Ratio::of((1..=100).rev().map(f64::from).collect());
+        assert_eq!((ratio.median, ratio.low, ratio.high), (51.0, 41.0, 61.0));
+        let few = Ratio::of(vec![3.0, 1.0, 2.0]);
+        assert_eq!((few.median, few.low, few.high), (2.0, 1.0, 3.0));
+        assert!(Ratio::of(Vec::new()).median.is_nan());
+    }
+
+    #[test]
+    fn a_target_is_decided_only_by_an_interval_on_one_side_of_it() {
+        let ratio = Ratio { median: 0.94, low: 0.93, high: 0.96, samples: 40 };
+        assert!(!Target::AtLeast(0.95).is_decided(ratio) && !Target::AtLeast(0.95).admits(ratio.median));
+        assert!(Target::AtLeast(0.9).is_decided(ratio) && Target::AtMost(0.9).is_decided(ratio));
+        let inverse = Ratio { median: 2.0, low: 1.0, high: 4.0, samples: 1 }.inverse();
+        assert_eq!((inverse.median, inverse.low, inverse.high), (0.5, 0.25, 1.0));
+    }
+
+    #[test]
+    fn numbers_have_three_digits_and_groups() {
+        let shown: Vec<_> = [0.0, 0.1666, 1.0, 12.34, 99.97, 1_234_567.8, -0.5].map(|n| Number(n).to_string()).into();
+        assert_eq!(shown, ["0", "0.167", "1", "12.3", "100", "1,234,568", "-0.5"]);
+    }
+}

@@ -1,0 +1,205 @@
+//! Measuring in turn: whatever else the machine does meets all that are compared, so that ratios hold where single
+//! figures do not.
+
+use std::fmt;
+
+use crate::{
+    claim::{Claim, Figure, Ratio, Target},
+    effort::Effort,
+};
+
+/// What is measured: a name and a batch, which returns what one operation cost.
+struct Subject<'a> {
+    name: String,
+    batch: Box<dyn FnMut() -> f64 + 'a>,
+}
+
+/// A comparison: in each round every subject has one batch, in an order that changes from round to round.
+pub struct InTurn<'a> {
+    subjects: Vec<Subject<'a>>,
+    unit: &'static str,
+    expected: Vec<(String, String, Target)>,
+}
+
+impl fmt::Debug for InTurn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.subjects.iter().map(|subject| &subject.name)).finish()
+    }
+}
+
+impl<'a> InTurn<'a> {
+    /// Costs are in this unit.
+    pub fn new(unit: &'static str) -> Self {
+        Self { subjects: Vec::new(), unit, expected: Vec::new() }
+    }
+
+    /// Compares this one too. Its batch returns the cost of one operation.
+    #[must_use]
+    pub fn subject(mut self, name: impl Into<String>, batch: impl FnMut() -> f64 + 'a) -> Self {
+        self.subjects.push(Subject { name: name.into(), batch: Box::new(batch) });
+        self
+    }
+
+    /// Rounds go on while the interval of this ratio of costs contains its target, as long as the effort allows.
+    #[must_use]
+    pub fn until_decided(mut self, ours: &str, reference: &str, target: Target) -> Self {
+        self.expected.push((ours.to_owned(), reference.to_owned(), target));
+        self
+    }
+
+    /// Measures.
+    pub fn run(mut self, effort: Effort) -> Costs {
+        let names = self.subjects.iter().map(|subject| subject.name.clone()).collect();
+        let mut costs = Costs { names, of_rounds: Vec::new(), unit: self.unit };
+        let (least, most) = effort.rounds();
+        let count = self.subjects.len();
+        // The first round only warms up.
+        for subject in &mut self.subjects {
+            let _ = (subject.batch)();
+        }
+        while costs.of_rounds.len() < least
+            || costs.of_rounds.len() < most && self.expected.iter().any(|expected| !costs.is_decided(expected))
+        {
+            let round = costs.of_rounds.len();
+            let mut row = vec![f64::NAN; count];
+            for turn in 0..count {
+                let which = (turn + round) % count;
+                row[which] = (self.subjects[which].batch)();
+            }
+            costs.of_rounds.push(row);
+        }
+        costs
+    }
+}
+
+/// What each subject cost in each round.
+#[derive(Clone, Debug)]
+pub struct Costs {
+    names: Vec<String>,
+    of_rounds: Vec<Vec<f64>>,
+    unit: &'static str,
+}
+
+impl Costs {
+    fn is_decided(&self, (ours, reference, target): &(String, String, Target)) -> bool {
+        target.is_decided(self.ratio(ours, reference))
+    }
+
+    /// # Panics
+    /// If there is none of this name.
+    fn at(&self, name: &str) -> usize {
+        #[expect(clippy::expect_used, reason = "names stand in the benchmarks themselves")]
+        self.names.iter().position(|it| it == name).expect("a subject of the comparison")
+    }
+
+    /// The names, in the order in which they were given.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The median cost of a subject.
+    ///
+    /// # Panics
+    /// If there is none of this name.
+    pub fn median(&self, name: &str) -> f64 {
+        let at = self.at(name);
+        Ratio::of(self.of_rounds.iter().map(|row| row[at]).collect()).median
+    }
+
+    /// The quickest batch of a subject.
+    ///
+    /// # Panics
+    /// If there is none of this name.
+    pub fn least(&self, name: &str) -> f64 {
+        let at = self.at(name);
+        self.of_rounds.iter().map(|row| row[at]).fold(f64::INFINITY, f64::min)
+    }
+
+    /// Of costs, round by round.
+    ///
+    /// # Panics
+    /// If there are none of these names.
+    pub fn ratio(&self, ours: &str, reference: &str) -> Ratio {
+        let (ours, reference) = (self.at(ours), self.at(reference));
+        Ratio::of(self.of_rounds.iter().map(|row| row[ours] / row[reference]).collect())
+    }
+
+    /// That the cost of one has a ratio to that of the other.
+    ///
+    /// # Panics
+    /// If there are none of these names.
+    pub fn claim(&self, id: impl Into<String>, text: &str, (ours, reference): (&str, &str), target: Target) -> Claim {
+        let figure = |name: &str| Figure::new(name, self.median(name), self.unit);
+        Claim {
+            id: id.into(),
+            text: text.to_owned(),
+            ours: figure(ours),
+            reference: figure(reference),
+            ratio: self.ratio(ours, reference),
+            target,
+            missed_because: None,
+        }
+    }
+
+    /// That the throughput of one has a ratio to that of the other: costs must be in microseconds.
+    ///
+    /// # Panics
+    /// If there are none of these names.
+    pub fn throughput(
+        &self,
+        id: impl Into<String>,
+        text: &str,
+        (ours, reference): (&str, &str),
+        target: Target,
+    ) -> Claim {
+        let figure = |name: &str| Figure::new(name, 1e6 / self.median(name), "/s");
+        Claim {
+            id: id.into(),
+            text: text.to_owned(),
+            ours: figure(ours),
+            reference: figure(reference),
+            ratio: self.ratio(ours, reference).inverse(),
+            target,
+            missed_because: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_that_meets_both_leaves_their_ratio_alone() {
+        let mut noise = 0;
+        let mut loud = move || {
+            noise += 1;
+            100.0 * f64::from(noise)
+        };
+        let turn = std::cell::RefCell::new(0.0);
+        let costs = InTurn::new("ns")
+            .subject("ours", || {
+                *turn.borrow_mut() += loud();
+                2.0 * *turn.borrow()
+            })
+            .subject("theirs", || 4.0 * *turn.borrow())
+            .run(Effort::Quick);
+        assert!((0.4..=0.6).contains(&costs.ratio("ours", "theirs").median));
+    }
+
+    #[test]
+    fn rounds_go_on_until_noise_does_not_decide() {
+        let rounds = |ours: fn(usize) -> f64| {
+            let mut round = 0;
+            let mut cost = move || {
+                round += 1;
+                ours(round)
+            };
+            let comparison = InTurn::new("ns").subject("ours", move || cost()).subject("theirs", || 10.0);
+            comparison.until_decided("ours", "theirs", Target::AtMost(1.0)).run(Effort::Quick).of_rounds.len()
+        };
+        let (least, most) = Effort::Quick.rounds();
+        assert_eq!(rounds(|_| 9.0), least);
+        assert_eq!(rounds(|round| if round % 2 == 0 { 9.0 } else { 11.0 }), most);
+    }
+}
