@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use session_benches::{Tapped, Zipf, create, is_quick, op, scalars};
+use session_benches::{Tapped, Zipf, create, op, scalars};
 use session_core::{FeedItem, LoadOptions, SessionId, SessionStore, Update};
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, Stats, TieredStore};
@@ -75,7 +75,7 @@ async fn hit_rate(count: usize, writes: Writes) -> (f64, Stats) {
     let memory = MemoryStore::builder().partitions(64).build().unwrap();
     let ids: Arc<[SessionId]> = (0..SESSIONS).map(|_| create(&memory, scalars(8, 29)).unwrap()).collect();
     let nodes: Arc<[Node]> = nodes(&memory, count, writes).into();
-    let (whom, requests) = (Zipf::new(SESSIONS, 1), if is_quick() { 40_000 } else { 400_000 });
+    let (whom, requests) = (Zipf::new(SESSIONS, 1), 40_000);
     drive(&nodes, &ids, (&whom, 0), requests, writes).await;
     let before = sum(&nodes);
     drive(&nodes, &ids, (&whom, 1), requests, writes).await;

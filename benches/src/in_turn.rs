@@ -136,7 +136,13 @@ impl Costs {
             let ratio = self.ratio(ours, name);
             let numbers = [self.median(name), self.least(name), ratio.median].map(|number| Number(number).to_string());
             let [median, least, middle] = numbers;
-            table.row([name.clone(), median, least, middle, format!("{} to {}", Number(ratio.low), Number(ratio.high))]);
+            table.row([
+                name.clone(),
+                median,
+                least,
+                middle,
+                format!("{} to {}", Number(ratio.low), Number(ratio.high)),
+            ]);
         }
         table
     }
@@ -213,11 +219,11 @@ mod tests {
     fn rounds_go_on_until_noise_does_not_decide() {
         let rounds = |ours: fn(usize) -> f64| {
             let mut round = 0;
-            let mut cost = move || {
+            let cost = move || {
                 round += 1;
                 ours(round)
             };
-            let comparison = InTurn::new("ns").subject("ours", move || cost()).subject("theirs", || 10.0);
+            let comparison = InTurn::new("ns").subject("ours", cost).subject("theirs", || 10.0);
             comparison.until_decided("ours", "theirs", Target::AtMost(1.0)).run(Effort::Quick).of_rounds.len()
         };
         let (least, most) = Effort::Quick.rounds();

@@ -56,7 +56,9 @@ fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort)
         ("memory store", reference),
         target,
     ));
-    section.tables.push(costs.table(&format!("Time of a load, ns: {keys} sessions, {threads} thread(s)"), "memory store"));
+    section
+        .tables
+        .push(costs.table(&format!("Time of a load, ns: {keys} sessions, {threads} thread(s)"), "memory store"));
 }
 
 fn updates(section: &mut Section, effort: Effort) {

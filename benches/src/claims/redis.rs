@@ -5,7 +5,7 @@ use crate::{
     effort::Effort,
     in_turn::{Costs, InTurn},
     redis::{Clients, Request, benchmark},
-    section::{Drawing, Plot, Axis, Section, Table},
+    section::{Axis, Drawing, Plot, Section, Table},
 };
 
 /// So many requests under way.
@@ -50,9 +50,8 @@ fn loads(section: &mut Section, clients: &Clients, tasks: usize, effort: Effort)
     let pair = (requests[0].name, requests[1].name);
     let target = Target::AtLeast(0.95);
     // The comparison is of costs, so its target is the reciprocal.
-    let costs = compare(&requests, batch(effort, tasks))
-        .until_decided(pair.0, pair.1, Target::AtMost(1.0 / 0.95))
-        .run(effort);
+    let costs =
+        compare(&requests, batch(effort, tasks)).until_decided(pair.0, pair.1, Target::AtMost(1.0 / 0.95)).run(effort);
     section.claims.push(costs.throughput(
         format!("redis.load.{tasks}"),
         &format!("Loads of 8 fields of 29 B, {tasks} at once, against bare redis-rs into a `HashMap<String, Vec<u8>>`"),
@@ -84,7 +83,8 @@ fn updates(section: &mut Section, clients: &Clients, tasks: usize, effort: Effor
         section.claims.push(costs.throughput("redis.apply.64", text, (ours, script), Target::AtLeast(0.9)));
     }
     for (peer, name) in [(tower, "tower-sessions"), (actix, "actix-session")] {
-        let text = format!("Updates of one field of a session of 300 B, {tasks} at once, against {name}'s load and write");
+        let text =
+            format!("Updates of one field of a session of 300 B, {tasks} at once, against {name}'s load and write");
         let id = format!("redis.update.{tasks}.{name}");
         let claim = costs.throughput(id, &text, (ours, peer), Target::AtLeast(1.2));
         section.claims.push(if tasks == 1 { claim } else { claim.missed_because(SERVER_BOUND) });
@@ -103,21 +103,21 @@ fn throughputs(of: &[Costs]) -> Plot {
         y: Axis::linear("updates per second"),
         drawing: Drawing::Bars {
             groups: names.to_vec(),
-            series: of.iter().zip(CONCURRENCY).map(|(costs, tasks)| (format!("{tasks} at once"), bars(costs))).collect(),
+            series: of
+                .iter()
+                .zip(CONCURRENCY)
+                .map(|(costs, tasks)| (format!("{tasks} at once"), bars(costs)))
+                .collect(),
         },
     }
 }
 
 /// From which size on it costs less to send a delta than to send the session twice.
 fn sizes(section: &mut Section, clients: &Clients, effort: Effort) {
-    let mut table = Table::new("Updates of one field of 29 B per second, by the size of the session", [
-        "session",
-        "at once",
-        "session-redis",
-        "tower-sessions",
-        "actix-session",
-        "against tower-sessions",
-    ]);
+    let mut table = Table::new(
+        "Updates of one field of 29 B per second, by the size of the session",
+        ["session", "at once", "session-redis", "tower-sessions", "actix-session", "against tower-sessions"],
+    );
     for (size, bytes) in SIZES.into_iter().skip(1) {
         for tasks in CONCURRENCY {
             let requests =
@@ -134,7 +134,8 @@ fn sizes(section: &mut Section, clients: &Clients, effort: Effort) {
 
 /// What the server does for a client that is as quick as can be.
 fn server_alone(clients: &Clients, effort: Effort) -> Table {
-    let mut table = Table::new("redis-benchmark on the same server, requests per second", ["command", "pipeline", "throughput"]);
+    let mut table =
+        Table::new("redis-benchmark on the same server, requests per second", ["command", "pipeline", "throughput"]);
     let count = effort.pick(40_000, 400_000);
     for figure in clients.block_on(benchmark::run(clients.server(), count)) {
         let (command, pipeline, throughput): (&str, u32, Figure) = figure;

@@ -86,7 +86,8 @@ fn bars(of: &[(String, Costs)]) -> Plot {
 fn against_sessions(section: &mut Section, effort: Effort) {
     const SESSIONS: usize = 1_000;
     const BATCH: usize = 5_000;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let loaded = Loaded::new(SESSIONS);
     let (_server, tower, redis) = runtime.block_on(async {
         let server = Server::start().await;

@@ -17,7 +17,8 @@ pub fn section(effort: Effort) -> Section {
                   process on two workers. The time runs from before the request is sent, so a commit includes its script; until the other node's \
                   listener has taken the change in and asks for the next one, and until the bare subscriber has its message.";
     let mut section = Section::new("Commit to visible", method);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let rounds = effort.pick(16, 60);
     let turns = runtime.block_on(async {
         let pairs = Pairs::start().await;
@@ -38,7 +39,8 @@ pub fn section(effort: Effort) -> Section {
         all.sort_by(f64::total_cmp);
         all
     });
-    let mut table = Table::new("Time until it is there, us", ["percentile", "commit to visible", "PUBLISH to received"]);
+    let mut table =
+        Table::new("Time until it is there, us", ["percentile", "commit to visible", "PUBLISH to received"]);
     for share in PERCENTILES {
         let cells = [100.0 * share, percentile(&commits, share), percentile(&messages, share)];
         table.row(cells.map(|number| Number(number).to_string()));
@@ -50,8 +52,8 @@ pub fn section(effort: Effort) -> Section {
 
 /// The ratio of percentiles, turn by turn.
 fn claim(turns: &[(Vec<f64>, Vec<f64>)], share: f64, target: Target) -> Claim {
-    let of = |which: fn(&(Vec<f64>, Vec<f64>)) -> &Vec<f64>| turns.iter().map(|turn| percentile(which(turn), share)).collect();
-    let (ours, reference): (Vec<f64>, Vec<f64>) = (of(|turn| &turn.0), of(|turn| &turn.1));
+    let ours: Vec<f64> = turns.iter().map(|(commits, _)| percentile(commits, share)).collect();
+    let reference: Vec<f64> = turns.iter().map(|(_, messages)| percentile(messages, share)).collect();
     let ratios = ours.iter().zip(&reference).map(|(ours, reference)| ours / reference).collect();
     let percent = Number(100.0 * share);
     Claim {
@@ -75,7 +77,10 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
 fn distribution(commits: &[f64], messages: &[f64]) -> Plot {
     let line = |name: &str, sorted: &[f64]| Series {
         name: name.to_owned(),
-        points: (1..=999).map(|n| f64::from(n) / 1_000.0).map(|share| (percentile(sorted, share), 100.0 * share)).collect(),
+        points: (1..=999)
+            .map(|n| f64::from(n) / 1_000.0)
+            .map(|share| (percentile(sorted, share), 100.0 * share))
+            .collect(),
     };
     Plot {
         name: "visible".to_owned(),

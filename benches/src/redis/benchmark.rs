@@ -23,8 +23,18 @@ pub async fn run(server: &Server, count: u32) -> Vec<(&'static str, u32, Figure)
     let script = server.command(&["SCRIPT", "LOAD", LEAST.source()]).await.text();
     let message = "8".repeat(100);
     let least = [
-        "EVALSHA", &script, "2", "benchmark:session", "benchmark:sequence", "", "now", &message, "PUBLISH",
-        "benchmark:channel", "field-00", &"9".repeat(29),
+        "EVALSHA",
+        &script,
+        "2",
+        "benchmark:session",
+        "benchmark:sequence",
+        "",
+        "now",
+        &message,
+        "PUBLISH",
+        "benchmark:channel",
+        "field-00",
+        &"9".repeat(29),
     ]
     .map(str::to_owned);
     let commands: [(&str, &[String]); 3] = [
