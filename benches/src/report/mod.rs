@@ -3,6 +3,7 @@
 mod machine;
 mod page;
 mod plot;
+mod scale;
 
 use std::{fmt::Write as _, fs, io, path::Path};
 

@@ -3,14 +3,14 @@
 use std::{error::Error, path::Path};
 
 use plotters::{
-    coord::types::RangedCoordf64,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
 
+use super::scale::Scale;
 use crate::{
     claim::Number,
-    section::{Axis, Drawing, Plot, Series},
+    section::{Drawing, Plot, Series},
 };
 
 /// Told apart by all who see colours, whichever way: M. Okabe, K. Ito, "Color Universal Design", 2008. Lines also
@@ -25,16 +25,18 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
 ];
 const WIDTH: u32 = 900;
+/// The height of title and legend.
+const HEAD: u32 = 62;
 const FONT: &str = "sans-serif";
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Scale, Scale>>;
 
 /// Draws a plot into a file.
 pub(super) fn draw(plot: &Plot, path: &Path) -> Result<(), Box<dyn Error>> {
     let height = match &plot.drawing {
-        Drawing::Lines(_) => 480,
-        Drawing::Bars { groups, series } => 130 + 20 * u32::try_from(groups.len() * (series.len() + 1))?,
+        Drawing::Lines(_) => 500,
+        Drawing::Bars { groups, series } => HEAD + 80 + 20 * u32::try_from(groups.len() * (series.len() + 1))?,
     };
     let area = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
     area.fill(&WHITE)?;
@@ -50,44 +52,36 @@ fn colour(at: usize) -> RGBColor {
     PALETTE[at % PALETTE.len()]
 }
 
-/// Where a number stands on an axis.
-fn placed(axis: &Axis, number: f64) -> f64 {
-    if axis.is_logarithmic { number.max(f64::MIN_POSITIVE).log10() } else { number }
-}
-
-fn label(axis: &Axis, at: f64) -> String {
-    Number(if axis.is_logarithmic { 10_f64.powf(at) } else { at }).to_string()
-}
-
-/// From the least to the greatest, with some room; something in any case.
-fn range(numbers: impl Iterator<Item = f64>) -> std::ops::Range<f64> {
-    let (low, high) = numbers
-        .filter(|number| number.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| (low.min(number), high.max(number)));
-    if low > high {
-        return 0.0..1.0;
+/// The title and, below it, what each colour stands for; the rest of the area.
+fn headed<'a>(title: &str, names: &[&str], area: &Area<'a>) -> Result<Area<'a>, Box<dyn Error>> {
+    let (head, rest) = area.split_vertically(HEAD);
+    let centred = (FONT, 18).into_font().into_text_style(&head).pos(Pos::new(HPos::Center, VPos::Center));
+    let middle = i32::try_from(WIDTH)? / 2;
+    head.draw(&Text::new(title, (middle, 20), centred))?;
+    let widths: Vec<i32> = names.iter().map(|name| 44 + 8 * name.chars().count() as i32).collect();
+    let mut x = (middle - widths.iter().sum::<i32>() / 2).max(8);
+    for (at, (name, width)) in names.iter().zip(&widths).enumerate() {
+        head.draw(&Rectangle::new([(x, 41), (x + 16, 51)], colour(at).filled()))?;
+        let beside = (FONT, 13).into_font().into_text_style(&head).pos(Pos::new(HPos::Left, VPos::Center));
+        head.draw(&Text::new(*name, (x + 22, 46), beside))?;
+        x += width;
     }
-    let room = ((high - low) * 0.04).max(1e-9);
-    low - room..high + room
+    Ok(rest)
 }
 
 fn lines(plot: &Plot, series: &[Series], area: &Area<'_>) -> Result<(), Box<dyn Error>> {
+    let names: Vec<_> = series.iter().map(|series| series.name.as_str()).collect();
+    let area = headed(&plot.title, &names, area)?;
     let points = || series.iter().flat_map(|series| &series.points);
-    let x = range(points().map(|point| placed(&plot.x, point.0)));
-    let mut y = range(points().map(|point| placed(&plot.y, point.1)));
-    // A share is read against nothing and all.
-    if !plot.y.is_logarithmic && y.start > -0.1 && y.end < 1.1 {
-        y = 0.0..1.0;
-    } else if !plot.y.is_logarithmic {
-        y.start = y.start.min(0.0);
-    }
-    let mut chart = ChartBuilder::on(area)
-        .caption(&plot.title, (FONT, 18))
+    let mut chart = ChartBuilder::on(&area)
         .margin(12)
         .margin_right(28)
         .x_label_area_size(46)
         .y_label_area_size(70)
-        .build_cartesian_2d(x, y)?;
+        .build_cartesian_2d(
+            Scale::across(&plot.x, points().map(|point| point.0)),
+            Scale::up(&plot.y, points().map(|point| point.1)),
+        )?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
@@ -95,32 +89,21 @@ fn lines(plot: &Plot, series: &[Series], area: &Area<'_>) -> Result<(), Box<dyn 
         .y_desc(&plot.y.label)
         .label_style((FONT, 13))
         .axis_desc_style((FONT, 14))
-        .x_label_formatter(&|at| label(&plot.x, *at))
-        .y_label_formatter(&|at| label(&plot.y, *at))
+        .x_label_formatter(&|at| Number(*at).to_string())
+        .y_label_formatter(&|at| Number(*at).to_string())
         .draw()?;
     for (at, series) in series.iter().enumerate() {
-        let points = series.points.iter().map(|point| (placed(&plot.x, point.0), placed(&plot.y, point.1))).collect();
-        line(&mut chart, at, &series.name, points)?;
+        line(&mut chart, at, series.points.clone())?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .label_font((FONT, 13))
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
     Ok(())
 }
 
-fn line(chart: &mut Chart<'_, '_>, at: usize, name: &str, points: Vec<(f64, f64)>) -> Result<(), Box<dyn Error>> {
+fn line(chart: &mut Chart<'_, '_>, at: usize, points: Vec<(f64, f64)>) -> Result<(), Box<dyn Error>> {
     let style = ShapeStyle { color: colour(at).to_rgba(), filled: at.is_multiple_of(2), stroke_width: 2 };
     // Where there are few points each has a mark.
     let has_marks = points.len() <= 24;
     let marks: Vec<_> = if has_marks { points.clone() } else { Vec::new() };
-    chart
-        .draw_series(LineSeries::new(points, style))?
-        .label(name)
-        .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+    chart.draw_series(LineSeries::new(points, style))?;
     match at % 3 {
         0 => chart.draw_series(marks.into_iter().map(|point| Circle::new(point, 4, style)))?,
         1 => chart.draw_series(marks.into_iter().map(|point| TriangleMarker::new(point, 5, style)))?,
@@ -135,8 +118,9 @@ fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Ar
     let longest = values().fold(0.0, f64::max).max(1e-9);
     let block = (series.len() + 1) as f64;
     let names = groups.iter().map(String::len).max().unwrap_or_default();
+    let keys: Vec<_> = series.iter().map(|(name, _)| name.as_str()).collect();
+    let area = &headed(&plot.title, &keys, area)?;
     let mut chart = ChartBuilder::on(area)
-        .caption(&plot.title, (FONT, 18))
         .margin(12)
         .margin_right(28)
         .x_label_area_size(46)
@@ -150,7 +134,7 @@ fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Ar
         .x_desc(&plot.y.label)
         .label_style((FONT, 13))
         .axis_desc_style((FONT, 14))
-        .x_label_formatter(&|at| label(&plot.y, *at))
+        .x_label_formatter(&|at| Number(*at).to_string())
         .draw()?;
     let height = block * groups.len() as f64;
     let beside = Pos::new(HPos::Right, VPos::Center);
@@ -159,26 +143,17 @@ fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Ar
         let (x, y) = chart.backend_coord(&(0.0, middle));
         area.draw(&Text::new(name.as_str(), (x - 8, y), (FONT, 13).into_font().into_text_style(area).pos(beside)))?;
     }
-    for (which, (name, values)) in series.iter().enumerate() {
+    for (which, (_, values)) in series.iter().enumerate() {
         let top = |at: usize| height - block * at as f64 - 0.5 - which as f64;
         let style = colour(which).filled();
         let known = || values.iter().copied().enumerate().filter(|(_, value)| value.is_finite());
         chart
-            .draw_series(known().map(|(at, value)| Rectangle::new([(0.0, top(at)), (value, top(at) - 0.85)], style)))?
-            .label(name)
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 16, y + 5)], style));
+            .draw_series(known().map(|(at, value)| Rectangle::new([(0.0, top(at)), (value, top(at) - 0.85)], style)))?;
         let figure = |(at, value): (usize, f64)| {
             let style = (FONT, 12).into_font().into_text_style(area).pos(Pos::new(HPos::Left, VPos::Center));
             EmptyElement::at((value, top(at) - 0.42)) + Text::new(Number(value).to_string(), (5, 0), style)
         };
         chart.draw_series(known().map(figure))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .label_font((FONT, 13))
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .draw()?;
     Ok(())
 }

@@ -1,6 +1,8 @@
+use serde::{Serialize, de::DeserializeSeed};
+
 use crate::{
     Format, Value,
-    codec::{Codec, CodecError, Location, Read, ReadSeed},
+    codec::{Codec, CodecError, Location, Read, ReadSeed, TYPICAL_BYTES},
 };
 
 /// The longest payload, in bytes.
@@ -21,29 +23,41 @@ impl Codec for Bincode {
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize, _: &Location<'_>) -> Result<Value, CodecError> {
-        let mut bytes = vec![Format::BINCODE.byte()];
-        bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())?;
-        if bytes.len() > MAX_PAYLOAD {
-            return Err("a bincode payload has at most 16 MiB".into());
-        }
-        Ok(Value::from_bytes(bytes.into()))
+        encode(value)
     }
 
     fn decode<'de>(&self, payload: &'de [u8], read: Read<'_, 'de>) -> Result<(), CodecError> {
-        // bincode allocates what a length prefix says, up to a limit that it wants to know at compile time.
-        let used = match payload.len() {
-            0..=1_024 => decode_within::<{ 1_024 * WIDEST }>(payload, read)?,
-            1_025..=65_536 => decode_within::<{ 65_536 * WIDEST }>(payload, read)?,
-            65_537..=1_048_576 => decode_within::<{ 1_048_576 * WIDEST }>(payload, read)?,
-            _ => decode_within::<{ MAX_PAYLOAD * WIDEST }>(payload, read)?,
-        };
-        if used == payload.len() { Ok(()) } else { Err("trailing bytes".into()) }
+        decode(payload, ReadSeed(read))
     }
 }
 
-fn decode_within<'de, const LIMIT: usize>(payload: &'de [u8], read: Read<'_, 'de>) -> Result<usize, CodecError> {
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
+    let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
+    bytes.push(Format::BINCODE.byte());
+    bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())?;
+    if bytes.len() > MAX_PAYLOAD {
+        return Err("a bincode payload has at most 16 MiB".into());
+    }
+    Ok(Value::from_bytes(bytes.into()))
+}
+
+pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {
+    // bincode allocates what a length prefix says, up to a limit that it wants to know at compile time.
+    let (value, used) = match payload.len() {
+        0..=1_024 => decode_within::<{ 1_024 * WIDEST }, S>(payload, seed)?,
+        1_025..=65_536 => decode_within::<{ 65_536 * WIDEST }, S>(payload, seed)?,
+        65_537..=1_048_576 => decode_within::<{ 1_048_576 * WIDEST }, S>(payload, seed)?,
+        _ => decode_within::<{ MAX_PAYLOAD * WIDEST }, S>(payload, seed)?,
+    };
+    if used == payload.len() { Ok(value) } else { Err("trailing bytes".into()) }
+}
+
+fn decode_within<'de, const LIMIT: usize, S: DeserializeSeed<'de>>(
+    payload: &'de [u8],
+    seed: S,
+) -> Result<(S::Value, usize), CodecError> {
     let config = bincode::config::standard().with_limit::<LIMIT>();
-    Ok(bincode::serde::seed_decode_from_slice(ReadSeed(read), payload, config)?.1)
+    Ok(bincode::serde::seed_decode_from_slice(seed, payload, config)?)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-use serde::de::DeserializeSeed;
+use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
     Format, Value,
-    codec::{Codec, CodecError, Location, Read, ReadSeed},
+    codec::{Codec, CodecError, Location, Read, ReadSeed, TYPICAL_BYTES},
 };
 
 /// JSON: self-describing, so it reads `serde_json::Value` and structs that have gained or lost fields, and a store can
@@ -16,14 +16,24 @@ impl Codec for Json {
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize, _: &Location<'_>) -> Result<Value, CodecError> {
-        let mut bytes = vec![Format::JSON.byte()];
-        serde_json::to_writer(&mut bytes, value)?;
-        Ok(Value::from_bytes(bytes.into()))
+        encode(value)
     }
 
     fn decode<'de>(&self, payload: &'de [u8], read: Read<'_, 'de>) -> Result<(), CodecError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(payload);
-        ReadSeed(read).deserialize(&mut deserializer)?;
-        Ok(deserializer.end()?)
+        decode(payload, ReadSeed(read))
     }
+}
+
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
+    let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
+    bytes.push(Format::JSON.byte());
+    serde_json::to_writer(&mut bytes, value)?;
+    Ok(Value::from_bytes(bytes.into()))
+}
+
+pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(payload);
+    let value = seed.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
 }

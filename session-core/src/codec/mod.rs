@@ -15,6 +15,7 @@
 mod bincode;
 #[cfg(feature = "json")]
 mod json;
+mod member;
 #[cfg(feature = "postcard")]
 mod postcard;
 mod registry;
@@ -36,6 +37,10 @@ pub use self::postcard::Postcard;
 pub use self::registry::Codecs;
 #[cfg(feature = "sealed")]
 pub use self::sealed::{KeyRing, Sealed};
+
+/// Room for a value of usual size, so that it is written without growing its buffer.
+#[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]
+const TYPICAL_BYTES: usize = 64;
 
 /// Why a value cannot be encoded or decoded. It is for the codec's author; it may quote the value, so
 /// [`Codecs`] keeps it out of the errors that applications see.

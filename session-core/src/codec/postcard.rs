@@ -1,8 +1,8 @@
-use serde::de::DeserializeSeed;
+use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
     Format, Value,
-    codec::{Codec, CodecError, Location, Read, ReadSeed},
+    codec::{Codec, CodecError, Location, Read, ReadSeed, TYPICAL_BYTES},
 };
 
 /// postcard 1. Compact and maintained; not self-describing, with the same consequences as for bincode.
@@ -17,13 +17,23 @@ impl Codec for Postcard {
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize, _: &Location<'_>) -> Result<Value, CodecError> {
-        let bytes = postcard::to_extend(value, vec![Format::POSTCARD.byte()])?;
-        Ok(Value::from_bytes(bytes.into()))
+        encode(value)
     }
 
     fn decode<'de>(&self, payload: &'de [u8], read: Read<'_, 'de>) -> Result<(), CodecError> {
-        let mut deserializer = postcard::Deserializer::from_bytes(payload);
-        ReadSeed(read).deserialize(&mut deserializer)?;
-        if deserializer.finalize()?.is_empty() { Ok(()) } else { Err("trailing bytes".into()) }
+        decode(payload, ReadSeed(read))
     }
+}
+
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
+    let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
+    bytes.push(Format::POSTCARD.byte());
+    let bytes = postcard::to_extend(value, bytes)?;
+    Ok(Value::from_bytes(bytes.into()))
+}
+
+pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {
+    let mut deserializer = postcard::Deserializer::from_bytes(payload);
+    let value = seed.deserialize(&mut deserializer)?;
+    if deserializer.finalize()?.is_empty() { Ok(value) } else { Err("trailing bytes".into()) }
 }

@@ -1,10 +1,10 @@
-use std::{any::type_name, borrow::Cow, sync::Arc};
+use std::{any::type_name, borrow::Cow};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Delta, Entry, Error, ErrorKind, Incarnation, State, Value,
-    codec::{Codec, CodecError, Location},
+    codec::{Codec, CodecError, Location, member::Member},
 };
 
 /// The codecs of an application: one that writes, and all that read.
@@ -14,18 +14,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Codecs {
     /// The first one writes. Empty only when no format's feature is on.
-    codecs: Vec<Arc<dyn Codec>>,
+    codecs: Vec<Member>,
 }
 
 impl Default for Codecs {
     fn default() -> Self {
-        let codecs: Vec<Arc<dyn Codec>> = vec![
+        let codecs = vec![
             #[cfg(feature = "bincode")]
-            Arc::new(super::Bincode),
+            Member::Bincode,
             #[cfg(feature = "postcard")]
-            Arc::new(super::Postcard),
+            Member::Postcard,
             #[cfg(feature = "json")]
-            Arc::new(super::Json),
+            Member::Json,
         ];
         Self { codecs }
     }
@@ -34,13 +34,13 @@ impl Default for Codecs {
 impl Codecs {
     /// Writes and reads this format, and reads no other.
     pub fn new(codec: impl Codec + 'static) -> Self {
-        Self { codecs: vec![Arc::new(codec)] }
+        Self { codecs: vec![Member::new(codec)] }
     }
 
     /// Reads this format as well.
     #[must_use]
     pub fn also_reads(mut self, codec: impl Codec + 'static) -> Self {
-        self.codecs.push(Arc::new(codec));
+        self.codecs.push(Member::new(codec));
         self
     }
 
@@ -56,15 +56,16 @@ impl Codecs {
                 "no codec: turn on a format's feature of session-core, or set codecs",
             ));
         }
-        self.encode_erased(&value, at).map_err(|_| {
+        self.encode_first(value, at).map_err(|_| {
             let message = format!("a `{}` cannot be encoded in this format", type_name::<T>());
             Error::new(ErrorKind::InvalidInput, message).with_field(at.entry.field().clone())
         })
     }
 
-    pub(super) fn encode_erased(
+    /// In the format that is written.
+    pub(super) fn encode_first<T: Serialize + ?Sized>(
         &self,
-        value: &dyn erased_serde::Serialize,
+        value: &T,
         at: &Location<'_>,
     ) -> Result<Value, CodecError> {
         self.codecs.first().ok_or("no codec")?.encode(value, at)
@@ -76,22 +77,15 @@ impl Codecs {
     /// [`UnreadableField`](ErrorKind::UnreadableField), with the field and the type but not the value.
     pub fn decode<T: DeserializeOwned>(&self, value: &Value, at: &Location<'_>) -> Result<T, Error> {
         let opened = self.open(value, at).map_err(|_| unreadable::<T>(value, at))?;
-        let mut decoded = None;
-        self.decode_opened(&opened, &mut |deserializer| {
-            decoded = Some(erased_serde::deserialize(deserializer)?);
-            Ok(())
-        })
-        .ok()
-        .and(decoded)
-        .ok_or_else(|| unreadable::<T>(value, at))
+        let codec = self.leaf(&opened);
+        codec.and_then(|codec| codec.decode(opened.payload())).map_err(|_| unreadable::<T>(value, at))
     }
 
     /// Whether `stored` is what `value` was encoded to, in whichever format. Values that wrap others are compared by
     /// what is within, since sealing twice gives different bytes.
     pub(crate) fn matches(&self, stored: &Value, value: &dyn erased_serde::Serialize, at: &Location<'_>) -> bool {
         let Ok(opened) = self.open(stored, at) else { return false };
-        let codec = self.leaves().find(|codec| Some(codec.format()) == opened.format());
-        codec.and_then(|codec| codec.encode(value, at).ok()).is_some_and(|encoded| encoded == *opened)
+        self.leaf(&opened).and_then(|codec| codec.encode(value, at)).is_ok_and(|encoded| encoded == *opened)
     }
 
     /// The state with every wrapped value replaced by the value within, and every value that may not be read by an
@@ -134,16 +128,17 @@ impl Codecs {
 
     /// Decodes a value that [`open`](Self::open) or [`opened`](Self::opened) gave.
     pub(crate) fn decode_opened<'de>(&self, value: &'de Value, read: super::Read<'_, 'de>) -> Result<(), CodecError> {
-        let codec = self.leaves().find(|codec| Some(codec.format()) == value.format());
-        codec.ok_or("no codec of this format")?.decode(value.payload(), read)
+        self.leaf(value)?.decode_erased(value.payload(), read)
     }
 
-    /// The codecs that decode: this registry's, and those within codecs that wrap.
-    fn leaves(&self) -> impl Iterator<Item = &Arc<dyn Codec>> {
-        self.codecs.iter().flat_map(|codec| match codec.inner() {
+    /// The codec that decodes an opened value: this registry's, or one within a codec that wraps.
+    fn leaf(&self, value: &Value) -> Result<&Member, CodecError> {
+        let within = |codec| match Member::inner(codec) {
             Some(inner) => inner.codecs.iter(),
             None => std::slice::from_ref(codec).iter(),
-        })
+        };
+        let codec = self.codecs.iter().flat_map(within).find(|codec| Some(codec.format()) == value.format());
+        codec.ok_or_else(|| "no codec of this format".into())
     }
 }
 

@@ -106,7 +106,7 @@ impl Codec for Sealed {
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize, at: &Location<'_>) -> Result<Value, CodecError> {
-        let plain = self.inner.encode_erased(value, at)?;
+        let plain = self.inner.encode_first(value, at)?;
         let SealingKey { id, cipher } = &self.ring.0[0];
         let mut nonce = [0; NONCE];
         random::fill(&mut nonce)?;
