@@ -19,7 +19,7 @@ pub fn section(effort: Effort) -> Section {
     for subject in subjects() {
         let shop = Shop::default();
         let name = subject.name;
-        let target = Target::AtMost(2.0);
+        let target = Target::AtMost(1.5);
         let costs = InTurn::new("ns")
             .until_decided("encode", "encode, bare", target)
             .until_decided("decode", "decode, bare", target)

@@ -119,8 +119,8 @@ fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Ar
     let block = (series.len() + 1) as f64;
     let names = groups.iter().map(String::len).max().unwrap_or_default();
     let keys: Vec<_> = series.iter().map(|(name, _)| name.as_str()).collect();
-    let area = &headed(&plot.title, &keys, area)?;
-    let mut chart = ChartBuilder::on(area)
+    let below = headed(&plot.title, &keys, area)?;
+    let mut chart = ChartBuilder::on(&below)
         .margin(12)
         .margin_right(28)
         .x_label_area_size(46)
