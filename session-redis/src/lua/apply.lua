@@ -97,23 +97,29 @@ end
 version = version + 1
 --@remember
 local after = pack('>I2c8I8c16I7I4I5', 339, incarnation, version, redis.sha1hex(tag .. hex), idle, entries, bytes)
-local set, count = { '@', after, place, ring, ARGV[puts_at], ARGV[last + 1] }, 4 + 2 * puts
-for i = 1, puts - 1 do set[5 + 2 * i], set[6 + 2 * i] = ARGV[puts_at + i], ARGV[last + 1 + i] end
 if ends > listed then
   --@absent
   local relisted = math.min(now + span, NEVER)
   if relisted < ends then return 'I' .. pack('>I7', ends - now) .. principal_of(call('HGET', key, '@p')) end
   c = sub(c, 1, 21) .. pack('>I7', relisted) .. sub(c, 29)
-  set[count + 1], set[count + 2] = '@c', c
-  count = count + 2
 end
 
-local at, q = key, call('INCR', KEYS[2])
+local q = call('INCR', KEYS[2])
 if q == 1 then
   local sequence, seed = KEYS[2], op
   --@seed
 end
---@write
+if puts == 1 and removes == 0 and not gone and ends <= listed then
+  call('HSET', key, '@', after, place, ring, ARGV[puts_at], ARGV[last + 1])
+else
+  local at, set, count = key, { '@', after, place, ring }, 4 + 2 * puts
+  for i = 1, puts do set[3 + 2 * i], set[4 + 2 * i] = ARGV[puts_at + i - 1], ARGV[last + i] end
+  if ends > listed then
+    set[count + 1], set[count + 2] = '@c', c
+    count = count + 2
+  end
+  --@write
+end
 -- A number as an argument would be formatted as a fraction, at twice the price.
 if ends ~= before then call('PEXPIREAT', key, string.format('%d', ends)) end
 -- Format 1, an update, both stamps, no reason: what `announce` does, in one piece.
