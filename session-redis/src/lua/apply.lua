@@ -120,8 +120,7 @@ else
   end
   --@write
 end
--- A number as an argument would be formatted as a fraction, at twice the price.
-if ends ~= before then call('PEXPIREAT', key, string.format('%d', ends)) end
+if ends ~= before then call('PEXPIREAT', key, ends) end
 -- Format 1, an update, both stamps, no reason: what `announce` does, in one piece.
 call(ARGV[4], ARGV[5], pack('>I4I8', 16909056, q) .. ARGV[2] .. sub(m, 3, 34) .. sub(after, 3, 34) .. ARGV[3])
 return 'A' .. after .. c .. pack('>I6', now)
