@@ -9,7 +9,7 @@
 //! | `@` of a tombstone | 1, `T`, op id:8, reason:1, since:6, until:7 |
 //! | `@` of a forward | 1, `F`, `R` (renewed) or `P` (privilege):1, op id:8, until:7, new digest:18 |
 //! | `@c` | 1, created:6, idle timeout plus 1:7 (0: none), absolute deadline:7, listed until:7, the op that brought it to this id:8, until when an old id forwards here:7 |
-//! | `@0`, `@1` | the op ids of the last 16 versions, 8 bytes each: version v at (v − 1) mod 16, eight in each part |
+//! | `@0`, `@1` | the op ids of the last 16 versions, 8 bytes each, the latest first: of the odd ones in `@0`, of the even ones in `@1` |
 //! | `@p` | 1, signed in at:6, listed until:7, the principal |
 //! | `@l` | 1, owner:8, counter:6, lease until:7 |
 //!

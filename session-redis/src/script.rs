@@ -29,12 +29,13 @@ pub(crate) struct Scripts {
 }
 
 /// What scripts share stands where they name it: `--@name` on a line of its own. A part may name those behind it.
-const SHARED: [(&str, &str); 10] = [
-    ("--@read\n", include_str!("lua/read.lua")),
+const SHARED: [(&str, &str); 11] = [
+    ("--@sizes\n", include_str!("lua/sizes.lua")),
     ("--@write\n", include_str!("lua/write.lua")),
     ("--@shared\n", include_str!("lua/shared.lua")),
     ("--@absent\n", include_str!("lua/absent.lua")),
     ("--@announce\n", include_str!("lua/announce.lua")),
+    ("--@seed\n", include_str!("lua/seed.lua")),
     ("--@bury\n", include_str!("lua/bury.lua")),
     ("--@has\n", include_str!("lua/has.lua")),
     ("--@limits\n", include_str!("lua/limits.lua")),

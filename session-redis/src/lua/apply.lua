@@ -2,83 +2,125 @@
 -- Applies one delta to a session: S' = (S - D) u U.
 --
 -- KEYS  1 the session, 2 its partition's sequence
--- ARGV  1 op id:8, the same in hexadecimal:16, of a retry the incarnation:8 and version:6 that it knew (0: none),
---         limits: entries:4, bytes of a value:4, bytes:5; how long the index lists it for:7, through a forward:1,
---         numbers of preconditions, of fields to clear, of names to remove, of pairs to put: 4 each
+-- ARGV  1 op id:8, the same in hexadecimal:16, limits: bytes of a value:4, entries:4, bytes:5; then, unless all of it is
+--         zero, of a retry the incarnation:8 and version:6 that it knew (0: none); how long the index lists it for:7,
+--         through a forward:1, numbers of fields to clear, of preconditions, of names to remove: 4 each
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel
---       6 … per precondition a hash field and what it must hold; fields to clear; names to remove; names and values
+--       6 … fields to clear; what the preconditions' hash fields must hold; those fields; names to remove; names to put;
+--         as many values
 -- Reply A<@:50><@c:43><now:6> applied, R the same: done before, C<s|e|l><@:50> a precondition failed, U too far behind
 --       to know, L a limit, I<span:7><principal> the index must list it for so long first; or as `absent` says
 -- All checks come before the first write: type and format of the metadata, age, retry, preconditions, sizes, index.
+--
+-- The most frequent of all scripts: what is rare stands in branches, and a string or a table that is not made is time saved,
+-- also of the collector.
 
---@shared
---@announce
-
-local op, hex, retry_of, retry_version, max_entries, max_value, max_bytes, span, through, preconditions, clears, removes,
-  puts = struct.unpack('>c8c16c8I6I4I4I5I7BI4I4I4I4', ARGV[1])
-local key, names, first = KEYS[1], { '@', '@c', '@0', '@1' }, 6 + 2 * preconditions
-for i = 1, preconditions do names[4 + i] = ARGV[4 + 2 * i] end
---@read
+local ARGV, call, pack, read, sub, find = ARGV, redis.call, struct.pack, struct.unpack, string.sub, string.find
+local head, key = ARGV[1], KEYS[1]
+local op, hex, max_value = read('>c8c16I4', head)
+local retry_of, retry_version, span, through, clears, preconditions, removes = nil, 0, 0, 0, 0, 0, 0
+if #head > 37 then
+  retry_of, retry_version, span, through, clears, preconditions, removes = read('>c8I6I7BI4I4I4', head, 38)
+end
+local clears_at, names_at = 6, 6 + clears + preconditions
+local removes_at = names_at + preconditions
+local puts_at = removes_at + removes
+local puts = (#ARGV - puts_at + 1) / 2
+local last, CHUNK = puts_at + puts - 1, 4000
+local values
+if last - names_at < CHUNK then
+  values = call('HMGET', key, '@', '@c', '@0', '@1', unpack(ARGV, names_at, last))
+else
+  --@chunks
+  values = fetch(key, call('HMGET', key, '@', '@c', '@0', '@1'), ARGV, names_at, last)
+end
 local m, c, ring0, ring1 = values[1], values[2], values[3], values[4]
-if not is_live(m) or not is_whole(c) then
+local sort, incarnation, version, tag, idle, had_entries, had_bytes, made, timeout, absolute, listed
+if m and #m == 50 and c and #c == 43 then
+  sort, incarnation, version, tag, idle, had_entries, had_bytes = read('>I2c8I8c16I7I4I5', m)
+  made, timeout, absolute, listed = read('>I7I7I7I7', c)
+end
+-- 1 and `S`; and a format of 1 before the six bytes of the time of creation.
+if sort ~= 339 or made < 281474976710656 or made >= 562949953421312 then
+  --@shared
   --@absent
   return is_live(m) and 'G' or absent(key, m, through == 1)
 end
-local incarnation, version, tag, idle, had_entries, had_bytes = struct.unpack('>c8I8c16I7I4I5', m, 3)
-local timeout, absolute, listed = struct.unpack('>I7I7I7', c, 8)
-if idle <= now or absolute <= now then return 'N' end
+-- The clock, by what the key has left: its expiry is the session's end. That is half the price of TIME, and what reads
+-- go by too.
+local ends, left = idle < absolute and idle or absolute, call('PTTL', key)
+local now, NEVER = ends - left, 9007199254740991
+if left < 0 then
+  -- Somebody has removed the expiry.
+  local clock = call('TIME')
+  now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+end
+if ends <= now then return 'N' end
 
 if retry_version > 0 and retry_of ~= incarnation then return 'N' end
-if ring0 and string.find(ring0, op, 1, true) or ring1 and string.find(ring1, op, 1, true) then
+if ring0 and find(ring0, op, 1, true) or ring1 and find(ring1, op, 1, true) then
   --@has
-  if has(ring0, op) or has(ring1, op) then return 'R' .. m .. c .. struct.pack('>I6', now) end
+  if has(ring0, op) or has(ring1, op) then return 'R' .. m .. c .. pack('>I6', now) end
 end
 local changes = clears + removes + puts > 0
 if changes and retry_version > 0 and version - retry_version >= 16 then return 'U' end
 if preconditions > 0 then
   --@absent
   for i = 1, preconditions do
-    local name, expected, held = ARGV[4 + 2 * i], ARGV[5 + 2 * i], values[4 + i]
+    local name, expected, held = ARGV[names_at + i - 1], ARGV[5 + clears + i], values[4 + i]
     if name == '@' then
-      if string.sub(m, 3, 34) ~= expected then return 'Cs' .. m end
+      if sub(m, 3, 34) ~= expected then return 'Cs' .. m end
     elseif name == '@l' then
       if is_odd_lock(held) then return 'G' end
-      if not held or string.sub(held, 2, 15) ~= expected or struct.unpack('>I7', held, 16) <= now then
-        return 'Cl' .. m
-      end
+      if not held or sub(held, 2, 15) ~= expected or read('>I7', held, 16) <= now then return 'Cl' .. m end
     elseif (held and '1' .. held or '0') ~= expected then
       return 'Ce' .. m
     end
   end
 end
-if not changes then return 'A' .. m .. c .. struct.pack('>I6', now) end
+if not changes then return 'A' .. m .. c .. pack('>I6', now) end
+local skip = 4 + preconditions
+--@sizes
 if too_large then return too_large end
 entries, bytes = had_entries + entries, had_bytes + bytes
---@limits
+if entries > had_entries or bytes > had_bytes then
+  local max_entries, max_bytes = read('>I4I5', head, 29)
+  --@limits
+end
 
-local before, count = idle < absolute and idle or absolute, #set
+local before = left < 0 and 0 or ends
 if timeout > 0 then
   local renewed = now + timeout - 1
   if renewed > idle then idle = renewed < absolute and renewed or absolute end
+  ends = idle < absolute and idle or absolute
 end
-local ends = idle < absolute and idle or absolute
+version = version + 1
+--@remember
+local after = pack('>I2c8I8c16I7I4I5', 339, incarnation, version, redis.sha1hex(tag .. hex), idle, entries, bytes)
 if ends > listed then
   --@absent
   local relisted = math.min(now + span, NEVER)
-  if relisted < ends then
-    return 'I' .. struct.pack('>I7', ends - now) .. principal_of(redis.call('HGET', key, '@p'))
-  end
-  c = string.sub(c, 1, 21) .. struct.pack('>I7', relisted) .. string.sub(c, 29)
-  set[count + 1], set[count + 2] = '@c', c
-  count = count + 2
+  if relisted < ends then return 'I' .. pack('>I7', ends - now) .. principal_of(call('HGET', key, '@p')) end
+  c = sub(c, 1, 21) .. pack('>I7', relisted) .. sub(c, 29)
 end
-version = version + 1
-local after = struct.pack('>BBc8I8c16I7I4I5', 1, 83, incarnation, version, redis.sha1hex(tag .. hex), idle, entries, bytes)
---@remember
-set[count + 3], set[count + 4] = '@', after
 
-local q, at = draw_number(KEYS[2], op), key
---@write
-if ends ~= before then redis.call('PEXPIREAT', key, ends) end
-announce(2, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
-return 'A' .. after .. c .. struct.pack('>I6', now)
+local q = call('INCR', KEYS[2])
+if q == 1 then
+  local sequence, seed = KEYS[2], op
+  --@seed
+end
+if puts == 1 and removes == 0 and not gone and ends <= listed then
+  call('HSET', key, '@', after, place, ring, ARGV[puts_at], ARGV[last + 1])
+else
+  local at, set, count = key, { '@', after, place, ring }, 4 + 2 * puts
+  for i = 1, puts do set[3 + 2 * i], set[4 + 2 * i] = ARGV[puts_at + i - 1], ARGV[last + i] end
+  if ends > listed then
+    set[count + 1], set[count + 2] = '@c', c
+    count = count + 2
+  end
+  --@write
+end
+if ends ~= before then call('PEXPIREAT', key, ends) end
+-- Format 1, an update, both stamps, no reason: what `announce` does, in one piece.
+call(ARGV[4], ARGV[5], pack('>I4I8', 16909056, q) .. ARGV[2] .. sub(m, 3, 34) .. sub(after, 3, 34) .. ARGV[3])
+return 'A' .. after .. c .. pack('>I6', now)

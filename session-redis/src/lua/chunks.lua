@@ -1,16 +1,16 @@
 -- Calls with more arguments than Lua's stack holds.
 
-local function fetch(key, names)
-  local all = {}
-  for from = 1, #names, CHUNK do
-    local part = redis.call('HMGET', key, unpack(names, from, math.min(from + CHUNK - 1, #names)))
-    for i = 1, #part do all[from + i - 1] = part[i] end
+-- Appends to `all` what is held under the names of a list from one place to another.
+local function fetch(key, all, list, from, to)
+  for at = from, to, CHUNK do
+    local part, count = redis.call('HMGET', key, unpack(list, at, math.min(at + CHUNK - 1, to))), #all
+    for i = 1, #part do all[count + i] = part[i] end
   end
   return all
 end
 
-local function write(command, key, list)
-  for from = 1, #list, CHUNK do
-    redis.call(command, key, unpack(list, from, math.min(from + CHUNK - 1, #list)))
+local function write(command, key, list, from, to)
+  for at = from, to, CHUNK do
+    redis.call(command, key, unpack(list, at, math.min(at + CHUNK - 1, to)))
   end
 end

@@ -3,7 +3,7 @@
 --
 -- KEYS  1 the session, 2 its partition's sequence
 -- ARGV  1 op id:8, the same in hexadecimal:16, incarnation:8, idle timeout plus 1:7 (0: none), lifetime:7 (0: none),
---         how long the index lists it for:7 (0: it does not), limits: entries:4, bytes of a value:4, bytes:5;
+--         how long the index lists it for:7 (0: it does not), limits: bytes of a value:4, entries:4, bytes:5;
 --         number of pairs:4
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel,
 --       6 who signs in or nothing, 7 … names and values
@@ -15,7 +15,7 @@
 --@announce
 --@absent
 
-local op, hex, incarnation, timeout, lifetime, span, max_entries, max_value, max_bytes, puts =
+local op, hex, incarnation, timeout, lifetime, span, max_value, max_entries, max_bytes, puts =
   struct.unpack('>c8c16c8I7I7I7I4I4I5I4', ARGV[1])
 local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c')
@@ -31,19 +31,20 @@ else
   if answer ~= 'N' then return answer end
 end
 
-local entries, bytes, set = 0, 0, {}
+-- The metadata stands first: a small hash is searched from its beginning. So does the place of the second update's op id.
+local entries, bytes, count, set = 0, 0, 8, { '@', '', '@0', op, '@1', '', '@c', '' }
 for i = 1, puts do
   local name, value = ARGV[5 + 2 * i], ARGV[6 + 2 * i]
   if #value > max_value then return 'Lv' .. struct.pack('>I8', #value) .. name end
   entries, bytes = entries + 1, bytes + #name - (string.byte(name) == 61 and 1 or 2) + #value
-  set[2 * i - 1], set[2 * i] = name, value
+  set[count + 1], set[count + 2] = name, value
+  count = count + 2
 end
 local had_entries, had_bytes = 0, 0
 --@limits
 local absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
 local idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
 local listed = NEVER
-local count = #set
 if ARGV[6] ~= '' then
   listed = math.min(now + span, NEVER)
   if span == 0 or listed < math.min(idle, absolute) then return 'I' .. struct.pack('>I7', math.min(idle, absolute) - now) end
@@ -53,13 +54,11 @@ end
 local tag = string.sub(redis.sha1hex('0000000000000000' .. hex), 1, 16)
 m = struct.pack('>BBc8I8c16I7I4I5', 1, 83, incarnation, 1, tag, idle, entries, bytes)
 c = struct.pack('>BI6I7I7I7c8I7', 1, now, timeout, absolute, listed, op, 0)
-set[count + 1], set[count + 2] = '@', m
-set[count + 3], set[count + 4] = '@c', c
-set[count + 5], set[count + 6] = '@0', op
+set[2], set[8] = m, c
 
 local q = draw_number(KEYS[2], op)
 if held[1] then redis.call('DEL', key) end
-local CHUNK, at, gone = 4000, key, nil
+local CHUNK, at, gone, removes, puts_at = 4000, key, nil, 0, 0
 --@write
 redis.call('PEXPIREAT', key, math.min(idle, absolute))
 announce(1, 0, nil, m, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])

@@ -3,12 +3,12 @@
 --
 -- KEYS  1 the session, 2 where it moves, 3 their partition's sequence
 -- ARGV  1 op id:8, the same in hexadecimal:16, R (renew) or P (privilege):1, grace:7, whether there are new deadlines:1,
---         idle timeout plus 1:7 (0: none), lifetime:7 (0: none), limits: entries:4, bytes of a value:4, bytes:5; how long
+--         idle timeout plus 1:7 (0: none), lifetime:7 (0: none), limits: bytes of a value:4, entries:4, bytes:5; how long
 --         the index lists the new id for:7 (0: it does not), through a forward:1, the new digest:18, numbers of fields to
 --         clear, of names to remove, of pairs to put: 4 each
 --       2 old digest:18 and origin:8, 3 new digest and the delta for the message, 4 PUBLISH or SPUBLISH, 5 the channel,
 --       6 whom the index lists the new id for, 7 who signs in or nothing
---       8 … fields to clear; names to remove; names and values
+--       8 … fields to clear; names to remove; names to put; as many values
 -- Reply A<@:50><@c:43><now:6> moved, R the same: moved before and there, M moved there before and gone on since,
 --       X another rotation was first, E<reason:1><since:6><now:6> the new id has been ended, W it is in use,
 --       L a limit, I<span:7><principal> the index must list the new id for so long first; or as `absent` says
@@ -18,7 +18,7 @@
 --@announce
 --@absent
 
-local op, hex, kind, grace, anew, new_timeout, lifetime, max_entries, max_value, max_bytes, span, through, to, clears,
+local op, hex, kind, grace, anew, new_timeout, lifetime, max_value, max_entries, max_bytes, span, through, to, clears,
   removes, puts = struct.unpack('>c8c16c1I7BI7I7I4I4I5I7Bc18I4I4I4', ARGV[1])
 local key, target = KEYS[1], KEYS[2]
 
@@ -31,8 +31,15 @@ if live_there then
   end
 end
 
-local names, first = { '@', '@c', '@0', '@1', '@p' }, 8
---@read
+local clears_at, removes_at, puts_at, CHUNK = 8, 8 + clears, 8 + clears + removes, 4000
+local last = puts_at + puts - 1
+local values
+if last - removes_at < CHUNK then
+  values = redis.call('HMGET', key, '@', '@c', '@0', '@1', '@p', unpack(ARGV, removes_at, last))
+else
+  --@chunks
+  values = fetch(key, redis.call('HMGET', key, '@', '@c', '@0', '@1', '@p'), ARGV, removes_at, last)
+end
 local m, c, ring0, ring1, p = values[1], values[2], values[3], values[4], values[5]
 if not is_live(m) then
   local answer = absent(key, m, through == 1)
@@ -56,6 +63,8 @@ if not is_live(there[1]) then
   if sort == 71 then return 'G' end
   if answer ~= 'N' then return 'W' end
 end
+local skip = 5
+--@sizes
 if too_large then return too_large end
 entries, bytes = had_entries + entries, had_bytes + bytes
 --@limits
@@ -69,7 +78,9 @@ elseif timeout > 0 then
 end
 local ends = math.min(idle, absolute)
 local principal = ARGV[7] ~= '' and ARGV[7] or p and principal_of(p)
-local count = #set
+-- The metadata's own places are filled at the end.
+local set, count = { '@', '', '@c', '' }, 4 + 2 * puts
+for i = 0, puts - 1 do set[5 + 2 * i], set[6 + 2 * i] = ARGV[puts_at + i], ARGV[last + 1 + i] end
 listed = NEVER
 if principal then
   listed = math.min(now + span, NEVER)
@@ -85,13 +96,13 @@ if clears + removes + puts > 0 then
   version = version + 1
   tag = redis.sha1hex(tag .. hex)
   --@remember
+  set[count + 1], set[count + 2] = place, ring
   count = count + 2
 end
 local till = math.min(now + grace, NEVER)
 local after = struct.pack('>BBc8I8c16I7I4I5', 1, 83, incarnation, version, tag, idle, entries, bytes)
 c = struct.pack('>BI6I7I7I7c8I7', 1, created, timeout, absolute, listed, op, kind == 'R' and till or 0)
-set[count + 1], set[count + 2] = '@', after
-set[count + 3], set[count + 4] = '@c', c
+set[2], set[4] = after, c
 
 local q = draw_number(KEYS[3], op)
 redis.call('RENAME', key, target)

@@ -5,7 +5,7 @@ use session_core::{
 
 use super::{
     Answer, Sending, absent, applied,
-    delta::{Counts, append, carried},
+    delta::{Counts, append, append_clears, carried},
     elsewhere, odd_reply,
 };
 use crate::{
@@ -51,22 +51,27 @@ impl Inner {
         let op = update.op.bits();
         head.extend_from_slice(&op.to_be_bytes());
         head.extend_from_slice(&hex(op));
-        let (known, version) = update.retry_from.map_or((0, 0), |base| (base.incarnation.bits(), base.version));
-        head.extend_from_slice(&known.to_be_bytes());
-        put::<6>(&mut head, version);
         self.put_limits(&mut head);
-        put::<7>(&mut head, span);
-        head.push(u8::from(through));
-        for count in [preconditions.len() as u64, counts.clears, counts.removes, counts.puts] {
-            put::<4>(&mut head, count);
+        let rare = [counts.clears, preconditions.len() as u64, counts.removes];
+        if update.retry_from.is_some() || span > 0 || through || rare != [0; 3] {
+            let (known, version) = update.retry_from.map_or((0, 0), |base| (base.incarnation.bits(), base.version));
+            head.extend_from_slice(&known.to_be_bytes());
+            put::<6>(&mut head, version);
+            put::<7>(&mut head, span);
+            head.push(u8::from(through));
+            rare.iter().for_each(|count| put::<4>(&mut head, *count));
         }
         let arguments = 5 + 2 * preconditions.len() + counts.arguments();
         let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + 64;
         let keys = [&self.layout.session(at)[..], &partition.sequence];
         let mut cmd = SCRIPTS.apply.call(&keys, (arguments, bytes));
         cmd.arg(head).arg(&self.message_head(at)).arg(carried).arg(self.settings.publish).arg(&*partition.channel);
-        for (field, expected) in preconditions {
-            cmd.arg(&field[..]).arg(&expected[..]);
+        append_clears(&mut cmd, &update.delta, &counts);
+        for (_, expected) in preconditions {
+            cmd.arg(&expected[..]);
+        }
+        for (field, _) in preconditions {
+            cmd.arg(&field[..]);
         }
         append(&mut cmd, &update.delta, &counts);
         cmd
@@ -75,8 +80,8 @@ impl Inner {
     /// The limits, as scripts read them.
     pub(super) fn put_limits(&self, head: &mut Vec<u8>) {
         let limits = self.settings.limits;
-        put::<4>(head, limits.max_entries as u64);
         put::<4>(head, limits.max_value_bytes as u64);
+        put::<4>(head, limits.max_entries as u64);
         put::<5>(head, limits.max_session_bytes as u64);
     }
 }

@@ -37,15 +37,9 @@ impl Counts {
     }
 }
 
-/// Appends fields to clear, names to remove, names and values to put.
+/// Appends names to remove, names to put, as many values: an update's script reads all that it touches by one stretch of its
+/// arguments.
 pub(crate) fn append(cmd: &mut Cmd, delta: &Delta, counts: &Counts) {
-    if counts.clears > 0 {
-        for selector in delta.removals() {
-            if let Selector::All(field) = selector {
-                cmd.arg(prefix_of(field));
-            }
-        }
-    }
     if counts.removes > 0 {
         for selector in delta.removals() {
             match selector {
@@ -55,27 +49,49 @@ pub(crate) fn append(cmd: &mut Cmd, delta: &Delta, counts: &Counts) {
             };
         }
     }
-    append_entries(cmd, delta);
+    let mut name = Vec::with_capacity(64);
+    for (entry, _) in delta.insertions() {
+        cmd.arg(named(&mut name, entry));
+    }
+    for (_, value) in delta.insertions() {
+        cmd.arg(value.as_bytes());
+    }
 }
 
-/// Appends names and values to put.
+/// Appends fields to clear.
+pub(crate) fn append_clears(cmd: &mut Cmd, delta: &Delta, counts: &Counts) {
+    if counts.clears > 0 {
+        for selector in delta.removals() {
+            if let Selector::All(field) = selector {
+                cmd.arg(prefix_of(field));
+            }
+        }
+    }
+}
+
+/// Appends names and values to put, in pairs.
 pub(crate) fn append_entries(cmd: &mut Cmd, delta: &Delta) {
     let mut name = Vec::with_capacity(64);
     for (entry, value) in delta.insertions() {
-        name.clear();
-        match entry {
-            Entry::Scalar(field) => {
-                name.push(SCALAR);
-                name.extend_from_slice(field.as_str().as_bytes());
-            }
-            Entry::Keyed(field, key) => {
-                name.extend_from_slice(&[KEYED, field.as_str().len() as u8]);
-                name.extend_from_slice(field.as_str().as_bytes());
-                name.extend_from_slice(key.as_str().as_bytes());
-            }
-        }
-        cmd.arg(&name[..]).arg(value.as_bytes());
+        cmd.arg(named(&mut name, entry)).arg(value.as_bytes());
     }
+}
+
+/// The hash field of an entry, written into `name`.
+fn named<'a>(name: &'a mut Vec<u8>, entry: Entry<'_>) -> &'a [u8] {
+    name.clear();
+    match entry {
+        Entry::Scalar(field) => {
+            name.push(SCALAR);
+            name.extend_from_slice(field.as_str().as_bytes());
+        }
+        Entry::Keyed(field, key) => {
+            name.extend_from_slice(&[KEYED, field.as_str().len() as u8]);
+            name.extend_from_slice(field.as_str().as_bytes());
+            name.extend_from_slice(key.as_str().as_bytes());
+        }
+    }
+    name
 }
 
 /// The delta as a message carries it, or nothing if it is too large.

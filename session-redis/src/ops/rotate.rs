@@ -3,7 +3,7 @@ use session_core::{Error, ErrorKind, IdDigest, RotateOutcome, Rotation, Rotation
 
 use super::{
     Absent, Answer, Sending, absent, applied,
-    delta::{Counts, append, carried},
+    delta::{Counts, append, append_clears, carried},
     odd_reply,
 };
 use crate::{
@@ -144,6 +144,7 @@ impl Inner {
         cmd.arg(head).arg(&self.message_head(at)).arg(body).arg(self.settings.publish).arg(&*partition.channel);
         let signs_in = rotation.sign_in.as_ref().map_or("", |sign_in| sign_in.principal().as_str());
         cmd.arg(listed.map_or("", |listed| listed.principal.as_str())).arg(signs_in);
+        append_clears(&mut cmd, &rotation.delta, &counts);
         append(&mut cmd, &rotation.delta, &counts);
         cmd
     }

@@ -17,8 +17,9 @@ use crate::{
 };
 
 /// What a script uses, in the order of the rule.
-const USED: [&str; 16] = [
+const USED: [&str; 17] = [
     "time",
+    "pttl",
     "exists",
     "hmget",
     "hget",

@@ -166,7 +166,8 @@ async fn unreadable_constants() {
     assert!(matches!(load(&scene.store, &id).await, session_core::LoadOutcome::NotFound(Some(_))));
 }
 
-/// A session whose expiry somebody took away is not read as one without end.
+/// A session whose expiry somebody took away is not read as one without end. An update, whose clock the expiry is
+/// otherwise, gives it back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_without_expiry() {
     let scene = Scene::set().await;
@@ -174,6 +175,11 @@ async fn a_key_without_expiry() {
     for options in [Default::default(), session_core::LoadOptions::default().known(scene.stamp)] {
         assert_eq!(kind(scene.store.load(&scene.id, options).await), ErrorKind::UnreadableField);
     }
+    let outcome = done(scene.store.apply(&scene.id, &crate::rig::update("theme", "dark")).await);
+    assert!(matches!(outcome, session_core::ApplyOutcome::Applied(_)), "{outcome:?}");
+    let end = scene.server.command(&[b"PEXPIRETIME".as_slice(), &scene.key]).await.int();
+    let deadlines = found(&scene.store, &scene.id).await.record.deadlines();
+    assert_eq!(deadlines.expires_at().as_millis() as i64, end);
 }
 
 /// A principal or a lock that is cut off or of another format.
