@@ -64,7 +64,7 @@ fn claim(turns: &[(Vec<f64>, Vec<f64>)], share: f64, target: Target) -> Claim {
         ratio: Ratio::of(ratios),
         target,
         missed_because: (share > 0.9).then_some(
-            "a commit runs a script where PUBLISH runs a command, and a change wakes two tasks of the reader where a message wakes one",
+            "a commit runs a script where PUBLISH runs a command, and its message goes to two nodes, the writer too, where the bare one goes to one subscriber",
         ),
     }
 }
