@@ -163,7 +163,8 @@ impl fmt::Display for Number {
             _ => 3,
         };
         let plain = format!("{magnitude:.decimals$}");
-        let (whole, fraction) = plain.split_once('.').map_or((plain.as_str(), ""), |(whole, fraction)| (whole, fraction));
+        let (whole, fraction) =
+            plain.split_once('.').map_or((plain.as_str(), ""), |(whole, fraction)| (whole, fraction));
         let mut text = String::from(if self.0 < 0.0 { "-" } else { "" });
         for (at, digit) in whole.chars().enumerate() {
             if at > 0 && (whole.len() - at) % 3 == 0 {

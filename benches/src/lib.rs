@@ -1,9 +1,11 @@
 //! What the benchmarks of this workspace share: sessions to measure with, and how to measure.
 
 pub mod claim;
+pub mod claims;
 pub mod effort;
 pub mod in_turn;
 pub mod section;
+pub mod study;
 mod tapped;
 mod zipf;
 
