@@ -1,1 +1,3 @@
 //! The parts of the report.
+
+pub mod hit_rate;

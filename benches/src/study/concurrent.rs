@@ -1,7 +1,7 @@
 //! What writes on one node do to the hits of the others while requests meet: several clients at full speed, on a runtime of two
 //! workers. Which request comes first depends on the machine; how fast it is does not matter.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot run must not go on")]
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a measurement that cannot run must not go on")]
 
 use std::sync::Arc;
 

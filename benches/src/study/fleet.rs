@@ -1,6 +1,6 @@
 //! The nodes: tiered stores on one store in memory, in simulated time.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot run must not go on")]
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a measurement that cannot run must not go on")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -10,5 +10,7 @@ pub mod ceiling;
 pub mod cells;
 pub mod concurrent;
 pub mod fleet;
+pub mod lru;
 pub mod routing;
+pub mod sweeps;
 pub mod workload;

@@ -11,8 +11,8 @@ pub enum Routing {
     Random,
     /// A session stays on its node.
     Sticky,
-    /// The same; but one node after another goes away and comes back empty, and meanwhile its sessions are spread over
-    /// the others. The run has [`PARTS`] equal parts; in every second one a node is away.
+    /// The same; but two nodes by turns go away and come back empty, and meanwhile their sessions are spread over the
+    /// others. The run has [`PARTS`] equal parts; in every second one a node is away.
     Failover,
 }
 
@@ -66,7 +66,7 @@ pub struct Routes {
 impl Routes {
     /// A part of the run begins: returns the node that is away in it, if any.
     fn turn(&mut self, at: usize, part: usize, up: &mut [u32]) -> Option<u32> {
-        let node = ((part - 1) / 2) % up.len();
+        let node = ((part - 1) / 2) % up.len().min(2);
         if part.is_multiple_of(2) {
             up[node] = self.places;
             self.places += 1;
