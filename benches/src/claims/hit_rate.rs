@@ -70,7 +70,7 @@ pub fn section(effort: Effort, trace: Option<&Path>) -> Result<Section, Unreadab
 
 /// With N nodes and a write in each request, against no writes.
 fn meetings(effort: Effort, section: &mut Section) {
-    let (rounds, requests) = effort.pick((3, 40_000), (9, 100_000));
+    let (rounds, requests) = effort.pick((3, 20_000), (7, 100_000));
     let head = ["nodes", "no writes", "patch", "of it", "evict", "of it", "patched", "evicted", "gaps"];
     let title = format!(
         "Hit rate with a write in each request: {SESSIONS} sessions, {COPIES} copies a node, {CLIENTS} clients"
