@@ -141,6 +141,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn so_do_those_of_many_nodes() {
+        let workload = Arc::new(Workload::zipf((100, 0.9), 2_000, 1.0, 3));
+        let Measured { counts, ceiling, .. } = Cell { workload, nodes: 64, ..zipf(Reaction::Patch) }.measure();
+        assert_eq!((counts.hit_rate(), counts.stale), (ceiling, 0), "{counts:?}");
+        assert!(counts.patched > 10_000, "{counts:?}");
+    }
+
     /// A node has a valid copy if it has loaded the session since another one wrote to it.
     #[test]
     fn evicting_costs_the_hits_that_it_must() {
