@@ -24,7 +24,7 @@ The claims about writes are measured with 8 clients at full speed on two workers
 n^-0.9, room for 2,500 copies on each node, a random node for each request; what counts is the second half of the \
 requests.
 
-Everything else is simulated time, in which one request a millisecond comes, with 4 nodes, random routing, room for a \
+Everything else is simulated time, in which a run takes 20 s and requests come evenly, with 4 nodes, random routing, room for a \
 quarter of all sessions on each node and max_age at 60 s, unless a table says otherwise. The caches are empty at first \
 and every load counts. All nodes have heard of a change before the next request. \"patch\" is the store as it is; \
 \"evict\" has a feed without deltas, so that a change drops the copy; \"deaf\" hears of no change, so that a copy answers \

@@ -177,6 +177,15 @@ mod tests {
         assert!(patched.stale == 0 && patched.revalidated > 100, "{patched:?}");
     }
 
+    /// The clock counts milliseconds.
+    #[test]
+    fn pauses_may_be_short() {
+        let cell =
+            Cell { spacing: Duration::from_micros(100), max_age: Duration::from_secs(1), ..zipf(Reaction::Patch) };
+        let Measured { counts, ceiling, .. } = cell.measure();
+        assert_eq!((counts.hit_rate(), counts.revalidated), (ceiling, 0), "6,000 requests take 0.6 s");
+    }
+
     #[test]
     fn many_are_measured_as_one_is() {
         let cells = [zipf(Reaction::Patch), zipf(Reaction::Evict), cell(Reaction::Patch)];

@@ -113,6 +113,8 @@ type Node = TieredStore<Arc<dyn SessionStore>>;
 pub struct Fleet {
     settings: Settings,
     clock: ManualClock,
+    /// Time that has passed and that the clock, which counts milliseconds, does not show.
+    owed: Duration,
     memory: MemoryStore,
     /// Those that are up, and what they went through before they counted.
     places: Vec<Option<(Node, Stats)>>,
@@ -134,6 +136,7 @@ impl Fleet {
         Self {
             settings,
             clock,
+            owed: Duration::ZERO,
             memory,
             places: (0..places).map(|_| None).collect(),
             sessions: vec![None; sessions as usize],
@@ -183,13 +186,16 @@ impl Fleet {
         self.counts
     }
 
-    async fn pass(&self, mut pause: Duration) {
-        while pause > STEP {
+    async fn pass(&mut self, pause: Duration) {
+        self.owed += pause;
+        while self.owed > STEP {
             self.clock.advance(STEP);
             settle().await;
-            pause -= STEP;
+            self.owed -= STEP;
         }
-        self.clock.advance(pause);
+        let millis = Duration::from_millis(u64::try_from(self.owed.as_millis()).unwrap_or(u64::MAX));
+        self.clock.advance(millis);
+        self.owed -= millis;
     }
 
     async fn node(&mut self, place: u32) -> Node {

@@ -22,8 +22,9 @@ pub const WRITES: f64 = 0.25;
 const NODES: u32 = 4;
 const ROOM: f64 = 0.25;
 const MAX_AGE: Duration = session_tiered::defaults::MAX_AGE;
-const SPACING: Duration = Duration::from_millis(1);
-/// How long a run takes in which the age of copies matters.
+/// How long a run takes, so that no copy becomes too old in it …
+const SHORT: Duration = Duration::from_secs(20);
+/// … unless its age is what matters.
 const LONG: Duration = Duration::from_secs(600);
 const SEED: u64 = 1;
 
@@ -89,7 +90,7 @@ impl Base {
             room: Some(ROOM),
             reaction: Reaction::Patch,
             max_age: MAX_AGE,
-            spacing: SPACING,
+            spacing: spacing(&workloads[0], SHORT),
         };
         Ok(Self { cell, workloads, shop })
     }
@@ -135,6 +136,7 @@ impl Base {
         let point = |share: f64| {
             self.point(percent(share), 100.0 * share, |cell| {
                 cell.workload = self.shop.clone();
+                cell.spacing = spacing(&self.shop, SHORT);
                 cell.room = Some(share);
             })
         };
@@ -154,11 +156,10 @@ impl Base {
     }
 
     fn ages(&self) -> Sweep {
-        let requests = u32::try_from(self.cell.workload.requests.len()).unwrap_or(u32::MAX).max(1);
         let point = |seconds: u32| {
             self.point(format!("{seconds} s"), f64::from(seconds), |cell| {
                 cell.max_age = Duration::from_secs(seconds.into());
-                cell.spacing = LONG / requests;
+                cell.spacing = spacing(&cell.workload, LONG);
             })
         };
         let points = [1, 5, 15, 60, 300].map(point).into();
@@ -180,13 +181,21 @@ impl Base {
 
     fn kinds(&self) -> Sweep {
         let point = |workload: &Arc<Workload>| {
-            let point = self.point(workload.name.clone(), 0.0, |cell| cell.workload = workload.clone());
+            let point = self.point(workload.name.clone(), 0.0, |cell| {
+                cell.workload = workload.clone();
+                cell.spacing = spacing(workload, SHORT);
+            });
             Point { at: None, ..point }
         };
         let points = self.workloads.iter().map(point).collect();
         let sweep = self.sweep("hit_rate_workloads", "workload", Axis::linear("workload"), points);
         Sweep { title: "Hit rate by workload".to_owned(), ..sweep }
     }
+}
+
+/// From one request to the next, in a run of this length.
+fn spacing(workload: &Workload, run: Duration) -> Duration {
+    run / u32::try_from(workload.requests.len()).unwrap_or(u32::MAX).max(1)
 }
 
 fn room_axis() -> Axis {
