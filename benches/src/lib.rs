@@ -25,6 +25,7 @@ pub mod redis;
 pub mod report;
 pub mod section;
 mod sessions;
+pub mod study;
 mod tapped;
 mod threads;
 pub mod tiered;

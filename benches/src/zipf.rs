@@ -1,6 +1,6 @@
 //! Whom requests are for: few sessions often, many now and then.
 
-/// Draws numbers below a bound, the n-th in proportion to n^-0.9. The same for the same seed.
+/// Draws numbers below a bound, the n-th in proportion to n^-alpha. The same for the same seed.
 #[derive(Clone, Debug)]
 pub struct Zipf {
     /// The sums of the weights up to each number.
@@ -9,10 +9,15 @@ pub struct Zipf {
 }
 
 impl Zipf {
-    /// Below `bound`.
+    /// Below `bound`, with an alpha of 0.9.
     pub fn new(bound: usize, seed: u64) -> Self {
+        Self::with_alpha(bound, 0.9, seed)
+    }
+
+    /// Below `bound`.
+    pub fn with_alpha(bound: usize, alpha: f64, seed: u64) -> Self {
         let sums = (1..=bound).scan(0.0, |sum, rank| {
-            *sum += (rank as f64).powf(-0.9);
+            *sum += (rank as f64).powf(-alpha);
             Some(*sum)
         });
         Self { sums: sums.collect(), state: 0 }.with_seed(seed)

@@ -2,22 +2,26 @@
 
 pub mod algebra;
 pub mod codecs;
+pub mod hit_rate;
 pub mod memory;
 pub mod redis;
 pub mod tiered_hit;
 pub mod visible;
 
-use crate::{effort::Effort, section::Section};
+use std::path::Path;
 
-/// A section by its name.
-pub type Measure = (&'static str, fn(Effort) -> Section);
+use crate::{effort::Effort, section::Section, study::workload::Unreadable};
+
+/// A section by its name. What measures it takes a recorded trace, if there is one.
+pub type Measure = (&'static str, fn(Effort, Option<&Path>) -> Result<Section, Unreadable>);
 
 /// The sections of the report, in its order.
 pub const ALL: &[Measure] = &[
-    ("algebra", algebra::section),
-    ("codecs", codecs::section),
-    ("memory", memory::section),
-    ("redis", redis::section),
-    ("tiered-hit", tiered_hit::section),
-    ("visible", visible::section),
+    ("algebra", |effort, _| Ok(algebra::section(effort))),
+    ("codecs", |effort, _| Ok(codecs::section(effort))),
+    ("memory", |effort, _| Ok(memory::section(effort))),
+    ("redis", |effort, _| Ok(redis::section(effort))),
+    ("tiered-hit", |effort, _| Ok(tiered_hit::section(effort))),
+    ("hit-rate", hit_rate::section),
+    ("visible", |effort, _| Ok(visible::section(effort))),
 ];

@@ -3,11 +3,9 @@
 use std::ops::AddAssign;
 
 use serde::Serialize;
+use session_examples::plan::{Expected, Plan};
 
-use crate::{
-    plan::{Expected, Plan},
-    shop::Cart,
-};
+use crate::shop::Cart;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,8 +67,9 @@ impl AddAssign for Audit {
 
 #[cfg(test)]
 mod tests {
+    use session_examples::plan::Planner;
+
     use super::*;
-    use crate::plan::Planner;
 
     fn plan() -> Plan {
         let mut planner = Planner::default();

@@ -13,11 +13,11 @@ use std::{
 
 use indicatif::ProgressBar;
 use session_core::{Error, SessionId};
+use session_examples::plan::{GateNo, Plan, SessionNo, Step, Task};
 use tokio::{sync::SetOnce, task::JoinSet};
 
 use crate::{
     audit::Audit,
-    plan::{GateNo, Plan, SessionNo, Step, Task},
     shop::{Answer, Request, Shop},
     tally::Tally,
 };
@@ -193,15 +193,14 @@ fn now() -> Instant {
 mod tests {
     use async_trait::async_trait;
     use session_core::{ErrorKind, SessionStore};
+    use session_examples::{plan::Planner, trace};
     use session_memory::MemoryStore;
 
     use super::*;
     use crate::{
         blob::BlobShop,
         cells::Records,
-        plan::Planner,
         shop::{Cart, DeltaShop},
-        trace,
     };
 
     fn stores() -> [Arc<dyn SessionStore>; 3] {

@@ -17,23 +17,24 @@ mod backend;
 mod blob;
 mod cells;
 mod drive;
-mod plan;
 mod probe;
 mod redis_cells;
 mod report;
 mod shop;
 mod tally;
-mod trace;
 
 use std::{process::ExitCode, sync::Arc};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use session_core::Error;
+use session_examples::{
+    plan::{Plan, Planner},
+    trace,
+};
 
 use crate::{
     args::{Args, Place},
     backend::{Backend, Cache},
-    plan::{Plan, Planner},
     probe::Probe,
     report::{Caching, Report, Setting},
     shop::Shop,

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
+use session_examples::plan::Counts;
 use session_tiered::Stats;
 
 use crate::{
@@ -57,7 +58,7 @@ pub(crate) struct Caching {
 }
 
 impl Caching {
-    pub(crate) fn new(caches: &[Cache], counts: &crate::plan::Counts, tally: &Tally, visible: &Latencies) -> Self {
+    pub(crate) fn new(caches: &[Cache], counts: &Counts, tally: &Tally, visible: &Latencies) -> Self {
         let all: Vec<Stats> = caches.iter().map(Cache::stats).collect();
         let sum = |count: fn(&Stats) -> u64| all.iter().map(count).sum::<u64>();
         // All but creating and signing out begin with opening the session. The audit does not ask the caches.
@@ -110,7 +111,7 @@ pub(crate) struct Setting {
     pub(crate) seed: u64,
     pub(crate) nodes: u16,
     pub(crate) clients: u16,
-    pub(crate) counts: crate::plan::Counts,
+    pub(crate) counts: Counts,
 }
 
 impl Report {

@@ -3,8 +3,9 @@
 use std::{fmt, time::Duration};
 
 use hdrhistogram::Histogram;
+use session_examples::plan::Task;
 
-use crate::{audit::Audit, plan::Task, shop::Answer};
+use crate::{audit::Audit, shop::Answer};
 
 /// What one client, or all of them, measured.
 #[derive(Debug)]

@@ -17,6 +17,9 @@ struct Args {
     /// Only the sections whose name begins with this; may be given more than once
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// A recorded trace for the study of hit rates: Online Retail as CSV or big-endian u32 keys, plain or compressed by zstd
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Where to write report.md, report.json and the plots
     #[arg(long, value_name = "FOLDER", default_value = "target/report")]
     out: PathBuf,
@@ -27,7 +30,13 @@ fn main() -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("report: {error}");
+            let mut causes = String::new();
+            let mut source = error.source();
+            while let Some(cause) = source {
+                causes.push_str(&format!(": {cause}"));
+                source = cause.source();
+            }
+            eprintln!("report: {error}{causes}");
             ExitCode::from(2)
         }
     }
@@ -46,7 +55,7 @@ fn run(args: &Args) -> Result<usize, Box<dyn std::error::Error>> {
     let mut sections = Vec::new();
     for (name, measure) in claims::ALL.iter().filter(|(name, _)| is_wanted(name)) {
         eprintln!("measuring: {name}");
-        sections.push(measure(effort));
+        sections.push(measure(effort, args.trace.as_deref())?);
     }
     let report = Report::new(effort, sections);
     print!("{}", report.table());

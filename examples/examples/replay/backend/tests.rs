@@ -1,10 +1,11 @@
 //! On a real server, whose turns nobody can foretell: so what the baseline loses has no exact number.
 
 use indicatif::ProgressBar;
+use session_examples::{plan::Planner, trace};
 use session_testkit::Server;
 
 use super::*;
-use crate::{audit::Audit, drive::drive, plan::Planner, trace};
+use crate::{audit::Audit, drive::drive};
 
 const NODES: usize = 3;
 

@@ -14,12 +14,14 @@ use std::{
 
 use crate::plan::Planner;
 
+pub use rng::Rng;
+
 /// The first bytes of a zstd frame.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Why a trace cannot be replayed.
 #[derive(Debug)]
-pub(crate) struct TraceError {
+pub struct TraceError {
     line: Option<u64>,
     message: String,
 }
@@ -52,18 +54,16 @@ impl From<io::Error> for TraceError {
 }
 
 /// Plans at most `lines` lines of a recorded trace; returns what it is.
-pub(crate) fn read(
-    path: &Path,
-    lines: Option<u32>,
-    seed: u64,
-    planner: &mut Planner,
-) -> Result<&'static str, TraceError> {
+///
+/// # Errors
+/// For a file that cannot be read or is no trace; with the number of the line, where one is wrong.
+pub fn read(path: &Path, lines: Option<u32>, seed: u64, planner: &mut Planner) -> Result<&'static str, TraceError> {
     let input = decompressed(BufReader::new(File::open(path)?))?;
     read_from(input, &path.to_string_lossy(), lines, seed, planner)
 }
 
 /// Plans generated traffic of this many requests; returns what it is.
-pub(crate) fn generate(requests: u32, seed: u64, planner: &mut Planner) -> &'static str {
+pub fn generate(requests: u32, seed: u64, planner: &mut Planner) -> &'static str {
     generator::plan(requests, seed, planner);
     "generated"
 }

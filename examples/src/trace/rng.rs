@@ -2,14 +2,16 @@
 
 /// SplitMix64.
 #[derive(Debug)]
-pub(super) struct Rng(u64);
+pub struct Rng(u64);
 
 impl Rng {
-    pub(super) fn new(seed: u64) -> Self {
+    /// The sequence of this seed.
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,23 +20,23 @@ impl Rng {
     }
 
     /// Uniform in `0..bound`, up to a bias that 64 bits make negligible. `bound` is not 0.
-    pub(super) fn below(&mut self, bound: u32) -> u32 {
-        let product = u128::from(self.next()) * u128::from(bound);
+    pub fn below(&mut self, bound: u32) -> u32 {
+        let product = u128::from(self.bits()) * u128::from(bound);
         u32::try_from(product >> 64).unwrap_or(0)
     }
 
     /// Uniform in `0.0..1.0`.
-    pub(super) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// True with this probability.
-    pub(super) fn chance(&mut self, probability: f64) -> bool {
+    pub fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
     /// A draw from the distribution with these quantiles, interpolated between them on a logarithmic scale.
-    pub(super) fn draw(&mut self, quantiles: &[(f64, f64)]) -> u32 {
+    pub fn draw(&mut self, quantiles: &[(f64, f64)]) -> u32 {
         let at = self.unit();
         let value = quantiles
             .windows(2)

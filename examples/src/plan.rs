@@ -6,115 +6,148 @@ use std::{collections::HashMap, num::NonZeroU32};
 
 /// A session of the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct SessionNo(u32);
+pub struct SessionNo(u32);
 
 /// An article of the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ArticleNo(u32);
+pub struct ArticleNo(u32);
 
 /// Something that opens when all steps it was told of are done. Counted from 1, which keeps steps small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct GateNo(NonZeroU32);
+pub struct GateNo(NonZeroU32);
 
 /// An order of the trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct OrderNo(u32);
+pub struct OrderNo(u32);
 
 impl SessionNo {
-    pub(crate) fn index(self) -> usize {
+    /// Its place among those of the trace.
+    pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 impl GateNo {
-    pub(crate) fn index(self) -> usize {
+    /// Its place among those of the plan.
+    pub fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }
 
 /// One request of one client. Every step waits for its session's creation besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
-    pub(crate) session: SessionNo,
-    pub(crate) task: Task,
+pub struct Step {
+    /// Whose.
+    pub session: SessionNo,
+    /// What.
+    pub task: Task,
     /// Begins when this is open.
-    pub(crate) after: Option<GateNo>,
+    pub after: Option<GateNo>,
     /// These wait for it.
-    pub(crate) before: [Option<GateNo>; 2],
+    pub before: [Option<GateNo>; 2],
 }
 
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
+pub enum Task {
     /// Begins the session with a value of this many bytes.
-    Create { profile: u32 },
+    Create {
+        /// So many.
+        profile: u32,
+    },
     /// Only reads.
     Look,
     /// Puts a line into the cart.
-    Add { article: ArticleNo, line: u32, quantity: i32 },
+    Add {
+        /// What is bought.
+        article: ArticleNo,
+        /// The line's number in the trace.
+        line: u32,
+        /// How many.
+        quantity: i32,
+    },
     /// Takes a line out of the cart.
-    Remove { article: ArticleNo, line: u32 },
+    Remove {
+        /// What was bought.
+        article: ArticleNo,
+        /// The number of the line that put it there.
+        line: u32,
+    },
     /// Notes that an article was looked at.
-    View { article: ArticleNo },
+    View {
+        /// Which.
+        article: ArticleNo,
+    },
     /// Notes an order.
-    Checkout { order: OrderNo },
+    Checkout {
+        /// Which.
+        order: OrderNo,
+    },
     /// Ends the session.
     Logout,
 }
 
 /// What a session must hold when the trace is over or, if it ends before, at its end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Expected {
+pub struct Expected {
     /// Line and quantity.
-    pub(crate) lines: Vec<(ArticleNo, u32, i32)>,
-    pub(crate) orders: Vec<OrderNo>,
-    pub(crate) ended: bool,
+    pub lines: Vec<(ArticleNo, u32, i32)>,
+    /// Orders placed.
+    pub orders: Vec<OrderNo>,
+    /// Whether it ends before the trace does.
+    pub ended: bool,
 }
 
 /// What a trace amounts to.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) lines: u64,
+pub struct Counts {
+    /// All lines.
+    pub lines: u64,
     /// Lines that take back an earlier one …
-    pub(crate) removals: u64,
+    pub removals: u64,
     /// … of which these name one that is gone already.
-    pub(crate) repeated: u64,
+    pub repeated: u64,
     /// Lines that take back what never was there.
-    pub(crate) unmatched: u64,
-    pub(crate) logouts: u64,
+    pub unmatched: u64,
+    /// Sessions that are ended.
+    pub logouts: u64,
 }
 
 /// The whole traffic.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// In the order in which clients take them up. A step waits for earlier ones only.
-    pub(crate) steps: Vec<Step>,
+    pub steps: Vec<Step>,
     /// How many steps each gate waits for.
-    pub(crate) gates: Vec<u32>,
-    pub(crate) expected: Vec<Expected>,
-    pub(crate) counts: Counts,
+    pub gates: Vec<u32>,
+    /// What each session must hold.
+    pub expected: Vec<Expected>,
+    /// What the trace amounts to.
+    pub counts: Counts,
     articles: Vec<Box<str>>,
     orders: Vec<Box<str>>,
 }
 
 impl Plan {
     /// The key of a cart line. It bears the line's number, so that no two lines collapse into one.
-    pub(crate) fn line_key(&self, article: ArticleNo, line: u32) -> String {
+    pub fn line_key(&self, article: ArticleNo, line: u32) -> String {
         format!("{}:{line}", self.article(article))
     }
 
-    pub(crate) fn article(&self, article: ArticleNo) -> &str {
+    /// The name of an article.
+    pub fn article(&self, article: ArticleNo) -> &str {
         &self.articles[article.0 as usize]
     }
 
-    pub(crate) fn order(&self, order: OrderNo) -> &str {
+    /// The name of an order.
+    pub fn order(&self, order: OrderNo) -> &str {
         &self.orders[order.0 as usize]
     }
 }
 
 /// Builds a [`Plan`] from what a trace says, line after line.
 #[derive(Debug, Default)]
-pub(crate) struct Planner {
+pub struct Planner {
     plan: Plan,
     article_numbers: HashMap<Box<str>, ArticleNo>,
     shelves: HashMap<(SessionNo, ArticleNo), Shelf>,
@@ -139,7 +172,7 @@ struct Kept {
 
 impl Planner {
     /// A session begins, with a value of this many bytes.
-    pub(crate) fn begin(&mut self, profile: u32) -> SessionNo {
+    pub fn begin(&mut self, profile: u32) -> SessionNo {
         let session = SessionNo(number(self.plan.expected.len()));
         self.plan.expected.push(Expected::default());
         self.batches.push(None);
@@ -148,7 +181,7 @@ impl Planner {
     }
 
     /// The article of this name.
-    pub(crate) fn article(&mut self, name: &str) -> ArticleNo {
+    pub fn article(&mut self, name: &str) -> ArticleNo {
         if let Some(known) = self.article_numbers.get(name) {
             return *known;
         }
@@ -159,17 +192,17 @@ impl Planner {
     }
 
     /// A request that only reads.
-    pub(crate) fn look(&mut self, session: SessionNo) {
+    pub fn look(&mut self, session: SessionNo) {
         self.push(session, Task::Look);
     }
 
     /// An article is looked at, and the session notes it.
-    pub(crate) fn view(&mut self, session: SessionNo, article: ArticleNo) {
+    pub fn view(&mut self, session: SessionNo, article: ArticleNo) {
         self.push(session, Task::View { article });
     }
 
     /// A line is put into the cart.
-    pub(crate) fn add(&mut self, session: SessionNo, article: ArticleNo, line: u32, quantity: i32) {
+    pub fn add(&mut self, session: SessionNo, article: ArticleNo, line: u32, quantity: i32) {
         let step = self.push_change(session, Task::Add { article, line, quantity });
         let shelf = self.shelves.entry((session, article)).or_default();
         shelf.kept.push(Kept { line, quantity, step });
@@ -177,12 +210,12 @@ impl Planner {
     }
 
     /// Whether the cart has a line of this article.
-    pub(crate) fn holds(&self, session: SessionNo, article: ArticleNo) -> bool {
+    pub fn holds(&self, session: SessionNo, article: ArticleNo) -> bool {
         self.shelves.get(&(session, article)).is_some_and(|shelf| !shelf.kept.is_empty())
     }
 
-    /// The last line of this article is taken back; see [`super::trace`] for what that means when there is none.
-    pub(crate) fn take_back(&mut self, session: SessionNo, article: ArticleNo) {
+    /// The last line of this article is taken back; see [`trace`](crate::trace) for what that means when there is none.
+    pub fn take_back(&mut self, session: SessionNo, article: ArticleNo) {
         self.plan.counts.lines += 1;
         let Some(shelf) = self.shelves.get_mut(&(session, article)) else {
             self.plan.counts.unmatched += 1;
@@ -200,7 +233,7 @@ impl Planner {
     }
 
     /// An order is placed, after all that changed the session so far.
-    pub(crate) fn checkout(&mut self, session: SessionNo, order: &str) {
+    pub fn checkout(&mut self, session: SessionNo, order: &str) {
         let number = OrderNo(number(self.plan.orders.len()));
         self.plan.orders.push(order.into());
         self.plan.expected[session.index()].orders.push(number);
@@ -210,7 +243,7 @@ impl Planner {
     }
 
     /// The session is ended after all that changed it so far, while two more pages that note an article are under way.
-    pub(crate) fn logout(&mut self, session: SessionNo, article: ArticleNo) {
+    pub fn logout(&mut self, session: SessionNo, article: ArticleNo) {
         let after = self.batches[session.index()].take();
         for task in [Task::View { article }, Task::Logout, Task::View { article }] {
             let step = self.push(session, task);
@@ -221,7 +254,7 @@ impl Planner {
     }
 
     /// The plan, with the sums.
-    pub(crate) fn finish(mut self) -> Plan {
+    pub fn finish(mut self) -> Plan {
         for ((session, article), shelf) in self.shelves {
             let lines = shelf.kept.into_iter().map(|kept| (article, kept.line, kept.quantity));
             self.plan.expected[session.index()].lines.extend(lines);

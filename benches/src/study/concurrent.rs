@@ -1,0 +1,96 @@
+//! What writes on one node do to the hits of the others while requests meet: several clients at full speed, on a runtime of two
+//! workers. Which request comes first depends on the machine; how fast it is does not matter.
+
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a measurement that cannot run must not go on")]
+
+use std::sync::Arc;
+
+use session_core::{LoadOptions, SessionId, SessionStore as _, Update};
+use session_memory::MemoryStore;
+use session_tiered::{Capacity, Stats, TieredStore};
+
+use super::fleet::Reaction;
+use crate::{Zipf, create, op, scalars};
+
+/// Sessions, requested in proportion to n^-0.9.
+pub const SESSIONS: usize = 10_000;
+/// Copies that a node keeps.
+pub const COPIES: u64 = 2_500;
+/// Clients, each of which has one request under way.
+pub const CLIENTS: u64 = 8;
+
+type Node = TieredStore<Arc<dyn session_core::SessionStore>>;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Meeting {
+    /// How many nodes there are; each request goes to a random one.
+    pub nodes: usize,
+    /// What they do about the writes of others, with an update in every request; without one, no request writes.
+    pub writes: Option<Reaction>,
+    /// So many to warm up, and so many that count.
+    pub requests: u64,
+}
+
+impl Meeting {
+    /// The hit rate of the second half, all nodes together, and what they went through in both.
+    pub fn hit_rate(&self, seed: u64) -> (f64, Stats) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(self.drive(seed))
+    }
+
+    async fn drive(&self, seed: u64) -> (f64, Stats) {
+        let memory = MemoryStore::builder().partitions(64).build().unwrap();
+        let ids: Arc<[SessionId]> = (0..SESSIONS).map(|_| create(&memory, scalars(8, 29)).unwrap()).collect();
+        let store = |_| self.writes.unwrap_or(Reaction::Patch).node(&memory);
+        let tiered = |store| TieredStore::builder(store).capacity(Capacity::entries(COPIES)).build();
+        let nodes: Arc<[Node]> = (0..self.nodes).map(store).map(tiered).collect();
+        let whom = Zipf::new(SESSIONS, 1);
+        self.half(&nodes, &ids, &whom, 2 * seed).await;
+        let before = sum(&nodes);
+        self.half(&nodes, &ids, &whom, 2 * seed + 1).await;
+        let after = sum(&nodes);
+        let (hits, misses) = (after.hits - before.hits, after.misses - before.misses);
+        (hits as f64 / (hits + misses) as f64, after)
+    }
+
+    async fn half(&self, nodes: &Arc<[Node]>, ids: &Arc<[SessionId]>, whom: &Zipf, half: u64) {
+        let seeds = half * CLIENTS + 1..(half + 1) * CLIENTS + 1;
+        let client = |seed| tokio::spawn(self.client(nodes.clone(), ids.clone(), whom.with_seed(seed)));
+        for client in seeds.map(client).collect::<Vec<_>>() {
+            client.await.unwrap();
+        }
+    }
+
+    fn client(
+        &self,
+        nodes: Arc<[Node]>,
+        ids: Arc<[SessionId]>,
+        mut whom: Zipf,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let Self { requests, writes, .. } = *self;
+        async move {
+            for _ in 0..requests / CLIENTS {
+                let node = &nodes[whom.bits() as usize % nodes.len()];
+                let id = &ids[whom.draw()];
+                let _ = node.load(id, LoadOptions::default()).await.unwrap();
+                tokio::task::yield_now().await;
+                if writes.is_some() {
+                    let _ = node.apply(id, &Update::new(op(), scalars(1, 29))).await.unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+fn sum(nodes: &[Node]) -> Stats {
+    nodes.iter().map(TieredStore::stats).fold(Stats::default(), |mut sum, stats| {
+        sum.hits += stats.hits;
+        sum.misses += stats.misses;
+        sum.patched += stats.patched;
+        sum.evicted += stats.evicted;
+        sum.gaps += stats.gaps;
+        sum
+    })
+}

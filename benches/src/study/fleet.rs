@@ -1,0 +1,281 @@
+//! The nodes: tiered stores on one store in memory, in simulated time.
+
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a measurement that cannot run must not go on")]
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, future::ready};
+use session_core::{
+    ApplyOutcome, CreateOutcome, Destroy, EndReason, Expiry, FeedItem, Incarnation, LoadOptions, LoadOutcome,
+    ManualClock, NewSession, OpId, SessionId, SessionStore, Stamp, Update,
+};
+use session_examples::trace::Rng;
+use session_memory::MemoryStore;
+use session_tiered::{Capacity, Stats, TieredStore};
+
+use super::workload::{Act, Request};
+use crate::{Tapped, scalars};
+
+/// What a node does about the writes of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reaction {
+    /// Applies the change to its copy.
+    Patch,
+    /// Drops its copy: changes come without their deltas.
+    Evict,
+    /// Nothing: it hears of no change, and a copy answers until its age is up.
+    None,
+}
+
+impl Reaction {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Patch => "patch",
+            Self::Evict => "evict",
+            Self::None => "deaf",
+        }
+    }
+
+    /// A node's store, with the feed that leads to this reaction.
+    pub fn node(self, memory: &MemoryStore) -> Arc<dyn SessionStore> {
+        match self {
+            Self::Patch => Arc::new(memory.node()),
+            Self::Evict => Arc::new(Tapped::new(memory.node(), |feed| feed.map(without_delta).boxed())),
+            Self::None => Arc::new(Tapped::new(memory.node(), |feed| {
+                feed.filter(|item| ready(!matches!(item, FeedItem::Change(_)))).boxed()
+            })),
+        }
+    }
+}
+
+fn without_delta(mut item: FeedItem) -> FeedItem {
+    if let FeedItem::Change(change) = &mut item {
+        change.delta = None;
+    }
+    item
+}
+
+/// How the nodes are set. What is not here is as it is by default.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What they do about the writes of others.
+    pub reaction: Reaction,
+    /// Copies that each may keep; `None` for any number.
+    pub copies: Option<u64>,
+    /// For how long a copy answers without the store having vouched for it.
+    pub max_age: Duration,
+    /// From one request to the next.
+    pub spacing: Duration,
+}
+
+/// What the caches went through, all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Loads that were answered locally.
+    pub hits: u64,
+    /// Loads that the store was asked for.
+    pub misses: u64,
+    /// Answers that were not the present state.
+    pub stale: u64,
+    /// Misses at which the store only vouched for the copy that was there.
+    pub revalidated: u64,
+    /// Copies that a change was applied to.
+    pub patched: u64,
+    /// Copies that were dropped since a change could not be applied to them, or their session had ended.
+    pub evicted: u64,
+}
+
+impl Counts {
+    /// Of all loads.
+    pub fn hit_rate(&self) -> f64 {
+        self.share(self.hits)
+    }
+
+    /// So many, as a share of all loads.
+    pub fn share(&self, count: u64) -> f64 {
+        count as f64 / (self.hits + self.misses) as f64
+    }
+
+    fn add(&mut self, before: &Stats, after: &Stats) {
+        self.hits += after.hits - before.hits;
+        self.misses += after.misses - before.misses;
+        self.revalidated += after.revalidated - before.revalidated;
+        self.patched += after.patched - before.patched;
+        self.evicted += after.evicted - before.evicted;
+    }
+}
+
+type Node = TieredStore<Arc<dyn SessionStore>>;
+
+/// Nodes on one store, and what a client who sees everything knows.
+#[derive(Debug)]
+pub struct Fleet {
+    settings: Settings,
+    clock: ManualClock,
+    /// Time that has passed and that the clock, which counts milliseconds, does not show.
+    owed: Duration,
+    memory: MemoryStore,
+    /// Those that are up, and what they went through before they counted.
+    places: Vec<Option<(Node, Stats)>>,
+    /// The sessions that have begun: ids and present states.
+    sessions: Vec<Option<(SessionId, Stamp)>>,
+    rng: Rng,
+    counts: Counts,
+}
+
+/// Less than a heartbeat, so that leases go on however long the pause between requests is.
+const STEP: Duration = Duration::from_millis(200);
+
+impl Fleet {
+    /// None of the places is up; each is from its first request on.
+    pub fn new(settings: Settings, places: u32, sessions: u32, seed: u64) -> Self {
+        let clock = ManualClock::new();
+        // One partition, and so one heartbeat: how many there are has no effect on what is cached.
+        let memory = MemoryStore::builder().partitions(1).clock(clock.clone()).build().unwrap();
+        Self {
+            settings,
+            clock,
+            owed: Duration::ZERO,
+            memory,
+            places: (0..places).map(|_| None).collect(),
+            sessions: vec![None; sessions as usize],
+            rng: Rng::new(seed ^ 0x666c_6565_7400),
+            counts: Counts::default(),
+        }
+    }
+
+    /// One request at a place, after the pause between two.
+    pub async fn serve(&mut self, place: u32, request: Request) {
+        self.pass(self.settings.spacing).await;
+        let node = self.node(place).await;
+        let whose = request.session as usize;
+        let (id, stamp) = match self.sessions[whose] {
+            Some(known) => known,
+            None => self.begin(&node).await,
+        };
+        self.sessions[whose] = Some((id, stamp));
+        match node.load(&id, LoadOptions::default()).await.unwrap() {
+            LoadOutcome::Found(found) => self.counts.stale += u64::from(found.record.stamp() != stamp),
+            other => panic!("{other:?}"),
+        }
+        match request.act {
+            Act::Read => {}
+            Act::Write => {
+                let update = Update::new(self.op(), scalars(1, 29));
+                match node.apply(&id, &update).await.unwrap() {
+                    ApplyOutcome::Applied(applied) => self.sessions[whose] = Some((id, applied.stamp)),
+                    other => panic!("{other:?}"),
+                }
+            }
+            Act::End => self.end(&node, &id).await,
+        }
+        settle().await;
+    }
+
+    /// The place goes away, with all it had.
+    pub fn leave(&mut self, place: u32) {
+        if let Some((node, before)) = self.places[place as usize].take() {
+            self.counts.add(&before, &node.stats());
+        }
+    }
+
+    /// What all places went through.
+    pub fn counts(mut self) -> Counts {
+        (0..).take(self.places.len()).for_each(|place| self.leave(place));
+        self.counts
+    }
+
+    async fn pass(&mut self, pause: Duration) {
+        self.owed += pause;
+        while self.owed > STEP {
+            self.clock.advance(STEP);
+            settle().await;
+            self.owed -= STEP;
+        }
+        let millis = Duration::from_millis(u64::try_from(self.owed.as_millis()).unwrap_or(u64::MAX));
+        self.clock.advance(millis);
+        self.owed -= millis;
+    }
+
+    async fn node(&mut self, place: u32) -> Node {
+        let at = place as usize;
+        if let Some((node, _)) = &self.places[at] {
+            return node.clone();
+        }
+        let node = self.start().await;
+        self.places[at] = Some((node.clone(), node.stats()));
+        node
+    }
+
+    /// A node that listens and has a lease, but no copies.
+    async fn start(&mut self) -> Node {
+        let Settings { reaction, copies, max_age, .. } = self.settings;
+        let node = TieredStore::builder(reaction.node(&self.memory))
+            .clock(self.clock.clone())
+            .capacity(Capacity::entries(copies.unwrap_or(u64::from(u32::MAX))))
+            .max_age(max_age)
+            .build();
+        let (probe, _) = self.begin(&node).await;
+        while node.stats().hits == 0 {
+            let _ = node.load(&probe, LoadOptions::default()).await.unwrap();
+            settle().await;
+        }
+        self.end(&node, &probe).await;
+        settle().await;
+        node
+    }
+
+    /// A new session, as a node begins one: that leaves no copy of it.
+    async fn begin(&mut self, node: &Node) -> (SessionId, Stamp) {
+        let id = self.id();
+        let mut new = NewSession::draw(Expiry::default()).unwrap().with_entries(scalars(8, 29));
+        (new.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.bits()));
+        let stamp = new.stamp();
+        match node.create(&id, &new).await.unwrap() {
+            CreateOutcome::Created(_) => (id, stamp),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn end(&mut self, node: &Node, id: &SessionId) {
+        let _ = node.destroy(id, &Destroy::new(self.op(), EndReason::Logout)).await.unwrap();
+    }
+
+    fn op(&mut self) -> OpId {
+        OpId::from_bits(self.rng.bits())
+    }
+
+    /// An id that is the same in each run of a seed: whom moka's sketch takes for whom depends on it.
+    fn id(&mut self) -> SessionId {
+        let mut bytes = [0; 18];
+        let random = [self.rng.bits(), self.rng.bits(), self.rng.bits()].map(u64::to_le_bytes);
+        bytes.iter_mut().zip(random.as_flattened()).for_each(|(byte, random)| *byte = *random);
+        // A version 4 UUID behind the partition.
+        bytes[8] = bytes[8] & 0x0f | 0x40;
+        bytes[10] = bytes[10] & 0x3f | 0x80;
+        text(&bytes).parse().unwrap()
+    }
+}
+
+/// base64, URL-safe.
+fn text(bytes: &[u8; 18]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digits = |three: &[u8]| {
+        let bits = three.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        [18, 12, 6, 0].map(|shift| char::from(DIGITS[bits >> shift & 63]))
+    };
+    bytes.chunks_exact(3).flat_map(digits).collect()
+}
+
+/// Everybody does what can be done without time passing: the runtime must run all that is ready before it looks
+/// elsewhere, as that of [`runtime`] does.
+async fn settle() {
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+}
+
+/// A runtime of one thread, on which the nodes' turns are the same in each run.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().event_interval(100_000).build().unwrap()
+}
