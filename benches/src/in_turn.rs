@@ -4,8 +4,10 @@
 use std::fmt;
 
 use crate::{
-    claim::{Claim, Figure, Ratio, Target},
+    claim::{Claim, Figure, Number, Ratio, Target},
     effort::Effort,
+    elapsed,
+    section::Table,
 };
 
 /// What is measured: a name and a batch, which returns what one operation cost.
@@ -124,6 +126,21 @@ impl Costs {
         Ratio::of(self.of_rounds.iter().map(|row| row[ours] / row[reference]).collect())
     }
 
+    /// All of them, with the ratio of this one to each.
+    ///
+    /// # Panics
+    /// If there is none of this name.
+    pub fn table(&self, title: &str, ours: &str) -> Table {
+        let mut table = Table::new(title, ["", "median", "quickest batch", "ratio", "95 % of its median"]);
+        for name in &self.names {
+            let ratio = self.ratio(ours, name);
+            let numbers = [self.median(name), self.least(name), ratio.median].map(|number| Number(number).to_string());
+            let [median, least, middle] = numbers;
+            table.row([name.clone(), median, least, middle, format!("{} to {}", Number(ratio.low), Number(ratio.high))]);
+        }
+        table
+    }
+
     /// That the cost of one has a ratio to that of the other.
     ///
     /// # Panics
@@ -163,6 +180,11 @@ impl Costs {
             missed_because: None,
         }
     }
+}
+
+/// Nanoseconds of one of so many calls.
+pub fn each(count: u32, mut work: impl FnMut()) -> f64 {
+    elapsed(|| (0..count).for_each(|_| work())).as_secs_f64() * 1e9 / f64::from(count)
 }
 
 #[cfg(test)]

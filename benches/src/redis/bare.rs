@@ -9,25 +9,28 @@ use redis::{
 use session_core::SessionId;
 use session_testkit::{Reply, Server};
 
-use crate::sent::Sent;
+use super::sent::Sent;
 
 /// A script for [`Bare::call`].
-pub(crate) struct Script {
+#[derive(Debug)]
+pub struct Script {
     source: &'static str,
 }
 
 /// The commands of `apply` for one field, with arguments of the same lengths and a reply of the same length, and
 /// nothing of its work.
-pub(crate) const SAME: Script = Script { source: include_str!("same.lua") };
+pub const SAME: Script = Script { source: include_str!("same.lua") };
 
 /// What a session needs at the least: two fields, a counter, a deadline, a message.
-pub(crate) const LEAST: Script = Script { source: include_str!("least.lua") };
+pub const LEAST: Script = Script { source: include_str!("least.lua") };
 
 /// One multiplexed connection, set as the store sets its own.
-pub(crate) struct Bare(MultiplexedConnection);
+#[derive(Debug)]
+pub struct Bare(MultiplexedConnection);
 
 impl Bare {
-    pub(crate) async fn connect(server: &Server) -> Self {
+    /// A client of this server, which knows the scripts.
+    pub async fn connect(server: &Server) -> Self {
         let info: ConnectionInfo = server.url().into_connection_info().expect("an address");
         let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(redis);
@@ -44,7 +47,7 @@ impl Bare {
     }
 
     /// Copies of the hashes of these sessions under short keys, so that what is compared is of the same size.
-    pub(crate) async fn keys_of(&self, server: &Server, ids: &[SessionId]) -> Vec<Vec<u8>> {
+    pub async fn keys_of(&self, server: &Server, ids: &[SessionId]) -> Vec<Vec<u8>> {
         let mut keys = Vec::new();
         for id in ids {
             let digest = id.digest().to_bytes();
@@ -59,17 +62,20 @@ impl Bare {
         keys
     }
 
-    pub(crate) async fn hgetall(&self, key: &[u8]) -> (HashMap<String, Vec<u8>>, i64) {
+    /// `HGETALL` and `PTTL` in one pipeline.
+    pub async fn hgetall(&self, key: &[u8]) -> (HashMap<String, Vec<u8>>, i64) {
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.cmd("HGETALL").arg(key).cmd("PTTL").arg(key);
         pipeline.query_async(&mut self.0.clone()).await.expect("read")
     }
 
-    pub(crate) async fn resend(&self, sent: &Sent) {
+    /// A call of the store's script.
+    pub(super) async fn resend(&self, sent: &Sent) {
         let _: Vec<u8> = sent.again().query_async(&mut self.0.clone()).await.expect("called");
     }
 
-    pub(crate) async fn call(&self, script: &Script, key: &[u8]) {
+    /// A call of a script.
+    pub async fn call(&self, script: &Script, key: &[u8]) {
         let mut cmd = Cmd::with_capacity(10, 600);
         cmd.arg("EVALSHA").arg(script.digest()).arg(2).arg(key).arg(&b"sequence:of:the:partition:000"[..]);
         cmd.arg(&[1u8; 85][..])
@@ -83,6 +89,11 @@ impl Bare {
 }
 
 impl Script {
+    /// Its text.
+    pub fn source(&self) -> &'static str {
+        self.source
+    }
+
     fn digest(&self) -> &'static str {
         use std::sync::LazyLock;
         static DIGESTS: LazyLock<[String; 2]> = LazyLock::new(|| [digest(SAME.source), digest(LEAST.source)]);

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use redis::Cmd;
-use session_benches::{op, scalars};
 use session_core::{SessionId, SessionStore, Update};
 use session_redis::RedisStore;
 use session_testkit::{LinkCutter, Server};
 
+use crate::{op, scalars};
+
 /// The words of one call of the script of `apply`: EVALSHA, its digest, two keys, arguments.
-pub(crate) struct Sent(Vec<Vec<u8>>);
+#[derive(Debug)]
+pub(super) struct Sent(Vec<Vec<u8>>);
 
 impl Sent {
     /// What is sent for an update of one field of each of these sessions.
-    pub(crate) async fn capture(server: &Server, ids: &[SessionId]) -> Vec<Self> {
+    pub(super) async fn capture(server: &Server, ids: &[SessionId]) -> Vec<Self> {
         let link = LinkCutter::to(server.addr()).await;
         let store = Arc::new(RedisStore::connect(&link.url()).await.expect("a store"));
         let mut sent = Vec::new();
@@ -28,7 +30,7 @@ impl Sent {
     }
 
     /// The same call under another op id: a repeat would change nothing.
-    pub(crate) fn again(&self) -> Cmd {
+    pub(super) fn again(&self) -> Cmd {
         let mut cmd = Cmd::with_capacity(self.0.len(), 640);
         for (at, word) in self.0.iter().enumerate() {
             if at == 5 {

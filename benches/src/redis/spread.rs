@@ -5,11 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use criterion::Bencher;
 use tokio::{runtime::Runtime, sync::Barrier};
 
 /// One request of a task, by the task's number.
-pub(crate) trait Work: Fn(usize) -> Self::Request + Clone + Send + Sync + 'static {
+pub(super) trait Work: Fn(usize) -> Self::Request + Clone + Send + Sync + 'static {
     /// What is waited for.
     type Request: Future<Output = ()> + Send;
 }
@@ -18,15 +17,9 @@ impl<W: Fn(usize) -> R + Clone + Send + Sync + 'static, R: Future<Output = ()> +
     type Request = R;
 }
 
-/// Measures work that is done by so many tasks at once, each one request after another. The time of one iteration is the
-/// reciprocal of the throughput of all tasks together.
-pub(crate) fn measure(b: &mut Bencher<'_>, runtime: &Runtime, tasks: usize, work: &impl Work) {
-    b.iter_custom(|iterations| run(runtime, tasks, iterations, work));
-}
-
-/// How long so many requests take.
-#[expect(clippy::disallowed_methods, reason = "a bench measures")]
-pub(crate) fn run(runtime: &Runtime, tasks: usize, iterations: u64, work: &impl Work) -> Duration {
+/// How long so many requests take that are made by so many tasks at once, each one request after another: divided by
+/// their number, the reciprocal of the throughput of all tasks together.
+pub(super) fn run(runtime: &Runtime, tasks: usize, iterations: u64, work: &impl Work) -> Duration {
     let work = work.clone();
     runtime.block_on(async move {
         let (start, end) = (Arc::new(Barrier::new(tasks + 1)), Arc::new(Barrier::new(tasks + 1)));

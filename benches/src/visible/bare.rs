@@ -9,21 +9,23 @@ use futures_util::StreamExt as _;
 use redis::{Client, IntoConnectionInfo as _, aio::MultiplexedConnection, io::tcp::TcpSettings};
 use session_testkit::Server;
 
-use crate::Arrivals;
+use super::Arrivals;
 
 const CHANNEL: &str = "bare";
 /// As long as the message of a small update.
 const LENGTH: usize = 160;
 
+/// A publisher and a subscriber.
 #[derive(Debug)]
-pub(crate) struct Bare {
+pub struct Bare {
     connection: MultiplexedConnection,
     sent: Arc<Mutex<Vec<Instant>>>,
-    pub(crate) arrivals: Arrivals,
+    pub(super) arrivals: Arrivals,
 }
 
 impl Bare {
-    pub(crate) async fn start(server: &Server) -> Self {
+    /// Connects both.
+    pub async fn start(server: &Server) -> Self {
         let info = server.url().into_connection_info().unwrap();
         let client = Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true))).unwrap();
         let connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -42,7 +44,8 @@ impl Bare {
         bare
     }
 
-    pub(crate) async fn publish(&self) {
+    /// One message.
+    pub async fn publish(&self) {
         let number = {
             let mut sent = self.sent.lock().unwrap();
             sent.push(Instant::now());

@@ -10,7 +10,6 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use session_benches::{Tapped, op, scalars};
 use session_core::{
     ApplyOutcome, FeedItem, IdDigest, LoadOptions, LoadOutcome, NewSession, SessionId, SessionStore as _, Stamp,
     Subscription, Update,
@@ -20,7 +19,8 @@ use session_testkit::Server;
 use session_tiered::TieredStore;
 use tokio::task::yield_now;
 
-use crate::Arrivals;
+use super::Arrivals;
+use crate::{Tapped, op, scalars};
 
 /// Written in turn, so that two writes of one session never meet.
 const SESSIONS: usize = 64;
@@ -28,19 +28,21 @@ const SESSIONS: usize = 64;
 /// When the write was sent that leads to this version.
 type Sent = Arc<Mutex<HashMap<(IdDigest, u64), Instant>>>;
 
+/// A writer and a reader.
 #[derive(Debug)]
-pub(crate) struct Nodes {
+pub struct Nodes {
     writer: TieredStore<RedisStore>,
     reader: TieredStore<Tapped<RedisStore>>,
     ids: Vec<SessionId>,
     next: AtomicUsize,
     sent: Sent,
     last: Mutex<HashMap<IdDigest, Stamp>>,
-    pub(crate) arrivals: Arrivals,
+    pub(super) arrivals: Arrivals,
 }
 
 impl Nodes {
-    pub(crate) async fn start(server: &Server) -> Self {
+    /// Connects both and fills the reader's cache.
+    pub async fn start(server: &Server) -> Self {
         let (sent, arrivals) = (Sent::default(), Arrivals::default());
         let tap = {
             let (sent, arrivals) = (sent.clone(), arrivals.clone());
@@ -74,7 +76,8 @@ impl Nodes {
         }
     }
 
-    pub(crate) async fn commit(&self) {
+    /// One update.
+    pub async fn commit(&self) {
         let round = self.next.fetch_add(1, Ordering::Relaxed);
         let id = &self.ids[round % SESSIONS];
         // A session is created at version 1.
@@ -91,7 +94,7 @@ impl Nodes {
     }
 
     /// That the reader has, without asking the store, what was written last.
-    pub(crate) async fn verify(&self) {
+    pub async fn verify(&self) {
         let (before, last) = (self.reader.stats(), self.last.lock().unwrap().clone());
         for id in &self.ids {
             match self.reader.load(id, LoadOptions::default()).await.unwrap() {
@@ -100,13 +103,7 @@ impl Nodes {
             }
         }
         let after = self.reader.stats();
-        println!(
-            "  the reader: {} patched, {} evicted, {} gaps; {} misses when asked for all in the end",
-            after.patched,
-            after.evicted,
-            after.gaps,
-            after.misses - before.misses
-        );
+        assert_eq!((after.gaps, after.evicted, after.misses - before.misses), (0, 0, 0), "every change was patched in");
     }
 }
 

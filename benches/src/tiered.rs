@@ -1,28 +1,47 @@
-//! The same sessions in the tiered store and in bare maps.
+//! The tiered store and the bare caches that it is compared with, all of them holding the same sessions.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, hint::black_box, sync::Arc, time::Duration};
 
-use session_benches::{AsIsHasher, create, ready, scalars, shuffle};
 use session_core::{IdDigest, LoadOptions, LoadOutcome, Record, SessionId, SessionStore};
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, TieredStore};
 use tokio::runtime::Runtime;
 
+use crate::{AsIsHasher, create, ready, scalars, shuffle};
+
+/// Gets a session's record.
+pub type Get<'a> = (&'static str, Box<dyn Fn(&SessionId) + Sync + 'a>);
+
 /// A tiered store over the memory store, and its copies in bare maps of equal capacity.
-pub(crate) struct Loaded {
-    pub(crate) tiered: TieredStore<MemoryStore>,
-    /// The same one.
-    pub(crate) store: Arc<dyn SessionStore>,
-    pub(crate) ids: Vec<SessionId>,
-    pub(crate) moka: moka::sync::Cache<IdDigest, Arc<Record>>,
-    pub(crate) moka_as_is: moka::sync::Cache<IdDigest, Arc<Record>, AsIsHasher>,
-    pub(crate) papaya: papaya::HashMap<IdDigest, Arc<Record>, AsIsHasher>,
+pub struct Loaded {
+    tiered: TieredStore<MemoryStore>,
+    /// The same one, as an application has it.
+    pub store: Arc<dyn SessionStore>,
+    /// In an arbitrary order.
+    pub ids: Vec<SessionId>,
+    moka: moka::sync::Cache<IdDigest, Arc<Record>>,
+    moka_as_is: moka::sync::Cache<IdDigest, Arc<Record>, AsIsHasher>,
+    quick: quick_cache::sync::Cache<IdDigest, Arc<Record>>,
+    papaya: papaya::HashMap<IdDigest, Arc<Record>, AsIsHasher>,
     /// The listener's, which keeps the leases.
     _runtime: Runtime,
 }
 
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("sessions", &self.ids.len()).finish_non_exhaustive()
+    }
+}
+
 impl Loaded {
-    pub(crate) fn new(sessions: usize) -> Self {
+    /// Hits and misses so far.
+    pub fn counts(&self) -> (u64, u64) {
+        let stats = self.tiered.stats();
+        (stats.hits, stats.misses)
+    }
+
+    /// With so many sessions of eight fields of 29 bytes, all of them in the cache.
+    pub fn new(sessions: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let memory = MemoryStore::new();
         let mut ids: Vec<_> = (0..sessions).map(|_| create(&memory, scalars(8, 29)).unwrap()).collect();
@@ -40,6 +59,7 @@ impl Loaded {
             ids,
             moka: moka::sync::Cache::new(capacity),
             moka_as_is: moka::sync::Cache::builder().max_capacity(capacity).build_with_hasher(AsIsHasher::default()),
+            quick: quick_cache::sync::Cache::new(2 * sessions),
             papaya: papaya::HashMap::default(),
             _runtime: runtime,
         };
@@ -64,15 +84,27 @@ impl Loaded {
             let record = self.hit(id);
             self.moka.insert(*id.digest(), record.clone());
             self.moka_as_is.insert(*id.digest(), record.clone());
+            self.quick.insert(*id.digest(), record.clone());
             self.papaya.pin().insert(*id.digest(), record);
         }
         self.moka.run_pending_tasks();
         self.moka_as_is.run_pending_tasks();
     }
 
+    /// The tiered store first.
+    pub fn gets(&self) -> [Get<'_>; 5] {
+        [
+            ("tiered", Box::new(|id| drop(black_box(self.hit(id))))),
+            ("moka, digest as hash", Box::new(|id| drop(black_box(self.moka_as_is.get(id.digest()).unwrap())))),
+            ("moka, default hasher", Box::new(|id| drop(black_box(self.moka.get(id.digest()).unwrap())))),
+            ("quick_cache", Box::new(|id| drop(black_box(self.quick.get(id.digest()).unwrap())))),
+            ("papaya", Box::new(|id| drop(black_box(self.papaya.pin().get(id.digest()).unwrap().clone())))),
+        ]
+    }
+
     /// A load as an application makes it. Later ones come from threads outside the runtime, so the self-check, which
     /// needs one, does not take part.
-    pub(crate) fn hit(&self, id: &SessionId) -> Arc<Record> {
+    pub fn hit(&self, id: &SessionId) -> Arc<Record> {
         match ready(self.store.load(id, LoadOptions::default())).unwrap() {
             LoadOutcome::Found(found) => found.record,
             other => panic!("{other:?}"),

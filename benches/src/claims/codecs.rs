@@ -1,0 +1,42 @@
+//! The codecs.
+
+use std::hint::black_box;
+
+use crate::{
+    claim::{Number, Target},
+    codecs::{Shop, subjects},
+    effort::Effort,
+    in_turn::{InTurn, each},
+    section::{Section, Table},
+};
+
+/// What the codec's trait object and the format byte cost, against each format's library.
+pub fn section(effort: Effort) -> Section {
+    let method = "One value of an application: an optional number, a text, a map of 6 entries, a set of 2. Through `Codecs`, with its format byte \
+                  and erased serde, against the format's library called directly.";
+    let mut section = Section::new("Codecs", method);
+    let mut table = Table::new("Time for one value, ns", ["format", "bytes", "encode", "bare", "decode", "bare"]);
+    for subject in subjects() {
+        let shop = Shop::default();
+        let name = subject.name;
+        let target = Target::AtMost(2.0);
+        let costs = InTurn::new("ns")
+            .until_decided("encode", "encode, bare", target)
+            .until_decided("decode", "decode, bare", target)
+            .subject("encode", || each(500, || drop(black_box(subject.encoded(black_box(&shop))))))
+            .subject("encode, bare", || each(500, || drop(black_box(subject.encoded_bare(black_box(&shop))))))
+            .subject("decode", || each(500, || drop(black_box(subject.decoded()))))
+            .subject("decode, bare", || each(500, || drop(black_box(subject.decoded_bare()))))
+            .run(effort);
+        for way in ["encode", "decode"] {
+            let text = format!("To {way} a value in {name} through `Codecs`, against the library called directly");
+            let pair = (way, &*format!("{way}, bare"));
+            section.claims.push(costs.claim(format!("codec.{name}.{way}"), &text, pair, target));
+        }
+        let [encode, bare_encode, decode, bare_decode] =
+            ["encode", "encode, bare", "decode", "decode, bare"].map(|way| Number(costs.median(way)).to_string());
+        table.row([name.to_owned(), subject.bytes().to_string(), encode, bare_encode, decode, bare_decode]);
+    }
+    section.tables.push(table);
+    section
+}

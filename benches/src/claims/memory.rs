@@ -1,0 +1,90 @@
+//! The memory store.
+
+use std::hint::black_box;
+
+use session_core::{SessionStore, Update};
+use session_memory::MemoryStore;
+
+use crate::{
+    claim::Target,
+    create,
+    effort::Effort,
+    in_turn::{InTurn, each},
+    memory::{Blob, Loaded},
+    op, ready, scalars,
+    section::Section,
+    timed,
+};
+
+/// Loads against bare maps, and an update against a blob that is written whole.
+pub fn section(effort: Effort) -> Section {
+    let method = "Loads through `&dyn SessionStore` of sessions of three values of 16 bytes, in an arbitrary order; bare papaya and \
+                  dashmap with their default hashers, keyed by the same digest, which give a clone of an `Arc`. \"No hashing\" takes 64 \
+                  bits of the digest as they are, as the store does.";
+    let mut section = Section::new("Memory store", method);
+    for keys in [1_000, effort.pick(100_000, 1_000_000)] {
+        let loaded = Loaded::new(keys);
+        for threads in [1, 2] {
+            loads(&mut section, &loaded, threads, effort);
+        }
+    }
+    updates(&mut section, effort);
+    section
+}
+
+fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort) {
+    const BATCH: u64 = 4_000;
+    let keys = loaded.ids.len();
+    let target = Target::AtMost(3.0);
+    let gets = loaded.gets();
+    let mut comparison = InTurn::new("ns").until_decided("memory store", "papaya", target);
+    for (at, (name, get)) in gets.iter().enumerate() {
+        // Far apart, so that none finds in the processor's cache what another has just loaded.
+        let mut ids = loaded.ids.clone();
+        ids.rotate_left(at * keys / gets.len());
+        comparison = comparison.subject(*name, move || {
+            ids.rotate_left(BATCH as usize % keys);
+            timed(&ids, threads, BATCH, get).as_secs_f64() * 1e9 / BATCH as f64
+        });
+    }
+    let costs = comparison.run(effort);
+    // The quicker of the two maps is the reference.
+    let reference = if costs.median("papaya") < costs.median("dashmap") { "papaya" } else { "dashmap" };
+    section.claims.push(costs.claim(
+        format!("memory.load.{}.{threads}", if keys == 1_000 { "small" } else { "large" }),
+        &format!("A load of one of {keys} sessions on {threads} thread(s), against the quicker bare map"),
+        ("memory store", reference),
+        target,
+    ));
+    section.tables.push(costs.table(&format!("Time of a load, ns: {keys} sessions, {threads} thread(s)"), "memory store"));
+}
+
+fn updates(section: &mut Section, effort: Effort) {
+    const BATCH: u32 = 1_000;
+    let memory = MemoryStore::new();
+    let store: &dyn SessionStore = &memory;
+    let id = create(store, scalars(20, 16)).expect("created");
+    let delta = scalars(2, 16);
+    let apply = || {
+        let update = Update::new(op(), delta.clone());
+        let _ = black_box(ready(store.apply(&id, &update))).expect("applied");
+    };
+    let mut blob = Blob::default();
+    let target = Target::AtMost(1.0);
+    let (ours, held) = ("memory store, apply", "memory store, apply while a reader holds the record");
+    let costs = InTurn::new("ns")
+        .until_decided(ours, "bincode blob", target)
+        .subject(ours, || each(BATCH, apply))
+        .subject(held, || {
+            each(BATCH, || {
+                let reader = ready(store.load(&id, Default::default()));
+                apply();
+                drop(reader);
+            })
+        })
+        .subject("bincode blob", move || each(BATCH, || blob.change()))
+        .run(effort);
+    let text = "An update of 2 of 20 fields, against decoding, changing and encoding 20 fields as a blob";
+    section.claims.push(costs.claim("memory.apply", text, (ours, "bincode blob"), target));
+    section.tables.push(costs.table("Time of an update of 2 of 20 fields, ns", ours));
+}

@@ -1,0 +1,144 @@
+//! The Redis store.
+
+use crate::{
+    claim::{Figure, Number, Target},
+    effort::Effort,
+    in_turn::{Costs, InTurn},
+    redis::{Clients, Request, benchmark},
+    section::{Drawing, Plot, Axis, Section, Table},
+};
+
+/// So many requests under way.
+const CONCURRENCY: [usize; 2] = [1, 64];
+/// What eight fields of so many bytes make.
+const SIZES: [(&str, usize); 3] = [("300 B", 29), ("1 KB", 120), ("8 KB", 1_000)];
+
+const SERVER_BOUND: &str = "the server is the bound, and a script that checks before it writes costs it about three times a GET and a SET; \
+                            those lose updates under the same load";
+
+/// Loads and updates against bare redis-rs and against stores of whole sessions.
+pub fn section(effort: Effort) -> Section {
+    let method = "All clients in one process on a runtime of two workers, against one server without persistence, over loopback TCP without \
+                  Nagle's delay, one connection each, RESP3 where they speak it; the server shares the machine with them. Sessions of 8 \
+                  fields. The store's configuration is the default.";
+    let mut section = Section::new("Redis store", method);
+    let clients = Clients::start();
+    let mut plotted = Vec::new();
+    for tasks in CONCURRENCY {
+        loads(&mut section, &clients, tasks, effort);
+        plotted.push(updates(&mut section, &clients, tasks, effort));
+    }
+    section.plots.push(throughputs(&plotted));
+    sizes(&mut section, &clients, effort);
+    section.tables.push(server_alone(&clients, effort));
+    section
+}
+
+/// Microseconds of one request, in batches.
+fn compare(requests: &[Request], batch: u64) -> InTurn<'_> {
+    requests.iter().fold(InTurn::new("us"), |comparison, request| {
+        comparison.subject(request.name, move || request.run(batch).as_secs_f64() * 1e6 / batch as f64)
+    })
+}
+
+fn batch(effort: Effort, tasks: usize) -> u64 {
+    if tasks == 1 { effort.pick(250, 1_000) } else { effort.pick(2_000, 4_000) }
+}
+
+fn loads(section: &mut Section, clients: &Clients, tasks: usize, effort: Effort) {
+    let requests = [clients.load(tasks), clients.bare_read(tasks)];
+    let pair = (requests[0].name, requests[1].name);
+    let target = Target::AtLeast(0.95);
+    // The comparison is of costs, so its target is the reciprocal.
+    let costs = compare(&requests, batch(effort, tasks))
+        .until_decided(pair.0, pair.1, Target::AtMost(1.0 / 0.95))
+        .run(effort);
+    section.claims.push(costs.throughput(
+        format!("redis.load.{tasks}"),
+        &format!("Loads of 8 fields of 29 B, {tasks} at once, against bare redis-rs into a `HashMap<String, Vec<u8>>`"),
+        pair,
+        target,
+    ));
+}
+
+fn updates(section: &mut Section, clients: &Clients, tasks: usize, effort: Effort) -> Costs {
+    let requests = [
+        clients.apply(tasks, 29),
+        clients.bare_apply(tasks),
+        clients.same_commands(tasks),
+        clients.least_commands(tasks),
+        clients.tower_update(tasks, 29),
+        clients.actix_update(tasks, 29),
+    ];
+    let [ours, script, .., tower, actix] = &requests;
+    let (ours, script, tower, actix) = (ours.name, script.name, tower.name, actix.name);
+    let costs = compare(&requests, batch(effort, tasks))
+        .until_decided(ours, script, Target::AtMost(if tasks == 1 { 1.2 } else { 1.0 / 0.9 }))
+        .until_decided(ours, tower, Target::AtMost(1.0 / 1.2))
+        .run(effort);
+    if tasks == 1 {
+        let text = "Time of an update of one field, one at a time, against the same script sent bare";
+        section.claims.push(costs.claim("redis.apply.1", text, (ours, script), Target::AtMost(1.2)));
+    } else {
+        let text = "Updates of one field, 64 at once, against the same script sent bare";
+        section.claims.push(costs.throughput("redis.apply.64", text, (ours, script), Target::AtLeast(0.9)));
+    }
+    for (peer, name) in [(tower, "tower-sessions"), (actix, "actix-session")] {
+        let text = format!("Updates of one field of a session of 300 B, {tasks} at once, against {name}'s load and write");
+        let id = format!("redis.update.{tasks}.{name}");
+        let claim = costs.throughput(id, &text, (ours, peer), Target::AtLeast(1.2));
+        section.claims.push(if tasks == 1 { claim } else { claim.missed_because(SERVER_BOUND) });
+    }
+    section.tables.push(costs.table(&format!("Time of an update of one field of 8, us: {tasks} at once"), ours));
+    costs
+}
+
+fn throughputs(of: &[Costs]) -> Plot {
+    let names = of.first().map(Costs::names).unwrap_or_default();
+    let bars = |costs: &Costs| names.iter().map(|name| 1e6 / costs.median(name)).collect();
+    Plot {
+        name: "redis-updates".to_owned(),
+        title: "Updates of one field of 8 in a session of 300 B".to_owned(),
+        x: Axis::linear(""),
+        y: Axis::linear("updates per second"),
+        drawing: Drawing::Bars {
+            groups: names.to_vec(),
+            series: of.iter().zip(CONCURRENCY).map(|(costs, tasks)| (format!("{tasks} at once"), bars(costs))).collect(),
+        },
+    }
+}
+
+/// From which size on it costs less to send a delta than to send the session twice.
+fn sizes(section: &mut Section, clients: &Clients, effort: Effort) {
+    let mut table = Table::new("Updates of one field of 29 B per second, by the size of the session", [
+        "session",
+        "at once",
+        "session-redis",
+        "tower-sessions",
+        "actix-session",
+        "against tower-sessions",
+    ]);
+    for (size, bytes) in SIZES.into_iter().skip(1) {
+        for tasks in CONCURRENCY {
+            let requests =
+                [clients.apply(tasks, bytes), clients.tower_update(tasks, bytes), clients.actix_update(tasks, bytes)];
+            let [ours, tower, actix] = requests.each_ref().map(|request| request.name);
+            let costs = compare(&requests, batch(effort, tasks)).run(effort);
+            let of = |name| Number(1e6 / costs.median(name)).to_string();
+            let ratio = Number(costs.ratio(ours, tower).inverse().median).to_string();
+            table.row([size.to_owned(), tasks.to_string(), of(ours), of(tower), of(actix), ratio]);
+        }
+    }
+    section.tables.push(table);
+}
+
+/// What the server does for a client that is as quick as can be.
+fn server_alone(clients: &Clients, effort: Effort) -> Table {
+    let mut table = Table::new("redis-benchmark on the same server, requests per second", ["command", "pipeline", "throughput"]);
+    let count = effort.pick(40_000, 400_000);
+    for figure in clients.block_on(benchmark::run(clients.server(), count)) {
+        let (command, pipeline, throughput): (&str, u32, Figure) = figure;
+        table.row([command.to_owned(), pipeline.to_string(), throughput.to_string()]);
+    }
+    table
+}

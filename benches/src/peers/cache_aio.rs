@@ -1,0 +1,68 @@
+//! redis-rs's own client-side cache, which the server tells what to forget.
+
+use std::{collections::HashMap, fmt};
+
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo as _, ProtocolVersion, aio::MultiplexedConnection,
+    caching::CacheConfig, io::tcp::TcpSettings,
+};
+use session_testkit::Server;
+
+/// Keys that the cache has, each of eight fields of 29 bytes: as a hash, and as a value of as many bytes.
+pub struct Cached {
+    connection: MultiplexedConnection,
+    hashes: Vec<String>,
+    values: Vec<String>,
+}
+
+impl fmt::Debug for Cached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cached").field("keys", &self.hashes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Cached {
+    /// A client of this server with so many keys of each sort, at most 5,000: by default it keeps 10,000.
+    pub async fn start(server: &Server, keys: usize) -> Self {
+        let info = server.url().into_connection_info().expect("an address");
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
+        let config = AsyncConnectionConfig::new().set_cache_config(CacheConfig::new());
+        let client = Client::open(info).expect("a client");
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await.expect("connected");
+        let mut pipeline = redis::pipe();
+        let (hashes, values): (Vec<_>, Vec<_>) =
+            (0..keys).map(|n| (format!("cached:hash:{n}"), format!("cached:value:{n}"))).unzip();
+        for (hash, value) in hashes.iter().zip(&values) {
+            for field in 0..8 {
+                pipeline.hset(hash, format!("field-{field:02}"), [field as u8; 29].as_slice()).ignore();
+            }
+            pipeline.set(value, [7_u8; 300].as_slice()).ignore();
+        }
+        pipeline.exec_async(&mut connection.clone()).await.expect("set");
+        let cached = Self { connection, hashes, values };
+        for at in 0..keys {
+            let _ = (cached.hgetall(at).await, cached.get(at).await);
+        }
+        cached
+    }
+
+    /// A hit that gives a hash, by the number of its key.
+    pub async fn hgetall(&self, at: usize) -> HashMap<String, Vec<u8>> {
+        let mut cmd = redis::cmd("HGETALL");
+        cmd.arg(&self.hashes[at % self.hashes.len()]);
+        cmd.query_async(&mut self.connection.clone()).await.expect("read")
+    }
+
+    /// A hit that gives 300 bytes, by the number of its key.
+    pub async fn get(&self, at: usize) -> Vec<u8> {
+        let mut cmd = redis::cmd("GET");
+        cmd.arg(&self.values[at % self.values.len()]);
+        cmd.query_async(&mut self.connection.clone()).await.expect("read")
+    }
+
+    /// How many of the commands so far were answered from the cache, and how many were not.
+    pub fn counts(&self) -> (usize, usize) {
+        self.connection.get_cache_statistics().map_or((0, 0), |counted| (counted.hit, counted.miss))
+    }
+}
