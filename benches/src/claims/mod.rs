@@ -2,6 +2,8 @@
 
 pub mod algebra;
 pub mod codecs;
+pub mod fan_out;
+pub mod footprint;
 pub mod memory;
 pub mod redis;
 pub mod tiered_hit;
