@@ -107,10 +107,12 @@ fn resident(found: &Measured) -> Table {
     table
 }
 
+type Of = fn(&Wire) -> f64;
+
 fn wires([small, large]: &[Wire; 2]) -> Table {
     let head = ["", "session of 300 B", "session of 100 KB"];
     let mut table = Table::new("Bytes on the wire, both ways; an update of one field of 32 bytes", head);
-    let rows: [(&str, fn(&Wire) -> f64); 7] = [
+    let rows: [(&str, Of); 7] = [
         ("names and values", |wire| wire.payload),
         ("load", |wire| wire.load),
         ("conditional load, unchanged", |wire| wire.conditional),

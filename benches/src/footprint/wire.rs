@@ -99,7 +99,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
 
 fn field() -> Delta {
     let mut delta = Delta::new();
-    delta.set(Field::new("theme").expect("a name"), Value::new(Format::JSON, &vec![b'7'; VALUE]));
+    delta.set(Field::new("theme").expect("a name"), Value::new(Format::JSON, &[b'7'; VALUE]));
     delta
 }
 
