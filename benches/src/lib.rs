@@ -18,6 +18,8 @@ pub mod claim;
 pub mod claims;
 pub mod codecs;
 pub mod effort;
+pub mod fan_out;
+pub mod footprint;
 pub mod in_turn;
 pub mod memory;
 pub mod peers;

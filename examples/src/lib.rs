@@ -1,6 +1,7 @@
-//! The examples of the session workspace are in `examples/`. This library reads and makes the traffic that some of them,
-//! and the benchmarks, drive through stores; and it runs the snippets of the README as tests.
+//! What the examples of the session workspace and its benches share: traffic that is read or made, and a model of what a
+//! deployment needs. The examples are in `examples/`. This library also runs the snippets of the README as tests.
 
+pub mod capacity;
 pub mod plan;
 pub mod trace;
 

@@ -2,6 +2,8 @@
 
 pub mod algebra;
 pub mod codecs;
+pub mod fan_out;
+pub mod footprint;
 pub mod hit_rate;
 pub mod memory;
 pub mod redis;
@@ -24,4 +26,6 @@ pub const ALL: &[Measure] = &[
     ("tiered-hit", |effort, _| Ok(tiered_hit::section(effort))),
     ("hit-rate", hit_rate::section),
     ("visible", |effort, _| Ok(visible::section(effort))),
+    ("fan-out", |effort, _| Ok(fan_out::section(effort))),
+    ("footprint", |effort, _| Ok(footprint::section(effort))),
 ];

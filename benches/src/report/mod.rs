@@ -8,6 +8,7 @@ mod scale;
 use std::{fmt::Write as _, fs, io, path::Path};
 
 use serde::Serialize;
+use session_examples::capacity::Constants;
 
 pub use self::machine::Machine;
 use crate::{
@@ -27,13 +28,23 @@ pub struct Report {
     pub configuration: Vec<(String, String)>,
     /// What was measured.
     pub sections: Vec<Section>,
+    /// Of this machine, for the capacity model, if they were measured.
+    pub constants: Option<Constants>,
 }
 
 impl Report {
     /// Of these sections, on this machine.
     pub fn new(effort: Effort, sections: Vec<Section>) -> Self {
         let is_quick = effort == Effort::Quick;
-        Self { is_quick, machine: Machine::this(), configuration: machine::configuration(), sections }
+        let configuration = machine::configuration();
+        Self { is_quick, machine: Machine::this(), configuration, sections, constants: None }
+    }
+
+    /// With what the capacity model wants to know.
+    #[must_use]
+    pub fn with_constants(mut self, constants: Option<Constants>) -> Self {
+        self.constants = constants;
+        self
     }
 
     /// All claims.

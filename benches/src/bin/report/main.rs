@@ -26,6 +26,10 @@ struct Args {
 }
 
 fn main() -> ExitCode {
+    // A child of this program measures its own memory.
+    if let Some(code) = session_benches::footprint::serve() {
+        return code;
+    }
     match run(&Args::parse()) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
@@ -57,7 +61,9 @@ fn run(args: &Args) -> Result<usize, Box<dyn std::error::Error>> {
         eprintln!("measuring: {name}");
         sections.push(measure(effort, args.trace.as_deref())?);
     }
-    let report = Report::new(effort, sections);
+    // They come with that section's measurements.
+    let constants = is_wanted("fan-out").then(|| claims::fan_out::constants(effort));
+    let report = Report::new(effort, sections).with_constants(constants);
     print!("{}", report.table());
     for claim in report.claims().filter(|claim| !claim.holds()) {
         println!("MISS {}: {}", claim.id, claim.missed_because.unwrap_or("it was expected to hold"));

@@ -1,0 +1,45 @@
+//! The time of a create in the memory store, and, printed, the bytes that sessions take there and in the cache of a node.
+#![allow(missing_docs, reason = "a benchmark")]
+
+use std::process::ExitCode;
+
+use criterion::{Criterion, criterion_group};
+use session_benches::{
+    create,
+    footprint::{Asked, measured_apart, serve},
+    scalars,
+};
+use session_memory::MemoryStore;
+
+fn creates(criterion: &mut Criterion) {
+    let store = MemoryStore::new();
+    criterion.bench_function("memory store, create, 3 values of 16 bytes", |bencher| {
+        bencher.iter(|| create(&store, scalars(3, 16)));
+    });
+}
+
+fn bytes() {
+    for grown in measured_apart(Asked::Memory(vec![100_000, 200_000])) {
+        println!(
+            "memory store, {} sessions of 3 values of 16 bytes: {:.0} bytes each",
+            grown.sessions,
+            grown.bytes_each()
+        );
+    }
+    for fields in [4, 32] {
+        let [grown] = measured_apart(Asked::Copies(fields, 10_000))[..] else { unreachable!("one size was asked for") };
+        println!("cache of a node, {fields} fields of 29 bytes: {:.0} bytes each", grown.bytes_each());
+    }
+}
+
+criterion_group!(benches, creates);
+
+fn main() -> ExitCode {
+    if let Some(code) = serve() {
+        return code;
+    }
+    bytes();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+    ExitCode::SUCCESS
+}

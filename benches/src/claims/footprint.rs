@@ -1,0 +1,128 @@
+//! What a session takes in memory and on the wire.
+
+use crate::{
+    claim::{Claim, Figure, Number, Ratio, Target},
+    effort::Effort,
+    footprint::{FITTED, Grown, Measured, PREDICTED, Stored, Wire, line},
+    section::{Section, Table},
+};
+
+/// In Redis, on the wire, in the memory store, in a node's cache.
+pub fn section(effort: Effort) -> Section {
+    let method = "In Redis: the difference of used_memory over many sessions of fields of 29 bytes. On the wire: bytes both ways, counted by a proxy. In \
+                  this process: the growth of the resident set of a process of its own, three values of 16 bytes in the memory store, \
+                  fields of 29 bytes in the cache of a node in front of Redis.";
+    let mut section = Section::new("Footprint", method);
+    let found = Measured::once(effort);
+    let [some, .., most] = &found.memory[..] else { unreachable!("three sizes are measured") };
+    section.claims.push(grows("memory.footprint.bytes", "bytes of each session", Grown::bytes_each, (some, most), 1.1));
+    section.claims.push(grows(
+        "memory.footprint.time",
+        "the time of each create",
+        Grown::nanos_each,
+        (some, most),
+        2.0,
+    ));
+    section.claims.push(wire(&found.wire));
+    let [few, many] = &found.stored[..2] else { unreachable!("those that are fitted come first") };
+    for stored in found.stored.iter().filter(|stored| PREDICTED.contains(&stored.fields)) {
+        section.claims.push(predicted((few, many), stored));
+    }
+    section.tables.push(stored(&found.stored));
+    section.tables.push(resident(found));
+    section.tables.push(wires(&found.wire));
+    section
+}
+
+fn grows(id: &str, what: &str, of: fn(&Grown) -> f64, (some, most): (&Grown, &Grown), bound: f64) -> Claim {
+    let unit = if id.ends_with("bytes") { "B" } else { "ns" };
+    let figure = |grown: &Grown| Figure::new(format!("{} sessions", grown.sessions), of(grown), unit);
+    Claim {
+        id: id.to_owned(),
+        text: format!("With four times the sessions in the memory store, {what}"),
+        ours: figure(most),
+        reference: figure(some),
+        ratio: Ratio::exact(of(most), of(some)),
+        target: Target::AtMost(bound),
+        missed_because: None,
+    }
+}
+
+fn wire([small, large]: &[Wire; 2]) -> Claim {
+    let (least, most) = (small.apply.min(large.apply), small.apply.max(large.apply));
+    Claim {
+        id: "redis.wire.update".to_owned(),
+        text: "Bytes of an update of one field of 32 bytes, in a session of 100 KB against one of 300 B".to_owned(),
+        ours: Figure::new("in 100 KB", large.apply, "B"),
+        reference: Figure::new("in 300 B", small.apply, "B"),
+        ratio: Ratio::exact(most, least),
+        target: Target::AtMost(1.05),
+        missed_because: None,
+    }
+}
+
+fn predicted((few, many): (&Stored, &Stored), stored: &Stored) -> Claim {
+    let (fixed, each) = line((few.payload, few.used_memory), (many.payload, many.used_memory));
+    let model = fixed + each * stored.payload;
+    let [fitted_few, fitted_many] = FITTED;
+    Claim {
+        id: format!("capacity.memory.{}", stored.fields),
+        text: format!(
+            "The model of the bytes in Redis of a session of {} fields, from {fitted_few} and {fitted_many}",
+            stored.fields
+        ),
+        ours: Figure::new("model", model, "B"),
+        reference: Figure::new("used_memory", stored.used_memory, "B"),
+        ratio: Ratio::exact(model.max(stored.used_memory), model.min(stored.used_memory)),
+        target: Target::AtMost(1.25),
+        missed_because: None,
+    }
+}
+
+fn stored(all: &[Stored]) -> Table {
+    let head = ["fields of 29 bytes", "names and values", "used_memory", "MEMORY USAGE"];
+    let mut table = Table::new("Bytes of one session in Redis", head);
+    let mut all: Vec<&Stored> = all.iter().collect();
+    all.sort_by_key(|stored| stored.fields);
+    for stored in all {
+        let cells = [stored.payload, stored.used_memory, stored.memory_usage].map(|bytes| Number(bytes).to_string());
+        let [payload, used, usage] = cells;
+        table.row([stored.fields.to_string(), payload, used, usage]);
+    }
+    table
+}
+
+fn resident(found: &Measured) -> Table {
+    let head = ["where", "sessions", "bytes each", "ns each, mean since the start"];
+    let mut table = Table::new("What a session takes in a process", head);
+    let mut row = |place: String, grown: &Grown| {
+        let cells = [grown.sessions as f64, grown.bytes_each(), grown.nanos_each()].map(|n| Number(n).to_string());
+        let [sessions, bytes, nanos] = cells;
+        table.row([place, sessions, bytes, nanos]);
+    };
+    found.memory.iter().for_each(|grown| row("memory store, created, 3 values of 16 bytes".to_owned(), grown));
+    for (fields, grown) in FITTED.iter().zip(&found.copies) {
+        row(format!("cache of a node, loaded from Redis, {fields} fields of 29 bytes"), grown);
+    }
+    table
+}
+
+type Of = fn(&Wire) -> f64;
+
+fn wires([small, large]: &[Wire; 2]) -> Table {
+    let head = ["", "session of 300 B", "session of 100 KB"];
+    let mut table = Table::new("Bytes on the wire, both ways; an update of one field of 32 bytes", head);
+    let rows: [(&str, Of); 7] = [
+        ("names and values", |wire| wire.payload),
+        ("load", |wire| wire.load),
+        ("conditional load, unchanged", |wire| wire.conditional),
+        ("apply", |wire| wire.apply),
+        ("touch", |wire| wire.touch),
+        ("message to one subscriber", |wire| wire.message),
+        ("heartbeat", |wire| wire.heartbeat),
+    ];
+    for (name, of) in rows {
+        table.row([name.to_owned(), Number(of(small)).to_string(), Number(of(large)).to_string()]);
+    }
+    table
+}

@@ -1,0 +1,82 @@
+//! Heartbeats, and the least that a request can be.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo as _, Pipeline, ProtocolVersion, aio::MultiplexedConnection,
+    io::tcp::TcpSettings,
+};
+use session_core::{Barriers, SessionStore as _};
+use session_redis::RedisStore;
+use session_testkit::Server;
+use tokio::task::AbortHandle;
+
+use super::{Meter, Reading};
+
+/// So many in a row, as from a node of a cluster with copies in all of its 256 partitions.
+pub(super) const TOGETHER: usize = 250;
+
+/// One server, a feed, and bare redis-rs.
+#[derive(Debug)]
+pub struct Beats {
+    meter: Meter,
+    barriers: Arc<dyn Barriers>,
+    bare: MultiplexedConnection,
+    listening: AbortHandle,
+    _store: RedisStore,
+    _server: Server,
+}
+
+impl Drop for Beats {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+impl Beats {
+    /// Subscribes.
+    pub async fn start() -> Self {
+        let server = Server::start().await;
+        let store = RedisStore::connect(&server.url()).await.expect("a store");
+        let mut subscription = store.feed().expect("a feed").subscribe().await.expect("subscribed");
+        let barriers = subscription.barriers().clone();
+        let listening = tokio::spawn(async move { while subscription.next().await.is_some() {} }).abort_handle();
+        let info = server.url().into_connection_info().expect("an address");
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let client = Client::open(info).expect("a client");
+        let bare = client.get_multiplexed_async_connection_with_config(&config).await.expect("a connection");
+        let meter = Meter::of([&server]).await;
+        Self { meter, barriers, bare, listening, _store: store, _server: server }
+    }
+
+    /// Heartbeats, so many at a time.
+    pub async fn beat(&mut self, count: usize, at_once: usize) -> Reading {
+        let barriers = &self.barriers;
+        let work = async {
+            for _ in 0..count / at_once {
+                let asked = (0..at_once).map(|_| barriers.barrier(0));
+                join_all(asked).await.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
+            }
+        };
+        self.meter.each(count, work).await
+    }
+
+    /// PINGs, so many in one pipeline.
+    pub async fn ping(&mut self, count: usize, at_once: usize) -> Reading {
+        let Self { meter, bare, .. } = self;
+        let mut pings = Pipeline::with_capacity(at_once);
+        for _ in 0..at_once {
+            pings.cmd("PING");
+        }
+        let work = async {
+            for _ in 0..count / at_once {
+                let answers: Vec<String> = pings.query_async(bare).await.expect("answered");
+                assert_eq!(answers.len(), at_once);
+            }
+        };
+        meter.each(count, work).await
+    }
+}

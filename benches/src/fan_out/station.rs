@@ -1,0 +1,136 @@
+//! A server with subscribers.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt as _, stream};
+use session_core::{ApplyOutcome, Delta, FeedItem, NewSession, SessionId, SessionStore as _, Subscription, Update};
+use session_redis::RedisStore;
+use session_testkit::Server;
+use tokio::{
+    sync::Notify,
+    task::AbortHandle,
+    time::{Instant, timeout},
+};
+
+use super::{Meter, Reading};
+use crate::{op, scalars};
+
+const SESSIONS: usize = 64;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One server, one client that writes, and so many nodes that are subscribed, each by a connection of its own.
+#[derive(Debug)]
+pub struct Station {
+    store: RedisStore,
+    ids: Vec<SessionId>,
+    meter: Meter,
+    subscribers: Vec<Subscriber>,
+    sent: u64,
+    _server: Server,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    heard: Arc<(AtomicU64, Notify)>,
+    task: AbortHandle,
+    _store: RedisStore,
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Subscriber {
+    async fn start(url: &str) -> Self {
+        let store = RedisStore::connect(url).await.expect("a store");
+        let subscription = store.feed().expect("a feed").subscribe().await.expect("subscribed");
+        let heard = Arc::new((AtomicU64::new(0), Notify::new()));
+        let task = tokio::spawn(listen(subscription, heard.clone())).abort_handle();
+        Self { heard, task, _store: store }
+    }
+
+    async fn has_heard(&self, count: u64) {
+        while self.heard.0.load(Relaxed) < count {
+            timeout(PATIENCE, self.heard.1.notified()).await.expect("every subscriber hears every change");
+        }
+    }
+}
+
+async fn listen(mut subscription: Subscription, heard: Arc<(AtomicU64, Notify)>) {
+    while let Some(item) = subscription.next().await {
+        assert!(!matches!(item, FeedItem::Gap(..)), "no subscriber is too slow: {item:?}");
+        heard.0.fetch_add(u64::from(matches!(item, FeedItem::Change(_))), Relaxed);
+        heard.1.notify_one();
+    }
+}
+
+impl Station {
+    /// With so many subscribers.
+    pub async fn start(subscribers: usize) -> Self {
+        let server = Server::start().await;
+        let store = RedisStore::connect(&server.url()).await.expect("a store");
+        let ids = create(&store, SESSIONS, scalars(8, 29)).await;
+        let mut nodes = Vec::new();
+        for _ in 0..subscribers {
+            nodes.push(Subscriber::start(&server.url()).await);
+        }
+        let meter = Meter::of([&server]).await;
+        Self { store, ids, meter, subscribers: nodes, sent: 0, _server: server }
+    }
+
+    /// So many updates of one field, so many at a time, until every subscriber has heard of all; what one took of the server.
+    pub async fn apply(&mut self, count: usize, at_once: usize) -> Reading {
+        self.sent += count as u64;
+        let Self { store, ids, meter, subscribers, sent, .. } = self;
+        meter
+            .each(count, async {
+                apply(store, ids, count, at_once).await;
+                for subscriber in subscribers {
+                    subscriber.has_heard(*sent).await;
+                }
+            })
+            .await
+    }
+
+    /// How long it takes from the start of an update to its being answered and heard by all, in microseconds.
+    pub async fn latency(&mut self) -> f64 {
+        self.sent += 1;
+        let started = Instant::now();
+        apply(&self.store, &self.ids, 1, 1).await;
+        for subscriber in &self.subscribers {
+            subscriber.has_heard(self.sent).await;
+        }
+        started.elapsed().as_secs_f64() * 1e6
+    }
+}
+
+/// Updates of one field of 29 bytes.
+pub(super) async fn apply(store: &RedisStore, ids: &[SessionId], count: usize, at_once: usize) {
+    let one = |n: usize| async move {
+        let outcome = store.apply(&ids[n % ids.len()], &Update::new(op(), scalars(1, 29))).await;
+        assert!(matches!(outcome, Ok(ApplyOutcome::Applied(applied)) if !applied.repeated));
+    };
+    stream::iter(0..count).map(one).buffer_unordered(at_once).collect::<()>().await;
+}
+
+/// So many new sessions.
+pub async fn create(store: &RedisStore, count: usize, entries: Delta) -> Vec<SessionId> {
+    let one = |_| {
+        let entries = entries.clone();
+        async move {
+            let id = SessionId::generate().expect("an id");
+            let new = NewSession::draw(Default::default()).expect("a session").with_entries(entries);
+            let _ = store.create(&id, &new).await.expect("created");
+            id
+        }
+    };
+    stream::iter(0..count).map(one).buffer_unordered(64).collect().await
+}

@@ -1,0 +1,47 @@
+//! In Redis.
+
+use session_core::{Delta, LoadOptions, LoadOutcome, SessionStore as _};
+use session_redis::RedisStore;
+use session_testkit::{Reply, Server};
+
+use crate::{fan_out::create_in_redis, scalars};
+
+/// What a session takes in Redis.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored {
+    /// Fields of 29 bytes.
+    pub fields: usize,
+    /// Names and encoded values.
+    pub payload: f64,
+    /// By the difference of `used_memory` over many of them: with their places in the tables of keys and of deadlines.
+    pub used_memory: f64,
+    /// By `MEMORY USAGE` of one of them.
+    pub memory_usage: f64,
+}
+
+/// Of so many sessions with so many fields of 29 bytes.
+pub async fn stored(fields: usize, sessions: usize) -> Stored {
+    let server = Server::start().await;
+    let store = RedisStore::connect(&server.url()).await.expect("a store");
+    let entries = scalars(fields, 29);
+    // The first one brings the scripts and the sequences of some partitions.
+    let warm = create_in_redis(&store, 500, Delta::new()).await;
+    assert_eq!(warm.len(), 500);
+    let before = used_memory(&server).await;
+    let ids = create_in_redis(&store, sessions, entries).await;
+    let used_memory = (used_memory(&server).await - before) / sessions as f64;
+    let payload = match store.load(&ids[0], LoadOptions::default()).await {
+        Ok(LoadOutcome::Found(found)) => found.record.state().size().bytes as f64,
+        other => panic!("{other:?}"),
+    };
+    let digest = ids[0].digest().to_bytes();
+    let keys = server.command(&["KEYS", "sessions:1:*:s:*"]).await;
+    let is_it = |reply: &&Reply| matches!(reply, Reply::Bulk(key) if key.ends_with(&digest));
+    let Some(Reply::Bulk(key)) = keys.items().iter().find(is_it) else { panic!("the session has a key") };
+    let usage = server.command(&[b"MEMORY".as_slice(), b"USAGE", key, b"SAMPLES", b"0"]).await;
+    Stored { fields, payload, used_memory, memory_usage: usage.int() as f64 }
+}
+
+async fn used_memory(server: &Server) -> f64 {
+    server.info("used_memory").await.expect("told").parse().expect("a number")
+}

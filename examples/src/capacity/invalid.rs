@@ -1,0 +1,30 @@
+//! Why nothing can be computed.
+
+use std::fmt;
+
+/// A figure that makes no sense, and what would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    what: String,
+    why: String,
+}
+
+impl Invalid {
+    /// `what` is the name of the flag or of the field.
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into() }
+    }
+
+    /// The name of the flag or of the field.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.why)
+    }
+}
+
+impl std::error::Error for Invalid {}
