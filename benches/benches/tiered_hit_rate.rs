@@ -25,6 +25,7 @@ fn requests(criterion: &mut Criterion) {
         let settings = Settings {
             reaction,
             copies: Some(SESSIONS as u64 / 4),
+            eviction: session_tiered::defaults::EVICTION,
             max_age: session_tiered::defaults::MAX_AGE,
             spacing: Duration::from_millis(1),
         };

@@ -9,7 +9,7 @@ use session_core::{Clock, SessionStore, SystemClock};
 use tokio::sync::Semaphore;
 
 use crate::{
-    Capacity, TieredStore,
+    Capacity, Eviction, TieredStore,
     breaker::Breaker,
     defaults,
     inner::Inner,
@@ -27,6 +27,7 @@ pub struct TieredStoreBuilder<R> {
     max_age: Duration,
     heartbeat: Option<Duration>,
     capacity: Capacity,
+    eviction: Eviction,
     absent_capacity: u64,
     revalidations: usize,
     breaker: (u32, Duration),
@@ -44,6 +45,7 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             max_age: defaults::MAX_AGE,
             heartbeat: None,
             capacity: defaults::CAPACITY,
+            eviction: defaults::EVICTION,
             absent_capacity: defaults::ABSENT_CAPACITY,
             revalidations: defaults::REVALIDATIONS,
             breaker: (defaults::BREAKER_FAILURES, defaults::BREAKER_PAUSE),
@@ -74,6 +76,11 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
     /// How much is kept. Less: more loads go to the store.
     pub fn capacity(self, capacity: Capacity) -> Self {
         Self { capacity, ..self }
+    }
+
+    /// Which copies go when there is no room for another.
+    pub fn eviction(self, eviction: Eviction) -> Self {
+        Self { eviction, ..self }
     }
 
     /// How many ids without a session are remembered as such. They have this budget of their own and never displace a
@@ -125,6 +132,7 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             term: Term::of(self.max_staleness),
             max_age: u64::try_from(self.max_age.as_millis()).unwrap_or(u64::MAX),
             sessions: self.capacity,
+            eviction: self.eviction,
             absent: Capacity::entries(self.absent_capacity),
             #[cfg(feature = "simulation")]
             simulation: self.simulation,

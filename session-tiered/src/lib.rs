@@ -22,7 +22,8 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **The store**: [`TieredStore`], its [builder](TieredStoreBuilder), its [`Capacity`], and every [default](defaults).
+//! - **The store**: [`TieredStore`], its [builder](TieredStoreBuilder), its [`Capacity`] and [`Eviction`], and every
+//!   [default](defaults).
 //! - **How fresh an answer is** is up to each call: see [Read levels](#read-levels) below, and
 //!   [`LoadOptions`](session_core::LoadOptions).
 //! - **What it went through**: [`Stats`], also through the features `metrics` and `tracing`.
@@ -110,7 +111,7 @@ mod touches;
 mod writes;
 
 pub use builder::TieredStoreBuilder;
-pub use keeper::Capacity;
+pub use keeper::{Capacity, Eviction};
 #[cfg(feature = "simulation")]
 pub use mutant::Mutant;
 pub use stats::Stats;

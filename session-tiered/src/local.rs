@@ -16,7 +16,7 @@ use crate::{
     epoch::Epochs,
     fill::FillId,
     hash::ByDigest,
-    keeper::Keeper,
+    keeper::{Eviction, Keeper},
     lease::Term,
     partition::{Desk, Partition},
     stats::Counters,
@@ -30,6 +30,7 @@ pub(crate) struct Rules {
     pub(crate) max_age: u64,
     pub(crate) sessions: Capacity,
     pub(crate) absent: Capacity,
+    pub(crate) eviction: Eviction,
     #[cfg(feature = "simulation")]
     pub(crate) simulation: Simulation,
 }
@@ -83,7 +84,7 @@ impl Local {
                 if rules.simulation.first_in_first_out {
                     return Keeper::first_in_first_out(capacity, evict);
                 }
-                Keeper::new(capacity, evict)
+                Keeper::new(capacity, rules.eviction, evict)
             };
             Self {
                 rules,
@@ -321,6 +322,7 @@ mod tests {
             max_age: 60_000,
             sessions: Capacity::entries(10),
             absent: Capacity::entries(10),
+            eviction: Eviction::default(),
             #[cfg(feature = "simulation")]
             simulation: Simulation::default(),
         };

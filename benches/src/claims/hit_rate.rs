@@ -28,7 +28,7 @@ Everything else is simulated time, in which a run takes 20 s and requests come e
 quarter of all sessions on each node and max_age at 60 s, unless a table says otherwise. The caches are empty at first \
 and every load counts. All nodes have heard of a change before the next request. \"patch\" is the store as it is; \
 \"evict\" has a feed without deltas, so that a change drops the copy; \"deaf\" hears of no change, so that a copy answers \
-until max_age is up, present or not. \"Ceiling\": each node misses a session's first load and nothing else. \"Belady\": \
+until max_age is up, present or not. \"By frequency\" is \"patch\" with `Eviction::LeastFrequent`. \"Ceiling\": each node misses a session's first load and nothing else. \"Belady\": \
 as many copies as the cache has, of the sessions whose next use on that node is nearest; what is used latest goes, which \
 may be what has just been loaded; nothing is ever out of date. \"LRU\": as many copies, and what was used least recently \
 goes. With failovers the run has 8 equal parts: in every second one a node is away, the first and the second by turns, the \

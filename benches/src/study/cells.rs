@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use session_tiered::Eviction;
+
 use super::{
     belady, ceiling,
     fleet::{Counts, Fleet, Reaction, Settings, runtime},
@@ -32,6 +34,8 @@ pub struct Cell {
     pub room: Option<f64>,
     /// What nodes do about the writes of others.
     pub reaction: Reaction,
+    /// Which copies go when there is no room.
+    pub eviction: Eviction,
     /// For how long a copy answers without the store having vouched for it.
     pub max_age: Duration,
     /// From one request to the next, in simulated time.
@@ -41,7 +45,10 @@ pub struct Cell {
 impl PartialEq for Cell {
     /// The same workload is the one in the same place.
     fn eq(&self, other: &Self) -> bool {
-        let settings = |cell: &Self| (cell.nodes, cell.routing, cell.room, cell.reaction, cell.max_age, cell.spacing);
+        let settings = |cell: &Self| {
+            let Self { nodes, routing, room, reaction, eviction, max_age, spacing, .. } = *cell;
+            (nodes, routing, room, reaction, eviction, max_age, spacing)
+        };
         Arc::ptr_eq(&self.workload, &other.workload) && settings(self) == settings(other)
     }
 }
@@ -73,8 +80,8 @@ impl Cell {
         let ceiling = ceiling::hits(&sequences);
         let [lru, belady] =
             [lru::hits, belady::hits].map(|hits| self.copies().map_or(ceiling, |copies| hits(&sequences, copies)));
-        let Self { reaction, max_age, spacing, .. } = *self;
-        let settings = Settings { reaction, copies: self.copies(), max_age, spacing };
+        let Self { reaction, eviction, max_age, spacing, .. } = *self;
+        let settings = Settings { reaction, copies: self.copies(), eviction, max_age, spacing };
         let counts = runtime().block_on(async {
             let mut fleet = Fleet::new(settings, routes.places, self.workload.sessions, SEED);
             let mut ends = routes.ends.iter().peekable();
@@ -118,6 +125,7 @@ mod tests {
             routing: Routing::Random,
             room: None,
             reaction,
+            eviction: Eviction::default(),
             max_age: Duration::from_secs(60),
             spacing: Duration::from_millis(1),
         }

@@ -11,7 +11,7 @@ use session_core::{
 };
 use session_examples::trace::Rng;
 use session_memory::MemoryStore;
-use session_tiered::{Capacity, Stats, TieredStore};
+use session_tiered::{Capacity, Eviction, Stats, TieredStore};
 
 use super::workload::{Act, Request};
 use crate::{Tapped, scalars};
@@ -63,6 +63,8 @@ pub struct Settings {
     pub reaction: Reaction,
     /// Copies that each may keep; `None` for any number.
     pub copies: Option<u64>,
+    /// Which of them go.
+    pub eviction: Eviction,
     /// For how long a copy answers without the store having vouched for it.
     pub max_age: Duration,
     /// From one request to the next.
@@ -210,10 +212,11 @@ impl Fleet {
 
     /// A node that listens and has a lease, but no copies.
     async fn start(&mut self) -> Node {
-        let Settings { reaction, copies, max_age, .. } = self.settings;
+        let Settings { reaction, copies, eviction, max_age, .. } = self.settings;
         let node = TieredStore::builder(reaction.node(&self.memory))
             .clock(self.clock.clone())
             .capacity(Capacity::entries(copies.unwrap_or(u64::from(u32::MAX))))
+            .eviction(eviction)
             .max_age(max_age)
             .build();
         let (probe, _) = self.begin(&node).await;

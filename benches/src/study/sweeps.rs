@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use session_tiered::Eviction;
+
 use super::{
     cells::{Cell, Measured},
     fleet::Reaction,
@@ -15,8 +17,17 @@ use crate::{
 
 /// What nodes may do about the writes of others.
 pub const REACTIONS: [Reaction; 3] = [Reaction::Patch, Reaction::Evict, Reaction::None];
-/// What each plot shows.
-const CURVES: [&str; 6] = ["patch", "evict", "deaf", "LRU", "Belady", "ceiling"];
+/// How nodes are set: those that keep by recency, by frequency, and the others.
+const VARIANTS: [(Reaction, Eviction); 4] = [
+    (Reaction::Patch, Eviction::LeastRecent),
+    (Reaction::Patch, Eviction::LeastFrequent),
+    (Reaction::Evict, Eviction::LeastRecent),
+    (Reaction::None, Eviction::LeastRecent),
+];
+/// What is shown: the nodes, then what they are compared with.
+const CURVES: [&str; 7] = ["patch", "patch, by frequency", "evict", "deaf", "Belady", "ceiling", "LRU"];
+/// LRU only in the tables: it runs along "patch".
+const PLOTTED: usize = 6;
 /// Of all requests, as over all sessions of Wikimedia: three reads to a write.
 pub const WRITES: f64 = 0.25;
 const NODES: u32 = 4;
@@ -89,6 +100,7 @@ impl Base {
             routing: Routing::Random,
             room: Some(ROOM),
             reaction: Reaction::Patch,
+            eviction: session_tiered::defaults::EVICTION,
             max_age: MAX_AGE,
             spacing: spacing(&workloads[0], SHORT),
         };
@@ -209,7 +221,7 @@ fn percent(share: f64) -> String {
 impl Sweep {
     /// What is to be measured.
     pub fn cells(&self) -> impl Iterator<Item = Cell> {
-        self.points.iter().flat_map(|point| REACTIONS.map(|reaction| point.with(reaction)))
+        self.points.iter().flat_map(|point| VARIANTS.map(|variant| point.with(variant)))
     }
 
     /// In figures.
@@ -219,7 +231,7 @@ impl Sweep {
         let ages = ["patch: vouched for again", "deaf: vouched for again"].into_iter().filter(|_| self.has_ages);
         let mut table = Table::new(&self.title, head.chain(ages));
         for point in &self.points {
-            let [patch, deaf] = [Reaction::Patch, Reaction::None].map(|reaction| measured(&point.with(reaction)));
+            let [patch, _, _, deaf] = VARIANTS.map(|variant| measured(&point.with(variant)));
             let mut cells = vec![point.label.clone(), percent(point.cell.workload.write_share())];
             cells.extend(point.rates(&measured).map(rate));
             cells.push(rate(patch.counts.hit_rate() / patch.belady));
@@ -241,11 +253,16 @@ impl Sweep {
                 self.points.iter().zip(&rates).filter_map(over).collect()
             };
             let series = |(curve, name): (usize, &&str)| Series { name: (*name).to_owned(), points: points(curve) };
-            Drawing::Lines(CURVES.iter().enumerate().map(series).collect())
+            Drawing::Lines(CURVES.iter().enumerate().take(PLOTTED).map(series).collect())
         } else {
             let groups = self.points.iter().map(|point| point.label.clone()).collect();
             let bars = |curve: usize| rates.iter().map(|rates| rates[curve]).collect();
-            let series = CURVES.iter().enumerate().map(|(curve, name)| ((*name).to_owned(), bars(curve))).collect();
+            let series = CURVES
+                .iter()
+                .enumerate()
+                .take(PLOTTED)
+                .map(|(curve, name)| ((*name).to_owned(), bars(curve)))
+                .collect();
             Drawing::Bars { groups, series }
         };
         let y = Axis::linear("hit rate (share of loads)");
@@ -254,15 +271,15 @@ impl Sweep {
 }
 
 impl Point {
-    fn with(&self, reaction: Reaction) -> Cell {
-        Cell { reaction, ..self.cell.clone() }
+    fn with(&self, (reaction, eviction): (Reaction, Eviction)) -> Cell {
+        Cell { reaction, eviction, ..self.cell.clone() }
     }
 
     /// In the order of [`CURVES`].
     fn rates(&self, measured: impl Fn(&Cell) -> Measured) -> [f64; CURVES.len()] {
-        let [patch, evict, deaf] = REACTIONS.map(|reaction| measured(&self.with(reaction)));
+        let [patch, frequent, evict, deaf] = VARIANTS.map(|variant| measured(&self.with(variant)));
         let hits = |one: Measured| one.counts.hit_rate();
-        [hits(patch), hits(evict), hits(deaf), patch.lru, patch.belady, patch.ceiling]
+        [hits(patch), hits(frequent), hits(evict), hits(deaf), patch.belady, patch.ceiling, patch.lru]
     }
 }
 

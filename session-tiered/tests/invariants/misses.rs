@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::atomic::Ordering::SeqCst};
 
 use futures_util::future::join_all;
 use session_core::{SessionId, SessionStoreExt as _};
-use session_tiered::Capacity;
+use session_tiered::{Capacity, Eviction};
 
 use crate::stage::{Stage, is_hit, read, settle, warm};
 
@@ -64,6 +64,38 @@ async fn no_more_is_kept_than_allowed() {
     // Loads of this very count are installed too, and others go for them.
     assert!(kept < 250, "{kept}");
     assert!(node.stats().displaced >= 400, "{:?}", node.stats());
+}
+
+/// Sessions that were in much use and are over make room for those of now; the other policy keeps them.
+#[tokio::test]
+async fn what_was_used_last_stays() {
+    const ROOM: usize = 200;
+    let mut hits = Vec::new();
+    for eviction in [Eviction::LeastRecent, Eviction::LeastFrequent] {
+        let stage = Stage::new();
+        let node = stage.builder().capacity(Capacity::entries(ROOM as u64)).eviction(eviction).build();
+        let (first, _) = stage.session("x").await;
+        warm(&node, &first).await;
+        // Waves of users: each comes a few times, and never again.
+        let mut hit = 0;
+        for _ in 0..5 {
+            let mut wave = Vec::new();
+            for _ in 0..ROOM / 2 {
+                wave.push(stage.session("x").await.0);
+            }
+            for round in 0..6 {
+                for id in &wave {
+                    hit += usize::from(is_hit(&node, id).await && round > 0);
+                }
+                settle().await;
+            }
+        }
+        hits.push(hit);
+    }
+    let [recent, frequent] = hits[..] else { unreachable!() };
+    // Of five waves, five loads each: all but a few, and not those of the waves that came when there was no room left.
+    assert!(recent > 5 * 5 * ROOM / 2 * 9 / 10, "{recent}");
+    assert!(frequent < recent * 9 / 10, "{frequent} of {recent}");
 }
 
 /// Whoever wants nothing kept gets that.
