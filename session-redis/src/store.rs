@@ -106,3 +106,20 @@ impl SessionStore for RedisStore {
         Some(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every call moves its future into a box: one that holds what it awaits twice, or what is rare, is a copy of many
+    /// kilobytes for each request.
+    #[test]
+    fn the_futures_of_calls_are_small() {
+        fn size_of_future<O, F>(_: impl FnOnce(&'static Inner, &'static SessionId, O) -> F) -> usize {
+            size_of::<F>()
+        }
+        let load = size_of_future(|inner, id, options| inner.net.within_one_deadline(inner.load(id, options)));
+        let apply = size_of_future(|inner, id, update| inner.net.within_one_deadline(inner.apply(id, update)));
+        assert!(load < 3_072 && apply < 3_072, "{load} and {apply} bytes");
+    }
+}

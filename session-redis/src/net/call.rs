@@ -1,6 +1,6 @@
 //! One call: sent, redirected, sent again, until it is answered or its deadline has come.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use redis::ServerError;
 use tokio::time::timeout_at;
@@ -102,11 +102,14 @@ impl Inner {
                 next = self.postpone(failure, progress, &mut backoff).await?;
                 continue;
             }
-            let exchange = async {
-                progress.sent = true;
-                request.exchange(&link, asking).await
+            let outcome = {
+                let exchange = pin!(async {
+                    progress.sent = true;
+                    request.exchange(&link, asking).await
+                });
+                link.pulse.until_closed(exchange).await
             };
-            next = match link.pulse.until_closed(exchange).await {
+            next = match outcome {
                 Ok(verdict) => {
                     flight.landed();
                     progress.sent = request.is_partly_done();

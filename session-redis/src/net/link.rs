@@ -1,8 +1,11 @@
 //! One connection to a primary.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use redis::{
@@ -75,8 +78,11 @@ impl Pulse {
     }
 
     /// Runs a request unless the link is closed before its reply comes: a request on a half-open connection need not
-    /// wait for its deadline.
-    pub(super) async fn until_closed<T, E>(&self, request: impl Future<Output = Result<T, E>>) -> Result<T, Option<E>> {
+    /// wait for its deadline. The request is pinned by the caller: taken by value, it would be held twice.
+    pub(super) async fn until_closed<T, E>(
+        &self,
+        request: Pin<&mut impl Future<Output = Result<T, E>>>,
+    ) -> Result<T, Option<E>> {
         // Made before the flag is read, so that a close between the two is not missed.
         let closed = self.0.bell().notified();
         if self.is_closed() {
@@ -115,7 +121,7 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, task::Poll};
+    use std::{future::pending, pin::pin, task::Poll};
 
     use super::*;
 
@@ -145,12 +151,13 @@ mod tests {
     #[tokio::test]
     async fn a_request_ends_with_its_link() {
         let pulse = Pulse::default();
-        let mut request = Box::pin(pulse.until_closed(pending::<Result<(), ()>>()));
+        let mut reply = pin!(pending::<Result<(), ()>>());
+        let mut request = Box::pin(pulse.until_closed(reply.as_mut()));
         assert!(futures_util::poll!(&mut request).is_pending());
         pulse.close();
         // It is awake by now, so one look is enough.
         assert_eq!(futures_util::poll!(request), Poll::Ready(Err(None)));
-        let sent = async { panic!("sent on a closed link") };
+        let sent = pin!(async { panic!("sent on a closed link") });
         assert_eq!(pulse.until_closed::<(), ()>(sent).await, Err(None));
     }
 }

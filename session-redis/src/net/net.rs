@@ -80,9 +80,10 @@ impl Net {
         (crew, routes)
     }
 
-    /// One deadline for an operation of several round trips, from now on: that of the first goes for all of them.
-    pub(crate) async fn within_one_deadline<T>(&self, operation: impl Future<Output = T>) -> T {
-        UNTIL.scope(Instant::now() + self.0.crew.call_deadline, operation).await
+    /// One deadline for an operation of several round trips, from now on: that of the first goes for all of them. Not an
+    /// `async fn`, which would hold the operation twice.
+    pub(crate) fn within_one_deadline<F: Future>(&self, operation: F) -> impl Future<Output = F::Output> + use<F> {
+        UNTIL.scope(Instant::now() + self.0.crew.call_deadline, operation)
     }
 
     /// Sends one command and gives its reply.
@@ -132,7 +133,8 @@ impl Net {
         resend: Resend,
     ) -> Result<(Value, u32), Failure> {
         let deadline = self.0.crew.until();
-        self.0.call(slot, Durable::new(command, replicas, deadline), resend).await
+        // Boxed, as all that is rare: the future of the usual call has no room for it then.
+        Box::pin(self.0.call(slot, Durable::new(command, replicas, deadline), resend)).await
     }
 
     /// All primaries and their slots, as known now.

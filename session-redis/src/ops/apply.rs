@@ -31,7 +31,7 @@ impl Inner {
             let cmd = |at: &IdDigest, through| self.apply_cmd(at, update, &preconditions, &carried, (span, through));
             let (at, answer) = self.call_through(id.digest(), (&SCRIPTS.apply, sending), cmd).await?;
             match answer.reply.split_first() {
-                Some((b'I', rest)) => span = self.relist(OPERATION, &at, rest, span).await?,
+                Some((b'I', rest)) => span = Box::pin(self.relist(OPERATION, &at, rest, span)).await?,
                 _ => return apply_outcome(&answer, elsewhere(at, id)),
             }
         }

@@ -77,7 +77,7 @@ impl Inner {
                 Err(failure) if failure.code() == Some("NOSCRIPT") => matches!(failure, Failure::Doubtful(_)),
                 _ => break,
             };
-            let again = self.load_and_send(script, slot, cmd, sending).await;
+            let again = Box::pin(self.load_and_send(script, slot, cmd, sending)).await;
             answer = again.map_err(|again| if doubted { again.in_doubt() } else { again });
         }
         let (reply, replicas) = answer.map_err(failed)?;

@@ -33,7 +33,7 @@ impl Inner {
                     let touched = Touched::new(standing.deadlines, standing.now).with_forwarded(elsewhere(at, id));
                     return Ok(TouchOutcome::Touched(touched));
                 }
-                Some((b'I', rest)) => span = self.relist(OPERATION, &at, rest, span).await?,
+                Some((b'I', rest)) => span = Box::pin(self.relist(OPERATION, &at, rest, span)).await?,
                 _ => return absent(OPERATION, &answer.reply).map(Into::into),
             }
         }
