@@ -119,7 +119,10 @@ fn against_sessions(section: &mut Section, effort: Effort) {
         .run(effort);
     assert_eq!(redis.counts().1, misses, "all reads that are counted are hits");
     let text = "A local hit, awaited, 8 fields, 1,000 sessions, against a hit of tower-sessions' `CachingSessionStore`";
-    section.claims.push(costs.claim("tiered.hit.tower-sessions", text, (ours, tower_name), target));
+    section.claims.push(costs.claim("tiered.hit.tower-sessions", text, (ours, tower_name), target).missed_because(
+        "a quarter of our hit is the reading of a clock that counts suspended time, and a fifth the box of its future; from run to \
+         run it is between 0.15 and 0.19",
+    ));
     let text = "The same, against a hit of redis-rs's client-side cache, `HGETALL` of 8 fields";
     let reference = "redis-rs cache-aio, HGETALL";
     section.claims.push(costs.claim("tiered.hit.cache-aio", text, (ours, reference), Target::AtMost(1.0)));
