@@ -123,7 +123,7 @@ fn against_sessions(section: &mut Section, effort: Effort) {
         "a quarter of our hit is the reading of a clock that counts suspended time, and a fifth the box of its future; from run to \
          run it is between 0.15 and 0.19",
     ));
-    let text = "The same, against a hit of redis-rs's client-side cache, `HGETALL` of 8 fields";
+    let text = "The same, against a hit of the client-side cache of redis-rs 0.32, `HGETALL` of 8 fields";
     let reference = "redis-rs cache-aio, HGETALL";
     section.claims.push(costs.claim("tiered.hit.cache-aio", text, (ours, reference), Target::AtMost(1.0)));
     section.tables.push(costs.table("Time of a hit, awaited, ns: 1,000 sessions of 8 fields of 29 B", ours));

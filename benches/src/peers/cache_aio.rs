@@ -1,11 +1,8 @@
-//! redis-rs's own client-side cache, which the server tells what to forget.
+//! redis-rs's own client-side cache, which the server tells what to forget, of version 0.32.
 
 use std::{collections::HashMap, fmt};
 
-use redis::{
-    AsyncConnectionConfig, Client, IntoConnectionInfo as _, ProtocolVersion, aio::MultiplexedConnection,
-    caching::CacheConfig, io::tcp::TcpSettings,
-};
+use redis_0_32::{AsyncConnectionConfig, Client, aio::MultiplexedConnection, caching::CacheConfig};
 use session_testkit::Server;
 
 /// Keys that the cache has, each of eight fields of 29 bytes: as a hash, and as a value of as many bytes.
@@ -24,13 +21,10 @@ impl fmt::Debug for Cached {
 impl Cached {
     /// A client of this server with so many keys of each sort, at most 5,000: by default it keeps 10,000.
     pub async fn start(server: &Server, keys: usize) -> Self {
-        let info = server.url().into_connection_info().expect("an address");
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
+        let client = Client::open(format!("{}?protocol=resp3", server.url())).expect("a client");
         let config = AsyncConnectionConfig::new().set_cache_config(CacheConfig::new());
-        let client = Client::open(info).expect("a client");
         let connection = client.get_multiplexed_async_connection_with_config(&config).await.expect("connected");
-        let mut pipeline = redis::pipe();
+        let mut pipeline = redis_0_32::pipe();
         let (hashes, values): (Vec<_>, Vec<_>) =
             (0..keys).map(|n| (format!("cached:hash:{n}"), format!("cached:value:{n}"))).unzip();
         for (hash, value) in hashes.iter().zip(&values) {
@@ -49,14 +43,14 @@ impl Cached {
 
     /// A hit that gives a hash, by the number of its key.
     pub async fn hgetall(&self, at: usize) -> HashMap<String, Vec<u8>> {
-        let mut cmd = redis::cmd("HGETALL");
+        let mut cmd = redis_0_32::cmd("HGETALL");
         cmd.arg(&self.hashes[at % self.hashes.len()]);
         cmd.query_async(&mut self.connection.clone()).await.expect("read")
     }
 
     /// A hit that gives 300 bytes, by the number of its key.
     pub async fn get(&self, at: usize) -> Vec<u8> {
-        let mut cmd = redis::cmd("GET");
+        let mut cmd = redis_0_32::cmd("GET");
         cmd.arg(&self.values[at % self.values.len()]);
         cmd.query_async(&mut self.connection.clone()).await.expect("read")
     }
