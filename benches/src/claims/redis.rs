@@ -48,7 +48,7 @@ fn batch(effort: Effort, tasks: usize) -> u64 {
 }
 
 fn loads(section: &mut Section, clients: &Clients, tasks: usize, effort: Effort) {
-    let requests = [clients.load(tasks), clients.bare_read(tasks)];
+    let requests = [clients.load(tasks), clients.bare_read(tasks), clients.bare_get(tasks)];
     let pair = (requests[0].name, requests[1].name);
     let target = Target::AtLeast(0.95);
     // The comparison is of costs, so its target is the reciprocal.
@@ -60,6 +60,7 @@ fn loads(section: &mut Section, clients: &Clients, tasks: usize, effort: Effort)
         pair,
         target,
     ).missed_because(NEAR));
+    section.tables.push(costs.table(&format!("Time of a load of 8 fields of 29 B, us: {tasks} at once"), pair.0));
 }
 
 fn updates(section: &mut Section, clients: &Clients, tasks: usize, effort: Effort) -> Costs {

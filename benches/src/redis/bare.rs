@@ -69,6 +69,11 @@ impl Bare {
         pipeline.query_async(&mut self.0.clone()).await.expect("read")
     }
 
+    /// `GET` of one value.
+    pub async fn get(&self, key: &str) -> Vec<u8> {
+        redis::cmd("GET").arg(key).query_async(&mut self.0.clone()).await.expect("read")
+    }
+
     /// A call of the store's script.
     pub(super) async fn resend(&self, sent: &Sent) {
         let _: Vec<u8> = sent.again().query_async(&mut self.0.clone()).await.expect("called");

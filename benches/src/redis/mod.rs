@@ -136,6 +136,16 @@ impl Clients {
         })
     }
 
+    /// `GET` of one value of 300 bytes: the floor of any read.
+    pub fn bare_get(&self, tasks: usize) -> Request {
+        self.runtime.block_on(self.server.command(&["SET", "bare:value", &"7".repeat(300)]));
+        let bare = self.bare.clone();
+        self.request("bare GET of 300 B", tasks, move |_| {
+            let bare = bare.clone();
+            async move { drop(bare.get("bare:value").await) }
+        })
+    }
+
     /// The store's update of one field of 29 bytes, of eight of so many.
     pub fn apply(&self, tasks: usize, bytes: usize) -> Request {
         let (store, ids) = (self.store.clone(), self.sessions(tasks, bytes));
