@@ -23,6 +23,7 @@ pub mod footprint;
 pub mod in_turn;
 pub mod memory;
 pub mod peers;
+mod plain;
 pub mod redis;
 pub mod report;
 pub mod section;

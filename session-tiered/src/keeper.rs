@@ -27,7 +27,8 @@ impl Capacity {
         Self(Measure::Entries(count))
     }
 
-    /// So many bytes: names, keys and values, and an estimate of what a copy takes besides.
+    /// So many bytes of this process's memory: names, keys and values, and what a copy takes besides, which is estimated
+    /// from what processes that held many of them were seen to take.
     pub const fn bytes(count: u64) -> Self {
         Self(Measure::Bytes(count))
     }

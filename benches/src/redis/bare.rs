@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, ProtocolVersion,
-    aio::MultiplexedConnection, io::tcp::TcpSettings,
-};
+use redis::{Cmd, Pipeline, aio::MultiplexedConnection};
 use session_core::SessionId;
 use session_testkit::{Reply, Server};
 
 use super::sent::Sent;
+use crate::plain;
 
 /// A script for [`Bare::call`].
 #[derive(Debug)]
@@ -24,20 +22,14 @@ pub const SAME: Script = Script { source: include_str!("same.lua") };
 /// What a session needs at the least: two fields, a counter, a deadline, a message.
 pub const LEAST: Script = Script { source: include_str!("least.lua") };
 
-/// One multiplexed connection, set as the store sets its own.
+/// One connection.
 #[derive(Debug)]
 pub struct Bare(MultiplexedConnection);
 
 impl Bare {
     /// A client of this server, which knows the scripts.
     pub async fn connect(server: &Server) -> Self {
-        let info: ConnectionInfo = server.url().into_connection_info().expect("an address");
-        let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(redis);
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let client = Client::open(info).expect("a client");
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await.expect("a connection");
-        let bare = Self(connection);
+        let bare = Self(plain::connect(server).await);
         for script in [&SAME, &LEAST] {
             let mut load = redis::cmd("SCRIPT");
             load.arg("LOAD").arg(script.source);

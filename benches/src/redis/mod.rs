@@ -148,11 +148,11 @@ impl Clients {
 
     /// The store's update of one field of 29 bytes, of eight of so many.
     pub fn apply(&self, tasks: usize, bytes: usize) -> Request {
-        let (store, ids) = (self.store.clone(), self.sessions(tasks, bytes));
+        let (store, ids, change) = (self.store.clone(), self.sessions(tasks, bytes), scalars(1, 29));
         self.request("session-redis, apply", tasks, move |task: usize| {
-            let (store, id) = (store.clone(), ids[task]);
+            let (store, id, change) = (store.clone(), ids[task], change.clone());
             async move {
-                let outcome = store.apply(&id, &Update::new(op(), scalars(1, 29))).await;
+                let outcome = store.apply(&id, &Update::new(op(), change)).await;
                 assert!(matches!(outcome, Ok(ApplyOutcome::Applied(applied)) if !applied.repeated));
             }
         })

@@ -6,10 +6,11 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use redis::{Client, IntoConnectionInfo as _, aio::MultiplexedConnection, io::tcp::TcpSettings};
+use redis::aio::MultiplexedConnection;
 use session_testkit::Server;
 
 use super::Arrivals;
+use crate::plain;
 
 const CHANNEL: &str = "bare";
 /// As long as the message of a small update.
@@ -26,10 +27,8 @@ pub struct Bare {
 impl Bare {
     /// Connects both.
     pub async fn start(server: &Server) -> Self {
-        let info = server.url().into_connection_info().unwrap();
-        let client = Client::open(info.set_tcp_settings(TcpSettings::default().set_nodelay(true))).unwrap();
-        let connection = client.get_multiplexed_async_connection().await.unwrap();
-        let mut subscriber = client.get_async_pubsub().await.unwrap();
+        let connection = plain::connect(server).await;
+        let mut subscriber = plain::client(server).get_async_pubsub().await.unwrap();
         subscriber.subscribe(CHANNEL).await.unwrap();
         let (sent, arrivals) = (Arc::<Mutex<Vec<Instant>>>::default(), Arrivals::default());
         let bare = Self { connection, sent: sent.clone(), arrivals: arrivals.clone() };

@@ -11,8 +11,8 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use session_core::{
-    ApplyOutcome, FeedItem, IdDigest, LoadOptions, LoadOutcome, NewSession, SessionId, SessionStore as _, Stamp,
-    Subscription, Update,
+    ApplyOutcome, CreateOutcome, FeedItem, IdDigest, LoadOptions, LoadOutcome, NewSession, SessionId,
+    SessionStore as _, Stamp, Subscription, Update,
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -22,7 +22,7 @@ use tokio::task::yield_now;
 use super::Arrivals;
 use crate::{Tapped, op, scalars};
 
-/// Written in turn, so that two writes of one session never meet.
+/// Written in turn, so that two writes of one session hardly ever meet.
 const SESSIONS: usize = 64;
 
 /// When the write was sent that leads to this version.
@@ -33,7 +33,8 @@ type Sent = Arc<Mutex<HashMap<(IdDigest, u64), Instant>>>;
 pub struct Nodes {
     writer: TieredStore<RedisStore>,
     reader: TieredStore<Tapped<RedisStore>>,
-    ids: Vec<SessionId>,
+    /// Each with its version. One write at a time, so that the version that it leads to is known before it is sent.
+    sessions: Vec<(SessionId, tokio::sync::Mutex<u64>)>,
     next: AtomicUsize,
     sent: Sent,
     last: Mutex<HashMap<IdDigest, Stamp>>,
@@ -50,14 +51,17 @@ impl Nodes {
         };
         let writer = TieredStore::new(RedisStore::connect(&server.url()).await.unwrap());
         let reader = TieredStore::new(Tapped::new(RedisStore::connect(&server.url()).await.unwrap(), tap));
-        let mut ids = Vec::new();
+        let mut sessions = Vec::new();
         for _ in 0..SESSIONS {
             let id = SessionId::generate().unwrap();
             let new = NewSession::draw(Default::default()).unwrap().with_entries(scalars(8, 29));
-            let _ = writer.create(&id, &new).await.unwrap();
-            ids.push(id);
+            match writer.create(&id, &new).await.unwrap() {
+                CreateOutcome::Created(created) => sessions.push((id, created.stamp.version.into())),
+                other => panic!("{other:?}"),
+            }
         }
-        let nodes = Self { writer, reader, ids, next: AtomicUsize::new(0), sent, last: Mutex::default(), arrivals };
+        let nodes =
+            Self { writer, reader, sessions, next: AtomicUsize::new(0), sent, last: Mutex::default(), arrivals };
         nodes.warm_up().await;
         nodes
     }
@@ -66,7 +70,7 @@ impl Nodes {
     async fn warm_up(&self) {
         loop {
             let before = self.reader.stats().misses;
-            for id in &self.ids {
+            for (id, _) in &self.sessions {
                 let _ = self.reader.load(id, LoadOptions::default()).await.unwrap();
             }
             if self.reader.stats().misses == before {
@@ -78,11 +82,11 @@ impl Nodes {
 
     /// One update.
     pub async fn commit(&self) {
-        let round = self.next.fetch_add(1, Ordering::Relaxed);
-        let id = &self.ids[round % SESSIONS];
-        // A session is created at version 1.
-        let version = (round / SESSIONS) as u64 + 2;
+        let (id, version) = &self.sessions[self.next.fetch_add(1, Ordering::Relaxed) % SESSIONS];
         let update = Update::new(op(), scalars(1, 29));
+        let mut last = version.lock().await;
+        let version = *last + 1;
+        *last = version;
         self.sent.lock().unwrap().insert((*id.digest(), version), Instant::now());
         match self.writer.apply(id, &update).await.unwrap() {
             ApplyOutcome::Applied(applied) => {
@@ -99,7 +103,7 @@ impl Nodes {
         let last = self.last.lock().unwrap().clone();
         let stats = self.reader.stats();
         assert_eq!((stats.gaps, stats.evicted), (0, 0), "{stats:?}");
-        for id in self.ids.iter().filter(|id| last.contains_key(id.digest())) {
+        for (id, _) in self.sessions.iter().filter(|(id, _)| last.contains_key(id.digest())) {
             match self.reader.load(id, LoadOptions::default()).await.unwrap() {
                 LoadOutcome::Found(found) => assert_eq!(found.record.stamp(), last[id.digest()]),
                 other => panic!("{other:?}"),
