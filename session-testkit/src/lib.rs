@@ -28,6 +28,7 @@
 //! | [`LinkCutter`] | a proxy that delays, throttles, holds back, forgets, resets and cuts links, and counts round trips |
 //! | [`Certificates`] | an authority with certificates for servers and clients, and wrong ones |
 //! | [`Connection`] | a client of a few lines, that shares no code with the one under test |
+//! | [`until`], [`within`], [`shared`] | waiting for what must come; servers that all tests of a process share |
 //!
 //! # Servers are children
 //!
@@ -56,6 +57,7 @@ mod process;
 mod reply;
 mod sentinel;
 mod server;
+mod shared;
 mod wait;
 mod watchdog;
 mod workdir;
@@ -68,3 +70,5 @@ pub use persistence::Persistence;
 pub use reply::Reply;
 pub use sentinel::{SentinelTrio, SentinelTrioBuilder};
 pub use server::{Server, ServerBuilder};
+pub use shared::shared;
+pub use wait::{PATIENCE, until, within};

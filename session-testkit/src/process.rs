@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{wait::until, watchdog};
+use crate::{wait::first_answer, watchdog};
 
 /// A child that does not outlive this value.
 ///
@@ -68,7 +68,7 @@ impl Process {
 
     /// Waits until the child ended by itself; whether it did in time.
     pub(crate) async fn ended(&self) -> bool {
-        until(|| async { (!self.is_running()).then_some(()) }).await.is_some()
+        first_answer(|| async { (!self.is_running()).then_some(()) }).await.is_some()
     }
 
     /// Sends a signal, given by its name. Does nothing when the child is gone.
@@ -85,7 +85,7 @@ impl Process {
     /// Waits until the system has really stopped (or continued) the child: signals arrive when they like.
     pub(crate) async fn stopped(&self, want: bool) {
         let path = format!("/proc/{}/stat", self.pid);
-        let seen = until(|| async {
+        let seen = first_answer(|| async {
             // Where there is no such file, the signal has to be trusted.
             let Ok(stat) = std::fs::read_to_string(&path) else { return Some(()) };
             let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());

@@ -1,6 +1,18 @@
 //! The Redis store keeps every promise, with every capability, on each topology.
 
+#[macro_use]
 mod topology;
+mod guarded_server;
+
+use std::sync::Arc;
+
+use session_core::SessionStore;
+use session_redis::RedisStore;
+
+/// The store itself.
+fn opened(store: RedisStore) -> Arc<dyn SessionStore> {
+    Arc::new(store)
+}
 
 /// One server.
 mod standalone {
@@ -19,5 +31,5 @@ mod cluster {
 
 /// One server, mutual TLS, a user with the least permissions.
 mod guarded {
-    session_conformance::tests!(crate::topology::OverTlsWithLeastPermissions);
+    session_conformance::tests!(crate::guarded_server::OverTlsWithLeastPermissions);
 }

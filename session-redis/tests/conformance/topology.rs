@@ -1,5 +1,6 @@
 //! One harness for each way of running Redis. The servers of a topology are shared by all cases of a run; each case has
-//! a prefix of its own.
+//! a prefix of its own. Also the topologies of the tiered store's tests: what is tested there is what `crate::opened`
+//! makes of a Redis store.
 
 use std::{
     sync::{
@@ -9,36 +10,26 @@ use std::{
     time::Duration,
 };
 
-use session_conformance::Harness;
 use session_core::{Limits, SessionStore};
-use session_redis::{RedisConfig, RedisStore, Sentinel, TlsConfig};
-use session_testkit::{Certificates, Cluster, SentinelTrio, Server};
+use session_redis::{RedisConfig, RedisStore, Sentinel};
+use session_testkit::{Cluster, SentinelTrio, Server, shared};
 
 /// Long against a call, also on a busy machine. Cases wait rather than compute, so many of them run at once.
-const TICK: Duration = Duration::from_millis(250);
+pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// More than ten call deadlines, and a hundred ticks.
-const TOMBSTONE: Duration = Duration::from_secs(25);
+pub(crate) const TOMBSTONE: Duration = Duration::from_secs(25);
 
 /// A prefix that no other case has.
-fn prefix() -> String {
+pub(crate) fn prefix() -> String {
     static CASES: AtomicU64 = AtomicU64::new(0);
     format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Starts what all cases of this process share, on a runtime that lasts as long as the process.
-fn shared<T: Send + 'static>(start: impl Future<Output = T> + Send + 'static) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let runtime = Box::leak(Box::new(runtime.expect("a runtime")));
-    let (tell, told) = std::sync::mpsc::channel();
-    runtime.spawn(async move { tell.send(start.await).ok() });
-    told.recv().expect("the servers start")
-}
-
-async fn node(config: RedisConfig) -> Arc<dyn SessionStore> {
+pub(crate) async fn node(config: RedisConfig) -> Arc<dyn SessionStore> {
     // Low enough for the cases to reach them soon.
     let limits = Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536);
     let store = RedisStore::builder(config).limits(limits).tombstone(TOMBSTONE).connect().await;
-    Arc::new(store.unwrap_or_else(|error| panic!("{error:?}")))
+    crate::opened(store.unwrap_or_else(|error| panic!("{error:?}")))
 }
 
 macro_rules! harness {
@@ -46,32 +37,32 @@ macro_rules! harness {
         $(#[$doc])*
         pub(crate) struct $name;
 
-        impl Harness for $name {
+        impl session_conformance::Harness for $name {
             /// The prefix of the case.
             type Backend = String;
 
             async fn start(&self) -> String {
-                prefix()
+                $crate::topology::prefix()
             }
 
-            async fn node(&self, $prefix: &String) -> Arc<dyn SessionStore> {
-                node($config.prefix($prefix.clone())).await
+            async fn node(&self, $prefix: &String) -> std::sync::Arc<dyn session_core::SessionStore> {
+                $crate::topology::node($config.prefix($prefix.clone())).await
             }
 
-            async fn elapse(&self, _: &String, time: Duration) {
+            async fn elapse(&self, _: &String, time: std::time::Duration) {
                 tokio::time::sleep(time).await;
             }
 
-            fn tick(&self) -> Duration {
-                TICK
+            fn tick(&self) -> std::time::Duration {
+                $crate::topology::TICK
             }
 
-            fn resolution(&self) -> Duration {
-                TICK / 4
+            fn resolution(&self) -> std::time::Duration {
+                $crate::topology::TICK / 4
             }
 
-            fn tombstone(&self) -> Option<Duration> {
-                Some(TOMBSTONE)
+            fn tombstone(&self) -> Option<std::time::Duration> {
+                Some($crate::topology::TOMBSTONE)
             }
         }
     };
@@ -97,34 +88,4 @@ static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| shared(async { Cluster::sta
 harness! {
     /// Three primaries, each with a replica.
     InCluster, |prefix| RedisConfig::cluster(CLUSTER.urls())
-}
-
-/// A server that wants a certificate of its clients, and knows one user, who may do what the README says and no more.
-struct Guarded {
-    certificates: Certificates,
-    server: Server,
-}
-
-static GUARDED: LazyLock<Guarded> = LazyLock::new(|| {
-    shared(async {
-        let certificates = Certificates::new();
-        let rule = session_redis::ACL_RULE;
-        let rule = rule.replace("user <name>", "shop").replace("<password>", "secret").replace("<prefix>", "case-*");
-        let rule = rule.split_whitespace().collect::<Vec<_>>().join(" ");
-        let server = Server::builder().tls(&certificates).require_client_certificate();
-        let server = server.acl_user(&rule).acl_user("default off").start().await;
-        Guarded { certificates, server }
-    })
-});
-
-harness! {
-    /// Mutual TLS, and a user with the least permissions.
-    OverTlsWithLeastPermissions,
-    |prefix| {
-        let Guarded { certificates, server } = &*GUARDED;
-        let tls = TlsConfig::new()
-            .ca(certificates.ca_pem())
-            .client(certificates.client_cert_pem(), certificates.client_key_pem());
-        RedisConfig::standalone(server.tls_url()).username("shop").password("secret").tls(tls)
-    }
 }

@@ -9,10 +9,10 @@ use std::{
 };
 
 use session_redis::RedisStore;
+use session_testkit::PATIENCE;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 use crate::{
-    LIMIT,
     ledger::{Ledger, Trouble},
     within,
 };
@@ -53,7 +53,7 @@ impl Load {
                 assert!(is_there.is_ok(), "a writer has panicked");
             }
         };
-        if timeout(LIMIT, all).await.is_err() {
+        if timeout(PATIENCE, all).await.is_err() {
             panic!("waited in vain until all writers go on: {:#?} {:?}", self.progress, self.store.stats());
         }
     }

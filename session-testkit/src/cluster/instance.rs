@@ -12,7 +12,7 @@ use crate::{
     ClusterBuilder, Node, Server, SlotMove,
     cluster::view::View,
     server::{ADMIN, ADMIN_PASSWORD},
-    wait::until,
+    wait::first_answer,
 };
 
 /// After so long a replica has given up a failover that its primary did not help with: CLUSTER_MF_TIMEOUT is 5 s, and a
@@ -190,7 +190,7 @@ impl Cluster {
     ///
     /// With `what`, and what every node says, if that does not come within 30 s.
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
-        match until(probe).await {
+        match first_answer(probe).await {
             Some(found) => found,
             None => panic!("waited in vain until {what}; {}", self.story().await),
         }

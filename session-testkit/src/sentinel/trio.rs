@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{LinkCutter, Reply, SentinelTrioBuilder, Server, wait::until};
+use crate::{LinkCutter, Reply, SentinelTrioBuilder, Server, wait::first_answer};
 
 /// A primary, its replicas, and three sentinels. All of them are killed when it is dropped.
 #[derive(Debug)]
@@ -220,7 +220,7 @@ impl SentinelTrio {
     }
 
     async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
-        match until(probe).await {
+        match first_answer(probe).await {
             Some(found) => found,
             None => panic!("waited in vain until {what}"),
         }

@@ -19,7 +19,7 @@ use crate::{
         launch::{Begin, admin, begin, read_log, spawn},
         settings::Ports,
     },
-    wait::until,
+    wait::first_answer,
     workdir::Workdir,
 };
 
@@ -241,7 +241,7 @@ impl Server {
     ///
     /// With `what` and the server's log, if that does not come within 30 s.
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
-        match until(probe).await {
+        match first_answer(probe).await {
             Some(found) => found,
             None => panic!("waited in vain until {what}; the server's log:\n{}", self.log()),
         }

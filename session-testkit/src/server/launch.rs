@@ -6,7 +6,7 @@ use crate::{
     Connection, Server,
     process::Process,
     server::{ADMIN, ADMIN_PASSWORD, Role, Settings, settings::Ports},
-    wait::until,
+    wait::first_answer,
     workdir::Workdir,
 };
 
@@ -54,7 +54,7 @@ pub(super) fn spawn(dir: &Workdir, role: Role) -> Process {
 
 /// Waits until the child answers anything, or turns out to have no port.
 pub(super) async fn begin(process: &Process, dir: &Workdir) -> Begin {
-    let begin = until(|| async {
+    let begin = first_answer(|| async {
         // In this order: a child that ended cannot be the one that answers.
         let exited = process.exited();
         if let Some(status) = exited {

@@ -1,6 +1,18 @@
 //! The cache in front of Redis keeps every promise of a store, with every capability, on each topology.
 
+#[path = "../../../session-redis/tests/conformance/topology.rs"]
 mod topology;
+
+use std::sync::Arc;
+
+use session_core::SessionStore;
+use session_redis::RedisStore;
+use session_tiered::TieredStore;
+
+/// Each node has a cache of its own.
+fn opened(store: RedisStore) -> Arc<dyn SessionStore> {
+    Arc::new(TieredStore::new(store))
+}
 
 /// One server.
 mod standalone {

@@ -31,27 +31,4 @@ mod soak;
 #[cfg(feature = "simulation")]
 mod mutants;
 
-use std::time::Duration;
-
-use tokio::time::{sleep, timeout};
-
-/// Only a guard against hanging.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// Waits for something that must come.
-async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
-}
-
-/// Asks again and again until there is an answer.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
-    let answer = async {
-        loop {
-            if let Some(answer) = probe().await {
-                return answer;
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    within(what, answer).await
-}
+use session_testkit::{until, within};
