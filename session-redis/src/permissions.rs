@@ -36,7 +36,6 @@ pub(crate) fn commands(layout: &Layout, is_cluster: bool, channel_command: &'sta
                 vec![b"HGET", key, b"f"],
                 vec![b"HKEYS", key],
                 vec![b"HLEN", key],
-                vec![b"HEXISTS", key, b"f"],
                 vec![b"HSET", key, b"f", b"v"],
                 vec![b"HDEL", key, b"f"],
                 vec![b"DEL", key],
