@@ -21,7 +21,7 @@
 //! # This documentation is organised as follows
 //! - **Reaching the servers**: [`RedisConfig`], by hand or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the
 //!   least permissions.
-//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), and its [`Stats`].
+//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), every [default](defaults), and its [`Stats`].
 //! - **Looking at a deployment**: [`Doctor`] writes a [`Report`] of [`Finding`]s, each with its [`Severity`]; it needs
 //!   [`DOCTOR_ACL_RULE`].
 //!
@@ -59,6 +59,7 @@
 
 mod builder;
 mod config;
+pub mod defaults;
 #[doc = include_str!("../DURABILITY.md")]
 pub mod durability {}
 mod doctor;
