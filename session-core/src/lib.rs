@@ -104,3 +104,7 @@ pub use value::{Format, Value};
 
 /// Re-exported, because implementing [`SessionStore`] needs it.
 pub use async_trait::async_trait;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -82,3 +82,7 @@ mod sweep;
 pub use builder::MemoryStoreBuilder;
 pub use stats::Stats;
 pub use store::MemoryStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -93,3 +93,7 @@ pub use secret::Secret;
 pub use stats::Stats;
 pub use store::RedisStore;
 pub use tls::TlsConfig;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -125,3 +125,7 @@ pub use keeper::{Capacity, Eviction};
 pub use mutant::Mutant;
 pub use stats::Stats;
 pub use store::TieredStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
