@@ -104,3 +104,7 @@ pub use report::{Report, Verdict};
 #[doc(hidden)]
 pub use runner::{must_have_pinned, must_pass};
 pub use runner::{run_all, run_case};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

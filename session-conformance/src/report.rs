@@ -6,6 +6,7 @@ use crate::Capability;
 
 /// What became of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// The promise is kept.
     Passed,

@@ -1,4 +1,4 @@
-//! Every default in one table.
+//! Every default of the core, and of what all stores have in common, in one table. Each backend has one of its own.
 //!
 //! | name | value | what changing it costs |
 //! |---|---|---|

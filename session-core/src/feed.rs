@@ -214,6 +214,10 @@ pub trait ChangeFeed: Send + Sync {
 
     /// Starts listening.
     ///
+    /// # Consistency
+    /// Of every change that is acknowledged after it has returned, the subscription tells, or it tells of a gap. What was
+    /// acknowledged before is not told of: load after subscribing.
+    ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
     ///

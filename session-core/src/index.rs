@@ -32,6 +32,10 @@ impl IndexedSession {
 pub trait SessionIndex: Send + Sync {
     /// The live sessions of a principal, at most `limit`, the latest [sign-in](IndexedSession::signed_in_at) first.
     ///
+    /// # Consistency
+    /// Every sign-in that was acknowledged before the call is seen, on any node and also through a cache. It need not be
+    /// one moment: a session that signs in, moves or ends during the call may be listed or not.
+    ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
     ///
@@ -42,6 +46,9 @@ pub trait SessionIndex: Send + Sync {
     /// Ends one session of a principal, also one that has moved since it was listed, while the old ids are remembered;
     /// false if it is not among them.
     ///
+    /// # Consistency
+    /// That of [`destroy`](crate::SessionStore::destroy).
+    ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
     ///
@@ -50,6 +57,11 @@ pub trait SessionIndex: Send + Sync {
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error>;
 
     /// Ends all sessions of a principal, all but `except` if that is given, and tells how many there were.
+    ///
+    /// # Consistency
+    /// One session after another, each as by [`destroy`](crate::SessionStore::destroy). When it has returned, none is left
+    /// of those whose sign-in was acknowledged before the call, wherever they have moved meanwhile. A sign-in that is under
+    /// way is ended or refused if it was listed when the sessions were read, and is a later one if it was not.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind). After an error, some may have been ended; a repeat

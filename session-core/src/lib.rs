@@ -20,7 +20,8 @@
 //!
 //! # This documentation is organised as follows
 //! - **Using sessions**: [`Sessions`] opens, creates and ends them; [`Session`] is one request's handle, with scalars,
-//!   [maps](Map), [sets](Set) and structs. [`defaults`] is every default in one table. [`codec`] is how values are
+//!   [maps](Map), [sets](Set) and structs. [`defaults`] is every default of this crate in one table; each
+//!   backend has one of its own. [`codec`] is how values are
 //!   encoded.
 //! - **The model**: [`State`], [`Delta`], [`Record`], [`Stamp`], [`Deadlines`].
 //! - **Writing a backend**: [`SessionStore`] with its contract, the capabilities [`SessionIndex`], [`SessionLock`] and
@@ -37,7 +38,9 @@
 //! - No query language, and no large objects in sessions.
 //!
 //! # Features
-//! `bincode` and `json` (default), `postcard`, `sealed`: the [codecs](codec).
+//! `bincode` and `json` (default), `postcard`, `sealed`: the [codecs](codec). `tracing`: the event `session_ended`, at
+//! level `INFO` of the target `session_core`, whenever a request meets a session that was ended and is still remembered:
+//! with the reason, the age (`age_ms`) and the operation, and without any id.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
@@ -101,3 +104,7 @@ pub use value::{Format, Value};
 
 /// Re-exported, because implementing [`SessionStore`] needs it.
 pub use async_trait::async_trait;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -78,6 +78,11 @@ pub enum TenureOutcome {
 pub trait SessionLock: Send + Sync {
     /// Takes the lock if it is free, without waiting.
     ///
+    /// # Consistency
+    /// By the store's clock at most one tenure holds at any moment. A holder does not hear of its end, so whatever it
+    /// writes should bear the token as a [precondition](crate::Precondition::Lock). A store that loses what it acknowledged
+    /// may forget a tenure too.
+    ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
     ///
@@ -87,6 +92,9 @@ pub trait SessionLock: Send + Sync {
 
     /// Prolongs a tenure: the lease runs anew from now.
     ///
+    /// # Consistency
+    /// Atomic: a tenure that has ended is not brought back, even if nobody has taken the lock since.
+    ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
     ///
@@ -95,6 +103,10 @@ pub trait SessionLock: Send + Sync {
     async fn renew(&self, id: &SessionId, token: FencingToken, lease: Duration) -> Result<TenureOutcome, Error>;
 
     /// Ends a tenure.
+    ///
+    /// # Consistency
+    /// Atomic: once it is answered the lock is free, and an update that bears the token is refused. The tenure of another
+    /// is never ended.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).

@@ -55,6 +55,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
 
     /// Stores a new session.
     ///
+    /// # Consistency
+    /// Atomic. Once it is answered, every load at [`ReadLevel::Store`](crate::ReadLevel::Store) finds the session, on any
+    /// node. One that signs in is in the [index](Self::index) before it can be found.
+    ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`Configuration`](crate::ErrorKind::Configuration) for a
     /// sign-in on a store without an index, and the failures of the backend.
@@ -93,6 +97,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// Renews the idle deadline: idle := min(absolute, max(current, now + idle)). Changes neither state nor version,
     /// and is not announced.
     ///
+    /// # Consistency
+    /// Atomic, and deadlines only grow: of touches and updates that race, the latest deadline stays. A copy in a cache may
+    /// bear the earlier one; past that the cache asks the store, and does not answer that the session is gone.
+    ///
     /// # Errors
     /// The failures of the backend.
     ///
@@ -101,6 +109,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error>;
 
     /// Moves a session to a new id that the caller drew, with a delta, a principal and deadlines in the same step.
+    ///
+    /// # Consistency
+    /// Atomic: at every moment the session is at one id, and no load sees a part of what the rotation changes. Once it is
+    /// answered, a load at [`ReadLevel::Store`](crate::ReadLevel::Store) of the old id is answered as the kind of rotation
+    /// says. A cache may answer for the old id for as long as the staleness that it states.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`InvalidInput`](crate::ErrorKind::InvalidInput) when the
@@ -113,6 +126,11 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
 
     /// Ends a session and leaves a tombstone.
     ///
+    /// # Consistency
+    /// Atomic and final. Once it is answered, no load at [`ReadLevel::Store`](crate::ReadLevel::Store) finds the session
+    /// and no write reaches it, on any node, for as long as the store keeps what it acknowledged; a store that can lose
+    /// that says so. A cache may answer with it for as long as the staleness that it states.
+    ///
     /// # Errors
     /// The failures of the backend.
     ///
@@ -121,6 +139,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error>;
 
     /// Whether the store can serve: for readiness probes.
+    ///
+    /// # Consistency
+    /// About the moment at which it was asked; the next call may meet another.
     ///
     /// # Errors
     /// The failure that an operation would meet now.

@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_core::{Clock, Error, ErrorKind, Limits, SystemClock, defaults, machine::Rules};
+use session_core::{
+    Clock, Error, ErrorKind, Limits, SystemClock,
+    defaults::{CALL_DEADLINE, TOMBSTONE, TOMBSTONE_CALLS},
+    machine::Rules,
+};
 
-use crate::{MemoryStore, data::Data, store::BACKEND};
+use crate::{MemoryStore, data::Data, defaults, store::BACKEND};
 
 /// The most partitions that ids tell apart.
 const MOST_PARTITIONS: u32 = 1 << 16;
@@ -26,10 +30,10 @@ impl Default for MemoryStoreBuilder {
         Self {
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
-            tombstone: defaults::TOMBSTONE,
-            capacity: None,
-            partitions: 1_024,
-            subscriber_buffer: 8_192,
+            tombstone: TOMBSTONE,
+            capacity: defaults::CAPACITY,
+            partitions: defaults::PARTITIONS,
+            subscriber_buffer: defaults::SUBSCRIBER_BUFFER,
         }
     }
 }
@@ -46,8 +50,8 @@ impl MemoryStoreBuilder {
         Self { limits, ..self }
     }
 
-    /// How long a destroyed session is remembered: [`defaults::TOMBSTONE`] by default. Longer takes memory for longer;
-    /// it must outlast [ten](defaults::TOMBSTONE_CALLS) call deadlines.
+    /// How long a destroyed session is remembered: [`TOMBSTONE`] by default. Longer takes memory for longer; it must
+    /// outlast [ten](TOMBSTONE_CALLS) call deadlines.
     pub fn tombstone(self, tombstone: Duration) -> Self {
         Self { tombstone, ..self }
     }
@@ -76,7 +80,7 @@ impl MemoryStoreBuilder {
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) when a setting is out of its range.
     pub fn build(self) -> Result<MemoryStore, Error> {
-        let least = defaults::CALL_DEADLINE * defaults::TOMBSTONE_CALLS;
+        let least = CALL_DEADLINE * TOMBSTONE_CALLS;
         if self.tombstone < least {
             return Err(refused(format!("a tombstone must stand for at least {} s", least.as_secs())));
         }

@@ -25,6 +25,8 @@
 //! # example().now_or_never().unwrap().unwrap();
 //! ```
 //!
+//! Settings: [`MemoryStoreBuilder`], and every [default](defaults).
+//!
 //! # What it does
 //! - **Everything in the [contract](session_core::SessionStore#contract)**, and every capability: the index of
 //!   principals, locks, and the change feed. It runs the reference [`machine`](session_core::machine) under a lock.
@@ -66,6 +68,7 @@
 mod builder;
 mod cap;
 mod data;
+pub mod defaults;
 mod feed;
 mod index;
 mod lock;
@@ -79,3 +82,7 @@ mod sweep;
 pub use builder::MemoryStoreBuilder;
 pub use stats::Stats;
 pub use store::MemoryStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

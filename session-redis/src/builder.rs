@@ -3,10 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use redis::Value as Reply;
-use session_core::{Error, ErrorKind, Limits, Origin, defaults};
+use session_core::{
+    Error, ErrorKind, Limits, Origin,
+    defaults::{TOMBSTONE, TOMBSTONE_CALLS},
+};
 
 use crate::{
-    RedisConfig, RedisStore, Topology,
+    RedisConfig, RedisStore, Topology, defaults,
     feed::{Channels, Feed, FeedOptions},
     greeter::Greeter,
     hints::Hints,
@@ -17,11 +20,6 @@ use crate::{
     settings::Settings,
     tags::slot_of_key,
 };
-
-/// The largest delta that travels with its change unless set otherwise, in bytes.
-const MESSAGE_DELTA_BYTES: usize = 4 * 1_024;
-/// How many changes wait for a subscriber unless set otherwise.
-const SUBSCRIBER_BUFFER: usize = 8_192;
 
 /// A store to be. Each setting says what it costs; [`RedisConfig`] has those of the connections.
 #[derive(Clone, Debug)]
@@ -39,9 +37,9 @@ impl RedisStoreBuilder {
         Self {
             config,
             limits: Limits::default(),
-            tombstone: defaults::TOMBSTONE,
-            message_delta_bytes: MESSAGE_DELTA_BYTES,
-            subscriber_buffer: SUBSCRIBER_BUFFER,
+            tombstone: TOMBSTONE,
+            message_delta_bytes: defaults::MESSAGE_DELTA_BYTES,
+            subscriber_buffer: defaults::SUBSCRIBER_BUFFER,
         }
     }
 
@@ -85,7 +83,7 @@ impl RedisStoreBuilder {
     pub async fn connect(self) -> Result<RedisStore, Error> {
         let refuse =
             |message| Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect");
-        if self.tombstone < self.config.call_deadline * defaults::TOMBSTONE_CALLS {
+        if self.tombstone < self.config.call_deadline * TOMBSTONE_CALLS {
             return Err(refuse("tombstones must stand for ten call deadlines at least; raise `tombstone`"));
         }
         let database = Setup::new(&self.config)?.database();

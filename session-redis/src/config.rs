@@ -3,9 +3,9 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer};
-use session_core::{Error, defaults};
+use session_core::Error;
 
-use crate::{net::Setup, secret::Secret, tls::TlsConfig};
+use crate::{defaults, net::Setup, secret::Secret, tls::TlsConfig};
 
 /// The most partitions: one for every cluster slot.
 pub(crate) const MOST_PARTITIONS: u32 = 16_384;
@@ -24,7 +24,8 @@ pub enum Topology {
     Cluster,
 }
 
-/// What Sentinel needs to know besides the URLs.
+/// What Sentinel needs to know besides the URLs. For serde: `master`, and where the sentinels ask for them, `username` and
+/// `password`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -60,8 +61,37 @@ impl Sentinel {
 
 /// Where the servers are and how they are talked to.
 ///
-/// Readable by serde: names as the setters, durations as whole milliseconds in fields that end in `_ms`
-/// (`call_deadline_ms`), unknown names refused. Passwords are never printed.
+/// Readable by serde: names as the setters, durations as whole milliseconds in fields that end in `_ms`; what is left out
+/// has its [default](crate::defaults), and unknown names are refused. Passwords are never printed. In JSON, all of it:
+///
+/// ```
+/// # let text = r#"
+/// {
+///     "urls": ["rediss://10.0.0.1:26379", "rediss://10.0.0.2:26379"],
+///     "topology": { "sentinel": { "master": "shop", "username": "watcher", "password": "…" } },
+///     "username": "shop",
+///     "password": "…",
+///     "database": 0,
+///     "tls": {
+///         "ca_file": "/etc/shop/ca.pem",
+///         "client_certificate_file": "/etc/shop/client.pem",
+///         "client_key_file": "/etc/shop/client.key"
+///     },
+///     "prefix": "sessions",
+///     "partitions": 256,
+///     "call_deadline_ms": 2000,
+///     "connect_deadline_ms": 1000,
+///     "health_interval_ms": 1000,
+///     "max_in_flight": 4096,
+///     "durable_connections": 8
+/// }
+/// # "#;
+/// # let config: session_redis::RedisConfig = serde_json::from_str(text).unwrap();
+/// # assert!(format!("{config:?}").contains("client.key"));
+/// ```
+///
+/// `topology` is `"standalone"` (the default), `"cluster"`, or `{ "sentinel": { … } }`; see [`Sentinel`] and [`TlsConfig`]
+/// for their fields.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -94,13 +124,13 @@ impl Default for RedisConfig {
             password: None,
             database: None,
             tls: None,
-            prefix: "sessions".to_owned(),
-            partitions: 256,
+            prefix: defaults::PREFIX.to_owned(),
+            partitions: defaults::PARTITIONS,
             call_deadline: defaults::CALL_DEADLINE,
-            connect_deadline: Duration::from_secs(1),
-            health_interval: Duration::from_secs(1),
-            max_in_flight: 4_096,
-            durable_connections: 8,
+            connect_deadline: defaults::CONNECT_DEADLINE,
+            health_interval: defaults::HEALTH_INTERVAL,
+            max_in_flight: defaults::MAX_IN_FLIGHT,
+            durable_connections: defaults::DURABLE_CONNECTIONS,
         }
     }
 }

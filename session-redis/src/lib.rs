@@ -21,8 +21,9 @@
 //! # This documentation is organised as follows
 //! - **Reaching the servers**: [`RedisConfig`], by hand or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the
 //!   least permissions.
-//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), and its [`Stats`].
-//! - **Looking at a deployment**: the module `doctor`.
+//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), every [default](defaults), and its [`Stats`].
+//! - **Looking at a deployment**: [`Doctor`] writes a [`Report`] of [`Finding`]s, each with its [`Severity`]; it needs
+//!   [`DOCTOR_ACL_RULE`].
 //!
 //! # What it does
 //! - A session is one hash. An update is one script, sent by its digest, whose cost depends on the size of the delta and
@@ -37,9 +38,10 @@
 //! Updates of one session are applied one after another on its primary, and every read sees what was acknowledged before,
 //! **for as long as the servers keep what they acknowledged**. Redis acknowledges before it has told its replicas, and with
 //! most settings before it has written to disk: what a crash or a failover can lose is up to the deployment. Requests may
-//! [wait for replicas](session_core::Update::with_replicas), which makes a loss less likely and never excludes it. Destroys
-//! of the last minute are repeated when a primary is regained, and [`Stats::destroys_undone`] counts those that had been
-//! lost.
+//! [wait for replicas](session_core::Update::with_replicas), which makes a loss less likely and never excludes it. Each store
+//! remembers its destroys of the last minute, 8,192 of them at most, and repeats them when a primary is regained:
+//! [`Stats::destroys_undone`] counts those that had been lost, [`Stats::destroys_forgotten`] those that there was no room
+//! to remember.
 //!
 //! What survives a crash, a failover and a slot that moves, as tests have seen it: [`durability`].
 //!
@@ -57,6 +59,7 @@
 
 mod builder;
 mod config;
+pub mod defaults;
 #[doc = include_str!("../DURABILITY.md")]
 pub mod durability {}
 mod doctor;
@@ -90,3 +93,7 @@ pub use secret::Secret;
 pub use stats::Stats;
 pub use store::RedisStore;
 pub use tls::TlsConfig;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

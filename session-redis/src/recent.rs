@@ -22,7 +22,7 @@ use crate::{inner::Inner, net::Backoff};
 /// How long a destroy is remembered. Longer than what a failover loses: a second with `appendfsync everysec`, a
 /// replica's lag, or the time for which a primary that was cut off goes on.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// How many are remembered at most.
+/// How many are remembered at most, so that a storm of destroys takes no memory and a failover is not followed by another.
 const MOST: usize = 8_192;
 
 /// Destroys of the last minute.
@@ -30,6 +30,7 @@ const MOST: usize = 8_192;
 pub(crate) struct Recent {
     destroys: Mutex<VecDeque<(Instant, IdDigest, Destroy)>>,
     owed: Mutex<Owed>,
+    forgotten: AtomicU64,
     repeated: AtomicU64,
     undone: AtomicU64,
 }
@@ -45,8 +46,12 @@ impl Recent {
     pub(crate) fn note(&self, digest: IdDigest, destroy: Destroy) {
         let now = Instant::now();
         let mut destroys = self.destroys.lock();
-        while destroys.front().is_some_and(|(at, ..)| now.duration_since(*at) > REMEMBERED) || destroys.len() >= MOST {
+        while destroys.front().is_some_and(|(at, ..)| now.duration_since(*at) > REMEMBERED) {
             destroys.pop_front();
+        }
+        if destroys.len() >= MOST {
+            destroys.pop_front();
+            self.forgotten.fetch_add(1, Ordering::Relaxed);
         }
         destroys.push_back((now, digest, destroy));
     }
@@ -66,6 +71,11 @@ impl Recent {
             #[cfg(feature = "tracing")]
             tracing::warn!("a session that had been destroyed was back, and is ended again");
         }
+    }
+
+    /// Destroys that made room for others before their minute was over: if the servers lose them, nobody repeats them.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// Destroys that were sent again.
@@ -145,5 +155,30 @@ async fn pay(inner: Weak<Inner>) {
         if !is_paid {
             backoff.pause().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_core::{EndReason, OpId, SessionId};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_there_is_no_room_to_remember_is_counted() {
+        let recent = Recent::default();
+        let note = || {
+            let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Logout);
+            recent.note(*SessionId::generate().unwrap().digest(), destroy);
+        };
+        (0..MOST).for_each(|_| note());
+        assert_eq!((recent.list().len(), recent.forgotten()), (MOST, 0));
+        let oldest = recent.list()[0].0;
+        (0..3).for_each(|_| note());
+        assert_eq!((recent.list().len(), recent.forgotten()), (MOST, 3));
+        assert!(recent.list().iter().all(|(digest, _)| *digest != oldest), "the oldest makes room");
+        tokio::time::advance(REMEMBERED + Duration::from_millis(1)).await;
+        note();
+        assert_eq!((recent.list().len(), recent.forgotten()), (1, 3), "those whose minute is over are not missed");
     }
 }

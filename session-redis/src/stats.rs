@@ -27,6 +27,9 @@ pub struct Stats {
     /// Sessions that had been destroyed, were back after a failover or restart, and were ended again: acknowledged
     /// destroys that the servers had lost.
     pub destroys_undone: u64,
+    /// Destroys of the last minute that made room for others: more than 8,192 were acknowledged within one minute. Should
+    /// the servers lose these, they are not repeated.
+    pub destroys_forgotten: u64,
 }
 
 impl Stats {
@@ -43,6 +46,7 @@ impl Stats {
             demoted: net.demoted.get(),
             destroys_repeated: inner.recent.repeated(),
             destroys_undone: inner.recent.undone(),
+            destroys_forgotten: inner.recent.forgotten(),
         }
     }
 }

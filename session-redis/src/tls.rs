@@ -12,7 +12,9 @@ use crate::secret::Secret;
 
 /// TLS for `rediss://` URLs: each part as PEM text or as the path of a PEM file, never both.
 ///
-/// Files are read once, when the store connects.
+/// Files are read once, when the store connects. For serde: `ca` or `ca_file`, `client_certificate` or
+/// `client_certificate_file`, `client_key` or `client_key_file`; all may be left out, and a certificate and its key go
+/// together.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

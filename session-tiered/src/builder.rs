@@ -138,12 +138,14 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             simulation: self.simulation,
         };
         let partitions = self.remote.feed().map_or(1, |feed| feed.partitions());
+        // Where no load is answered locally, it is only time for counts to be published.
+        let bound = if rules.term.is_nothing() { defaults::MAX_STALENESS } else { self.max_staleness };
         let check_every = self.self_check.map_or(0, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
         TieredStore::of(Inner {
             local: Local::new(rules, partitions),
             clock: self.clock,
             breaker: Breaker::new(self.breaker.0, self.breaker.1),
-            heartbeat: self.heartbeat.unwrap_or(self.max_staleness / defaults::BEATS).max(Duration::from_millis(1)),
+            heartbeat: self.heartbeat.unwrap_or(bound / defaults::BEATS).max(Duration::from_millis(1)),
             max_staleness: self.max_staleness,
             revalidations: Semaphore::new(self.revalidations.clamp(1, Semaphore::MAX_PERMITS)),
             touches: parking_lot::Mutex::default(),

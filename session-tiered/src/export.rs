@@ -1,4 +1,4 @@
-//! Counts through the `metrics` facade, at every heartbeat.
+//! Counts through the `metrics` facade. The names are in the docs of the crate.
 
 use crate::Stats;
 
@@ -7,6 +7,6 @@ pub(crate) fn publish(stats: &Stats) {
         metrics::counter!(format!("session_tiered_{name}")).absolute(count);
     }
     for (step, count) in (1_u32..).zip(stats.staleness) {
-        metrics::counter!("session_tiered_staleness", "le_sixteenths" => step.to_string()).absolute(count);
+        metrics::counter!("session_tiered_staleness", "sixteenth" => step.to_string()).absolute(count);
     }
 }

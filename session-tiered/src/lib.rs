@@ -76,8 +76,17 @@
 //! - Its memory is bounded by an estimate, and moka, which decides what stays, may be behind by a few entries.
 //!
 //! # Features
-//! `metrics`: every count and the histogram through that facade, at each heartbeat. `tracing`: events of gaps and losses.
-//! `simulation`: for tests only.
+//! `metrics`: every count of [`Stats`] through that facade. `tracing`: events of gaps and losses. `simulation`: for tests
+//! only.
+//!
+//! # Metrics
+//! All are counters, published at each [heartbeat's interval](TieredStoreBuilder::heartbeat) for as long as the node
+//! listens, so the first call begins it. The recorder is the application's.
+//!
+//! | name | label | what |
+//! |---|---|---|
+//! | `session_tiered_hits`, `_misses`, `_joined`, `_patched`, `_evicted`, `_displaced`, `_revalidated`, `_fills_rejected`, `_resurrections_refused`, `_gaps`, `_epochs_ended`, `_lease_losses`, `_history_lost`, `_served_stale`, `_broken_circuits`, `_heartbeats`, `_self_checks`, `_violations` | | the count of [`Stats`] of that name |
+//! | `session_tiered_staleness` | `sixteenth`: 1 to 16 | hits by their age: 3 counts those whose heartbeat was sent between 2/16 and 3/16 of `max_staleness` before. Each hit is in one of them |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod breaker;
@@ -116,3 +125,7 @@ pub use keeper::{Capacity, Eviction};
 pub use mutant::Mutant;
 pub use stats::Stats;
 pub use store::TieredStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

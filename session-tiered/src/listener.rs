@@ -113,11 +113,13 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
 
     /// Asks for a barrier wherever there are copies; once for all, where one connection carries all partitions.
     fn beat(&mut self, occasion: Occasion) {
+        #[cfg(feature = "metrics")]
+        if occasion == Occasion::Interval {
+            crate::export::publish(&self.local.counters.snapshot());
+        }
         if self.local.rules.term.is_nothing() {
             return;
         }
-        #[cfg(feature = "metrics")]
-        crate::export::publish(&self.local.counters.snapshot());
         let barriers = self.subscription.barriers();
         let cached = (0..=u16::MAX).zip(self.local.partitions()).filter(|(_, partition)| partition.copies() > 0);
         let cached: Vec<(u16, &Partition)> = cached.collect();

@@ -9,8 +9,9 @@ use crate::{
 
 /// The codecs of an application: one that writes, and all that read.
 ///
-/// The default writes bincode (or, without that feature, postcard, or JSON) and reads every format whose feature is
-/// on.
+/// The default writes the first of bincode, postcard and JSON whose feature is on, and reads all whose feature is on.
+/// With none of them it reads nothing, and [`encode`](Self::encode) fails with
+/// [`Configuration`](ErrorKind::Configuration).
 #[derive(Clone, Debug)]
 pub struct Codecs {
     /// The first one writes. Empty only when no format's feature is on.

@@ -45,6 +45,7 @@ impl Rotate {
 /// What became of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Rotated {
     /// The handle has a new id. Set the cookie.
     NewId,

@@ -76,7 +76,9 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`commit`](Self::commit); [`Conflict`](crate::ErrorKind::Conflict) when other requests were faster too
-    /// often.
+    /// often; [`UnreadableField`](crate::ErrorKind::UnreadableField) when the stored value does not read as a `T`, and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a name that cannot be a field's and a new value that cannot be
+    /// encoded: then nothing is changed.
     ///
     /// # Cancel safety
     /// If the future is dropped, it is set or as before; calling `update` again settles it.

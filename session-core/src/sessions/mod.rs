@@ -217,8 +217,13 @@ impl Sessions {
         &self.shared.policy
     }
 
-    /// Names backend and operation in an error.
+    /// Names backend and operation in an error. What a tombstone said passes here, whichever operation met it.
     pub(crate) fn say(&self, error: Error, operation: &'static str) -> Error {
+        #[cfg(feature = "tracing")]
+        if let Some(ended) = error.ended() {
+            let (reason, age_ms) = (ended.reason, u64::try_from(ended.age.as_millis()).unwrap_or(u64::MAX));
+            tracing::info!(target: "session_core", %reason, age_ms, operation, "session_ended: a request met a session that was ended");
+        }
         error.with_operation(operation).with_backend(self.store().backend())
     }
 

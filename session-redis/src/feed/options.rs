@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::defaults;
+
 /// What can be set of a feed.
 #[derive(Clone, Debug)]
 pub(crate) struct FeedOptions {
@@ -24,11 +26,11 @@ pub(crate) struct FeedOptions {
 impl Default for FeedOptions {
     fn default() -> Self {
         Self {
-            queue_items: 8_192,
+            queue_items: defaults::SUBSCRIBER_BUFFER,
             queue_bytes: 16 * 1_024 * 1_024,
             deadline: Duration::from_secs(1),
             start_deadline: Duration::from_secs(5),
-            health_interval: Duration::from_secs(1),
+            health_interval: defaults::HEALTH_INTERVAL,
             first_pause: Duration::from_millis(50),
             longest_pause: Duration::from_secs(1),
         }

@@ -145,23 +145,7 @@ impl Inner {
         lifetimes: Lifetimes,
     ) -> Result<Result<Listed, (Timestamp, Vec<Entry>)>, Error> {
         let (partition, key) = self.layout.principal(principal);
-        let span = lifetimes.listed();
-        let mut head = Vec::with_capacity(64);
-        head.extend_from_slice(&digest.to_bytes());
-        put::<7>(&mut head, span.saturating_add(SKEW));
-        // As long as a tombstone keeps what is late from being stored; then it is not on its way any more.
-        put::<7>(&mut head, lifetimes.shortest().min(millis(self.settings.tombstone)));
-        // A cap of none allows one: the session that signs in.
-        put::<4>(&mut head, most.map_or(0, |most| most.max(1) as u64));
-        let (sort, old) = match replaced {
-            Replaced::None => (0, digest),
-            Replaced::Maybe(old) => (1, old),
-            Replaced::Seen(old) => (2, old),
-        };
-        head.push(sort);
-        head.extend_from_slice(&old.to_bytes());
-        let mut cmd = SCRIPTS.enlist.call(&[&key], (1, head.len()));
-        cmd.arg(head);
+        let cmd = self.listing(&key, digest, (replaced, most), lifetimes);
         let sending = Sending { operation, resend: Resend::Harmless, replicas: 0 };
         let answer = self.call(&SCRIPTS.enlist, partition, &cmd, sending).await?;
         let mut cursor = Cursor(&answer.reply);
@@ -172,7 +156,7 @@ impl Inner {
                     // Removing what is gone can wait for another time; a failure changes nothing.
                     self.tidy(operation, principal).await.ok();
                 }
-                Ok(Ok(Listed { principal: principal.clone(), span }))
+                Ok(Ok(Listed { principal: principal.clone(), span: lifetimes.listed() }))
             }
             Some(b'F') => {
                 let now = cursor.moment::<7>().ok_or_else(|| odd_reply(operation))?;
@@ -184,6 +168,33 @@ impl Inner {
             }
             _ => Err(odd_reply(operation)),
         }
+    }
+
+    /// The script that lists a session.
+    fn listing(
+        &self,
+        key: &[u8],
+        digest: &IdDigest,
+        (replaced, most): (Replaced<'_>, Option<usize>),
+        lifetimes: Lifetimes,
+    ) -> redis::Cmd {
+        let mut head = Vec::with_capacity(64);
+        head.extend_from_slice(&digest.to_bytes());
+        put::<7>(&mut head, lifetimes.listed().saturating_add(SKEW));
+        // As long as a tombstone keeps what is late from being stored; then it is not on its way any more.
+        put::<7>(&mut head, lifetimes.shortest().min(millis(self.settings.tombstone)));
+        // A cap of none allows one: the session that signs in.
+        put::<4>(&mut head, most.map_or(0, |most| most.max(1) as u64));
+        let (sort, old) = match replaced {
+            Replaced::None => (0, digest),
+            Replaced::Maybe(old) => (1, old),
+            Replaced::Seen(old) => (2, old),
+        };
+        head.push(sort);
+        head.extend_from_slice(&old.to_bytes());
+        let mut cmd = SCRIPTS.enlist.call(&[key], (1, head.len()));
+        cmd.arg(head);
+        cmd
     }
 
     /// Reads a list, and the time on the server that holds it. One round trip.

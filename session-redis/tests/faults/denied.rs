@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What a script uses, in the order of the rule.
-const USED: [&str; 17] = [
+const USED: [&str; 16] = [
     "time",
     "pttl",
     "exists",
@@ -25,7 +25,6 @@ const USED: [&str; 17] = [
     "hget",
     "hkeys",
     "hlen",
-    "hexists",
     "hset",
     "hdel",
     "del",

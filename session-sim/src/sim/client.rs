@@ -3,8 +3,8 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use session_core::{
-    Found, IdDigest, LoadOptions, LoadOutcome, ReadLevel, SessionId, SessionStore, Stamp, TouchOptions, TouchOutcome,
-    defaults,
+    Floor, Found, IdDigest, LoadOptions, LoadOutcome, ReadLevel, SessionId, SessionStore, Stamp, TouchOptions,
+    TouchOutcome, defaults,
 };
 
 use super::{Millis, Seen, Sim, Window, jar::Cookie};
@@ -94,10 +94,9 @@ impl Client {
         self.sim.with(|world| world.note(|| format!("n{}c{} {}", self.node, self.name, text())));
     }
 
-    /// Reads, as a request does that opens its session.
-    pub(crate) async fn load(&mut self, at: usize, cookie: &Cookie, id: SessionId) {
-        let latest = self.rng.u8(..100) < 15;
-        let level = if latest { ReadLevel::Store } else { ReadLevel::Local };
+    /// What a request asks for that opens its session, and when the floor was born, if it has one.
+    fn ask(&mut self, cookie: &Cookie) -> (LoadOptions, Option<(Floor, u64)>) {
+        let level = if self.rng.u8(..100) < 15 { ReadLevel::Store } else { ReadLevel::Local };
         let mut options = LoadOptions::default().level(level);
         let mut floor = None;
         if let Some(stamp) = cookie.stamp {
@@ -112,6 +111,12 @@ impl Client {
                 options = options.stale_if_error(Duration::from_millis(self.rng.u64(100..9_000)));
             }
         }
+        (options, floor)
+    }
+
+    /// Reads, as a request does that opens its session.
+    pub(crate) async fn load(&mut self, at: usize, cookie: &Cookie, id: SessionId) {
+        let (options, floor) = self.ask(cookie);
         let store = self.store.clone();
         let called = self.call(store.load(&id, options)).await;
         let Some(answer) = called.answer else { return };
@@ -131,7 +136,7 @@ impl Client {
         let load = Load {
             node: self.node,
             digest: *id.digest(),
-            latest,
+            latest: options.level == ReadLevel::Store,
             floor,
             began: called.began,
             called: called.at,
@@ -139,7 +144,7 @@ impl Client {
             local: called.local && !is_fresh,
             seen,
         };
-        self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, level, told(&load)));
+        self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, options.level, told(&load)));
         self.answered(at, &id, &load);
         if let LoadOutcome::Found(found) = &outcome {
             self.use_session(&id, found, load.called).await;

@@ -46,8 +46,8 @@ pub(super) fn spawn(dir: &Workdir, role: Role) -> Process {
     match Process::spawn(&program, args, dir.path(), &dir.join("log")) {
         Ok(process) => process,
         Err(error) => panic!(
-            "cannot start {program}: {error}. Install it with `apt-get install redis-server redis-sentinel \
-             redis-tools`, or name another binary in REDIS_SERVER_BIN"
+            "cannot start {program}: {error}. Install it with `apt-get install redis-server redis-tools`, or name \
+             another binary in REDIS_SERVER_BIN"
         ),
     }
 }

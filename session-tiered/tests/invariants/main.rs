@@ -14,6 +14,7 @@ mod i09_idle_deadlines;
 mod i10_no_immortal_copy;
 mod misses;
 mod outage;
+mod revocation;
 mod runtimes;
 mod self_check;
 mod stage;

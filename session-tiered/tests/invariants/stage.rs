@@ -1,6 +1,8 @@
 //! A memory store behind a network that does what a test says: answers that are held up, calls that fail, a feed that
 //! is held up, or has gaps.
 
+mod index;
+
 use std::{
     collections::VecDeque,
     sync::{
@@ -307,7 +309,7 @@ macro_rules! pass_on {
             }
 
             fn index(&self) -> Option<&dyn SessionIndex> {
-                self.store.index()
+                self.store.index().map(|_| self as _)
             }
 
             fn lock(&self) -> Option<&dyn SessionLock> {

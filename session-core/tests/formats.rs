@@ -1,0 +1,28 @@
+//! Which format is written by default, whichever features are on. The gate runs this with each of them alone.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use session_core::{
+    Entry, ErrorKind, Field, Format, Incarnation,
+    codec::{Codecs, Location},
+};
+
+/// The first whose feature is on.
+fn expected() -> Option<Format> {
+    let enabled = [
+        (cfg!(feature = "bincode"), Format::BINCODE),
+        (cfg!(feature = "postcard"), Format::POSTCARD),
+        (cfg!(feature = "json"), Format::JSON),
+    ];
+    enabled.into_iter().find(|(is_on, _)| *is_on).map(|(_, format)| format)
+}
+
+#[test]
+fn the_default_writes_the_first_format_that_is_on() {
+    let field = Field::new("f").unwrap();
+    let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
+    let written = Codecs::default().encode(&7u32, &at);
+    match expected() {
+        Some(format) => assert_eq!(written.unwrap().format(), Some(format)),
+        None => assert_eq!(written.unwrap_err().kind(), ErrorKind::Configuration),
+    }
+}

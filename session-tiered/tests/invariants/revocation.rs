@@ -1,0 +1,47 @@
+//! A revocation that its caller gives up may have been done: its copies are dropped all the same. The feed tells nothing
+//! here, and the leases run, so nothing else drops them.
+
+use session_core::{
+    CreateOutcome, EndReason, Expiry, NewSession, Principal, SessionId, SessionIndex as _, SessionStore as _, SignIn,
+};
+
+use crate::stage::{Node, Stage, is_hit, read, set, warm};
+
+/// A session of this principal, of which the node keeps a copy.
+async fn signed_in(stage: &Stage, node: &Node, principal: &Principal) -> SessionId {
+    let id = SessionId::generate().unwrap();
+    let new = NewSession::draw(Expiry::default()).unwrap().with_entries(set("a", "old"));
+    let created = stage.store.create(&id, &new.with_sign_in(SignIn::new(principal.clone()))).await;
+    assert!(matches!(created.unwrap(), CreateOutcome::Created(_)));
+    warm(node, &id).await;
+    id
+}
+
+#[tokio::test]
+async fn one_that_is_given_up_drops_the_copy() {
+    let stage = Stage::new();
+    let (node, alice) = (stage.node(), Principal::new("alice").unwrap());
+    let id = signed_in(&stage, &node, &alice).await;
+    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.hold();
+    let mut revocation = Box::pin(node.revoke(&alice, id.digest(), EndReason::Revoked));
+    assert!(futures_util::poll!(&mut revocation).is_pending());
+    drop(revocation);
+    node.remote().wire.release();
+    assert_eq!(read(&node, &id).await, None);
+}
+
+#[tokio::test]
+async fn all_that_are_given_up_drop_their_copies_but_the_one_that_stays() {
+    let stage = Stage::new();
+    let (node, alice) = (stage.node(), Principal::new("alice").unwrap());
+    let (here, there) = (signed_in(&stage, &node, &alice).await, signed_in(&stage, &node, &alice).await);
+    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.hold();
+    let mut revocation = Box::pin(node.revoke_all(&alice, Some(&here), EndReason::Revoked));
+    assert!(futures_util::poll!(&mut revocation).is_pending());
+    drop(revocation);
+    node.remote().wire.release();
+    assert!(is_hit(&node, &here).await, "it was not revoked");
+    assert_eq!(read(&node, &there).await, None);
+}

@@ -1,0 +1,37 @@
+//! The store's index as one node reaches it: revocations are done, and their answers may be held up.
+
+use session_core::{
+    EndReason, Error, IdDigest, IndexedSession, Principal, SessionId, SessionIndex, SessionStore as _, async_trait,
+};
+
+use super::Staged;
+
+impl Staged {
+    fn its_index(&self) -> &dyn SessionIndex {
+        self.store.index().unwrap()
+    }
+}
+
+#[async_trait]
+impl SessionIndex for Staged {
+    async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        self.its_index().sessions(principal, limit).await
+    }
+
+    async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
+        let revoked = self.its_index().revoke(principal, session, reason).await;
+        self.wire.bring_home().await;
+        revoked
+    }
+
+    async fn revoke_all(
+        &self,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<usize, Error> {
+        let revoked = self.its_index().revoke_all(principal, except, reason).await;
+        self.wire.bring_home().await;
+        revoked
+    }
+}
