@@ -1,11 +1,14 @@
 //! What a session takes in memory and on the wire.
 
 use crate::{
-    claim::{Claim, Figure, Number, Ratio, Target},
+    claim::{Claim, Figure, Number, Ratio, Reason, Target},
     effort::Effort,
     footprint::{BOOKED, FITTED, Grown, Measured, PREDICTED, Stored, Wire, line},
     section::{Section, Table},
 };
+
+const ARENAS: &str = "glibc gives threads arenas of their own, and what a copy leaves behind in one is of no use to another: with one arena \
+                      (`MALLOC_ARENA_MAX=1`) the same cache took 1.14 times its capacity, and with jemalloc 0.95, each measured once, by hand";
 
 /// In Redis, on the wire, in the memory store, in a node's cache.
 pub fn section(effort: Effort) -> Section {
@@ -70,7 +73,7 @@ fn booked(times: &[Grown]) -> Claim {
         reference: Figure::new("capacity", capacity / 1_048_576.0, "MiB"),
         ratio: Ratio::of(times.iter().map(|grown| grown.bytes / capacity).collect()),
         target: Target::AtMost(1.15),
-        missed_because: None,
+        missed_because: Some(Reason::new(ARENAS, 1.15..=1.35)),
     }
 }
 

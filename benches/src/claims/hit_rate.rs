@@ -71,7 +71,7 @@ pub fn section(effort: Effort, trace: Option<&Path>) -> Result<Section, Unreadab
 
 /// With N nodes and a write in each request, against no writes.
 fn meetings(effort: Effort, section: &mut Section) {
-    let (rounds, requests) = effort.pick((6, 20_000), (8, 100_000));
+    let (rounds, requests) = effort.pick((6, 12_000), (8, 100_000));
     let head = ["nodes", "no writes", "patch", "of it", "evict", "of it", "patched", "evicted", "gaps"];
     let title = format!(
         "Hit rate with a write in each request: {SESSIONS} sessions, {COPIES} copies a node, {CLIENTS} clients"

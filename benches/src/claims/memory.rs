@@ -39,8 +39,8 @@ pub fn section(effort: Effort) -> Section {
 
 fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort) {
     let keys = loaded.ids.len();
-    // Of a millisecond or two at least, however quick the map.
-    let batch = if keys == SMALL { 200_000 } else { 10_000 };
+    // Of two milliseconds at least, of the store and of the reference.
+    let batch = if keys == SMALL { effort.pick(60_000, 200_000) } else { 10_000 };
     let target = Target::AtMost(3.0);
     let gets = loaded.gets();
     let mut comparison = InTurn::new("ns").until_decided("memory store", "papaya", target).until_decided(

@@ -58,7 +58,7 @@ impl Measured {
         let some = effort.pick(100_000, 1_000_000);
         let steps = || measured_apart(Asked::Memory(vec![some, 2 * some, 4 * some]));
         let memory = [(); TIMES].map(|()| steps().try_into().expect("three sizes are measured"));
-        let booked = [(); TIMES].map(|()| measured_apart(Asked::Booked(8, effort.pick(40_000, 100_000), BOOKED))[0]);
+        let booked = [(); TIMES].map(|()| measured_apart(Asked::Booked(8, effort.pick(24_000, 100_000), BOOKED))[0]);
         let copied = |fields| measured_apart(Asked::Copies(fields, effort.pick(10_000, 100_000)))[0];
         Self { stored, wire, memory, booked, copies: FITTED.map(copied) }
     }

@@ -45,8 +45,8 @@ pub fn section(effort: Effort) -> Section {
 fn against_caches(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort) -> Costs {
     let gets = loaded.gets();
     let sessions = loaded.ids.len();
-    // Of two milliseconds at least, however quick the cache.
-    let batch = if sessions == SMALL { 100_000 } else { 20_000 };
+    // Of two milliseconds at least, of the store and of the reference.
+    let batch = if sessions == SMALL { effort.pick(20_000, 100_000) } else { effort.pick(10_000, 20_000) };
     let target = Target::AtMost(1.0);
     let mut comparison = InTurn::new("ns").until_decided("tiered", "moka, digest as hash", target);
     for (at, (name, get)) in gets.iter().enumerate() {

@@ -21,7 +21,7 @@ use crate::{
 const OURS: &str = "tiered";
 const TOWER: &str = "CachingSessionStore, moka over redis";
 const AIO: &str = "redis-rs 0.32 cache-aio, HGETALL";
-const BATCH: usize = 20_000;
+const BATCH: usize = 15_000;
 /// A sixth: it is what was hoped for.
 const TOWER_TARGET: Target = Target::AtMost(1.0 / 6.0);
 const WHY: &str = "a quarter of our hit is the reading of a clock that counts suspended time, and a fifth the box of its future; from run \
