@@ -59,6 +59,8 @@ impl Report {
             Ok(Err(error)) => error.to_string(),
             Err(panic) => told(&*panic),
         };
+        // A server's log may follow; the line is one line.
+        let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
         self.failures.push(Failure { section: section.to_owned(), why });
         None
     }
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn what_fails_takes_nothing_with_it() {
-        let bad = Measure { name: "bad", measure: |_, _| panic!("no {}", "server"), ..GOOD };
+        let bad = Measure { name: "bad", measure: |_, _| panic!("no\n{}\n", "server"), ..GOOD };
         let last = Measure { name: "last", ..GOOD };
         let report = Report::measure(&[&GOOD, &bad, &last], Effort::Quick, None).unwrap();
         assert_eq!(report.sections.len(), 2);
