@@ -51,6 +51,8 @@ impl Cart {
     }
 }
 
+type Pairs = Vec<(String, Vec<u8>)>;
+
 /// Eight fields of 29 bytes: as a delta, and as pairs for bincode.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -59,7 +61,7 @@ pub struct Message {
     /// Its canonical encoding.
     pub bytes: Bytes,
     /// What bincode encodes.
-    pub pairs: Vec<(String, Vec<u8>)>,
+    pub pairs: Pairs,
     /// What it makes of it.
     pub blob: Vec<u8>,
 }
@@ -67,22 +69,47 @@ pub struct Message {
 impl Default for Message {
     fn default() -> Self {
         let delta = scalars(8, 29);
-        let pairs: Vec<_> = (0..8).map(|n| (format!("field-{n:02}"), vec![n as u8; 30])).collect();
-        let blob = bincode::serde::encode_to_vec(&pairs, bincode::config::standard()).unwrap();
+        let pairs: Pairs = (0..8).map(|n| (format!("field-{n:02}"), vec![n as u8; 30])).collect();
+        let blob = bincode::encode_to_vec(&pairs, bincode::config::standard()).unwrap();
         Self { bytes: delta.to_bytes(), delta, pairs, blob }
     }
 }
 
 impl Message {
-    /// The pairs by bincode.
+    /// The pairs by bincode's own traits, which copy bytes in one piece.
     #[must_use]
     pub fn encoded(&self) -> Vec<u8> {
+        bincode::encode_to_vec(&self.pairs, bincode::config::standard()).unwrap()
+    }
+
+    /// The pairs out of bincode, by its own traits.
+    #[must_use]
+    pub fn decoded(&self) -> Pairs {
+        bincode::decode_from_slice(&self.blob, bincode::config::standard()).unwrap().0
+    }
+
+    /// The pairs by bincode through serde, which goes byte by byte.
+    #[must_use]
+    pub fn encoded_by_serde(&self) -> Vec<u8> {
         bincode::serde::encode_to_vec(&self.pairs, bincode::config::standard()).unwrap()
     }
 
-    /// The pairs out of bincode.
+    /// The pairs out of bincode through serde.
     #[must_use]
-    pub fn decoded(&self) -> Vec<(String, Vec<u8>)> {
+    pub fn decoded_by_serde(&self) -> Pairs {
         bincode::serde::decode_from_slice(&self.blob, bincode::config::standard()).unwrap().0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_bincode_write_and_read_the_same() {
+        let message = Message::default();
+        assert_eq!(message.encoded(), message.encoded_by_serde());
+        assert_eq!((message.decoded(), message.decoded_by_serde()), (message.pairs.clone(), message.pairs.clone()));
+        assert_eq!(Delta::from_bytes(message.bytes).unwrap(), message.delta);
     }
 }

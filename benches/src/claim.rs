@@ -1,8 +1,8 @@
 //! A claim: a figure of ours, one of a reference, their ratio, and what it must be.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// What a ratio must be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -23,6 +23,12 @@ impl Target {
         }
     }
 
+    fn bound(self) -> f64 {
+        match self {
+            Self::AtMost(bound) | Self::AtLeast(bound) => bound,
+        }
+    }
+
     /// Whether the whole interval lies on one side of the bound, so that noise does not decide.
     pub fn is_decided(self, ratio: Ratio) -> bool {
         self.admits(ratio.low) == self.admits(ratio.high)
@@ -38,8 +44,13 @@ impl fmt::Display for Target {
     }
 }
 
-/// The median of ratios that were taken pairwise, and the 95 % interval of that median. A ratio that was computed once
-/// has an interval of no width.
+/// By how much two runs on one machine may well differ, as a share of the target.
+const NEAR: f64 = 0.05;
+/// How many standard deviations of a normal distribution hold 95 % and 99 % of it.
+const DEVIATIONS: [f64; 2] = [1.96, 2.576];
+
+/// The median of ratios that were taken pairwise, and the 95 % interval of that median *within this run*: it knows nothing
+/// of how runs differ. A ratio that was computed once has an interval of no width.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
     /// The middle one.
@@ -55,10 +66,19 @@ pub struct Ratio {
 impl Ratio {
     /// Of the ratios of single rounds: order statistics, which suppose nothing about how they are distributed.
     /// See W. J. Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2: the ranks of a quantile's interval.
-    pub fn of(mut samples: Vec<f64>) -> Self {
+    pub fn of(samples: Vec<f64>) -> Self {
+        Self::within(DEVIATIONS[0], samples)
+    }
+
+    /// With the 99 % interval: for those who look more than once before they stop.
+    pub fn strict(samples: Vec<f64>) -> Self {
+        Self::within(DEVIATIONS[1], samples)
+    }
+
+    fn within(deviations: f64, mut samples: Vec<f64>) -> Self {
         samples.sort_by(f64::total_cmp);
         let count = samples.len();
-        let half = 1.96 * (count as f64).sqrt() / 2.0;
+        let half = deviations * (count as f64).sqrt() / 2.0;
         let middle = count as f64 / 2.0;
         let at = |rank: f64| samples.get((rank.max(0.0) as usize).min(count.saturating_sub(1))).copied();
         Self {
@@ -106,8 +126,22 @@ impl fmt::Display for Figure {
     }
 }
 
+/// Why a claim is known to be missed, and how far: what lies outside is a miss that nobody has explained.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    why: &'static str,
+    explains: RangeInclusive<f64>,
+}
+
+impl Reason {
+    /// It explains ratios from here to there.
+    pub fn new(why: &'static str, explains: RangeInclusive<f64>) -> Self {
+        Self { why, explains }
+    }
+}
+
 /// One line of the report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Claim {
     /// Names the claim, as in `redis.apply.64`: it stays as it is while the claim does.
     pub id: String,
@@ -122,7 +156,7 @@ pub struct Claim {
     /// What the ratio must be.
     pub target: Target,
     /// Why it is known to be missed, if it is.
-    pub missed_because: Option<&'static str>,
+    pub missed_because: Option<Reason>,
 }
 
 impl Claim {
@@ -132,16 +166,59 @@ impl Claim {
         self.target.admits(self.ratio.median)
     }
 
-    /// Whether its ratio lies so near the target that another run may decide otherwise.
+    /// Whether its ratio lies so near the target that another run may decide otherwise: what was counted, not measured, is
+    /// never close.
     pub fn is_close(&self) -> bool {
-        !self.target.is_decided(self.ratio)
+        let near = (self.ratio.median - self.target.bound()).abs() <= NEAR * self.target.bound();
+        self.ratio.samples > 1 && (near || !self.target.is_decided(self.ratio))
     }
 
-    /// With the reason for which it is known to be missed.
+    /// "pass" or "miss".
+    pub fn verdict(&self) -> &'static str {
+        if self.holds() { "pass" } else { "miss" }
+    }
+
+    /// With the reason for which it is known to be missed, and the ratios that this explains.
     #[must_use]
-    pub fn missed_because(mut self, reason: &'static str) -> Self {
-        self.missed_because = Some(reason);
+    pub fn missed_because(mut self, why: &'static str, explains: RangeInclusive<f64>) -> Self {
+        self.missed_because = Some(Reason::new(why, explains));
         self
+    }
+
+    /// Why it is missed, if it is: a reason that explains other ratios is none.
+    pub fn reason(&self) -> Option<&'static str> {
+        let explained = self.missed_because.as_ref().filter(|reason| reason.explains.contains(&self.ratio.median));
+        (!self.holds()).then(|| explained.map_or("it was expected to hold", |reason| reason.why))
+    }
+}
+
+impl Serialize for Claim {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            id: &'a str,
+            text: &'a str,
+            ours: &'a Figure,
+            reference: &'a Figure,
+            ratio: Ratio,
+            target: Target,
+            verdict: &'static str,
+            close: bool,
+            missed_because: Option<&'static str>,
+        }
+        let Self { id, text, ours, reference, ratio, target, .. } = self;
+        Line {
+            id,
+            text,
+            ours,
+            reference,
+            ratio: *ratio,
+            target: *target,
+            verdict: self.verdict(),
+            close: self.is_close(),
+            missed_because: self.reason(),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -201,6 +278,46 @@ mod tests {
         assert!(Target::AtLeast(0.9).is_decided(ratio) && Target::AtMost(0.9).is_decided(ratio));
         let inverse = Ratio { median: 2.0, low: 1.0, high: 4.0, samples: 1 }.inverse();
         assert_eq!((inverse.median, inverse.low, inverse.high), (0.5, 0.25, 1.0));
+    }
+
+    fn claim(ratio: Ratio) -> Claim {
+        let figure = || Figure::new("a figure", 1.0, "");
+        Claim {
+            id: "a".to_owned(),
+            text: String::new(),
+            ours: figure(),
+            reference: figure(),
+            ratio,
+            target: Target::AtMost(1.0),
+            missed_because: None,
+        }
+    }
+
+    #[test]
+    fn what_is_near_its_target_is_close_however_narrow_its_interval() {
+        let narrow = |median: f64| Ratio { median, low: median - 0.001, high: median + 0.001, samples: 40 };
+        assert!(claim(narrow(0.96)).is_close() && claim(narrow(1.04)).is_close());
+        assert!(!claim(narrow(0.9)).is_close() && !claim(narrow(1.1)).is_close());
+        assert!(claim(Ratio { median: 0.9, low: 0.8, high: 1.01, samples: 40 }).is_close());
+        assert!(!claim(Ratio::exact(1.0, 1.0)).is_close(), "a count does not vary");
+    }
+
+    #[test]
+    fn a_reason_explains_the_ratios_that_it_names_and_no_others() {
+        let known = |ratio: f64| claim(Ratio::exact(ratio, 1.0)).missed_because("it does more", 1.0..=1.2);
+        let told = |ratio: f64| serde_json::to_value(known(ratio)).unwrap();
+        assert_eq!(known(1.1).reason(), Some("it does more"));
+        assert_eq!(known(1.3).reason(), Some("it was expected to hold"));
+        assert_eq!((known(0.9).reason(), &told(0.9)["missed_because"]), (None, &serde_json::Value::Null));
+        assert_eq!((&told(0.9)["verdict"], &told(1.1)["verdict"]), (&"pass".into(), &"miss".into()));
+        assert_eq!(told(1.1)["close"], false);
+    }
+
+    #[test]
+    fn who_looks_often_wants_a_wider_interval() {
+        let samples: Vec<f64> = (1..=100).map(f64::from).collect();
+        let (once, strict) = (Ratio::of(samples.clone()), Ratio::strict(samples));
+        assert!(strict.low < once.low && strict.high > once.high && strict.median == once.median);
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Subject {
         Self { name, codecs, value, bytes: encode(&Shop::default()), encode, decode, field }
     }
 
-    /// Through [`Codecs`]: the format byte, the codec's trait object, the value.
+    /// Through [`Codecs`]: the format byte, the way to the format, the value.
     #[must_use]
     pub fn encoded(&self, shop: &Shop) -> Value {
         self.codecs.encode(shop, &location(&self.field)).unwrap()

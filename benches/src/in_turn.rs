@@ -10,13 +10,18 @@ use crate::{
     section::Table,
 };
 
+/// From one look at whether a comparison is decided to the next, in rounds: who looks after each one stops at the first that
+/// happens to please.
+const LOOK: usize = 10;
+
 /// What is measured: a name and a batch, which returns what one operation cost.
 struct Subject<'a> {
     name: String,
     batch: Box<dyn FnMut() -> f64 + 'a>,
 }
 
-/// A comparison: in each round every subject has one batch, in an order that changes from round to round.
+/// A comparison: in each round every subject has one batch, in an order that is drawn for the round, so that none comes
+/// always after the same other one.
 pub struct InTurn<'a> {
     subjects: Vec<Subject<'a>>,
     unit: &'static str,
@@ -42,7 +47,7 @@ impl<'a> InTurn<'a> {
         self
     }
 
-    /// Rounds go on while the interval of this ratio of costs contains its target, as long as the effort allows.
+    /// Rounds go on while the 99 % interval of this ratio of costs contains its target, as long as the effort allows.
     #[must_use]
     pub fn until_decided(mut self, ours: &str, reference: &str, target: Target) -> Self {
         self.expected.push((ours.to_owned(), reference.to_owned(), target));
@@ -59,16 +64,19 @@ impl<'a> InTurn<'a> {
         for subject in &mut self.subjects {
             let _ = (subject.batch)();
         }
-        while costs.of_rounds.len() < least
-            || costs.of_rounds.len() < most && self.expected.iter().any(|expected| !costs.is_decided(expected))
-        {
-            let round = costs.of_rounds.len();
+        let (mut order, mut rng): (Vec<usize>, _) = ((0..count).collect(), fastrand::Rng::with_seed(1));
+        let mut look = least;
+        while costs.of_rounds.len() < look {
+            rng.shuffle(&mut order);
             let mut row = vec![f64::NAN; count];
-            for turn in 0..count {
-                let which = (turn + round) % count;
-                row[which] = (self.subjects[which].batch)();
+            for which in &order {
+                row[*which] = (self.subjects[*which].batch)();
             }
             costs.of_rounds.push(row);
+            let goes_on = || self.expected.iter().any(|expected| !costs.is_decided(expected));
+            if costs.of_rounds.len() == look && look < most && goes_on() {
+                look = (look + LOOK).min(most);
+            }
         }
         costs
     }
@@ -84,7 +92,7 @@ pub struct Costs {
 
 impl Costs {
     fn is_decided(&self, (ours, reference, target): &(String, String, Target)) -> bool {
-        target.is_decided(self.ratio(ours, reference))
+        target.is_decided(Ratio::strict(self.ratios(ours, reference)))
     }
 
     /// # Panics
@@ -122,8 +130,12 @@ impl Costs {
     /// # Panics
     /// If there are none of these names.
     pub fn ratio(&self, ours: &str, reference: &str) -> Ratio {
+        Ratio::of(self.ratios(ours, reference))
+    }
+
+    fn ratios(&self, ours: &str, reference: &str) -> Vec<f64> {
         let (ours, reference) = (self.at(ours), self.at(reference));
-        Ratio::of(self.of_rounds.iter().map(|row| row[ours] / row[reference]).collect())
+        self.of_rounds.iter().map(|row| row[ours] / row[reference]).collect()
     }
 
     /// All of them, with the ratio of this one to each.
@@ -131,7 +143,7 @@ impl Costs {
     /// # Panics
     /// If there is none of this name.
     pub fn table(&self, title: &str, ours: &str) -> Table {
-        let mut table = Table::new(title, ["", "median", "quickest batch", "ratio", "95 % of its median"]);
+        let mut table = Table::new(title, ["", "median", "quickest batch", "ratio", "95 % within this run"]);
         for name in &self.names {
             let ratio = self.ratio(ours, name);
             let numbers = [self.median(name), self.least(name), ratio.median].map(|number| Number(number).to_string());
@@ -213,6 +225,25 @@ mod tests {
             .subject("theirs", || 4.0 * *turn.borrow())
             .run(Effort::Quick);
         assert!((0.4..=0.6).contains(&costs.ratio("ours", "theirs").median));
+    }
+
+    #[test]
+    fn each_comes_after_each_other_one() {
+        let order = std::cell::RefCell::new(Vec::new());
+        let mut comparison = InTurn::new("ns");
+        for name in 0..4_u8 {
+            comparison = comparison.subject(name.to_string(), {
+                let order = &order;
+                move || {
+                    order.borrow_mut().push(name);
+                    1.0
+                }
+            });
+        }
+        let _ = comparison.run(Effort::Full);
+        let pairs: std::collections::HashSet<_> = order.borrow().windows(2).map(|pair| (pair[0], pair[1])).collect();
+        let others = pairs.iter().filter(|(before, after)| before != after).count();
+        assert_eq!(others, 4 * 3, "{pairs:?}");
     }
 
     #[test]

@@ -38,5 +38,5 @@ mod zipf;
 pub use as_is::{AsIs, AsIsHasher};
 pub use sessions::{create, op, ready, scalars, shuffle};
 pub use tapped::Tapped;
-pub use threads::{elapsed, timed};
+pub use threads::{Batches, elapsed, timed, timed_from};
 pub use zipf::Zipf;

@@ -1,16 +1,47 @@
 //! The tiered store and the bare caches that it is compared with, all of them holding the same sessions.
 
-use std::{fmt, hint::black_box, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, hint::black_box, sync::Arc, time::Duration};
 
-use session_core::{IdDigest, LoadOptions, LoadOutcome, Record, SessionId, SessionStore};
+use session_core::{
+    Delta, Entry, Field, IdDigest, Incarnation, LoadOptions, LoadOutcome, Record, SessionId, SessionStore,
+    codec::{Bincode, Codecs, Location},
+};
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, TieredStore};
 use tokio::runtime::Runtime;
 
-use crate::{AsIsHasher, create, ready, scalars, shuffle};
+use crate::{AsIsHasher, create, ready, shuffle};
 
 /// Gets a session's record.
 pub type Get<'a> = (&'static str, Box<dyn Fn(&SessionId) + Sync + 'a>);
+
+fn codecs() -> Codecs {
+    Codecs::new(Bincode)
+}
+
+fn location<'a>(incarnation: Incarnation, field: &'a Field) -> Location<'a> {
+    Location { incarnation, entry: Entry::Scalar(field) }
+}
+
+/// Eight texts that take 29 bytes each when encoded, and a format byte.
+fn texts() -> Delta {
+    let mut delta = Delta::new();
+    for n in 0..8 {
+        let field = Field::new(&format!("field-{n:02}")).unwrap();
+        let value = codecs().encode(&"7".repeat(28), &location(Incarnation::from_bits(0), &field)).unwrap();
+        assert_eq!(value.payload().len(), 29);
+        delta.set(field, value);
+    }
+    delta
+}
+
+/// All values of a record, as a cache of whole sessions hands them out.
+#[must_use]
+pub fn decoded(record: &Record) -> HashMap<String, String> {
+    let (codecs, incarnation) = (codecs(), record.stamp().incarnation);
+    let decode = |field, value| codecs.decode(value, &location(incarnation, field)).unwrap();
+    record.state().scalars().map(|(field, value)| (field.as_str().to_owned(), decode(field, value))).collect()
+}
 
 /// A tiered store over the memory store, and its copies in bare maps of equal capacity.
 pub struct Loaded {
@@ -44,7 +75,7 @@ impl Loaded {
     pub fn new(sessions: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let memory = MemoryStore::new();
-        let mut ids: Vec<_> = (0..sessions).map(|_| create(&memory, scalars(8, 29)).unwrap()).collect();
+        let mut ids: Vec<_> = (0..sessions).map(|_| create(&memory, texts()).unwrap()).collect();
         shuffle(&mut ids);
         // moka's window admits what it has seen little of only while there is room.
         let capacity = 2 * sessions as u64;

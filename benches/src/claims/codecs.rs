@@ -10,10 +10,11 @@ use crate::{
     section::{Section, Table},
 };
 
-/// What the codec's trait object and the format byte cost, against each format's library.
+/// What the format byte and the way through the registry cost, against each format's library.
 pub fn section(effort: Effort) -> Section {
-    let method = "One value of an application: an optional number, a text, a map of 6 entries, a set of 2. Through `Codecs`, with its format byte \
-                  and erased serde, against the format's library called directly.";
+    let method = "One value of an application: an optional number, a text, a map of 6 entries, a set of 2. Through `Codecs`, with its format byte, \
+                  against the format's library called directly. `Codecs` calls the formats of session-core itself with the type at hand; a \
+                  format of the application's own would go through erased serializers.";
     let mut section = Section::new("Codecs", method);
     let mut table = Table::new("Time for one value, ns", ["format", "bytes", "encode", "bare", "decode", "bare"]);
     for subject in subjects() {

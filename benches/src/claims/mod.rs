@@ -14,18 +14,53 @@ use std::path::Path;
 
 use crate::{effort::Effort, section::Section, study::workload::Unreadable};
 
-/// A section by its name. What measures it takes a recorded trace, if there is one.
-pub type Measure = (&'static str, fn(Effort, Option<&Path>) -> Result<Section, Unreadable>);
+/// A program that sections start.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// What it is called.
+    pub name: &'static str,
+    /// The variable of the environment that names another.
+    pub setting: &'static str,
+}
+
+const SERVER: Program = Program { name: "redis-server", setting: "REDIS_SERVER_BIN" };
+const BENCHMARK: Program = Program { name: "redis-benchmark", setting: "REDIS_BENCHMARK_BIN" };
+
+/// A section of the report.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Its name.
+    pub name: &'static str,
+    /// What it starts.
+    pub needs: &'static [Program],
+    /// Whether a recorded trace is of use to it.
+    pub takes_trace: bool,
+    /// Measures.
+    pub measure: fn(Effort, Option<&Path>) -> Result<Section, Unreadable>,
+}
+
+impl Measure {
+    const fn new(
+        name: &'static str,
+        needs: &'static [Program],
+        measure: fn(Effort, Option<&Path>) -> Result<Section, Unreadable>,
+    ) -> Self {
+        Self { name, needs, takes_trace: false, measure }
+    }
+}
+
+/// The name of the section with which the constants of the capacity model are measured.
+pub const FAN_OUT: &str = "fan-out";
 
 /// The sections of the report, in its order.
 pub const ALL: &[Measure] = &[
-    ("algebra", |effort, _| Ok(algebra::section(effort))),
-    ("codecs", |effort, _| Ok(codecs::section(effort))),
-    ("memory", |effort, _| Ok(memory::section(effort))),
-    ("redis", |effort, _| Ok(redis::section(effort))),
-    ("tiered-hit", |effort, _| Ok(tiered_hit::section(effort))),
-    ("hit-rate", hit_rate::section),
-    ("visible", |effort, _| Ok(visible::section(effort))),
-    ("fan-out", |effort, _| Ok(fan_out::section(effort))),
-    ("footprint", |effort, _| Ok(footprint::section(effort))),
+    Measure::new("algebra", &[], |effort, _| Ok(algebra::section(effort))),
+    Measure::new("codecs", &[], |effort, _| Ok(codecs::section(effort))),
+    Measure::new("memory", &[], |effort, _| Ok(memory::section(effort))),
+    Measure::new("redis", &[SERVER, BENCHMARK], |effort, _| Ok(redis::section(effort))),
+    Measure::new("tiered-hit", &[SERVER], |effort, _| Ok(tiered_hit::section(effort))),
+    Measure { takes_trace: true, ..Measure::new("hit-rate", &[], hit_rate::section) },
+    Measure::new("visible", &[SERVER], |effort, _| Ok(visible::section(effort))),
+    Measure::new(FAN_OUT, &[SERVER], |effort, _| Ok(fan_out::section(effort))),
+    Measure::new("footprint", &[SERVER], |effort, _| Ok(footprint::section(effort))),
 ];

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grown, copies, memory_store};
+use super::{Grown, booked, copies, memory_store};
 
 /// The first argument of such a process.
 const FLAG: &str = "--footprint-of";
@@ -19,6 +19,8 @@ pub enum Asked {
     Memory(Vec<usize>),
     /// A node's cache: sessions of so many fields, and so many of them.
     Copies(usize, usize),
+    /// A node's cache that is too small: sessions of so many fields, so many of them, and so many bytes for the cache.
+    Booked(usize, usize, u64),
 }
 
 /// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it looks at
@@ -29,6 +31,7 @@ pub fn serve() -> Option<ExitCode> {
     let grown = match serde_json::from_str(&asked) {
         Ok(Asked::Memory(counts)) => memory_store(&counts),
         Ok(Asked::Copies(fields, count)) => vec![copies(fields, count)],
+        Ok(Asked::Booked(fields, count, capacity)) => vec![booked(fields, count, capacity)],
         Err(error) => {
             eprintln!("error: {FLAG}: {error}");
             return Some(ExitCode::from(2));
@@ -46,5 +49,6 @@ pub fn measured_apart(asked: Asked) -> Vec<Grown> {
     let asked = serde_json::to_string(&asked).expect("a request");
     let binary = env::current_exe().expect("this binary");
     let output = Command::new(binary).arg(FLAG).arg(asked).stderr(Stdio::inherit()).output().expect("started");
+    assert!(output.status.success(), "a process that measures memory ended with {}", output.status);
     serde_json::from_slice(&output.stdout).expect("figures from a process that calls `footprint::serve` first")
 }

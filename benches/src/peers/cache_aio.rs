@@ -5,6 +5,8 @@ use std::{collections::HashMap, fmt};
 use redis_0_32::{AsyncConnectionConfig, Client, aio::MultiplexedConnection, caching::CacheConfig};
 use session_testkit::Server;
 
+use crate::shuffle;
+
 /// Keys that the cache has, each of eight fields of 29 bytes: as a hash, and as a value of as many bytes.
 pub struct Cached {
     connection: MultiplexedConnection,
@@ -34,10 +36,13 @@ impl Cached {
             pipeline.set(value, [7_u8; 300].as_slice()).ignore();
         }
         pipeline.exec_async(&mut connection.clone()).await.expect("set");
-        let cached = Self { connection, hashes, values };
+        let mut cached = Self { connection, hashes, values };
         for at in 0..keys {
             let _ = (cached.hgetall(at).await, cached.get(at).await);
         }
+        // Memory is not visited in the order in which it was allocated.
+        shuffle(&mut cached.hashes);
+        shuffle(&mut cached.values);
         cached
     }
 

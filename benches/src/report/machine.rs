@@ -3,7 +3,8 @@
 use std::{fs, process::Command};
 
 use serde::Serialize;
-use session_core::defaults as core;
+use session_core::{ChangeFeed, SessionStore as _, defaults as core};
+use session_memory::MemoryStore;
 use session_tiered::defaults as tiered;
 
 /// What the figures depend on.
@@ -17,6 +18,8 @@ pub struct Machine {
     pub compiler: String,
     /// Of the Redis server.
     pub server: String,
+    /// Of the sources, as git names it.
+    pub revision: String,
 }
 
 impl Machine {
@@ -28,31 +31,52 @@ impl Machine {
         Self {
             processor: model.map_or("unknown".to_owned(), |(_, name)| name.trim().to_owned()),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
-            compiler: said_by("rustc"),
-            server: said_by(&server),
+            compiler: said_by("rustc", &["--version"]),
+            server: said_by(&server, &["--version"]),
+            revision: said_by("git", &["describe", "--always", "--dirty"]),
         }
     }
 }
 
-fn said_by(program: &str) -> String {
-    let output = Command::new(program).arg("--version").output();
+fn said_by(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     if text.is_empty() { "unknown".to_owned() } else { text }
 }
 
-/// The settings of the stores that are measured.
+/// The settings of the stores that are measured. Those of `session-redis` and `session-memory` alone, such as their number of
+/// partitions, belong here too once the crates name them.
 pub(super) fn configuration() -> Vec<(String, String)> {
-    let settings = [
+    let named = |(name, value): (&str, String)| (name.to_owned(), value);
+    of_all_stores().map(named).into_iter().chain(of_the_cache().map(named)).collect()
+}
+
+fn of_all_stores() -> [(&'static str, String); 9] {
+    let partitions = MemoryStore::new().feed().map_or(0, ChangeFeed::partitions);
+    [
         ("idle deadline", format!("{:?}", core::IDLE)),
         ("absolute deadline", format!("{:?}", core::ABSOLUTE)),
+        ("tombstone", format!("{:?}", core::TOMBSTONE)),
         ("deadline of a call", format!("{:?}", core::CALL_DEADLINE)),
         ("entries of a session, at most", core::MAX_ENTRIES.to_string()),
+        ("bytes of a value, at most", core::MAX_VALUE_BYTES.to_string()),
+        ("bytes of a session, at most", core::MAX_SESSION_BYTES.to_string()),
         ("replicas that a write waits for", core::REPLICAS.to_string()),
+        ("memory store: partitions", partitions.to_string()),
+    ]
+}
+
+fn of_the_cache() -> [(&'static str, String); 10] {
+    [
         ("max_staleness", format!("{:?}", tiered::MAX_STALENESS)),
         ("max_age", format!("{:?}", tiered::MAX_AGE)),
         ("heartbeats in one max_staleness", tiered::BEATS.to_string()),
         ("capacity of the local cache", format!("{:?}", tiered::CAPACITY)),
+        ("eviction", format!("{:?}", tiered::EVICTION)),
+        ("ids without a session, remembered", tiered::ABSENT_CAPACITY.to_string()),
+        ("copies revalidated at once", tiered::REVALIDATIONS.to_string()),
+        ("unanswered calls that open the breaker", tiered::BREAKER_FAILURES.to_string()),
+        ("the breaker stays open for", format!("{:?}", tiered::BREAKER_PAUSE)),
         ("a copy is compared with the store every", format!("{:?}", tiered::SELF_CHECK)),
-    ];
-    settings.map(|(name, value)| (name.to_owned(), value)).into()
+    ]
 }

@@ -1,8 +1,10 @@
-//! Writing what was found: a table for the terminal, a page, pictures, and all figures as JSON.
+//! Measuring what is claimed, and writing what was found: a table for the terminal, a page, pictures, and all figures as JSON.
 
 mod machine;
+mod needs;
 mod page;
 mod plot;
+mod run;
 mod scale;
 
 use std::{fmt::Write as _, fs, io, path::Path};
@@ -10,7 +12,7 @@ use std::{fmt::Write as _, fs, io, path::Path};
 use serde::Serialize;
 use session_examples::capacity::Constants;
 
-pub use self::machine::Machine;
+pub use self::{machine::Machine, needs::Lacking, run::Failure};
 use crate::{
     claim::{Claim, Number},
     effort::Effort,
@@ -28,23 +30,23 @@ pub struct Report {
     pub configuration: Vec<(String, String)>,
     /// What was measured.
     pub sections: Vec<Section>,
+    /// What could not be.
+    pub failures: Vec<Failure>,
     /// Of this machine, for the capacity model, if they were measured.
     pub constants: Option<Constants>,
 }
 
 impl Report {
-    /// Of these sections, on this machine.
-    pub fn new(effort: Effort, sections: Vec<Section>) -> Self {
-        let is_quick = effort == Effort::Quick;
-        let configuration = machine::configuration();
-        Self { is_quick, machine: Machine::this(), configuration, sections, constants: None }
-    }
-
-    /// With what the capacity model wants to know.
-    #[must_use]
-    pub fn with_constants(mut self, constants: Option<Constants>) -> Self {
-        self.constants = constants;
-        self
+    /// Nothing measured yet, on this machine.
+    fn new(effort: Effort) -> Self {
+        Self {
+            is_quick: effort == Effort::Quick,
+            machine: Machine::this(),
+            configuration: machine::configuration(),
+            sections: Vec::new(),
+            failures: Vec::new(),
+            constants: None,
+        }
     }
 
     /// All claims.
@@ -59,7 +61,7 @@ impl Report {
 
     /// One line for each claim.
     pub fn table(&self) -> String {
-        let head = ["claim", "ours", "reference", "ratio", "95 %", "target", ""].map(str::to_owned);
+        let head = ["claim", "ours", "reference", "ratio", "95 % within this run", "target", ""].map(str::to_owned);
         let rows: Vec<[String; 7]> = std::iter::once(head).chain(self.claims().map(cells)).collect();
         let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
         let widths: Vec<usize> = (0..7).map(width).collect();
@@ -108,7 +110,7 @@ fn cells(claim: &Claim) -> [String; 7] {
     ]
 }
 
-/// A claim whose interval contains the target says so: another run may end on the other side.
+/// A claim that is near its target says so: another run may end on the other side.
 fn verdict(claim: &Claim) -> String {
     let verdict = if claim.holds() { "pass" } else { "MISS" };
     if claim.is_close() { format!("{verdict}, close") } else { verdict.to_owned() }
@@ -137,7 +139,7 @@ mod tests {
     fn report() -> Report {
         let mut section = Section::new("Speed", "Measured.");
         section.claims.push(claim("a.b", Ratio { median: 0.9, low: 0.8, high: 1.1, samples: 40 }));
-        section.claims.push(claim("a.c", Ratio::exact(5.0, 4.0)).missed_because("the reference does less"));
+        section.claims.push(claim("a.c", Ratio::exact(5.0, 4.0)).missed_because("the reference does less", 1.0..=1.3));
         let mut table = Table::new("Times", ["what", "ns"]);
         table.row(["one".to_owned(), "2".to_owned()]);
         section.tables.push(table);
@@ -152,7 +154,8 @@ mod tests {
             let (x, y) = axes();
             section.plots.push(Plot { name: format!("plot-{at}"), title: "A <plot>".to_owned(), x, y, drawing });
         }
-        Report::new(Effort::Quick, vec![section])
+        let failures = vec![Failure { section: "others".to_owned(), why: "no server".to_owned() }];
+        Report { sections: vec![section], failures, ..Report::new(Effort::Quick) }
     }
 
     #[test]
@@ -170,7 +173,13 @@ mod tests {
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
         let json: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
         assert_eq!(json["sections"][0]["claims"][1]["ratio"]["median"], 1.25);
+        assert_eq!(json["sections"][0]["claims"][0]["verdict"], "pass");
+        assert_eq!(
+            (&json["failures"][0]["section"], json["machine"]["revision"].is_string()),
+            (&"others".into(), true)
+        );
         let page = read("report.md");
+        assert!(page.contains("`others` could not be measured**: no server"), "{page}");
         assert!(page.contains("the reference does less") && page.contains("(plot-1.svg)"), "{page}");
         assert!(page.contains("Something \\| is quick"), "a bar in a cell would end it");
         for plot in 0..3 {

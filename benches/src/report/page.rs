@@ -22,12 +22,16 @@ pub(super) fn markdown(report: &Report) -> String {
     }
     let _ = writeln!(
         page,
-        "{} processors ({}), {}, {}.\n\nA ratio is ours divided by the reference's, taken round by round in turn; its median decides, and the \
-         interval of 95 % beside it says how sure that is: \"close\" marks one that contains the target. For times less is better, for \
-         throughputs more.\n",
-        machine.processors, machine.processor, machine.compiler, machine.server
+        "{} processors ({}), {}, {}. Revision {}.\n\nA ratio is ours divided by the reference's, taken round by round in turn; its median decides. \
+         The interval of 95 % beside it says how sure that median is **within this run**: two runs on one machine may differ by more, \
+         and have had intervals that do not meet. Of fewer than six ratios it is the least and the greatest. \"Close\" marks a ratio within 5 % of its target, or whose interval contains it: \
+         another run may decide otherwise. For times less is better, for throughputs more.\n",
+        machine.processors, machine.processor, machine.compiler, machine.server, machine.revision
     );
-    page.push_str("## Claims\n\n| claim | what | ours | reference | ratio | 95 % | target | |\n|---|---|---|---|---|---|---|---|\n");
+    for failure in &report.failures {
+        let _ = writeln!(page, "**`{}` could not be measured**: {}.\n", failure.section, failure.why);
+    }
+    page.push_str("## Claims\n\n| claim | what | ours | reference | ratio | 95 % within this run | target | |\n|---|---|---|---|---|---|---|---|\n");
     report.claims().for_each(|claim| line(&mut page, claim));
     for section in &report.sections {
         write_section(&mut page, section);
@@ -61,7 +65,7 @@ fn line(page: &mut String, claim: &Claim) {
 fn write_section(page: &mut String, section: &Section) {
     let _ = writeln!(page, "\n## {}\n\n{}", section.title, section.method);
     for claim in &section.claims {
-        if let (false, Some(reason)) = (claim.holds(), claim.missed_because) {
+        if let Some(reason) = claim.reason() {
             let _ = writeln!(page, "\n**`{}` is missed**: {reason}.", claim.id);
         }
     }

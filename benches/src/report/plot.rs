@@ -3,6 +3,7 @@
 use std::{error::Error, path::Path};
 
 use plotters::{
+    coord::types::RangedCoordf64,
     prelude::*,
     style::text_anchor::{HPos, Pos, VPos},
 };
@@ -30,6 +31,7 @@ const HEAD: u32 = 62;
 const FONT: &str = "sans-serif";
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+type Bars<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<Scale, Scale>>;
 
 /// Draws a plot into a file.
@@ -136,13 +138,8 @@ fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Ar
         .axis_desc_style((FONT, 14))
         .x_label_formatter(&|at| Number(*at).to_string())
         .draw()?;
+    name_groups(&chart, groups, block, area)?;
     let height = block * groups.len() as f64;
-    let beside = Pos::new(HPos::Right, VPos::Center);
-    for (at, name) in groups.iter().enumerate() {
-        let middle = height - block * at as f64 - block / 2.0;
-        let (x, y) = chart.backend_coord(&(0.0, middle));
-        area.draw(&Text::new(name.as_str(), (x - 8, y), (FONT, 13).into_font().into_text_style(area).pos(beside)))?;
-    }
     for (which, (_, values)) in series.iter().enumerate() {
         let top = |at: usize| height - block * at as f64 - 0.5 - which as f64;
         let style = colour(which).filled();
@@ -154,6 +151,17 @@ fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Ar
             EmptyElement::at((value, top(at) - 0.42)) + Text::new(Number(value).to_string(), (5, 0), style)
         };
         chart.draw_series(known().map(figure))?;
+    }
+    Ok(())
+}
+
+/// At the left of each group of bars.
+fn name_groups(chart: &Bars<'_, '_>, groups: &[String], block: f64, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
+    let beside = Pos::new(HPos::Right, VPos::Center);
+    for (at, name) in groups.iter().enumerate() {
+        let middle = block * (groups.len() - at) as f64 - block / 2.0;
+        let (x, y) = chart.backend_coord(&(0.0, middle));
+        area.draw(&Text::new(name.as_str(), (x - 8, y), (FONT, 13).into_font().into_text_style(area).pos(beside)))?;
     }
     Ok(())
 }

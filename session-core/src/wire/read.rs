@@ -63,22 +63,26 @@ impl Reader {
     }
 
     pub(super) fn field(&mut self) -> Result<Field, Error> {
-        let text = self.length_and_bytes()?;
-        Field::new(utf8(&text)?).map_err(|error| unreadable("a field name is too short or too long").with_source(error))
+        self.name(|text| {
+            Field::new(text).map_err(|error| unreadable("a field name is too short or too long").with_source(error))
+        })
     }
 
     pub(super) fn key(&mut self) -> Result<Key, Error> {
-        let text = self.length_and_bytes()?;
-        Key::new(utf8(&text)?).map_err(|error| unreadable("a key is too long").with_source(error))
+        self.name(|text| Key::new(text).map_err(|error| unreadable("a key is too long").with_source(error)))
+    }
+
+    /// Read where it stands: names are copied, so no slice of the input is made for them.
+    fn name<T>(&mut self, of: impl FnOnce(&str) -> Result<T, Error>) -> Result<T, Error> {
+        let length = self.count(1)?;
+        let name = of(utf8(&self.0[..length])?)?;
+        self.0.advance(length);
+        Ok(name)
     }
 
     pub(super) fn value(&mut self) -> Result<Value, Error> {
-        self.length_and_bytes().map(Value::from_bytes)
-    }
-
-    fn length_and_bytes(&mut self) -> Result<Bytes, Error> {
         let length = self.varint()?;
-        self.bytes(length)
+        self.bytes(length).map(Value::from_bytes)
     }
 
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, Error> {

@@ -8,11 +8,19 @@ use crate::{Field, Key, Value};
 /// Where encoded bytes go.
 pub(super) trait Sink {
     fn put(&mut self, bytes: &[u8]);
+
+    fn put_one(&mut self, byte: u8);
 }
 
 impl Sink for Vec<u8> {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn put_one(&mut self, byte: u8) {
+        self.push(byte);
     }
 }
 
@@ -21,8 +29,14 @@ impl Sink for Vec<u8> {
 struct Length(usize);
 
 impl Sink for Length {
+    #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.0 += bytes.len();
+    }
+
+    #[inline]
+    fn put_one(&mut self, _: u8) {
+        self.0 += 1;
     }
 }
 
@@ -45,16 +59,13 @@ pub(super) trait Encode {
     }
 }
 
+#[inline]
 pub(super) fn varint(sink: &mut impl Sink, mut value: u64) {
-    let mut bytes = [0; 10];
-    let mut length = 0;
     while value >= 0x80 {
-        bytes[length] = low_seven_bits(value) | 0x80;
+        sink.put_one(low_seven_bits(value) | 0x80);
         value >>= 7;
-        length += 1;
     }
-    bytes[length] = low_seven_bits(value);
-    sink.put(&bytes[..=length]);
+    sink.put_one(low_seven_bits(value));
 }
 
 fn low_seven_bits(value: u64) -> u8 {

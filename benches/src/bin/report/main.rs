@@ -1,8 +1,13 @@
 //! Measures everything that this project claims, prints one line for each claim and writes a report: `--help` has the rest.
 //!
-//! Ends with status 1 if a claim is missed, and with 2 if it cannot run.
+//! Ends with status 1 if a claim is missed, and with 2 if something could not be measured or written.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::Parser;
 use session_benches::{claims, effort::Effort, report::Report};
@@ -31,8 +36,9 @@ fn main() -> ExitCode {
         return code;
     }
     match run(&Args::parse()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
+        Ok(report) if !report.failures.is_empty() => ExitCode::from(2),
+        Ok(report) if report.missed() > 0 => ExitCode::from(1),
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             let mut causes = String::new();
             let mut source = error.source();
@@ -46,34 +52,39 @@ fn main() -> ExitCode {
     }
 }
 
-/// How many claims are missed.
-fn run(args: &Args) -> Result<usize, Box<dyn std::error::Error>> {
+fn run(args: &Args) -> Result<Report, Box<dyn Error>> {
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
-    let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| name.starts_with(only.as_str()));
-    if let Some(unknown) =
-        args.only.iter().find(|only| !claims::ALL.iter().any(|(name, _)| name.starts_with(only.as_str())))
-    {
-        let names: Vec<_> = claims::ALL.iter().map(|(name, _)| *name).collect();
+    let begins = |name: &str, only: &String| name.starts_with(only.as_str());
+    if let Some(unknown) = args.only.iter().find(|only| !claims::ALL.iter().any(|section| begins(section.name, only))) {
+        let names: Vec<_> = claims::ALL.iter().map(|section| section.name).collect();
         return Err(format!("no section begins with `{unknown}`: there are {}", names.join(", ")).into());
     }
-    let mut sections = Vec::new();
-    for (name, measure) in claims::ALL.iter().filter(|(name, _)| is_wanted(name)) {
-        eprintln!("measuring: {name}");
-        sections.push(measure(effort, args.trace.as_deref())?);
+    let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| begins(name, only));
+    let sections: Vec<_> = claims::ALL.iter().filter(|section| is_wanted(section.name)).collect();
+    let report = Report::measure(&sections, effort, args.trace.as_deref())?;
+    // Before anything is said: who listens may hang up.
+    let written = report.write(&args.out);
+    match tell(&report, args) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => written?,
     }
-    // They come with that section's measurements.
-    let constants = is_wanted("fan-out").then(|| claims::fan_out::constants(effort));
-    let report = Report::new(effort, sections).with_constants(constants);
-    print!("{}", report.table());
-    for claim in report.claims().filter(|claim| !claim.holds()) {
-        println!("MISS {}: {}", claim.id, claim.missed_because.unwrap_or("it was expected to hold"));
+    Ok(report)
+}
+
+/// One line for each claim, and what became of them.
+fn tell(report: &Report, args: &Args) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{}", report.table())?;
+    for claim in report.claims() {
+        if let Some(reason) = claim.reason() {
+            writeln!(out, "MISS {}: {reason}", claim.id)?;
+        }
     }
-    report.write(&args.out)?;
-    println!(
-        "{} of {} claims hold; {} has the rest",
-        report.claims().count() - report.missed(),
-        report.claims().count(),
-        args.out.join("report.md").display()
-    );
-    Ok(report.missed())
+    for failure in &report.failures {
+        writeln!(out, "FAILED {}: {}", failure.section, failure.why)?;
+    }
+    let count = report.claims().count();
+    let page = args.out.join("report.md");
+    writeln!(out, "{} of {count} claims hold; {} has the rest", count - report.missed(), page.display())?;
+    out.flush()
 }
