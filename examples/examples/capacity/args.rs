@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// Entries of one session
     #[arg(long, value_name = "N", default_value_t = 8.0)]
     entries: f64,
+    /// The largest value of a session; without it, the mean of names and values
+    #[arg(long, value_name = "BYTES")]
+    value_bytes: Option<f64>,
     /// Names and values of one update
     #[arg(long, value_name = "BYTES", default_value_t = 40.0)]
     delta_bytes: f64,
@@ -131,6 +134,7 @@ impl Args {
             popularity: self.zipf,
             session_bytes: self.session_bytes,
             entries: self.entries,
+            value_bytes: self.value_bytes,
             delta_bytes: self.delta_bytes,
             life: self.life,
             idle: self.idle,

@@ -89,7 +89,11 @@ mod tests {
             &mut constants.create_us,
             &mut constants.destroy_us,
             &mut constants.heartbeat_us,
+            &mut constants.create_entry_us,
+            &mut constants.load_entry_us,
+            &mut constants.load_byte_us,
             &mut constants.call_us,
+            &mut constants.turn_us,
             &mut constants.write_us,
         ];
         none.into_iter().for_each(|cost| *cost = 0.0);
