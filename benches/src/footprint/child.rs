@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grown, copies, memory_store};
+use super::{Grown, Shape, copies, memory_store};
 
 /// The first argument of such a process.
 const FLAG: &str = "--footprint-of";
@@ -17,8 +17,8 @@ const FLAG: &str = "--footprint-of";
 pub enum Asked {
     /// The memory store, with so many sessions, and more, and more.
     Memory(Vec<usize>),
-    /// A node's cache: sessions of so many fields, and so many of them.
-    Copies(usize, usize),
+    /// A node's cache: sessions of this shape, and so many of them.
+    Copies(Shape, usize),
 }
 
 /// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it looks at
@@ -28,7 +28,7 @@ pub fn serve() -> Option<ExitCode> {
     let asked = args.next().filter(|arg| arg == FLAG).and_then(|_| args.next())?;
     let grown = match serde_json::from_str(&asked) {
         Ok(Asked::Memory(counts)) => memory_store(&counts),
-        Ok(Asked::Copies(fields, count)) => vec![copies(fields, count)],
+        Ok(Asked::Copies(shape, count)) => vec![copies(shape, count)],
         Err(error) => {
             eprintln!("error: {FLAG}: {error}");
             return Some(ExitCode::from(2));

@@ -11,6 +11,7 @@ use session_testkit::Server;
 use session_tiered::{Capacity, TieredStore};
 use tokio::time::sleep;
 
+use super::Shape;
 use crate::{create, elapsed, fan_out::create_in_redis, fan_out::runtime, scalars};
 
 /// What each session of the memory store holds: three values of 16 bytes, as a user id, a token and a time would be.
@@ -58,15 +59,15 @@ pub fn memory_store(counts: &[usize]) -> Vec<Grown> {
     counts.iter().map(grown).collect()
 }
 
-/// Loads so many sessions of so many fields of 29 bytes into the cache of a node.
+/// Loads so many sessions of a shape into the cache of a node.
 ///
 /// # Panics
 /// If the server fails, or this is no Linux.
-pub fn copies(fields: usize, count: usize) -> Grown {
+pub fn copies(shape: Shape, count: usize) -> Grown {
     runtime().block_on(async {
         let server = Server::start().await;
         let store = RedisStore::connect(&server.url()).await.expect("a store");
-        let ids = create_in_redis(&store, count, scalars(fields, 29)).await;
+        let ids = create_in_redis(&store, count, scalars(shape.fields, shape.value)).await;
         let node = TieredStore::builder(store.clone())
             // Room for all, and nothing to be asked again meanwhile.
             .capacity(Capacity::entries(4 * count as u64))
