@@ -180,6 +180,76 @@ mod tests {
         }
     }
 
+    /// Sessions that end and are followed by others, copies that are too old, and a cache that lets the least recently used go;
+    /// one node. Returns which shares of the loads are hits and conditional loads.
+    fn simulated_in_time(workload: &Workload, room: usize, requests: u32) -> (f64, f64) {
+        let weights: Vec<f64> =
+            (1..=workload.sessions as u32).map(|n| f64::from(n).powf(-workload.popularity)).collect();
+        let sums: Vec<f64> = weights
+            .iter()
+            .scan(0.0, |sum, weight| {
+                *sum += weight;
+                Some(*sum)
+            })
+            .collect();
+        let mut rng = crate::trace::Rng::new(5);
+        let begun: Vec<f64> = weights.iter().map(|_| rng.unit() * workload.life).collect();
+        let mut copies = BTreeMap::<(usize, u64), (u32, f64)>::new();
+        let mut order = BTreeMap::<u32, (usize, u64)>::new();
+        let (mut now, mut fresh, mut there) = (0.0, 0, 0);
+        for request in 0..requests {
+            now -= (1.0 - rng.unit()).ln() / workload.requests;
+            let drawn = rng.unit() * sums[sums.len() - 1];
+            let rank = sums.partition_point(|sum| *sum < drawn).min(sums.len() - 1);
+            let session = (rank, ((now + begun[rank]) / workload.life) as u64);
+            let counts = u32::from(request >= requests / 2);
+            let known = copies.get(&session).copied();
+            let is_fresh = known.is_some_and(|(_, vouched)| now - vouched < workload.max_age);
+            let vouched = known.map_or(now, |(_, vouched)| if is_fresh { vouched } else { now });
+            there += counts * u32::from(known.is_some());
+            fresh += counts * u32::from(is_fresh);
+            if let Some((last, _)) = copies.insert(session, (request, vouched)) {
+                order.remove(&last);
+            } else if order.len() == room
+                && let Some((_, oldest)) = order.pop_first()
+            {
+                copies.remove(&oldest);
+            }
+            order.insert(request, session);
+        }
+        let half = f64::from(requests - requests / 2);
+        (f64::from(fresh) / half, f64::from(there - fresh) / half)
+    }
+
+    #[test]
+    fn ages_and_lives_are_those_of_a_simulated_cache() {
+        for (requests, share_of_room, max_age, life) in [
+            (100.0, 1.5, 60.0, 3_600.0),
+            (20.0, 2.0, 60.0, 3_600.0),
+            (100.0, 0.5, 60.0, 3_600.0),
+            (100.0, 4.0, 1e9, 600.0),
+        ] {
+            let mut workload =
+                Workload { sessions: 6_000.0, requests, nodes: 1.0, max_age, life, ..Workload::default() };
+            workload.local_bytes *= share_of_room * workload.sessions / room(&workload);
+            let model = of(&workload);
+            let (hits, revalidated) = simulated_in_time(&workload, room(&workload) as usize, 500_000);
+            assert!((model.hits - hits).abs() < 0.02, "{requests}, {share_of_room}: {model:?} against {hits}");
+            let apart = (model.revalidated - revalidated).abs();
+            assert!(apart < 0.02, "{requests}, {share_of_room}: {model:?} against {revalidated}");
+        }
+    }
+
+    /// A cache that books copies otherwise has room for another number of them.
+    #[test]
+    fn the_books_are_those_of_the_cache() {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../session-tiered/src/copy.rs");
+        let source = std::fs::read_to_string(source).unwrap();
+        for (name, booked) in [("FIXED", BOOKED_COPY), ("ENTRY", BOOKED_ENTRY)] {
+            assert!(source.contains(&format!("const {name}: usize = {booked};")), "{name} is not {booked} there");
+        }
+    }
+
     #[test]
     fn it_grows_with_room_and_stickiness_and_shrinks_with_nodes() {
         let base = Workload { sessions: 1e7, requests: 1e5, nodes: 50.0, ..Workload::default() };

@@ -295,4 +295,15 @@ mod tests {
         let told = of(&Workload { touch_share: Some(0.05), ..Workload::default() });
         assert!((told.touches - 500.0).abs() < 1e-9);
     }
+
+    /// Both are settings of the store's builder, which has no public names for what they are by default.
+    #[test]
+    fn the_limits_are_those_of_the_store() {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../session-redis/src/builder.rs");
+        let source = std::fs::read_to_string(source).unwrap();
+        assert_eq!((LARGEST_DELTA, WAITING_CHANGES), (4.0 * 1_024.0, 8_192.0));
+        for default in ["MESSAGE_DELTA_BYTES: usize = 4 * 1_024;", "SUBSCRIBER_BUFFER: usize = 8_192;"] {
+            assert!(source.contains(default), "{default} is not there");
+        }
+    }
 }
