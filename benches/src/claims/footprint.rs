@@ -11,9 +11,9 @@ use crate::{
 
 /// In Redis, on the wire, in the memory store, in a node's cache.
 pub fn section(effort: Effort) -> Section {
-    let method = "In Redis: the difference of used_memory over many sessions. On the wire: bytes both ways, counted by a proxy. In \
-                  this process: the growth of the resident set of a process of its own, three values of 16 bytes in the memory store, \
-                  copies in the cache of a node in front of Redis.";
+    let method = "In Redis: the difference of used_memory over many sessions. On the wire: bytes both ways, counted \
+                  by a proxy. In this process: the growth of the resident set of a process of its own, three values \
+                  of 16 bytes in the memory store, copies in the cache of a node in front of Redis.";
     let mut section = Section::new("Footprint", method);
     let found = Measured::once(effort);
     let [some, .., most] = &found.memory[..] else { unreachable!("three sizes are measured") };

@@ -12,17 +12,22 @@ use super::{
 };
 use crate::{
     effort::Effort,
-    footprint::{self, fit},
+    footprint::{self, Wire, fit},
 };
 
 /// So many digits are significant.
 const DIGITS: i32 = 4;
 
-/// Measured on this machine, by medians: of both terms, where one is taken from another. What has been measured in this run
-/// already is not measured again.
+/// Measured on this machine, by medians: of both terms, where one is taken from another. What has been measured in this
+/// run already is not measured again.
 pub fn constants(effort: Effort) -> Constants {
-    let (measured, footprint) = (Measured::once(effort), footprint::Measured::once(effort));
-    let Fitted { apply, call, turn, message, write } = measured.fitted;
+    let measured = Measured::once(effort);
+    rounded(Constants { machine: machine(measured), ..processors(measured, sizes(footprint::Measured::once(effort))) })
+}
+
+/// Processor time, and all else as it is in `sizes`.
+fn processors(measured: &Measured, sizes: Constants) -> Constants {
+    let Fitted { apply, call, turn, .. } = measured.fitted;
     // Requests that came with others had a part in a system call and in a turn too.
     let operation = |name: &str| (measured.operations.median(name) - measured.reads[name] * (call + turn)).max(0.0);
     let loads = ["load", "load of 64 fields", "load of 8 KB"].map(operation);
@@ -30,14 +35,7 @@ pub fn constants(effort: Effort) -> Constants {
         fit(SHAPES.iter().zip(loads).map(|((entries, bytes), us)| ([1.0, *entries, *bytes], us)));
     let create_entry_us = (operation("create of 64 fields") - operation("create")).max(0.0) / (WIDE - 8) as f64;
     let hearing = measured.hearing.median("listeners") - measured.hearing.median("no listeners");
-    let [redis_session_bytes, redis_entry_bytes, redis_bytes_per_byte] = footprint.packed();
-    let [table_session_bytes, table_entry_bytes, table_bytes_per_byte] = footprint.tables();
-    let [copy_bytes, copy_entry_bytes, copy_bytes_per_byte] = footprint.copied();
-    let [wire, large] = &footprint.wire;
-    let load_entry_wire_bytes =
-        (large.load - large.payload - (wire.load - wire.payload)) / (large.entries - wire.entries);
-    rounded(Constants {
-        machine: machine(measured),
+    Constants {
         load_us,
         load_entry_us,
         load_byte_us,
@@ -48,12 +46,21 @@ pub fn constants(effort: Effort) -> Constants {
         create_entry_us,
         destroy_us: operation("destroy"),
         heartbeat_us: measured.beats.median("heartbeat among 250"),
-        call_us: call,
-        turn_us: turn,
-        message_us: message,
-        write_us: write,
         hear_us: (hearing / LISTENERS as f64).max(0.0),
         heard_after_us: measured.heard_after,
+        ..measured.fitted.constants(&sizes)
+    }
+}
+
+/// Bytes in Redis, in a node and on the wire.
+fn sizes(footprint: &footprint::Measured) -> Constants {
+    let [redis_session_bytes, redis_entry_bytes, redis_bytes_per_byte] = footprint.packed();
+    let [table_session_bytes, table_entry_bytes, table_bytes_per_byte] = footprint.tables();
+    let [copy_bytes, copy_entry_bytes, copy_bytes_per_byte] = footprint.copied();
+    let [wire, large] = &footprint.wire;
+    let besides = |wire: &Wire| wire.load - wire.payload;
+    let load_entry_wire_bytes = (besides(large) - besides(wire)) / (large.entries - wire.entries);
+    Constants {
         redis_session_bytes,
         redis_entry_bytes,
         redis_bytes_per_byte,
@@ -63,14 +70,15 @@ pub fn constants(effort: Effort) -> Constants {
         copy_bytes,
         copy_entry_bytes,
         copy_bytes_per_byte,
-        load_wire_bytes: wire.load - wire.payload - load_entry_wire_bytes * wire.entries,
+        load_wire_bytes: besides(wire) - load_entry_wire_bytes * wire.entries,
         load_entry_wire_bytes,
         conditional_wire_bytes: wire.conditional,
         apply_wire_bytes: wire.apply - 2.0 * wire.delta,
         touch_wire_bytes: wire.touch,
         message_wire_bytes: wire.message - wire.delta,
         heartbeat_wire_bytes: wire.heartbeat,
-    })
+        ..Constants::default()
+    }
 }
 
 /// More digits than were measured would only make the file hard to read.

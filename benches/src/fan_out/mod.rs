@@ -1,8 +1,8 @@
 //! What operations, messages and heartbeats take of a server's processor, and the model of `session_examples::capacity`
 //! against it.
 //!
-//! Processor time is the difference of `used_cpu_user` and `used_cpu_sys` over a batch: `commandstats` does not count what is
-//! done for subscribers, nor system calls.
+//! Processor time is the difference of `used_cpu_user` and `used_cpu_sys` over a batch: `commandstats` does not count
+//! what is done for subscribers, nor system calls.
 
 mod beats;
 mod cluster;

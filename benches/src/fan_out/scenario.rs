@@ -50,8 +50,8 @@ impl Scenario {
 
     /// What was seen of a batch.
     pub fn seen(self, reading: Reading) -> Seen {
-        // With each write of answers or messages goes a turn. One client's requests are read once in a turn; with several,
-        // turns are told by what one subscriber is sent.
+        // With each write of answers or messages goes a turn. One client's requests are read once in a turn; with
+        // several, turns are told by what one subscriber is sent.
         let turns = match self.subscribers {
             0 => reading.reads,
             some => (reading.writes - reading.reads) / some as f64,
@@ -59,7 +59,8 @@ impl Scenario {
         Seen { cpu: reading.cpu, reads: reading.reads, turns, micros: reading.micros }
     }
 
-    /// What the model says that an update takes of the server, in microseconds, at the rate and with the turns that were seen.
+    /// What the model says that an update takes of the server, in microseconds, at the rate and with the turns that
+    /// were seen.
     pub fn model(self, constants: &Constants, seen: &Seen) -> f64 {
         let (nodes, subscribers) = (self.callers as f64, self.subscribers as f64);
         let workload = Workload { nodes, topology: Topology::Standalone, ..Workload::default() };
@@ -70,7 +71,8 @@ impl Scenario {
         server_cpu(&workload, constants, turn, &traffic, 1).total() * 1e6 / rate
     }
 
-    /// What the model says that a load takes of the server, if one client has one under way at a time: each with a turn to itself.
+    /// What the model says that a load takes of the server, if one client has one under way at a time: each with a turn
+    /// to itself.
     pub fn load(constants: &Constants, micros: f64) -> f64 {
         let workload = Workload { nodes: 1.0, topology: Topology::Standalone, ..Workload::default() };
         let rate = 1e6 / micros;
@@ -108,8 +110,9 @@ pub struct Fitted {
 }
 
 impl Fitted {
-    /// From what was seen of [`FITTED`]: so many equations as there are unknowns. One client's read is a turn of its own, so the
-    /// sum of both comes from one client with few and with many under way; how it divides, from many clients.
+    /// From what was seen of [`FITTED`]: so many equations as there are unknowns. One client's read is a turn of its
+    /// own, so the sum of both comes from one client with few and with many under way; how it divides, from many
+    /// clients.
     pub fn of([alone, alone_heard, many, many_heard, crowd]: [Seen; 5]) -> Self {
         let lone_read = ((alone.cpu - many.cpu) / (alone.reads - many.reads)).max(0.0);
         let apply = (many.cpu - many.reads * lone_read).max(0.0);

@@ -94,7 +94,8 @@ impl Station {
         Self { callers: stores, ids, meter, subscribers: nodes, sent: 0, _server: server }
     }
 
-    /// So many updates of one field, so many at a time, until every subscriber has heard of all; what one took of the server.
+    /// So many updates of one field, so many at a time, until every subscriber has heard of all; what one took of the
+    /// server.
     pub async fn apply(&mut self, count: usize, at_once: usize) -> Reading {
         self.sent += count as u64;
         let Self { callers, ids, meter, subscribers, sent, .. } = self;

@@ -21,8 +21,8 @@ pub enum Asked {
     Copies(Shape, usize),
 }
 
-/// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it looks at
-/// its arguments, and ends if there is an exit code.
+/// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it
+/// looks at its arguments, and ends if there is an exit code.
 pub fn serve() -> Option<ExitCode> {
     let mut args = env::args().skip(1);
     let asked = args.next().filter(|arg| arg == FLAG).and_then(|_| args.next())?;

@@ -45,7 +45,8 @@ impl Shape {
 
 /// Sessions that Redis packs into one piece, by which the model is fitted.
 pub const PACKED: [Shape; 4] = [shape(4, 29), shape(32, 29), shape(8, 58), shape(200, 10)];
-/// Those that it keeps as tables, by which the model is fitted: a value of more than 64 bytes, or more than 512 entries.
+/// Those that it keeps as tables, by which the model is fitted: a value of more than 64 bytes, or more than 512
+/// entries.
 pub const TABLES: [Shape; 5] = [shape(8, 66), shape(8, 1_000), shape(600, 10), shape(1_000, 29), shape(100, 91)];
 /// Those that the model predicts.
 pub const PREDICTED: [Shape; 6] =

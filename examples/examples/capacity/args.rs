@@ -7,7 +7,8 @@ use session_examples::capacity::{Limits, Routing, Topology, Workload};
 
 const AFTER_HELP: &str = "\
 Numbers may be written as 100e6; durations are in seconds, sizes in bytes. \
-Exit status: 0 when everything keeps within its limit, 1 when something does not, 2 for wrong flags or a report that cannot be read.";
+Exit status: 0 when everything keeps within its limit, 1 when something does not, \
+2 for wrong flags or a report that cannot be read.";
 
 /// Computes what a service needs of Redis and of its nodes, where it breaks first, and what to do about it.
 #[derive(Debug, Parser)]

@@ -1,5 +1,5 @@
-//! Computes what a service needs of Redis and of its nodes, where it breaks first, and what to do about it. The formulas are
-//! in the documentation of `session_examples::capacity`.
+//! Computes what a service needs of Redis and of its nodes, where it breaks first, and what to do about it. The
+//! formulas are in the documentation of `session_examples::capacity`.
 //!
 //! ```text
 //! cargo run --example capacity -- --sessions 100e6 --rps 1e6 --nodes 500

@@ -12,7 +12,8 @@ use session_examples::capacity::{
 };
 
 const WIDTH: usize = 112;
-/// What Redis lets wait for a subscriber before it parts with it (`client-output-buffer-limit pubsub`): at all, and for a minute.
+/// What Redis lets wait for a subscriber before it parts with it (`client-output-buffer-limit pubsub`): at all, and for
+/// a minute.
 const OUTPUT_BUFFER: f64 = 32.0 * 1_024.0 * 1_024.0;
 const OUTPUT_BUFFER_FOR_A_MINUTE: f64 = 8.0 * 1_024.0 * 1_024.0;
 const NOT_COUNTED: &str = "Not counted: replication, persistence and copy-on-write, TLS, latency of the network, fragmentation, \

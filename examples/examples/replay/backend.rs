@@ -16,8 +16,8 @@ use crate::{
     shop::{DeltaShop, Shop},
 };
 
-/// The baseline keeps a whole cart in one value, and traces have carts of any length: the longest of Online Retail has 7,983
-/// lines.
+/// The baseline keeps a whole cart in one value, and traces have carts of any length: the longest of Online Retail has
+/// 7,983 lines.
 const MAX_BLOB: usize = 256 * 1_024 * 1_024;
 const MAX_LINES: usize = 1_000_000;
 

@@ -50,7 +50,10 @@ fn remedy(resource: Resource, workload: &Workload, estimate: &Estimate) -> Strin
         }
         Resource::ServerCpu if most == cpu.heartbeats => {
             let flag = beat_flag(workload);
-            format!("Most of a primary's processor goes into heartbeats: take a longer `{flag}`, or fewer partitions before the first session is stored.")
+            format!(
+                "Most of a primary's processor goes into heartbeats: take a longer `{flag}`, or fewer partitions before \
+                 the first session is stored."
+            )
         }
         Resource::ServerCpu => match workload.topology {
             Topology::Standalone => "Most of the server's processor goes into operations: take a cluster.".to_owned(),
@@ -80,8 +83,8 @@ fn beat_flag(workload: &Workload) -> &'static str {
     if workload.heartbeat.is_some() { "--heartbeat" } else { "--max-staleness" }
 }
 
-/// A service that is divided into cells is so many smaller services: a cell has its own primaries, or its own prefix, its own
-/// nodes, and its share of the sessions. They help where more primaries do not.
+/// A service that is divided into cells is so many smaller services: a cell has its own primaries, or its own prefix,
+/// its own nodes, and its share of the sessions. They help where more primaries do not.
 fn cells(workload: &Workload, estimate: &Estimate) -> Option<String> {
     use Resource::{HearingCpu, HearingNetwork, ServerConnections};
     let is_for_cells = |it: &&Break| {
@@ -140,8 +143,8 @@ fn caches(workload: &Workload, estimate: &Estimate) -> Option<String> {
 fn deltas(workload: &Workload) -> Option<String> {
     (workload.write_share > 0.0 && !travels(workload.delta_bytes)).then(|| {
         format!(
-            "Updates of more than {LARGEST_DELTA:.0} B do not travel with their changes, so each takes the copies of all other nodes: \
-             change less at a time, or raise `message_delta_bytes`."
+            "Updates of more than {LARGEST_DELTA:.0} B do not travel with their changes, so each takes the copies of all \
+             other nodes: change less at a time, or raise `message_delta_bytes`."
         )
     })
 }

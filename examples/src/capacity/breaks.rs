@@ -13,8 +13,8 @@ use super::{
 pub struct Break {
     /// Which.
     pub resource: Resource,
-    /// At how many times the service: sessions, requests and nodes alike, with the same primaries. Below 1, it has run out
-    /// already; infinite, it never does.
+    /// At how many times the service: sessions, requests and nodes alike, with the same primaries. Below 1, it has run
+    /// out already; infinite, it never does.
     pub factor: f64,
 }
 
@@ -24,8 +24,8 @@ const STEPS: usize = 40;
 
 /// All resources, and at how many times the service each reaches its limit; the first one first.
 ///
-/// Sessions and requests grow in proportion, and so do the nodes that serve them; so fan-out, which is nodes times writes,
-/// grows with the square.
+/// Sessions and requests grow in proportion, and so do the nodes that serve them; so fan-out, which is nodes times
+/// writes, grows with the square.
 pub fn breaks(workload: &Workload, constants: &Constants, limits: &Limits, primaries: u32) -> Vec<Break> {
     let at = |factor: f64| {
         let workload = workload.scaled(factor);

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Invalid, Workload};
 
-/// Costs of single operations on one machine. [`Constants::default`] has those of the last full run of the benches' report;
-/// every run measures them anew and writes them down as `constants`.
+/// Costs of single operations on one machine. [`Constants::default`] has those of the last full run of the benches'
+/// report; every run measures them anew and writes them down as `constants`.
 ///
 /// Processor time of the server is split in two, because how many requests a server finds in one read, and how many
 /// messages it puts in one write, depends on how busy it is: what is done for each request or message, and the system
@@ -36,8 +36,8 @@ pub struct Constants {
     pub heartbeat_us: f64,
     /// What one read of a connection's requests takes, with the write of the answers.
     pub call_us: f64,
-    /// What a turn of the event loop takes besides: waking up, waiting, and caches that have gone cold. An update that comes by
-    /// itself has a turn to itself.
+    /// What a turn of the event loop takes besides: waking up, waiting, and caches that have gone cold. An update that
+    /// comes by itself has a turn to itself.
     pub turn_us: f64,
     /// One message for one subscriber.
     pub message_us: f64,
@@ -151,7 +151,8 @@ mod tests {
         assert_eq!(Constants::of_report(&text), Ok(constants));
     }
 
-    /// After a new full run: `ADOPT_REPORT=1 cargo test -p session-examples --lib last_full_run`, and the file is that run's.
+    /// After a new full run: `ADOPT_REPORT=1 cargo test -p session-examples --lib last_full_run`, and the file is that
+    /// run's.
     #[test]
     fn the_built_in_ones_are_those_of_the_last_full_run() {
         let report = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/report/report.json");

@@ -23,15 +23,15 @@ pub struct Estimate {
     pub traffic: Traffic,
     /// The least number of primaries that keeps every server's resources within their limits, if any does.
     pub primaries_needed: Option<u32>,
-    /// The number that the rest is about: the one that was given, or the one that is needed, or, if none will do, a guess: a
-    /// quarter as many as there are partitions.
+    /// The number that the rest is about: the one that was given, or the one that is needed, or, if none will do, a
+    /// guess: a quarter as many as there are partitions.
     pub primaries: u32,
     /// What the processor of the fullest primary needs at least, with turns of [`Limits::turn`].
     pub server_cpu: ServerCpu,
     /// What it takes as long as there is time, with a turn for each request; more than a core, and turns are longer.
     pub unhurried_cpu: ServerCpu,
-    /// How long its turns become, in seconds: 0 while there is time for one for each request; infinite if the longest that it may
-    /// take are too short.
+    /// How long its turns become, in seconds: 0 while there is time for one for each request; infinite if the longest
+    /// that it may take are too short.
     pub turn: f64,
     /// What is taken of each resource.
     pub uses: [Use; 6],
@@ -39,8 +39,8 @@ pub struct Estimate {
     pub breaks: Vec<Break>,
     /// Up to how many nodes the local caches take less of the servers' processors than they save.
     pub worthwhile_nodes: f64,
-    /// How old a state may be that is answered, in seconds: from the start of an update to the last node's hearing of it, on
-    /// average; infinite where a server has more to do than it can.
+    /// How old a state may be that is answered, in seconds: from the start of an update to the last node's hearing of
+    /// it, on average; infinite where a server has more to do than it can.
     pub typical_staleness: f64,
 }
 
@@ -82,8 +82,8 @@ fn for_want_of_better(workload: &Workload) -> u32 {
 }
 
 /// With caches the servers answer fewer loads, and send every change to every node and answer heartbeats; without, they
-/// answer every load. The largest number of nodes for which the former needs less of the fullest primary; where one node
-/// gains nothing several may, whose copies then serve longer than the sessions' pauses.
+/// answer every load. The largest number of nodes for which the former needs less of the fullest primary; where one
+/// node gains nothing several may, whose copies then serve longer than the sessions' pauses.
 fn worthwhile_nodes(
     workload: &Workload,
     constants: &Constants,
@@ -110,10 +110,11 @@ fn worthwhile_nodes(
     low.floor().min(MOST_NODES)
 }
 
-/// The time of an update with nothing else to do, half the time that it takes to send it to all, and the wait for a server that
-/// is busy. While there is time for a turn for each request, and it is busy for a share ρ of it with pieces of work of length s,
-/// that is ρs / 2(1 - ρ) (Pollaczek and Khinchine, equal lengths), and no more than with the longest turns. With turns that
-/// have grown, it is half a turn until the update is read, and the next one until what it publishes is sent.
+/// The time of an update with nothing else to do, half the time that it takes to send it to all, and the wait for a
+/// server that is busy. While there is time for a turn for each request, and it is busy for a share ρ of it with pieces
+/// of work of length s, that is ρs / 2(1 - ρ) (Pollaczek and Khinchine, equal lengths), and no more than with the
+/// longest turns. With turns that have grown, it is half a turn until the update is read, and the next one until what
+/// it publishes is sent.
 fn typical_staleness(workload: &Workload, constants: &Constants, limits: &Limits, (busy, turn): (f64, f64)) -> f64 {
     let to_all = workload.nodes * (constants.message_us + constants.write_us) * 1e-6;
     let wait = if turn > 0.0 {
@@ -201,7 +202,8 @@ mod tests {
         assert_eq!((hopeless.primaries, hopeless.primaries_needed), (1, None));
     }
 
-    /// What is needed at least, and what is taken while there is time, are different figures, and so is what users wait for.
+    /// What is needed at least, and what is taken while there is time, are different figures, and so is what users wait
+    /// for.
     #[test]
     fn a_server_that_saves_system_calls_lets_users_wait() {
         let busy = of(&Workload { primaries: Some(128), ..large() });

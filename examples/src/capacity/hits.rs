@@ -9,12 +9,13 @@
 //! | the node was never asked for this session, which lives for L | 1 - (1 - e^(-λL)) / λL |
 //! | another node made a change whose delta was too large to travel, μ times a second | λ / (λ + μ): the last of both was a load |
 //!
-//! The least of them is taken, for requests that are independent of each other: exact where one of them decides. What is too old
-//! is there all the same, and costs a conditional load. Changes whose deltas travel do not make misses: they are applied to
-//! the copy (invariant I8). moka's policy keeps at least what LRU keeps, which is what Che's approximation is of.
+//! The least of them is taken, for requests that are independent of each other: exact where one of them decides. What
+//! is too old is there all the same, and costs a conditional load. Changes whose deltas travel do not make misses: they
+//! are applied to the copy (invariant I8). moka's policy keeps at least what LRU keeps, which is what Che's
+//! approximation is of.
 //!
-//! A session's end by a deadline is not announced, so copies of sessions that are over stay until they are displaced: in the
-//! long run every cache is as full as it can be.
+//! A session's end by a deadline is not announced, so copies of sessions that are over stay until they are displaced:
+//! in the long run every cache is as full as it can be.
 
 use super::{
     popularity::Class,
@@ -22,8 +23,8 @@ use super::{
     workload::{Routing, Workload},
 };
 
-/// What the cache's books say of a copy besides names and values (`session-tiered/src/copy.rs`): with them it decides how
-/// many there is room for.
+/// What the cache's books say of a copy besides names and values (`session-tiered/src/copy.rs`): with them it decides
+/// how many there is room for.
 const BOOKED_COPY: f64 = 660.0;
 const BOOKED_ENTRY: f64 = 66.0;
 
@@ -180,8 +181,8 @@ mod tests {
         }
     }
 
-    /// Sessions that end and are followed by others, copies that are too old, and a cache that lets the least recently used go;
-    /// one node. Returns which shares of the loads are hits and conditional loads.
+    /// Sessions that end and are followed by others, copies that are too old, and a cache that lets the least recently
+    /// used go; one node. Returns which shares of the loads are hits and conditional loads.
     fn simulated_in_time(workload: &Workload, room: usize, requests: u32) -> (f64, f64) {
         let weights: Vec<f64> =
             (1..=workload.sessions as u32).map(|n| f64::from(n).powf(-workload.popularity)).collect();

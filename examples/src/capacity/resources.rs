@@ -1,7 +1,8 @@
 //! What all this takes of each resource.
 //!
-//! A primary of M has ⌈P / M⌉ of the P partitions at most, and that share of the traffic; the fullest one is reckoned to have
-//! the session that is asked for most besides, which no number of primaries divides. Its processor, in seconds per second:
+//! A primary of M has ⌈P / M⌉ of the P partitions at most, and that share of the traffic; the fullest one is reckoned
+//! to have the session that is asked for most besides, which no number of primaries divides. Its processor, in seconds
+//! per second:
 //!
 //! | for | is |
 //! |---|---|
@@ -11,10 +12,10 @@
 //! | writes to subscribers | nodes · min(changes, 1 / turn) · `write_us` |
 //! | turns | min(reads, 1 / turn) · `turn_us` |
 //!
-//! In a turn of the event loop a connection is read and written once, whatever has come together. A server with nothing else to
-//! do makes a turn for every request; a busy one makes longer turns and saves system calls, and may take
-//! [`Limits::turn`] for one: that is what the work *needs* at least. With turns of no length it is what the work takes as long as
-//! there is time. Where that is more than a core the turns grow until it is one: [`natural_turn`].
+//! In a turn of the event loop a connection is read and written once, whatever has come together. A server with nothing
+//! else to do makes a turn for every request; a busy one makes longer turns and saves system calls, and may take
+//! [`Limits::turn`] for one: that is what the work *needs* at least. With turns of no length it is what the work takes
+//! as long as there is time. Where that is more than a core the turns grow until it is one: [`natural_turn`].
 
 use super::{
     constants::Constants,

@@ -1,14 +1,17 @@
 //! How often deadlines are renewed.
 //!
-//! `Sessions` renews a deadline when a session is opened that was last renewed more than D ago, a tenth of the idle timeout.
-//! For a session that is requested λ times a second, and updated in a share w of them, which renews it too:
+//! `Sessions` renews a deadline when a session is opened that was last renewed more than D ago, a tenth of the idle
+//! timeout. For a session that is requested λ times a second, and updated in a share w of them, which renews it too:
 //!
-//! - From one renewal to the next it takes (1 - p) / λw + p / λ on average, where p = e^(-λwD) is the chance that no update comes
+//! - From one renewal to the next it takes (1 - p) / λw + p / λ on average, where p = e^(-λwD) is the chance that no
+//!   update comes
 //!   within D; with that chance the next renewal is a touch.
-//! - Touches do not travel, nor do deadlines with changes. So a node whose copy was vouched for before somebody else renewed
+//! - Touches do not travel, nor do deadlines with changes. So a node whose copy was vouched for before somebody else
+//!   renewed
 //!   the deadline may touch once more, until it asks the store again: after `max_age` A at most. Of the N - 1 others
 //!   x / (1 + x) have such a copy, where x = λA / N, and 1 - (1 - e^(-x)) / x of those are asked within the rest of A.
-//! - For the same reason updates by others within the age of the copy do not count as renewals, which makes p larger: by
+//! - For the same reason updates by others within the age of the copy do not count as renewals, which makes p larger:
+//!   by
 //!   (e^y - 1) / y for a copy of an age between 0 and A, where y = λwA (N - 1) / N.
 //! - A session that lives for L begins renewed, so it is touched in L - D only, and never if it is shorter than D.
 

@@ -11,14 +11,15 @@ use super::{
     workload::{Topology, Workload},
 };
 
-/// Signs of life that each node asks of each primary in a second: one on the connection of the calls (`HELLO`) and one on
-/// that of the feed (`GETEX`), by default.
+/// Signs of life that each node asks of each primary in a second: one on the connection of the calls (`HELLO`) and one
+/// on that of the feed (`GETEX`), by default.
 pub const SIGNS_OF_LIFE: f64 = 2.0;
 /// Connections of a node to each primary: one for its calls, one for the feed.
 pub const CONNECTIONS: f64 = 2.0;
 /// Deltas of so many bytes travel with their changes, larger ones do not, unless set otherwise.
 pub const LARGEST_DELTA: f64 = 4_096.0;
-/// So many changes wait for a node that does not take them, unless set otherwise. One more, and all its partitions begin anew.
+/// So many changes wait for a node that does not take them, unless set otherwise. One more, and all its partitions
+/// begin anew.
 pub const WAITING_CHANGES: f64 = 8_192.0;
 
 /// How often a node compares one copy with the store.
@@ -80,7 +81,8 @@ pub struct Hottest {
     pub touches: f64,
 }
 
-/// An operation, how often it happens, and what one takes of a server's processor in microseconds, without system calls.
+/// An operation, how often it happens, and what one takes of a server's processor in microseconds, without system
+/// calls.
 pub type Operation = (&'static str, f64, f64);
 
 impl Traffic {
@@ -111,8 +113,8 @@ impl Traffic {
         }
     }
 
-    /// What reaches the fullest of so many primaries: all that concerns the hottest session, for nothing divides that, and the
-    /// largest share of partitions of the rest.
+    /// What reaches the fullest of so many primaries: all that concerns the hottest session, for nothing divides that,
+    /// and the largest share of partitions of the rest.
     #[must_use]
     pub fn on_fullest(&self, workload: &Workload, primaries: u32) -> Self {
         let share = largest_share(workload.partitions, primaries);
@@ -166,16 +168,16 @@ impl Traffic {
         self.loads + self.conditional + self.touches + self.changes()
     }
 
-    /// Bytes of the messages to one subscriber: of an update with its delta, of a create with the whole session, if they are
-    /// small enough to travel; of a destroy with neither.
+    /// Bytes of the messages to one subscriber: of an update with its delta, of a create with the whole session, if
+    /// they are small enough to travel; of a destroy with neither.
     pub fn heard_bytes(&self, workload: &Workload, constants: &Constants) -> f64 {
         self.changes() * constants.message_wire_bytes
             + self.applies * travelling(workload.delta_bytes)
             + self.creates * travelling(workload.session_bytes)
     }
 
-    /// Bytes that the servers send. Names and values of sessions go with loads, those of changes with messages. The figures
-    /// on the wire are of requests and answers together and count in both directions: each is an upper bound.
+    /// Bytes that the servers send. Names and values of sessions go with loads, those of changes with messages. The
+    /// figures on the wire are of requests and answers together and count in both directions: each is an upper bound.
     pub fn bytes_out(&self, workload: &Workload, constants: &Constants) -> f64 {
         self.loads * (workload.session_bytes + constants.load_entry_wire_bytes * workload.entries)
             + self.subscribers * self.heard_bytes(workload, constants)
@@ -200,8 +202,8 @@ impl Traffic {
     }
 }
 
-/// How many heartbeats a node sends at a time. On a cluster one for each partition in which it has copies: of P partitions
-/// P · (1 - e^(-copies / P)).
+/// How many heartbeats a node sends at a time. On a cluster one for each partition in which it has copies: of P
+/// partitions P · (1 - e^(-copies / P)).
 fn beaten(workload: &Workload) -> f64 {
     let copies = room(workload).min(workload.sessions * shares(workload).0);
     match workload.topology {
@@ -247,7 +249,8 @@ mod tests {
         }
     }
 
-    /// Partitions are dealt out to primaries and sessions to partitions by chance, some thousand of the hottest one by one.
+    /// Partitions are dealt out to primaries and sessions to partitions by chance, some thousand of the hottest one by
+    /// one.
     #[test]
     fn the_fullest_primary_is_that_of_sessions_dealt_out_by_chance() {
         for (popularity, primaries) in [(0.6, 8), (0.9, 86), (1.0, 64), (1.2, 43), (1.2, 2)] {

@@ -46,7 +46,8 @@ pub struct Workload {
     pub nodes: f64,
     /// The share of the requests that commit a change.
     pub write_share: f64,
-    /// The share of the requests that touch. `None`: as `Sessions` does, after a tenth of the idle timeout without renewal.
+    /// The share of the requests that touch. `None`: as `Sessions` does, after a tenth of the idle timeout without
+    /// renewal.
     pub touch_share: Option<f64>,
     /// Which node a request goes to.
     pub routing: Routing,
@@ -72,7 +73,8 @@ pub struct Workload {
     pub max_age: f64,
     /// The bound on staleness, in seconds.
     pub max_staleness: f64,
-    /// Between two heartbeats, in seconds. `None`: a quarter of `max_staleness`, and a millisecond at least, as the stores do.
+    /// Between two heartbeats, in seconds. `None`: a quarter of `max_staleness`, and a millisecond at least, as the
+    /// stores do.
     pub heartbeat: Option<f64>,
     /// Partitions of the store.
     pub partitions: u32,
@@ -117,8 +119,8 @@ impl Workload {
         self.heartbeat.unwrap_or_else(|| (self.max_staleness / f64::from(BEATS)).max(SHORTEST_BEAT))
     }
 
-    /// Whether Redis keeps a session as a table, which takes more: it has more than 512 entries with those of the store's own,
-    /// or a value of more than 64 bytes (`hash-max-listpack-entries` and `-value`, by default).
+    /// Whether Redis keeps a session as a table, which takes more: it has more than 512 entries with those of the
+    /// store's own, or a value of more than 64 bytes (`hash-max-listpack-entries` and `-value`, by default).
     pub fn is_table(&self) -> bool {
         let largest = self.value_bytes.unwrap_or(self.session_bytes / self.entries.max(1.0));
         self.entries + METADATA > PACKED_ENTRIES || largest > PACKED_VALUE
@@ -196,8 +198,8 @@ pub struct Limits {
     pub hearing_cpu: f64,
     /// Of a node's network for hearing of changes, in bytes per second.
     pub hearing_network: f64,
-    /// How long a turn of a server's event loop may take, in seconds: in one turn each connection is read and written at
-    /// most once, so a longer one saves system calls and lets all wait.
+    /// How long a turn of a server's event loop may take, in seconds: in one turn each connection is read and written
+    /// at most once, so a longer one saves system calls and lets all wait.
     pub turn: f64,
 }
 
@@ -219,7 +221,8 @@ impl Limits {
     /// Checks every figure.
     ///
     /// # Errors
-    /// For the first one that cannot be: a thread has one core, and nobody waits for longer turns than a tenth of a second.
+    /// For the first one that cannot be: a thread has one core, and nobody waits for longer turns than a tenth of a
+    /// second.
     pub fn validate(&self) -> Result<(), Invalid> {
         const ANY: RangeInclusive<f64> = 1e-9..=1e18;
         within("cpu-limit", self.server_cpu, 1e-9..=1.0)?;

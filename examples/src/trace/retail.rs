@@ -57,8 +57,8 @@ pub(super) fn plan(input: Box<dyn BufRead>, lines: Option<u32>, planner: &mut Pl
     Ok(())
 }
 
-/// Records are numbered by counting, the header included: where lines end in a bare carriage return, the reader takes all for
-/// one line.
+/// Records are numbered by counting, the header included: where lines end in a bare carriage return, the reader takes
+/// all for one line.
 fn rows(input: Box<dyn BufRead>, lines: Option<u32>) -> Result<Vec<Row>, TraceError> {
     let mut records = Records::new(input);
     if !records.next()? || !records.record.iter().eq(COLUMNS) {
