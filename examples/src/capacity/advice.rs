@@ -203,7 +203,7 @@ mod tests {
     use crate::capacity::estimate;
 
     fn of(workload: &Workload) -> String {
-        let (constants, limits) = (Constants::default(), Limits::default());
+        let (constants, limits) = (Constants::of_tests(), Limits::default());
         advice(workload, &constants, &limits, &estimate(workload, &constants, &limits).unwrap()).join("\n")
     }
 

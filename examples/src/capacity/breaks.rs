@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     fn of(workload: &Workload, limits: &Limits, primaries: u32) -> Vec<Break> {
-        breaks(workload, &Constants::default(), limits, primaries)
+        breaks(workload, &Constants::of_tests(), limits, primaries)
     }
 
     fn factor(breaks: &[Break], resource: Resource) -> f64 {
@@ -80,7 +80,7 @@ mod tests {
     /// Where only messages count, twice the service is four times the work.
     #[test]
     fn fan_out_breaks_with_the_square() {
-        let mut constants = Constants { message_us: 1.0, ..Constants::default() };
+        let mut constants = Constants { message_us: 1.0, ..Constants::of_tests() };
         let none = [
             &mut constants.load_us,
             &mut constants.conditional_us,
@@ -114,7 +114,7 @@ mod tests {
         let scaled = workload.scaled(first.factor);
         let classes = zipf(scaled.sessions, scaled.requests, scaled.popularity);
         let traffic = Traffic::of(&scaled, &classes, &hits(&scaled, &classes), 4.0);
-        let uses = uses(&scaled, &Constants::default(), &limits, &traffic, 4);
+        let uses = uses(&scaled, &Constants::of_tests(), &limits, &traffic, 4);
         let fullest = uses.iter().max_by(|a, b| a.share().total_cmp(&b.share())).unwrap();
         assert_eq!(fullest.resource, first.resource);
         assert!((fullest.share() - 1.0).abs() < 1e-6);

@@ -141,6 +141,48 @@ impl Constants {
 }
 
 #[cfg(test)]
+impl Constants {
+    /// Of no machine, and always the same: what the tests find does not depend on the last run.
+    pub(super) fn of_tests() -> Self {
+        Self {
+            machine: "none".to_owned(),
+            load_us: 1.5,
+            load_entry_us: 0.17,
+            load_byte_us: 0.0004,
+            conditional_us: 2.0,
+            apply_us: 13.0,
+            touch_us: 9.0,
+            create_us: 18.0,
+            create_entry_us: 0.6,
+            destroy_us: 13.0,
+            heartbeat_us: 0.6,
+            call_us: 7.0,
+            turn_us: 12.0,
+            message_us: 0.3,
+            write_us: 4.0,
+            hear_us: 1.2,
+            heard_after_us: 175.0,
+            redis_session_bytes: 280.0,
+            redis_entry_bytes: 5.0,
+            redis_bytes_per_byte: 1.05,
+            table_session_bytes: 700.0,
+            table_entry_bytes: 60.0,
+            table_bytes_per_byte: 1.05,
+            copy_bytes: 660.0,
+            copy_entry_bytes: 66.0,
+            copy_bytes_per_byte: 1.0,
+            load_wire_bytes: 360.0,
+            load_entry_wire_bytes: 11.0,
+            conditional_wire_bytes: 264.0,
+            apply_wire_bytes: 392.0,
+            touch_wire_bytes: 245.0,
+            message_wire_bytes: 159.0,
+            heartbeat_wire_bytes: 58.0,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

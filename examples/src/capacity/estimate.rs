@@ -132,7 +132,7 @@ mod tests {
     use crate::capacity::{Routing, resources::Resource};
 
     fn of(workload: &Workload) -> Estimate {
-        estimate(workload, &Constants::default(), &Limits::default()).unwrap()
+        estimate(workload, &Constants::of_tests(), &Limits::default()).unwrap()
     }
 
     fn large() -> Workload {

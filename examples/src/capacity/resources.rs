@@ -210,13 +210,13 @@ mod tests {
 
     fn cpu(changes: f64, nodes: f64, turn: f64) -> ServerCpu {
         let workload = Workload { nodes, topology: Topology::Standalone, ..Workload::default() };
-        server_cpu(&workload, &Constants::default(), turn, &traffic(changes, nodes), 1)
+        server_cpu(&workload, &Constants::of_tests(), turn, &traffic(changes, nodes), 1)
     }
 
     /// One message and, while there are fewer changes than turns, one write for each subscriber.
     #[test]
     fn subscribers_cost_the_same_each() {
-        let constants = Constants::default();
+        let constants = Constants::of_tests();
         let each = 100.0 * (constants.message_us + constants.write_us) * 1e-6;
         for nodes in [1.0, 4.0, 8.0] {
             assert!((cpu(100.0, nodes, 0.01).fan_out - nodes * each).abs() < 1e-12);
@@ -253,7 +253,7 @@ mod tests {
     /// Redis packs small sessions into one piece, and keeps others as tables, which take more.
     #[test]
     fn memory_depends_on_the_shape_of_a_session() {
-        let constants = Constants::default();
+        let constants = Constants::of_tests();
         let of = |entries: f64, value: f64| {
             let bytes = entries * (value + 8.0);
             constants.stored(&Workload {
@@ -272,7 +272,7 @@ mod tests {
     fn as_few_primaries_as_will_do() {
         let workload = Workload { sessions: 1e8, nodes: 10.0, ..Workload::default() };
         let limits = Limits { server_memory: 1e10, ..Limits::default() };
-        let constants = Constants::default();
+        let constants = Constants::of_tests();
         let needed = primaries_needed(&workload, &constants, &limits, |_| traffic(10.0, 10.0)).unwrap();
         let bytes = 1e8 * constants.stored(&workload);
         assert!(largest_share(256, needed) * bytes <= 1e10 && largest_share(256, needed - 1) * bytes > 1e10);

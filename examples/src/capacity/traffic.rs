@@ -228,7 +228,7 @@ mod tests {
     /// What each message carries depends on the kind of the change, and on whether it is small enough to travel.
     #[test]
     fn messages_carry_deltas_and_new_sessions_that_are_small_enough() {
-        let constants = Constants { message_wire_bytes: 100.0, ..Constants::default() };
+        let constants = Constants { message_wire_bytes: 100.0, ..Constants::of_tests() };
         let heard = |traffic: Traffic, delta_bytes, session_bytes| {
             let workload = Workload { delta_bytes, session_bytes, ..Workload::default() };
             traffic.heard_bytes(&workload, &constants)
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn answers_count_as_sent() {
-        let (workload, constants) = (Workload::default(), Constants::default());
+        let (workload, constants) = (Workload::default(), Constants::of_tests());
         for one in [Traffic { applies: 1.0, ..Traffic::default() }, Traffic { destroys: 1.0, ..Traffic::default() }] {
             assert_eq!(one.bytes_out(&workload, &constants), constants.apply_wire_bytes);
         }
