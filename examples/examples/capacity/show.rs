@@ -40,6 +40,9 @@ pub(crate) fn show(workload: &Workload, constants: &Constants, limits: &Limits, 
     page.0
 }
 
+/// One of the things that a processor does.
+type Part = fn(&ServerCpu) -> f64;
+
 #[derive(Default)]
 struct Page(String);
 
@@ -136,7 +139,7 @@ impl Page {
         self.heading("The processor of the fullest primary, in cores");
         let (least, unhurried) = (estimate.server_cpu, estimate.unhurried_cpu);
         self.line(format!("{:<22} {:>16} {:>24}", "", "needed at least", "a turn for each request"));
-        let rows: [(&str, fn(&ServerCpu) -> f64); 6] = [
+        let rows: [(&str, Part); 6] = [
             ("operations", |cpu| cpu.operations),
             ("their system calls", |cpu| cpu.calls),
             ("turns", |cpu| cpu.turns),
