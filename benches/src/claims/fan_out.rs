@@ -24,10 +24,8 @@ for each number of clients, loopback, no persistence; batches in turn. \"Model\"
 they were in it; its constants are fitted anew in each round by the batches of five scenarios, and the others are \
 predicted. What is claimed is how far two figures are from each other: in each round the larger by the smaller.";
 
-const DIFFERENCE: &str = "a subscriber adds less to an update among many than an update varies from batch to batch, so rounds \
+const DIFFERENCE: &str = "a subscriber adds less to an update than that varies from batch to batch, so rounds \
                           differ; the medians of both figures are nearer";
-const COLD: &str = "a turn of its own is reckoned to cost a load what it costs an update, which also finds the interpreter's \
-                    memory out of the caches";
 
 /// The server's processor by operation, by subscriber and by heartbeat; predictions against measurements.
 pub fn section(effort: Effort) -> Section {
@@ -42,13 +40,12 @@ pub fn section(effort: Effort) -> Section {
         let claim = near(&found.fan_out, format!("capacity.subscriber.{}", way(with)), &text, name);
         section.claims.push(claim.missed_because(DIFFERENCE));
     }
-    let lone = near(
+    section.claims.push(near(
         &found.operations,
         "capacity.load.alone".to_owned(),
-        "The model of the server's processor for a load by itself, fitted by loads among many and by updates",
+        "The model of the server's processor for a load by itself, fitted by loads among many and by PINGs",
         LONE_LOAD,
-    );
-    section.claims.push(lone.missed_because(COLD));
+    ));
     for operation in ["load", "apply"] {
         section.claims.push(primaries(&found.clusters, operation));
     }

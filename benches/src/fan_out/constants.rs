@@ -6,7 +6,7 @@ use session_examples::capacity::Constants;
 
 use super::{
     Measured,
-    measured::LISTENERS,
+    measured::{LISTENERS, PINGS, lone_read},
     operations::{SHAPES, WIDE},
     scenario::Fitted,
 };
@@ -28,24 +28,30 @@ pub fn constants(effort: Effort) -> Constants {
 /// Processor time, and all else as it is in `sizes`.
 fn processors(measured: &Measured, sizes: Constants) -> Constants {
     let Fitted { apply, call, turn, .. } = measured.fitted;
+    let [ping, lone_ping] = PINGS.map(|name| measured.operations.median(name));
+    let (plain, script) = (lone_read(ping, lone_ping), call + turn);
     // Requests that came with others had a part in a system call and in a turn too.
-    let operation = |name: &str| (measured.operations.median(name) - measured.reads[name] * (call + turn)).max(0.0);
-    let loads = ["load", "load of 64 fields", "load of 8 KB"].map(operation);
+    let operation = |name: &str, read: f64| (measured.operations.median(name) - measured.reads[name] * read).max(0.0);
+    let loads = ["load", "load of 64 fields", "load of 8 KB"].map(|name| operation(name, plain));
     let [load_us, load_entry_us, load_byte_us] =
         fit(SHAPES.iter().zip(loads).map(|((entries, bytes), us)| ([1.0, *entries, *bytes], us)));
-    let create_entry_us = (operation("create of 64 fields") - operation("create")).max(0.0) / (WIDE - 8) as f64;
+    let [small, wide] = ["create", "create of 64 fields"].map(|name| operation(name, script));
+    let create_entry_us = (wide - small).max(0.0) / (WIDE - 8) as f64;
+    let turn_us = (plain - call).clamp(0.0, turn);
     let hearing = measured.hearing.median("listeners") - measured.hearing.median("no listeners");
     Constants {
         load_us,
         load_entry_us,
         load_byte_us,
-        conditional_us: operation("conditional load"),
+        conditional_us: operation("conditional load", plain),
         apply_us: apply,
-        touch_us: operation("touch"),
-        create_us: (operation("create") - 8.0 * create_entry_us).max(0.0),
+        touch_us: operation("touch", script),
+        create_us: (small - 8.0 * create_entry_us).max(0.0),
         create_entry_us,
-        destroy_us: operation("destroy"),
+        destroy_us: operation("destroy", script),
         heartbeat_us: measured.beats.median("heartbeat among 250"),
+        turn_us,
+        script_us: turn - turn_us,
         hear_us: (hearing / LISTENERS as f64).max(0.0),
         heard_after_us: measured.heard_after,
         ..measured.fitted.constants(&sizes)

@@ -182,8 +182,10 @@ fn median(batches: &Batches, scenario: Scenario) -> Seen {
 
 type Operation = fn(&mut Operations) -> std::pin::Pin<Box<dyn Future<Output = Reading> + '_>>;
 
-/// A load by itself is predicted by loads among many, and by what an update by itself takes more than one among many.
+/// A load by itself is predicted by loads among many, and by what a PING by itself takes more than one among many.
 pub const LONE_LOAD: &str = "load, 1 under way";
+/// Both of them.
+pub const PINGS: [&str; 2] = ["PING", "PING, 1 under way"];
 
 fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) -> (Costs, BTreeMap<String, f64>) {
     let subjects: [(&str, Operation); 11] = [
@@ -199,8 +201,9 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
         ("create of 64 fields", |it| Box::pin(it.create(WIDE))),
         ("destroy", |it| Box::pin(it.destroy())),
     ];
-    let readings: BTreeMap<&str, RefCell<Vec<Reading>>> =
-        subjects.iter().map(|(name, _)| (*name, RefCell::default())).collect();
+    let names = subjects.iter().map(|(name, _)| *name).chain(PINGS);
+    let readings: BTreeMap<&str, RefCell<Vec<Reading>>> = names.map(|name| (name, RefCell::default())).collect();
+    let pings = RefCell::new(runtime.block_on(Beats::start()));
     let last = |name: &str| readings[name].borrow().last().copied().unwrap_or_default();
     let mut comparison = InTurn::new("us").subject(AGREED, || 1.0);
     for (name, operation) in subjects {
@@ -211,7 +214,15 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
             reading.cpu
         });
     }
-    let model = || lone_load([last("load"), last("apply"), last("apply, 1 under way"), last(LONE_LOAD)]);
+    for (name, count, at_once) in [(PINGS[0], effort.pick(5_000, 20_000), TOGETHER), (PINGS[1], 250, 1)] {
+        let (pings, seen) = (&pings, &readings[name]);
+        comparison = comparison.subject(name, move || {
+            let reading = runtime.block_on(pings.borrow_mut().ping(count, at_once));
+            seen.borrow_mut().push(reading);
+            reading.cpu
+        });
+    }
+    let model = || lone_load([last("load"), last(PINGS[0]), last(PINGS[1]), last(LONE_LOAD)]);
     let costs = comparison
         .subject(modelled(LONE_LOAD), model)
         .subject(apart(LONE_LOAD), || Ratio::folded(model(), last(LONE_LOAD).cpu))
@@ -222,12 +233,16 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
     (costs, reads)
 }
 
-fn lone_load([load, apply, lone_apply, lone]: [Reading; 4]) -> f64 {
-    let lone_read = ((lone_apply.cpu - apply.cpu) / (lone_apply.reads - apply.reads)).max(0.0);
-    let load_us = (load.cpu - load.reads * lone_read).max(0.0);
+fn lone_load([load, ping, lone_ping, lone]: [Reading; 4]) -> f64 {
+    let call_us = lone_read(ping.cpu, lone_ping.cpu);
+    let load_us = (load.cpu - load.reads * call_us).max(0.0);
     let fitted = Constants { load_us, load_entry_us: 0.0, load_byte_us: 0.0, ..Constants::default() };
-    let fitted = Constants { call_us: lone_read, turn_us: 0.0, ..fitted };
-    Scenario::load(&fitted, lone.micros)
+    Scenario::load(&Constants { call_us, turn_us: 0.0, ..fitted }, lone.micros)
+}
+
+/// What a read in a turn of its own takes, where no script runs.
+pub(super) fn lone_read(ping: f64, lone_ping: f64) -> f64 {
+    (lone_ping - ping).max(0.0)
 }
 
 fn clusters(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) -> Costs {

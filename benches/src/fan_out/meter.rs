@@ -6,7 +6,7 @@ use session_testkit::{Connection, Server};
 use tokio::time::{Instant, sleep};
 
 /// How long it is watched what servers use that nobody asks anything.
-const IDLE: Duration = Duration::from_millis(500);
+const IDLE: Duration = Duration::from_millis(250);
 
 /// Totals of one server or of several.
 #[derive(Clone, Copy, Debug, Default)]

@@ -101,7 +101,7 @@ pub struct Fitted {
     pub apply: f64,
     /// A read of a connection.
     pub call: f64,
-    /// A turn.
+    /// A turn, with a script in it.
     pub turn: f64,
     /// A message.
     pub message: f64,
@@ -132,6 +132,7 @@ impl Fitted {
             apply_us: apply,
             call_us: call,
             turn_us: turn,
+            script_us: 0.0,
             message_us: message,
             write_us: write,
             ..others.clone()

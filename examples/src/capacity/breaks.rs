@@ -94,6 +94,7 @@ mod tests {
             &mut constants.load_byte_us,
             &mut constants.call_us,
             &mut constants.turn_us,
+            &mut constants.script_us,
             &mut constants.write_us,
         ];
         none.into_iter().for_each(|cost| *cost = 0.0);

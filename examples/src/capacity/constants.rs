@@ -36,9 +36,10 @@ pub struct Constants {
     pub heartbeat_us: f64,
     /// What one read of a connection's requests takes, with the write of the answers.
     pub call_us: f64,
-    /// What a turn of the event loop takes besides: waking up, waiting, and caches that have gone cold. An update that
-    /// comes by itself has a turn to itself.
+    /// What a turn of the event loop takes besides: waking up and waiting. What comes by itself has a turn to itself.
     pub turn_us: f64,
+    /// What the first script of a turn takes besides, whose interpreter's memory has gone out of the caches.
+    pub script_us: f64,
     /// One message for one subscriber.
     pub message_us: f64,
     /// The system call that sends a subscriber what there is for it.
@@ -157,7 +158,8 @@ impl Constants {
             destroy_us: 13.0,
             heartbeat_us: 0.6,
             call_us: 7.0,
-            turn_us: 12.0,
+            turn_us: 8.0,
+            script_us: 4.0,
             message_us: 0.3,
             write_us: 4.0,
             hear_us: 1.2,

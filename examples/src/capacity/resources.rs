@@ -10,7 +10,7 @@
 //! | messages | messages · `message_us` |
 //! | reads | nodes · min(calls of a node to it, 1 / turn) · `call_us`, and once for each interval of heartbeats and each sign of life |
 //! | writes to subscribers | nodes · min(changes, 1 / turn) · `write_us` |
-//! | turns | min(reads, 1 / turn) · `turn_us` |
+//! | turns | min(reads, 1 / turn) · `turn_us` + min(scripts, 1 / turn) · `script_us` |
 //!
 //! In a turn of the event loop a connection is read and written once, whatever has come together. A server with nothing
 //! else to do makes a turn for every request; a busy one makes longer turns and saves system calls, and may take
@@ -127,7 +127,8 @@ pub fn server_cpu(
         heartbeats: sum(&here.beats(constants)) + work(beats, constants.call_us),
         fan_out: work(here.messages(), constants.message_us) + work(writes, constants.write_us),
         calls: work(reads, constants.call_us),
-        turns: work((reads + beats).min(turns), constants.turn_us),
+        turns: work((reads + beats).min(turns), constants.turn_us)
+            + work((here.changes() + here.touches).min(turns), constants.script_us),
     }
 }
 
