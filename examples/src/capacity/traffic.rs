@@ -299,14 +299,12 @@ mod tests {
         assert!((told.touches - 500.0).abs() < 1e-9);
     }
 
-    /// Both are settings of the store's builder, which has no public names for what they are by default.
     #[test]
-    fn the_limits_are_those_of_the_store() {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../session-redis/src/builder.rs");
-        let source = std::fs::read_to_string(source).unwrap();
-        assert_eq!((LARGEST_DELTA, WAITING_CHANGES), (4.0 * 1_024.0, 8_192.0));
-        for default in ["MESSAGE_DELTA_BYTES: usize = 4 * 1_024;", "SUBSCRIBER_BUFFER: usize = 8_192;"] {
-            assert!(source.contains(default), "{default} is not there");
-        }
+    fn the_defaults_are_those_of_the_store() {
+        use session_redis::defaults;
+        assert_eq!(LARGEST_DELTA, defaults::MESSAGE_DELTA_BYTES as f64);
+        assert_eq!(WAITING_CHANGES, defaults::SUBSCRIBER_BUFFER as f64);
+        assert_eq!(SIGNS_OF_LIFE, 2.0 / defaults::HEALTH_INTERVAL.as_secs_f64());
+        assert_eq!(Workload::default().partitions, defaults::PARTITIONS);
     }
 }
