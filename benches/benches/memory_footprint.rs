@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use criterion::{Criterion, criterion_group};
 use session_benches::{
     create,
-    footprint::{Asked, measured_apart, serve},
+    footprint::{Asked, COPIED, measured_apart, serve},
     scalars,
 };
 use session_memory::MemoryStore;
@@ -26,9 +26,9 @@ fn bytes() {
             grown.bytes_each()
         );
     }
-    for fields in [4, 32] {
-        let [grown] = measured_apart(Asked::Copies(fields, 10_000))[..] else { unreachable!("one size was asked for") };
-        println!("cache of a node, {fields} fields of 29 bytes: {:.0} bytes each", grown.bytes_each());
+    for shape in COPIED {
+        let [grown] = measured_apart(Asked::Copies(shape, 10_000))[..] else { unreachable!("one size was asked for") };
+        println!("cache of a node, {}: {:.0} bytes each", shape.name(), grown.bytes_each());
     }
 }
 

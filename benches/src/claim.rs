@@ -95,6 +95,13 @@ impl Ratio {
         Self { median: ratio, low: ratio, high: ratio, samples: 1 }
     }
 
+    /// How far two figures are from each other: the larger by the smaller. Where one is not above zero nothing can be said,
+    /// and no target admits that.
+    pub fn folded(ours: f64, reference: f64) -> f64 {
+        let ratio = ours / reference;
+        if ours > 0.0 && reference > 0.0 { ratio.max(1.0 / ratio) } else { f64::NAN }
+    }
+
     /// The other way round.
     #[must_use]
     pub fn inverse(self) -> Self {
@@ -318,6 +325,16 @@ mod tests {
         let samples: Vec<f64> = (1..=100).map(f64::from).collect();
         let (once, strict) = (Ratio::of(samples.clone()), Ratio::strict(samples));
         assert!(strict.low < once.low && strict.high > once.high && strict.median == once.median);
+    }
+
+    /// Too little is as far off as too much, and what is not above zero is no agreement.
+    #[test]
+    fn a_folded_ratio_has_two_sides() {
+        assert_eq!([(3.0, 2.0), (2.0, 3.0)].map(|(ours, theirs)| Ratio::folded(ours, theirs)), [1.5, 1.5]);
+        for (ours, theirs) in [(-1.0, 1.0), (1.0, 0.0), (-1.0, -1.0)] {
+            let folded = Ratio::folded(ours, theirs);
+            assert!(!Target::AtMost(1.25).admits(folded) && !Target::AtLeast(0.8).admits(folded));
+        }
     }
 
     #[test]

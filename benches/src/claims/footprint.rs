@@ -1,9 +1,11 @@
 //! What a session takes in memory and on the wire.
 
+use session_examples::capacity::{Constants, Workload};
+
 use crate::{
     claim::{Claim, Figure, Number, Ratio, Reason, Target},
     effort::Effort,
-    footprint::{BOOKED, FITTED, Grown, Measured, PREDICTED, Stored, Wire, line},
+    footprint::{BOOKED, COPIED, Grown, Measured, PREDICTED, Shape, Stored, Wire},
     section::{Section, Table},
 };
 
@@ -12,9 +14,9 @@ const ARENAS: &str = "glibc gives threads arenas of their own, and what a copy l
 
 /// In Redis, on the wire, in the memory store, in a node's cache.
 pub fn section(effort: Effort) -> Section {
-    let method = "In Redis: the difference of used_memory over many sessions of fields of 29 bytes. On the wire: bytes both ways, counted by a \
+    let method = "In Redis: the difference of used_memory over many sessions of each shape. On the wire: bytes both ways, counted by a \
                   proxy; nobody asks meanwhile whether the link is alive. In this process: the growth of the resident set of a process of its \
-                  own, with the allocator of glibc, three times each: three values of 16 bytes in the memory store; fields of 29 bytes in \
+                  own, with the allocator of glibc, three times each: three values of 16 bytes in the memory store; copies in \
                   the cache of a node in front of Redis, with a `max_age` of an hour, so that nothing is asked again, and room for all. The \
                   time of a create is that of the last step only: from twice to four times the sessions, against the first ones. \
                   `cache.booked`: a cache of 16 MiB after loads of many times what fits, at 64 at once; what it takes has the tables of \
@@ -31,9 +33,8 @@ pub fn section(effort: Effort) -> Section {
     section.claims.push(grows("memory.footprint.time", "the time of a create", Grown::nanos_each, &found.memory, 2.0));
     section.claims.push(booked(&found.booked));
     section.claims.push(wire(&found.wire));
-    let [few, many] = &found.stored[..2] else { unreachable!("those that are fitted come first") };
-    for stored in found.stored.iter().filter(|stored| PREDICTED.contains(&stored.fields)) {
-        section.claims.push(predicted((few, many), stored));
+    for stored in found.stored.iter().filter(|stored| PREDICTED.contains(&stored.shape)) {
+        section.claims.push(predicted(found, stored));
     }
     section.tables.push(stored(&found.stored));
     section.tables.push(resident(found));
@@ -90,33 +91,49 @@ fn wire([small, large]: &[Wire; 2]) -> Claim {
     }
 }
 
-fn predicted((few, many): (&Stored, &Stored), stored: &Stored) -> Claim {
-    let (fixed, each) = line((few.payload, few.used_memory), (many.payload, many.used_memory));
-    let model = fixed + each * stored.payload;
-    let [fitted_few, fitted_many] = FITTED;
+/// By the model as it is, which decides by the shape how Redis keeps a session.
+fn predicted(found: &Measured, stored: &Stored) -> Claim {
+    let ([redis_session_bytes, redis_entry_bytes, redis_bytes_per_byte], tables) = (found.packed(), found.tables());
+    let [table_session_bytes, table_entry_bytes, table_bytes_per_byte] = tables;
+    let constants = Constants {
+        redis_session_bytes,
+        redis_entry_bytes,
+        redis_bytes_per_byte,
+        table_session_bytes,
+        table_entry_bytes,
+        table_bytes_per_byte,
+        ..Constants::default()
+    };
+    let Shape { fields, value } = stored.shape;
+    let workload = Workload {
+        entries: fields as f64,
+        session_bytes: stored.payload,
+        value_bytes: Some(value as f64 + 1.0),
+        ..Workload::default()
+    };
+    let model = constants.stored(&workload);
     Claim {
-        id: format!("capacity.memory.{}", stored.fields),
+        id: format!("capacity.memory.{fields}x{value}"),
         text: format!(
-            "The model of the bytes in Redis of a session of {} fields, from {fitted_few} and {fitted_many}",
-            stored.fields
+            "The model of the bytes in Redis of a session of {}, fitted by other shapes",
+            stored.shape.name()
         ),
         ours: Figure::new("model", model, "B"),
         reference: Figure::new("used_memory", stored.used_memory, "B"),
-        ratio: Ratio::exact(model.max(stored.used_memory), model.min(stored.used_memory)),
+        ratio: Ratio::exact(Ratio::folded(model, stored.used_memory), 1.0),
         target: Target::AtMost(1.25),
         missed_because: None,
     }
 }
 
 fn stored(all: &[Stored]) -> Table {
-    let head = ["fields of 29 bytes", "names and values", "used_memory", "MEMORY USAGE"];
+    let head = ["session", "kept as", "names and values", "used_memory", "MEMORY USAGE"];
     let mut table = Table::new("Bytes of one session in Redis", head);
-    let mut all: Vec<&Stored> = all.iter().collect();
-    all.sort_by_key(|stored| stored.fields);
     for stored in all {
         let cells = [stored.payload, stored.used_memory, stored.memory_usage].map(|bytes| Number(bytes).to_string());
         let [payload, used, usage] = cells;
-        table.row([stored.fields.to_string(), payload, used, usage]);
+        let kept = if stored.is_table { "table" } else { "one piece" };
+        table.row([stored.shape.name(), kept.to_owned(), payload, used, usage]);
     }
     table
 }
@@ -131,8 +148,8 @@ fn resident(found: &Measured) -> Table {
     };
     let memory = found.memory.iter().flatten();
     memory.for_each(|grown| row("memory store, created, 3 values of 16 bytes".to_owned(), grown));
-    for (fields, grown) in FITTED.iter().zip(&found.copies) {
-        row(format!("cache of a node, loaded from Redis, {fields} fields of 29 bytes"), grown);
+    for (shape, grown) in COPIED.iter().zip(&found.copies) {
+        row(format!("cache of a node, loaded from Redis, {}", shape.name()), grown);
     }
     let place = "those that a cache of 16 MiB keeps, 8 fields of 29 bytes";
     found.booked.iter().for_each(|grown| row(place.to_owned(), grown));

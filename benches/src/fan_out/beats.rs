@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use redis::{
-    AsyncConnectionConfig, Client, IntoConnectionInfo as _, Pipeline, ProtocolVersion, aio::MultiplexedConnection,
-    io::tcp::TcpSettings,
-};
+use redis::{Pipeline, aio::MultiplexedConnection};
 use session_core::{Barriers, SessionStore as _};
 use session_redis::RedisStore;
 use session_testkit::Server;
 use tokio::task::AbortHandle;
 
 use super::{Meter, Reading};
+use crate::plain;
 
 /// So many in a row, as from a node of a cluster with copies in all of its 256 partitions.
 pub(super) const TOGETHER: usize = 250;
@@ -42,12 +40,7 @@ impl Beats {
         let mut subscription = store.feed().expect("a feed").subscribe().await.expect("subscribed");
         let barriers = subscription.barriers().clone();
         let listening = tokio::spawn(async move { while subscription.next().await.is_some() {} }).abort_handle();
-        let info = server.url().into_connection_info().expect("an address");
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let client = Client::open(info).expect("a client");
-        let bare = client.get_multiplexed_async_connection_with_config(&config).await.expect("a connection");
+        let bare = plain::connect(&server).await;
         let meter = Meter::of([&server]).await;
         Self { meter, barriers, bare, listening, _store: store, _server: server }
     }

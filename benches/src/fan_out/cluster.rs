@@ -1,12 +1,9 @@
 //! What operations take of the primaries of a cluster.
 
-use std::time::Duration;
-
 use futures_util::{StreamExt as _, stream};
 use session_core::{LoadOptions, SessionId, SessionStore as _};
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Cluster;
-use tokio::time::{Instant, sleep};
 
 use super::{
     Meter,
@@ -16,7 +13,6 @@ use crate::scalars;
 
 /// So many requests under way at each primary.
 const AT_ONCE: usize = 64;
-const IDLE: Duration = Duration::from_millis(500);
 
 /// A cluster and one client, without subscribers.
 #[derive(Debug)]
@@ -25,8 +21,6 @@ pub struct Clusters {
     store: RedisStore,
     ids: Vec<SessionId>,
     meter: Meter,
-    /// What the servers use when nobody asks them anything, in microseconds per second.
-    idle: f64,
     _cluster: Cluster,
 }
 
@@ -36,20 +30,15 @@ impl Clusters {
         let cluster = Cluster::start(primaries, 0).await;
         let store = RedisStore::builder(RedisConfig::cluster(cluster.urls())).connect().await.expect("a store");
         let ids = create(&store, AT_ONCE * primaries, scalars(8, 29)).await;
-        let mut meter = Meter::of(cluster.nodes().iter().map(|node| node.server())).await;
-        let before = meter.read().await;
-        sleep(IDLE).await;
-        let idle = (meter.read().await - before).cpu / IDLE.as_secs_f64();
-        Self { primaries, store, ids, meter, idle, _cluster: cluster }
+        let meter = Meter::of(cluster.nodes().iter().map(|node| node.server())).await;
+        Self { primaries, store, ids, meter, _cluster: cluster }
     }
 
     /// What an update takes of the primaries, in microseconds.
     pub async fn apply(&mut self, count: usize) -> f64 {
         let Self { store, ids, meter, primaries, .. } = self;
         let store = &*store;
-        let began = Instant::now();
-        let used = meter.each(count, apply(store, ids, count, AT_ONCE * *primaries)).await.cpu;
-        used - self.idle * began.elapsed().as_secs_f64() / count as f64
+        meter.each(count, apply(&[store], ids, count, AT_ONCE * *primaries)).await.cpu
     }
 
     /// What a load takes of the primaries, in microseconds.
@@ -60,9 +49,7 @@ impl Clusters {
             let id = ids[n % ids.len()];
             async move { drop(store.load(&id, LoadOptions::default()).await.expect("loaded")) }
         };
-        let began = Instant::now();
         let all = stream::iter(0..count).map(one).buffer_unordered(AT_ONCE * *primaries).collect::<()>();
-        let used = meter.each(count, all).await.cpu;
-        used - self.idle * began.elapsed().as_secs_f64() / count as f64
+        meter.each(count, all).await.cpu
     }
 }

@@ -4,63 +4,99 @@ use std::fs;
 
 use session_examples::capacity::Constants;
 
-use super::Measured;
+use super::{
+    Measured,
+    measured::{LISTENERS, PINGS, lone_read},
+    operations::{SHAPES, WIDE},
+    scenario::Fitted,
+};
 use crate::{
     effort::Effort,
-    footprint::{self, line},
+    footprint::{self, Wire, fit},
 };
 
-/// Measured on this machine, by the quickest batches: whatever else it does makes the others slower. What has been measured in this run already is not measured again.
+/// So many digits are significant.
+const DIGITS: i32 = 4;
+
+/// Measured on this machine, by medians: of both terms, where one is taken from another. What has been measured in this
+/// run already is not measured again.
 pub fn constants(effort: Effort) -> Constants {
-    let (measured, footprint) = (Measured::once(effort), footprint::Measured::once(effort));
-    let (message_us, write_us) = subscriber(measured);
-    let call_us = call(measured);
-    // Requests that came with others had a part in a system call too.
-    let operation = |name: &str| (measured.operations.least(name) - measured.reads * call_us).max(0.0);
-    let hearing = measured.hearing.least("listeners") - measured.hearing.least("no listeners");
-    let [few, many] = &footprint.stored[..2] else { unreachable!("those that are fitted come first") };
-    let (redis_session_bytes, redis_bytes_per_byte) =
-        line((few.payload, few.used_memory), (many.payload, many.used_memory));
-    let [small, large] = footprint.copies.map(|grown| grown.bytes_each());
-    let (copy_bytes, copy_bytes_per_byte) = line((few.payload, small), (many.payload, large));
-    let wire = &footprint.wire[0];
+    let measured = Measured::once(effort);
+    rounded(Constants { machine: machine(measured), ..processors(measured, sizes(footprint::Measured::once(effort))) })
+}
+
+/// Processor time, and all else as it is in `sizes`.
+fn processors(measured: &Measured, sizes: Constants) -> Constants {
+    let Fitted { apply, call, turn, .. } = measured.fitted;
+    let [ping, lone_ping] = PINGS.map(|name| measured.operations.median(name));
+    let (plain, script) = (lone_read(ping, lone_ping), call + turn);
+    // Requests that came with others had a part in a system call and in a turn too.
+    let operation = |name: &str, read: f64| (measured.operations.median(name) - measured.reads[name] * read).max(0.0);
+    let loads = ["load", "load of 64 fields", "load of 8 KB"].map(|name| operation(name, plain));
+    let [load_us, load_entry_us, load_byte_us] =
+        fit(SHAPES.iter().zip(loads).map(|((entries, bytes), us)| ([1.0, *entries, *bytes], us)));
+    let [small, wide] = ["create", "create of 64 fields"].map(|name| operation(name, script));
+    let create_entry_us = (wide - small).max(0.0) / (WIDE - 8) as f64;
+    let turn_us = (plain - call).clamp(0.0, turn);
+    let hearing = measured.hearing.median("listeners") - measured.hearing.median("no listeners");
     Constants {
-        machine: machine(measured),
-        load_us: operation("load"),
-        conditional_us: operation("conditional load"),
-        apply_us: operation("apply"),
-        touch_us: operation("touch"),
-        create_us: operation("create"),
-        destroy_us: operation("destroy"),
-        heartbeat_us: measured.beats.least("heartbeat among 250"),
-        call_us,
-        message_us,
-        write_us,
-        hear_us: (hearing / super::measured::LISTENERS as f64).max(0.0),
+        load_us,
+        load_entry_us,
+        load_byte_us,
+        conditional_us: operation("conditional load", plain),
+        apply_us: apply,
+        touch_us: operation("touch", script),
+        create_us: (small - 8.0 * create_entry_us).max(0.0),
+        create_entry_us,
+        destroy_us: operation("destroy", script),
+        heartbeat_us: measured.beats.median("heartbeat among 250"),
+        turn_us,
+        script_us: turn - turn_us,
+        hear_us: (hearing / LISTENERS as f64).max(0.0),
         heard_after_us: measured.heard_after,
+        ..measured.fitted.constants(&sizes)
+    }
+}
+
+/// Bytes in Redis, in a node and on the wire.
+fn sizes(footprint: &footprint::Measured) -> Constants {
+    let [redis_session_bytes, redis_entry_bytes, redis_bytes_per_byte] = footprint.packed();
+    let [table_session_bytes, table_entry_bytes, table_bytes_per_byte] = footprint.tables();
+    let [copy_bytes, copy_entry_bytes, copy_bytes_per_byte] = footprint.copied();
+    let [wire, large] = &footprint.wire;
+    let besides = |wire: &Wire| wire.load - wire.payload;
+    let load_entry_wire_bytes = (besides(large) - besides(wire)) / (large.entries - wire.entries);
+    Constants {
         redis_session_bytes,
+        redis_entry_bytes,
         redis_bytes_per_byte,
+        table_session_bytes,
+        table_entry_bytes,
+        table_bytes_per_byte,
         copy_bytes,
+        copy_entry_bytes,
         copy_bytes_per_byte,
-        load_wire_bytes: wire.load - wire.payload,
+        load_wire_bytes: besides(wire) - load_entry_wire_bytes * wire.entries,
+        load_entry_wire_bytes,
         conditional_wire_bytes: wire.conditional,
         apply_wire_bytes: wire.apply - 2.0 * wire.delta,
         touch_wire_bytes: wire.touch,
         message_wire_bytes: wire.message - wire.delta,
         heartbeat_wire_bytes: wire.heartbeat,
+        ..Constants::default()
     }
 }
 
-/// A request that comes by itself takes a read and a write of its own.
-fn call(measured: &Measured) -> f64 {
-    (measured.beats.least("PING alone") - measured.beats.least("PING among 250")).max(0.0)
-}
-
-/// A message and a write: two batches that differ in how many messages go in one write.
-fn subscriber(measured: &Measured) -> (f64, f64) {
-    let (together, alone) = (&measured.together, &measured.alone);
-    let write = ((alone.slope() - together.slope()) / (alone.writes - together.writes)).max(0.0);
-    ((together.slope() - write * together.writes).max(0.0), write)
+/// More digits than were measured would only make the file hard to read.
+fn rounded(constants: Constants) -> Constants {
+    let mut figures = serde_json::to_value(&constants).expect("figures");
+    for figure in figures.as_object_mut().into_iter().flat_map(|object| object.values_mut()) {
+        if let Some(exact) = figure.as_f64().filter(|exact| *exact > 0.0) {
+            let unit = 10_f64.powi(DIGITS - 1 - exact.log10().floor() as i32);
+            *figure = ((exact * unit).round() / unit).into();
+        }
+    }
+    serde_json::from_value(figures).unwrap_or(constants)
 }
 
 fn machine(measured: &Measured) -> String {

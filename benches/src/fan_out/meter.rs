@@ -1,8 +1,12 @@
 //! What a server has used so far.
 
-use std::{collections::HashMap, ops::Sub};
+use std::{collections::HashMap, ops::Sub, time::Duration};
 
 use session_testkit::{Connection, Server};
+use tokio::time::{Instant, sleep};
+
+/// How long it is watched what servers use that nobody asks anything.
+const IDLE: Duration = Duration::from_millis(250);
 
 /// Totals of one server or of several.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,34 +17,49 @@ pub struct Reading {
     pub reads: f64,
     /// Writes to connections.
     pub writes: f64,
+    /// Of a batch: how long it took, in microseconds.
+    pub micros: f64,
 }
 
 impl Sub for Reading {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
-        Self { cpu: self.cpu - before.cpu, reads: self.reads - before.reads, writes: self.writes - before.writes }
+        Self {
+            cpu: self.cpu - before.cpu,
+            reads: self.reads - before.reads,
+            writes: self.writes - before.writes,
+            micros: self.micros - before.micros,
+        }
     }
 }
 
 /// Reads the totals of servers.
 #[derive(Debug)]
-pub struct Meter(Vec<Connection>);
+pub struct Meter {
+    servers: Vec<Connection>,
+    /// What they use when nobody asks them anything, as a share of a core.
+    idle: f64,
+}
 
 impl Meter {
-    /// Of these servers.
+    /// Of these servers, which are idle now: what they use all the same is not counted for what they do later.
     pub async fn of(servers: impl IntoIterator<Item = &Server>) -> Self {
         let mut connections = Vec::new();
         for server in servers {
             connections.push(server.connect().await.expect("connected"));
         }
-        Self(connections)
+        let mut meter = Self { servers: connections, idle: 0.0 };
+        let before = meter.read().await;
+        sleep(IDLE).await;
+        meter.idle = (meter.read().await - before).cpu / (IDLE.as_secs_f64() * 1e6);
+        meter
     }
 
     /// Now.
     pub async fn read(&mut self) -> Reading {
         let mut sum = Reading::default();
-        for connection in &mut self.0 {
+        for connection in &mut self.servers {
             let text = connection.command(&["INFO", "cpu", "stats"]).await.expect("answered").text();
             let lines: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(':')).collect();
             let of = |name: &str| lines[name].parse::<f64>().expect("a number");
@@ -54,9 +73,12 @@ impl Meter {
     /// What some work took, for each of so many operations.
     pub async fn each(&mut self, count: usize, work: impl Future<Output = ()>) -> Reading {
         let before = self.read().await;
+        let began = Instant::now();
         work.await;
-        let Reading { cpu, reads, writes } = self.read().await - before;
+        let micros = began.elapsed().as_secs_f64() * 1e6;
+        let Reading { cpu, reads, writes, .. } = self.read().await - before;
         let count = count as f64;
-        Reading { cpu: cpu / count, reads: reads / count, writes: writes / count }
+        let cpu = (cpu - self.idle * micros) / count;
+        Reading { cpu, reads: reads / count, writes: writes / count, micros: micros / count }
     }
 }

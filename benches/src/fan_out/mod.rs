@@ -1,8 +1,8 @@
 //! What operations, messages and heartbeats take of a server's processor, and the model of `session_examples::capacity`
 //! against it.
 //!
-//! Processor time is the difference of `used_cpu_user` and `used_cpu_sys` over a batch: `commandstats` does not count what is
-//! done for subscribers, nor system calls.
+//! Processor time is the difference of `used_cpu_user` and `used_cpu_sys` over a batch: `commandstats` does not count
+//! what is done for subscribers, nor system calls.
 
 mod beats;
 mod cluster;
@@ -11,6 +11,7 @@ pub mod measured;
 mod meter;
 mod node;
 mod operations;
+pub mod scenario;
 mod station;
 
 use tokio::runtime::{Builder, Runtime};
@@ -20,7 +21,8 @@ pub use cluster::Clusters;
 pub use measured::Measured;
 pub use meter::{Meter, Reading};
 pub use node::{Listeners, process_cpu};
-pub use operations::Operations;
+pub use operations::{Loaded, Operations};
+pub use scenario::Scenario;
 pub use station::{Station, create as create_in_redis};
 
 /// Two workers, for servers and clients share the machine anyway.

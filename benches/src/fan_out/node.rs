@@ -56,7 +56,7 @@ impl Listeners {
     /// What one update takes of this process: the writing client, and all nodes.
     pub async fn apply(&self, count: usize) -> f64 {
         let before = process_cpu();
-        apply(&self.store, &self.ids, count, AT_ONCE).await;
+        apply(&[&self.store], &self.ids, count, AT_ONCE).await;
         sleep(SETTLED).await;
         (process_cpu() - before) / count as f64
     }

@@ -9,12 +9,29 @@ use session_testkit::Server;
 
 use super::{
     Meter, Reading,
+    scenario::MANY,
     station::{apply, create},
 };
 use crate::{op, scalars};
 
-/// So many requests under way.
-const AT_ONCE: usize = 64;
+/// So many sessions of each shape that is only loaded.
+const SHAPED: usize = 200;
+
+/// Which sessions are loaded.
+#[derive(Clone, Copy, Debug)]
+pub enum Loaded {
+    /// Of 8 fields of 29 bytes.
+    Small,
+    /// Of 64 fields of 29 bytes.
+    Wide,
+    /// Of 8 fields of 1,000 bytes.
+    Large,
+}
+
+/// Entries, and bytes of names and encoded values, of the sessions that are loaded.
+pub(super) const SHAPES: [(f64, f64); 3] = [(8.0, 8.0 * 38.0), (64.0, 64.0 * 38.0), (8.0, 8.0 * 1_009.0)];
+/// Fields of the larger sessions that are created.
+pub(super) const WIDE: usize = 64;
 
 /// One server and one client.
 #[derive(Debug)]
@@ -25,6 +42,8 @@ pub struct Operations {
     ids: Vec<SessionId>,
     stamps: Vec<Stamp>,
     written: Vec<SessionId>,
+    wide: Vec<SessionId>,
+    large: Vec<SessionId>,
     server: Server,
 }
 
@@ -41,9 +60,11 @@ impl Operations {
                 other => panic!("{other:?}"),
             }
         }
-        let written = create(&store, AT_ONCE, scalars(8, 29)).await;
+        let written = create(&store, MANY, scalars(8, 29)).await;
+        let wide = create(&store, SHAPED, scalars(WIDE, 29)).await;
+        let large = create(&store, SHAPED, scalars(8, 1_000)).await;
         let meter = Meter::of([&server]).await;
-        Self { store, meter, ids, stamps, written, server }
+        Self { store, meter, ids, stamps, written, wide, large, server }
     }
 
     /// What kind of server it is: its name and version.
@@ -53,14 +74,20 @@ impl Operations {
         valkey.unwrap_or_else(|| format!("Redis {redis}"))
     }
 
-    /// Loads of 8 fields of 29 bytes.
-    pub async fn load(&mut self) -> Reading {
-        let Self { store, meter, ids, .. } = self;
-        let store = &*store;
+    /// Loads, so many under way.
+    pub async fn load(&mut self, of: Loaded, at_once: usize) -> Reading {
+        let Self { store, meter, ids, wide, large, .. } = self;
+        let (store, count) = (&*store, if at_once == 1 { ids.len() / 4 } else { ids.len() });
+        let ids = match of {
+            Loaded::Small => ids,
+            Loaded::Wide => wide,
+            Loaded::Large => large,
+        };
         let one = |id| async move {
             assert!(matches!(store.load(id, LoadOptions::default()).await, Ok(LoadOutcome::Found(_))));
         };
-        meter.each(ids.len(), stream::iter(&*ids).map(one).buffer_unordered(AT_ONCE).collect()).await
+        let all = stream::iter(ids.iter().cycle().take(count));
+        meter.each(count, all.map(one).buffer_unordered(at_once).collect()).await
     }
 
     /// Loads of what is known.
@@ -72,14 +99,14 @@ impl Operations {
             async move { assert!(matches!(store.load(id, options).await, Ok(LoadOutcome::Unchanged(_)))) }
         };
         let all = stream::iter(ids.iter().zip(&*stamps));
-        meter.each(ids.len(), all.map(one).buffer_unordered(AT_ONCE).collect()).await
+        meter.each(ids.len(), all.map(one).buffer_unordered(MANY).collect()).await
     }
 
-    /// Updates of one field of 29 bytes.
-    pub async fn apply(&mut self) -> Reading {
+    /// Updates of one field of 29 bytes, so many under way.
+    pub async fn apply(&mut self, at_once: usize) -> Reading {
         let Self { store, meter, ids, written, .. } = self;
-        let store = &*store;
-        meter.each(ids.len(), apply(store, written, ids.len(), AT_ONCE)).await
+        let count = if at_once == 1 { ids.len() / 4 } else { ids.len() };
+        meter.each(count, apply(&[&*store], written, count, at_once)).await
     }
 
     /// Renewals of deadlines.
@@ -89,17 +116,17 @@ impl Operations {
         let one = |id| async move {
             assert!(matches!(store.touch(id, TouchOptions::default()).await, Ok(TouchOutcome::Touched(_))));
         };
-        meter.each(ids.len(), stream::iter(&*ids).map(one).buffer_unordered(AT_ONCE).collect()).await
+        meter.each(ids.len(), stream::iter(&*ids).map(one).buffer_unordered(MANY).collect()).await
     }
 
-    /// New sessions of 8 fields of 29 bytes.
-    pub async fn create(&mut self) -> Reading {
+    /// New sessions of so many fields of 29 bytes.
+    pub async fn create(&mut self, fields: usize) -> Reading {
         let Self { store, meter, ids, .. } = self;
-        let store = &*store;
+        let (store, count) = (&*store, if fields == WIDE { ids.len() / 4 } else { ids.len() });
         let work = async {
-            let _ = create(store, ids.len(), scalars(8, 29)).await;
+            let _ = create(store, count, scalars(fields, 29)).await;
         };
-        meter.each(ids.len(), work).await
+        meter.each(count, work).await
     }
 
     /// Their ends.
@@ -110,6 +137,6 @@ impl Operations {
         let one = |id| async move {
             let _ = store.destroy(id, &Destroy::new(op(), EndReason::Logout)).await.expect("destroyed");
         };
-        meter.each(ids.len(), stream::iter(&ending).map(one).buffer_unordered(AT_ONCE).collect()).await
+        meter.each(ids.len(), stream::iter(&ending).map(one).buffer_unordered(MANY).collect()).await
     }
 }

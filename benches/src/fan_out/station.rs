@@ -24,10 +24,10 @@ use crate::{op, scalars};
 const SESSIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One server, one client that writes, and so many nodes that are subscribed, each by a connection of its own.
+/// One server, clients that write and nodes that are subscribed, each by a connection of its own.
 #[derive(Debug)]
 pub struct Station {
-    store: RedisStore,
+    callers: Vec<RedisStore>,
     ids: Vec<SessionId>,
     meter: Meter,
     subscribers: Vec<Subscriber>,
@@ -73,26 +73,36 @@ async fn listen(mut subscription: Subscription, heard: Arc<(AtomicU64, Notify)>)
 }
 
 impl Station {
-    /// With so many subscribers.
+    /// With one client that writes and so many subscribers.
     pub async fn start(subscribers: usize) -> Self {
+        Self::of(1, subscribers).await
+    }
+
+    /// With so many of each.
+    pub async fn of(callers: usize, subscribers: usize) -> Self {
         let server = Server::start().await;
-        let store = RedisStore::connect(&server.url()).await.expect("a store");
-        let ids = create(&store, SESSIONS, scalars(8, 29)).await;
+        let mut stores = Vec::new();
+        for _ in 0..callers {
+            stores.push(RedisStore::connect(&server.url()).await.expect("a store"));
+        }
+        let ids = create(&stores[0], SESSIONS, scalars(8, 29)).await;
         let mut nodes = Vec::new();
         for _ in 0..subscribers {
             nodes.push(Subscriber::start(&server.url()).await);
         }
         let meter = Meter::of([&server]).await;
-        Self { store, ids, meter, subscribers: nodes, sent: 0, _server: server }
+        Self { callers: stores, ids, meter, subscribers: nodes, sent: 0, _server: server }
     }
 
-    /// So many updates of one field, so many at a time, until every subscriber has heard of all; what one took of the server.
+    /// So many updates of one field, so many at a time, until every subscriber has heard of all; what one took of the
+    /// server.
     pub async fn apply(&mut self, count: usize, at_once: usize) -> Reading {
         self.sent += count as u64;
-        let Self { store, ids, meter, subscribers, sent, .. } = self;
+        let Self { callers, ids, meter, subscribers, sent, .. } = self;
+        let callers: Vec<&RedisStore> = callers.iter().collect();
         meter
             .each(count, async {
-                apply(store, ids, count, at_once).await;
+                apply(&callers, ids, count, at_once).await;
                 for subscriber in subscribers {
                     subscriber.has_heard(*sent).await;
                 }
@@ -104,7 +114,7 @@ impl Station {
     pub async fn latency(&mut self) -> f64 {
         self.sent += 1;
         let started = Instant::now();
-        apply(&self.store, &self.ids, 1, 1).await;
+        apply(&[&self.callers[0]], &self.ids, 1, 1).await;
         for subscriber in &self.subscribers {
             subscriber.has_heard(self.sent).await;
         }
@@ -112,10 +122,10 @@ impl Station {
     }
 }
 
-/// Updates of one field of 29 bytes.
-pub(super) async fn apply(store: &RedisStore, ids: &[SessionId], count: usize, at_once: usize) {
+/// Updates of one field of 29 bytes, by clients in turn.
+pub(super) async fn apply(callers: &[&RedisStore], ids: &[SessionId], count: usize, at_once: usize) {
     let one = |n: usize| async move {
-        let outcome = store.apply(&ids[n % ids.len()], &Update::new(op(), scalars(1, 29))).await;
+        let outcome = callers[n % callers.len()].apply(&ids[n % ids.len()], &Update::new(op(), scalars(1, 29))).await;
         assert!(matches!(outcome, Ok(ApplyOutcome::Applied(applied)) if !applied.repeated));
     };
     stream::iter(0..count).map(one).buffer_unordered(at_once).collect::<()>().await;

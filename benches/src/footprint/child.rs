@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grown, booked, copies, memory_store};
+use super::{Grown, Shape, booked, copies, memory_store};
 
 /// The first argument of such a process.
 const FLAG: &str = "--footprint-of";
@@ -17,21 +17,21 @@ const FLAG: &str = "--footprint-of";
 pub enum Asked {
     /// The memory store, with so many sessions, and more, and more.
     Memory(Vec<usize>),
-    /// A node's cache: sessions of so many fields, and so many of them.
-    Copies(usize, usize),
-    /// A node's cache that is too small: sessions of so many fields, so many of them, and so many bytes for the cache.
-    Booked(usize, usize, u64),
+    /// A node's cache: sessions of this shape, and so many of them.
+    Copies(Shape, usize),
+    /// A node's cache that is too small: sessions of this shape, so many of them, and so many bytes for the cache.
+    Booked(Shape, usize, u64),
 }
 
-/// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it looks at
-/// its arguments, and ends if there is an exit code.
+/// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it
+/// looks at its arguments, and ends if there is an exit code.
 pub fn serve() -> Option<ExitCode> {
     let mut args = env::args().skip(1);
     let asked = args.next().filter(|arg| arg == FLAG).and_then(|_| args.next())?;
     let grown = match serde_json::from_str(&asked) {
         Ok(Asked::Memory(counts)) => memory_store(&counts),
-        Ok(Asked::Copies(fields, count)) => vec![copies(fields, count)],
-        Ok(Asked::Booked(fields, count, capacity)) => vec![booked(fields, count, capacity)],
+        Ok(Asked::Copies(shape, count)) => vec![copies(shape, count)],
+        Ok(Asked::Booked(shape, count, capacity)) => vec![booked(shape, count, capacity)],
         Err(error) => {
             eprintln!("error: {FLAG}: {error}");
             return Some(ExitCode::from(2));

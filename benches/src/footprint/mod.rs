@@ -1,24 +1,61 @@
 //! What a session takes: in Redis, on the wire, in the memory store and in a node's cache.
 
 mod child;
+mod fit;
 mod redis;
 mod resident;
 mod wire;
 
 use std::sync::OnceLock;
 
+use serde::{Deserialize, Serialize};
+
 pub use child::{Asked, measured_apart, serve};
+pub use fit::fit;
 pub use redis::{Stored, stored};
 pub use resident::{Grown, booked, copies, memory_store, resident_bytes};
 pub use wire::{Wire, on_the_wire};
 
 use crate::{effort::Effort, fan_out::runtime};
 
-/// Fields of the sessions by which the model is fitted: so many of 29 bytes.
-pub const FITTED: [usize; 2] = [4, 32];
-/// Fields of those that it predicts.
-pub const PREDICTED: [usize; 2] = [8, 16];
+/// What a session is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// So many.
+    pub fields: usize,
+    /// Bytes of each value, without its format byte.
+    pub value: usize,
+}
 
+const fn shape(fields: usize, value: usize) -> Shape {
+    Shape { fields, value }
+}
+
+impl Shape {
+    /// In words.
+    pub fn name(self) -> String {
+        format!("{} fields of {} bytes", self.fields, self.value)
+    }
+
+    /// So many sessions that they take about as much as so many of 8 fields of 29 bytes, and enough to be measured.
+    fn count(self, usual: usize) -> usize {
+        (usual * 8 * 38 / (self.fields * (self.value + 9))).clamp(300, usual)
+    }
+}
+
+/// Sessions that Redis packs into one piece, by which the model is fitted.
+pub const PACKED: [Shape; 4] = [shape(4, 29), shape(32, 29), shape(8, 58), shape(200, 10)];
+/// Those that it keeps as tables, by which the model is fitted: a value of more than 64 bytes, or more than 512
+/// entries.
+pub const TABLES: [Shape; 5] = [shape(8, 66), shape(8, 1_000), shape(600, 10), shape(1_000, 29), shape(100, 91)];
+/// Those that the model predicts.
+pub const PREDICTED: [Shape; 6] =
+    [shape(8, 29), shape(16, 29), shape(100, 20), shape(8, 200), shape(32, 100), shape(800, 20)];
+/// Copies in a node by which the model is fitted.
+pub const COPIED: [Shape; 3] = [shape(4, 29), shape(32, 29), shape(8, 500)];
+
+/// What sessions are like where nothing else is said.
+pub const USUAL: Shape = shape(8, 29);
 /// How often what spreads is measured.
 pub const TIMES: usize = 3;
 /// Bytes that the cache that is too small may take.
@@ -27,7 +64,7 @@ pub const BOOKED: u64 = 16 * 1_024 * 1_024;
 /// What was measured.
 #[derive(Debug)]
 pub struct Measured {
-    /// In Redis, by number of fields: those of [`FITTED`], then those of [`PREDICTED`].
+    /// In Redis: those of [`PACKED`], of [`TABLES`], and of [`PREDICTED`].
     pub stored: Vec<Stored>,
     /// On the wire, of sessions of 300 B and of 100 KB.
     pub wire: [Wire; 2],
@@ -35,8 +72,8 @@ pub struct Measured {
     pub memory: [[Grown; 3]; TIMES],
     /// In a node's cache that is too small for all, each time in a process of its own.
     pub booked: [Grown; TIMES],
-    /// In a node's cache, by number of fields: those of [`FITTED`].
-    pub copies: [Grown; 2],
+    /// In a node's cache: those of [`COPIED`].
+    pub copies: [Grown; 3],
 }
 
 impl Measured {
@@ -51,21 +88,48 @@ impl Measured {
 
     fn now(effort: Effort) -> Self {
         let runtime = runtime();
-        let sessions = effort.pick(4_000, 50_000);
-        let stored =
-            FITTED.iter().chain(&PREDICTED).map(|fields| runtime.block_on(stored(*fields, sessions))).collect();
+        let usual = effort.pick(4_000, 50_000);
+        let all = PACKED.iter().chain(&TABLES).chain(&PREDICTED);
+        let stored = all.map(|shape| runtime.block_on(stored(*shape, shape.count(usual)))).collect();
         let wire = runtime.block_on(on_the_wire());
         let some = effort.pick(100_000, 1_000_000);
         let steps = || measured_apart(Asked::Memory(vec![some, 2 * some, 4 * some]));
         let memory = [(); TIMES].map(|()| steps().try_into().expect("three sizes are measured"));
-        let booked = [(); TIMES].map(|()| measured_apart(Asked::Booked(8, effort.pick(24_000, 100_000), BOOKED))[0]);
-        let copied = |fields| measured_apart(Asked::Copies(fields, effort.pick(10_000, 100_000)))[0];
-        Self { stored, wire, memory, booked, copies: FITTED.map(copied) }
+        let full = || measured_apart(Asked::Booked(USUAL, effort.pick(24_000, 100_000), BOOKED))[0];
+        let booked = [(); TIMES].map(|()| full());
+        let usual = effort.pick(10_000, 100_000);
+        let copied = |shape: Shape| measured_apart(Asked::Copies(shape, shape.count(4 * usual).min(usual)))[0];
+        Self { stored, wire, memory, booked, copies: COPIED.map(copied) }
+    }
+
+    /// What a session that is packed takes in Redis besides its entries, what each entry adds, and each byte.
+    pub fn packed(&self) -> [f64; 3] {
+        fitted(&self.stored[..PACKED.len()])
+    }
+
+    /// The same of a session that is kept as a table.
+    pub fn tables(&self) -> [f64; 3] {
+        fitted(&self.stored[PACKED.len()..][..TABLES.len()])
+    }
+
+    /// The same of a copy in a node.
+    pub fn copied(&self) -> [f64; 3] {
+        let payload = |shape: Shape| self.payload(shape);
+        fit(COPIED.iter().zip(&self.copies).map(|(shape, grown)| (terms(*shape, payload(*shape)), grown.bytes_each())))
+    }
+
+    /// Names and encoded values.
+    fn payload(&self, shape: Shape) -> f64 {
+        let known = self.stored.iter().find(|stored| stored.shape.fields == shape.fields);
+        let name = known.map_or(0.0, |known| known.payload / shape.fields as f64 - known.shape.value as f64);
+        shape.fields as f64 * (name + shape.value as f64)
     }
 }
 
-/// A line through what was measured of two sizes: (x, y) twice. What there is at zero, and what each further one takes.
-pub fn line(few: (f64, f64), many: (f64, f64)) -> (f64, f64) {
-    let each = (many.1 - few.1) / (many.0 - few.0);
-    (few.1 - each * few.0, each)
+fn terms(shape: Shape, payload: f64) -> [f64; 3] {
+    [1.0, shape.fields as f64, payload]
+}
+
+fn fitted(stored: &[Stored]) -> [f64; 3] {
+    fit(stored.iter().map(|stored| (terms(stored.shape, stored.payload), stored.used_memory)))
 }

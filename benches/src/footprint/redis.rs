@@ -4,26 +4,29 @@ use session_core::{Delta, LoadOptions, LoadOutcome, SessionStore as _};
 use session_redis::RedisStore;
 use session_testkit::{Reply, Server};
 
+use super::Shape;
 use crate::{fan_out::create_in_redis, scalars};
 
 /// What a session takes in Redis.
 #[derive(Clone, Copy, Debug)]
 pub struct Stored {
-    /// Fields of 29 bytes.
-    pub fields: usize,
+    /// What it is like.
+    pub shape: Shape,
     /// Names and encoded values.
     pub payload: f64,
     /// By the difference of `used_memory` over many of them: with their places in the tables of keys and of deadlines.
     pub used_memory: f64,
     /// By `MEMORY USAGE` of one of them.
     pub memory_usage: f64,
+    /// Whether Redis keeps it as a table, by `OBJECT ENCODING`.
+    pub is_table: bool,
 }
 
-/// Of so many sessions with so many fields of 29 bytes.
-pub async fn stored(fields: usize, sessions: usize) -> Stored {
+/// Of so many sessions of a shape.
+pub async fn stored(shape: Shape, sessions: usize) -> Stored {
     let server = Server::start().await;
     let store = RedisStore::connect(&server.url()).await.expect("a store");
-    let entries = scalars(fields, 29);
+    let entries = scalars(shape.fields, shape.value);
     // The first one brings the scripts and the sequences of some partitions.
     let warm = create_in_redis(&store, 500, Delta::new()).await;
     assert_eq!(warm.len(), 500);
@@ -39,7 +42,9 @@ pub async fn stored(fields: usize, sessions: usize) -> Stored {
     let is_it = |reply: &&Reply| matches!(reply, Reply::Bulk(key) if key.ends_with(&digest));
     let Some(Reply::Bulk(key)) = keys.items().iter().find(is_it) else { panic!("the session has a key") };
     let usage = server.command(&[b"MEMORY".as_slice(), b"USAGE", key, b"SAMPLES", b"0"]).await;
-    Stored { fields, payload, used_memory, memory_usage: usage.int() as f64 }
+    let encoding = server.command(&[b"OBJECT".as_slice(), b"ENCODING", key]).await;
+    let is_table = encoding.text() == "hashtable";
+    Stored { shape, payload, used_memory, memory_usage: usage.int() as f64, is_table }
 }
 
 async fn used_memory(server: &Server) -> f64 {

@@ -11,6 +11,7 @@ use session_testkit::Server;
 use session_tiered::{Capacity, TieredStore};
 use tokio::time::{Instant, sleep};
 
+use super::Shape;
 use crate::{create, elapsed, fan_out::create_in_redis, fan_out::runtime, scalars};
 
 /// What each session of the memory store holds: three values of 16 bytes, as a user id, a token and a time would be.
@@ -60,13 +61,13 @@ pub fn memory_store(counts: &[usize]) -> Vec<Grown> {
     counts.iter().map(grown).collect()
 }
 
-/// Loads so many sessions of so many fields of 29 bytes into the cache of a node, which has room for all.
+/// Loads so many sessions of a shape into the cache of a node, which has room for all.
 ///
 /// # Panics
 /// If the server fails, or this is no Linux.
-pub fn copies(fields: usize, count: usize) -> Grown {
+pub fn copies(shape: Shape, count: usize) -> Grown {
     runtime().block_on(async {
-        let node = Node::start(fields, count, Capacity::entries(4 * count as u64)).await;
+        let node = Node::start(shape, count, Capacity::entries(4 * count as u64)).await;
         let (bytes, seconds) = node.fill().await;
         let misses = node.tiered.stats().misses;
         load_all(&node.tiered, &node.ids).await;
@@ -76,14 +77,14 @@ pub fn copies(fields: usize, count: usize) -> Grown {
     })
 }
 
-/// Loads so many sessions of so many fields of 29 bytes into a cache that may take so many bytes, which is too few. The
+/// Loads so many sessions of a shape into a cache that may take so many bytes, which is too few. The
 /// sessions that are told of are those that it keeps.
 ///
 /// # Panics
 /// If the server fails, all of them fit, or this is no Linux.
-pub fn booked(fields: usize, count: usize, capacity: u64) -> Grown {
+pub fn booked(shape: Shape, count: usize, capacity: u64) -> Grown {
     runtime().block_on(async {
-        let node = Node::start(fields, count, Capacity::bytes(capacity)).await;
+        let node = Node::start(shape, count, Capacity::bytes(capacity)).await;
         let (bytes, seconds) = node.fill().await;
         let displaced = usize::try_from(node.tiered.stats().displaced).expect("a count");
         assert!(displaced > count / 4, "the cache is full: {:?}", node.tiered.stats());
@@ -100,10 +101,10 @@ struct Node {
 
 impl Node {
     /// That listens and has a lease, and no copies but one.
-    async fn start(fields: usize, count: usize, capacity: Capacity) -> Self {
+    async fn start(shape: Shape, count: usize, capacity: Capacity) -> Self {
         let server = Server::start().await;
         let store = RedisStore::connect(&server.url()).await.expect("a store");
-        let ids = create_in_redis(&store, count, scalars(fields, 29)).await;
+        let ids = create_in_redis(&store, count, scalars(shape.fields, shape.value)).await;
         let tiered = TieredStore::builder(store.clone())
             .capacity(capacity)
             // Nothing is to be asked again meanwhile.

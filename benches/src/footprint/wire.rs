@@ -17,7 +17,9 @@ const VALUE: usize = 32;
 /// Bytes both ways of a session of one size.
 #[derive(Clone, Copy, Debug)]
 pub struct Wire {
-    /// Names and encoded values of the session.
+    /// Entries of the session.
+    pub entries: f64,
+    /// Names and encoded values of them.
     pub payload: f64,
     /// Names and encoded values of the update.
     pub delta: f64,
@@ -86,6 +88,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
     };
     let known = LoadOptions::default().known(record.stamp());
     Wire {
+        entries: record.state().size().entries as f64,
         payload: record.state().size().bytes as f64,
         delta: ("theme".len() + VALUE + 1) as f64,
         load: link.bytes(async { drop(store.load(&id, LoadOptions::default()).await.expect("loaded")) }).await,

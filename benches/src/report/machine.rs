@@ -3,8 +3,9 @@
 use std::{fs, process::Command};
 
 use serde::Serialize;
-use session_core::{ChangeFeed, SessionStore as _, defaults as core};
-use session_memory::MemoryStore;
+use session_core::defaults as core;
+use session_memory::defaults as memory;
+use session_redis::defaults as redis;
 use session_tiered::defaults as tiered;
 
 /// What the figures depend on.
@@ -44,15 +45,13 @@ fn said_by(program: &str, args: &[&str]) -> String {
     if text.is_empty() { "unknown".to_owned() } else { text }
 }
 
-/// The settings of the stores that are measured. Those of `session-redis` and `session-memory` alone, such as their number of
-/// partitions, belong here too once the crates name them.
+/// The settings of the stores that are measured.
 pub(super) fn configuration() -> Vec<(String, String)> {
     let named = |(name, value): (&str, String)| (name.to_owned(), value);
-    of_all_stores().map(named).into_iter().chain(of_the_cache().map(named)).collect()
+    of_all_stores().map(named).into_iter().chain(of_redis().map(named)).chain(of_the_cache().map(named)).collect()
 }
 
 fn of_all_stores() -> [(&'static str, String); 9] {
-    let partitions = MemoryStore::new().feed().map_or(0, ChangeFeed::partitions);
     [
         ("idle deadline", format!("{:?}", core::IDLE)),
         ("absolute deadline", format!("{:?}", core::ABSOLUTE)),
@@ -62,7 +61,19 @@ fn of_all_stores() -> [(&'static str, String); 9] {
         ("bytes of a value, at most", core::MAX_VALUE_BYTES.to_string()),
         ("bytes of a session, at most", core::MAX_SESSION_BYTES.to_string()),
         ("replicas that a write waits for", core::REPLICAS.to_string()),
-        ("memory store: partitions", partitions.to_string()),
+        ("memory store: partitions", memory::PARTITIONS.to_string()),
+    ]
+}
+
+fn of_redis() -> [(&'static str, String); 7] {
+    [
+        ("Redis store: partitions", redis::PARTITIONS.to_string()),
+        ("Redis store: deadline of a connect", format!("{:?}", redis::CONNECT_DEADLINE)),
+        ("Redis store: a primary is asked whether it is alive every", format!("{:?}", redis::HEALTH_INTERVAL)),
+        ("Redis store: calls under way to one primary, at most", redis::MAX_IN_FLIGHT.to_string()),
+        ("Redis store: connections that wait for replicas", redis::DURABLE_CONNECTIONS.to_string()),
+        ("Redis store: bytes of a delta that travels, at most", redis::MESSAGE_DELTA_BYTES.to_string()),
+        ("Redis store: changes that wait for a subscriber", redis::SUBSCRIBER_BUFFER.to_string()),
     ]
 }
 

@@ -7,7 +7,8 @@ use session_examples::capacity::{Limits, Routing, Topology, Workload};
 
 const AFTER_HELP: &str = "\
 Numbers may be written as 100e6; durations are in seconds, sizes in bytes. \
-Exit status: 0 when everything keeps within its limit, 1 when something does not, 2 for wrong flags or a report that cannot be read.";
+Exit status: 0 when everything keeps within its limit, 1 when something does not, \
+2 for wrong flags or a report that cannot be read.";
 
 /// Computes what a service needs of Redis and of its nodes, where it breaks first, and what to do about it.
 #[derive(Debug, Parser)]
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Entries of one session
     #[arg(long, value_name = "N", default_value_t = 8.0)]
     entries: f64,
+    /// The largest value of a session; without it, the mean of names and values
+    #[arg(long, value_name = "BYTES")]
+    value_bytes: Option<f64>,
     /// Names and values of one update
     #[arg(long, value_name = "BYTES", default_value_t = 40.0)]
     delta_bytes: f64,
@@ -131,6 +135,7 @@ impl Args {
             popularity: self.zipf,
             session_bytes: self.session_bytes,
             entries: self.entries,
+            value_bytes: self.value_bytes,
             delta_bytes: self.delta_bytes,
             life: self.life,
             idle: self.idle,

@@ -16,8 +16,10 @@ use crate::{
     shop::{DeltaShop, Shop},
 };
 
-/// The baseline keeps a whole cart in one value, and the longest cart of Online Retail has 7,983 lines.
-const MAX_BLOB: usize = 4 * 1_024 * 1_024;
+/// The baseline keeps a whole cart in one value, and traces have carts of any length: the longest of Online Retail has
+/// 7,983 lines.
+const MAX_BLOB: usize = 256 * 1_024 * 1_024;
+const MAX_LINES: usize = 1_000_000;
 
 /// The local cache of a node.
 pub(crate) type Cache = TieredStore<Arc<dyn SessionStore>>;
@@ -109,7 +111,7 @@ impl Backend {
 }
 
 fn limits() -> Limits {
-    Limits::default().max_value_bytes(MAX_BLOB).max_session_bytes(MAX_BLOB)
+    Limits::default().max_entries(MAX_LINES).max_value_bytes(MAX_BLOB).max_session_bytes(MAX_BLOB)
 }
 
 #[cfg(test)]

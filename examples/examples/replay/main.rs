@@ -52,9 +52,13 @@ const STORE_FAILED: u8 = 3;
 #[tokio::main]
 async fn main() -> ExitCode {
     let (args, place) = Args::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    run(&args, &place).await
+}
+
+async fn run(args: &Args, place: &Place) -> ExitCode {
     let mut planner = Planner::default();
     let trace = match &args.trace {
-        None => trace::generate(args.lines.unwrap_or(requests(&place)), args.seed, &mut planner),
+        None => trace::generate(args.lines.unwrap_or(requests(place)), args.seed, &mut planner),
         Some(path) => match trace::read(path, args.lines, args.seed, &mut planner) {
             Ok(trace) => trace,
             Err(error) => {
@@ -63,7 +67,7 @@ async fn main() -> ExitCode {
             }
         },
     };
-    match replay(&args, &place, trace, planner.finish()).await {
+    match replay(args, place, trace, planner.finish()).await {
         Ok(report) => show(&report, args.json),
         Err(error) => {
             eprintln!("error: the store failed: {error}");
@@ -128,4 +132,41 @@ fn show(report: &Report, json: bool) -> ExitCode {
         _ => print!("{report}"),
     }
     if report.audit.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(LOST) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "time,invoice,customer,stock_code,quantity,unit_price,country\n";
+
+    async fn status_of(name: &str, trace: &[u8]) -> ExitCode {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, trace).unwrap();
+        let line = ["replay".as_ref(), "--trace".as_ref(), path.as_os_str()];
+        let (args, place) = Args::read(line).unwrap();
+        run(&args, &place).await
+    }
+
+    #[tokio::test]
+    async fn a_trace_that_cannot_be_read_is_a_usage_error() {
+        let lines = format!("{HEADER}{}", "t,1,c,a,2,1.0,UK\n".repeat(10_000));
+        let packed = zstd::encode_all(lines.as_bytes(), 1).unwrap();
+        let long = format!("{HEADER}t,1,c,{},2,1.0,UK\n", "a".repeat(2_000));
+        for (name, trace) in [
+            ("cut.csv.zst", &packed[..packed.len() / 2]),
+            ("empty.csv", HEADER.as_bytes()),
+            ("long.csv", long.as_bytes()),
+        ] {
+            assert_eq!(status_of(name, trace).await, ExitCode::from(USAGE), "{name}");
+        }
+    }
+
+    /// More lines than a session may have entries by default.
+    #[tokio::test]
+    async fn a_long_cart_is_no_failure_of_the_store() {
+        let lines = format!("{HEADER}{}", "t,1,c,a,2,1.0,UK\n".repeat(12_000));
+        assert_eq!(status_of("long.csv", lines.as_bytes()).await, ExitCode::SUCCESS);
+    }
 }

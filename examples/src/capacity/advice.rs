@@ -1,6 +1,11 @@
 //! What to do about it.
 
-use super::{Constants, Estimate, Limits, Routing, Topology, Workload, breaks::Break, resources::Resource};
+use super::{
+    Constants, Estimate, Limits, Routing, Topology, Workload,
+    breaks::Break,
+    resources::{Resource, server_cpu},
+    traffic::{LARGEST_DELTA, Traffic, travels},
+};
 
 /// A heartbeat or a message is worth a word from this share of a primary's processor.
 const NOTEWORTHY: f64 = 0.2;
@@ -12,10 +17,12 @@ pub fn advice(workload: &Workload, constants: &Constants, limits: &Limits, estim
         sentences.push(where_it_breaks(first));
         sentences.push(remedy(first.resource, workload, estimate));
     }
+    sentences.extend(servers(workload, estimate));
+    sentences.extend(hottest(workload, constants, limits, estimate));
     sentences.extend(cells(workload, estimate));
     sentences.extend(caches(workload, estimate));
+    sentences.extend(deltas(workload));
     sentences.extend(heartbeats(workload, estimate));
-    sentences.extend(servers(workload, estimate));
     sentences.extend(hit_rate(workload, constants, limits, estimate));
     sentences
 }
@@ -26,7 +33,7 @@ fn where_it_breaks(first: &Break) -> String {
         return "Nothing breaks, however large the service grows.".to_owned();
     }
     if factor < 1.0 {
-        return format!("It breaks: the {name} carries {factor:.2} times this service.");
+        return format!("It breaks: the {name} is enough for {factor:.2} times this service.");
     }
     format!("What breaks first is the {name}, at {factor:.2} times this service.")
 }
@@ -42,9 +49,11 @@ fn remedy(resource: Resource, workload: &Workload, estimate: &Estimate) -> Strin
                 .to_owned()
         }
         Resource::ServerCpu if most == cpu.heartbeats => {
-            "Most of a primary's processor goes into heartbeats: take a longer `max_staleness`, or fewer partitions before \
-             the first session is stored."
-                .to_owned()
+            let flag = beat_flag(workload);
+            format!(
+                "Most of a primary's processor goes into heartbeats: take a longer `{flag}`, or fewer partitions before \
+                 the first session is stored."
+            )
         }
         Resource::ServerCpu => match workload.topology {
             Topology::Standalone => "Most of the server's processor goes into operations: take a cluster.".to_owned(),
@@ -69,22 +78,54 @@ fn remedy(resource: Resource, workload: &Workload, estimate: &Estimate) -> Strin
     }
 }
 
-/// A service that is divided into cells is so many smaller services: a cell has its own primaries, or its own prefix, its own
-/// nodes, and its share of the sessions.
+/// The flag that says how often heartbeats are sent: the one that was given.
+fn beat_flag(workload: &Workload) -> &'static str {
+    if workload.heartbeat.is_some() { "--heartbeat" } else { "--max-staleness" }
+}
+
+/// A service that is divided into cells is so many smaller services: a cell has its own primaries, or its own prefix,
+/// its own nodes, and its share of the sessions. They help where more primaries do not.
 fn cells(workload: &Workload, estimate: &Estimate) -> Option<String> {
-    let breaks = |it: &&Break| !matches!(it.resource, Resource::ServerMemory) && it.factor < 1.0;
-    let factor = estimate.breaks.iter().find(breaks)?.factor;
-    let cells = (1.0 / factor).ceil();
+    use Resource::{HearingCpu, HearingNetwork, ServerConnections};
+    let is_for_cells = |it: &&Break| {
+        let is_everywhere = matches!(it.resource, HearingCpu | HearingNetwork | ServerConnections);
+        it.factor < 1.0 && (is_everywhere || estimate.primaries_needed.is_none())
+    };
+    let Break { resource, factor } = *estimate.breaks.iter().find(is_for_cells)?;
+    let (cells, name) = ((1.0 / factor).ceil(), resource.name());
     if cells > workload.nodes {
-        return Some("A single node has more to do than it can: smaller cells do not help.".to_owned());
+        return Some(format!("With a single node too, the {name} is not enough: smaller cells do not help."));
     }
     let nodes = (workload.nodes / cells).ceil();
     Some(format!(
-        "Cells: divide nodes and sessions into {cells:.0} groups of {nodes:.0} nodes, each with {} primaries of its own \
-         (or fewer: compute one cell), and send each session's requests to its group. A change then goes to {nodes:.0} \
-         nodes instead of {:.0}.",
+        "Cells, for the {name}: divide nodes and sessions into {cells:.0} groups of {nodes:.0} nodes, each with {} primaries \
+         of its own (or fewer: compute one cell), and send each session's requests to its group. A change then goes to \
+         {nodes:.0} nodes instead of {:.0}.",
         estimate.primaries, workload.nodes
     ))
+}
+
+/// No number of primaries divides one session.
+fn hottest(workload: &Workload, constants: &Constants, limits: &Limits, estimate: &Estimate) -> Option<String> {
+    let hottest = estimate.traffic.hottest;
+    let share = hottest.requests / workload.requests;
+    let alone = Traffic {
+        loads: hottest.loads,
+        conditional: hottest.conditional,
+        applies: hottest.applies,
+        touches: hottest.touches,
+        subscribers: estimate.traffic.subscribers,
+        hottest,
+        ..Traffic::default()
+    };
+    let cpu = server_cpu(workload, constants, limits.turn, &alone, estimate.primaries).total();
+    (cpu > NOTEWORTHY.max(estimate.server_cpu.total() / 2.0)).then(|| {
+        format!(
+            "The hottest session has {:.1} % of the requests and needs {cpu:.2} cores of its primary, which more primaries \
+             do not divide: write it less often, or divide what it stands for into several sessions.",
+            share * 100.0
+        )
+    })
 }
 
 fn caches(workload: &Workload, estimate: &Estimate) -> Option<String> {
@@ -99,28 +140,40 @@ fn caches(workload: &Workload, estimate: &Estimate) -> Option<String> {
     ))
 }
 
+fn deltas(workload: &Workload) -> Option<String> {
+    (workload.write_share > 0.0 && !travels(workload.delta_bytes)).then(|| {
+        format!(
+            "Updates of more than {LARGEST_DELTA:.0} B do not travel with their changes, so each takes the copies of all \
+             other nodes: change less at a time, or raise `message_delta_bytes`."
+        )
+    })
+}
+
 fn heartbeats(workload: &Workload, estimate: &Estimate) -> Option<String> {
     let share = estimate.server_cpu.heartbeats / estimate.server_cpu.total();
+    let twice = 2.0 * workload.heartbeat.unwrap_or(workload.max_staleness);
     (share > NOTEWORTHY).then(|| {
         format!(
-            "Heartbeats take {:.0} % of a primary's processor: a `max_staleness` of {} s halves that.",
+            "Heartbeats take {:.0} % of a primary's processor: a `{}` of {twice} s halves that.",
             share * 100.0,
-            workload.max_staleness * 2.0
+            beat_flag(workload)
         )
     })
 }
 
 fn servers(workload: &Workload, estimate: &Estimate) -> Option<String> {
+    const MOST_PARTITIONS: u32 = 16_384;
     let (needed, partitions) = (estimate.primaries_needed, workload.partitions);
+    let wanted = |primaries: u32| (primaries * 4).next_power_of_two().min(MOST_PARTITIONS);
     match (needed, workload.primaries) {
         (None, _) if workload.topology == Topology::Standalone => {
             Some("One server is not enough: give `--topology cluster`.".to_owned())
         }
         (None, _) => Some(format!("No number of primaries up to {partitions}, the number of partitions, is enough.")),
         (Some(needed), Some(given)) if given < needed => Some(format!("{needed} primaries are needed, not {given}.")),
-        (Some(needed), _) if needed * 4 > partitions && needed > 1 => Some(format!(
+        (Some(needed), _) if needed > 1 && wanted(needed) > partitions => Some(format!(
             "Take {} partitions at least, four for each primary, before the first session is stored.",
-            (needed * 4).next_power_of_two()
+            wanted(needed)
         )),
         _ => None,
     }
@@ -150,7 +203,7 @@ mod tests {
     use crate::capacity::estimate;
 
     fn of(workload: &Workload) -> String {
-        let (constants, limits) = (Constants::default(), Limits::default());
+        let (constants, limits) = (Constants::of_tests(), Limits::default());
         advice(workload, &constants, &limits, &estimate(workload, &constants, &limits).unwrap()).join("\n")
     }
 
@@ -169,7 +222,7 @@ mod tests {
     fn what_is_too_much_for_every_node_is_divided_into_cells() {
         let workload = Workload { sessions: 1e8, requests: 2e6, nodes: 1_000.0, write_share: 0.5, ..small() };
         let text = of(&workload);
-        assert!(text.contains("It breaks: ") && text.contains("Cells: "), "{text}");
+        assert!(text.contains("It breaks: ") && text.contains("Cells, for the "), "{text}");
         assert!(text.contains("`RedisStore` alone"), "{text}");
     }
 
@@ -184,6 +237,44 @@ mod tests {
     #[test]
     fn connections_are_not_helped_by_primaries() {
         let workload = Workload { nodes: 6_000.0, requests: 10.0, sessions: 100.0, write_share: 0.0, ..small() };
-        assert!(of(&workload).contains("raise `maxclients`"), "{}", of(&workload));
+        let text = of(&workload);
+        assert!(text.contains("raise `maxclients`") && text.contains("Cells, for the connections"), "{text}");
+    }
+
+    /// Where more primaries are enough, nobody is told to divide the service.
+    #[test]
+    fn primaries_come_before_cells() {
+        let workload = Workload { requests: 2e5, nodes: 20.0, sessions: 5e7, primaries: Some(1), ..small() };
+        let text = of(&workload);
+        assert!(text.contains(" primaries are needed, not 1.") && !text.contains("Cells"), "{text}");
+    }
+
+    #[test]
+    fn the_hottest_session_is_named_where_it_decides() {
+        let workload = Workload { sessions: 1e8, requests: 1e6, nodes: 50.0, popularity: 1.3, ..small() };
+        assert!(of(&workload).contains("The hottest session has "), "{}", of(&workload));
+        assert!(!of(&small()).contains("hottest"));
+    }
+
+    #[test]
+    fn the_flag_that_was_given_is_the_one_to_change() {
+        let base = || Workload { requests: 10.0, nodes: 100.0, ..small() };
+        let (derived, given) = (of(&base()), of(&Workload { heartbeat: Some(0.2), ..base() }));
+        assert!(derived.contains("a `--max-staleness` of 2 s halves that"), "{derived}");
+        assert!(given.contains("a `--heartbeat` of 0.4 s halves that"), "{given}");
+    }
+
+    #[test]
+    fn no_more_partitions_are_advised_than_there_are_slots() {
+        let many = Workload { sessions: 1e12, partitions: 16_384, nodes: 10.0, ..small() };
+        assert!(!of(&many).contains("partitions at least"), "{}", of(&many));
+        let few = Workload { sessions: 3e9, nodes: 10.0, ..small() };
+        assert!(of(&few).contains("partitions at least"), "{}", of(&few));
+    }
+
+    #[test]
+    fn updates_that_do_not_travel_are_named() {
+        let large = Workload { delta_bytes: 5_000.0, ..small() };
+        assert!(of(&large).contains("do not travel") && !of(&small()).contains("do not travel"));
     }
 }

@@ -13,8 +13,8 @@ use super::{
 pub struct Break {
     /// Which.
     pub resource: Resource,
-    /// At how many times the service: sessions, requests and nodes alike, with the same primaries. Below 1, it has run out
-    /// already; infinite, it never does.
+    /// At how many times the service: sessions, requests and nodes alike, with the same primaries. Below 1, it has run
+    /// out already; infinite, it never does.
     pub factor: f64,
 }
 
@@ -24,8 +24,8 @@ const STEPS: usize = 40;
 
 /// All resources, and at how many times the service each reaches its limit; the first one first.
 ///
-/// Sessions and requests grow in proportion, and so do the nodes that serve them; so fan-out, which is nodes times writes,
-/// grows with the square.
+/// Sessions and requests grow in proportion, and so do the nodes that serve them; so fan-out, which is nodes times
+/// writes, grows with the square.
 pub fn breaks(workload: &Workload, constants: &Constants, limits: &Limits, primaries: u32) -> Vec<Break> {
     let at = |factor: f64| {
         let workload = workload.scaled(factor);
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     fn of(workload: &Workload, limits: &Limits, primaries: u32) -> Vec<Break> {
-        breaks(workload, &Constants::default(), limits, primaries)
+        breaks(workload, &Constants::of_tests(), limits, primaries)
     }
 
     fn factor(breaks: &[Break], resource: Resource) -> f64 {
@@ -80,7 +80,7 @@ mod tests {
     /// Where only messages count, twice the service is four times the work.
     #[test]
     fn fan_out_breaks_with_the_square() {
-        let mut constants = Constants { message_us: 1.0, ..Constants::default() };
+        let mut constants = Constants { message_us: 1.0, ..Constants::of_tests() };
         let none = [
             &mut constants.load_us,
             &mut constants.conditional_us,
@@ -89,7 +89,12 @@ mod tests {
             &mut constants.create_us,
             &mut constants.destroy_us,
             &mut constants.heartbeat_us,
+            &mut constants.create_entry_us,
+            &mut constants.load_entry_us,
+            &mut constants.load_byte_us,
             &mut constants.call_us,
+            &mut constants.turn_us,
+            &mut constants.script_us,
             &mut constants.write_us,
         ];
         none.into_iter().for_each(|cost| *cost = 0.0);
@@ -110,7 +115,7 @@ mod tests {
         let scaled = workload.scaled(first.factor);
         let classes = zipf(scaled.sessions, scaled.requests, scaled.popularity);
         let traffic = Traffic::of(&scaled, &classes, &hits(&scaled, &classes), 4.0);
-        let uses = uses(&scaled, &Constants::default(), &limits, &traffic, 4);
+        let uses = uses(&scaled, &Constants::of_tests(), &limits, &traffic, 4);
         let fullest = uses.iter().max_by(|a, b| a.share().total_cmp(&b.share())).unwrap();
         assert_eq!(fullest.resource, first.resource);
         assert!((fullest.share() - 1.0).abs() < 1e-6);

@@ -5,12 +5,14 @@ use super::{
     breaks::{Break, breaks},
     hits::{Hits, hits},
     popularity::{Class, zipf},
-    resources::{ServerCpu, Use, primaries_needed, server_cpu, uses},
-    traffic::Traffic,
+    resources::{ServerCpu, Use, natural_turn, primaries_needed, server_cpu, uses},
+    traffic::{Hottest, Traffic},
 };
 
 /// No more nodes are looked at.
 const MOST_NODES: f64 = 1e6;
+/// So many numbers of nodes are looked at, from one to the most.
+const STEPS: u32 = 120;
 
 /// What a service needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,19 +23,24 @@ pub struct Estimate {
     pub traffic: Traffic,
     /// The least number of primaries that keeps every server's resources within their limits, if any does.
     pub primaries_needed: Option<u32>,
-    /// The number that the rest is about: the one that was given, or the one that is needed, or, if none will do, the one
-    /// with a quarter as many as there are partitions.
+    /// The number that the rest is about: the one that was given, or the one that is needed, or, if none will do, a
+    /// guess: a quarter as many as there are partitions.
     pub primaries: u32,
-    /// The processor of the fullest primary.
+    /// What the processor of the fullest primary needs at least, with turns of [`Limits::turn`].
     pub server_cpu: ServerCpu,
+    /// What it takes as long as there is time, with a turn for each request; more than a core, and turns are longer.
+    pub unhurried_cpu: ServerCpu,
+    /// How long its turns become, in seconds: 0 while there is time for one for each request; infinite if the longest
+    /// that it may take are too short.
+    pub turn: f64,
     /// What is taken of each resource.
     pub uses: [Use; 6],
     /// Where it breaks, first things first.
     pub breaks: Vec<Break>,
     /// Up to how many nodes the local caches take less of the servers' processors than they save.
     pub worthwhile_nodes: f64,
-    /// How old a state may be that is answered, in seconds: from the start of an update to the last node's hearing of it, on
-    /// average; infinite where a server has more to do than it can.
+    /// How old a state may be that is answered, in seconds: from the start of an update to the last node's hearing of
+    /// it, on average; infinite where a server has more to do than it can.
     pub typical_staleness: f64,
 }
 
@@ -50,17 +57,20 @@ pub fn estimate(workload: &Workload, constants: &Constants, limits: &Limits) -> 
     let needed = primaries_needed(workload, constants, limits, traffic);
     let primaries = workload.primaries.or(needed).unwrap_or_else(|| for_want_of_better(workload));
     let traffic = traffic(primaries);
-    let server_cpu = server_cpu(workload, constants, limits, &traffic, primaries);
+    let cpu = |turn| server_cpu(workload, constants, turn, &traffic, primaries);
+    let turn = natural_turn(limits.turn, |turn| cpu(turn).total());
     Ok(Estimate {
         hits,
         traffic,
         primaries_needed: needed,
         primaries,
-        server_cpu,
+        server_cpu: cpu(limits.turn),
+        unhurried_cpu: cpu(0.0),
+        turn,
         uses: uses(workload, constants, limits, &traffic, primaries),
         breaks: breaks(workload, constants, limits, primaries),
         worthwhile_nodes: worthwhile_nodes(workload, constants, limits, &classes, primaries),
-        typical_staleness: typical_staleness(workload, constants, limits, &traffic, &server_cpu),
+        typical_staleness: typical_staleness(workload, constants, limits, (cpu(0.0).total(), turn)),
     })
 }
 
@@ -72,7 +82,8 @@ fn for_want_of_better(workload: &Workload) -> u32 {
 }
 
 /// With caches the servers answer fewer loads, and send every change to every node and answer heartbeats; without, they
-/// answer every load. The largest number of nodes for which the former takes less of the fullest primary.
+/// answer every load. The largest number of nodes for which the former needs less of the fullest primary; where one
+/// node gains nothing several may, whose copies then serve longer than the sessions' pauses.
 fn worthwhile_nodes(
     workload: &Workload,
     constants: &Constants,
@@ -83,40 +94,35 @@ fn worthwhile_nodes(
     let gain = |nodes: f64| {
         let workload = Workload { nodes, ..workload.clone() };
         let with = Traffic::of(&workload, classes, &hits(&workload, classes), f64::from(primaries));
+        let hottest = Hottest { loads: with.hottest.requests, conditional: 0.0, ..with.hottest };
         let loads = workload.requests;
-        let without = Traffic { loads, conditional: 0.0, heartbeats: 0.0, changes: 0.0, messages: 0.0, ..with };
-        let busy = |traffic| server_cpu(&workload, constants, limits, traffic, primaries).total();
-        busy(&without) - busy(&with)
+        let without = Traffic { loads, conditional: 0.0, heartbeats: 0.0, subscribers: 0.0, hottest, ..with };
+        let needs = |traffic| server_cpu(&workload, constants, limits.turn, traffic, primaries).total();
+        needs(&without) - needs(&with)
     };
-    if gain(1.0) <= 0.0 {
-        return 0.0;
-    }
-    let (mut low, mut high) = (0.0_f64, MOST_NODES.ln());
-    for _ in 0..40 {
+    let steps = |at: u32| (MOST_NODES.ln() * f64::from(at) / f64::from(STEPS)).exp();
+    let Some(last) = (0..=STEPS).rev().find(|at| gain(steps(*at)) > 0.0) else { return 0.0 };
+    let (mut low, mut high) = (steps(last), steps(last + 1));
+    for _ in 0..30 {
         let middle = f64::midpoint(low, high);
-        if gain(middle.exp()) > 0.0 { low = middle } else { high = middle }
+        if gain(middle) > 0.0 { low = middle } else { high = middle }
     }
-    low.exp().floor()
+    low.floor().min(MOST_NODES)
 }
 
-/// The time of an update with nothing else to do, half the time that it takes to send it to all, and the wait for a server
-/// that is busy for a share ρ of the time with pieces of work of length s: ρs / 2(1 - ρ) (Pollaczek and Khinchine, equal
-/// lengths).
-fn typical_staleness(
-    workload: &Workload,
-    constants: &Constants,
-    limits: &Limits,
-    traffic: &Traffic,
-    cpu: &ServerCpu,
-) -> f64 {
-    let busy = cpu.total();
-    if busy >= 1.0 {
-        return f64::INFINITY;
-    }
+/// The time of an update with nothing else to do, half the time that it takes to send it to all, and the wait for a
+/// server that is busy. While there is time for a turn for each request, and it is busy for a share ρ of it with pieces
+/// of work of length s, that is ρs / 2(1 - ρ) (Pollaczek and Khinchine, equal lengths), and no more than with the
+/// longest turns. With turns that have grown, it is half a turn until the update is read, and the next one until what
+/// it publishes is sent.
+fn typical_staleness(workload: &Workload, constants: &Constants, limits: &Limits, (busy, turn): (f64, f64)) -> f64 {
     let to_all = workload.nodes * (constants.message_us + constants.write_us) * 1e-6;
-    let is_often = traffic.changes > 0.0;
-    let work = if is_often { constants.apply_us * 1e-6 + to_all } else { constants.load_us * 1e-6 };
-    let wait = (busy * work / (2.0 * (1.0 - busy))).min(limits.turn / (1.0 - busy));
+    let wait = if turn > 0.0 {
+        1.5 * turn
+    } else {
+        let work = constants.apply_us * 1e-6 + to_all;
+        (busy * work / (2.0 * (1.0 - busy))).min(1.5 * limits.turn)
+    };
     constants.heard_after_us * 1e-6 + to_all / 2.0 + wait
 }
 
@@ -126,7 +132,7 @@ mod tests {
     use crate::capacity::{Routing, resources::Resource};
 
     fn of(workload: &Workload) -> Estimate {
-        estimate(workload, &Constants::default(), &Limits::default()).unwrap()
+        estimate(workload, &Constants::of_tests(), &Limits::default()).unwrap()
     }
 
     fn large() -> Workload {
@@ -194,5 +200,36 @@ mod tests {
         let hopeless = of(&Workload { topology: Topology::Standalone, ..large() });
         assert_eq!(hopeless.typical_staleness, f64::INFINITY);
         assert_eq!((hopeless.primaries, hopeless.primaries_needed), (1, None));
+    }
+
+    /// What is needed at least, and what is taken while there is time, are different figures, and so is what users wait
+    /// for.
+    #[test]
+    fn a_server_that_saves_system_calls_lets_users_wait() {
+        let busy = of(&Workload { primaries: Some(128), ..large() });
+        assert!(busy.unhurried_cpu.total() > 1.0 && busy.server_cpu.total() < 1.0, "{busy:?}");
+        assert!(busy.turn > 0.0 && busy.typical_staleness > 1.5 * busy.turn);
+        let idle = of(&Workload { primaries: Some(4), ..Workload::default() });
+        assert_eq!(idle.turn, 0.0);
+        assert!(idle.unhurried_cpu.total() > idle.server_cpu.total());
+    }
+
+    /// The hottest session's updates meet one primary, however many there are.
+    #[test]
+    fn primaries_do_not_divide_the_hottest_session() {
+        let skewed = Workload { popularity: 1.4, requests: 1e6, write_share: 0.5, ..large() };
+        assert_eq!(of(&skewed).primaries_needed, None);
+    }
+
+    /// An update whose delta does not travel takes the copies of all other nodes.
+    #[test]
+    fn deltas_that_do_not_travel_cost_hits() {
+        let with = |delta_bytes| {
+            let workload = Workload { delta_bytes, session_bytes: 8_192.0, write_share: 0.3, ..Workload::default() };
+            of(&Workload { local_bytes: 1e12, ..workload })
+        };
+        let (travels, does_not) = (with(4_096.0), with(4_097.0));
+        assert!(does_not.hits.hits < 0.8 * travels.hits.hits, "{:?} {:?}", does_not.hits, travels.hits);
+        assert!(used(&does_not, Resource::HearingNetwork) < 0.2 * used(&travels, Resource::HearingNetwork));
     }
 }

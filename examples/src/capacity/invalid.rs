@@ -14,11 +14,6 @@ impl Invalid {
     pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self { what: what.into(), why: why.into() }
     }
-
-    /// The name of the flag or of the field.
-    pub fn what(&self) -> &str {
-        &self.what
-    }
 }
 
 impl fmt::Display for Invalid {

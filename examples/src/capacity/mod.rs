@@ -7,18 +7,21 @@
 //! | [`hits`] | which share of the loads a node answers by itself |
 //! | [`traffic`] | what reaches the servers in a second, by operation, and what the servers send |
 //! | [`resources`] | what that takes of each resource, of one primary or one node, and the limit |
+//! | `touches` | how often deadlines are renewed |
 //! | [`breaks`] | which of them reaches its limit first, and at how many times the service |
 //! | [`advice`] | what to do about it, in words |
 //!
 //! Rates are per second, sizes in bytes, and times in seconds, but for processor time of single operations, which is in
-//! microseconds (`_us`). Counts are `f64`, so that a service can be scaled by any factor. "Server" is a primary: replicas
-//! take the same memory and apply the same writes, and are not counted.
+//! microseconds (`_us`). Counts are `f64`, so that a service can be scaled by any factor. "Server" is a primary:
+//! replicas take the same memory and apply the same writes, and are not counted.
 //!
 //! # What is left out
-//! Replication, persistence, TLS, look-ups of a cluster's slots, and the nodes' own work but for hearing of changes. Requests are
+//! Replication, persistence and copy-on-write, TLS, latency of the network, fragmentation, buffers and memory of
+//! connections, look-ups of a cluster's slots, and the nodes' own work but for hearing of changes. Requests are
 //! supposed to be independent of each other: users who come back within minutes are answered locally more often than
-//! computed, where their requests go to one node. Rates are those of the peak. The section `fan_out` of the benches' report
-//! compares the model with real servers.
+//! computed, where their requests go to one node. Rates are those of the peak. The section `fan_out` of the benches'
+//! report calls [`server_cpu`](resources::server_cpu) for what it measures of real servers, and claims how near they
+//! are.
 
 pub mod advice;
 pub mod breaks;
@@ -28,6 +31,7 @@ pub mod hits;
 mod invalid;
 pub mod popularity;
 pub mod resources;
+mod touches;
 pub mod traffic;
 mod workload;
 

@@ -1,22 +1,25 @@
 //! What all this takes of each resource.
 //!
-//! A primary of M has ⌈P / M⌉ of the P partitions at most, and that share s of the traffic. Its processor, in seconds per
-//! second:
+//! A primary of M has ⌈P / M⌉ of the P partitions at most, and that share of the traffic; the fullest one is reckoned
+//! to have the session that is asked for most besides, which no number of primaries divides. Its processor, in seconds
+//! per second:
 //!
 //! | for | is |
 //! |---|---|
-//! | operations | s · Σ rate · cost |
-//! | messages | s · messages · `message_us` |
+//! | operations | Σ rate · cost |
+//! | messages | messages · `message_us` |
 //! | reads | nodes · min(calls of a node to it, 1 / turn) · `call_us`, and once for each interval of heartbeats and each sign of life |
-//! | writes to subscribers | nodes · min(s · changes, 1 / turn) · `write_us` |
+//! | writes to subscribers | nodes · min(changes, 1 / turn) · `write_us` |
+//! | turns | min(reads, 1 / turn) · `turn_us` + min(scripts, 1 / turn) · `script_us` |
 //!
-//! In a turn of the event loop a connection is read and written once, whatever has come together. A server with nothing else to
-//! do makes a turn for every request; a busy one makes longer turns and saves system calls, and may take
-//! [`Limits::turn`] for one. So this is what the work *needs*; a server that has time takes more.
+//! In a turn of the event loop a connection is read and written once, whatever has come together. A server with nothing
+//! else to do makes a turn for every request; a busy one makes longer turns and saves system calls, and may take
+//! [`Limits::turn`] for one: that is what the work *needs* at least. With turns of no length it is what the work takes
+//! as long as there is time. Where that is more than a core the turns grow until it is one: [`natural_turn`].
 
 use super::{
     constants::Constants,
-    traffic::{CONNECTIONS, TOMBSTONE, Traffic, message_bytes},
+    traffic::{CONNECTIONS, Operation, Traffic, tombstone},
     workload::{Limits, Topology, Workload},
 };
 
@@ -85,12 +88,14 @@ pub struct ServerCpu {
     pub fan_out: f64,
     /// For the system calls of operations.
     pub calls: f64,
+    /// For turns of the event loop.
+    pub turns: f64,
 }
 
 impl ServerCpu {
     /// All of it.
     pub fn total(&self) -> f64 {
-        self.operations + self.heartbeats + self.fan_out + self.calls
+        self.operations + self.heartbeats + self.fan_out + self.calls + self.turns
     }
 }
 
@@ -101,31 +106,46 @@ pub fn largest_share(partitions: u32, primaries: u32) -> f64 {
     f64::from(partitions.div_ceil(primaries)) / f64::from(partitions)
 }
 
-/// What the fullest primary's processor needs.
+/// What the fullest primary's processor takes, if no turn of its event loop is shorter than this, in seconds.
 pub fn server_cpu(
     workload: &Workload,
     constants: &Constants,
-    limits: &Limits,
+    turn: f64,
     traffic: &Traffic,
     primaries: u32,
 ) -> ServerCpu {
-    let share = largest_share(workload.partitions, primaries);
-    let (nodes, turns) = (workload.nodes, 1.0 / limits.turn);
-    let work: f64 = traffic.operations(constants)[..6].iter().map(|(_, rate, us)| rate * us).sum();
-    let signs = traffic.signs_of_life / f64::from(primaries);
+    let here = traffic.on_fullest(workload, primaries);
+    let (nodes, turns) = (workload.nodes, 1.0 / turn);
+    let work = |rate: f64, us: f64| rate * us * US;
+    let sum = |operations: &[Operation]| operations.iter().map(|(_, rate, us)| work(*rate, *us)).sum::<f64>();
     // A cluster's heartbeats of one interval come in one read from each node; a single server gets one anyway.
-    let beats = (share * traffic.heartbeats).min(nodes / workload.heartbeat());
-    let calls_of_a_node = share * traffic.calls() / nodes;
+    let beats = here.heartbeats.min(nodes / workload.heartbeat()) + here.signs_of_life;
+    let reads = nodes * (here.calls() / nodes).min(turns);
+    let writes = here.subscribers * here.changes().min(turns);
     ServerCpu {
-        operations: share * work * US,
-        heartbeats: ((share * traffic.heartbeats + signs) * constants.heartbeat_us
-            + (beats + signs) * constants.call_us)
-            * US,
-        fan_out: (share * traffic.messages * constants.message_us
-            + nodes * (share * traffic.changes).min(turns) * constants.write_us)
-            * US,
-        calls: nodes * calls_of_a_node.min(turns) * constants.call_us * US,
+        operations: sum(&here.operations(workload, constants)),
+        heartbeats: sum(&here.beats(constants)) + work(beats, constants.call_us),
+        fan_out: work(here.messages(), constants.message_us) + work(writes, constants.write_us),
+        calls: work(reads, constants.call_us),
+        turns: work((reads + beats).min(turns), constants.turn_us)
+            + work((here.changes() + here.touches).min(turns), constants.script_us),
     }
+}
+
+/// The shortest turn with which a server takes no more than one core, from none to this: infinite if none will do.
+pub fn natural_turn(longest: f64, cpu: impl Fn(f64) -> f64) -> f64 {
+    if cpu(0.0) <= 1.0 {
+        return 0.0;
+    }
+    if cpu(longest) > 1.0 {
+        return f64::INFINITY;
+    }
+    let (mut low, mut high) = (0.0, longest);
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        if cpu(middle) > 1.0 { low = middle } else { high = middle }
+    }
+    high
 }
 
 /// What is taken of everything, with so many primaries.
@@ -136,34 +156,25 @@ pub fn uses(
     traffic: &Traffic,
     primaries: u32,
 ) -> [Use; 6] {
-    let share = largest_share(workload.partitions, primaries);
-    let out = share * traffic.bytes_out(workload, constants);
-    let heard = traffic.changes * message_bytes(workload, constants);
+    let here = traffic.on_fullest(workload, primaries);
+    let network = here.bytes_out(workload, constants).max(here.bytes_in(workload, constants));
+    let cpu = server_cpu(workload, constants, limits.turn, traffic, primaries).total();
+    let stored = largest_share(workload.partitions, primaries) * memory(workload, constants, traffic);
     let of = |resource, used, limit| Use { resource, used, limit };
     [
-        of(Resource::ServerCpu, server_cpu(workload, constants, limits, traffic, primaries).total(), limits.server_cpu),
-        of(Resource::ServerMemory, share * memory(workload, constants, traffic), limits.server_memory),
-        of(Resource::ServerNetwork, out.max(share * traffic.bytes_in(workload, constants)), limits.server_network),
+        of(Resource::ServerCpu, cpu, limits.server_cpu),
+        of(Resource::ServerMemory, stored, limits.server_memory),
+        of(Resource::ServerNetwork, network, limits.server_network),
         of(Resource::ServerConnections, workload.nodes * CONNECTIONS, limits.server_connections),
-        of(Resource::HearingCpu, traffic.changes * constants.hear_us * US, limits.hearing_cpu),
-        of(Resource::HearingNetwork, heard, limits.hearing_network),
+        of(Resource::HearingCpu, traffic.changes() * constants.hear_us * US, limits.hearing_cpu),
+        of(Resource::HearingNetwork, traffic.heard_bytes(workload, constants), limits.hearing_network),
     ]
-}
-
-/// What one session takes in Redis.
-pub fn session_memory(workload: &Workload, constants: &Constants) -> f64 {
-    constants.redis_session_bytes + constants.redis_bytes_per_byte * workload.session_bytes
 }
 
 /// The memory of all primaries: sessions, and tombstones, which are reckoned as empty sessions.
 pub fn memory(workload: &Workload, constants: &Constants, traffic: &Traffic) -> f64 {
-    let tombstones = traffic.destroys * TOMBSTONE;
-    workload.sessions * session_memory(workload, constants) + tombstones * constants.redis_session_bytes
-}
-
-/// What one copy takes in a node.
-pub fn copy_memory(workload: &Workload, constants: &Constants) -> f64 {
-    constants.copy_bytes + constants.copy_bytes_per_byte * workload.session_bytes
+    let tombstones = traffic.destroys * tombstone();
+    workload.sessions * constants.stored(workload) + tombstones * constants.redis_session_bytes
 }
 
 /// How many primaries keep each of a server's resources within its limit: the least number, if any number does.
@@ -195,42 +206,76 @@ mod tests {
     }
 
     fn traffic(changes: f64, nodes: f64) -> Traffic {
-        Traffic { applies: changes, changes, messages: changes * nodes, ..Traffic::default() }
+        Traffic { applies: changes, subscribers: nodes, ..Traffic::default() }
     }
 
-    fn cpu(changes: f64, nodes: f64, limits: &Limits) -> ServerCpu {
+    fn cpu(changes: f64, nodes: f64, turn: f64) -> ServerCpu {
         let workload = Workload { nodes, topology: Topology::Standalone, ..Workload::default() };
-        server_cpu(&workload, &Constants::default(), limits, &traffic(changes, nodes), 1)
+        server_cpu(&workload, &Constants::of_tests(), turn, &traffic(changes, nodes), 1)
     }
 
     /// One message and, while there are fewer changes than turns, one write for each subscriber.
     #[test]
     fn subscribers_cost_the_same_each() {
-        let limits = Limits::default();
-        let of = |nodes| cpu(100.0, nodes, &limits).fan_out;
-        let constants = Constants::default();
+        let constants = Constants::of_tests();
         let each = 100.0 * (constants.message_us + constants.write_us) * 1e-6;
         for nodes in [1.0, 4.0, 8.0] {
-            assert!((of(nodes) - nodes * each).abs() < 1e-12);
+            assert!((cpu(100.0, nodes, 0.01).fan_out - nodes * each).abs() < 1e-12);
         }
     }
 
     #[test]
     fn a_longer_turn_saves_writes_and_reads() {
-        let short = cpu(10_000.0, 50.0, &Limits { turn: 0.001, ..Limits::default() });
-        let long = cpu(10_000.0, 50.0, &Limits { turn: 0.01, ..Limits::default() });
-        assert!(long.fan_out < short.fan_out && long.calls < short.calls);
+        let [short, long] = [0.001, 0.01].map(|turn| cpu(10_000.0, 50.0, turn));
+        assert!(long.fan_out < short.fan_out && long.calls < short.calls && long.turns < short.turns);
         assert_eq!(long.operations, short.operations);
-        assert!((long.total() - long.operations - long.heartbeats - long.fan_out - long.calls).abs() < 1e-12);
+        let parts = long.operations + long.heartbeats + long.fan_out + long.calls + long.turns;
+        assert!((long.total() - parts).abs() < 1e-12);
+    }
+
+    /// A server that has time makes a turn for each request; one that has none makes them as long as it must.
+    #[test]
+    fn turns_grow_until_there_is_time() {
+        assert_eq!(natural_turn(0.01, |turn| cpu(100.0, 8.0, turn).total()), 0.0);
+        let busy = |turn| cpu(20_000.0, 100.0, turn).total();
+        let turn = natural_turn(0.01, busy);
+        assert!(busy(0.0) > 1.0 && (busy(turn) - 1.0).abs() < 1e-6, "{turn}");
+        assert_eq!(natural_turn(0.01, |_| 2.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn no_number_of_primaries_divides_the_hottest_session() {
+        let hottest = super::super::traffic::Hottest { applies: 60.0, ..Default::default() };
+        let traffic = Traffic { applies: 100.0, hottest, ..Traffic::default() };
+        let applies = |primaries| traffic.on_fullest(&Workload::default(), primaries).applies;
+        assert_eq!((applies(1), applies(2), applies(256)), (100.0, 80.0, 60.0 + 40.0 / 256.0));
+    }
+
+    /// Redis packs small sessions into one piece, and keeps others as tables, which take more.
+    #[test]
+    fn memory_depends_on_the_shape_of_a_session() {
+        let constants = Constants::of_tests();
+        let of = |entries: f64, value: f64| {
+            let bytes = entries * (value + 8.0);
+            constants.stored(&Workload {
+                entries,
+                session_bytes: bytes,
+                value_bytes: Some(value),
+                ..Workload::default()
+            })
+        };
+        assert!(of(8.0, 66.0) > 1.3 * of(8.0, 64.0), "{} {}", of(8.0, 66.0), of(8.0, 64.0));
+        assert!(of(510.0, 10.0) > 1.3 * of(508.0, 10.0));
+        assert!(of(16.0, 20.0) > of(8.0, 48.0), "the same bytes in more entries take more");
     }
 
     #[test]
     fn as_few_primaries_as_will_do() {
         let workload = Workload { sessions: 1e8, nodes: 10.0, ..Workload::default() };
         let limits = Limits { server_memory: 1e10, ..Limits::default() };
-        let constants = Constants::default();
+        let constants = Constants::of_tests();
         let needed = primaries_needed(&workload, &constants, &limits, |_| traffic(10.0, 10.0)).unwrap();
-        let bytes = 1e8 * session_memory(&workload, &constants);
+        let bytes = 1e8 * constants.stored(&workload);
         assert!(largest_share(256, needed) * bytes <= 1e10 && largest_share(256, needed - 1) * bytes > 1e10);
         let crowded = Workload { nodes: 6_000.0, ..workload };
         assert_eq!(primaries_needed(&crowded, &constants, &limits, |_| traffic(10.0, 10.0)), None);

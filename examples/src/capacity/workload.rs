@@ -2,7 +2,20 @@
 
 use std::ops::RangeInclusive;
 
+use session_core::defaults;
+use session_tiered::defaults::BEATS;
+
 use super::Invalid;
+
+/// The capacity of a node's cache, unless set otherwise.
+const LOCAL_BYTES: f64 = 64.0 * 1_024.0 * 1_024.0;
+/// No heartbeats are sent more often, in seconds.
+const SHORTEST_BEAT: f64 = 1e-3;
+/// What Redis packs into one piece, unless set otherwise.
+const PACKED_ENTRIES: f64 = 512.0;
+const PACKED_VALUE: f64 = 64.0;
+/// Entries of a session's hash that are the store's own: `@`, `@c`, `@0`, `@1`.
+const METADATA: f64 = 4.0;
 
 /// Which node a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +46,8 @@ pub struct Workload {
     pub nodes: f64,
     /// The share of the requests that commit a change.
     pub write_share: f64,
-    /// The share of the requests that touch. `None`: as `Sessions` does, after a tenth of the idle timeout without renewal.
+    /// The share of the requests that touch. `None`: as `Sessions` does, after a tenth of the idle timeout without
+    /// renewal.
     pub touch_share: Option<f64>,
     /// Which node a request goes to.
     pub routing: Routing,
@@ -43,6 +57,8 @@ pub struct Workload {
     pub session_bytes: f64,
     /// Entries of one session.
     pub entries: f64,
+    /// The largest encoded value of a session, in bytes. `None`: as large as the mean of names and values together.
+    pub value_bytes: Option<f64>,
     /// Names and encoded values of one update.
     pub delta_bytes: f64,
     /// How long a session lives, in seconds: as many are created as end.
@@ -57,7 +73,8 @@ pub struct Workload {
     pub max_age: f64,
     /// The bound on staleness, in seconds.
     pub max_staleness: f64,
-    /// Between two heartbeats, in seconds. `None`: a quarter of `max_staleness`.
+    /// Between two heartbeats, in seconds. `None`: a quarter of `max_staleness`, and a millisecond at least, as the
+    /// stores do.
     pub heartbeat: Option<f64>,
     /// Partitions of the store.
     pub partitions: u32,
@@ -80,13 +97,14 @@ impl Default for Workload {
             popularity: 0.9,
             session_bytes: 300.0,
             entries: 8.0,
+            value_bytes: None,
             delta_bytes: 40.0,
             life: 3_600.0,
-            idle: 1_800.0,
+            idle: defaults::IDLE.as_secs_f64(),
             destroy_share: 0.1,
-            local_bytes: 64.0 * 1_024.0 * 1_024.0,
-            max_age: 60.0,
-            max_staleness: 1.0,
+            local_bytes: LOCAL_BYTES,
+            max_age: session_tiered::defaults::MAX_AGE.as_secs_f64(),
+            max_staleness: session_tiered::defaults::MAX_STALENESS.as_secs_f64(),
             heartbeat: None,
             partitions: 256,
             primaries: None,
@@ -98,7 +116,14 @@ impl Default for Workload {
 impl Workload {
     /// Between two heartbeats of a node.
     pub fn heartbeat(&self) -> f64 {
-        self.heartbeat.unwrap_or(self.max_staleness / 4.0)
+        self.heartbeat.unwrap_or_else(|| (self.max_staleness / f64::from(BEATS)).max(SHORTEST_BEAT))
+    }
+
+    /// Whether Redis keeps a session as a table, which takes more: it has more than 512 entries with those of the
+    /// store's own, or a value of more than 64 bytes (`hash-max-listpack-entries` and `-value`, by default).
+    pub fn is_table(&self) -> bool {
+        let largest = self.value_bytes.unwrap_or(self.session_bytes / self.entries.max(1.0));
+        self.entries + METADATA > PACKED_ENTRIES || largest > PACKED_VALUE
     }
 
     /// Sessions that begin in a second, by Little's law: sessions / life.
@@ -133,8 +158,10 @@ impl Workload {
         within("destroy-share", self.destroy_share, 0.0..=1.0)?;
         within("local-bytes", self.local_bytes, 0.0..=MANY)?;
         within("max-age", self.max_age, 0.0..=MANY)?;
-        within("max-staleness", self.max_staleness, 1e-3..=3_600.0)?;
-        within("heartbeat", self.heartbeat(), 1e-3..=3_600.0)?;
+        within("value-bytes", self.value_bytes.unwrap_or(0.0), 0.0..=MANY)?;
+        within("max-staleness", self.max_staleness, 2.0 * SHORTEST_BEAT..=3_600.0)?;
+        // A lease that ends before the next heartbeat is answered is none.
+        within("heartbeat", self.heartbeat(), SHORTEST_BEAT..=self.max_staleness / 2.0)?;
         self.validate_servers()
     }
 
@@ -171,8 +198,8 @@ pub struct Limits {
     pub hearing_cpu: f64,
     /// Of a node's network for hearing of changes, in bytes per second.
     pub hearing_network: f64,
-    /// How long a turn of a server's event loop may take, in seconds: in one turn each connection is read and written at
-    /// most once, so a longer one saves system calls and lets all wait.
+    /// How long a turn of a server's event loop may take, in seconds: in one turn each connection is read and written
+    /// at most once, so a longer one saves system calls and lets all wait.
     pub turn: f64,
 }
 
@@ -194,20 +221,17 @@ impl Limits {
     /// Checks every figure.
     ///
     /// # Errors
-    /// For the first one that is not above zero.
+    /// For the first one that cannot be: a thread has one core, and nobody waits for longer turns than a tenth of a
+    /// second.
     pub fn validate(&self) -> Result<(), Invalid> {
-        for (what, limit) in [
-            ("cpu-limit", self.server_cpu),
-            ("memory-limit", self.server_memory),
-            ("network-limit", self.server_network),
-            ("connections-limit", self.server_connections),
-            ("hearing-limit", self.hearing_cpu),
-            ("node-network-limit", self.hearing_network),
-            ("turn", self.turn),
-        ] {
-            within(what, limit, 1e-9..=1e18)?;
-        }
-        Ok(())
+        const ANY: RangeInclusive<f64> = 1e-9..=1e18;
+        within("cpu-limit", self.server_cpu, 1e-9..=1.0)?;
+        within("memory-limit", self.server_memory, ANY)?;
+        within("network-limit", self.server_network, ANY)?;
+        within("connections-limit", self.server_connections, ANY)?;
+        within("hearing-limit", self.hearing_cpu, 1e-9..=1.0)?;
+        within("node-network-limit", self.hearing_network, ANY)?;
+        within("turn", self.turn, 1e-6..=0.1)
     }
 }
 
@@ -240,14 +264,49 @@ mod tests {
             ("write-share", Workload { write_share: 1.1, ..base() }),
             ("touch-share", Workload { touch_share: Some(2.0), ..base() }),
             ("life", Workload { life: 0.0, ..base() }),
+            ("heartbeat", Workload { heartbeat: Some(2.0), ..base() }),
+            ("max-staleness", Workload { max_staleness: 0.001, ..base() }),
             ("partitions", Workload { partitions: 100, ..base() }),
             ("primaries", Workload { primaries: Some(0), ..base() }),
             ("primaries", Workload { primaries: Some(257), ..base() }),
             ("primaries", Workload { primaries: Some(2), topology: Topology::Standalone, ..base() }),
         ];
         for (what, workload) in cases {
-            assert_eq!(workload.validate().unwrap_err().what(), what);
+            let error = workload.validate().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{what}: ")), "{error}");
         }
-        assert_eq!(Limits { turn: 0.0, ..Limits::default() }.validate().unwrap_err().what(), "turn");
+        for (what, limits) in [
+            ("turn", Limits { turn: 0.0, ..Limits::default() }),
+            ("turn", Limits { turn: 1.0, ..Limits::default() }),
+            ("cpu-limit", Limits { server_cpu: 1.5, ..Limits::default() }),
+            ("hearing-limit", Limits { hearing_cpu: 2.0, ..Limits::default() }),
+        ] {
+            let error = limits.validate().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{what}: ")), "{error}");
+        }
+    }
+
+    /// Nobody is told of a heartbeat that they have not given.
+    #[test]
+    fn a_derived_heartbeat_is_never_wrong() {
+        for max_staleness in [0.002, 0.003, 1.0, 3_600.0] {
+            let workload = Workload { max_staleness, ..Workload::default() };
+            assert_eq!(workload.validate(), Ok(()), "{max_staleness}");
+        }
+        assert_eq!(Workload { max_staleness: 0.003, ..Workload::default() }.heartbeat(), 0.001);
+    }
+
+    #[test]
+    fn one_large_value_or_many_entries_make_a_table() {
+        let is_table = |entries, session_bytes, value_bytes| {
+            Workload { entries, session_bytes, value_bytes, ..Workload::default() }.is_table()
+        };
+        assert!(!is_table(8.0, 300.0, None) && is_table(8.0, 300.0, Some(66.0)) && is_table(8.0, 600.0, None));
+        assert!(!is_table(508.0, 10_000.0, None) && is_table(509.0, 10_000.0, None));
+    }
+
+    #[test]
+    fn the_capacity_is_that_of_the_cache() {
+        assert_eq!(session_tiered::defaults::CAPACITY, session_tiered::Capacity::bytes(LOCAL_BYTES as u64));
     }
 }

@@ -16,6 +16,8 @@ use crate::plan::Planner;
 
 pub use rng::Rng;
 
+/// No more lines are read unless so many are asked for: a plan of them takes some gigabytes.
+const MOST_LINES: u32 = 50_000_000;
 /// The first bytes of a zstd frame.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -29,6 +31,10 @@ pub struct TraceError {
 impl TraceError {
     fn new(message: impl Into<String>) -> Self {
         Self { line: None, message: message.into() }
+    }
+
+    fn too_long() -> Self {
+        Self::new(format!("more than {MOST_LINES} lines: say how many are to be read"))
     }
 
     fn at(line: u64, message: impl Into<String>) -> Self {
@@ -53,7 +59,7 @@ impl From<io::Error> for TraceError {
     }
 }
 
-/// Plans at most `lines` lines of a recorded trace; returns what it is.
+/// Plans at most `lines` lines of a recorded trace, or all if there are not too many; returns what it is.
 ///
 /// # Errors
 /// For a file that cannot be read or is no trace; with the number of the line, where one is wrong.
@@ -76,7 +82,6 @@ fn read_from(
     planner: &mut Planner,
 ) -> Result<&'static str, TraceError> {
     let name = name.strip_suffix(".zst").unwrap_or(name);
-    let lines = lines.unwrap_or(u32::MAX);
     if input.fill_buf()?.is_empty() {
         return Err(TraceError::new("the trace is empty"));
     }
@@ -122,5 +127,16 @@ mod tests {
     fn what_is_no_trace_is_refused() {
         assert!(read_bytes(b"hello".to_vec(), "hello.txt").unwrap_err().to_string().starts_with("neither"));
         assert_eq!(read_bytes(Vec::new(), "lines.csv").unwrap_err().to_string(), "the trace is empty");
+    }
+
+    /// Whatever has been read until then, half a trace is none.
+    #[test]
+    fn a_frame_that_is_cut_short_is_refused() {
+        let lines: Vec<u8> = (0..100_000_u32).flat_map(|key| key.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+        let packed = zstd::encode_all(lines.as_slice(), 1).unwrap();
+        assert_eq!(read_bytes(packed.clone(), "keys.u32be.zst").unwrap(), "key stream");
+        for cut in [packed.len() - 1, packed.len() / 2, 6] {
+            assert!(read_bytes(packed[..cut].to_vec(), "keys.u32be.zst").is_err(), "{cut}");
+        }
     }
 }

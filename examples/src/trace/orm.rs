@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, io::BufRead};
 
-use super::{TraceError, rng::Rng};
+use super::{MOST_LINES, TraceError, rng::Rng};
 use crate::plan::{ArticleNo, Planner, SessionNo};
 
 const READS_PER_WRITE: u32 = 7;
@@ -20,15 +20,16 @@ struct Visitor {
 
 pub(super) fn plan(
     mut input: Box<dyn BufRead>,
-    lines: u32,
+    lines: Option<u32>,
     seed: u64,
     planner: &mut Planner,
 ) -> Result<(), TraceError> {
     let articles: Vec<ArticleNo> = (0..ARTICLES).map(|n| planner.article(&format!("article-{n}"))).collect();
     let mut visitors: HashMap<u32, Visitor> = HashMap::new();
     let mut rng = Rng::new(seed);
-    for number in 1..=lines {
-        let Some(key) = next_key(&mut *input, number)? else { break };
+    let most = lines.unwrap_or(MOST_LINES);
+    for number in 1..=most {
+        let Some(key) = next_key(&mut *input, number)? else { return Ok(()) };
         let visitor =
             visitors.entry(key).or_insert_with(|| Visitor { session: planner.begin(PROFILE), writes: key as usize });
         if rng.below(READS_PER_WRITE + 1) > 0 {
@@ -42,6 +43,9 @@ pub(super) fn plan(
         } else {
             planner.add(visitor.session, article, number, 1);
         }
+    }
+    if lines.is_none() && next_key(&mut *input, most)?.is_some() {
+        return Err(TraceError::too_long());
     }
     Ok(())
 }
@@ -73,7 +77,7 @@ mod tests {
     fn planned(keys: &[u32]) -> crate::plan::Plan {
         let bytes: Vec<u8> = keys.iter().flat_map(|key| key.to_be_bytes()).collect();
         let mut planner = Planner::default();
-        plan(Box::new(Cursor::new(bytes)), u32::MAX, 1, &mut planner).unwrap();
+        plan(Box::new(Cursor::new(bytes)), None, 1, &mut planner).unwrap();
         planner.finish()
     }
 
@@ -92,7 +96,7 @@ mod tests {
     #[test]
     fn a_stream_that_is_cut_short_is_an_error() {
         let input = Box::new(Cursor::new(vec![0, 0, 0, 1, 0, 0]));
-        let error = plan(input, u32::MAX, 1, &mut Planner::default()).unwrap_err();
+        let error = plan(input, None, 1, &mut Planner::default()).unwrap_err();
         assert_eq!(error.to_string(), "access 2: 2 bytes, expected 4");
     }
 }
