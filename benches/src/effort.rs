@@ -20,6 +20,6 @@ impl Effort {
 
     /// At least and at most so many rounds of a comparison.
     pub fn rounds(self) -> (usize, usize) {
-        self.pick((12, 40), (40, 150))
+        self.pick((12, 32), (40, 150))
     }
 }

@@ -24,6 +24,7 @@ struct Subject<'a> {
 /// always after the same other one.
 pub struct InTurn<'a> {
     subjects: Vec<Subject<'a>>,
+    derived: Vec<Subject<'a>>,
     unit: &'static str,
     expected: Vec<(String, String, Target)>,
 }
@@ -37,7 +38,7 @@ impl fmt::Debug for InTurn<'_> {
 impl<'a> InTurn<'a> {
     /// Costs are in this unit.
     pub fn new(unit: &'static str) -> Self {
-        Self { subjects: Vec::new(), unit, expected: Vec::new() }
+        Self { subjects: Vec::new(), derived: Vec::new(), unit, expected: Vec::new() }
     }
 
     /// Compares this one too. Its batch returns the cost of one operation.
@@ -45,6 +46,21 @@ impl<'a> InTurn<'a> {
     pub fn subject(mut self, name: impl Into<String>, batch: impl FnMut() -> f64 + 'a) -> Self {
         self.subjects.push(Subject { name: name.into(), batch: Box::new(batch) });
         self
+    }
+
+    /// Adds a figure that is not measured but computed from what the subjects of the round have left behind: after all of
+    /// them, in the order given.
+    #[must_use]
+    pub fn derived(mut self, name: impl Into<String>, figure: impl FnMut() -> f64 + 'a) -> Self {
+        self.derived.push(Subject { name: name.into(), batch: Box::new(figure) });
+        self
+    }
+
+    /// As [`until_decided`](Self::until_decided), with a bound on either side.
+    #[must_use]
+    pub fn until_near(self, ours: &str, reference: &str, factor: f64) -> Self {
+        let both = [Target::AtMost(factor), Target::AtLeast(1.0 / factor)];
+        both.into_iter().fold(self, |comparison, target| comparison.until_decided(ours, reference, target))
     }
 
     /// Rounds go on while the 99 % interval of this ratio of costs contains its target, as long as the effort allows.
@@ -56,7 +72,7 @@ impl<'a> InTurn<'a> {
 
     /// Measures.
     pub fn run(mut self, effort: Effort) -> Costs {
-        let names = self.subjects.iter().map(|subject| subject.name.clone()).collect();
+        let names = self.subjects.iter().chain(&self.derived).map(|subject| subject.name.clone()).collect();
         let mut costs = Costs { names, of_rounds: Vec::new(), unit: self.unit };
         let (least, most) = effort.rounds();
         let count = self.subjects.len();
@@ -72,6 +88,7 @@ impl<'a> InTurn<'a> {
             for which in &order {
                 row[*which] = (self.subjects[*which].batch)();
             }
+            row.extend(self.derived.iter_mut().map(|figure| (figure.batch)()));
             costs.of_rounds.push(row);
             let goes_on = || self.expected.iter().any(|expected| !costs.is_decided(expected));
             if costs.of_rounds.len() == look && look < most && goes_on() {
@@ -176,6 +193,15 @@ impl Costs {
         }
     }
 
+    /// That two figures are near each other, whichever is larger.
+    ///
+    /// # Panics
+    /// If there are none of these names.
+    pub fn near(&self, id: impl Into<String>, text: &str, names: (&str, &str), factor: f64) -> Claim {
+        let claim = self.claim(id, text, names, Target::AtMost(factor));
+        Claim { ratio: claim.ratio.folded(), ..claim }
+    }
+
     /// That the throughput of one has a ratio to that of the other: costs must be in microseconds.
     ///
     /// # Panics
@@ -244,6 +270,21 @@ mod tests {
         let pairs: std::collections::HashSet<_> = order.borrow().windows(2).map(|pair| (pair[0], pair[1])).collect();
         let others = pairs.iter().filter(|(before, after)| before != after).count();
         assert_eq!(others, 4 * 3, "{pairs:?}");
+    }
+
+    #[test]
+    fn what_is_derived_is_of_the_same_round() {
+        let turn = std::cell::Cell::new(0.0);
+        let costs = InTurn::new("ns")
+            .derived("twice", || 2.0 * turn.get())
+            .subject("ours", || {
+                turn.set(turn.get() + 1.0);
+                turn.get()
+            })
+            .run(Effort::Quick);
+        let ratio = costs.ratio("twice", "ours");
+        assert_eq!((ratio.low, ratio.high), (2.0, 2.0));
+        assert_eq!(costs.near("a", "", ("ours", "twice"), 2.0).ratio.high, 2.0);
     }
 
     #[test]

@@ -110,11 +110,12 @@ impl Copy {
         Some(Self::new(Known::Session(Arc::new(record)), self.vouched))
     }
 
-    /// Roughly what it takes in memory, by the growth of a process that holds many.
+    /// Roughly what it takes in memory, by the growth of processes that held many and replaced many.
     pub(crate) fn weight(&self) -> u32 {
-        /// Of the copy and its places in the maps and in the keeper's books, and of each entry.
-        const FIXED: usize = 660;
-        const ENTRY: usize = 66;
+        /// Of the copy and its places in the maps and in the keeper's books, and of each entry. An eighth of both is for
+        /// what copies leave behind that are replaced, and an allocator cannot use again at once.
+        const FIXED: usize = 760;
+        const ENTRY: usize = 76;
         let size = self.record().map(|record| record.state().size()).unwrap_or_default();
         u32::try_from(FIXED + size.entries * ENTRY + size.bytes).unwrap_or(u32::MAX)
     }

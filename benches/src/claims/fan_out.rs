@@ -5,11 +5,11 @@ use session_examples::capacity::Constants;
 pub use crate::fan_out::constants::constants;
 
 use crate::{
-    claim::{Claim, Figure, Number, Target},
+    claim::{Claim, Number, Target},
     effort::Effort,
     fan_out::{
         Scenario,
-        measured::{AGREED, INCREMENTS, LONE_LOAD, Measured, NEAR, apart, modelled},
+        measured::{INCREMENTS, LONE, Measured, NEAR, modelled},
         scenario::{FITTED, MANY, PREDICTED},
     },
     in_turn::Costs,
@@ -22,7 +22,8 @@ without what the server takes when it is idle. Sessions of 8 fields of 29 bytes,
 for each number of clients, loopback, no persistence; batches in turn. \"Model\" is `server_cpu` of \
 `session_examples::capacity` itself, called with the rate of the batch and with turns of the event loop as long as \
 they were in it; its constants are fitted anew in each round by the batches of five scenarios, and the others are \
-predicted. What is claimed is how far two figures are from each other: in each round the larger by the smaller.";
+predicted. What is claimed is how far two figures are from each other: the median of the rounds' ratios, the larger by \
+the smaller.";
 
 const DIFFERENCE: &str = "a subscriber adds less to an update than that varies from batch to batch, so rounds \
                           differ; the medians of both figures are nearer";
@@ -42,9 +43,9 @@ pub fn section(effort: Effort) -> Section {
     }
     section.claims.push(near(
         &found.operations,
-        "capacity.load.alone".to_owned(),
-        "The model of the server's processor for a load by itself, fitted by loads among many and by PINGs",
-        LONE_LOAD,
+        "capacity.conditional.alone".to_owned(),
+        "The model of the server's processor for a conditional load by itself, fitted by those among many and by loads",
+        LONE,
     ));
     for operation in ["load", "apply"] {
         section.claims.push(primaries(&found.clusters, operation));
@@ -77,21 +78,13 @@ fn total_id(scenario: Scenario) -> String {
 
 /// How far the model is from what was measured, whichever is more.
 fn near(costs: &Costs, id: String, text: &str, name: &str) -> Claim {
-    Claim {
-        ours: Figure::new("model", costs.median(&modelled(name)), "us"),
-        reference: Figure::new("measured", costs.median(name), "us"),
-        ..costs.claim(id, text, (&apart(name), AGREED), NEAR)
-    }
+    costs.near(id, text, (&modelled(name), name), NEAR)
 }
 
 fn primaries(costs: &Costs, operation: &str) -> Claim {
     let (three, one) = (format!("{operation}, 3 primaries"), format!("{operation}, one server"));
     let text = format!("Processor time of 3 primaries for one {operation}, against one server");
-    Claim {
-        ours: Figure::new(&three, costs.median(&three), "us"),
-        reference: Figure::new(&one, costs.median(&one), "us"),
-        ..costs.claim(format!("capacity.cluster.{operation}"), &text, (&apart(&three), AGREED), NEAR)
-    }
+    costs.near(format!("capacity.cluster.{operation}"), &text, (&three, &one), NEAR)
 }
 
 fn updates(found: &Measured) -> Table {
@@ -107,10 +100,10 @@ fn updates(found: &Measured) -> Table {
     table
 }
 
-/// Those that are measured, without how far they are apart.
+/// Those that are measured, without what the model says.
 fn figures_of(costs: &Costs, title: &str) -> Table {
     let mut table = Table::new(title, ["", "median", "quickest batch"]);
-    for name in costs.names().iter().filter(|name| *name != AGREED && !name.starts_with(&apart(""))) {
+    for name in costs.names().iter().filter(|name| !name.starts_with(&modelled(""))) {
         table.row([name.clone(), Number(costs.median(name)).to_string(), Number(costs.least(name)).to_string()]);
     }
     table

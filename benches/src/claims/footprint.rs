@@ -120,7 +120,7 @@ fn predicted(found: &Measured, stored: &Stored) -> Claim {
         ),
         ours: Figure::new("model", model, "B"),
         reference: Figure::new("used_memory", stored.used_memory, "B"),
-        ratio: Ratio::exact(Ratio::folded(model, stored.used_memory), 1.0),
+        ratio: Ratio::exact(model, stored.used_memory).folded(),
         target: Target::AtMost(1.25),
         missed_because: None,
     }

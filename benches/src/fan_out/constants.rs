@@ -6,7 +6,7 @@ use session_examples::capacity::Constants;
 
 use super::{
     Measured,
-    measured::{LISTENERS, PINGS, lone_read},
+    measured::{LISTENERS, LOADS, lone_read},
     operations::{SHAPES, WIDE},
     scenario::Fitted,
 };
@@ -28,8 +28,8 @@ pub fn constants(effort: Effort) -> Constants {
 /// Processor time, and all else as it is in `sizes`.
 fn processors(measured: &Measured, sizes: Constants) -> Constants {
     let Fitted { apply, call, turn, .. } = measured.fitted;
-    let [ping, lone_ping] = PINGS.map(|name| measured.operations.median(name));
-    let (plain, script) = (lone_read(ping, lone_ping), call + turn);
+    let loads = LOADS.map(|name| (measured.operations.median(name), measured.reads[name]));
+    let (plain, script) = (lone_read(loads), call + turn);
     // Requests that came with others had a part in a system call and in a turn too.
     let operation = |name: &str, read: f64| (measured.operations.median(name) - measured.reads[name] * read).max(0.0);
     let loads = ["load", "load of 64 fields", "load of 8 KB"].map(|name| operation(name, plain));

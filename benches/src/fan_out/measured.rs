@@ -1,10 +1,6 @@
 //! All of it, measured once in a run.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    sync::OnceLock,
-};
+use std::{cell::RefCell, collections::BTreeMap, sync::OnceLock};
 
 use session_examples::capacity::Constants;
 use tokio::runtime::Runtime;
@@ -25,9 +21,7 @@ use crate::{
 /// Nodes that listen.
 pub const LISTENERS: usize = 4;
 /// The model must be as near to what is measured as this: the larger of both by the smaller.
-pub const NEAR: Target = Target::AtMost(1.25);
-/// Stands for complete agreement, with which is compared how far figures are from each other.
-pub const AGREED: &str = "agreed";
+pub const NEAR: f64 = 1.25;
 /// What the design allows a heartbeat to take of a server, in microseconds.
 const ALLOWED: f64 = 2.0;
 
@@ -58,11 +52,6 @@ pub struct Measured {
 /// The name of what the model says of a subject.
 pub fn modelled(name: &str) -> String {
     format!("model: {name}")
-}
-
-/// The name of how far two figures are from each other.
-pub fn apart(name: &str) -> String {
-    format!("apart: {name}")
 }
 
 /// What each of 8 subscribers adds, by name, and where to look: with them, and without.
@@ -97,15 +86,6 @@ impl Measured {
     }
 }
 
-/// Two subjects, and a third one: how far they are from each other in this round, which is claimed.
-fn compared<'a>(comparison: InTurn<'a>, name: &str, ours: &'a Cell<f64>, reference: &'a Cell<f64>) -> InTurn<'a> {
-    comparison.subject(apart(name), move || Ratio::folded(ours.get(), reference.get())).until_decided(
-        &apart(name),
-        AGREED,
-        NEAR,
-    )
-}
-
 /// What was seen of each scenario, batch by batch.
 type Batches = [(Scenario, RefCell<Vec<Seen>>)];
 
@@ -128,7 +108,7 @@ fn fan_out(runtime: &Runtime, effort: Effort) -> (Costs, Fitted, f64) {
         stations.entry((*callers, *subscribers)).or_insert_with(start);
     }
     let batches: Vec<(Scenario, RefCell<Vec<Seen>>)> = all.iter().map(|it| (*it, RefCell::default())).collect();
-    let mut comparison = InTurn::new("us").subject(AGREED, || 1.0);
+    let mut comparison = InTurn::new("us");
     for (scenario, seen) in &batches {
         let station = &stations[&(scenario.callers, scenario.subscribers)];
         let count = if scenario.at_once == MANY { effort.pick(1_000, 2_000) } else { effort.pick(300, 1_000) };
@@ -149,11 +129,9 @@ fn predictions<'a>(mut comparison: InTurn<'a>, batches: &'a Batches) -> InTurn<'
     for (scenario, _) in batches {
         let name = scenario.name();
         let model = move || scenario.model(&fitted_now(batches), &last(batches, *scenario));
-        comparison = comparison.subject(modelled(&name), model);
+        comparison = comparison.derived(modelled(&name), model);
         if PREDICTED.contains(scenario) {
-            comparison = comparison
-                .subject(apart(&name), move || Ratio::folded(model(), last(batches, *scenario).cpu))
-                .until_decided(&apart(&name), AGREED, NEAR);
+            comparison = comparison.until_near(&modelled(&name), &name, NEAR);
         }
     }
     comparison
@@ -165,10 +143,7 @@ fn increments<'a>(mut comparison: InTurn<'a>, batches: &'a Batches) -> InTurn<'a
         let each = move |of: &dyn Fn(Scenario) -> f64| (of(with) - of(without)) / with.subscribers as f64;
         let measured = move || each(&|scenario| last(batches, scenario).cpu);
         let model = move || each(&|scenario| scenario.model(&fitted_now(batches), &last(batches, scenario)));
-        comparison = comparison
-            .subject(name, measured)
-            .subject(modelled(name), model)
-            .subject(apart(name), move || Ratio::folded(model(), measured()));
+        comparison = comparison.derived(name, measured).derived(modelled(name), model);
     }
     comparison
 }
@@ -182,18 +157,21 @@ fn median(batches: &Batches, scenario: Scenario) -> Seen {
 
 type Operation = fn(&mut Operations) -> std::pin::Pin<Box<dyn Future<Output = Reading> + '_>>;
 
-/// A load by itself is predicted by loads among many, and by what a PING by itself takes more than one among many.
-pub const LONE_LOAD: &str = "load, 1 under way";
-/// Both of them.
-pub const PINGS: [&str; 2] = ["PING", "PING, 1 under way"];
+/// A conditional load by itself is predicted: by those among many, and by what a load by itself takes more than one
+/// among many.
+pub const LONE: &str = "conditional load, 1 under way";
+/// Among many and by itself.
+pub const LOADS: [&str; 2] = ["load", "load, 1 under way"];
+const CONDITIONAL: &str = "conditional load";
 
 fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) -> (Costs, BTreeMap<String, f64>) {
-    let subjects: [(&str, Operation); 11] = [
-        ("load", |it| Box::pin(it.load(Loaded::Small, MANY))),
-        (LONE_LOAD, |it| Box::pin(it.load(Loaded::Small, 1))),
+    let subjects: [(&str, Operation); 12] = [
+        (LOADS[0], |it| Box::pin(it.load(Loaded::Small, MANY))),
+        (LOADS[1], |it| Box::pin(it.load(Loaded::Small, 1))),
         ("load of 64 fields", |it| Box::pin(it.load(Loaded::Wide, MANY))),
         ("load of 8 KB", |it| Box::pin(it.load(Loaded::Large, MANY))),
-        ("conditional load", |it| Box::pin(it.conditional())),
+        (CONDITIONAL, |it| Box::pin(it.conditional(MANY))),
+        (LONE, |it| Box::pin(it.conditional(1))),
         ("apply", |it| Box::pin(it.apply(MANY))),
         ("apply, 1 under way", |it| Box::pin(it.apply(1))),
         ("touch", |it| Box::pin(it.touch())),
@@ -201,11 +179,10 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
         ("create of 64 fields", |it| Box::pin(it.create(WIDE))),
         ("destroy", |it| Box::pin(it.destroy())),
     ];
-    let names = subjects.iter().map(|(name, _)| *name).chain(PINGS);
+    let names = subjects.iter().map(|(name, _)| *name);
     let readings: BTreeMap<&str, RefCell<Vec<Reading>>> = names.map(|name| (name, RefCell::default())).collect();
-    let pings = RefCell::new(runtime.block_on(Beats::start()));
     let last = |name: &str| readings[name].borrow().last().copied().unwrap_or_default();
-    let mut comparison = InTurn::new("us").subject(AGREED, || 1.0);
+    let mut comparison = InTurn::new("us");
     for (name, operation) in subjects {
         let seen = &readings[name];
         comparison = comparison.subject(name, move || {
@@ -214,58 +191,43 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
             reading.cpu
         });
     }
-    for (name, count, at_once) in [(PINGS[0], effort.pick(5_000, 20_000), TOGETHER), (PINGS[1], 250, 1)] {
-        let (pings, seen) = (&pings, &readings[name]);
-        comparison = comparison.subject(name, move || {
-            let reading = runtime.block_on(pings.borrow_mut().ping(count, at_once));
-            seen.borrow_mut().push(reading);
-            reading.cpu
-        });
-    }
-    let model = || lone_load([last("load"), last(PINGS[0]), last(PINGS[1]), last(LONE_LOAD)]);
-    let costs = comparison
-        .subject(modelled(LONE_LOAD), model)
-        .subject(apart(LONE_LOAD), || Ratio::folded(model(), last(LONE_LOAD).cpu))
-        .until_decided(&apart(LONE_LOAD), AGREED, NEAR)
-        .run(effort);
+    let model = || lone(LOADS.map(last), last(CONDITIONAL), last(LONE).micros);
+    let costs = comparison.derived(modelled(LONE), model).until_near(&modelled(LONE), LONE, NEAR).run(effort);
     let reads = |seen: &RefCell<Vec<Reading>>| Ratio::of(seen.borrow().iter().map(|it| it.reads).collect()).median;
     let reads = readings.iter().map(|(name, seen)| ((*name).to_owned(), reads(seen))).collect();
     (costs, reads)
 }
 
-fn lone_load([load, ping, lone_ping, lone]: [Reading; 4]) -> f64 {
-    let call_us = lone_read(ping.cpu, lone_ping.cpu);
-    let load_us = (load.cpu - load.reads * call_us).max(0.0);
+/// What the model says of a conditional load by itself, one in so many microseconds.
+fn lone(loads: [Reading; 2], conditional: Reading, micros: f64) -> f64 {
+    let call_us = lone_read(loads.map(|it| (it.cpu, it.reads)));
+    let load_us = (conditional.cpu - conditional.reads * call_us).max(0.0);
     let fitted = Constants { load_us, load_entry_us: 0.0, load_byte_us: 0.0, ..Constants::default() };
-    Scenario::load(&Constants { call_us, turn_us: 0.0, ..fitted }, lone.micros)
+    Scenario::load(&Constants { call_us, turn_us: 0.0, ..fitted }, micros)
 }
 
-/// What a read in a turn of its own takes, where no script runs.
-pub(super) fn lone_read(ping: f64, lone_ping: f64) -> f64 {
-    (lone_ping - ping).max(0.0)
+/// What a read in a turn of its own takes, where no script runs: from what a load takes of the processor, and of reads,
+/// among many and by itself. A `PING` would not do: by itself it finds in the processor's caches what a load does not.
+pub(super) fn lone_read([among, by_itself]: [(f64, f64); 2]) -> f64 {
+    ((by_itself.0 - among.0) / (by_itself.1 - among.1)).max(0.0)
 }
 
 fn clusters(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) -> Costs {
     let batch = effort.pick(1_000, 2_000);
     let (one, three) = runtime.block_on(async { tokio::join!(Clusters::start(1), Clusters::start(3)) });
     let (one, three) = (RefCell::new(one), RefCell::new(three));
-    let [load, loads, apply, applies] = [(); 4].map(|()| Cell::new(0.0));
-    let noted = |figure: f64, cell: &Cell<f64>| {
-        cell.set(figure);
-        figure
-    };
-    let comparison = InTurn::new("us")
-        .subject(AGREED, || 1.0)
-        .subject("load, one server", || {
-            noted(runtime.block_on(station.borrow_mut().load(Loaded::Small, MANY)).cpu, &load)
-        })
+    let (on_one, on_three) =
+        (|operation: &str| format!("{operation}, one server"), |it: &str| format!("{it}, 3 primaries"));
+    ["load", "apply"]
+        .into_iter()
+        .fold(InTurn::new("us"), |comparison, it| comparison.until_near(&on_three(it), &on_one(it), NEAR))
+        .subject(on_one("load"), || runtime.block_on(station.borrow_mut().load(Loaded::Small, MANY)).cpu)
         .subject("load, 1 primary", || runtime.block_on(one.borrow_mut().load(batch)))
-        .subject("load, 3 primaries", || noted(runtime.block_on(three.borrow_mut().load(batch)), &loads))
-        .subject("apply, one server", || noted(runtime.block_on(station.borrow_mut().apply(MANY)).cpu, &apply))
+        .subject(on_three("load"), || runtime.block_on(three.borrow_mut().load(batch)))
+        .subject(on_one("apply"), || runtime.block_on(station.borrow_mut().apply(MANY)).cpu)
         .subject("apply, 1 primary", || runtime.block_on(one.borrow_mut().apply(batch)))
-        .subject("apply, 3 primaries", || noted(runtime.block_on(three.borrow_mut().apply(batch)), &applies));
-    let comparison = compared(comparison, "load, 3 primaries", &loads, &load);
-    compared(comparison, "apply, 3 primaries", &applies, &apply).run(effort)
+        .subject(on_three("apply"), || runtime.block_on(three.borrow_mut().apply(batch)))
+        .run(effort)
 }
 
 fn beats(runtime: &Runtime, effort: Effort) -> Costs {

@@ -90,16 +90,16 @@ impl Operations {
         meter.each(count, all.map(one).buffer_unordered(at_once).collect()).await
     }
 
-    /// Loads of what is known.
-    pub async fn conditional(&mut self) -> Reading {
+    /// Loads of what is known, so many under way.
+    pub async fn conditional(&mut self, at_once: usize) -> Reading {
         let Self { store, meter, ids, stamps, .. } = self;
-        let store = &*store;
+        let (store, count) = (&*store, if at_once == 1 { ids.len() / 4 } else { ids.len() });
         let one = |(id, stamp): (_, &Stamp)| {
             let options = LoadOptions::default().known(*stamp);
             async move { assert!(matches!(store.load(id, options).await, Ok(LoadOutcome::Unchanged(_)))) }
         };
-        let all = stream::iter(ids.iter().zip(&*stamps));
-        meter.each(ids.len(), all.map(one).buffer_unordered(MANY).collect()).await
+        let all = stream::iter(ids.iter().zip(&*stamps).take(count));
+        meter.each(count, all.map(one).buffer_unordered(at_once).collect()).await
     }
 
     /// Updates of one field of 29 bytes, so many under way.

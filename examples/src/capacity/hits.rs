@@ -25,8 +25,8 @@ use super::{
 
 /// What the cache's books say of a copy besides names and values (`session-tiered/src/copy.rs`): with them it decides
 /// how many there is room for.
-const BOOKED_COPY: f64 = 660.0;
-const BOOKED_ENTRY: f64 = 66.0;
+const BOOKED_COPY: f64 = 760.0;
+const BOOKED_ENTRY: f64 = 76.0;
 
 /// How the loads of all nodes are answered, as shares of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
