@@ -61,6 +61,7 @@ pub fn section(effort: Effort) -> Section {
     section.tables.push(figures_of(&found.operations, operations));
     section.tables.push(figures_of(&found.clusters, "Processor time of all primaries for one operation, us"));
     section.tables.push(found.beats.table("Processor time of the server for a sign of life, us", "heartbeat alone"));
+    section.tables.push(figures_of(&found.messages, "Processor time of the server for one message of 160 B, us"));
     section.tables.push(figures(&constants(effort)));
     section.plots.push(plot(found));
     section

@@ -6,7 +6,7 @@ use session_examples::capacity::Constants;
 
 use super::{
     Measured,
-    measured::{LISTENERS, LOADS, lone_read},
+    measured::{LISTENERS, LOADS, PUBLISHED, SUBSCRIBED, lone_read},
     operations::{SHAPES, WIDE},
     scenario::Fitted,
 };
@@ -27,7 +27,10 @@ pub fn constants(effort: Effort) -> Constants {
 
 /// Processor time, and all else as it is in `sizes`.
 fn processors(measured: &Measured, sizes: Constants) -> Constants {
-    let Fitted { apply, call, turn, .. } = measured.fitted;
+    let Fitted { apply, call, turn, message, write } = measured.fitted;
+    // Beside updates it is lost in what they vary by; what a subscriber adds to a lone update is known, though.
+    let [unheard, heard] = PUBLISHED.map(|name| measured.messages.median(name));
+    let message_us = ((heard - unheard) / SUBSCRIBED as f64).max(0.0);
     let loads = LOADS.map(|name| (measured.operations.median(name), measured.reads[name]));
     let (plain, script) = (lone_read(loads), call + turn);
     // Requests that came with others had a part in a system call and in a turn too.
@@ -54,6 +57,8 @@ fn processors(measured: &Measured, sizes: Constants) -> Constants {
         script_us: turn - turn_us,
         hear_us: (hearing / LISTENERS as f64).max(0.0),
         heard_after_us: measured.heard_after,
+        message_us,
+        write_us: (message + write - message_us).max(0.0),
         ..measured.fitted.constants(&sizes)
     }
 }

@@ -6,7 +6,7 @@ use session_examples::capacity::Constants;
 use tokio::runtime::Runtime;
 
 use super::{
-    Beats, Clusters, Listeners, Loaded, Operations, Reading, Scenario, Station,
+    Beats, Clusters, Listeners, Loaded, Messages, Operations, Reading, Scenario, Station,
     beats::TOGETHER,
     operations::WIDE,
     runtime,
@@ -39,6 +39,8 @@ pub struct Measured {
     pub reads: BTreeMap<String, f64>,
     /// Heartbeats and PINGs.
     pub beats: Costs,
+    /// Messages by themselves, with subscribers and without.
+    pub messages: Costs,
     /// Of this process: updates with and without listeners.
     pub hearing: Costs,
     /// From the start of an update to its being heard, in microseconds.
@@ -78,6 +80,7 @@ impl Measured {
             operations,
             reads,
             beats: beats(&runtime, effort),
+            messages: messages(&runtime, effort),
             hearing: hearing(&runtime, effort),
             heard_after,
             clusters: clusters(&runtime, &station, effort),
@@ -240,6 +243,20 @@ fn beats(runtime: &Runtime, effort: Effort) -> Costs {
         .subject("PING among 250", || runtime.block_on(station.borrow_mut().ping(many, TOGETHER)).cpu)
         .subject("heartbeat alone", || runtime.block_on(station.borrow_mut().beat(few, 1)).cpu)
         .subject("PING alone", || runtime.block_on(station.borrow_mut().ping(few, 1)).cpu)
+        .run(effort)
+}
+
+/// Nobody is subscribed, and so many are.
+pub const PUBLISHED: [&str; 2] = ["PUBLISH among 250, nobody subscribed", "PUBLISH among 250, 8 subscribed"];
+/// Those of the second one.
+pub(super) const SUBSCRIBED: usize = 8;
+
+fn messages(runtime: &Runtime, effort: Effort) -> Costs {
+    let count = effort.pick(5_000, 20_000);
+    let [none, some] = [0, SUBSCRIBED].map(|count| RefCell::new(runtime.block_on(Messages::start(count))));
+    InTurn::new("us")
+        .subject(PUBLISHED[0], || runtime.block_on(none.borrow_mut().publish(count)).cpu)
+        .subject(PUBLISHED[1], || runtime.block_on(some.borrow_mut().publish(count)).cpu)
         .run(effort)
 }
 
