@@ -45,6 +45,9 @@ fn shared(section: &mut Section, effort: Effort) {
     section.tables.push(costs.table("Time of a change of one entry, ns", ours));
 }
 
+const ALLOCATIONS: &str = "both are mostly the allocation of names and values, and what that takes differs from process to process: a decoding \
+                           by bincode took 750 ns in one run and 500 in the next";
+
 fn wire(section: &mut Section, effort: Effort) {
     const BATCH: u32 = 5_000;
     let message = Message::default();
@@ -68,7 +71,8 @@ fn wire(section: &mut Section, effort: Effort) {
     for way in ["encode", "decode"] {
         let names = [format!("delta, {way}"), format!("bincode, {way}")];
         let text = format!("To {way} a delta of 8 fields, against bincode's own traits and the same pairs");
-        section.claims.push(costs.claim(format!("delta.{way}"), &text, (&names[0], &names[1]), target));
+        let claim = costs.claim(format!("delta.{way}"), &text, (&names[0], &names[1]), target);
+        section.claims.push(claim.missed_because(ALLOCATIONS, 1.0..=1.15));
     }
     section.tables.push(costs.table("Time for a delta of 8 fields of 29 bytes, ns", "delta, encode"));
 }
