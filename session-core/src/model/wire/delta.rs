@@ -29,7 +29,7 @@ impl Delta {
     /// # Errors
     /// [`UnreadableField`](crate::ErrorKind::UnreadableField), for all that [`to_bytes`](Self::to_bytes) does not write.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        Reader::whole(bytes, read)
+        Reader::read_all(bytes, read)
     }
 }
 
@@ -91,7 +91,7 @@ fn read_keyed(reader: &mut Reader) -> Result<KeyedDelta, Error> {
         return Err(unreadable("a keyed field is named and nothing is said of it"));
     }
     let clear = head % 2 == 1;
-    let count = reader.believe(head / 2, LEAST_ENTRY)?;
+    let count = reader.check_count(head / 2, LEAST_ENTRY)?;
     let mut entries = SortedMap::with_capacity(count);
     for _ in 0..count {
         let (key, edit) = (reader.key()?, read_edit(reader)?);

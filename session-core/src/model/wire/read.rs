@@ -24,11 +24,11 @@ impl Reader {
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Error> {
-        self.0.try_get_u8().map_err(|_| cut_short())
+        self.0.try_get_u8().map_err(|_| truncated())
     }
 
     pub(super) fn u64(&mut self) -> Result<u64, Error> {
-        self.0.try_get_u64().map_err(|_| cut_short())
+        self.0.try_get_u64().map_err(|_| truncated())
     }
 
     pub(super) fn varint(&mut self) -> Result<u64, Error> {
@@ -51,17 +51,17 @@ impl Reader {
     /// A number of parts of which each has `least` bytes or more; an error if so many cannot follow.
     pub(super) fn count(&mut self, least: usize) -> Result<usize, Error> {
         let count = self.varint()?;
-        self.believe(count, least)
+        self.check_count(count, least)
     }
 
     /// The same for a count that was read.
     pub(super) fn believe(&self, count: u64, least: usize) -> Result<usize, Error> {
         let most = self.0.len() / least;
-        usize::try_from(count).ok().filter(|count| *count <= most).ok_or_else(cut_short)
+        usize::try_from(count).ok().filter(|count| *count <= most).ok_or_else(truncated)
     }
 
     pub(super) fn bytes(&mut self, length: u64) -> Result<Bytes, Error> {
-        let length = self.believe(length, 1)?;
+        let length = self.check_count(length, 1)?;
         Ok(self.0.split_to(length))
     }
 
@@ -100,7 +100,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(bytes).map_err(|_| unreadable("a name is not UTF-8"))
 }
 
-pub(super) fn cut_short() -> Error {
+pub(super) fn truncated() -> Error {
     unreadable("it is cut short")
 }
 

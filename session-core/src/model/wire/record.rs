@@ -27,7 +27,7 @@ impl Record {
     /// # Errors
     /// [`UnreadableField`](crate::ErrorKind::UnreadableField), for all that [`to_bytes`](Self::to_bytes) does not write.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        Reader::whole(bytes, |reader| {
+        Reader::read_all(bytes, |reader| {
             Ok(Self::new(read_stamp(reader)?, reader.timestamp()?, read_deadlines(reader)?, read_state(reader)?))
         })
     }
