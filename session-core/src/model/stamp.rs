@@ -68,12 +68,12 @@ impl fmt::Debug for Incarnation {
     }
 }
 
-/// Which state of which session: incarnation, version and tag.
+/// Identifies one state of one session: incarnation, version and tag.
 ///
-/// Within one incarnation the version orders states. Two states are equal only if **all three parts** are: after a
-/// failover that lost updates, two different states can have one version. The tag chains the op ids of all updates so
-/// far, so equal stamps mean equal histories. A stamp is therefore made by [`first`](Self::first) and
-/// [`next`](Self::next); [`from_parts`](Self::from_parts) is for stores that read back what they stored.
+/// Within one incarnation, the version orders states. Two states are equal only if **all three parts** are equal: after
+/// a failover that lost updates, two different states can have the same version. The tag chains the op ids of all
+/// updates so far, so equal stamps mean equal histories. Stamps are therefore made by [`first`](Self::first) and
+/// [`next`](Self::next). [`from_parts`](Self::from_parts) is for stores that read a stamp back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     incarnation: Incarnation,
@@ -93,12 +93,12 @@ impl Stamp {
         Self { version: self.version.saturating_add(1), tag: chain(self.tag, op), ..self }
     }
 
-    /// The stamp of these parts, as a store kept them.
+    /// The stamp with these parts, as a store kept them.
     pub const fn from_parts(incarnation: Incarnation, version: u64, tag: u64) -> Self {
         Self { incarnation, version, tag }
     }
 
-    /// Generated when the session was created.
+    /// The session's incarnation, which was generated when the session was created.
     pub const fn incarnation(self) -> Incarnation {
         self.incarnation
     }
@@ -143,7 +143,8 @@ impl Floor {
         self.version
     }
 
-    /// Whether a state with this stamp satisfies the floor. Another incarnation does: the floor says nothing of it.
+    /// Whether a state with this stamp satisfies the floor. A state of another incarnation does, because the floor does
+    /// not apply to it.
     pub fn admits(self, stamp: Stamp) -> bool {
         stamp.incarnation() != self.incarnation || stamp.version() >= self.version
     }
