@@ -1,4 +1,4 @@
-//! What sessions owe their store: touches that failed, and locks to release.
+//! Deferred work for the store: touches that failed, and locks to release.
 
 use std::{
     collections::HashMap,
@@ -13,13 +13,13 @@ use crate::{
     store::{FencingToken, Found, TouchOptions},
 };
 
-/// How many sessions whose touch failed are remembered for [`Sessions::close`].
+/// The maximum number of failed touches that are remembered for [`Sessions::close`].
 const MAX_UNTOUCHED: usize = 1_024;
 
-/// How many locks of dropped handles one [`Session::lock`] releases: more than are added by one.
+/// The maximum number of abandoned locks that one [`Session::lock`] releases. One call adds fewer than that.
 const ABANDONED_AT_ONCE: usize = 8;
 
-/// A use of a session that its store does not know of.
+/// A use of a session whose touch failed, so that the store does not know of it.
 #[derive(Clone, Copy, Debug)]
 struct Use {
     id: SessionId,
@@ -27,31 +27,31 @@ struct Use {
     idle_timeout: Duration,
 }
 
-/// A lock that a handle holds, or was dropped with.
+/// A lock that a handle holds or was dropped with.
 #[derive(Clone, Copy, Debug)]
 struct Tenure {
     id: SessionId,
-    /// The handle was dropped.
+    /// Whether the handle was dropped.
     abandoned: bool,
 }
 
-/// What is owed.
+/// The deferred work.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     locks: Mutex<HashMap<FencingToken, Tenure>>,
-    /// Sessions whose last touch failed.
+    /// The last failed touch of each session.
     untouched: Mutex<HashMap<IdDigest, Use>>,
 }
 
 impl Sessions {
-    /// Before a shutdown: sends touches that had failed or were deferred and releases all locks. From then on no session
-    /// can be opened or created; handles that are open still commit.
+    /// Sends touches that failed or were deferred, and releases all locks. Call it before a shutdown. Afterwards no
+    /// session can be opened or created; open handles can still commit.
     ///
     /// # Errors
-    /// The first failure of the store, after everything was tried. What failed is tried again by another call.
+    /// The first failure of the store, after everything was attempted. Another call retries what failed.
     ///
     /// # Cancel safety
-    /// May be called again, and goes on where it was.
+    /// May be called again; it continues where it stopped.
     pub async fn close(&self) -> Result<(), Error> {
         self.shared.closed.store(true, Ordering::Relaxed);
         let locks: Vec<_> = lock(&self.shared.upkeep.locks).iter().map(|(token, tenure)| (*token, tenure.id)).collect();
@@ -73,7 +73,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// The idle timeout of a session whose deadline is due for renewal.
+    /// The idle timeout of the session, if its deadline is due for renewal.
     pub(super) fn touch_due(found: &Found) -> Option<Duration> {
         let deadlines = found.record.deadlines();
         let (timeout, idle) = (deadlines.idle_timeout()?, deadlines.idle()?);
@@ -113,7 +113,7 @@ impl Sessions {
         lock(&self.shared.upkeep.locks).remove(&token);
     }
 
-    /// Releases some locks whose handles were dropped, those of this session first.
+    /// Releases some locks whose handles were dropped, starting with those of this session.
     pub(crate) async fn release_abandoned_locks(&self, id: &SessionId) -> Result<(), Error> {
         let mut due: Vec<_> = lock(&self.shared.upkeep.locks)
             .iter()

@@ -1,4 +1,4 @@
-//! Changes of one entry that depend on its value and are sent at once.
+//! Compare-and-set: changes of one entry that depend on its value and are sent at once.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -18,7 +18,7 @@ impl Session {
         if let Settled::OnceLost(_) = self.settle_first().await? {
             self.refresh().await?;
         }
-        // Taken by an earlier call that could not say so.
+        // An earlier call took the value, but could not return it.
         if let Some(at) = self.taken.iter().position(|once| once.name == name) {
             let taken = self.decode(&name, &self.taken[at].value)?;
             self.taken.remove(at);
@@ -78,7 +78,7 @@ impl Session {
         }
     }
 
-    /// Whether what this handle sees of the entry is its own, not stored yet.
+    /// Whether this handle sees its own value of the entry, which is not stored yet.
     fn is_own(&self, name: &EntryName) -> bool {
         self.is_new() || self.overlay().own(name.entry()).is_some()
     }
@@ -88,13 +88,14 @@ impl Session {
     }
 
     fn beaten(&self, conflict: crate::store::Conflict) -> Error {
-        let error = Error::new(ErrorKind::Conflict, "other requests were faster each time").with_conflict(conflict);
+        let error = Error::new(ErrorKind::Conflict, "other requests changed the entry first").with_conflict(conflict);
         self.sessions.with_context(error, "commit")
     }
 
-    /// Loads what another request was faster with; gives up on other errors and after too many attempts.
+    /// Prepares for another attempt: pauses and loads the session again. Returns the error if it is no conflict that a
+    /// new load can overcome, or after too many attempts.
     pub(super) async fn after_conflict(&mut self, error: Error, attempt: u32) -> Result<(), Error> {
-        // A conflict that a new load can overcome; a lost lock is not.
+        // A new load cannot overcome a lost lock.
         let lock_lost = error.conflict().is_none_or(|conflict| conflict.cause == crate::store::ConflictCause::Lock);
         if error.kind() != ErrorKind::Conflict || lock_lost || attempt + 1 >= self.sessions.policy().conflict_attempts {
             return Err(error);

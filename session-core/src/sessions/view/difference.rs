@@ -1,4 +1,4 @@
-//! Writing: a serde serializer that compares with a state and records what differs.
+//! Writing: a serde serializer that compares a struct with a state and records the differences.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Records the value of an entry unless it is there already.
+    /// Records the value of an entry unless the state has it already.
     fn set<T: Serialize + ?Sized>(self, delta: &mut Delta, entry: Entry<'_>, value: &T) -> Result<(), ViewError> {
         let at = Location { incarnation: self.incarnation, entry };
         let unchanged = entry.value_in(self.state).is_some_and(|old| self.codecs.matches(old, &value, &at));
@@ -39,7 +39,7 @@ impl Context<'_> {
         }
     }
 
-    /// Records the removal of all entries of a keyed field but these.
+    /// Records the removal of all entries of a keyed field except these.
     fn keep_only(self, delta: &mut Delta, field: &Field, kept: &BTreeSet<Key>) {
         if kept.is_empty() && self.state.keyed_len(field.as_str()) > 0 {
             delta.clear(field.clone());
@@ -51,7 +51,7 @@ impl Context<'_> {
     }
 }
 
-/// Serializer methods that all fail in one way.
+/// Serializer methods that all fail with the same error.
 macro_rules! refuse {
     ($error:expr; $($group:ident)*) => { $(refuse!(@ $group $error);)* };
     (@ primitives $error:expr) => {
@@ -119,7 +119,7 @@ macro_rules! refuse {
     };
 }
 
-/// The whole struct.
+/// Writes the whole struct.
 pub(super) struct StructWriter<'a> {
     pub(super) context: Context<'a>,
     pub(super) delta: &'a mut Delta,
@@ -174,7 +174,7 @@ impl SerializeStruct for StructWriter<'_> {
         }
     }
 
-    /// Left out by `skip_serializing_if`: it is as if it were not there, whichever kind it is.
+    /// The field is omitted by `skip_serializing_if`. It is treated as absent, whether it is a scalar or keyed.
     fn skip_field(&mut self, name: &'static str) -> Result<(), ViewError> {
         let field = Field::new(name)?;
         self.context.remove(self.delta, &field);
@@ -187,7 +187,7 @@ impl SerializeStruct for StructWriter<'_> {
     }
 }
 
-/// One field of the struct: an option, a map or a set; anything else is a scalar as a whole.
+/// Writes one field of the struct: an option, a map or a set. Any other value is a scalar as a whole.
 struct PartWriter<'a> {
     context: Context<'a>,
     delta: &'a mut Delta,
@@ -235,7 +235,7 @@ impl<'a> PartWriter<'a> {
     }
 }
 
-/// The entries of a map, or the members of a set.
+/// Writes the entries of a map, or the members of a set.
 struct KeyedWriter<'a> {
     part: PartWriter<'a>,
     kept: BTreeSet<Key>,

@@ -13,7 +13,7 @@ use crate::{
     model::{Field, Key, State, Value},
 };
 
-/// The whole state as a struct.
+/// Reads the whole state as a struct.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'de> {
     pub(super) state: &'de State,
@@ -48,7 +48,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
-/// All fields of the struct, present or not: what an absent one reads as depends on its type.
+/// All fields of the struct, present or not. The value of an absent field depends on its type.
 struct Fields<'de> {
     reader: Reader<'de>,
     names: std::vec::IntoIter<&'static str>,
@@ -81,7 +81,7 @@ struct Part<'de> {
     state: &'de State,
     codecs: &'de Codecs,
     name: &'static str,
-    /// The name that it is stored by.
+    /// The name under which the field is stored.
     source: &'static str,
 }
 
@@ -188,6 +188,6 @@ impl<'de> SeqAccess<'de> for Members<'de> {
 
 fn read_key<'de, K: DeserializeSeed<'de>>(key: &'de Key, seed: K) -> Result<K::Value, ViewError> {
     seed.deserialize(key_text::Reader(key.as_str())).map_err(|_| {
-        ViewError::Core(Error::new(crate::ErrorKind::UnreadableField, "a key is not of the requested type"))
+        ViewError::Core(Error::new(crate::ErrorKind::UnreadableField, "the key is not of the requested type"))
     })
 }

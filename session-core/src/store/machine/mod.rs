@@ -1,9 +1,9 @@
 //! The [contract](crate::store::SessionStore#contract) of one partition as pure functions over its slots.
 //!
-//! This is the reference of what a store does. A backend that keeps its sessions in its own process, behind a lock,
-//! implements [`Slots`] and is done with the hard part; `session-memory` and the example `custom_backend` do so. A
-//! [`Slot`] has no encoding and cannot be taken apart, so a backend on a database does the same in the language of its
-//! server (a script, a transaction of its own) and is compared with this one by the crate `session-conformance`.
+//! This is the reference implementation of a store. A backend that keeps its sessions in its own process, behind a
+//! lock, implements [`Slots`] and has solved the hard part; `session-memory` and the example `custom_backend` do so. A
+//! [`Slot`] is opaque and has no encoding. A backend on a database therefore implements the same behaviour in the
+//! language of its server (a script or a transaction), and the crate `session-conformance` compares it with this one.
 //!
 //! Nothing here waits, locks or reads a clock. A call that returns an error has changed nothing.
 
@@ -28,18 +28,18 @@ use crate::{
 };
 use slot::{classify, classify_mut, destination, elsewhere, find, locate};
 
-/// How many updates a record remembers by their op ids.
+/// The number of updates whose op ids a session remembers.
 pub const REMEMBERED_OPS: usize = 16;
 
-/// What a store is set to.
+/// The settings of a store.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Rules {
-    /// What it refuses as too large.
+    /// The limits on the size of a session.
     pub limits: Limits,
-    /// How long a tombstone stands.
+    /// How long a tombstone is kept.
     pub tombstone: Duration,
-    /// Whether the store keeps an index of principals; without one, sign-ins are refused.
+    /// Whether the store keeps an index of principals. Without one, sign-ins are refused.
     pub indexed: bool,
 }
 
@@ -51,50 +51,50 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// With these limits.
+    /// Sets the limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// With tombstones that stand this long.
+    /// Sets how long a tombstone is kept.
     #[must_use]
     pub fn with_tombstone(self, tombstone: Duration) -> Self {
         Self { tombstone, ..self }
     }
 
-    /// With an index of principals.
+    /// Adds an index of principals.
     #[must_use]
     pub fn with_index(self) -> Self {
         Self { indexed: true, ..self }
     }
 }
 
-/// What a mutation answered, and what it did that others need to know.
+/// The outcome of a mutation, and its effects on the feed and on the index.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Step<T> {
-    /// The answer.
+    /// The outcome for the caller.
     pub outcome: T,
-    /// The change to announce, if there was one.
+    /// The change to announce, if there is one.
     pub effect: Option<Effect>,
-    /// Principals whose session is no longer at this digest: that of the session itself, and that of an expired one
-    /// whose place it took.
+    /// The index entries to remove: principals whose session is no longer at this digest. There can be one for the
+    /// session itself, and one for an expired session whose place it took.
     pub departed: Vec<(Principal, IdDigest)>,
-    /// The principal whose session is now at this digest.
+    /// The index entry to add: the principal whose session is now at this digest.
     pub arrived: Option<(Principal, IdDigest)>,
 }
 
 /// A change of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// The session, never an old id that forwards to it; for a rotation, its old digest.
+    /// The session, never an old id that forwards to it. For a rotation, its old digest.
     pub digest: IdDigest,
-    /// The stamp before.
+    /// The stamp before the change.
     pub before: Option<Stamp>,
-    /// The stamp after.
+    /// The stamp after the change.
     pub after: Option<Stamp>,
-    /// What happened.
+    /// The kind of the change.
     pub kind: ChangeKind,
 }
 
@@ -235,8 +235,8 @@ impl Rules {
         }
     }
 
-    /// Leaves a tombstone at a digest that an index lists for a principal, whether or not its session exists yet, and
-    /// [follows](follow) a session that has moved on since it was listed. True if a session was ended.
+    /// Leaves a tombstone at a digest that an index lists for a principal, whether or not its session exists yet. It
+    /// [follows](follow) a session that has moved since it was listed. True if a session was ended.
     pub fn revoke(
         &self,
         slots: &mut impl Slots,
@@ -288,12 +288,12 @@ fn destroyed(forwarded: Option<IdDigest>) -> DestroyOutcome {
     DestroyOutcome::Destroyed { replicas: None, forwarded }
 }
 
-/// A retry that is too far behind to tell whether its first attempt happened.
+/// Refuses a retry that is too far behind to tell whether its first attempt happened.
 fn refuse_forgotten_retry(update: &Update, current: Stamp) -> Result<(), Error> {
     match update.retry_from {
         Some(base) if current.version().saturating_sub(base.version()) >= REMEMBERED_OPS as u64 => Err(Error::new(
             ErrorKind::OutcomeUnknown,
-            "too many updates came since the first attempt to tell whether it happened; load the session and decide",
+            "too many updates followed the first attempt to tell whether it happened; load the session and decide",
         )),
         _ => Ok(()),
     }
@@ -304,7 +304,7 @@ fn live_mut<'s, S: Slots>(slots: &'s mut S, now: Timestamp, id: &IdDigest) -> Re
     classify_mut(slots.get_mut(&at), now).map(|live| (at, live))
 }
 
-/// The principal whose session was put out of its place, if there was one.
+/// The index entry of the session that was in a slot, if it had one.
 fn left(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
     slot.and_then(Slot::into_principal).map(|principal| (principal, at)).into_iter().collect()
 }
@@ -316,7 +316,7 @@ impl Ended {
 }
 
 impl Live {
-    /// An answer with the present stamp and deadlines.
+    /// An answer with the current stamp and deadlines.
     fn applied(&self, now: Timestamp) -> Applied {
         Applied::new(self.record.stamp(), self.record.deadlines(), now)
     }

@@ -25,7 +25,7 @@ impl Rules {
         if to.partition() != id.partition() || to == *id {
             return Err(unusable("the new id is not a sibling of the old one"));
         }
-        // A repeat finds its own work at the new id, however long ago the old one was forgotten.
+        // A repeat recognises its own work at the new id, however long ago the old id was forgotten.
         if let Ok(live) = classify(slots.get(&to), now)
             && live.was_brought_by(rotation.write.op)
         {
@@ -58,10 +58,10 @@ fn unusable(message: &'static str) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
 }
 
-/// The answer at an id whose session has moved on already: to a repeat of the rotation that moved it, and to the loser
-/// of a race.
+/// The answer at an id whose session has already moved: to a repeat of the rotation that moved it, and to the loser of
+/// a race.
 fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
-    // A sign-in through a forward moved the session from where the forward points: look there too.
+    // A sign-in through a forward moved the session from the forward's target, so look there too.
     for at in [*id, locate(slots, now, id)] {
         let Some(Slot::Forward(forward)) = slots.get(&at) else { continue };
         if forward.until <= now {
@@ -74,8 +74,8 @@ fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Ro
                 Err(absent) => absent.into(),
             });
         }
-        // The forward that was asked through tells its own loser. Behind a renewal the session can have ended or been
-        // superseded since; then that is the answer.
+        // The forward at the requested id decides that another rotation lost. After a renewal, the session may have
+        // ended or been superseded since; then that is the answer.
         let lost = match forward.kind {
             RotationKind::Renew => {
                 rotation.kind == RotationKind::Renew && classify(slots.get(&forward.to), now).is_ok()
@@ -94,7 +94,7 @@ fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation
     let until = now.after(rotation.grace);
     let forward = Forward { to, kind: rotation.kind, op: rotation.write.op, until };
     let Some(Slot::Live(mut live)) = slots.put(from, Slot::Forward(Box::new(forward))) else {
-        // The caller has just seen it there.
+        // The caller has just found the session there.
         return Step::unchanged(RotateOutcome::Absent(Absent::NotFound(None)));
     };
     let before = live.record.stamp();
