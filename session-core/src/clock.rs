@@ -75,17 +75,17 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
 pub struct SystemClock;
 
 /// The offset from the time since the machine's start to the wall time.
-static WALL: OnceLock<u64> = OnceLock::new();
+static WALL_OFFSET: OnceLock<u64> = OnceLock::new();
 
 #[expect(clippy::disallowed_methods, reason = "this file owns the clock")]
-fn wall() -> u64 {
+fn wall_offset() -> u64 {
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    wall.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(0)).saturating_sub(running())
+    wall.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(0)).saturating_sub(uptime())
 }
 
 /// Milliseconds since the machine's start.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn running() -> u64 {
+fn uptime() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     time.tv_sec.unsigned_abs() * 1_000 + time.tv_nsec.unsigned_abs() / 1_000_000
 }
@@ -93,7 +93,7 @@ fn running() -> u64 {
 /// Milliseconds since the first call.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[expect(clippy::disallowed_methods, reason = "this file owns the clock")]
-fn running() -> u64 {
+fn uptime() -> u64 {
     static START: OnceLock<std::time::Instant> = OnceLock::new();
     let elapsed = START.get_or_init(std::time::Instant::now).elapsed();
     elapsed.as_secs() * 1_000 + u64::from(elapsed.subsec_millis())
@@ -101,7 +101,7 @@ fn running() -> u64 {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(WALL.get_or_init(wall).saturating_add(running()))
+        Timestamp::from_millis(WALL_OFFSET.get_or_init(wall_offset).saturating_add(uptime()))
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -196,7 +196,7 @@ struct ManualSleep {
 impl ManualSleep {
     /// Replaces or removes this sleep's entry in the list of sleepers. The caller drops the old waker after it has
     /// unlocked the clock, because that drop may run other code.
-    fn wait(&self, manual: &mut Manual, waker: Option<Waker>) -> Option<Waker> {
+    fn set_waker(&self, manual: &mut Manual, waker: Option<Waker>) -> Option<Waker> {
         let at = manual.sleepers.iter().position(|sleeper| sleeper.id == self.id);
         match (at, waker) {
             (Some(at), Some(waker)) => Some(std::mem::replace(&mut manual.sleepers[at].waker, waker)),
@@ -212,7 +212,7 @@ impl ManualSleep {
 
 impl Drop for ManualSleep {
     fn drop(&mut self) {
-        let waker = self.wait(&mut lock(&self.clock.0), None);
+        let waker = self.set_waker(&mut lock(&self.clock.0), None);
         drop(waker);
     }
 }
@@ -226,7 +226,7 @@ impl Future for ManualSleep {
         if manual.now >= self.until {
             return Poll::Ready(());
         }
-        let old = self.wait(&mut manual, Some(waker));
+        let old = self.set_waker(&mut manual, Some(waker));
         drop(manual);
         drop(old);
         Poll::Pending

@@ -15,7 +15,7 @@
 mod bincode;
 #[cfg(feature = "json")]
 mod json;
-mod member;
+mod any_codec;
 #[cfg(feature = "postcard")]
 mod postcard;
 mod registry;

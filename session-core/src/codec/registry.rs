@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, ErrorKind,
-    codec::{Codec, CodecError, Location, member::Member},
+    codec::{Codec, CodecError, Location, any_codec::AnyCodec},
     model::{Delta, Entry, Incarnation, State, Value},
 };
 
@@ -16,18 +16,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Codecs {
     /// The first one writes. Empty only when the feature of every format is off.
-    codecs: Vec<Member>,
+    codecs: Vec<AnyCodec>,
 }
 
 impl Default for Codecs {
     fn default() -> Self {
         let codecs = vec![
             #[cfg(feature = "bincode")]
-            Member::Bincode,
+            AnyCodec::Bincode,
             #[cfg(feature = "postcard")]
-            Member::Postcard,
+            AnyCodec::Postcard,
             #[cfg(feature = "json")]
-            Member::Json,
+            AnyCodec::Json,
         ];
         Self { codecs }
     }
@@ -36,13 +36,13 @@ impl Default for Codecs {
 impl Codecs {
     /// Writes and reads this format only.
     pub fn new(codec: impl Codec + 'static) -> Self {
-        Self { codecs: vec![Member::new(codec)] }
+        Self { codecs: vec![AnyCodec::new(codec)] }
     }
 
     /// Reads this format as well.
     #[must_use]
     pub fn also_reads(mut self, codec: impl Codec + 'static) -> Self {
-        self.codecs.push(Member::new(codec));
+        self.codecs.push(AnyCodec::new(codec));
         self
     }
 
@@ -134,8 +134,8 @@ impl Codecs {
     }
 
     /// The codec that decodes an opened value: one of this registry, or one within a codec that wraps values.
-    fn leaf(&self, value: &Value) -> Result<&Member, CodecError> {
-        let within = |codec| match Member::inner(codec) {
+    fn leaf(&self, value: &Value) -> Result<&AnyCodec, CodecError> {
+        let within = |codec| match AnyCodec::inner(codec) {
             Some(inner) => inner.codecs.iter(),
             None => std::slice::from_ref(codec).iter(),
         };

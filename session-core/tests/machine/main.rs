@@ -106,7 +106,7 @@ fn a_rotation_repeated_after_its_grace_is_rotated() {
         }
         let again = table.rotate(30, &id, &rotation);
         assert!(matches!(again.outcome, RotateOutcome::Rotated(applied) if applied.repeated), "{:?}", again.outcome);
-        assert!(again.effect.is_none() && again.arrived.is_none() && again.departed.is_empty());
+        assert!(again.effect.is_none() && again.index_addition.is_none() && again.index_removals.is_empty());
         let mut another = rotation.clone();
         another.write.op = op();
         assert_eq!(
@@ -156,7 +156,7 @@ fn a_revocation_follows_a_session_that_moved_more_than_once() {
         assert!(!table.revoke(2, "bob", &first).outcome && table.is_live(2, &id));
         let step = table.revoke(2, "ada", &first);
         assert!(step.outcome, "{moves} moves");
-        assert_eq!(step.departed, [(principal("ada"), *id.digest())]);
+        assert_eq!(step.index_removals, [(principal("ada"), *id.digest())]);
         assert!(!table.is_live(2, &id));
         assert!(!table.revoke(2, "ada", &first).outcome, "twice");
     }
@@ -188,8 +188,8 @@ fn an_expired_session_at_the_new_id_leaves_the_index() {
         table.create(60, &from, Some(who));
         let step = table.moved(60, &from, &rotation);
         let expected = [(principal(who), *from.digest()), (principal("ada"), *rotation.to.digest())];
-        assert_eq!(step.departed, expected);
-        assert_eq!(step.arrived, Some((principal(who), *rotation.to.digest())));
+        assert_eq!(step.index_removals, expected);
+        assert_eq!(step.index_addition, Some((principal(who), *rotation.to.digest())));
     }
 }
 

@@ -40,7 +40,7 @@ impl Context<'_> {
     }
 
     /// Records the removal of all entries of a keyed field except these.
-    fn keep_only(self, delta: &mut Delta, field: &Field, kept: &BTreeSet<Key>) {
+    fn retain_keys(self, delta: &mut Delta, field: &Field, kept: &BTreeSet<Key>) {
         if kept.is_empty() && self.state.keyed_len(field.as_str()) > 0 {
             delta.clear(field.clone());
             return;
@@ -167,9 +167,9 @@ impl SerializeStruct for StructWriter<'_> {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), ViewError> {
         let field = Field::new(name)?;
-        let part = PartWriter { context: self.context, delta: self.delta, field: &field };
+        let part = FieldWriter { context: self.context, delta: self.delta, field: &field };
         match value.serialize(part) {
-            Err(ViewError::Whole) => self.context.set(self.delta, Entry::Scalar(&field), value),
+            Err(ViewError::IsScalar) => self.context.set(self.delta, Entry::Scalar(&field), value),
             result => result,
         }
     }
@@ -178,7 +178,7 @@ impl SerializeStruct for StructWriter<'_> {
     fn skip_field(&mut self, name: &'static str) -> Result<(), ViewError> {
         let field = Field::new(name)?;
         self.context.remove(self.delta, &field);
-        self.context.keep_only(self.delta, &field, &BTreeSet::new());
+        self.context.retain_keys(self.delta, &field, &BTreeSet::new());
         Ok(())
     }
 
@@ -188,20 +188,20 @@ impl SerializeStruct for StructWriter<'_> {
 }
 
 /// Writes one field of the struct: an option, a map or a set. Any other value is a scalar as a whole.
-struct PartWriter<'a> {
+struct FieldWriter<'a> {
     context: Context<'a>,
     delta: &'a mut Delta,
     field: &'a Field,
 }
 
-impl<'a> Serializer for PartWriter<'a> {
+impl<'a> Serializer for FieldWriter<'a> {
     type Ok = ();
     type Error = ViewError;
     type SerializeSeq = KeyedWriter<'a>;
     type SerializeMap = KeyedWriter<'a>;
     type SerializeStruct = Impossible<(), ViewError>;
 
-    refuse! { ViewError::Whole; primitives compounds }
+    refuse! { ViewError::IsScalar; primitives compounds }
 
     fn serialize_none(self) -> Result<(), ViewError> {
         self.context.remove(self.delta, self.field);
@@ -225,11 +225,11 @@ impl<'a> Serializer for PartWriter<'a> {
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, ViewError> {
-        Err(ViewError::Whole)
+        Err(ViewError::IsScalar)
     }
 }
 
-impl<'a> PartWriter<'a> {
+impl<'a> FieldWriter<'a> {
     fn keyed(self) -> KeyedWriter<'a> {
         KeyedWriter { part: self, kept: BTreeSet::new(), key: None }
     }
@@ -237,13 +237,13 @@ impl<'a> PartWriter<'a> {
 
 /// Writes the entries of a map, or the members of a set.
 struct KeyedWriter<'a> {
-    part: PartWriter<'a>,
+    part: FieldWriter<'a>,
     kept: BTreeSet<Key>,
     key: Option<Key>,
 }
 
 impl KeyedWriter<'_> {
-    fn keep(&mut self, key: Key) -> Result<(), ViewError> {
+    fn add_key(&mut self, key: Key) -> Result<(), ViewError> {
         if !self.kept.insert(key) {
             let error = Error::new(ErrorKind::InvalidInput, "two keys or members have the same text");
             return Err(error.with_field(self.part.field.clone()).into());
@@ -252,7 +252,7 @@ impl KeyedWriter<'_> {
     }
 
     fn finish(self) {
-        self.part.context.keep_only(self.part.delta, self.part.field, &self.kept);
+        self.part.context.retain_keys(self.part.delta, self.part.field, &self.kept);
     }
 
     fn key<T: Serialize + ?Sized>(&self, key: &T) -> Result<Key, ViewError> {
@@ -272,7 +272,7 @@ impl SerializeMap for KeyedWriter<'_> {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ViewError> {
         let key = self.key.take().ok_or(ViewError::Serde)?;
         self.part.context.set(self.part.delta, Entry::Keyed(self.part.field, &key), value)?;
-        self.keep(key)
+        self.add_key(key)
     }
 
     fn end(self) -> Result<(), ViewError> {
@@ -291,7 +291,7 @@ impl SerializeSeq for KeyedWriter<'_> {
         if entry.value_in(self.part.context.state).is_none() {
             self.part.delta.set_entry(entry, Value::MEMBER);
         }
-        self.keep(key)
+        self.add_key(key)
     }
 
     fn end(self) -> Result<(), ViewError> {

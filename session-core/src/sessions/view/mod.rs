@@ -49,7 +49,7 @@ pub(crate) enum ViewError {
     /// A field is absent, and its type has no value for that.
     Absent(&'static str),
     /// The value is not a map, set or option, so the whole value is a scalar. Never leaves this module.
-    Whole,
+    IsScalar,
     /// An error from serde. It may quote values, so its message is not passed on.
     Serde,
     /// Our own message, which is shown.
@@ -69,15 +69,15 @@ impl ViewError {
                 Ok(name) => Error::new(kind, absent).with_field(name),
                 Err(_) => Error::new(kind, absent),
             },
-            Self::Whole | Self::Serde | Self::Duplicate(_) => Error::new(kind, "the struct does not fit the session"),
+            Self::IsScalar | Self::Serde | Self::Duplicate(_) => Error::new(kind, "the struct does not fit the session"),
             Self::Shape(message) => Error::new(kind, message),
         }
     }
 
-    fn on(self, field: &Field) -> Self {
+    fn at_field(self, field: &Field) -> Self {
         match self {
             // The latter two come from a nested struct.
-            Self::Serde | Self::Whole | Self::Missing(_) | Self::Duplicate(_) => {
+            Self::Serde | Self::IsScalar | Self::Missing(_) | Self::Duplicate(_) => {
                 let error = Error::new(ErrorKind::UnreadableField, "the stored value does not fit the struct's field");
                 Self::Core(error.with_field(field.clone()))
             }

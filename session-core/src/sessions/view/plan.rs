@@ -48,7 +48,7 @@ impl Plan {
     }
 
     /// Remembers that this name is passed now.
-    pub(super) fn give(&self, name: &'static str) {
+    pub(super) fn set_last(&self, name: &'static str) {
         self.last.set(Some(name));
     }
 

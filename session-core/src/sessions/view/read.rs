@@ -61,7 +61,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ViewError> {
         self.current = self.names.next();
         let Some(name) = self.current else { return Ok(None) };
-        self.reader.plan.give(name);
+        self.reader.plan.set_last(name);
         seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
     }
 
@@ -70,14 +70,14 @@ impl<'de> MapAccess<'de> for Fields<'de> {
         let Reader { state, codecs, plan } = self.reader;
         let source = plan.source(name, state);
         let field = Field::new(source)?;
-        let part = Part { state, codecs, name, source };
-        seed.deserialize(part).map_err(|error| error.on(&field))
+        let part = FieldReader { state, codecs, name, source };
+        seed.deserialize(part).map_err(|error| error.at_field(&field))
     }
 }
 
 /// One field of the struct.
 #[derive(Clone, Copy)]
-struct Part<'de> {
+struct FieldReader<'de> {
     state: &'de State,
     codecs: &'de Codecs,
     name: &'static str,
@@ -85,7 +85,7 @@ struct Part<'de> {
     source: &'static str,
 }
 
-impl<'de> Part<'de> {
+impl<'de> FieldReader<'de> {
     fn scalar(&self) -> Result<super::scalar::Scalar<'de>, ViewError> {
         let value = self.state.get(self.source).ok_or(ViewError::Absent(self.name))?;
         Ok(super::scalar::Scalar { value, codecs: self.codecs })
@@ -100,7 +100,7 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Part<'de> {
+impl<'de> Deserializer<'de> for FieldReader<'de> {
     type Error = ViewError;
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {

@@ -21,7 +21,7 @@ pub(super) struct Memory {
     /// The op ids of the last updates, oldest first, at most [`REMEMBERED_OPS`].
     ops: Vec<OpId>,
     /// The operation that moved the session to its current id: its last rotation, or its create.
-    brought_by: OpId,
+    moved_by: OpId,
     /// The end of the grace during which an old id forwards here.
     pub(super) renewed_until: Timestamp,
     pub(super) tenure: Option<Tenure>,
@@ -41,7 +41,7 @@ impl Live {
     pub(super) fn new(record: Record, op: OpId, principal: Option<Principal>) -> Self {
         let signed_in = principal.map(|principal| (principal, record.created_at()));
         let memory =
-            Memory { ops: vec![op], brought_by: op, renewed_until: Timestamp::default(), tenure: None, signed_in };
+            Memory { ops: vec![op], moved_by: op, renewed_until: Timestamp::default(), tenure: None, signed_in };
         Self { record: Arc::new(record), memory: Box::new(memory) }
     }
 
@@ -72,14 +72,14 @@ impl Live {
     }
 
     /// Records that the session has moved to a new id.
-    pub(super) fn arrive(&mut self, op: OpId, renewed_until: Timestamp) {
-        self.memory.brought_by = op;
+    pub(super) fn record_move(&mut self, op: OpId, renewed_until: Timestamp) {
+        self.memory.moved_by = op;
         self.memory.renewed_until = renewed_until;
     }
 
     /// Whether this operation moved the session to its current id.
-    pub(super) fn was_brought_by(&self, op: OpId) -> bool {
-        self.memory.brought_by == op
+    pub(super) fn was_moved_by(&self, op: OpId) -> bool {
+        self.memory.moved_by == op
     }
 
     pub(super) fn ends_at(&self) -> Timestamp {
@@ -91,7 +91,7 @@ impl Live {
     }
 
     /// Applies a delta that is not empty, and returns the new stamp.
-    pub(super) fn change(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
+    pub(super) fn apply_delta(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
         let (stamp, deadlines, state) = Arc::make_mut(&mut self.record).parts_mut();
         delta.apply_to(state);
         *stamp = stamp.next(op);

@@ -26,7 +26,7 @@ use crate::{
         LoadOutcome, NewSession, TouchOptions, TouchOutcome, Touched, Update,
     },
 };
-use slot::{classify, classify_mut, destination, elsewhere, find, locate};
+use slot::{classify, classify_mut, destination, forwarded_to, find, locate};
 
 /// The number of updates whose op ids a session remembers.
 pub const REMEMBERED_OPS: usize = 16;
@@ -80,9 +80,9 @@ pub struct Step<T> {
     pub effect: Option<Effect>,
     /// The index entries to remove: principals whose session is no longer at this digest. There can be one for the
     /// session itself, and one for an expired session whose place it took.
-    pub departed: Vec<(Principal, IdDigest)>,
+    pub index_removals: Vec<(Principal, IdDigest)>,
     /// The index entry to add: the principal whose session is now at this digest.
-    pub arrived: Option<(Principal, IdDigest)>,
+    pub index_addition: Option<(Principal, IdDigest)>,
 }
 
 /// A change of one session.
@@ -100,7 +100,7 @@ pub struct Effect {
 
 impl<T> Step<T> {
     fn unchanged(outcome: T) -> Self {
-        Self { outcome, effect: None, departed: Vec::new(), arrived: None }
+        Self { outcome, effect: None, index_removals: Vec::new(), index_addition: None }
     }
 
     fn changed(outcome: T, effect: Effect) -> Self {
@@ -128,7 +128,7 @@ pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: Tou
             if renewed != live.record.deadlines() {
                 *Arc::make_mut(&mut live.record).parts_mut().1 = renewed;
             }
-            TouchOutcome::Touched(Touched::new(renewed, now).with_forwarded(elsewhere(at, id)))
+            TouchOutcome::Touched(Touched::new(renewed, now).with_forwarded(forwarded_to(at, id)))
         }
     }
 }
@@ -166,8 +166,8 @@ impl Rules {
         let expired = slots.put(*id, Slot::Live(live));
         let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created };
         Ok(Step {
-            departed: left(expired, *id),
-            arrived: principal.map(|principal| (principal, *id)),
+            index_removals: index_entry(expired, *id),
+            index_addition: principal.map(|principal| (principal, *id)),
             ..Step::changed(CreateOutcome::Created(applied), effect)
         })
     }
@@ -187,7 +187,7 @@ impl Rules {
             Ok(found) => found,
             Err(absent) => return Ok(Step::unchanged(absent.into())),
         };
-        let (before, forwarded) = (live.record.stamp(), elsewhere(at, id));
+        let (before, forwarded) = (live.record.stamp(), forwarded_to(at, id));
         if update.retry_from.is_some_and(|base| base.incarnation() != before.incarnation()) {
             return Ok(Step::unchanged(ApplyOutcome::Absent(Absent::NotFound(None))));
         }
@@ -206,7 +206,7 @@ impl Rules {
         }
         self.limits.admit(live.record.state(), &update.delta)?;
         let deadlines = live.record.deadlines().renewed(now, None);
-        let after = live.change(update.write.op, &update.delta, deadlines);
+        let after = live.apply_delta(update.write.op, &update.delta, deadlines);
         let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
         Ok(Step::changed(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded)), effect))
     }
@@ -224,13 +224,13 @@ impl Rules {
             && tombstone.op == destroy.write.op
             && tombstone.until > now
         {
-            return Step::unchanged(destroyed(elsewhere(at, id)));
+            return Step::unchanged(destroyed(forwarded_to(at, id)));
         }
         match classify(slots.get(&at), now) {
             Err(absent) => Step::unchanged(absent.into()),
             Ok(_) => {
-                let step = self.bury(slots, now, at, destroy.write.op, destroy.reason);
-                Step { outcome: destroyed(elsewhere(at, id)), ..step }
+                let step = self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
+                Step { outcome: destroyed(forwarded_to(at, id)), ..step }
             }
         }
     }
@@ -252,13 +252,13 @@ impl Rules {
             Some(Slot::Forward(_)) => Step::unchanged(false),
             slot => {
                 let ended = classify(slot, now).is_ok();
-                let Step { effect, departed, .. } = self.bury(slots, now, at, destroy.write.op, destroy.reason);
-                Step { outcome: ended, effect, departed, arrived: None }
+                let Step { effect, index_removals, .. } = self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
+                Step { outcome: ended, effect, index_removals, index_addition: None }
             }
         }
     }
 
-    fn bury(
+    fn put_tombstone(
         &self,
         slots: &mut impl Slots,
         now: Timestamp,
@@ -267,10 +267,10 @@ impl Rules {
         reason: EndReason,
     ) -> Step<DestroyOutcome> {
         let tombstone = Tombstone { op, reason, since: now, until: now.after(self.tombstone) };
-        let buried = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
-        let before = buried.as_ref().and_then(Slot::stamp);
+        let replaced = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
+        let before = replaced.as_ref().and_then(Slot::stamp);
         let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason) };
-        Step { departed: left(buried, at), ..Step::changed(destroyed(None), effect) }
+        Step { index_removals: index_entry(replaced, at), ..Step::changed(destroyed(None), effect) }
     }
 
     fn admit_sign_in(&self, sign_in: Option<&SignIn>) -> Result<(), Error> {
@@ -305,7 +305,7 @@ fn live_mut<'s, S: Slots>(slots: &'s mut S, now: Timestamp, id: &IdDigest) -> Re
 }
 
 /// The index entry of the session that was in a slot, if it had one.
-fn left(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
+fn index_entry(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
     slot.and_then(Slot::into_principal).map(|principal| (principal, at)).into_iter().collect()
 }
 

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The maximum number of moves of a session that are followed from a listed digest.
-const MOVES: usize = 8;
+const MAX_MOVES: usize = 8;
 
 /// The slots of one partition, by digest. Sessions that forward to each other are in one partition.
 pub trait Slots {
@@ -110,7 +110,7 @@ pub(super) fn find<'s>(
 }
 
 /// The digest at which a session was located, if the id is an old one that forwards to it.
-pub(super) fn elsewhere(at: IdDigest, id: &IdDigest) -> Option<IdDigest> {
+pub(super) fn forwarded_to(at: IdDigest, id: &IdDigest) -> Option<IdDigest> {
     (at != *id).then_some(at)
 }
 
@@ -118,7 +118,7 @@ pub(super) fn elsewhere(at: IdDigest, id: &IdDigest) -> Option<IdDigest> {
 pub(super) fn classify(slot: Option<&Slot>, now: Timestamp) -> Result<&Live, Absent> {
     match slot {
         Some(Slot::Live(live)) if live.ends_at() > now => Ok(live),
-        slot => Err(why_absent(slot, now)),
+        slot => Err(absence(slot, now)),
     }
 }
 
@@ -132,7 +132,7 @@ pub(super) fn classify_mut(slot: Option<&mut Slot>, now: Timestamp) -> Result<&m
 }
 
 /// Why there is no session in a slot that has no live one.
-fn why_absent(slot: Option<&Slot>, now: Timestamp) -> Absent {
+fn absence(slot: Option<&Slot>, now: Timestamp) -> Absent {
     match slot.filter(|slot| slot.ends_at() > now) {
         Some(Slot::Tombstone(tombstone)) => Absent::NotFound(Some(Ended::of(tombstone, now))),
         Some(Slot::Forward(forward)) if forward.kind == RotationKind::Privilege => Absent::Superseded,
@@ -144,11 +144,11 @@ fn why_absent(slot: Option<&Slot>, now: Timestamp) -> Absent {
 /// The current digest of a session that an index lists at this digest: the end of the chain of forwards.
 ///
 /// Both kinds of forward are followed, since a listing gives no access. Forwards that have ended but are still there
-/// are followed too, since a listing may be old. At most [`MOVES`] are followed, so that no store can cause an endless
+/// are followed too, since a listing may be old. At most [`MAX_MOVES`] are followed, so that no store can cause an endless
 /// loop.
 pub(super) fn destination(slots: &impl Slots, id: &IdDigest) -> IdDigest {
     let mut at = *id;
-    for _ in 0..MOVES {
+    for _ in 0..MAX_MOVES {
         let Some(Slot::Forward(forward)) = slots.get(&at) else { break };
         at = forward.to;
     }

@@ -12,7 +12,7 @@ use crate::{
 /// A codec of a registry. The crate's own formats are called by name with the concrete type of the value. All other
 /// codecs get an erased serializer and deserializer, which make encoding and decoding three times as expensive.
 #[derive(Clone, Debug)]
-pub(super) enum Member {
+pub(super) enum AnyCodec {
     #[cfg(feature = "bincode")]
     Bincode,
     #[cfg(feature = "postcard")]
@@ -22,7 +22,7 @@ pub(super) enum Member {
     Other(Arc<dyn Codec>),
 }
 
-impl Member {
+impl AnyCodec {
     pub(super) fn new(codec: impl Codec + 'static) -> Self {
         let any: &dyn Any = &codec;
         #[cfg(feature = "bincode")]
