@@ -1,4 +1,4 @@
-//! Holding the session's lock.
+//! Locking a session.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use crate::{
     store::{AcquireOutcome, Conflict, ConflictCause, FencingToken, LockOwner, SessionLock, TenureOutcome},
 };
 
-/// The longest pause between two attempts to take a lock that another holds.
+/// The longest pause between two attempts to acquire a lock that another owner holds.
 const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 impl Session {
-    /// Takes the session's lock, waiting for at most `wait`, and holds it for `lease`. From then on commits of this
-    /// handle fail with [`Conflict`](ErrorKind::Conflict) once the lock is lost. A handle that holds it already renews
-    /// its lease.
+    /// Acquires the session's lock, waiting for at most `wait`, and holds it for `lease`. From then on, commits of this
+    /// handle fail with [`Conflict`](ErrorKind::Conflict) once the lock is lost. A handle that already holds the lock
+    /// renews its lease.
     ///
-    /// Most work needs no lock: see [`update`](Self::update) and [`transaction`](Self::transaction). Dropping the
-    /// handle releases it at the next `lock` or [`close`](crate::Sessions::close) of the same
-    /// [`Sessions`](crate::Sessions); at the latest the lease ends it. Waiters are not queued: who asks first after the
-    /// release gets it.
+    /// Most work needs no lock: see [`update`](Self::update) and [`transaction`](Self::transaction). If the handle is
+    /// dropped, the next `lock` or [`close`](crate::Sessions::close) of the same [`Sessions`](crate::Sessions) releases
+    /// the lock; at the latest, the lock ends with its lease. Waiters are not queued: the first request after the
+    /// release gets the lock.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) when it is still held after `wait`;
-    /// [`Configuration`](ErrorKind::Configuration) when the store has no locks;
-    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded) and the failures of the store; after
-    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) call it again, which gets the lock that may have been taken.
+    /// [`Conflict`](ErrorKind::Conflict) if it is still held after `wait`; [`Configuration`](ErrorKind::Configuration)
+    /// if the store has no locks; [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded) and the
+    /// failures of the store. After [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) call it again: if the lock was
+    /// acquired, that call gets it.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the lock may have been taken; calling it again gets it, or its lease ends it.
+    /// If the future is dropped, the lock may have been acquired. Another call gets it, or its lease ends it.
     pub async fn lock(&mut self, lease: Duration, wait: Duration) -> Result<FencingToken, Error> {
         self.sessions.release_abandoned_locks(&self.id).await.ok();
         if let Some(token) = self.fence {
@@ -38,7 +38,8 @@ impl Session {
             self.sessions.forget_lock(token);
             self.fence = None;
         }
-        // Kept while the answer is not known: the same owner's next request gets the same tenure.
+        // The owner is kept while the outcome is unknown, because the next request of the same owner gets the same
+        // tenure.
         let owner = match self.lock_owner {
             Some(owner) => owner,
             None => *self.lock_owner.insert(LockOwner::generate()?),
@@ -65,7 +66,8 @@ impl Session {
                 let error = Error::new(ErrorKind::Conflict, "another request holds the lock");
                 return Err(self.about_lock(error));
             }
-            // Never past the end of the lease or of the wait, and at least a millisecond so that time can pass.
+            // The pause never passes the end of the lease or of the wait. It is at least a millisecond, so that time
+            // can pass.
             let pause = MAX_PAUSE.min(held).min(until.since(now)).max(Duration::from_millis(1));
             self.sessions.clock().sleep(pause).await;
             self.sessions.back_off(attempt.min(3)).await?;
@@ -73,10 +75,10 @@ impl Session {
         }
     }
 
-    /// Prolongs the lock: the lease runs anew from now.
+    /// Extends the lock: the lease starts again from now.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) when the lock was lost or is not held; otherwise as [`lock`](Self::lock).
+    /// [`Conflict`](ErrorKind::Conflict) if the lock was lost or is not held; otherwise as [`lock`](Self::lock).
     ///
     /// # Cancel safety
     /// If the future is dropped, the lease is as before or renewed.
@@ -86,14 +88,14 @@ impl Session {
         self.tenure(outcome)
     }
 
-    /// Releases the lock. From then on commits are unguarded again.
+    /// Releases the lock. Afterwards commits are unguarded again.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) when the lock had been lost before: what was done meanwhile was not guarded;
-    /// otherwise as [`lock`](Self::lock).
+    /// [`Conflict`](ErrorKind::Conflict) if the lock had been lost before, in which case the work since then was not
+    /// guarded; otherwise as [`lock`](Self::lock).
     ///
     /// # Cancel safety
-    /// If the future is dropped, the lock is released or runs to the end of its lease.
+    /// If the future is dropped, the lock is released or is held until its lease ends.
     pub async fn unlock(&mut self) -> Result<(), Error> {
         let token = self.fence.ok_or_else(|| self.lost())?;
         let outcome = self.locks()?.release(&self.id, token).await?;

@@ -1,4 +1,4 @@
-//! Learning what became of a request, again and again until it is known.
+//! Settling: learning the outcome of the request in flight, over any number of attempts.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::{
     store::{Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome},
 };
 
-/// What the request in flight came to.
+/// The outcome of the request in flight.
 pub(super) enum Settled {
-    /// There was none.
+    /// There was no request in flight.
     Nothing,
-    /// What was recorded is stored.
+    /// The recorded changes are stored.
     Committed,
     /// The take or update happened.
     Once(Once),
-    /// Another request was faster: the take or update did not happen.
+    /// Another request changed the entry first, so the take or update did not happen.
     OnceLost(Conflict),
-    /// The session is at its new id, as was asked for.
+    /// The session is at its new id, as requested.
     Rotated(Rotate),
     /// Another rotation was first.
     AlreadyRotated,
@@ -36,7 +36,8 @@ enum Answer {
 }
 
 impl Session {
-    /// Settles what an earlier call left behind. What that took out is kept until it is asked for again.
+    /// Settles a request that an earlier call left in flight. A value that it took is kept until the caller asks for it
+    /// again.
     pub(super) async fn settle_first(&mut self) -> Result<Settled, Error> {
         let settled = self.settle().await?;
         if let Settled::Once(once) = &settled
@@ -47,13 +48,13 @@ impl Session {
         Ok(settled)
     }
 
-    /// Sends the request in flight, again if it was sent before, and takes note of what it came to.
+    /// Sends the request in flight, again if it was sent before, and processes its outcome.
     pub(super) async fn settle(&mut self) -> Result<Settled, Error> {
         let Some(sent) = &mut self.sent else { return Ok(Settled::Nothing) };
-        // Should this future be dropped at the await, the next attempt is a retry.
+        // If this future is dropped at the await, the next attempt is a retry.
         let retry = std::mem::replace(&mut sent.uncertain, true);
         let store = self.sessions.store();
-        // Deadlines count from here.
+        // Deadlines count from this moment.
         let asked_at = self.sessions.clock().now();
         let answer = match &mut sent.request {
             Request::Create { new, .. } => store.create(&self.id, new).await.map(Answer::Create),
@@ -70,7 +71,7 @@ impl Session {
     }
 
     fn fail(&mut self, error: Error, retry: bool) -> Error {
-        // The store knows repeats before it looks at limits, so these say that no attempt has happened.
+        // The store recognises repeats before it checks limits, so these errors mean that no attempt has happened.
         let definite = matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::InvalidInput);
         if error.kind() == ErrorKind::OutcomeUnknown {
             return error;
@@ -83,7 +84,7 @@ impl Session {
         error
     }
 
-    /// The request in flight did not happen: what it carried is recorded again, unless it was a take or an update.
+    /// The request in flight did not happen. Its changes are recorded again, unless it was a take or an update.
     fn take_back(&mut self) {
         let Some(sent) = self.sent.take() else { return };
         if !matches!(sent.request, Request::Apply { once: Some(_), .. }) {
@@ -125,14 +126,14 @@ impl Session {
         Err(self.sessions.with_context(error, "commit"))
     }
 
-    /// Whether a conflict says that another request changed the entry of a take or an update. A lost lock is another
-    /// matter.
+    /// Whether a conflict means that another request changed the entry of a take or an update. A lost lock does not
+    /// mean that.
     fn lost_once(&self, conflict: Conflict) -> bool {
         let request = self.sent.as_ref().map(|sent| &sent.request);
         matches!(request, Some(Request::Apply { once: Some(_), .. })) && conflict.cause != ConflictCause::Lock
     }
 
-    /// The request in flight is in the store: the handle now stands on a state that has it.
+    /// The request in flight is in the store. The handle is now based on a state that includes it.
     fn absorb(&mut self, applied: Applied, asked_at: Timestamp) -> Settled {
         let Some(sent) = self.sent.take() else { return Settled::Nothing };
         self.replicas = applied.replicas;
@@ -164,8 +165,8 @@ impl Session {
         settled
     }
 
-    /// The stamp moves on only if the stored state is ours plus this delta. If others wrote in between, the old stamp
-    /// stays, and a compare-and-set will rightly conflict.
+    /// The stamp advances only if the stored state is ours plus this delta. If others wrote in between, the old stamp
+    /// is kept, so that a compare-and-set correctly conflicts.
     fn absorb_delta(&mut self, op: OpId, delta: Delta, applied: Applied) {
         let Base::Stored { committed, stamp, .. } = &mut self.base else { return };
         if delta.is_empty() {
