@@ -11,11 +11,11 @@
 //! | [`Json`] | `json` (default) | yes | works for `serde_json::Value` |
 //! | [`Sealed`] | `sealed` | – | XChaCha20-Poly1305 around any of them |
 
+mod any_codec;
 #[cfg(feature = "bincode")]
 mod bincode;
 #[cfg(feature = "json")]
 mod json;
-mod any_codec;
 #[cfg(feature = "postcard")]
 mod postcard;
 mod registry;

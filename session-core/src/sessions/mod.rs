@@ -106,10 +106,10 @@ impl Sessions {
     pub async fn open_with(&self, id: &SessionId, mut options: LoadOptions) -> Result<Session, Error> {
         self.refuse_if_closed("open")?;
         options.known = None;
-        let asked_at = self.shared.clock.now();
+        let sent_at = self.shared.clock.now();
         let found = self.load(id, options).await?;
         let due = Self::touch_due(&found);
-        let mut session = Session::stored(self.clone(), *id, found, asked_at);
+        let mut session = Session::stored(self.clone(), *id, found, sent_at);
         if let Some(idle_timeout) = due {
             self.touch(&mut session, idle_timeout).await;
         }

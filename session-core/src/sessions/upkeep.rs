@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// The maximum number of failed touches that are remembered for [`Sessions::close`].
-const MAX_UNTOUCHED: usize = 1_024;
+const MAX_FAILED_TOUCHES: usize = 1_024;
 
 /// The maximum number of abandoned locks that one [`Session::lock`] releases. One call adds fewer than that.
-const ABANDONED_AT_ONCE: usize = 8;
+const MAX_RELEASED_AT_ONCE: usize = 8;
 
 /// A use of a session whose touch failed, so that the store does not know of it.
 #[derive(Clone, Copy, Debug)]
-struct Use {
+struct FailedTouch {
     id: SessionId,
     at: Timestamp,
     idle_timeout: Duration,
@@ -40,7 +40,7 @@ struct Tenure {
 pub(super) struct Upkeep {
     locks: Mutex<HashMap<FencingToken, Tenure>>,
     /// The last failed touch of each session.
-    untouched: Mutex<HashMap<IdDigest, Use>>,
+    failed_touches: Mutex<HashMap<IdDigest, FailedTouch>>,
 }
 
 impl Sessions {
@@ -56,20 +56,20 @@ impl Sessions {
         self.shared.closed.store(true, Ordering::Relaxed);
         let locks: Vec<_> = lock(&self.shared.upkeep.locks).iter().map(|(token, tenure)| (*token, tenure.id)).collect();
         let mut result = self.release_locks(locks).await;
-        let uses: Vec<Use> = lock(&self.shared.upkeep.untouched).values().copied().collect();
-        for used in uses {
-            result = result.and(self.send_use(used).await);
+        let touches: Vec<FailedTouch> = lock(&self.shared.upkeep.failed_touches).values().copied().collect();
+        for touch in touches {
+            result = result.and(self.retry_touch(touch).await);
         }
         result.and(self.store().close().await)
     }
 
     /// Renews the deadline from the moment of the use, not from now.
-    async fn send_use(&self, used: Use) -> Result<(), Error> {
-        let left = used.idle_timeout.saturating_sub(self.shared.clock.now().since(used.at));
+    async fn retry_touch(&self, touch: FailedTouch) -> Result<(), Error> {
+        let left = touch.idle_timeout.saturating_sub(self.shared.clock.now().since(touch.at));
         if !left.is_zero() {
-            self.store().touch(&used.id, TouchOptions::default().with_idle(left)).await?;
+            self.store().touch(&touch.id, TouchOptions::default().with_idle(left)).await?;
         }
-        lock(&self.shared.upkeep.untouched).remove(used.id.digest());
+        lock(&self.shared.upkeep.failed_touches).remove(touch.id.digest());
         Ok(())
     }
 
@@ -83,23 +83,23 @@ impl Sessions {
     }
 
     pub(super) async fn touch(&self, session: &mut Session, idle_timeout: Duration) {
-        let used = Use { id: *session.id(), at: self.shared.clock.now(), idle_timeout };
-        let digest = *used.id.digest();
-        match self.store().touch(&used.id, TouchOptions::default()).await {
+        let touch = FailedTouch { id: *session.id(), at: self.shared.clock.now(), idle_timeout };
+        let digest = *touch.id.digest();
+        match self.store().touch(&touch.id, TouchOptions::default()).await {
             Ok(outcome) => {
-                lock(&self.shared.upkeep.untouched).remove(&digest);
-                session.note_touch(outcome, used.at);
+                lock(&self.shared.upkeep.failed_touches).remove(&digest);
+                session.apply_touch(outcome, touch.at);
             }
             Err(_) => {
-                let mut untouched = lock(&self.shared.upkeep.untouched);
-                if untouched.len() < MAX_UNTOUCHED || untouched.contains_key(&digest) {
-                    untouched.insert(digest, used);
+                let mut failed_touches = lock(&self.shared.upkeep.failed_touches);
+                if failed_touches.len() < MAX_FAILED_TOUCHES || failed_touches.contains_key(&digest) {
+                    failed_touches.insert(digest, touch);
                 }
             }
         }
     }
 
-    pub(crate) fn note_lock(&self, token: FencingToken, id: SessionId) {
+    pub(crate) fn track_lock(&self, token: FencingToken, id: SessionId) {
         lock(&self.shared.upkeep.locks).insert(token, Tenure { id, abandoned: false });
     }
 
@@ -109,7 +109,7 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn forget_lock(&self, token: FencingToken) {
+    pub(crate) fn untrack_lock(&self, token: FencingToken) {
         lock(&self.shared.upkeep.locks).remove(&token);
     }
 
@@ -121,7 +121,7 @@ impl Sessions {
             .map(|(token, tenure)| (*token, tenure.id))
             .collect();
         due.sort_by_key(|(_, of)| of != id);
-        due.truncate(ABANDONED_AT_ONCE);
+        due.truncate(MAX_RELEASED_AT_ONCE);
         self.release_locks(due).await
     }
 
@@ -130,7 +130,7 @@ impl Sessions {
         let mut result = Ok(());
         for (token, id) in due {
             match locks.release(&id, token).await {
-                Ok(_) => self.forget_lock(token),
+                Ok(_) => self.untrack_lock(token),
                 Err(error) => result = result.and(Err(error)),
             }
         }

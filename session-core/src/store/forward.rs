@@ -6,7 +6,7 @@ use crate::{Error, store::SessionStore};
 
 /// The future that `async_trait` generates for an `async fn` of a store.
 #[doc(hidden)]
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// Writes the methods of a [`SessionStore`] wrapper, which forward to another store.
 ///
@@ -98,7 +98,7 @@ macro_rules! __forward_session_store {
             &'s $self,
             id: &'i $crate::SessionId,
             request: &'r $crate::store::$request,
-        ) -> $crate::store::Answer<'f, $crate::store::$outcome>
+        ) -> $crate::store::StoreFuture<'f, $crate::store::$outcome>
         where
             's: 'f,
             'i: 'f,
@@ -113,7 +113,7 @@ macro_rules! __forward_session_store {
             &'s $self,
             id: &'i $crate::SessionId,
             options: $options,
-        ) -> $crate::store::Answer<'f, $crate::store::$outcome>
+        ) -> $crate::store::StoreFuture<'f, $crate::store::$outcome>
         where
             's: 'f,
             'i: 'f,
@@ -123,7 +123,7 @@ macro_rules! __forward_session_store {
         }
     };
     (@bare $self:ident $to:expr, $method:ident) => {
-        fn $method<'s, 'f>(&'s $self) -> $crate::store::Answer<'f, ()>
+        fn $method<'s, 'f>(&'s $self) -> $crate::store::StoreFuture<'f, ()>
         where
             's: 'f,
             Self: 'f,

@@ -25,7 +25,7 @@ pub use async_trait::async_trait;
 pub use ext::SessionStoreExt;
 pub use feed::{BarrierId, Barriers, ChangeFeed, ChangeKind, FeedItem, GapCause, Origin, SessionChange, Subscription};
 #[doc(hidden)]
-pub use forward::Answer;
+pub use forward::StoreFuture;
 pub use index::{IndexedSession, SessionIndex};
 pub use lock::{AcquireOutcome, FencingToken, LockOwner, SessionLock, TenureOutcome};
 pub use outcome::{

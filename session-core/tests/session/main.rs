@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod compare_and_set;
 mod faulty;
 mod handle;
 mod locking;
 mod model;
-mod compare_and_set;
 mod replicas;
 mod rotating;
 mod sessions;

@@ -2,7 +2,7 @@
 
 use super::{
     Base, Session,
-    sent::{Once, Request, Sent},
+    sent::{EntryCas, Request, Sent},
     settle::Settled,
 };
 use crate::{
@@ -44,7 +44,7 @@ impl Session {
         self.settle_first().await?;
         match &self.base {
             Base::New(new) => {
-                let request = Request::Create { new: new.clone(), asked: None };
+                let request = Request::Create { new: new.clone(), requested: None };
                 self.send_with_pending(request).await.map(drop)
             }
             _ => self.send(Vec::new()).await,
@@ -68,7 +68,7 @@ impl Session {
 
     pub(super) async fn send(&mut self, mut preconditions: Vec<Precondition>) -> Result<(), Error> {
         let request = match &self.base {
-            Base::New(new) if !self.pending.is_empty() => Request::Create { new: new.clone(), asked: None },
+            Base::New(new) if !self.pending.is_empty() => Request::Create { new: new.clone(), requested: None },
             Base::New(_) => return Ok(()),
             _ if self.pending.is_empty() && preconditions.is_empty() => return Ok(()),
             Base::Ended(_) => return Err(self.destroyed()),
@@ -81,15 +81,15 @@ impl Session {
     }
 
     /// Sends one take or update of one entry, separately from the recorded changes.
-    pub(super) async fn send_once(
+    pub(super) async fn send_cas(
         &mut self,
-        once: Once,
+        cas: EntryCas,
         delta: Delta,
         expected: Precondition,
     ) -> Result<Settled, Error> {
         let Base::Stored { seen, .. } = self.base else { return Err(self.destroyed()) };
         let preconditions = [expected].into_iter().chain(self.fence.map(Precondition::Lock)).collect();
-        self.sent = Some(Sent::new(self.apply_request(seen, delta, preconditions, Some(once))?));
+        self.sent = Some(Sent::new(self.apply_request(seen, delta, preconditions, Some(cas))?));
         self.settle().await
     }
 
@@ -110,11 +110,11 @@ impl Session {
         base: Stamp,
         delta: Delta,
         preconditions: Vec<Precondition>,
-        once: Option<Once>,
+        cas: Option<EntryCas>,
     ) -> Result<Request, Error> {
         let mut update = Update::new(self.sessions.write_options()?, delta);
         update.preconditions = preconditions;
-        Ok(Request::Apply { update, base, once })
+        Ok(Request::Apply { update, base, cas })
     }
 
     pub(super) fn destroyed(&self) -> Error {

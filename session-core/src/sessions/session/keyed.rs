@@ -243,13 +243,13 @@ impl<S: Deref<Target = Session>> Keyed<S> {
 impl Keyed<&mut Session> {
     fn remove(&mut self, key: &Key) {
         if let Some(field) = &self.field {
-            self.session.erase(Entry::Keyed(field, key));
+            self.session.record_removal(Entry::Keyed(field, key));
         }
     }
 
     fn clear(&mut self) {
         if let Some(field) = &self.field {
-            self.session.erase_all(field.clone());
+            self.session.record_clear(field.clone());
         }
     }
 }

@@ -35,7 +35,7 @@ impl Session {
             if self.locks()?.renew(&self.id, token, lease).await? == TenureOutcome::Done {
                 return Ok(token);
             }
-            self.sessions.forget_lock(token);
+            self.sessions.untrack_lock(token);
             self.fence = None;
         }
         // The owner is kept while the outcome is unknown, because the next request of the same owner gets the same
@@ -49,7 +49,7 @@ impl Session {
         loop {
             let held = match self.locks()?.acquire(&self.id, owner, lease).await? {
                 AcquireOutcome::Acquired(token) => {
-                    self.sessions.note_lock(token, self.id);
+                    self.sessions.track_lock(token, self.id);
                     self.fence = Some(token);
                     self.lock_owner = None;
                     return Ok(token);
@@ -57,14 +57,14 @@ impl Session {
                 AcquireOutcome::Held(remaining) => remaining,
                 AcquireOutcome::Absent(absent) => {
                     let error = absent.into_error();
-                    self.note_absence(&error);
-                    return Err(self.about_lock(error));
+                    self.mark_absent(&error);
+                    return Err(self.lock_error(error));
                 }
             };
             let now = self.sessions.clock().now();
             if now >= until {
                 let error = Error::new(ErrorKind::Conflict, "another request holds the lock");
-                return Err(self.about_lock(error));
+                return Err(self.lock_error(error));
             }
             // The pause never passes the end of the lease or of the wait. It is at least a millisecond, so that time
             // can pass.
@@ -83,9 +83,9 @@ impl Session {
     /// # Cancel safety
     /// If the future is dropped, the lease is as before or renewed.
     pub async fn renew_lock(&mut self, lease: Duration) -> Result<(), Error> {
-        let token = self.fence.ok_or_else(|| self.lost())?;
+        let token = self.fence.ok_or_else(|| self.lock_lost())?;
         let outcome = self.locks()?.renew(&self.id, token, lease).await?;
-        self.tenure(outcome)
+        self.check_tenure(outcome)
     }
 
     /// Releases the lock. Afterwards commits are unguarded again.
@@ -97,36 +97,37 @@ impl Session {
     /// # Cancel safety
     /// If the future is dropped, the lock is released or is held until its lease ends.
     pub async fn unlock(&mut self) -> Result<(), Error> {
-        let token = self.fence.ok_or_else(|| self.lost())?;
+        let token = self.fence.ok_or_else(|| self.lock_lost())?;
         let outcome = self.locks()?.release(&self.id, token).await?;
         self.fence = None;
-        self.sessions.forget_lock(token);
-        self.tenure(outcome)
+        self.sessions.untrack_lock(token);
+        self.check_tenure(outcome)
     }
 
     fn locks(&self) -> Result<&dyn SessionLock, Error> {
-        let missing = || self.about_lock(Error::new(ErrorKind::Configuration, "this store has no locks"));
+        let missing = || self.lock_error(Error::new(ErrorKind::Configuration, "this store has no locks"));
         self.sessions.store().lock().ok_or_else(missing)
     }
 
-    fn tenure(&self, outcome: TenureOutcome) -> Result<(), Error> {
-        Err(self.about_lock(match outcome {
+    fn check_tenure(&self, outcome: TenureOutcome) -> Result<(), Error> {
+        Err(self.lock_error(match outcome {
             TenureOutcome::Done => return Ok(()),
-            TenureOutcome::Lost => return Err(self.lost()),
+            TenureOutcome::Lost => return Err(self.lock_lost()),
             TenureOutcome::Absent(absent) => absent.into_error(),
         }))
     }
 
-    fn lost(&self) -> Error {
-        let error = Error::new(ErrorKind::Conflict, "the lock is not held; its lease has ended or was never taken");
+    fn lock_lost(&self) -> Error {
+        let error =
+            Error::new(ErrorKind::Conflict, "the lock is not held; it was never acquired, or its lease has ended");
         let conflict = self.stamp().map(|stamp| Conflict::new(stamp, ConflictCause::Lock));
-        self.about_lock(match conflict {
+        self.lock_error(match conflict {
             Some(conflict) => error.with_conflict(conflict),
             None => error,
         })
     }
 
-    fn about_lock(&self, error: Error) -> Error {
+    fn lock_error(&self, error: Error) -> Error {
         self.sessions.with_context(error, "lock")
     }
 }

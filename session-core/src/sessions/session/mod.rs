@@ -1,9 +1,9 @@
 //! The typed session: the handle of one request.
 
 mod commit;
+mod compare_and_set;
 mod keyed;
 mod locking;
-mod once;
 mod overlay;
 mod rotating;
 mod scalar;
@@ -21,7 +21,7 @@ use crate::{
     store::{Absent, FencingToken, Found, LockOwner, NewSession, TouchOutcome},
 };
 use overlay::Overlay;
-use sent::{Once, Sent};
+use sent::{EntryCas, Sent};
 
 pub use keyed::{Map, Set};
 pub use rotating::{Rotate, Rotated};
@@ -58,7 +58,7 @@ pub struct Session {
     /// The owner of a lock request whose outcome is unknown.
     lock_owner: Option<LockOwner>,
     /// Takes that succeeded in calls that could not return the value.
-    taken: Vec<Once>,
+    recovered_takes: Vec<EntryCas>,
     /// For each type that was viewed, the state at that time.
     views: Vec<(TypeId, State)>,
     /// The number of replicas that had the last write.
@@ -94,18 +94,18 @@ static EMPTY: State = State::EMPTY;
 
 impl Session {
     pub(crate) fn unstored(sessions: Sessions, id: SessionId, new: NewSession) -> Self {
-        Self::over(sessions, id, Base::New(new))
+        Self::with_base(sessions, id, Base::New(new))
     }
 
     /// Deadlines count from the moment the request was sent.
-    pub(crate) fn stored(sessions: Sessions, id: SessionId, found: Found, asked_at: Timestamp) -> Self {
+    pub(crate) fn stored(sessions: Sessions, id: SessionId, found: Found, sent_at: Timestamp) -> Self {
         let staleness = found.staleness;
-        let mut session = Self::over(sessions, id, Base::found(found, asked_at));
+        let mut session = Self::with_base(sessions, id, Base::found(found, sent_at));
         session.staleness = staleness;
         session
     }
 
-    fn over(sessions: Sessions, id: SessionId, base: Base) -> Self {
+    fn with_base(sessions: Sessions, id: SessionId, base: Base) -> Self {
         Self {
             sessions,
             id,
@@ -114,7 +114,7 @@ impl Session {
             pending: Delta::new(),
             fence: None,
             lock_owner: None,
-            taken: Vec::new(),
+            recovered_takes: Vec::new(),
             views: Vec::new(),
             replicas: None,
             staleness: None,
@@ -213,8 +213,8 @@ impl Session {
     /// given up.
     pub fn discard(&mut self) {
         self.pending = Delta::new();
-        self.sent.take_if(|sent| !sent.moves_the_session());
-        self.taken.clear();
+        self.sent.take_if(|sent| !sent.must_be_settled());
+        self.recovered_takes.clear();
         self.views.clear();
     }
 
@@ -230,12 +230,12 @@ impl Session {
         if !matches!(self.base, Base::Stored { .. }) {
             return Ok(());
         }
-        let asked_at = self.sessions.clock().now();
+        let sent_at = self.sessions.clock().now();
         let options = LoadOptions { floor: self.floor(), ..LoadOptions::default().with_level(ReadLevel::Store) };
         let found = self.sessions.load(&self.id, options).await.inspect_err(|error| {
             self.gone |= error.kind() == ErrorKind::NotFound;
         })?;
-        self.base = Base::found(found, asked_at);
+        self.base = Base::found(found, sent_at);
         self.gone = false;
         Ok(())
     }
@@ -266,14 +266,14 @@ impl Session {
     }
 
     /// Remembers that the store answered "no such session".
-    fn note_absence(&mut self, error: &Error) {
+    fn mark_absent(&mut self, error: &Error) {
         self.gone |= error.kind() == ErrorKind::NotFound;
     }
 
-    pub(crate) fn note_touch(&mut self, outcome: TouchOutcome, asked_at: Timestamp) {
+    pub(crate) fn apply_touch(&mut self, outcome: TouchOutcome, sent_at: Timestamp) {
         match (outcome, &mut self.base) {
             (TouchOutcome::Touched(touched), Base::Stored { ends_at, .. }) => {
-                *ends_at = asked_at.after(touched.deadlines.remaining(touched.now));
+                *ends_at = sent_at.after(touched.deadlines.remaining(touched.now));
             }
             (TouchOutcome::Absent(Absent::NotFound(_)), _) => self.gone = true,
             _ => {}
@@ -313,24 +313,24 @@ impl Session {
     }
 
     /// The only path by which a whole difference is added to the delta.
-    fn record_all(&mut self, delta: &Delta) {
+    fn record_delta(&mut self, delta: &Delta) {
         self.pending = std::mem::take(&mut self.pending).then(delta);
     }
 
     /// The only path by which the removal of an entry is added to the delta.
-    fn erase(&mut self, entry: Entry<'_>) {
+    fn record_removal(&mut self, entry: Entry<'_>) {
         self.pending.remove_entry(entry);
     }
 
     /// The only path by which the removal of a whole keyed field is added to the delta.
-    fn erase_all(&mut self, field: Field) {
+    fn record_clear(&mut self, field: Field) {
         self.pending.clear(field);
     }
 }
 
 impl Base {
-    fn found(found: Found, asked_at: Timestamp) -> Self {
-        let ends_at = asked_at.after(found.record.deadlines().remaining(found.now));
+    fn found(found: Found, sent_at: Timestamp) -> Self {
+        let ends_at = sent_at.after(found.record.deadlines().remaining(found.now));
         Self::stored(found.record, ends_at)
     }
 

@@ -22,7 +22,7 @@ impl<'a> Overlay<'a> {
     }
 
     /// The edit of an entry by changes that are not known to be stored.
-    pub(super) fn own(self, entry: Entry<'_>) -> Option<&'a Edit> {
+    pub(super) fn uncommitted(self, entry: Entry<'_>) -> Option<&'a Edit> {
         self.pending.edit(entry).or_else(|| self.sent?.edit(entry))
     }
 

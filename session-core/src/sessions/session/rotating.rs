@@ -73,8 +73,8 @@ impl Session {
     /// If the future is dropped, the session is at the old id or at the new one. The next commit, or another call with
     /// the same rotation, settles it; then [`id`](Self::id) returns the current id.
     pub async fn rotate(&mut self, rotate: Rotate) -> Result<Rotated, Error> {
-        if let Settled::Rotated(asked) = self.settle_first().await?
-            && asked == rotate
+        if let Settled::Rotated(requested) = self.settle_first().await?
+            && requested == rotate
         {
             // An earlier call with the same rotation is now settled. Changes recorded since then follow.
             self.send(Vec::new()).await?;
@@ -86,14 +86,14 @@ impl Session {
                 let mut new = new.clone();
                 new.sign_in = rotate.sign_in.clone();
                 new.expiry = rotate.expiry.unwrap_or(new.expiry);
-                Request::Create { new, asked: Some(rotate) }
+                Request::Create { new, requested: Some(rotate) }
             }
             Base::Stored { .. } => {
                 if self.fence.is_some() {
                     self.send(Vec::new()).await?;
                 }
                 let rotation = rotate.clone().into_rotation(&self.id, &self.sessions)?;
-                Request::Rotate { rotation, asked: rotate }
+                Request::Rotate { rotation, requested: rotate }
             }
         };
         Ok(match self.send_with_pending(request).await? {

@@ -50,7 +50,7 @@ impl Session {
     pub fn remove(&mut self, field: &str) {
         // The name cannot be that of a field, so there is nothing to remove.
         if let Ok(field) = Field::new(field) {
-            self.erase(Entry::Scalar(&field));
+            self.record_removal(Entry::Scalar(&field));
         }
     }
 

@@ -16,32 +16,32 @@ pub(super) enum Request {
     Create {
         new: NewSession,
         /// The rotation that the caller requested, if the session was not stored yet.
-        asked: Option<Rotate>,
+        requested: Option<Rotate>,
     },
     Apply {
         update: Update,
         /// The latest stamp that the handle knew before the first attempt.
         base: Stamp,
         /// Set for a take or an update of one entry. Its change is not recorded again if it fails.
-        once: Option<Once>,
+        cas: Option<EntryCas>,
     },
     Rotate {
         rotation: Rotation,
-        asked: Rotate,
+        requested: Rotate,
     },
 }
 
 /// A compare-and-set of one entry: a take or an update.
 #[derive(Clone)]
-pub(super) struct Once {
-    pub(super) what: What,
+pub(super) struct EntryCas {
+    pub(super) kind: CasKind,
     pub(super) name: EntryName,
     /// The value that was taken, or the value that the entry was set to.
     pub(super) value: Value,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum CasKind {
     Take,
     Update,
 }
@@ -77,7 +77,7 @@ impl Sent {
 
     /// Whether the request must be settled, because it decides the session's id or existence. It may have happened, so
     /// it cannot be given up.
-    pub(super) fn moves_the_session(&self) -> bool {
+    pub(super) fn must_be_settled(&self) -> bool {
         matches!(self.request, Request::Create { .. } | Request::Rotate { .. })
     }
 }

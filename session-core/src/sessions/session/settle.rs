@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Base, Rotate, Session,
-    sent::{Once, Request, What},
+    sent::{CasKind, EntryCas, Request},
 };
 use crate::{
     Error, ErrorKind,
@@ -19,9 +19,9 @@ pub(super) enum Settled {
     /// The recorded changes are stored.
     Committed,
     /// The take or update happened.
-    Once(Once),
+    CasDone(EntryCas),
     /// Another request changed the entry first, so the take or update did not happen.
-    OnceLost(Conflict),
+    CasLost(Conflict),
     /// The session is at its new id, as requested.
     Rotated(Rotate),
     /// Another rotation was first.
@@ -40,10 +40,10 @@ impl Session {
     /// again.
     pub(super) async fn settle_first(&mut self) -> Result<Settled, Error> {
         let settled = self.settle().await?;
-        if let Settled::Once(once) = &settled
-            && once.what == What::Take
+        if let Settled::CasDone(cas) = &settled
+            && cas.kind == CasKind::Take
         {
-            self.taken.push(once.clone());
+            self.recovered_takes.push(cas.clone());
         }
         Ok(settled)
     }
@@ -55,7 +55,7 @@ impl Session {
         let retry = std::mem::replace(&mut sent.uncertain, true);
         let store = self.sessions.store();
         // Deadlines count from this moment.
-        let asked_at = self.sessions.clock().now();
+        let sent_at = self.sessions.clock().now();
         let answer = match &mut sent.request {
             Request::Create { new, .. } => store.create(&self.id, new).await.map(Answer::Create),
             Request::Apply { update, base, .. } => {
@@ -65,12 +65,12 @@ impl Session {
             Request::Rotate { rotation, .. } => store.rotate(&self.id, rotation).await.map(Answer::Rotate),
         };
         match answer {
-            Ok(answer) => self.conclude(answer, asked_at),
-            Err(error) => Err(self.fail(error, retry)),
+            Ok(answer) => self.process_answer(answer, sent_at),
+            Err(error) => Err(self.process_error(error, retry)),
         }
     }
 
-    fn fail(&mut self, error: Error, retry: bool) -> Error {
+    fn process_error(&mut self, error: Error, retry: bool) -> Error {
         // The store recognises repeats before it checks limits, so these errors mean that no attempt has happened.
         let definite = matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::InvalidInput);
         if error.kind() == ErrorKind::OutcomeUnknown {
@@ -80,31 +80,31 @@ impl Session {
             let unknown = Error::new(ErrorKind::OutcomeUnknown, "an earlier attempt is not settled yet");
             return self.sessions.with_context(unknown, "commit").with_source(error);
         }
-        self.take_back();
+        self.restore_changes();
         error
     }
 
     /// The request in flight did not happen. Its changes are recorded again, unless it was a take or an update.
-    fn take_back(&mut self) {
+    fn restore_changes(&mut self) {
         let Some(sent) = self.sent.take() else { return };
-        if !matches!(sent.request, Request::Apply { once: Some(_), .. }) {
+        if !matches!(sent.request, Request::Apply { cas: Some(_), .. }) {
             let later = std::mem::take(&mut self.pending);
             self.pending = sent.delta().clone().then(&later);
         }
     }
 
-    fn conclude(&mut self, answer: Answer, asked_at: Timestamp) -> Result<Settled, Error> {
+    fn process_answer(&mut self, answer: Answer, sent_at: Timestamp) -> Result<Settled, Error> {
         let error = match answer {
             Answer::Create(CreateOutcome::Created(applied))
             | Answer::Apply(ApplyOutcome::Applied(applied))
-            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.absorb(applied, asked_at)),
+            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.process_applied(applied, sent_at)),
             Answer::Rotate(RotateOutcome::AlreadyRotated) => {
-                self.take_back();
+                self.restore_changes();
                 return Ok(Settled::AlreadyRotated);
             }
-            Answer::Apply(ApplyOutcome::Conflict(conflict)) if self.lost_once(conflict) => {
+            Answer::Apply(ApplyOutcome::Conflict(conflict)) if self.is_lost_cas(conflict) => {
                 self.sent = None;
-                return Ok(Settled::OnceLost(conflict));
+                return Ok(Settled::CasLost(conflict));
             }
             Answer::Apply(ApplyOutcome::Conflict(conflict)) => {
                 Error::new(ErrorKind::Conflict, "").with_conflict(conflict)
@@ -121,53 +121,53 @@ impl Session {
                 Absent::Superseded => absent.into_error(),
             },
         };
-        self.take_back();
-        self.note_absence(&error);
+        self.restore_changes();
+        self.mark_absent(&error);
         Err(self.sessions.with_context(error, "commit"))
     }
 
     /// Whether a conflict means that another request changed the entry of a take or an update. A lost lock does not
     /// mean that.
-    fn lost_once(&self, conflict: Conflict) -> bool {
+    fn is_lost_cas(&self, conflict: Conflict) -> bool {
         let request = self.sent.as_ref().map(|sent| &sent.request);
-        matches!(request, Some(Request::Apply { once: Some(_), .. })) && conflict.cause != ConflictCause::Lock
+        matches!(request, Some(Request::Apply { cas: Some(_), .. })) && conflict.cause != ConflictCause::Lock
     }
 
     /// The request in flight is in the store. The handle is now based on a state that includes it.
-    fn absorb(&mut self, applied: Applied, asked_at: Timestamp) -> Settled {
+    fn process_applied(&mut self, applied: Applied, sent_at: Timestamp) -> Settled {
         let Some(sent) = self.sent.take() else { return Settled::Nothing };
         self.replicas = applied.replicas;
         self.written = true;
         let settled = match sent.request {
-            Request::Create { new, asked } => {
+            Request::Create { new, requested } => {
                 let state = State::from_delta(&new.entries);
                 let record = Record::new(new.stamp(), applied.now, applied.deadlines, state);
-                self.base = Base::stored(Arc::new(record), asked_at);
-                asked.map_or(Settled::Committed, Settled::Rotated)
+                self.base = Base::stored(Arc::new(record), sent_at);
+                requested.map_or(Settled::Committed, Settled::Rotated)
             }
-            Request::Apply { update, once, .. } => {
-                self.absorb_delta(update.write.op, update.delta, applied);
-                once.map_or(Settled::Committed, Settled::Once)
+            Request::Apply { update, cas, .. } => {
+                self.add_committed(update.write.op, update.delta, applied);
+                cas.map_or(Settled::Committed, Settled::CasDone)
             }
-            Request::Rotate { rotation, asked } => {
+            Request::Rotate { rotation, requested } => {
                 if let Some(token) = self.fence {
-                    self.sessions.note_lock(token, rotation.to);
+                    self.sessions.track_lock(token, rotation.to);
                 }
                 self.id = rotation.to;
-                self.absorb_delta(rotation.write.op, rotation.delta, applied);
-                Settled::Rotated(asked)
+                self.add_committed(rotation.write.op, rotation.delta, applied);
+                Settled::Rotated(requested)
             }
         };
         if let Base::Stored { seen, ends_at, .. } = &mut self.base {
             *seen = applied.stamp;
-            *ends_at = asked_at.after(applied.deadlines.remaining(applied.now));
+            *ends_at = sent_at.after(applied.deadlines.remaining(applied.now));
         }
         settled
     }
 
     /// The stamp advances only if the stored state is ours plus this delta. If others wrote in between, the old stamp
     /// is kept, so that a compare-and-set correctly conflicts.
-    fn absorb_delta(&mut self, op: OpId, delta: Delta, applied: Applied) {
+    fn add_committed(&mut self, op: OpId, delta: Delta, applied: Applied) {
         let Base::Stored { committed, stamp, .. } = &mut self.base else { return };
         if delta.is_empty() {
             return;

@@ -69,7 +69,9 @@ impl ViewError {
                 Ok(name) => Error::new(kind, absent).with_field(name),
                 Err(_) => Error::new(kind, absent),
             },
-            Self::IsScalar | Self::Serde | Self::Duplicate(_) => Error::new(kind, "the struct does not fit the session"),
+            Self::IsScalar | Self::Serde | Self::Duplicate(_) => {
+                Error::new(kind, "the struct does not fit the session")
+            }
             Self::Shape(message) => Error::new(kind, message),
         }
     }

@@ -26,7 +26,7 @@ use crate::{
         LoadOutcome, NewSession, TouchOptions, TouchOutcome, Touched, Update,
     },
 };
-use slot::{classify, classify_mut, destination, forwarded_to, find, locate};
+use slot::{classify, classify_mut, destination, find, forwarded_to, locate};
 
 /// The number of updates whose op ids a session remembers.
 pub const REMEMBERED_OPS: usize = 16;
@@ -252,7 +252,8 @@ impl Rules {
             Some(Slot::Forward(_)) => Step::unchanged(false),
             slot => {
                 let ended = classify(slot, now).is_ok();
-                let Step { effect, index_removals, .. } = self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
+                let Step { effect, index_removals, .. } =
+                    self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
                 Step { outcome: ended, effect, index_removals, index_addition: None }
             }
         }
