@@ -40,3 +40,29 @@ pub(crate) fn buffered_u64() -> Result<u64, Error> {
         Ok(u64::from_ne_bytes(bytes))
     })
 }
+
+/// The constructors and the getter of an identity of 64 random bits.
+macro_rules! random_identity {
+    ($type:ident, $name:literal, $source:path) => {
+        impl $type {
+            #[doc = concat!("A new ", $name, ".")]
+            ///
+            /// # Errors
+            /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
+            pub fn generate() -> Result<Self, crate::Error> {
+                $source().map(Self)
+            }
+
+            #[doc = concat!("The ", $name, " with these bits.")]
+            pub const fn from_bits(bits: u64) -> Self {
+                Self(bits)
+            }
+
+            /// Its bits.
+            pub const fn bits(self) -> u64 {
+                self.0
+            }
+        }
+    };
+}
+pub(crate) use random_identity;

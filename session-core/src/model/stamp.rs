@@ -4,32 +4,14 @@ use std::fmt;
 
 use sha1::{Digest as _, Sha1};
 
-use crate::{Error, random};
+use crate::random::{self, random_identity};
 
 /// The identity of one mutation: 64 random bits. A retry has the op id of its original, so a store that remembers the
 /// original changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OpId(u64);
 
-impl OpId {
-    /// A new op id.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::buffered_u64().map(Self)
-    }
-
-    /// The op id with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
+random_identity!(OpId, "op id", random::buffered_u64);
 
 impl fmt::Debug for OpId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,25 +24,7 @@ impl fmt::Debug for OpId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Incarnation(u64);
 
-impl Incarnation {
-    /// A new incarnation.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::u64().map(Self)
-    }
-
-    /// The incarnation with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
+random_identity!(Incarnation, "incarnation", random::u64);
 
 impl fmt::Debug for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ use futures_core::Stream;
 use crate::{
     Error,
     model::{Delta, EndReason, IdDigest, Stamp},
-    random,
+    random::{self, random_identity},
     store::RotationKind,
 };
 
@@ -21,25 +21,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(u64);
 
-impl Origin {
-    /// A new origin.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::u64().map(Self)
-    }
-
-    /// The origin with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
+random_identity!(Origin, "origin", random::u64);
 
 /// One change of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]

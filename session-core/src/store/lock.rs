@@ -4,32 +4,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Error, SessionId, random, store::Absent};
+use crate::{
+    Error, SessionId,
+    random::{self, random_identity},
+    store::Absent,
+};
 
 /// The identity of one attempt to acquire a lock: 64 random bits. It cannot be guessed, and identifies repeated
 /// requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LockOwner(u64);
 
-impl LockOwner {
-    /// A new owner.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::u64().map(Self)
-    }
-
-    /// The owner with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
+random_identity!(LockOwner, "owner", random::u64);
 
 /// Proof of one tenure of a lock. Counters grow with every tenure of one session's lock, so a guarded resource can
 /// refuse a holder whose lease has passed to another owner.

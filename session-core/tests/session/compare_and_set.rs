@@ -44,7 +44,7 @@ async fn updates_from_stale_handles_are_all_applied() {
         b.update("n", |n: u32| n + 1).await.unwrap();
         b.map_mut("cart").update("sku", |n: u32| n + 2).await.unwrap();
     }
-    let mut now = world.sessions.open(a.id()).await.unwrap();
+    let now = world.sessions.open(a.id()).await.unwrap();
     assert_eq!(now.get::<u32>("n").unwrap(), Some(21));
     assert_eq!(now.map("cart").get::<u32>("sku").unwrap(), Some(20));
 }
@@ -145,7 +145,7 @@ async fn changes_of_a_conflicting_run_are_discarded() {
         session.members_mut("seen").insert(n)
     };
     b.transaction(look).await.unwrap();
-    let mut now = world.sessions.open(a.id()).await.unwrap();
+    let now = world.sessions.open(a.id()).await.unwrap();
     assert_eq!(now.members("seen").iter::<u32>().map(Result::unwrap).collect::<Vec<_>>(), [10]);
 }
 

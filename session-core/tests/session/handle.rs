@@ -34,7 +34,7 @@ async fn reads_see_the_requests_own_writes() {
     assert_eq!(session.map("cart").get::<u32>("b").unwrap(), None);
 
     session.commit().await.unwrap();
-    let mut fresh = world.sessions.open(session.id()).await.unwrap();
+    let fresh = world.sessions.open(session.id()).await.unwrap();
     assert_eq!(fresh.state(), session.state());
     assert_eq!(fresh.stamp(), session.stamp());
     assert_eq!(fresh.map("cart").get::<u32>("c").unwrap(), Some(3));
@@ -75,7 +75,7 @@ async fn two_requests_never_lose_each_others_changes() {
     b.map_mut("lines").insert(2u32, 2u32).unwrap();
     a.commit().await.unwrap();
     b.commit().await.unwrap();
-    let mut now = world.sessions.open(a.id()).await.unwrap();
+    let now = world.sessions.open(a.id()).await.unwrap();
     assert!(now.contains("cart") && now.contains("theme"));
     assert_eq!(now.map("lines").len(), 2);
 }
