@@ -10,6 +10,11 @@
 //! | [`Postcard`] | `postcard` | no | the maintained binary alternative |
 //! | [`Json`] | `json` (default) | yes | works for `serde_json::Value` |
 //! | [`Sealed`] | `sealed` | – | XChaCha20-Poly1305 around any of them |
+//!
+#![cfg_attr(not(feature = "bincode"), doc = "[`Bincode`]: crate::codec")]
+#![cfg_attr(not(feature = "postcard"), doc = "[`Postcard`]: crate::codec")]
+#![cfg_attr(not(feature = "json"), doc = "[`Json`]: crate::codec")]
+#![cfg_attr(not(feature = "sealed"), doc = "[`Sealed`]: crate::codec")]
 
 mod any_codec;
 #[cfg(feature = "bincode")]
@@ -69,14 +74,13 @@ pub trait Codec: fmt::Debug + Send + Sync {
     /// Decodes a payload, which is the bytes after the format byte, by handing a deserializer to `read`. It refuses
     /// trailing bytes. Payloads come from outside: no input may make it panic or allocate without bound.
     ///
-    /// Two things depend on the type that is read, and neither [`Bincode`] nor [`Postcard`] bounds them ([`Json`]
-    /// does):
+    /// Two things depend on the type that is read, and neither `Bincode` nor `Postcard` bounds them (`Json` does):
     /// - Elements of size zero, as in `Vec<()>`, take no bytes, so a length prefix of a few bytes can demand any number
     ///   of steps.
     /// - A recursive type, such as `enum List { Cons(Box<List>), Nil }`, is read as deep as the payload is long: 60 KB
     ///   overflow the stack.
     ///
-    /// Where others can write to the store, do not store such types, or read them only from JSON or [`Sealed`] values.
+    /// Where others can write to the store, do not store such types, or read them only from JSON or `Sealed` values.
     ///
     /// # Errors
     /// When the payload is malformed or `read` fails.

@@ -37,7 +37,7 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// A store of sessions.
 ///
 /// Applications use [`Sessions`](crate::Sessions) rather than this trait. Libraries that need no typed layer may take a
-/// `&dyn SessionStore` and use [`SessionStoreExt`](crate::store::SessionStoreExt).
+/// `&dyn SessionStore` and use [`SessionStoreExt`].
 ///
 /// # Contract
 /// A session is a finite set of entries, and an update is S′ = (S − D) ∪ U in one atomic step.
@@ -64,8 +64,8 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 ///   preconditions, they are checked.
 /// - **Limits** are enforced in the same atomic step. An update that would exceed one is refused as a whole.
 ///
-/// The crate `session-conformance` checks the whole contract. [`machine`](crate::store::machine) is the whole contract
-/// as pure functions that a backend may build on.
+/// The crate `session-conformance` checks the whole contract. [`machine`] is the whole contract as pure
+/// functions that a backend may build on.
 ///
 /// # Capabilities
 /// [`index`](Self::index), [`lock`](Self::lock) and [`feed`](Self::feed) default to `None`. **A wrapper must forward or

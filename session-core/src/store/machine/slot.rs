@@ -144,8 +144,8 @@ fn absence(slot: Option<&Slot>, now: Timestamp) -> Absent {
 /// The current digest of a session that an index lists at this digest: the end of the chain of forwards.
 ///
 /// Both kinds of forward are followed, since a listing gives no access. Forwards that have ended but are still there
-/// are followed too, since a listing may be old. At most [`MAX_MOVES`] are followed, so that no store can cause an endless
-/// loop.
+/// are followed too, since a listing may be old. At most [`MAX_MOVES`] are followed, so that no store can cause an
+/// endless loop.
 pub(super) fn destination(slots: &impl Slots, id: &IdDigest) -> IdDigest {
     let mut at = *id;
     for _ in 0..MAX_MOVES {
