@@ -120,14 +120,14 @@ impl Error {
 
     /// Attaches why and when the session ended.
     #[must_use]
-    pub fn with_ended(mut self, ended: Option<Ended>) -> Self {
+    pub(crate) fn with_ended(mut self, ended: Option<Ended>) -> Self {
         self.0.ended = ended;
         self
     }
 
     /// Attaches the precondition that failed.
     #[must_use]
-    pub fn with_conflict(mut self, conflict: Conflict) -> Self {
+    pub(crate) fn with_conflict(mut self, conflict: Conflict) -> Self {
         self.0.conflict = Some(conflict);
         self
     }

@@ -42,7 +42,7 @@ pub struct Delta {
 
 /// What a delta does to one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Edit {
+pub(crate) enum Edit {
     /// Sets the entry to this value.
     Set(Value),
     /// Removes the entry.
@@ -99,7 +99,7 @@ impl Delta {
     }
 
     /// Sets the entry with this name.
-    pub fn set_entry(&mut self, entry: Entry<'_>, value: Value) {
+    pub(crate) fn set_entry(&mut self, entry: Entry<'_>, value: Value) {
         match entry {
             Entry::Scalar(field) => self.set(field.clone(), value),
             Entry::Keyed(field, key) => self.insert(field.clone(), key.clone(), value),
@@ -107,7 +107,7 @@ impl Delta {
     }
 
     /// Removes the entry with this name.
-    pub fn remove_entry(&mut self, entry: Entry<'_>) {
+    pub(crate) fn remove_entry(&mut self, entry: Entry<'_>) {
         match entry {
             Entry::Scalar(field) => self.remove(field.clone()),
             Entry::Keyed(field, key) => self.remove_key(field.clone(), key.clone()),
@@ -197,8 +197,12 @@ impl Delta {
             || self.maps.iter().any(|(field, keyed)| other.maps.get(field).is_some_and(|it| keyed.overlaps(it)))
     }
 
-    /// The edit that this delta makes to one entry, if any.
-    pub fn edit(&self, entry: Entry<'_>) -> Option<&Edit> {
+    /// The edit that this delta makes to one entry, if any: the new value, or `None` for a removal.
+    pub fn edit(&self, entry: Entry<'_>) -> Option<Option<&Value>> {
+        self.find_edit(entry).map(Edit::value)
+    }
+
+    pub(crate) fn find_edit(&self, entry: Entry<'_>) -> Option<&Edit> {
         match entry {
             Entry::Scalar(field) => self.scalars.get(field),
             Entry::Keyed(field, key) => {
@@ -234,7 +238,7 @@ impl Delta {
 
 impl Edit {
     /// The new value; `None` for a removal.
-    pub fn value(&self) -> Option<&Value> {
+    pub(crate) fn value(&self) -> Option<&Value> {
         match self {
             Self::Set(value) => Some(value),
             Self::Remove => None,
@@ -290,7 +294,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The value of the entry in a state.
-    pub fn value_in(self, state: &State) -> Option<&Value> {
+    pub(crate) fn value_in(self, state: &State) -> Option<&Value> {
         match self {
             Self::Scalar(field) => state.get(field.as_str()),
             Self::Keyed(field, key) => state.get_keyed(field.as_str(), key.as_str()),

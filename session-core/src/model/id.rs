@@ -35,7 +35,7 @@ pub struct SessionId {
 
 impl SessionId {
     /// Length of the text form, in bytes.
-    pub const TEXT_LEN: usize = 24;
+    const TEXT_LEN: usize = 24;
 
     /// A new id in a random partition.
     ///
@@ -150,7 +150,7 @@ impl IdDigest {
     pub const LEN: usize = 18;
 
     /// Length of the text form, in bytes.
-    pub const TEXT_LEN: usize = 24;
+    const TEXT_LEN: usize = 24;
 
     fn of(id: &[u8; LEN]) -> Self {
         let digest = Sha256::digest(id);
@@ -162,11 +162,6 @@ impl IdDigest {
     /// The partition bits of the id. A store with P partitions uses the low log2(P) of them.
     pub const fn partition(&self) -> u16 {
         self.partition
-    }
-
-    /// The 128 bits of hash.
-    pub const fn hash_bytes(&self) -> &[u8; 16] {
-        &self.hash
     }
 
     /// 64 bits of the hash, uniformly distributed. A hash table can use them directly.

@@ -22,7 +22,8 @@ pub mod wire;
 
 pub use crate::clock::{Sleep, Timestamp};
 pub use deadline::Deadlines;
-pub use delta::{Delta, Edit, Entry, Selector};
+pub(crate) use delta::Edit;
+pub use delta::{Delta, Entry, Selector};
 pub use ended::{EndReason, Ended};
 pub use id::IdDigest;
 pub use name::{Field, Key};

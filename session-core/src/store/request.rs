@@ -177,7 +177,7 @@ pub enum Precondition {
 
 impl Precondition {
     /// An entry has exactly this value, or is absent.
-    pub fn entry(entry: Entry<'_>, value: Option<Value>) -> Self {
+    pub(crate) fn entry(entry: Entry<'_>, value: Option<Value>) -> Self {
         match entry {
             Entry::Scalar(field) => Self::Scalar(field.clone(), value),
             Entry::Keyed(field, key) => Self::Keyed(field.clone(), key.clone(), value),

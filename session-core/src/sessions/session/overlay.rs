@@ -23,11 +23,11 @@ impl<'a> Overlay<'a> {
 
     /// The edit of an entry by changes that are not known to be stored.
     pub(super) fn uncommitted(self, entry: Entry<'_>) -> Option<&'a Edit> {
-        self.pending.edit(entry).or_else(|| self.sent?.edit(entry))
+        self.pending.find_edit(entry).or_else(|| self.sent?.find_edit(entry))
     }
 
     pub(super) fn get(self, entry: Entry<'_>) -> Option<&'a Value> {
-        match self.layers().rev().find_map(|delta| delta.edit(entry)) {
+        match self.layers().rev().find_map(|delta| delta.find_edit(entry)) {
             Some(edit) => edit.value(),
             None => entry.value_in(self.base),
         }

@@ -37,11 +37,11 @@ pub enum Slot {
 #[non_exhaustive]
 pub struct Tombstone {
     /// The op id of the destroy.
-    pub op: OpId,
+    pub(super) op: OpId,
     /// Why the session was ended.
-    pub reason: EndReason,
+    pub(super) reason: EndReason,
     /// When the session was ended.
-    pub since: Timestamp,
+    pub(super) since: Timestamp,
     /// How long the tombstone is kept.
     pub until: Timestamp,
 }
@@ -55,7 +55,7 @@ pub struct Forward {
     /// Whether the old id still gives access.
     pub kind: RotationKind,
     /// The op id of the rotation.
-    pub op: OpId,
+    pub(super) op: OpId,
     /// How long the forward is kept.
     pub until: Timestamp,
 }
@@ -71,7 +71,7 @@ impl Slot {
     }
 
     /// The principal of the session, if this is a live session with one.
-    pub fn into_principal(self) -> Option<Principal> {
+    pub(super) fn into_principal(self) -> Option<Principal> {
         match self {
             Self::Live(live) => live.into_principal(),
             Self::Tombstone(_) | Self::Forward(_) => None,
