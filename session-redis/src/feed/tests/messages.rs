@@ -64,8 +64,18 @@ fn kinds() {
     }
 }
 
+/// The session has ended, whatever the reason. A tombstone with such a reason reads the same.
 #[test]
-fn what_this_version_does_not_know_is_an_unknown_change_of_a_known_session() {
+fn a_destroy_for_an_unknown_reason_is_a_revocation() {
+    for reason in [0, 4, 0xff] {
+        let applied = Announcement::applied(PARTITION, 1);
+        let ended = Announcement { kind: 5, flags: 1, reason, body: vec![], ..applied };
+        assert_eq!(kind_of(&ended), ChangeKind::Destroyed(EndReason::Revoked));
+    }
+}
+
+#[test]
+fn a_message_of_a_later_version_is_an_unknown_change_of_a_known_session() {
     let applied = Announcement::applied(PARTITION, 9);
     let unknown = [
         Announcement { kind: 6, ..applied.clone() },
@@ -73,8 +83,7 @@ fn what_this_version_does_not_know_is_an_unknown_change_of_a_known_session() {
         Announcement { flags: 0b111, ..applied.clone() },
         Announcement { flags: 1, ..applied.clone() },
         Announcement { reason: 1, ..applied.clone() },
-        Announcement { kind: 5, flags: 1, reason: 4, body: vec![], ..applied.clone() },
-        Announcement { kind: 5, flags: 1, reason: 0, body: vec![], ..applied.clone() },
+        Announcement { kind: 5, flags: 3, reason: 1, body: vec![], ..applied.clone() },
         Announcement { body: b"\x02\x00\x00".to_vec(), ..applied.clone() },
         Announcement { kind: 3, body: digest(PARTITION).to_bytes()[..17].to_vec(), ..applied.clone() },
         Announcement { kind: 4, body: digest(PARTITION + 1).to_bytes().to_vec(), ..applied.clone() },

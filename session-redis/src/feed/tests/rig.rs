@@ -13,7 +13,7 @@ use session_testkit::Server;
 use tokio::time::timeout;
 
 use super::{
-    super::{Channels, Feed, FeedOptions, Source, channels::Channel},
+    super::{Channels, Feed, FeedOptions, FeedTransport, channels::Channel},
     announcement::{Announcement, ORIGIN},
 };
 use crate::net::{Address, Primary};
@@ -47,7 +47,7 @@ impl Named {
 }
 
 #[async_trait]
-impl Source for Named {
+impl FeedTransport for Named {
     async fn primaries(&self) -> Result<Vec<Primary>, Error> {
         Ok(self.primaries.lock().clone())
     }
@@ -141,7 +141,7 @@ impl Rig {
     }
 }
 
-pub(super) fn feed(source: Arc<dyn Source>, options: FeedOptions) -> Feed {
+pub(super) fn feed(source: Arc<dyn FeedTransport>, options: FeedOptions) -> Feed {
     let tags = (0..PARTITIONS).map(|partition| (partition, partition.to_string()));
     Feed::new(source, channels(false, tags), options, Origin::from_bits(ORIGIN))
 }

@@ -81,29 +81,27 @@ async fn the_most_partitions_there_can_be() {
     }
 }
 
-/// Connections as they come.
+/// Uses connections without preparing them.
 struct Unprepared;
 
-impl crate::net::Hooks for Unprepared {
-    fn greet<'a>(
+impl crate::net::ConnectionHooks for Unprepared {
+    fn prepare<'a>(
         &'a self,
         _: &'a mut redis::aio::MultiplexedConnection,
     ) -> futures_util::future::BoxFuture<'a, Result<(), crate::net::Failure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn regained(&self) {}
+    fn primary_regained(&self) {}
 }
 
-/// A user who may not listen learns it at once, and what to do about it.
+/// A user without the permission to subscribe gets an error at once, with the remedy.
 #[tokio::test]
-async fn a_user_without_the_channels_is_told() {
+async fn a_user_without_the_channels_gets_the_remedy() {
     let server = Server::builder().acl_user("deaf on >secret ~* resetchannels +@all").start().await;
-    let source = crate::net::Net::connect(
-        Arc::new(RedisConfig::standalone(server.url_as("deaf", "secret"))),
-        Arc::new(Unprepared),
-    );
-    let feed = super::rig::feed(Arc::new(source.await.unwrap()), FeedOptions::default());
+    let config = RedisConfig::standalone(server.url_as("deaf", "secret"));
+    let net = crate::net::Net::connect(&config, Arc::new(Unprepared)).await.unwrap();
+    let feed = super::rig::feed(Arc::new(net), FeedOptions::default());
     let error = feed.subscribe().await.unwrap_err();
     assert_eq!(error.kind(), session_core::ErrorKind::Configuration);
     assert!(error.to_string().contains("permit"), "{error}");

@@ -22,12 +22,12 @@ async fn the_primary_dies_and_a_replica_takes_over() {
     let old = trio.primary().await;
     assert_eq!(primary_of(&net).await, old.addr().to_string());
     old.kill().await;
-    let reply = guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
+    let reply = guarded(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
     assert_eq!(reply, bulk("a"));
     assert_eq!(probe.regained(), 1);
     let new = trio.wait_for_new_primary(old).await;
     assert_eq!(primary_of(&net).await, new.addr().to_string());
-    guarded(net.command(SLOT, &command(&["SET", "a", "1"]), Resend::Never)).await.unwrap();
+    guarded(net.command(net.deadline(), SLOT, &command(&["SET", "a", "1"]), Resend::Never)).await.unwrap();
     assert_eq!(new.command(&["GET", "a"]).await.text(), "1");
 }
 
@@ -42,7 +42,7 @@ async fn a_failover_in_order() {
     trio.fail_over().await;
     probe.wait_for_regained(1).await;
     assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
-    let reply = guarded(net.command(SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap();
+    let reply = guarded(net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap();
     assert_eq!(reply, Value::Int(1));
     let new = trio.primary().await;
     assert_eq!(new.command(&["GET", "a"]).await.text(), "1");
@@ -74,7 +74,7 @@ async fn one_living_sentinel_is_enough_and_none_is_needed_to_go_on() {
     let (net, probe) = connect(config).await;
     trio.sentinels()[2].kill().await;
     for _ in 0..20 {
-        net.command(SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+        net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
     }
     assert_eq!((probe.regained(), net.stats().demoted.get()), (0, 0));
 }
@@ -107,5 +107,5 @@ async fn servers_and_sentinels_have_passwords_of_their_own() {
     let master = Sentinel::new(trio.master_name()).password("of the sentinels");
     let config = RedisConfig::sentinel(urls, master).password("of the servers");
     let (net, _) = connect(config).await;
-    net.command(SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+    net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
 }
