@@ -7,7 +7,7 @@
 //! # async fn run(url: &str) -> Result<(), Error> {
 //! let sessions = Sessions::new(RedisStore::connect(url).await?);
 //! let mut session = sessions.create()?;
-//! session.map("cart").insert("sku-1", 2u32)?;
+//! session.map_mut("cart").insert("sku-1", 2u32)?;
 //! session.commit().await?; // one script, applied as a whole or not at all
 //! # Ok(())
 //! # }
@@ -32,13 +32,13 @@
 //! - Keys hold digests of ids: a dump, a replica or a slow log holds no usable id.
 //! - Every call ends within one deadline, even in an outage. Connections are supervised: half-open ones are replaced,
 //!   demoted primaries are left, and lost ones are reconnected without limit.
-//! - The [feed](session_core::ChangeFeed) delivers every change, or reports that changes may be missing.
+//! - The [feed](session_core::store::ChangeFeed) delivers every change, or reports that changes may be missing.
 //!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
 //! before it, **for as long as the servers keep what they acknowledged**. Redis acknowledges a write before its replicas
 //! have it, and with most settings before it is on disk: what a crash or a failover can lose depends on the deployment.
-//! Requests may [wait for replicas](session_core::Update::with_replicas), which makes a loss less likely and never
+//! Requests may [wait for replicas](session_core::store::Update::with_replicas), which makes a loss less likely and never
 //! excludes it. Each store remembers its destroys of the last minute, up to 8,192, and repeats them when a primary is
 //! regained: [`Stats::destroys_undone`] counts the destroys that had been lost, [`Stats::destroys_forgotten`] those that
 //! exceeded this number.

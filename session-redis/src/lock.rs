@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use redis::Cmd;
 use session_core::{
-    AcquireOutcome, Error, FencingToken, IdDigest, LockOwner, SessionId, SessionLock, TenureOutcome, async_trait,
+    Error, SessionId,
+    model::IdDigest,
+    store::{AcquireOutcome, FencingToken, LockOwner, SessionLock, TenureOutcome, async_trait},
 };
 
 use crate::{
@@ -30,7 +32,7 @@ impl Operation<'_> {
         let script = (&SCRIPTS.acquire, SendOptions::idempotent());
         let (_, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
         Ok(match AcquireReply::parse(&answer.reply)? {
-            AcquireReply::Acquired(counter) => AcquireOutcome::Acquired(FencingToken { owner, counter }),
+            AcquireReply::Acquired(counter) => AcquireOutcome::Acquired(FencingToken::new(owner, counter)),
             AcquireReply::Held(left) => AcquireOutcome::Held(left),
             AcquireReply::Absent(absent) => absent.into(),
         })
@@ -42,8 +44,8 @@ impl Operation<'_> {
         let resend = if lease == 0 { Resend::Never } else { Resend::Harmless };
         let cmd = |at: &IdDigest, through: bool| {
             let mut head = Vec::with_capacity(24);
-            head.extend_from_slice(&token.owner.bits().to_be_bytes());
-            put::<6>(&mut head, token.counter);
+            head.extend_from_slice(&token.owner().bits().to_be_bytes());
+            put::<6>(&mut head, token.counter());
             put::<7>(&mut head, lease);
             head.push(u8::from(through));
             self.lock_cmd(&SCRIPTS.tenure, at, head)

@@ -1,7 +1,7 @@
 //! One operation of a store, and how it runs scripts.
 
 use redis::{Cmd, Pipeline, Value as Reply};
-use session_core::{Error, IdDigest, SessionId};
+use session_core::{Error, SessionId, model::IdDigest};
 
 use crate::{
     layout::Partition,

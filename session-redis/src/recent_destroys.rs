@@ -6,7 +6,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use session_core::{Destroy, IdDigest};
+use session_core::{model::IdDigest, store::Destroy};
 use tokio::time::Instant;
 
 use crate::{counter::Counter, protocol::DestroyReply};
@@ -72,7 +72,9 @@ impl RecentDestroys {
     /// Queues destroys for a replay. Returns true if the caller must start it.
     pub(crate) fn enqueue(&self, destroys: Vec<(IdDigest, Destroy)>) -> bool {
         let mut queue = self.queue.lock();
-        queue.destroys.extend(destroys.into_iter().map(|(digest, destroy)| (digest, destroy.with_replicas(0))));
+        // A replay waits for no replicas.
+        let alone = |destroy: Destroy| Destroy::new(destroy.write.op, destroy.reason);
+        queue.destroys.extend(destroys.into_iter().map(|(digest, destroy)| (digest, alone(destroy))));
         !std::mem::replace(&mut queue.is_running, true)
     }
 
@@ -91,7 +93,10 @@ impl RecentDestroys {
 
 #[cfg(test)]
 mod tests {
-    use session_core::{EndReason, OpId, SessionId};
+    use session_core::{
+        SessionId,
+        model::{EndReason, OpId},
+    };
 
     use super::*;
 
@@ -99,7 +104,7 @@ mod tests {
     async fn destroys_without_room_to_remember_them_are_counted() {
         let recent = RecentDestroys::default();
         let remember = || {
-            let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Logout);
+            let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
             recent.remember(*SessionId::generate().unwrap().digest(), destroy);
         };
         (0..MAX_REMEMBERED).for_each(|_| remember());

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Weak};
 
 use redis::{Pipeline, RedisError, Value as Reply, aio::MultiplexedConnection};
-use session_core::{Destroy, IdDigest};
+use session_core::{model::IdDigest, store::Destroy};
 
 use crate::{backoff::Backoff, store_inner::StoreInner};
 

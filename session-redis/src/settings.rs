@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{Limits, Origin};
+use session_core::{Limits, store::Origin};
 
 /// The settings of a store, besides those of its connections.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use session_core::{BarrierId, Barriers, Error, ErrorKind};
+use session_core::{
+    Error, ErrorKind,
+    store::{BarrierId, Barriers},
+};
 
 use super::{
     active_subscription::ActiveSubscription,

@@ -19,7 +19,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use session_core::{ChangeKind, Delta, IdDigest, Origin, RotationKind, SessionChange, Stamp, machine::Effect};
+use session_core::{
+    model::{Delta, IdDigest, Stamp},
+    store::{ChangeKind, Origin, RotationKind, SessionChange, machine::Effect},
+};
 
 use crate::protocol::{Cursor, STAMP, end_reason, stamp};
 

@@ -6,7 +6,7 @@ use redis::{
     PushInfo, PushKind, Value,
     aio::{AsyncPushSender, SendError},
 };
-use session_core::GapCause;
+use session_core::store::GapCause;
 
 use super::{
     active_subscription::ActiveSubscription, feed_connection::Unanswered, feed_state::ConnectionId, message::Message,

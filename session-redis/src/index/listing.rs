@@ -1,7 +1,10 @@
 //! Adding sessions to a principal's list, reading it, and removing entries.
 
 use redis::{Pipeline, Value as Reply};
-use session_core::{Error, ErrorKind, IdDigest, Principal, SessionCap, SignIn, Timestamp};
+use session_core::{
+    Error, ErrorKind, Principal, SessionCap, SignIn,
+    model::{IdDigest, Timestamp},
+};
 
 use crate::{
     lifetimes::Lifetimes,

@@ -4,7 +4,11 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt as _, stream};
 use redis::Cmd;
-use session_core::{Destroy, Error, IdDigest, Incarnation, Principal, SessionId};
+use session_core::{
+    Error, Principal, SessionId,
+    model::{IdDigest, Incarnation},
+    store::Destroy,
+};
 
 use crate::{
     operation::{Operation, SendOptions},
@@ -40,7 +44,7 @@ pub(super) struct Revocation<'a> {
 impl Operation<'_> {
     /// Ends the session that is listed at a digest, or has moved on from there.
     pub(super) async fn revoke_at(&self, digest: &IdDigest, revocation: Revocation<'_>) -> Result<Revoked, Error> {
-        let options = SendOptions::idempotent().with_replicas(revocation.destroy.replicas);
+        let options = SendOptions::idempotent().with_replicas(revocation.destroy.write.replicas);
         let mut at = *digest;
         for _ in 0..=MAX_MOVES {
             let partition = self.store.layout.partition(&at);
@@ -70,7 +74,7 @@ impl Operation<'_> {
         let (layout, settings) = (&self.store.layout, &self.store.settings);
         let partition = layout.partition(at);
         let mut head = Vec::with_capacity(32);
-        head.extend_from_slice(&destroy.op.bits().to_be_bytes());
+        head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
         head.push(reason_byte(destroy.reason));
         put::<7>(&mut head, millis(settings.tombstone));
         head.push(u8::from(listed.is_some()));
@@ -116,7 +120,7 @@ impl Operation<'_> {
             found = self.peek(&to).await?;
         }
         Ok(match found {
-            Lookup::Session(peeked) => Some(peeked.stamp.incarnation),
+            Lookup::Session(peeked) => Some(peeked.stamp.incarnation()),
             _ => None,
         })
     }

@@ -1,6 +1,10 @@
 //! Ending the oldest sessions of a principal that has more than its cap allows.
 
-use session_core::{Destroy, EndReason, IdDigest, IndexedSession, OpId, SessionCap, SignIn};
+use session_core::{
+    SessionCap, SignIn,
+    model::{EndReason, IdDigest, OpId},
+    store::{Destroy, IndexedSession},
+};
 
 use super::revocation::Revocation;
 use crate::operation::Operation;
@@ -21,7 +25,7 @@ impl Operation<'_> {
             return;
         }
         let Ok(live) = self.live_of(sign_in.principal(), list).await else { return };
-        let Ok(op) = OpId::draw() else { return };
+        let Ok(op) = OpId::generate() else { return };
         let excess = live.len().saturating_sub(most);
         let destroy = Destroy::new(op, EndReason::Limit);
         let latest = live.first().map(|session| session.signed_in_at);

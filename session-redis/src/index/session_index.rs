@@ -1,7 +1,9 @@
 //! The index as the core's trait.
 
 use session_core::{
-    Destroy, EndReason, Error, IdDigest, IndexedSession, OpId, Principal, SessionId, SessionIndex, async_trait,
+    Error, Principal, SessionId,
+    model::{EndReason, IdDigest, OpId},
+    store::{Destroy, IndexedSession, SessionIndex, async_trait},
 };
 
 use super::revocation::{Revocation, Revoked};
@@ -16,7 +18,7 @@ impl SessionIndex for RedisStore {
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        let destroy = Destroy::new(OpId::draw()?, reason);
+        let destroy = Destroy::new(OpId::generate()?, reason);
         // A tombstone belongs only where a session was listed, and `session` may be any digest.
         let revocation = Revocation { principal, destroy: &destroy, listed: None, kept: None };
         let revoked = self.inner.operation().revoke_at(session, revocation).await.during("revoke")?;
@@ -29,7 +31,7 @@ impl SessionIndex for RedisStore {
         except: Option<&SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        let destroy = Destroy::new(OpId::draw()?, reason);
+        let destroy = Destroy::new(OpId::generate()?, reason);
         self.inner.operation().revoke_list(principal, except, &destroy).await.during("revoke_all")
     }
 }

@@ -239,7 +239,7 @@ fn database(config: &RedisConfig, first: &ConnectionInfo) -> Result<i64, Error> 
     let database = match (config.database, first.redis_settings().db()) {
         (Some(set), 0) => i64::from(set),
         (Some(set), named) if i64::from(set) != named => {
-            return Err(refused("`database` differs from the one in `urls`; set it once"));
+            return Err(refused("`database` differs from the one in `urls`; name it once"));
         }
         (_, named) => named,
     };

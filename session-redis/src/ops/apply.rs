@@ -1,5 +1,9 @@
 use redis::Cmd;
-use session_core::{ApplyOutcome, Entry, Error, ErrorKind, IdDigest, Precondition, SessionId, Update};
+use session_core::{
+    Error, ErrorKind, SessionId,
+    model::{Entry, IdDigest},
+    store::{ApplyOutcome, Precondition, Update},
+};
 
 use super::{
     applied,
@@ -19,7 +23,7 @@ impl Operation<'_> {
         // stamp on which the update is based.
         let resend =
             if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
-        let options = SendOptions { resend, replicas: update.replicas };
+        let options = SendOptions { resend, replicas: update.write.replicas };
         let carried = carried(&update.delta, self.store.settings.message_delta_bytes);
         let mut span = 0;
         loop {
@@ -30,7 +34,7 @@ impl Operation<'_> {
                     Ok(ApplyOutcome::Applied(applied(status, &answer).with_forwarded(forwarded(at, id))))
                 }
                 ApplyReply::Repeated(status) => {
-                    let applied = applied(status, &answer).repeated();
+                    let applied = applied(status, &answer).with_repeated(true);
                     Ok(ApplyOutcome::Applied(applied.with_forwarded(forwarded(at, id))))
                 }
                 ApplyReply::Conflict(conflict) => Ok(ApplyOutcome::Conflict(conflict)),
@@ -57,13 +61,13 @@ impl Operation<'_> {
         let partition = layout.partition(at);
         let counts = Counts::of(&update.delta);
         let mut head = Vec::with_capacity(80);
-        let op = update.op.bits();
+        let op = update.write.op.bits();
         head.extend_from_slice(&op.to_be_bytes());
         head.extend_from_slice(&hex(op));
         self.put_limits(&mut head);
         let rare = [counts.clears, preconditions.len() as u64, counts.removes];
         if update.retry_from.is_some() || span > 0 || through || rare != [0; 3] {
-            let (known, version) = update.retry_from.map_or((0, 0), |base| (base.incarnation.bits(), base.version));
+            let (known, version) = update.retry_from.map_or((0, 0), |base| (base.incarnation().bits(), base.version()));
             head.extend_from_slice(&known.to_be_bytes());
             put::<6>(&mut head, version);
             put::<7>(&mut head, span);
@@ -90,7 +94,7 @@ impl Operation<'_> {
 
 /// A hash field and its expected value. An unknown precondition is an error: it must not be taken for one that holds.
 fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error> {
-    let entry = |entry: Entry<'_>, value: &Option<session_core::Value>| {
+    let entry = |entry: Entry<'_>, value: &Option<session_core::model::Value>| {
         let expected = value.as_ref().map_or_else(|| b"0".to_vec(), |value| [b"1", value.as_bytes()].concat());
         (field_of(entry), expected)
     };
@@ -103,8 +107,8 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
         Precondition::Scalar(field, value) => entry(Entry::Scalar(field), value),
         Precondition::Keyed(field, key, value) => entry(Entry::Keyed(field, key), value),
         Precondition::Lock(token) => {
-            let mut expected = token.owner.bits().to_be_bytes().to_vec();
-            put::<6>(&mut expected, token.counter);
+            let mut expected = token.owner().bits().to_be_bytes().to_vec();
+            put::<6>(&mut expected, token.counter());
             (LOCK_FIELD.to_vec(), expected)
         }
         _ => {

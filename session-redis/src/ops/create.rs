@@ -1,5 +1,9 @@
 use redis::Cmd;
-use session_core::{CreateOutcome, Error, ErrorKind, IdDigest, NewSession, SessionId};
+use session_core::{
+    Error, ErrorKind, SessionId,
+    model::IdDigest,
+    store::{CreateOutcome, NewSession},
+};
 
 use super::{
     applied,
@@ -46,11 +50,11 @@ impl Operation<'_> {
     async fn create_listed(&self, id: &SessionId, new: &NewSession, span: u64) -> Result<Option<CreateOutcome>, Error> {
         let partition = self.store.layout.partition(id.digest());
         let cmd = self.create_cmd(id, new, span);
-        let options = SendOptions::idempotent().with_replicas(new.replicas);
+        let options = SendOptions::idempotent().with_replicas(new.write.replicas);
         let answer = self.run_script(&SCRIPTS.create, partition, &cmd, options).await?;
         Ok(Some(match CreateReply::parse(&answer.reply)? {
             CreateReply::Created(status) => CreateOutcome::Created(applied(status, &answer)),
-            CreateReply::Repeated(status) => CreateOutcome::Created(applied(status, &answer).repeated()),
+            CreateReply::Repeated(status) => CreateOutcome::Created(applied(status, &answer).with_repeated(true)),
             CreateReply::InUse => CreateOutcome::AlreadyExists,
             CreateReply::Ended(ended) => CreateOutcome::Ended(ended),
             CreateReply::Forwarded(to) => self.created_and_moved(&to, new).await?,
@@ -61,7 +65,7 @@ impl Operation<'_> {
     /// The id forwards. A repeated create finds its session at the id that it has moved to.
     async fn created_and_moved(&self, to: &IdDigest, new: &NewSession) -> Result<CreateOutcome, Error> {
         Ok(match self.peek(to).await? {
-            Lookup::Session(found) if found.stamp.incarnation == new.incarnation => {
+            Lookup::Session(found) if found.stamp.incarnation() == new.incarnation => {
                 CreateOutcome::Created(found.repeated())
             }
             Lookup::Ended(ended) => CreateOutcome::Ended(ended),
@@ -75,8 +79,8 @@ impl Operation<'_> {
         let partition = layout.partition(digest);
         let counts = Counts::of(&new.entries);
         let mut head = Vec::with_capacity(80);
-        head.extend_from_slice(&new.op.bits().to_be_bytes());
-        head.extend_from_slice(&hex(new.op.bits()));
+        head.extend_from_slice(&new.write.op.bits().to_be_bytes());
+        head.extend_from_slice(&hex(new.write.op.bits()));
         head.extend_from_slice(&new.incarnation.bits().to_be_bytes());
         Lifetimes::of(new.expiry).put(&mut head);
         put::<7>(&mut head, span);

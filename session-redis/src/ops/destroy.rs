@@ -1,5 +1,9 @@
 use redis::Cmd;
-use session_core::{Destroy, DestroyOutcome, Error, IdDigest, SessionId};
+use session_core::{
+    Error, SessionId,
+    model::IdDigest,
+    store::{Destroy, DestroyOutcome},
+};
 
 use crate::{
     operation::{Answer, Operation, SendOptions, forwarded},
@@ -19,7 +23,7 @@ impl Operation<'_> {
     }
 
     pub(crate) async fn destroy_at(&self, digest: &IdDigest, destroy: &Destroy) -> Result<(IdDigest, Answer), Error> {
-        let options = SendOptions::idempotent().with_replicas(destroy.replicas);
+        let options = SendOptions::idempotent().with_replicas(destroy.write.replicas);
         let cmd = |at: &IdDigest, through| self.destroy_cmd(at, destroy, through);
         self.run_script_forwarded(digest, (&SCRIPTS.destroy, options), cmd).await
     }
@@ -29,7 +33,7 @@ impl Operation<'_> {
         let (layout, settings) = (&self.store.layout, &self.store.settings);
         let partition = layout.partition(at);
         let mut head = Vec::with_capacity(24);
-        head.extend_from_slice(&destroy.op.bits().to_be_bytes());
+        head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
         head.push(reason_byte(destroy.reason));
         put::<7>(&mut head, millis(settings.tombstone));
         head.push(u8::from(through));

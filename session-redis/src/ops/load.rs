@@ -1,9 +1,13 @@
 use redis::Pipeline;
-use session_core::{Error, IdDigest, LoadOptions, LoadOutcome, SessionId, Touched};
+use session_core::{
+    Error, LoadOptions, SessionId,
+    model::IdDigest,
+    store::{Absent, LoadOutcome, Touched},
+};
 
 use crate::{
     operation::{Operation, forwarded},
-    protocol::{self, Absent, CONSTANTS_FIELD, Loaded, Lookup, PRINCIPAL_FIELD, Peeked, STATE_FIELD},
+    protocol::{self, CONSTANTS_FIELD, Loaded, Lookup, PRINCIPAL_FIELD, Peeked, STATE_FIELD},
 };
 
 impl Operation<'_> {

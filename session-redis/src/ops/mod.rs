@@ -8,27 +8,9 @@ mod load;
 mod rotate;
 mod touch;
 
-use session_core::Applied;
+use session_core::store::Applied;
 
-use crate::{
-    operation::Answer,
-    protocol::{Absent, SessionStatus},
-};
-
-macro_rules! absent {
-    ($($outcome:ident)*) => {$(
-        impl From<Absent> for session_core::$outcome {
-            fn from(absent: Absent) -> Self {
-                match absent {
-                    Absent::NotFound(ended) => Self::NotFound(ended),
-                    Absent::Superseded => Self::Superseded,
-                }
-            }
-        }
-    )*};
-}
-
-absent! { LoadOutcome ApplyOutcome TouchOutcome RotateOutcome DestroyOutcome AcquireOutcome TenureOutcome }
+use crate::{operation::Answer, protocol::SessionStatus};
 
 /// The answer to an update that was applied now.
 fn applied(status: SessionStatus, answer: &Answer) -> Applied {

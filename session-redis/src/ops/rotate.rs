@@ -1,5 +1,9 @@
 use redis::Cmd;
-use session_core::{Error, ErrorKind, IdDigest, RotateOutcome, Rotation, RotationKind, SessionId};
+use session_core::{
+    Error, ErrorKind, SessionId,
+    model::IdDigest,
+    store::{Absent, RotateOutcome, Rotation, RotationKind},
+};
 
 use super::{
     applied,
@@ -9,7 +13,7 @@ use crate::{
     index::{Listing, Replaced},
     lifetimes::Lifetimes,
     operation::{Answer, Operation, SendOptions},
-    protocol::{Absent, ListFor, Lookup, RotateReply, SCRIPTS, hex, millis, put, unexpected_reply},
+    protocol::{ListFor, Lookup, RotateReply, SCRIPTS, hex, millis, put, unexpected_reply},
 };
 
 impl Operation<'_> {
@@ -106,7 +110,7 @@ impl Operation<'_> {
         rotation: &Rotation,
         listing: Option<&Listing>,
     ) -> Result<Answer, Error> {
-        let options = SendOptions::idempotent().with_replicas(rotation.replicas);
+        let options = SendOptions::idempotent().with_replicas(rotation.write.replicas);
         let carried = carried(&rotation.delta, self.store.settings.message_delta_bytes);
         let cmd = |at: &IdDigest, through| self.rotate_cmd(at, rotation, listing, (&carried, through));
         self.run_script_forwarded(from, (&SCRIPTS.rotate, options), cmd).await.map(|(_, answer)| answer)
@@ -124,8 +128,8 @@ impl Operation<'_> {
         let (partition, to) = (layout.partition(at), rotation.to.digest());
         let counts = Counts::of(&rotation.delta);
         let mut head = Vec::with_capacity(112);
-        head.extend_from_slice(&rotation.op.bits().to_be_bytes());
-        head.extend_from_slice(&hex(rotation.op.bits()));
+        head.extend_from_slice(&rotation.write.op.bits().to_be_bytes());
+        head.extend_from_slice(&hex(rotation.write.op.bits()));
         head.push(match rotation.kind {
             RotationKind::Renew => b'R',
             RotationKind::Privilege => b'P',
@@ -161,7 +165,7 @@ impl Operation<'_> {
     ) -> Result<RotateOutcome, Error> {
         match reply {
             RotateReply::Rotated(status) => Ok(RotateOutcome::Rotated(applied(status, answer))),
-            RotateReply::Repeated(status) => Ok(RotateOutcome::Rotated(applied(status, answer).repeated())),
+            RotateReply::Repeated(status) => Ok(RotateOutcome::Rotated(applied(status, answer).with_repeated(true))),
             RotateReply::MovedOn => self.moved_on(rotation.to.digest()).await,
             RotateReply::AlreadyRotated => Ok(RotateOutcome::AlreadyRotated),
             RotateReply::TargetEnded(ended) => Ok(RotateOutcome::Ended(ended)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::Timestamp;
+use session_core::model::Timestamp;
 
 /// Reads numbers and bytes from the front.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! An entry of a principal's list.
 
-use session_core::{IdDigest, Timestamp};
+use session_core::model::{IdDigest, Timestamp};
 
 use super::bytes::{Cursor, put};
 

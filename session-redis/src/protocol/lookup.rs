@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use redis::Value as Reply;
 use session_core::{
-    Applied, Ended, Error, Field, Found, IdDigest, Key, Principal, Record, Stamp, State, Timestamp, Touched, Value,
+    Error, Principal,
+    model::{Ended, Field, IdDigest, Key, Record, Stamp, State, Timestamp, Value},
+    store::{Applied, Found, Touched},
 };
 
 use super::{
@@ -43,7 +45,7 @@ pub(crate) struct Peeked {
 impl Peeked {
     /// The answer to a repeated request that was executed before.
     pub(crate) fn repeated(&self) -> Applied {
-        Applied::new(self.stamp, self.touched.deadlines, self.touched.now).repeated()
+        Applied::new(self.stamp, self.touched.deadlines, self.touched.now).with_repeated(true)
     }
 }
 

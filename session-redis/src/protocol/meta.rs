@@ -18,7 +18,10 @@
 
 use std::time::Duration;
 
-use session_core::{Deadlines, EndReason, Ended, IdDigest, Incarnation, Principal, Stamp, Timestamp};
+use session_core::{
+    Principal,
+    model::{Deadlines, EndReason, Ended, IdDigest, Incarnation, Stamp, Timestamp},
+};
 
 use super::bytes::{Cursor, hex, put, unhex};
 
@@ -183,14 +186,14 @@ pub(super) fn ended(reply: &[u8]) -> Option<Ended> {
 /// Reads a stamp: incarnation:8, version:8, tag in hexadecimal:16.
 pub(crate) fn stamp(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     let incarnation = Incarnation::from_bits(cursor.number::<8>()?);
-    Some(Stamp { incarnation, version: cursor.number::<8>()?, tag: unhex(cursor.take()?)? })
+    Some(Stamp::from_parts(incarnation, cursor.number::<8>()?, unhex(cursor.take()?)?))
 }
 
 /// Writes a stamp.
 pub(crate) fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
-    out.extend_from_slice(&stamp.incarnation.bits().to_be_bytes());
-    put::<8>(out, stamp.version);
-    out.extend_from_slice(&hex(stamp.tag));
+    out.extend_from_slice(&stamp.incarnation().bits().to_be_bytes());
+    put::<8>(out, stamp.version());
+    out.extend_from_slice(&hex(stamp.tag()));
 }
 
 /// The byte of a reason, in tombstones and messages.

@@ -22,7 +22,7 @@ pub(crate) use meta::{
     reason_byte, stamp,
 };
 pub(crate) use reply::{
-    Absent, AcquireReply, ApplyReply, CreateReply, DestroyReply, IndexAddReply, ListFor, RevokeReply, RotateReply,
-    TenureReply, TouchReply, forward,
+    AcquireReply, ApplyReply, CreateReply, DestroyReply, IndexAddReply, ListFor, RevokeReply, RotateReply, TenureReply,
+    TouchReply, forward,
 };
 pub(crate) use script::{SCRIPTS, Script};

@@ -14,7 +14,11 @@
 
 use std::time::Duration;
 
-use session_core::{Conflict, ConflictCause, Ended, Error, ErrorKind, Field, IdDigest, Principal, Timestamp};
+use session_core::{
+    Error, ErrorKind, Principal,
+    model::{Ended, Field, IdDigest, Timestamp},
+    store::{Absent, Conflict, ConflictCause},
+};
 
 use super::{
     bytes::Cursor,
@@ -24,13 +28,6 @@ use super::{
     meta::{KeyState, STATE, SessionStatus, ended},
 };
 use crate::layout::{KEYED, SCALAR};
-
-/// Why there is no session to act on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Absent {
-    NotFound(Option<Ended>),
-    Superseded,
-}
 
 /// A script asks that the index list a session for longer before it changes the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
