@@ -59,8 +59,8 @@ fn bad_ones_say_what_to_do() {
         (local().durable_connections(0), "`durable_connections`"),
     ];
     for (config, expected) in cases {
-        let told = remedy(config);
-        assert!(told.contains(expected), "{told} should say {expected}");
+        let message = remedy(config);
+        assert!(message.contains(expected), "{message} should say {expected}");
     }
 }
 
@@ -76,9 +76,9 @@ fn bad_certificates_say_what_to_do() {
         (RedisConfig::standalone("rediss://localhost#insecure"), "`tls.ca`"),
     ];
     for (config, expected) in cases {
-        let told = remedy(config);
-        assert!(told.contains(expected), "{told} should say {expected}");
-        assert!(!told.contains("swordfish"), "{told}");
+        let message = remedy(config);
+        assert!(message.contains(expected), "{message} should say {expected}");
+        assert!(!message.contains("swordfish"), "{message}");
     }
     let half: TlsConfig = serde_json::from_str(r#"{ "client_certificate": "x" }"#).unwrap();
     assert!(remedy(secure(half)).contains("both or neither"));

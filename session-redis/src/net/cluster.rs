@@ -222,7 +222,7 @@ impl ClusterState {
     async fn request_slots(&self) -> Result<Vec<SlotRange>, Failure> {
         let mut connections: Vec<Arc<Connection>> =
             self.nodes.lock().values().filter_map(|known| known.node.connection()?.ok()).collect();
-        // Shuffled, since the first one could be cut off from the others.
+        // Shuffled, since the first one could be isolated from the others.
         fastrand::shuffle(&mut connections);
         connections.truncate(ASKED_AT_ONCE);
         let deadline = self.context.call_deadline;

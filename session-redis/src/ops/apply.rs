@@ -19,8 +19,8 @@ use crate::{
 impl Operation<'_> {
     pub(crate) async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let preconditions = update.preconditions.iter().map(precondition).collect::<Result<Vec<_>, Error>>()?;
-        // A repeat that the store remembers changes nothing. For one that it may have forgotten it needs to know the
-        // stamp on which the update is based.
+        // A repeat that the session remembers changes nothing. A repeat that it may have forgotten must name the stamp on
+        // which the update is based.
         let resend =
             if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
         let options = SendOptions { resend, replicas: update.write.replicas };

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
     use crate::layout::SCALAR;
 
-    /// However much is cut off or added, nothing is read and nothing panics.
+    /// However much is removed or added, nothing is read and nothing panics.
     #[test]
     fn only_whole_fields_are_read() {
         let forward = [b"\x01FR".as_slice(), &[7; 8], &[0; 7], &[9; 18]].concat();

@@ -1,4 +1,4 @@
-//! Reading announcements.
+//! Reading messages.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn kind_of(announcement: &Announcement) -> ChangeKind {
     read(announcement.bytes()).unwrap().kind
 }
 
-/// The header as the specification has it, byte by byte: it must never change.
+/// The header as specified, byte by byte: it must never change.
 const GOLDEN: &[u8] = b"\x01\x02\x03\x00\
     \x00\x00\x00\x00\x00\x01\x02\x03\
     \x00\x0d\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\
@@ -67,7 +67,7 @@ fn kinds() {
     }
 }
 
-/// The session has ended, whatever the reason. A tombstone with such a reason reads the same.
+/// The session has ended in any case. A tombstone with an unknown reason reads the same.
 #[test]
 fn a_destroy_for_an_unknown_reason_is_a_revocation() {
     for reason in [0, 4, 0xff] {
@@ -119,7 +119,7 @@ fn cut_short_at_every_length() {
         let change = read(GOLDEN[..length].to_vec());
         match length {
             0..HEADER => assert_eq!(change, None, "{length}"),
-            // No body at all says that the delta is not carried.
+            // Without a body, the delta is not carried.
             HEADER => assert_eq!(change.map(|change| change.kind), Some(ChangeKind::Applied)),
             _ => assert_eq!(change.map(|change| change.kind), Some(ChangeKind::Unknown), "{length}"),
         }

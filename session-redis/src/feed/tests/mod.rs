@@ -1,4 +1,4 @@
-//! Tests: of what is read, of the state, and against real servers.
+//! Tests of messages, of the state, and against real servers.
 
 mod announcement;
 

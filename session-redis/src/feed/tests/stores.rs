@@ -1,4 +1,4 @@
-//! Against real servers, with real stores as publishers: what scripts announce is what the feed reads.
+//! Against real servers, with real stores as publishers: the feed reads what scripts publish.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ async fn the_life_of_a_session() {
     let server = Server::start().await;
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let feed = feed_of(&store, false, FeedOptions::default());
-    let mut heard = feed.subscribe().await.unwrap();
+    let mut items = feed.subscribe().await.unwrap();
 
     let (id, op) = (SessionId::generate().unwrap(), || OpId::generate().unwrap());
     let (moved, new) = (id.generate_sibling().unwrap(), new_session());
@@ -42,14 +42,14 @@ async fn the_life_of_a_session() {
     store.rotate(&id, &Rotation::new(op(), moved, RotationKind::Privilege).with_delta(delta())).await.unwrap();
     let destroy = Destroy::new(op(), EndReason::Logout);
     store.destroy(&moved, &destroy).await.unwrap();
-    // A repeat changes nothing, and is not announced.
+    // A repeat changes nothing, and is not published.
     store.destroy(&moved, &destroy).await.unwrap();
 
     let partition = id.digest().partition() & (feed.partitions() - 1) as u16;
-    let barrier = heard.barriers().barrier(partition).await.unwrap();
+    let barrier = items.barriers().barrier(partition).await.unwrap();
     let mut changes = Vec::new();
     loop {
-        match next(&mut heard).await.unwrap() {
+        match next(&mut items).await.unwrap() {
             FeedItem::Change(change) => changes.push(change),
             FeedItem::Barrier(_, id) if id == barrier => break,
             other => panic!("{other:?}"),
@@ -75,10 +75,10 @@ async fn the_most_partitions_there_can_be() {
     let server = Server::start().await;
     let store = RedisStore::builder(RedisConfig::standalone(server.url()).partitions(16_384)).connect().await.unwrap();
     let feed = feed_of(&store, false, FeedOptions::default());
-    let mut heard = feed.subscribe().await.unwrap();
+    let mut items = feed.subscribe().await.unwrap();
     let id = SessionId::generate().unwrap();
     store.create(&id, &new_session()).await.unwrap();
-    match next(&mut heard).await {
+    match next(&mut items).await {
         Some(FeedItem::Change(change)) => assert_eq!(change.digest, *id.digest()),
         other => panic!("{other:?}"),
     }

@@ -1,4 +1,4 @@
-//! Calls that are dropped, and calls beyond what is allowed.
+//! Dropped calls, and calls above the limit.
 
 use std::task::Poll;
 
@@ -37,7 +37,7 @@ async fn more_calls_than_allowed_are_refused_at_once() {
     assert!(!format!("{:?}", record.commands()).contains("INCR"), "nothing was sent");
 }
 
-/// Calls that wait for a connection count as well, or an outage would pile them up without end.
+/// Calls that wait for a connection count as well, or they would pile up without limit during an outage.
 #[tokio::test]
 async fn calls_that_wait_for_a_connection_count() {
     let server = Server::start().await;
@@ -54,11 +54,11 @@ async fn calls_that_wait_for_a_connection_count() {
     assert_eq!(net.in_flight(), 0);
 }
 
-/// A call dropped at any point must neither keep its place nor leave its reply to another.
+/// A call dropped at any point must not stay counted, and its reply must not reach another call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropped_calls_leave_nothing_behind() {
     let server = Server::start().await;
-    // Were places lost, calls would soon be refused.
+    // If calls stayed counted, later ones would soon be refused.
     let (net, probe) = connect(config(server.url()).call_deadline(GUARD).max_in_flight(64)).await;
     let tasks: Vec<_> = (0..32).map(|task| tokio::spawn(drop_and_finish(net.clone(), task))).collect();
     for task in tasks {

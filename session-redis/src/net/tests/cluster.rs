@@ -17,7 +17,7 @@ async fn slot_of(cluster: &Cluster, key: &str) -> HashSlot {
     HashSlot::new(u16::try_from(slot).unwrap())
 }
 
-/// Nothing but redirections tells of changes within an hour.
+/// Only redirections reveal changes within an hour.
 fn quiet(cluster: &Cluster) -> RedisConfig {
     RedisConfig::cluster(cluster.urls()).call_deadline(GUARD).health_interval(LONG)
 }
@@ -60,8 +60,8 @@ async fn a_slot_that_moved_is_followed_and_remembered() {
     cluster.migrate_slot(slot.number(), new).await;
     assert_eq!(net.command(net.deadline(), slot, &increment, Resend::Never).await.unwrap(), Value::Int(2));
     assert_eq!(net.stats().redirections.get(), 1);
-    let told = net.primaries().await.unwrap();
-    let owner = told.iter().find(|primary| primary.slots.iter().any(|run| run.contains(&slot.number()))).unwrap();
+    let primaries = net.primaries().await.unwrap();
+    let owner = primaries.iter().find(|primary| primary.slots.iter().any(|run| run.contains(&slot.number()))).unwrap();
     assert_eq!(owner.address.to_string(), new.addr().to_string());
     let mut pipeline = redis::pipe();
     pipeline.cmd("INCR").arg("{m}:a").cmd("INCR").arg("{m}:a");
@@ -70,7 +70,7 @@ async fn a_slot_that_moved_is_followed_and_remembered() {
     assert_eq!(net.stats().redirections.get(), 1, "the new place is known");
 }
 
-/// While a slot is moved, some keys are here and some are there; each command must be executed once.
+/// While a slot moves, some keys are at one node and some at the other; each command must be executed once.
 #[tokio::test]
 async fn a_slot_on_its_way_is_followed_key_by_key() {
     let cluster = Cluster::start(2, 0).await;
@@ -95,7 +95,7 @@ async fn a_slot_on_its_way_is_followed_key_by_key() {
         net.durable(net.deadline(), slot, (&command(&["INCR", "{k}:gone"]), 0), Resend::Never).await.unwrap();
     assert_eq!(reply, Value::Int(13));
     assert_eq!(net.stats().redirections.get(), 3);
-    // Both keys at once: neither node can, until the move is done.
+    // Both keys at once: neither node can serve this until the move is done.
     let both = tokio::spawn({
         let net = net.clone();
         async move { net.command(net.deadline(), slot, &command(&["MGET", "{k}:here", "{k}:gone"]), Resend::Never).await }
@@ -137,9 +137,9 @@ async fn a_primary_dies_and_its_replica_takes_over() {
         guarded(net.command(net.deadline(), slot, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
     assert_eq!(failed_over, bulk("a"));
     assert!(probe.regained() >= 1);
-    let told = net.primaries().await.unwrap();
-    assert!(told.iter().all(|primary| primary.address.to_string() != old.addr().to_string()), "{told:?}");
-    assert_eq!(told.len(), 3);
+    let primaries = net.primaries().await.unwrap();
+    assert!(primaries.iter().all(|primary| primary.address.to_string() != old.addr().to_string()), "{primaries:?}");
+    assert_eq!(primaries.len(), 3);
     assert_eq!(net.in_flight(), 0);
 }
 

@@ -20,7 +20,7 @@ async fn replicas_are_counted() {
 }
 
 #[tokio::test]
-async fn too_few_replicas_are_told_within_the_deadline() {
+async fn too_few_replicas_are_reported_within_the_deadline() {
     let server = Server::start().await;
     let (net, _) = connect(config(server.url()).call_deadline(Duration::from_millis(400))).await;
     let written =
@@ -28,7 +28,7 @@ async fn too_few_replicas_are_told_within_the_deadline() {
     assert_eq!(written, (Value::Int(1), 0));
 }
 
-/// The server may be held up just when it should say how many replicas have it. What it said before still counts.
+/// The server may stall when it should report the number of replicas. Its reply to the write still counts.
 #[tokio::test]
 async fn a_wait_that_is_not_answered_hides_no_reply() {
     let server = Server::start().await;
@@ -41,7 +41,7 @@ async fn a_wait_that_is_not_answered_hides_no_reply() {
         let net = net.clone();
         async move { net.durable(net.deadline(), SLOT, (&increment, 1), Resend::Never).await }
     });
-    // The reply to the write passes; the answer to the wait comes later and does not.
+    // The reply to the write passes; the answer to the wait comes later and does not pass.
     server.wait("the reply", async || (proxy.bytes_down() >= before + 4).then_some(())).await;
     proxy.hold(Direction::Replies);
     assert_eq!(guarded(waiting).await.unwrap().unwrap(), (Value::Int(2), 0));
@@ -58,7 +58,7 @@ async fn a_refusal_does_not_wait_for_replicas() {
     assert_eq!(failure.code(), Some("NOSCRIPT"));
 }
 
-/// Otherwise a client that is refused again and again uses up the machine's ports.
+/// Otherwise a client that is refused repeatedly uses up the machine's ports.
 #[tokio::test]
 async fn a_refusal_costs_no_connection() {
     let server = Server::start().await;
@@ -105,7 +105,7 @@ async fn the_connection_of_a_dropped_call_is_not_used_again() {
     assert_eq!(written, (Value::Int(2), 0));
 }
 
-/// One that never got a connection has not left, and its caller must know that.
+/// A write that never got a connection was not sent, and its caller must learn that.
 #[tokio::test]
 async fn one_that_waits_for_a_connection_is_unsent() {
     let server = Server::start().await;

@@ -1,4 +1,4 @@
-//! The server is fine, the way to it is not.
+//! The server works, and the connection to it does not.
 
 use session_core::ErrorKind;
 use session_testkit::{Direction, LinkCutter, Server};
@@ -13,7 +13,7 @@ async fn behind_a_proxy(adjust: impl FnOnce(RedisConfig) -> RedisConfig) -> (Ser
     (server, proxy, net, probe)
 }
 
-/// Sends INCR and cuts the link when it has been executed and its reply is on the way.
+/// Sends INCR and cuts the connection after it was executed and before its reply arrives.
 async fn lose_the_reply(proxy: &LinkCutter, net: &Net, resend: Resend) -> Result<redis::Value, Failure> {
     proxy.hold(Direction::Replies);
     let call = tokio::spawn({
@@ -56,7 +56,8 @@ async fn no_reply_before_the_deadline() {
     assert_eq!(net.stats().timeouts.get(), 2);
 }
 
-/// A firewall forgot the link: both ends believe in it and nothing passes. redis-rs alone stays on it for ever.
+/// A firewall drops the connection: both ends believe that it is open, and nothing passes. redis-rs alone would keep it
+/// for ever.
 #[tokio::test]
 async fn a_half_open_link_is_replaced_without_traffic() {
     let (_server, proxy, net, probe) = behind_a_proxy(|config| {
@@ -69,7 +70,7 @@ async fn a_half_open_link_is_replaced_without_traffic() {
     assert_eq!(net.stats().half_open.get(), 1);
 }
 
-/// A call that goes unanswered has the link looked at, long before its turn.
+/// An unanswered call has the connection checked, long before the next health check.
 #[tokio::test]
 async fn a_half_open_link_is_replaced_after_a_call_in_vain() {
     let (_server, proxy, net, probe) =
@@ -82,7 +83,7 @@ async fn a_half_open_link_is_replaced_after_a_call_in_vain() {
     assert_eq!(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Never).await.unwrap(), bulk("a"));
 }
 
-/// A server that is held up is not dead: the link stays, and so do the calls on it.
+/// A server that stalls is not dead: the connection stays, and so do the calls on it.
 #[tokio::test]
 async fn a_slow_server_keeps_its_link() {
     let (_server, proxy, net, probe) =
@@ -92,7 +93,7 @@ async fn a_slow_server_keeps_its_link() {
         let net = net.clone();
         async move { net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Never).await }
     });
-    // Many health intervals' worth of requests cannot pile up: one question at a time.
+    // Health checks do not pile up over many intervals: there is one at a time.
     proxy.wait_for_held(Direction::Replies, 10).await;
     proxy.release(Direction::Replies);
     assert_eq!(guarded(call).await.unwrap().unwrap(), bulk("a"));

@@ -1,4 +1,4 @@
-//! Who may in, and what happens to those who may not.
+//! Logins, and refused ones.
 
 use session_core::ErrorKind;
 use session_testkit::Server;
@@ -24,7 +24,7 @@ async fn a_wrong_password_fails_at_once() {
     connect(config(server.url())).await;
 }
 
-/// The sign of life, the role and the login need no permission beyond that to connect.
+/// The health check, the role and the login need no permission beyond connecting.
 #[tokio::test]
 async fn a_connection_needs_no_permission_of_its_own() {
     let server = Server::builder().acl_user("app on >secret ~app:* resetchannels +get").start().await;
@@ -54,7 +54,7 @@ async fn a_password_that_becomes_wrong_fails_calls_at_once_until_it_is_right_aga
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
     let failure =
         guarded(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap_err();
-    // It may have left on the link that was killed.
+    // It may have been sent on the connection that was killed.
     assert!(matches!(failure, Failure::Fatal(_) | Failure::InDoubt(_)), "{failure:?}");
     assert_eq!(failure.into_read_error().kind(), ErrorKind::Configuration);
     server.command(&["CONFIG", "SET", "requirepass", "first"]).await;

@@ -24,7 +24,7 @@ use crate::RedisConfig;
 const SLOT: HashSlot = HashSlot::new(7);
 /// Only ends a test that hangs.
 const GUARD: Duration = Duration::from_secs(20);
-/// Longer than any test: what returns before it has not waited for it.
+/// Longer than any test: a call that returns earlier has not waited for it.
 const LONG: Duration = Duration::from_secs(3_600);
 
 fn config(url: impl Into<String>) -> RedisConfig {

@@ -1,4 +1,4 @@
-//! The server goes away, comes back, or stops being a primary.
+//! The server goes away, comes back, or is demoted.
 
 use session_core::ErrorKind;
 use session_testkit::{LinkCutter, Server};
@@ -22,7 +22,7 @@ async fn a_call_waits_for_the_server_to_come_back() {
     assert_eq!(probe.prepared(), 2, "each connection is prepared");
 }
 
-/// redis-rs's own manager gives up after a while; this must not.
+/// redis-rs's own connection manager gives up after a while; this one must not.
 #[tokio::test]
 async fn each_call_keeps_its_deadline_through_an_outage_and_the_next_one_works() {
     let server = Server::start().await;
@@ -31,7 +31,7 @@ async fn each_call_keeps_its_deadline_through_an_outage_and_the_next_one_works()
     for _ in 0..3 {
         let failure =
             guarded(net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap_err();
-        // The first may have been on its way when the server died.
+        // The first may have been in flight when the server died.
         assert!(matches!(failure, Failure::Unsent(_) | Failure::Unknown(_)), "{failure:?}");
     }
     let failure =
@@ -39,7 +39,7 @@ async fn each_call_keeps_its_deadline_through_an_outage_and_the_next_one_works()
     assert!(matches!(failure, Failure::Unsent(_)), "{failure:?}");
     let error = failure.into_write_error();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(format!("{error:?}").contains("refused"), "the cause is told: {error:?}");
+    assert!(format!("{error:?}").contains("refused"), "the cause is shown: {error:?}");
     assert!(net.stats().timeouts.get() >= 1);
     server.restart().await;
     probe.wait_for_regained(1).await;
@@ -48,7 +48,7 @@ async fn each_call_keeps_its_deadline_through_an_outage_and_the_next_one_works()
 }
 
 #[tokio::test]
-async fn nobody_is_there_at_the_start() {
+async fn no_server_at_the_start() {
     let server = Server::start().await;
     server.kill().await;
     let config = config(server.url()).call_deadline(Duration::from_millis(200));
@@ -77,11 +77,11 @@ async fn all_urls_are_tried() {
     assert_eq!(primaries[0].address.to_string(), live.addr().to_string());
 }
 
-/// A demoted server says READONLY, which means that nothing was executed: the call waits for a primary.
+/// A demoted server replies READONLY, which means that nothing was executed: the call waits for a primary.
 #[tokio::test]
 async fn a_write_waits_while_its_server_is_a_replica() {
     let (server, other) = tokio::join!(Server::start(), Server::start());
-    // No health check comes to its help within an hour.
+    // No health check helps it within an hour.
     let (net, probe) = connect(config(server.url()).call_deadline(LONG).health_interval(LONG)).await;
     server.command(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]).await;
     let waiting = tokio::spawn({
@@ -95,7 +95,7 @@ async fn a_write_waits_while_its_server_is_a_replica() {
     assert_eq!(probe.regained(), 1);
 }
 
-/// A second round trip does not begin the deadline anew; a second operation does.
+/// A second round trip does not start a new deadline; a second operation does.
 #[tokio::test]
 async fn an_operation_of_several_round_trips_has_one_deadline() {
     let server = Server::start().await;
@@ -109,7 +109,7 @@ async fn an_operation_of_several_round_trips_has_one_deadline() {
     net.command(net.deadline(), SLOT, &get, Resend::Harmless).await.unwrap();
 }
 
-/// Reads are not refused by a replica, so only the health check can find out.
+/// A replica does not refuse reads, so only the health check can detect the demotion.
 #[tokio::test]
 async fn reads_do_not_go_to_a_server_that_became_a_replica() {
     let (server, other) = tokio::join!(Server::start(), Server::start());
@@ -138,7 +138,7 @@ async fn nothing_is_left_of_a_dropped_net() {
     proxy.wait_for_links(0).await;
 }
 
-/// The task that connects must end too.
+/// The connecting task must end too.
 #[tokio::test]
 async fn nothing_is_left_of_a_net_that_was_dropped_in_an_outage() {
     let server = Server::start().await;

@@ -1,4 +1,4 @@
-//! What comes back when nothing goes wrong, and when the server refuses.
+//! Replies in the normal case, and refusals.
 
 use redis::Value;
 use session_core::ErrorKind;

@@ -31,17 +31,17 @@ async fn the_primary_dies_and_a_replica_takes_over() {
     assert_eq!(new.command(&["GET", "a"]).await.text(), "1");
 }
 
-/// The old primary goes on taking writes for seconds, and all of them will be lost. Nothing breaks; only the sentinels
-/// tell.
+/// The old primary accepts writes for seconds, and all of them will be lost. Its connections stay open; only the
+/// sentinels reveal the failover.
 #[tokio::test]
 async fn a_failover_in_order() {
     let trio = SentinelTrio::start().await;
-    // The next question to the sentinels is an hour away: their announcement must do.
+    // The next request to the sentinels is an hour away: their announcement must suffice.
     let (net, probe) = connect(under(&trio).call_deadline(LONG).health_interval(LONG)).await;
     let old = trio.primary().await;
     trio.fail_over().await;
     probe.wait_for_regained(1).await;
-    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have revealed it");
     let reply = guarded(net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap();
     assert_eq!(reply, Value::Int(1));
     let new = trio.primary().await;
@@ -50,7 +50,8 @@ async fn a_failover_in_order() {
     assert_ne!(new, old);
 }
 
-/// A primary that was away during a failover still thinks that it is one, for seconds: what it takes will be lost.
+/// A primary that was away during a failover believes for seconds that it is still primary: writes it accepts meanwhile
+/// are lost.
 #[tokio::test]
 async fn a_primary_that_was_deposed_unnoticed_is_left() {
     let trio = SentinelTrio::start().await;
@@ -62,7 +63,7 @@ async fn a_primary_that_was_deposed_unnoticed_is_left() {
     old.resume().await;
     probe.wait_for_regained(1).await;
     assert_eq!(primary_of(&net).await, new.addr().to_string());
-    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have revealed it");
 }
 
 #[tokio::test]
