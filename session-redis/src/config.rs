@@ -3,12 +3,8 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer};
-use session_core::Error;
 
-use crate::{defaults, net::CheckedConfig, secret::Secret, tls::TlsConfig};
-
-/// The most partitions: one for every slot of a cluster.
-pub(crate) const MAX_PARTITIONS: u32 = 16_384;
+use crate::{defaults, secret::Secret, tls::TlsConfig};
 
 /// How the servers are organised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -226,14 +222,6 @@ impl RedisConfig {
     /// when first needed. More: more connections on the server. Fewer: writes that wait for replicas queue.
     pub fn durable_connections(self, connections: usize) -> Self {
         Self { durable_connections: connections, ..self }
-    }
-
-    /// Checks all settings without connecting.
-    ///
-    /// # Errors
-    /// [`Configuration`](session_core::ErrorKind::Configuration); the message has the remedy.
-    pub fn validate(&self) -> Result<(), Error> {
-        CheckedConfig::new(self).map(drop)
     }
 }
 

@@ -5,11 +5,14 @@ use std::{borrow::Cow, time::Duration};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 use session_core::{Error, ErrorKind};
 
-use super::Address;
+use super::{Address, HashSlot};
 use crate::{
-    config::{MAX_PARTITIONS, RedisConfig, Topology},
+    config::{RedisConfig, Topology},
     error_context::ErrorContext as _,
 };
+
+/// The most partitions: one for every slot of a cluster.
+const MAX_PARTITIONS: u32 = HashSlot::COUNT as u32;
 
 /// The TLS identity, if TLS is used.
 #[cfg(feature = "tls")]
@@ -95,6 +98,16 @@ impl CheckedConfig {
             max_in_flight: config.max_in_flight,
             durable_connections: config.durable_connections,
         })
+    }
+}
+
+impl RedisConfig {
+    /// Checks all settings without connecting.
+    ///
+    /// # Errors
+    /// [`Configuration`](session_core::ErrorKind::Configuration); the message has the remedy.
+    pub fn validate(&self) -> Result<(), Error> {
+        CheckedConfig::new(self).map(drop)
     }
 }
 

@@ -53,7 +53,8 @@ impl Listener {
 
     /// Waits until there has been a gap of this cause, at any time.
     pub(crate) async fn wait_for(&mut self, cause: GapCause) {
-        let waited = within("the feed has a gap", self.received.wait_for(|received| received.gaps.contains(name(cause)))).await;
+        let waited =
+            within("the feed has a gap", self.received.wait_for(|received| received.gaps.contains(name(cause)))).await;
         assert!(waited.is_ok(), "the feed has ended");
     }
 
