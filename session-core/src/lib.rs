@@ -20,9 +20,9 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **Applications** use what is here at the root: [`Sessions`] opens, creates, lists and ends sessions; [`Session`] is
-//!   one request's handle, with scalars, [maps](Map), [sets](Set) and structs. [`defaults`] lists every default of this
-//!   crate in one table, and [`codec`] describes how values are encoded.
+//! - **Applications** use the items at the root. [`Sessions`] opens, creates, lists and ends sessions. [`Session`] is
+//!   the handle of one request, with scalars, [maps](Map), [sets](Set) and structs. [`defaults`] lists every default of
+//!   this crate in one table. [`codec`] describes how values are encoded.
 //! - **Backends** implement [`store::SessionStore`], whose documentation is the contract, and optionally the capabilities
 //!   [`SessionIndex`](store::SessionIndex), [`SessionLock`](store::SessionLock) and [`ChangeFeed`](store::ChangeFeed).
 //!   [`store::machine`] is the contract as pure functions. The crate `session-conformance` tests a backend.
@@ -31,7 +31,7 @@
 //! # What it does
 //! - Every update is one atomic difference and union in the store: concurrent requests do not lose each other's changes,
 //!   and nothing recreates a session that has ended.
-//! - Every operation has outcomes that a caller can tell apart, and "outcome unknown" is one of them.
+//! - Every operation has outcomes that a caller can distinguish, and "outcome unknown" is one of them.
 //! - Reads share the stored record; a value is decoded when it is read.
 //!
 //! # What it does not do

@@ -34,7 +34,7 @@ impl<'a> Cap<'a> {
     ) -> Result<(), Error> {
         let SessionCap::Refuse(most) = self.cap else { return Ok(()) };
         let step = rehearse(&mut Rehearsal { shard, puts: Vec::new() })?;
-        let Some((_, to)) = step.arrived else { return Ok(()) };
+        let Some((_, to)) = step.index_addition else { return Ok(()) };
         // The session itself may be this principal's already; it is not one more.
         let from = step.effect.map(|effect| effect.digest);
         let is_other = |digest: &IdDigest| *digest != to && Some(*digest) != from;

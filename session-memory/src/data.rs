@@ -161,14 +161,14 @@ impl Data {
 
     /// Makes the index follow a step.
     fn list<T>(&self, shard: &Shard, step: &Step<T>) {
-        if step.departed.is_empty() && step.arrived.is_none() {
+        if step.index_removals.is_empty() && step.index_addition.is_none() {
             return;
         }
-        let arrived = step.arrived.as_ref().and_then(|(principal, to)| match shard.get(to) {
+        let arrived = step.index_addition.as_ref().and_then(|(principal, to)| match shard.get(to) {
             Some(Slot::Live(live)) => live.signed_in_at().map(|at| ((principal, to), at)),
             _ => None,
         });
-        self.index.moved(&step.departed, arrived);
+        self.index.moved(&step.index_removals, arrived);
     }
 
     /// Takes a place for one more session, sweeping for one if need be, and tells how many were taken.

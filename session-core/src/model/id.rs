@@ -1,4 +1,4 @@
-//! Session ids: what a browser holds, and the digest under which a store knows it.
+//! Session ids, which browsers hold, and the digests under which a store keeps sessions.
 
 use std::{fmt, hash::Hash, str::FromStr};
 
@@ -47,7 +47,7 @@ impl SessionId {
         Ok(Self::from_random(bytes))
     }
 
-    /// A new id in the same partition: what a rotation moves the session to.
+    /// A new id in the same partition, for the target of a rotation.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes.
@@ -98,7 +98,7 @@ impl FromStr for SessionId {
     }
 }
 
-/// Ids are compared by their digests, so a comparison's timing says nothing about the id.
+/// Ids are compared by their digests, so the timing of a comparison reveals nothing about the id.
 impl PartialEq for SessionId {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
@@ -169,7 +169,7 @@ impl IdDigest {
         &self.hash
     }
 
-    /// 64 bits of the hash, uniformly distributed: a table needs no hash function of its own.
+    /// 64 bits of the hash, uniformly distributed. A hash table can use them directly.
     pub const fn hash_bits(&self) -> u64 {
         let h = &self.hash;
         u64::from_ne_bytes([h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]])

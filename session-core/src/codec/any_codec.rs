@@ -9,10 +9,10 @@ use crate::{
     model::{Format, Value},
 };
 
-/// A codec of a registry. The crate's own formats are called by name, with the type of the value at hand: an erased
-/// serializer and deserializer, which all others get, make a value of an application three times as dear.
+/// A codec of a registry. The crate's own formats are called by name with the concrete type of the value. All other
+/// codecs get an erased serializer and deserializer, which make encoding and decoding three times as expensive.
 #[derive(Clone, Debug)]
-pub(super) enum Member {
+pub(super) enum AnyCodec {
     #[cfg(feature = "bincode")]
     Bincode,
     #[cfg(feature = "postcard")]
@@ -22,7 +22,7 @@ pub(super) enum Member {
     Other(Arc<dyn Codec>),
 }
 
-impl Member {
+impl AnyCodec {
     pub(super) fn new(codec: impl Codec + 'static) -> Self {
         let any: &dyn Any = &codec;
         #[cfg(feature = "bincode")]
@@ -60,7 +60,7 @@ impl Member {
     pub(super) fn inner(&self) -> Option<&Codecs> {
         match self {
             Self::Other(codec) => codec.inner(),
-            #[allow(unreachable_patterns, reason = "without any format of the crate's own")]
+            #[allow(unreachable_patterns, reason = "if no format of this crate is enabled")]
             _ => None,
         }
     }
@@ -95,7 +95,7 @@ impl Member {
                     decoded = Some(erased_serde::deserialize(deserializer)?);
                     Ok(())
                 })?;
-                decoded.ok_or_else(|| "the codec has read nothing".into())
+                decoded.ok_or_else(|| "the codec did not read a value".into())
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What web layers ask of the front door: opening from text, the state of a handle, and all sessions of a principal.
+//! `Sessions` for web layers: opening from text, the state of a handle, and all sessions of a principal.
 
 use session_core::{
     Error, ErrorKind, LoadOptions, Principal, Rotate, Session, SessionId, Sessions, SignIn,
@@ -33,7 +33,7 @@ async fn text_that_names_no_session_is_absence_and_not_an_error() {
 }
 
 #[tokio::test]
-async fn absence_says_why_and_when_the_session_ended() {
+async fn absence_tells_why_and_when_the_session_ended() {
     let world = world();
     let (session, mut other) = world.two_requests().await;
     other.destroy().await.unwrap();
@@ -62,13 +62,13 @@ async fn a_handle_knows_that_it_ended_from_its_own_requests() {
     session.destroy().await.unwrap();
     assert!(session.is_ended());
 
-    assert!(!other.is_ended(), "it has asked for nothing since");
+    assert!(!other.is_ended(), "it has sent no request since");
     assert_eq!(other.refresh().await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(other.is_ended());
 }
 
 #[tokio::test]
-async fn a_commit_that_finds_no_session_ends_the_handle_and_keeps_what_was_recorded() {
+async fn a_commit_that_finds_no_session_ends_the_handle_and_keeps_the_changes() {
     let world = world();
     let (mut session, mut other) = world.two_requests().await;
     session.destroy().await.unwrap();
@@ -90,7 +90,7 @@ async fn a_handle_tells_whether_a_commit_would_send_anything() {
     session.set("n", 2u32).unwrap();
     world.store.script([Fault::LostAnswer]);
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
-    assert!(session.pending().is_empty() && session.has_changes(), "the unknown outcome is to be settled");
+    assert!(session.pending().is_empty() && session.has_changes(), "the unknown outcome must be settled");
     session.commit().await.unwrap();
     assert!(!session.has_changes());
 }
@@ -143,7 +143,7 @@ async fn an_empty_new_session_is_stored_only_when_asked() {
 }
 
 #[tokio::test]
-async fn a_persist_of_unknown_outcome_is_settled_by_the_next_one() {
+async fn a_persist_of_unknown_outcome_is_settled_by_the_next_persist() {
     let world = world();
     for fault in [Fault::LostRequest, Fault::LostAnswer] {
         let mut session = world.sessions.create().unwrap();
@@ -202,7 +202,7 @@ async fn signing_out_everywhere_ends_all_and_signing_out_others_all_but_one() {
     assert_eq!(world.sessions.revoke_all(&principal()).await.unwrap(), 0);
 }
 
-/// A wrapper that forwards everything but updates, and has no index.
+/// A wrapper that forwards everything except updates, and has no index.
 #[derive(Debug)]
 struct ReadOnly(MemoryStore);
 
@@ -221,7 +221,7 @@ impl SessionStore for ReadOnly {
 }
 
 #[tokio::test]
-async fn a_wrapper_forwards_what_it_names() {
+async fn a_wrapper_forwards_the_methods_that_it_names() {
     let sessions = Sessions::new(ReadOnly(MemoryStore::new()));
     let mut session = sessions.create().unwrap();
     session.persist().await.unwrap();

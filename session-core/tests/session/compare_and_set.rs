@@ -1,4 +1,4 @@
-//! `take`, `update` and `transaction`: exactly one, each once, all or nothing.
+//! `take`, `update` and `transaction`: exclusive, exactly once, all or nothing.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ async fn exactly_one_of_two_requests_takes_a_value() {
 }
 
 #[tokio::test]
-async fn taking_what_is_not_stored_yet_sends_nothing() {
+async fn taking_an_unstored_value_sends_nothing() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("flash", 1u32).unwrap();
@@ -31,12 +31,12 @@ async fn taking_what_is_not_stored_yet_sends_nothing() {
     assert_eq!(session.take::<u32>("flash").await.unwrap(), Some(1));
     assert_eq!(session.take::<u32>("flash").await.unwrap(), None);
     assert_eq!(session.update("count", |n: u32| n + 1).await.unwrap(), 1);
-    assert_eq!(world.store.calls(), 1, "only the update of what is stored");
+    assert_eq!(world.store.calls(), 1, "only the update of the stored value");
     assert_eq!(session.get::<u32>("count").unwrap(), Some(1));
 }
 
 #[tokio::test]
-async fn updates_from_stale_handles_all_count() {
+async fn updates_from_stale_handles_are_all_applied() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     for _ in 0..10 {
@@ -44,7 +44,7 @@ async fn updates_from_stale_handles_all_count() {
         b.update("n", |n: u32| n + 1).await.unwrap();
         b.map_mut("cart").update("sku", |n: u32| n + 2).await.unwrap();
     }
-    let mut now = world.sessions.open(a.id()).await.unwrap();
+    let now = world.sessions.open(a.id()).await.unwrap();
     assert_eq!(now.get::<u32>("n").unwrap(), Some(21));
     assert_eq!(now.map("cart").get::<u32>("sku").unwrap(), Some(20));
 }
@@ -83,7 +83,7 @@ async fn counters_and_takes_race() {
 }
 
 #[tokio::test]
-async fn a_compare_and_set_commit_conflicts_when_anything_has_changed() {
+async fn a_compare_and_set_commit_conflicts_after_any_change() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("x", 1u32).unwrap();
@@ -98,9 +98,9 @@ async fn a_compare_and_set_commit_conflicts_when_anything_has_changed() {
     assert_eq!(b.get::<u32>("x").unwrap(), Some(1));
 }
 
-/// A plain commit over another's change must not move the handle's stamp past what it has not seen.
+/// A plain commit over another request's change must not move the handle's stamp past a change that it has not seen.
 #[tokio::test]
-async fn a_commit_over_anothers_change_does_not_hide_it_from_compare_and_set() {
+async fn a_commit_over_a_foreign_change_does_not_hide_it_from_compare_and_set() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("n", 5u32).unwrap();
@@ -112,7 +112,7 @@ async fn a_commit_over_anothers_change_does_not_hide_it_from_compare_and_set() {
 }
 
 #[tokio::test]
-async fn a_transaction_reruns_on_the_others_state_and_keeps_what_was_recorded_before() {
+async fn a_transaction_reruns_on_the_new_state_and_keeps_earlier_changes() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("n", 10u32).unwrap();
@@ -135,7 +135,7 @@ async fn a_transaction_reruns_on_the_others_state_and_keeps_what_was_recorded_be
 }
 
 #[tokio::test]
-async fn what_a_beaten_run_recorded_is_forgotten() {
+async fn changes_of_a_conflicting_run_are_discarded() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("n", 10u32).unwrap();
@@ -145,7 +145,7 @@ async fn what_a_beaten_run_recorded_is_forgotten() {
         session.members_mut("seen").insert(n)
     };
     b.transaction(look).await.unwrap();
-    let mut now = world.sessions.open(a.id()).await.unwrap();
+    let now = world.sessions.open(a.id()).await.unwrap();
     assert_eq!(now.members("seen").iter::<u32>().map(Result::unwrap).collect::<Vec<_>>(), [10]);
 }
 
@@ -165,7 +165,7 @@ async fn a_transaction_whose_closure_fails_records_nothing() {
 }
 
 #[tokio::test]
-async fn a_take_whose_answer_is_lost_is_settled_by_taking_again() {
+async fn a_take_whose_answer_is_lost_is_settled_by_another_take() {
     let world = world();
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let (mut a, _) = world.two_requests().await;
@@ -183,7 +183,7 @@ async fn a_take_whose_answer_is_lost_is_settled_by_taking_again() {
 }
 
 #[tokio::test]
-async fn a_take_that_did_not_happen_and_lost_the_race_meanwhile_gives_nothing() {
+async fn a_lost_take_that_then_loses_the_race_returns_nothing() {
     let world = world();
     let (mut a, _) = world.two_requests().await;
     a.set("flash", "once").unwrap();
@@ -196,7 +196,7 @@ async fn a_take_that_did_not_happen_and_lost_the_race_meanwhile_gives_nothing() 
 }
 
 #[tokio::test]
-async fn an_update_whose_answer_is_lost_counts_once() {
+async fn an_update_whose_answer_is_lost_is_applied_once() {
     let world = world();
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let (mut a, mut b) = world.two_requests().await;
