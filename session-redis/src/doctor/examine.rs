@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     RedisConfig,
-    net::{Dialer, Setup},
+    net::{CheckedConfig, Dialer},
 };
 
 /// How many keys are looked at unless set otherwise.
@@ -76,7 +76,7 @@ impl Doctor {
     /// # Cancel safety
     /// Nothing is changed, whenever the future is dropped.
     pub async fn examine(self) -> Result<Report, Error> {
-        let setup = Setup::new(&self.config)?;
+        let setup = CheckedConfig::new(&self.config)?;
         let mut deployment = Deployment::new(&self.config, &setup, self.store_user.as_deref());
         let mut notes = Notes::new();
         // Clocks are compared with one moment.

@@ -44,11 +44,11 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RedisConfig, net::Setup};
+    use crate::{RedisConfig, net::CheckedConfig};
 
     fn checks(url: &str) -> Vec<&'static str> {
         let config = RedisConfig::standalone(url);
-        let setup = Setup::new(&config).unwrap();
+        let setup = CheckedConfig::new(&config).unwrap();
         let mut notes = Notes::new();
         on_the_way(&setup.seeds[0], &Deployment::new(&config, &setup, None), &mut notes);
         let findings = notes.into_findings();
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn replicas_in_clear_text() {
         let config = RedisConfig::cluster(["rediss://cache.example"]);
-        let deployment = Deployment::new(&config, &Setup::new(&config).unwrap(), None);
+        let deployment = Deployment::new(&config, &CheckedConfig::new(&config).unwrap(), None);
         let mut facts = Facts::new(Address::tcp("cache.example", 6379), Role::Primary);
         for setting in ["tls-replication", "tls-cluster"] {
             facts.config = [(setting.to_owned(), "no".to_owned())].into();
