@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use session_tiered::{Capacity, Mutant, Stats, TieredStore};
+use session_tiered_sim::{Capacity, Mutant, Stats, TieredStore};
 
 use crate::sim::{Coverage, Node, Outcome, SimStore, Subject, Tested, run};
 
@@ -29,8 +29,7 @@ fn tested(node: Node, mutant: Option<Mutant>) -> Tested {
         .capacity(Capacity::entries(settings.capacity))
         .absent_capacity(settings.capacity)
         .self_check(settings.self_check)
-        .clock(clock)
-        .first_in_first_out();
+        .clock(clock);
     let store = match mutant {
         Some(mutant) => builder.mutant(mutant).build(),
         None => builder.build(),

@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use session_sim::{campaign::mutated, sim::run};
-use session_tiered::Mutant;
+use session_tiered_sim::Mutant;
 
 /// So many seeds, at most, until a mutant is caught.
 const SEEDS: u64 = 2_000;

@@ -3,7 +3,10 @@
 use session_core::SessionId;
 use session_testkit::{Direction, Server};
 
-use crate::node::{Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, now, shown_late};
+use crate::{
+    cache::{Build, SOUND},
+    node::{Node, PATIENT, Seen, Verdict, kept, now, shown_late},
+};
 
 /// A session is created where another node knows of none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,10 +26,10 @@ async fn i1_a_session_appears() {
 }
 
 /// The same, and nobody tells.
-pub(crate) async fn appears_in_silence(tune: Tune) -> Verdict {
+pub(crate) async fn appears_in_silence(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
-    let (reader, links) = Node::linked(&server, PATIENT.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, PATIENT.built(build)).await;
     let id = SessionId::generate().unwrap();
     reader.warm(&id).await;
     links.listening.hold(Direction::Replies);

@@ -3,7 +3,8 @@
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{HASTY, Links, Node, SOUND, Seen, Tune, Verdict, kept, shown_in_time, shown_late},
+    cache::{Build, SOUND},
+    node::{HASTY, Links, Node, Seen, Verdict, kept, shown_in_time, shown_late},
     until,
 };
 
@@ -17,11 +18,11 @@ pub(crate) enum Reads {
 }
 
 /// A node has a copy; then the fault; then another node writes. Afterwards the links heal, and it goes on.
-pub(crate) async fn change_during(fault: impl AsyncFn(&Links), reads: Reads, tune: Tune) -> Verdict {
+pub(crate) async fn change_during(fault: impl AsyncFn(&Links), reads: Reads, build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, HASTY.built(build)).await;
     reader.warm(&id).await;
     fault(&links).await;
     let written = writer.write(&id, 1).await;
@@ -109,12 +110,12 @@ async fn i1_what_is_heard_is_served_without_commands() {
 
 /// The feed is so slow that every change, and every sign of life, comes later than the bound. So nothing may be served
 /// locally. The other way round a lease would run from when the answer came, and what it stands behind is as old.
-pub(crate) async fn change_over_a_slow_feed(tune: Tune) -> Verdict {
+pub(crate) async fn change_over_a_slow_feed(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
     // Answers come at the deadline of no call, and so slowly that none of them is given up.
-    let (reader, links) = Node::linked(&server, crate::node::PATIENT.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, crate::node::PATIENT.built(build)).await;
     reader.warm(&id).await;
     links.listening.delay(crate::node::BOUND * 3);
     let (up, down) = (links.listening.bytes_up(), links.listening.bytes_down());

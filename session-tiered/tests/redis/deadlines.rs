@@ -6,7 +6,8 @@ use session_core::{Expiry, SessionId, SessionStore, SessionStoreExt as _, TouchO
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, now, read, step},
+    cache::{Build, SOUND, sound},
+    node::{Node, PATIENT, Seen, Verdict, kept, now, read, step},
     within,
 };
 
@@ -39,7 +40,7 @@ async fn i9_active_sessions_do_not_expire_and_idle_ones_do() {
     let after = node.stats();
     let asked = after.misses - before.misses;
     assert!(asked <= after.lease_losses - before.lease_losses, "the copy has the deadline that was renewed: {after:?}");
-    assert_eq!(read(&node.store.remote().get(&active).await), Seen::Step(0), "it lives in the store too");
+    assert_eq!(read(&PATIENT.store(server.url()).await.get(&active).await), Seen::Step(0), "it lives in the store too");
     let before = node.stats().misses;
     assert_eq!(node.see(&idle).await, Seen::Absent);
     assert_eq!(node.stats().misses, before + 1, "that it is gone, the store says");
@@ -91,11 +92,11 @@ async fn i9_touches_coalesce() {
 }
 
 /// Something changes a session behind the library's back, and tells nobody. Its copies live until `max_age`.
-pub(crate) async fn changed_behind_the_back(tune: Tune) -> Verdict {
+pub(crate) async fn changed_behind_the_back(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
-    let reader = Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), tune);
+    let reader = Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), build);
     reader.warm(&id).await;
     let key = key_of(&server, &id).await;
     assert_eq!(server.command(&[b"DEL", &key[..]]).await.int(), 1);
@@ -114,7 +115,7 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i10_no_copy_is_served_past_its_age() {
-    kept(changed_behind_the_back(|builder| SOUND(builder).max_age(MAX_AGE)).await);
+    kept(changed_behind_the_back(|split| sound(split).max_age(MAX_AGE).into()).await);
     // And its age is what ends it: a copy may grow older.
     changed_behind_the_back(SOUND).await.unwrap_err();
 }
@@ -125,8 +126,9 @@ async fn i10_a_patched_copy_ages_too() {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
-    let reader =
-        Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), |builder| builder.max_age(MAX_AGE));
+    let reader = Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), |split| {
+        sound(split).max_age(MAX_AGE).into()
+    });
     reader.warm(&id).await;
     let asked = || reader.stats().misses - reader.stats().lease_losses.min(reader.stats().misses);
     let before = asked();

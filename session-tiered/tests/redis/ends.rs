@@ -9,7 +9,8 @@ use session_core::{
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{HASTY, Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, new_session, now, shown_in_time, shown_late},
+    cache::{Build, SOUND, sound},
+    node::{HASTY, Node, PATIENT, Seen, Verdict, kept, new_session, now, shown_in_time, shown_late},
     until,
 };
 
@@ -38,11 +39,11 @@ async fn i7_an_end_is_heard() {
 }
 
 /// Over a feed that fails: within the bound.
-pub(crate) async fn end_during_silence(tune: Tune) -> Verdict {
+pub(crate) async fn end_during_silence(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, witness] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, HASTY.built(build)).await;
     reader.warm(&id).await;
     reader.warm(&witness).await;
     links.listening.cut().await;
@@ -56,11 +57,11 @@ async fn i7_an_end_that_nobody_tells() {
 }
 
 /// The feed is back, but the end was told while it was away.
-pub(crate) async fn end_between_subscriptions(tune: Tune) -> Verdict {
+pub(crate) async fn end_between_subscriptions(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, witness] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, HASTY.built(build)).await;
     reader.warm(&id).await;
     reader.warm(&witness).await;
     links.listening.cut().await;
@@ -119,7 +120,7 @@ async fn i7_after_a_sign_in_the_old_id_gives_no_access() {
 async fn i7_revoked_everywhere() {
     let server = Server::start().await;
     // This one knows from nobody but itself.
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (writer, own_links) = Node::linked(&server, plan).await;
     let alice = Principal::new("alice").unwrap();
     let new = || new_session().with_sign_in(SignIn::new(alice.clone()));

@@ -7,9 +7,10 @@ use session_redis::{RedisConfig, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server};
 
 use crate::{
+    cache::{Build, SOUND},
     node::{
-        BOUND, HASTY, Node, PARTITIONS, SOUND, Seen, Tune, Verdict, Written, bound_over, kept, new_session, now,
-        shown_in_time, slot_of,
+        BOUND, HASTY, Node, PARTITIONS, Seen, Verdict, Written, bound_over, kept, new_session, now, shown_in_time,
+        slot_of,
     },
     split::Split,
     until,
@@ -22,10 +23,10 @@ async fn under_sentinel(trio: &SentinelTrio) -> Node {
 }
 
 /// A node that knows the servers themselves, and so stays where it is while that is a primary.
-async fn inside(trio: &SentinelTrio, old: &Server, tune: Tune) -> Node {
+async fn inside(trio: &SentinelTrio, old: &Server, build: Build) -> Node {
     let others = trio.servers().iter().filter(|server| *server != old);
     let urls: Vec<String> = std::iter::once(old).chain(others).map(Server::url).collect();
-    Node::of(Split::none(HASTY.connect(RedisConfig::default().urls(urls)).await), tune)
+    Node::of(Split::none(HASTY.connect(RedisConfig::default().urls(urls)).await), build)
 }
 
 async fn in_cluster(cluster: &Cluster) -> Node {
@@ -153,10 +154,10 @@ struct Divided {
 }
 
 impl Divided {
-    async fn start(tune: Tune) -> Self {
+    async fn start(build: Build) -> Self {
         let trio = SentinelTrio::builder().replicas(1).behind_links().start().await;
         let old = trio.primary().await;
-        let (writer, reader) = (under_sentinel(&trio).await, inside(&trio, old, tune).await);
+        let (writer, reader) = (under_sentinel(&trio).await, inside(&trio, old, build).await);
         let id = durable(&writer, 1).await;
         let [witness, forgotten] = [id.generate_sibling().unwrap(), id.generate_sibling().unwrap()];
         for other in [&witness, &forgotten] {
@@ -184,8 +185,8 @@ impl Divided {
 /// The same without `min-replicas-to-write`: the old primary acknowledges what is lost when it returns. One version is
 /// then two states, and a change of one must not be applied to the other; and whoever had seen more than there is now is
 /// told so.
-pub(crate) async fn two_histories(tune: Tune) -> Verdict {
-    let Divided { writer, reader, id, forgotten, witness, _trio } = Divided::start(tune).await;
+pub(crate) async fn two_histories(build: Build) -> Verdict {
+    let Divided { writer, reader, id, forgotten, witness, _trio } = Divided::start(build).await;
     reader.warm(&witness).await;
     // This one leaves the step as it is.
     let mut delta = Delta::new();

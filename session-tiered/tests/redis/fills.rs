@@ -7,7 +7,8 @@ use session_testkit::{Direction, Server};
 use tokio::task::JoinHandle;
 
 use crate::{
-    node::{Links, Node, PATIENT, SOUND, Seen, Tune, Verdict, Written, kept, read, shown_late},
+    cache::{Build, SOUND},
+    node::{Links, Node, PATIENT, Seen, Verdict, Written, kept, read, shown_late},
     within,
 };
 
@@ -24,11 +25,11 @@ struct Held {
 }
 
 impl Held {
-    async fn begin(tune: Tune) -> Self {
+    async fn begin(build: Build) -> Self {
         let server = Server::start().await;
         let writer = Node::start(&server).await;
         let [id, witness] = writer.open_two().await;
-        let (reader, links) = Node::linked(&server, PATIENT.tuned(tune)).await;
+        let (reader, links) = Node::linked(&server, PATIENT.built(build)).await;
         reader.warm(&witness).await;
         let load = hold_a_load(&reader, &links, &id).await;
         Self { _server: server, writer, reader, links, id, witness, load }
@@ -61,8 +62,8 @@ async fn hold_a_load(reader: &Node, links: &Links, id: &SessionId) -> JoinHandle
 }
 
 /// The state that comes was replaced meanwhile, and that was heard.
-pub(crate) async fn replaced_in_flight(tune: Tune) -> Verdict {
-    let mut held = Held::begin(tune).await;
+pub(crate) async fn replaced_in_flight(build: Build) -> Verdict {
+    let mut held = Held::begin(build).await;
     let Written { at, .. } = held.writer.write(&held.id, 1).await;
     held.heard().await;
     let first = held.land().await;
@@ -76,8 +77,8 @@ async fn i5_replaced_in_flight() {
 }
 
 /// The session that comes was ended meanwhile, and that was heard.
-pub(crate) async fn ended_in_flight(tune: Tune) -> Verdict {
-    let mut held = Held::begin(tune).await;
+pub(crate) async fn ended_in_flight(build: Build) -> Verdict {
+    let mut held = Held::begin(build).await;
     let at = held.writer.end(&held.id).await;
     held.heard().await;
     assert_eq!(held.land().await, Seen::Step(0), "the read began before the end");
@@ -90,8 +91,8 @@ async fn i5_i7_ended_in_flight() {
 }
 
 /// An epoch ends while the load is in flight, and with it the change is missed.
-pub(crate) async fn across_an_epoch(tune: Tune) -> Verdict {
-    let mut held = Held::begin(tune).await;
+pub(crate) async fn across_an_epoch(build: Build) -> Verdict {
+    let mut held = Held::begin(build).await;
     let gaps = held.reader.stats().gaps;
     held.links.listening.cut().await;
     crate::until("the gap is noticed", || async { (held.reader.stats().gaps > gaps).then_some(()) }).await;
@@ -111,11 +112,11 @@ async fn i5_i6_across_an_epoch() {
 }
 
 /// The change is heard just when the answer lands. Whoever looks first and installs afterwards misses it.
-pub(crate) async fn heard_while_it_lands(tune: Tune, rounds: u64) -> Verdict {
+pub(crate) async fn heard_while_it_lands(build: Build, rounds: u64) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let witness = writer.open().await;
-    let (reader, links) = Node::linked(&server, PATIENT.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, PATIENT.built(build)).await;
     for round in 1..=rounds {
         let id = witness.generate_sibling().unwrap();
         writer.create(&id).await;

@@ -4,16 +4,17 @@ use session_core::SessionId;
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{HASTY, Node, PATIENT, Plan, SOUND, Seen, Tune, Verdict, bound_over, kept, now, shown_late},
+    cache::{Build, SOUND, sound},
+    node::{HASTY, Node, PATIENT, Plan, Seen, Verdict, bound_over, kept, now, shown_late},
     until,
 };
 
 /// A change is told while the feed is away. When it is back, with a lease, the copy is compared with the store.
-pub(crate) async fn changed_between_subscriptions(tune: Tune) -> Verdict {
+pub(crate) async fn changed_between_subscriptions(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, witness] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, HASTY.built(build)).await;
     reader.warm(&id).await;
     reader.warm(&witness).await;
     links.listening.cut().await;
@@ -31,11 +32,11 @@ async fn i6_changed_between_two_subscriptions() {
 
 /// More changes come at once than wait for a subscriber at most; the one that matters is the first of them. On one
 /// thread the connection takes them all in before the listener has its turn.
-pub(crate) async fn overrun(tune: Tune) -> Verdict {
+pub(crate) async fn overrun(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, other] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, Plan { buffer: 4, tune, ..PATIENT }).await;
+    let (reader, links) = Node::linked(&server, Plan { buffer: 4, build, ..PATIENT }).await;
     reader.warm(&id).await;
     links.listening.hold(Direction::Replies);
     let written = writer.write(&id, 1).await;
@@ -55,11 +56,11 @@ async fn i6_the_buffer_overruns() {
 }
 
 /// Everything that the server has is flushed, and it tells nobody.
-pub(crate) async fn flushed(partitions: u32, tune: Tune) -> Verdict {
+pub(crate) async fn flushed(partitions: u32, build: Build) -> Verdict {
     let server = Server::start().await;
-    let plan = Plan { partitions, ..PATIENT }.tuned(tune);
+    let plan = Plan { partitions, ..PATIENT }.built(build);
     let store = plan.store(server.url()).await;
-    let reader = Node::of(crate::split::Split::none(store), tune);
+    let reader = Node::of(crate::split::Split::none(store), build);
     let mut ids = Vec::new();
     for _ in 0..partitions * 2 {
         let id = SessionId::generate().unwrap();
@@ -106,7 +107,7 @@ async fn i6_ended_copies_are_revalidated_and_the_store_is_not_stormed() {
     for _ in 0..SESSIONS {
         ids.push(writer.open().await);
     }
-    let (reader, links) = Node::linked(&server, PATIENT.tuned(|builder| builder.revalidations(4))).await;
+    let (reader, links) = Node::linked(&server, PATIENT.built(|split| sound(split).revalidations(4).into())).await;
     for id in &ids {
         reader.warm(id).await;
     }

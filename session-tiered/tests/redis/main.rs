@@ -9,6 +9,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod cache;
 mod node;
 mod split;
 mod watch;
@@ -28,7 +29,6 @@ mod patches;
 mod slot_move;
 mod soak;
 
-#[cfg(feature = "simulation")]
 mod mutants;
 
 use session_testkit::{until, within};

@@ -1,6 +1,6 @@
 //! A node: a cache over Redis, and the links by which it can be cut off.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use session_core::{
     Applied, ApplyOutcome, Clock as _, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Error, Expiry, Field,
@@ -9,9 +9,13 @@ use session_core::{
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{LinkCutter, Server};
-use session_tiered::{Stats, TieredStore, TieredStoreBuilder};
+use session_tiered::Stats;
 
-use crate::{split::Split, until};
+use crate::{
+    cache::{Build, Cache, SOUND},
+    split::Split,
+    until,
+};
 
 /// The staleness that these tests wait for.
 pub(crate) const BOUND: Duration = Duration::from_millis(300);
@@ -25,12 +29,6 @@ const HASTE: Duration = Duration::from_secs(1);
 /// What a scenario comes to: what was promised was kept, or was seen to be broken.
 pub(crate) type Verdict = Result<(), String>;
 
-/// Changes settings of a node; breaks it, sometimes.
-pub(crate) type Tune = fn(TieredStoreBuilder<Split>) -> TieredStoreBuilder<Split>;
-
-/// As it is meant to be.
-pub(crate) const SOUND: Tune = |builder| builder;
-
 /// Fails the test, unless the promise was kept.
 #[track_caller]
 pub(crate) fn kept(verdict: Verdict) {
@@ -40,7 +38,8 @@ pub(crate) fn kept(verdict: Verdict) {
 }
 
 pub(crate) struct Node {
-    pub(crate) store: TieredStore<Split>,
+    pub(crate) store: Arc<dyn SessionStore>,
+    stats: Arc<dyn Fn() -> Stats + Send + Sync>,
 }
 
 /// The ways of one node to its server.
@@ -55,17 +54,17 @@ pub(crate) struct Plan {
     pub(crate) deadline: Duration,
     pub(crate) partitions: u32,
     pub(crate) buffer: usize,
-    pub(crate) tune: Tune,
+    pub(crate) build: Build,
 }
 
 /// All the time that a call may need.
-pub(crate) const PATIENT: Plan = Plan { deadline: PATIENCE, partitions: PARTITIONS, buffer: 8_192, tune: SOUND };
+pub(crate) const PATIENT: Plan = Plan { deadline: PATIENCE, partitions: PARTITIONS, buffer: 8_192, build: SOUND };
 /// An outage is noticed soon.
 pub(crate) const HASTY: Plan = Plan { deadline: HASTE, ..PATIENT };
 
 impl Plan {
-    pub(crate) fn tuned(self, tune: Tune) -> Self {
-        Self { tune, ..self }
+    pub(crate) fn built(self, build: Build) -> Self {
+        Self { build, ..self }
     }
 
     pub(crate) fn config(self, config: RedisConfig) -> RedisConfig {
@@ -134,12 +133,12 @@ pub(crate) fn read(outcome: &Result<LoadOutcome, Error>) -> Seen {
 impl Node {
     /// A node straight at a server.
     pub(crate) async fn start(server: &Server) -> Self {
-        Self::of(Split::none(PATIENT.store(server.url()).await), PATIENT.tune)
+        Self::of(Split::none(PATIENT.store(server.url()).await), PATIENT.build)
     }
 
-    pub(crate) fn of(split: Split, tune: Tune) -> Self {
-        let builder = TieredStore::builder(split).max_staleness(BOUND).self_check(None);
-        Self { store: tune(builder).build() }
+    pub(crate) fn of(split: Split, build: Build) -> Self {
+        let Cache { store, stats } = build(split);
+        Self { store, stats }
     }
 
     /// A node whose ways to the server can be cut.
@@ -148,11 +147,11 @@ impl Node {
             Links { commands: LinkCutter::to(server.addr()).await, listening: LinkCutter::to(server.addr()).await };
         let commands = plan.store(links.commands.url()).await;
         let listening = plan.store(links.listening.url()).await;
-        (Self::of(Split { commands, listening }, plan.tune), links)
+        (Self::of(Split { commands, listening }, plan.build), links)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.store.stats()
+        (self.stats)()
     }
 
     pub(crate) async fn create(&self, id: &SessionId) -> Stamp {

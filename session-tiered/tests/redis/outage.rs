@@ -6,7 +6,8 @@ use session_core::{LoadOptions, LoadOutcome};
 use session_testkit::Server;
 
 use crate::{
-    node::{HASTY, Node, SOUND, Seen, now, step_of},
+    cache::SOUND,
+    node::{HASTY, Node, Seen, now, step_of},
     until,
 };
 
@@ -15,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stale_answers_state_their_age() {
     let server = Server::start().await;
-    let (node, links) = Node::linked(&server, HASTY.tuned(SOUND)).await;
+    let (node, links) = Node::linked(&server, HASTY.built(SOUND)).await;
     let id = node.open().await;
     let before = now();
     node.write(&id, 1).await;

@@ -7,6 +7,7 @@ use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
 
 use crate::{
+    cache::sound,
     node::{HASTY, Links, Node, PATIENT, Seen, read, step},
     until, within,
 };
@@ -61,7 +62,7 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i2_after_a_write_is_given_up_the_store_is_asked() {
     let server = Server::start().await;
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (node, links) = Node::linked(&server, plan).await;
     let id = node.open().await;
     node.warm(&id).await;
@@ -121,7 +122,7 @@ async fn i3_changes_that_are_heard_late() {
     let writer = Node::start(&server).await;
     let [id, witness] = writer.open_two().await;
     // No lease is to end meanwhile.
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (reader, links) = Node::linked(&server, plan).await;
     reader.warm(&id).await;
     reader.warm(&witness).await;
@@ -168,7 +169,7 @@ async fn i3_joining_through_an_old_id() {
     let id = writer.open().await;
     let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
     // So that it can be joined for as long as the test takes.
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (reader, links) = Node::linked(&server, plan).await;
     reader.warm(&to).await;
     let load = hold_a_forwarded_load(&reader, &links.commands, id).await;
@@ -190,7 +191,7 @@ async fn i3_answered_for_the_new_id() {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, witness] = writer.open_two().await;
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (reader, Links { commands, listening }) = Node::linked(&server, plan).await;
     reader.warm(&witness).await;
     commands.hold(Direction::Requests);

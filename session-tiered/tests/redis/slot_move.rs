@@ -5,7 +5,8 @@ use session_redis::RedisConfig;
 use session_testkit::Cluster;
 
 use crate::{
-    node::{Node, PARTITIONS, PATIENT, SOUND, Seen, Written, kept, now, shown_in_time, shown_late, slot_of},
+    cache::SOUND,
+    node::{Node, PARTITIONS, PATIENT, Seen, Written, kept, now, shown_in_time, shown_late, slot_of},
     split::Split,
     until,
     watch::Watch,

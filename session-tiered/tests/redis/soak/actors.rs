@@ -8,18 +8,16 @@ use std::{
 use parking_lot::Mutex;
 use session_core::{
     ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, EndReason, Error, LoadOptions, OpId, Precondition,
-    RotateOutcome, Rotation, RotationKind, SessionId, SessionStore as _, Update,
+    RotateOutcome, Rotation, RotationKind, SessionId, SessionStore, Update,
 };
 
 use super::{
     NODES, Soak,
     facts::{Deed, Facts, GRACE},
 };
-use session_tiered::TieredStore;
 
 use crate::{
     node::{Seen, new_session, read as seen, step},
-    split::Split,
     within,
 };
 
@@ -34,7 +32,7 @@ pub(super) async fn place(soak: &Soak, random: &mut fastrand::Rng) -> Place {
 async fn insist<T, F: Future<Output = Result<T, Error>>>(
     soak: &Soak,
     random: &mut fastrand::Rng,
-    ask: impl Fn(TieredStore<Split>) -> F,
+    ask: impl Fn(Arc<dyn SessionStore>) -> F,
 ) -> (usize, T) {
     within("one of the nodes answers", async {
         loop {

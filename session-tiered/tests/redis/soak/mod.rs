@@ -19,6 +19,7 @@ use std::{
 use session_testkit::Server;
 
 use crate::{
+    cache::sound,
     node::{HASTY, Links, Node, now},
     within,
 };
@@ -55,7 +56,7 @@ async fn start(server: &Server) -> (Arc<Soak>, Vec<Links>) {
     let (mut nodes, mut links) = (Vec::new(), Vec::new());
     for _ in 0..NODES {
         // Every few copies that are served are compared with the store too.
-        let plan = HASTY.tuned(|builder| builder.self_check(Some(Duration::from_millis(20))));
+        let plan = HASTY.built(|split| sound(split).self_check(Some(Duration::from_millis(20))).into());
         let (node, ways) = Node::linked(server, plan).await;
         nodes.push(node);
         links.push(ways);
