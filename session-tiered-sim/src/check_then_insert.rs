@@ -1,6 +1,6 @@
 //! The two steps of [`Mutant::CheckThenInsert`](crate::Mutant::CheckThenInsert).
 
-use session_core::{IdDigest, LoadOutcome};
+use session_core::{model::IdDigest, store::LoadOutcome};
 
 use crate::{
     copy::{Copy, Provenance},

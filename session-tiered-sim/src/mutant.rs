@@ -1,6 +1,6 @@
 //! The mistakes.
 
-use session_core::Stamp;
+use session_core::model::Stamp;
 
 use crate::fill::FillFloor;
 
@@ -33,7 +33,7 @@ pub(crate) fn weakened(mut floor: FillFloor, mutant: Option<Mutant>) -> FillFloo
 
 pub(crate) fn is_patchable(copy: Stamp, before: Option<Stamp>, mutant: Option<Mutant>) -> bool {
     if mutant == Some(Mutant::PatchWrongStamp) {
-        return before.is_some_and(|before| before.version == copy.version);
+        return before.is_some_and(|before| before.version() == copy.version());
     }
     before == Some(copy)
 }

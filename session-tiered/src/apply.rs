@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use session_core::{ChangeKind, Deadlines, Delta, IdDigest, OpId, Record, SessionChange, Stamp};
+use session_core::{
+    model::{Deadlines, Delta, IdDigest, OpId, Record, Stamp},
+    store::{ChangeKind, SessionChange},
+};
 
 use crate::{
     copy::{Content, Copy, Provenance},
@@ -59,7 +62,7 @@ impl LocalCache {
             guard.evict_ended(&location);
         }
         for (_, fill) in guard.state.fills.iter_mut().filter(|(digest, _)| *digest != to) {
-            fill.floor.move_away(stamp.incarnation);
+            fill.floor.move_away(stamp.incarnation());
         }
     }
 
@@ -80,7 +83,7 @@ impl LocalCache {
         let mut guard = self.lock(digest);
         guard.raise_floor(digest, stamp);
         guard.remove_older(stamp);
-        if guard.stamp(digest).is_some_and(|copy| copy.incarnation != stamp.incarnation) {
+        if guard.stamp(digest).is_some_and(|copy| copy.incarnation() != stamp.incarnation()) {
             guard.remove(digest);
         }
     }
@@ -107,7 +110,7 @@ impl PartitionGuard<'_> {
         }
         let Some(stamp) = self.stamp(&change.digest) else { return };
         // The copy has the change already, by an own write or by a fill that saw it.
-        if stamp == after || stamp.incarnation == after.incarnation && stamp.version > after.version {
+        if stamp == after || stamp.incarnation() == after.incarnation() && stamp.version() > after.version() {
             return;
         }
         // Whole stamps are compared: after a failover that lost updates, two states have one version.
@@ -148,7 +151,7 @@ impl PartitionGuard<'_> {
         match self.peek(digest, record).flatten() {
             Some(record) => self.insert(*digest, Copy::new(Content::Session(record), provenance)),
             // Later changes have arrived already.
-            None if current.incarnation == stamp.incarnation && current.version > stamp.version => {}
+            None if current.incarnation() == stamp.incarnation() && current.version() > stamp.version() => {}
             None => {
                 self.remove(digest);
                 self.local.counters.evicted.count();

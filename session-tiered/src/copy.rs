@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_core::{Deadlines, Ended, Found, LoadOutcome, Record, Stamp, Timestamp, Touched};
+use session_core::{
+    model::{Deadlines, Ended, Record, Stamp, Timestamp},
+    store::{Absent, Found, LoadOutcome, Touched},
+};
 
 /// What the cache knows about one digest.
 #[derive(Clone, Debug)]
@@ -60,7 +63,9 @@ impl Copy {
         match outcome {
             LoadOutcome::Found(found) => Some(Self::new(Content::Session(found.record.clone()), provenance(found.now))),
             // The age of an absence counts from now; the time on the store's clock plays no part in it.
-            LoadOutcome::NotFound(ended) => Some(Self::new(Content::Absent(*ended), provenance(Timestamp::default()))),
+            LoadOutcome::Absent(Absent::NotFound(ended)) => {
+                Some(Self::new(Content::Absent(*ended), provenance(Timestamp::default())))
+            }
             _ => None,
         }
     }
@@ -105,7 +110,7 @@ impl Copy {
             }
             Content::Absent(ended) => {
                 let older = |ended: Ended| Ended::new(ended.reason, ended.age.saturating_add(self.provenance.age(now)));
-                LoadOutcome::NotFound(ended.map(older))
+                LoadOutcome::Absent(Absent::NotFound(ended.map(older)))
             }
         }
     }
@@ -134,7 +139,7 @@ impl Copy {
 
 #[cfg(test)]
 mod tests {
-    use session_core::EndReason;
+    use session_core::model::EndReason;
 
     use super::*;
 
@@ -144,6 +149,6 @@ mod tests {
         let provenance = Provenance { asked_at: Timestamp::default(), store_now: Timestamp::default(), epoch: 1 };
         let copy = Copy::new(Content::Absent(Some(ended)), provenance);
         let answer = copy.answer(None, Timestamp::from_millis(1));
-        assert_eq!(answer, LoadOutcome::NotFound(Some(ended)));
+        assert_eq!(answer, LoadOutcome::Absent(Absent::NotFound(Some(ended))));
     }
 }

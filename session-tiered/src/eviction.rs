@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use session_core::IdDigest;
+use session_core::model::IdDigest;
 
 use crate::{
     capacity::Capacity,

@@ -3,7 +3,11 @@
 use std::fmt;
 
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use session_core::{Error, Incarnation, LoadOutcome, Stamp, Timestamp};
+use session_core::{
+    Error,
+    model::{Incarnation, Stamp, Timestamp},
+    store::LoadOutcome,
+};
 
 /// The result of a load. Every caller that waits for the load gets a clone.
 pub(crate) type Answer = Result<LoadOutcome, Error>;
@@ -51,7 +55,7 @@ impl FillFloor {
 
     /// Another state became known. Of two versions of one session the later one counts; of two sessions the last one.
     pub(crate) fn raise(&mut self, stamp: Stamp) {
-        let is_later = |floor: &Stamp| floor.incarnation == stamp.incarnation && floor.version >= stamp.version;
+        let is_later = |floor: &Stamp| floor.incarnation() == stamp.incarnation() && floor.version() >= stamp.version();
         if !self.stamp.as_ref().is_some_and(is_later) {
             self.stamp = Some(stamp);
         }
@@ -69,7 +73,7 @@ impl FillFloor {
     /// Whether an answer may be installed. Equal versions must be equal states. If a session is known here, an answer
     /// that there is none is older: otherwise its end would be known too.
     pub(crate) fn admission(&self, outcome: &LoadOutcome) -> Admission {
-        let is_of = |moved| matches!(outcome, LoadOutcome::Found(found) if found.record.stamp().incarnation == moved);
+        let is_of = |moved| matches!(outcome, LoadOutcome::Found(found) if found.record.stamp().incarnation() == moved);
         if self.ended || self.moved.is_some_and(is_of) {
             return Admission::Ended;
         }
@@ -91,7 +95,7 @@ impl FillFloor {
 }
 
 fn is_at_least(stamp: Stamp, floor: Stamp) -> bool {
-    stamp == floor || stamp.incarnation == floor.incarnation && stamp.version > floor.version
+    stamp == floor || stamp.incarnation() == floor.incarnation() && stamp.version() > floor.version()
 }
 
 impl fmt::Debug for Fill {

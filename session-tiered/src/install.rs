@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use session_core::{Found, IdDigest, LoadOutcome, Record, Stamp, Timestamp};
+use session_core::{
+    model::{IdDigest, Record, Stamp, Timestamp},
+    store::{Absent, Found, LoadOutcome},
+};
 
 use crate::{
     copy::{Copy, Provenance},
@@ -167,7 +170,7 @@ impl PartitionGuard<'_> {
                     return;
                 }
             }
-            LoadOutcome::NotFound(_) => {}
+            LoadOutcome::Absent(Absent::NotFound(_)) => {}
             _ => {
                 self.remove(digest);
                 return;
@@ -190,13 +193,13 @@ impl PartitionGuard<'_> {
         let epoch = self.partition.epoch.number();
         // A copy of an ended epoch may have missed the move, and perhaps no caller will ever revalidate it.
         let current = self.peek(&other, |copy| copy.stamp().filter(|_| copy.provenance.epoch == epoch)).flatten();
-        let is_other_newer = current.is_some_and(|current| current.version >= stamp.version);
+        let is_other_newer = current.is_some_and(|current| current.version() >= stamp.version());
         if is_other_newer {
             self.remove(digest);
         }
         // A move alone changes no version. Of two equal versions neither is known to be the later, so both copies go and
         // the next load decides.
-        if current.is_none_or(|current| current.version <= stamp.version) {
+        if current.is_none_or(|current| current.version() <= stamp.version()) {
             self.remove(&other);
         }
         !is_other_newer
@@ -222,7 +225,7 @@ fn is_rewound(seen: Option<Stamp>, outcome: &LoadOutcome) -> bool {
     match (seen, outcome) {
         (Some(seen), LoadOutcome::Found(found)) => {
             let stamp = found.record.stamp();
-            stamp.incarnation == seen.incarnation && stamp != seen && stamp.version <= seen.version
+            stamp.incarnation() == seen.incarnation() && stamp != seen && stamp.version() <= seen.version()
         }
         _ => false,
     }

@@ -11,7 +11,7 @@
 //! let sessions = Sessions::new(store.clone());
 //!
 //! let mut session = sessions.create()?;
-//! session.insert("theme", "dark")?;
+//! session.set("theme", "dark")?;
 //! session.commit().await?;                        // to the store first, then to the cache
 //! sessions.open(session.id()).await?;             // from the store once, then from memory
 //!
@@ -49,7 +49,7 @@
 //!
 //! # How it works
 //! - A *lease* lets the copies of a partition answer. A heartbeat renews it: the listener asks for a
-//!   [barrier](session_core::Barriers), which arrives in the feed behind everything published before it. The lease runs from
+//!   [barrier](session_core::store::Barriers), which arrives in the feed behind everything published before it. The lease runs from
 //!   when the heartbeat was **sent**.
 //! - An *epoch* ends with every gap in the feed. Copies of an ended epoch do not answer.
 //! - A *fill* is a load whose answer becomes a copy. It notes the epoch when its request leaves. Each change that arrives

@@ -7,7 +7,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use session_core::{IdDigest, LoadOptions, LoadOutcome, Record, Stamp, Timestamp};
+use session_core::{
+    LoadOptions,
+    model::{IdDigest, Record, Stamp, Timestamp},
+    store::LoadOutcome,
+};
 use tokio::sync::Notify;
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::mem;
 
 use parking_lot::MutexGuard;
-use session_core::{IdDigest, Stamp};
+use session_core::model::{IdDigest, Stamp};
 
 use crate::{
     copy::Copy,
@@ -71,7 +71,7 @@ impl PartitionGuard<'_> {
         copy.reported_weight = reported.unwrap_or(weight);
         self.clear_location(&digest);
         if let Some(stamp) = copy.stamp() {
-            self.state.locations.insert(stamp.incarnation, digest);
+            self.state.locations.insert(stamp.incarnation(), digest);
             self.partition.record_session(copy.provenance.epoch);
         }
         let copies = self.local.copies.pin();
@@ -104,7 +104,7 @@ impl PartitionGuard<'_> {
 
     /// The digest at which this session's copy is.
     pub(crate) fn location(&self, stamp: Stamp) -> Option<IdDigest> {
-        self.state.locations.get(&stamp.incarnation).copied()
+        self.state.locations.get(&stamp.incarnation()).copied()
     }
 
     /// No fill in flight may install an older state than this.
@@ -127,7 +127,7 @@ impl PartitionGuard<'_> {
     /// Removes the copy of a session, wherever it is, if it is older than this stamp.
     pub(crate) fn remove_older(&mut self, stamp: Stamp) {
         if let Some(location) = self.location(stamp)
-            && self.stamp(&location).is_some_and(|copy| copy != stamp && copy.version <= stamp.version)
+            && self.stamp(&location).is_some_and(|copy| copy != stamp && copy.version() <= stamp.version())
         {
             self.remove(&location);
         }
@@ -142,9 +142,9 @@ impl PartitionGuard<'_> {
 
     fn clear_location(&mut self, digest: &IdDigest) {
         if let Some(stamp) = self.stamp(digest)
-            && self.state.locations.get(&stamp.incarnation) == Some(digest)
+            && self.state.locations.get(&stamp.incarnation()) == Some(digest)
         {
-            self.state.locations.remove(&stamp.incarnation);
+            self.state.locations.remove(&stamp.incarnation());
         }
     }
 }
@@ -182,7 +182,7 @@ impl Drop for Changes<'_> {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use session_core::{SessionId, Timestamp};
+    use session_core::{SessionId, model::Timestamp};
 
     use super::*;
     use crate::{

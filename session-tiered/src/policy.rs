@@ -1,7 +1,7 @@
 //! Eviction policies: which copies stay when there is no room for all.
 
 use moka::{notification::RemovalCause, policy::EvictionPolicy};
-use session_core::IdDigest;
+use session_core::model::IdDigest;
 
 use crate::{capacity::Capacity, hash::ByDigest};
 

@@ -1,8 +1,9 @@
 //! The index of the store, through the cache: copies of revoked sessions are dropped at once.
 
 use session_core::{
-    EndReason, Error, ErrorKind, IdDigest, IndexedSession, Principal, SessionId, SessionIndex, SessionStore,
-    async_trait,
+    Error, ErrorKind, Principal, SessionId,
+    model::{EndReason, IdDigest},
+    store::{IndexedSession, SessionIndex, SessionStore, async_trait},
 };
 
 use crate::{

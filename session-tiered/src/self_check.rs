@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use session_core::{LoadOptions, LoadOutcome, ReadLevel, SessionId, SessionStore, Stamp, Timestamp};
+use session_core::{
+    LoadOptions, ReadLevel, SessionId,
+    model::{Stamp, Timestamp},
+    store::{LoadOutcome, SessionStore},
+};
 
 use crate::tiers::Tiers;
 
@@ -30,7 +34,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
 
     /// A copy that the store contradicts must not be served any more after `max_staleness`.
     async fn check(&self, id: &SessionId, stamp: Stamp) {
-        let options = LoadOptions::default().level(ReadLevel::Store).known(stamp);
+        let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(stamp);
         let Ok(outcome) = self.ask(self.remote.load(id, options)).await else { return };
         self.local.counters.self_checks.count();
         if matches!(outcome, LoadOutcome::Unchanged(_)) {

@@ -7,7 +7,7 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use parking_lot::Mutex;
-use session_core::{Error, IdDigest, TouchOutcome};
+use session_core::{Error, model::IdDigest, store::TouchOutcome};
 
 use crate::hash::ByDigest;
 

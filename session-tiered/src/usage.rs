@@ -1,7 +1,7 @@
 //! The log of uses that the eviction policy has not seen yet.
 
 use parking_lot::Mutex;
-use session_core::IdDigest;
+use session_core::model::IdDigest;
 
 use crate::stats::{STRIPES, stripe};
 

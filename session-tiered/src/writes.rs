@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use session_core::{
-    Applied, ApplyOutcome, CreateOutcome, Delta, Destroy, DestroyOutcome, Error, IdDigest, NewSession, OpId,
-    RotateOutcome, Rotation, SessionId, SessionStore, TouchOptions, TouchOutcome, Update,
+    Error, SessionId,
+    model::{Delta, IdDigest, OpId},
+    store::{
+        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, RotateOutcome, Rotation,
+        SessionStore, TouchOptions, TouchOutcome, Update,
+    },
 };
 
 use crate::{apply::OwnWrite, install::Departure, local_cache::LocalCache, tiers::Tiers, touches::TouchAnswer};
@@ -54,7 +58,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
         let outcome = self.ask(self.remote.apply(id, update)).await?;
         match outcome {
             ApplyOutcome::Applied(applied) => {
-                self.acknowledged(id.digest(), departure, applied, Some((update.op, &update.delta)));
+                self.acknowledged(id.digest(), departure, applied, Some((update.write.op, &update.delta)));
             }
             ApplyOutcome::Conflict(conflict) => self.local.invalidate_older(id.digest(), conflict.current),
             _ => self.local.evict_ended(id.digest()),

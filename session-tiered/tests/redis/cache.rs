@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use session_core::SessionStore;
+use session_core::store::SessionStore;
 use session_tiered::{Stats, TieredStore, TieredStoreBuilder};
 use session_tiered_sim::Mutant;
 
