@@ -201,7 +201,7 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
                 }
             },
             FeedItem::Gap(partition, cause) => self.handle_gap(partition, cause),
-            // An unknown item may stand for a change that was missed.
+            // An unknown item may mean that a change was missed.
             _ => self.local.end_epoch(None),
         }
     }

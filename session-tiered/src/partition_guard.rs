@@ -14,7 +14,7 @@ use crate::{
 /// Holds the lock of one partition.
 ///
 /// Dropping it releases the lock and then reports the changes to the evictors. They may evict other copies in turn, which
-/// takes the lock again. Fields drop in the order of their declaration, so `state` stands before `changes`.
+/// takes the lock again. Fields drop in the order of their declaration, so `state` must come before `changes`.
 pub(crate) struct PartitionGuard<'a> {
     pub(crate) local: &'a LocalCache,
     pub(crate) partition: &'a Partition,

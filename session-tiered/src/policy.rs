@@ -15,8 +15,8 @@ pub enum Eviction {
     LeastRecent,
     /// The least frequently used copies, newer ones first (moka's TinyLFU). It suits traffic in which the same sessions
     /// return for ever and should not be evicted by the many that are used once. There it finds a few per cent more with
-    /// a quarter of the room that all sessions would need. Where sessions are short it keeps sessions that nobody uses
-    /// again: with a shop's traffic it lost two fifths of the hits of `LeastRecent` (benches/README.md has both).
+    /// a quarter of the room that all sessions would need. Where sessions are short it keeps sessions that are not
+    /// used again: with a shop's traffic it lost two fifths of the hits of `LeastRecent` (benches/README.md has both).
     LeastFrequent,
 }
 

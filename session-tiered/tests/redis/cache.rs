@@ -58,5 +58,8 @@ macro_rules! same_counters {
 
 /// The same counters under the published type.
 fn published(stats: &session_tiered_sim::Stats) -> Stats {
-    same_counters! { stats: hits misses joined patched evicted displaced revalidated fills_rejected gaps lease_losses }
+    same_counters! {
+        stats: hits misses joined patched evicted displaced revalidated fills_rejected resurrections_refused gaps
+        epochs_ended lease_losses history_lost served_stale broken_circuits heartbeats self_checks violations staleness
+    }
 }

@@ -1,5 +1,5 @@
-//! Mechanisms that are broken on purpose, one at a time: each of them breaks a promise that a reader can see, on real
-//! servers. The same scenarios are run elsewhere in this suite on sound nodes.
+//! Mechanisms that are broken on purpose, one at a time. Each violates a guarantee in a way that a reader can see, on real
+//! servers. The rest of this suite runs the same scenarios on sound nodes.
 
 use session_tiered_sim::Mutant;
 
@@ -13,15 +13,15 @@ use crate::{
     node::Verdict,
 };
 
-/// A violation must come. What shows it depends on moments that the machine may miss, so there are some attempts; that
-/// none is seen on a sound node, in any attempt, is what the other tests say.
+/// A violation must be seen. It depends on timing that the machine may miss, so there are several attempts. The other tests
+/// show that a sound node has no violation.
 async fn is_seen(scenario: impl AsyncFn() -> Verdict) {
     for _ in 0..10 {
         if let Err(violation) = scenario().await {
             return println!("seen: {violation}");
         }
     }
-    panic!("the mechanism is broken, and nobody has seen it");
+    panic!("the mechanism is broken, and no violation was seen");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,7 +46,7 @@ async fn skip_epoch() {
     is_seen(async || flushed(4, |split| broken(split, Mutant::SkipEpoch)).await).await;
 }
 
-/// On one thread, as the scenario wants it.
+/// On one thread, as the scenario requires.
 #[tokio::test]
 async fn skip_epoch_after_an_overrun() {
     is_seen(async || overrun(|split| broken(split, Mutant::SkipEpoch)).await).await;
