@@ -1,19 +1,19 @@
-//! From when on an answer may not be older than which version of the history.
+//! Lower bounds: from when on an answer may not be older than which version of the history.
 
 use std::collections::BTreeMap;
 
-/// For each key: versions that only grow, with when each began to bind.
+/// For each key: growing versions, each with the moment from which it binds.
 #[derive(Debug)]
-pub(crate) struct Bounds<K>(BTreeMap<K, Vec<(u64, u64)>>);
+pub(crate) struct LowerBounds<K>(BTreeMap<K, Vec<(u64, u64)>>);
 
-impl<K> Default for Bounds<K> {
+impl<K> Default for LowerBounds<K> {
     fn default() -> Self {
         Self(BTreeMap::new())
     }
 }
 
-impl<K: Ord> Bounds<K> {
-    /// After `when`, nothing before `version`.
+impl<K: Ord> LowerBounds<K> {
+    /// After `when`, no answer is older than `version`.
     pub(crate) fn raise(&mut self, key: K, when: u64, version: u64) {
         let bounds = self.0.entry(key).or_default();
         if bounds.last().is_none_or(|(_, last)| *last < version) {
@@ -21,7 +21,7 @@ impl<K: Ord> Bounds<K> {
         }
     }
 
-    /// What binds that began at `when`.
+    /// The bound of a call that began at `when`.
     pub(crate) fn at(&self, key: &K, when: u64) -> u64 {
         let bounds = self.0.get(key).map(Vec::as_slice).unwrap_or_default();
         let next = bounds.partition_point(|(from, _)| *from < when);

@@ -1,31 +1,35 @@
-//! First in, first out: for simulations, which moka's own clock and threads would make unrepeatable.
+//! First in, first out: an eviction policy that makes the same decisions in each run.
 
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 use session_core::model::IdDigest;
 
-use crate::keeper::Evict;
+use crate::policy::{Evict, Policy};
 
-pub(crate) struct QueuePolicy {
-    total: u64,
+pub(crate) struct FirstInFirstOut {
+    capacity: u64,
     queue: Mutex<VecDeque<(IdDigest, u32)>>,
     evict: Evict,
 }
 
-impl QueuePolicy {
-    pub(crate) fn new(total: u64, evict: Evict) -> Self {
-        Self { total, queue: Mutex::default(), evict }
+impl FirstInFirstOut {
+    pub(crate) fn new(capacity: u64, evict: Evict) -> Self {
+        Self { capacity, queue: Mutex::default(), evict }
     }
+}
 
-    pub(crate) fn insert(&self, digest: IdDigest, weight: u32) {
+impl Policy for FirstInFirstOut {
+    fn record_use(&self, _: &IdDigest) {}
+
+    fn insert(&self, digest: IdDigest, weight: u32) {
         let mut evicted = Vec::new();
         {
             let mut queue = self.queue.lock();
             queue.retain(|(other, _)| *other != digest);
             queue.push_back((digest, weight));
             let mut sum: u64 = queue.iter().map(|(_, weight)| u64::from(*weight)).sum();
-            while sum > self.total
+            while sum > self.capacity
                 && let Some((first, weight)) = queue.pop_front()
             {
                 sum -= u64::from(weight);
@@ -35,7 +39,7 @@ impl QueuePolicy {
         evicted.iter().for_each(&self.evict);
     }
 
-    pub(crate) fn remove(&self, digest: &IdDigest) {
+    fn remove(&self, digest: &IdDigest) {
         self.queue.lock().retain(|(other, _)| other != digest);
     }
 }
