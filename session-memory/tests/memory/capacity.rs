@@ -1,4 +1,4 @@
-//! A full store refuses; it never forgets.
+//! A full store refuses a create; it never drops a live session.
 
 use std::{
     sync::{Arc, Barrier},
@@ -22,7 +22,7 @@ fn a_full_store_refuses_and_keeps_what_it_has() {
     assert_eq!(store.stats().refused, 1);
     assert!(ids.iter().all(|id| is_live(&store, id)));
     let moved = rotate(&store, &ids[0], RotationKind::Renew);
-    assert!(is_live(&store, &moved), "a rotation is not one more");
+    assert!(is_live(&store, &moved), "a rotation adds no session");
     destroy(&store, &ids[1]);
     create(&store, &id());
     assert!(now(store.create(&id(), &new_session())).is_err());
@@ -47,12 +47,13 @@ fn a_repeat_and_an_id_in_use_need_no_place() {
     assert!(matches!(try_create(&store, &id, &new), Ok(CreateOutcome::Created(again)) if again.repeated));
     assert_eq!(now(store.create(&id, &new_session())).unwrap(), CreateOutcome::AlreadyExists);
     assert_eq!(store.stats().refused, 0);
-    // The place of an expired session, at its own id.
+    // The capacity of an expired session, at its own id.
     clock.advance(IDLE);
     create(&store, &id);
 }
 
-/// Room that is counted outside of the shards' locks could be given twice, or lost when a create does not use it.
+/// Capacity that is counted outside the locks of the shards could be given out twice, or lost when a create does not
+/// use it.
 #[test]
 fn racing_creates_fill_the_store_exactly() {
     let (store, clock) = store(|it| it.capacity(500).partitions(8));

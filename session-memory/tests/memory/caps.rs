@@ -78,7 +78,9 @@ fn the_oldest_end_and_are_told_why() {
     create(&store, &anonymous);
     sign_in_by_rotation(&store, &anonymous, end_oldest(2)).unwrap();
     assert_eq!(ids.iter().map(|id| is_live(&store, id)).collect::<Vec<_>>(), [false, false, true]);
-    let LoadOutcome::Absent(Absent::NotFound(Some(ended))) = load(&store, &ids[0]) else { panic!("it was ended") };
+    let LoadOutcome::Absent(Absent::NotFound(Some(ended))) = load(&store, &ids[0]) else {
+        panic!("the session was ended")
+    };
     assert_eq!(ended.reason, EndReason::Limit);
     assert_eq!(count(&store), 2);
 }
@@ -94,7 +96,7 @@ fn expired_sessions_are_not_ended_in_place_of_live_ones() {
     assert_eq!(store.stats().tombstones, 0);
 }
 
-/// Two sign-ins that both count before either is listed would both be admitted.
+/// Two sign-ins that both count before either is indexed would both be admitted.
 #[test]
 fn caps_are_strict_under_racing_sign_ins() {
     for _ in 0..20 {

@@ -17,7 +17,7 @@ fn subscribe(store: &MemoryStore) -> Subscription {
     now(store.feed().unwrap().subscribe()).unwrap()
 }
 
-/// What is there without waiting.
+/// All items that are ready now.
 fn drain(subscription: &mut Subscription) -> Vec<FeedItem> {
     std::iter::from_fn(|| subscription.next().now_or_never().flatten()).collect()
 }
@@ -25,7 +25,7 @@ fn drain(subscription: &mut Subscription) -> Vec<FeedItem> {
 fn change(item: &FeedItem) -> &SessionChange {
     match item {
         FeedItem::Change(change) => change,
-        other => panic!("{other:?} is no change"),
+        other => panic!("{other:?} is not a change"),
     }
 }
 
@@ -95,12 +95,12 @@ fn a_slow_listener_learns_of_its_gap() {
         create(&store, &id());
         seen += drain(&mut quick).iter().map(change).count();
     }
-    assert_eq!(seen, 20, "one listener does not hold up another");
+    assert_eq!(seen, 20, "one subscriber does not delay another");
     let items = drain(&mut slow);
     assert!(items.len() <= 8);
     assert_eq!(items[0], FeedItem::Gap(None, GapCause::Overflow));
     let rest: Vec<_> = items[1..].iter().map(|item| change(item).sequence).collect();
-    assert!(rest.windows(2).all(|pair| pair[0] + 1 == pair[1]), "no other hole");
+    assert!(rest.windows(2).all(|pair| pair[0] + 1 == pair[1]), "no other gap");
     create(&store, &id());
     assert_eq!(change(&drain(&mut slow)[0]).sequence, rest[rest.len() - 1] + 1);
 }
@@ -137,7 +137,8 @@ fn subscriptions_end_when_dropped_and_with_the_store() {
     assert_eq!(waiting.join().unwrap(), (true, true));
 }
 
-/// Publishing outside of the lock under which a change is made would let two changes of one partition swap places.
+/// If changes were published outside the lock under which they are made, two changes of one partition could swap
+/// places.
 #[test]
 fn changes_of_many_threads_are_told_in_order() {
     let (store, _clock) = store(|it| it.partitions(4).subscriber_buffer(100_000));
