@@ -1,4 +1,5 @@
-//! The time of a create in the memory store, and, printed, the bytes that sessions take there and in the cache of a node.
+//! The time of a create in the memory store. It also prints the bytes of a session in that store and in the cache of a
+//! node.
 #![allow(missing_docs, reason = "a benchmark")]
 
 use std::process::ExitCode;

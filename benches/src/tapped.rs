@@ -1,4 +1,4 @@
-//! A store whose feed is looked at, or changed, on its way to whoever listens.
+//! A store whose feed is observed or changed on its way to the subscriber.
 
 use std::{fmt, sync::Arc};
 
@@ -21,7 +21,7 @@ pub struct Tapped<S> {
 }
 
 impl<S> Tapped<S> {
-    /// The store, and what becomes of each subscription's stream.
+    /// A store, and a function that replaces the stream of each subscription.
     pub fn new(store: S, tap: impl Fn(Subscription) -> BoxStream<'static, FeedItem> + Send + Sync + 'static) -> Self {
         Self { store, tap: Arc::new(tap) }
     }

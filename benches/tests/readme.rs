@@ -1,4 +1,5 @@
-//! The figures in the README are those of the last full run, which is in `report/`. With `ADOPT_REPORT` set they are made so.
+//! The figures in the README are those of the last full run, which is in `report/`. With `ADOPT_REPORT` set, the test
+//! writes them.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -7,7 +8,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use session_benches::claim::{Number, Target};
 
-/// What is measured, the claim, and against what.
+/// The label, the id of the claim, and the reference.
 const ROWS: [(&str, &str, &str); 12] = [
     ("local hit, 1,000 sessions, one thread", "tiered.hit.small.1", "bare moka"),
     ("local hit, a million sessions, two threads", "tiered.hit.large.2", "bare moka"),
@@ -26,7 +27,7 @@ const ROWS: [(&str, &str, &str); 12] = [
     ("a full local cache, in memory", "cache.booked", "its capacity"),
     ("a value decoded by bincode through `Codecs`", "codec.bincode.decode", "bincode alone"),
 ];
-/// What follows the table and its last sentence.
+/// The text that follows the table and its summary.
 const BEHIND: &str = "[The last full run]";
 const HEAD: &str = "| | ours | against | ratio | target |\n|---|---|---|---|---|\n";
 

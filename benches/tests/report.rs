@@ -1,4 +1,4 @@
-//! The report's exit status, which continuous integration goes by.
+//! The exit status of the report, which continuous integration uses.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use std::process::{Command, Output};

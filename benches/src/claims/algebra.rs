@@ -13,7 +13,7 @@ use crate::{
     section::Section,
 };
 
-/// Against maps of the standard library and against bincode.
+/// Compares deltas with maps of the standard library and with bincode.
 pub fn section(effort: Effort) -> Section {
     let method = "One entry of 16 bytes changes in a map, while a reader holds the state: a delta applied to a clone of the state, against a clone \
                   of a `BTreeMap<String, Vec<u8>>` of the same entries. A delta of 8 fields of 29 bytes encoded for the wire and decoded, against \

@@ -10,7 +10,7 @@ use crate::{
     section::{Section, Table},
 };
 
-/// What the format byte and the way through the registry cost, against each format's library.
+/// Compares each codec with the library of its format: the cost of the format byte and of the registry.
 pub fn section(effort: Effort) -> Section {
     let method = "One value of an application: an optional number, a text, a map of 6 entries, a set of 2. Through `Codecs`, with its format byte, \
                   against the format's library called directly. `Codecs` calls the formats of session-core itself with the type at hand; a \

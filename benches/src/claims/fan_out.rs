@@ -1,4 +1,4 @@
-//! What the servers do, and what the capacity model says that they do.
+//! The CPU time of the servers, and how well the capacity model predicts it.
 
 use session_examples::capacity::Constants;
 
@@ -28,7 +28,7 @@ the smaller.";
 const DIFFERENCE: &str = "a subscriber adds less to an update than that varies from batch to batch, so rounds \
                           differ; the medians of both figures are nearer";
 
-/// The server's processor by operation, by subscriber and by heartbeat; predictions against measurements.
+/// The server CPU time per operation, per subscriber and per heartbeat, and predictions compared with measurements.
 pub fn section(effort: Effort) -> Section {
     let mut section = Section::new("Fan-out and the servers' processors", METHOD);
     let found = Measured::once(effort);
@@ -77,7 +77,7 @@ fn total_id(scenario: Scenario) -> String {
     format!("capacity.{what}.{}.{subscribers}", way(scenario))
 }
 
-/// How far the model is from what was measured, whichever is more.
+/// The distance between the model and the measurement, whichever is larger.
 fn near(costs: &Costs, id: String, text: &str, name: &str) -> Claim {
     costs.near(id, text, (&modelled(name), name), NEAR)
 }
@@ -101,7 +101,7 @@ fn updates(found: &Measured) -> Table {
     table
 }
 
-/// Those that are measured, without what the model says.
+/// The measured figures, without those of the model.
 fn figures_of(costs: &Costs, title: &str) -> Table {
     let mut table = Table::new(title, ["", "median", "quickest batch"]);
     for name in costs.names().iter().filter(|name| !name.starts_with(&modelled(""))) {

@@ -1,4 +1,4 @@
-//! What a session takes in memory and on the wire.
+//! The memory and the bytes on the wire of a session.
 
 use session_examples::capacity::{Constants, Workload};
 
@@ -12,7 +12,7 @@ use crate::{
 const ARENAS: &str = "glibc gives threads arenas of their own, and what a copy leaves behind in one is of no use to another: with one arena \
                       (`MALLOC_ARENA_MAX=1`) the same cache took 1.14 times its capacity, and with jemalloc 0.95, each measured once, by hand";
 
-/// In Redis, on the wire, in the memory store, in a node's cache.
+/// Measures sessions in Redis, on the wire, in the memory store, and in a node's cache.
 pub fn section(effort: Effort) -> Section {
     let method = "In Redis: the difference of used_memory over many sessions of each shape. On the wire: bytes both ways, counted by a \
                   proxy; nobody asks meanwhile whether the link is alive. In this process: the growth of the resident set of a process of its \
@@ -64,7 +64,7 @@ fn grows(id: &str, what: &str, of: fn(&Grown) -> f64, times: &[[Grown; 3]], boun
     }
 }
 
-/// What a full cache takes, against what it may.
+/// The memory of a full cache, compared with its capacity.
 fn booked(times: &[Grown]) -> Claim {
     let capacity = BOOKED as f64;
     Claim {
@@ -91,7 +91,7 @@ fn wire([small, large]: &[Wire; 2]) -> Claim {
     }
 }
 
-/// By the model as it is, which decides by the shape how Redis keeps a session.
+/// Uses the model unchanged, which decides by the shape how Redis keeps a session.
 fn predicted(found: &Measured, stored: &Stored) -> Claim {
     let ([redis_session_bytes, redis_entry_bytes, redis_bytes_per_byte], tables) = (found.packed(), found.tables());
     let [table_session_bytes, table_entry_bytes, table_bytes_per_byte] = tables;

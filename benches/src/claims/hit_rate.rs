@@ -1,4 +1,4 @@
-//! What share of the loads local caches answer.
+//! The share of loads that local caches answer.
 
 use std::path::Path;
 
@@ -40,10 +40,10 @@ small caches are a little too good.";
 
 const NODES: [usize; 3] = [2, 4, 8];
 
-/// Claims and tables; the simulation is of a trace, if there is one.
+/// Claims and tables. The simulation uses the trace, if there is one.
 ///
 /// # Errors
-/// When the trace cannot be used.
+/// If the trace cannot be used.
 pub fn section(effort: Effort, trace: Option<&Path>) -> Result<Section, Unreadable> {
     let base = Base::new(effort, trace)?;
     let mut section = Section::new("Hit rate", METHOD);
@@ -69,7 +69,7 @@ pub fn section(effort: Effort, trace: Option<&Path>) -> Result<Section, Unreadab
     Ok(section)
 }
 
-/// With N nodes and a write in each request, against no writes.
+/// With N nodes and a write in each request, compared with no writes.
 fn meetings(effort: Effort, section: &mut Section) {
     let (rounds, requests) = effort.pick((6, 12_000), (8, 100_000));
     let head = ["nodes", "no writes", "patch", "of it", "evict", "of it", "patched", "evicted", "gaps"];
@@ -131,7 +131,7 @@ impl Study {
         at.and_then(|at| self.measured.get(at)).copied().unwrap_or_default()
     }
 
-    /// Of the answers of all nodes that hear of changes.
+    /// The claim about the answers of all nodes that receive changes.
     fn current(&self) -> Claim {
         let hearing = self.cells.iter().zip(&self.measured).filter(|(cell, _)| cell.reaction != Reaction::None);
         let (answers, stale) = hearing.fold((0, 0), |(answers, stale), (_, Measured { counts, .. })| {

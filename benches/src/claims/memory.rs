@@ -16,10 +16,10 @@ use crate::{
     section::Section,
 };
 
-/// So many sessions fit the processor's caches.
+/// A number of sessions that fits the processor's caches.
 const SMALL: usize = 1_000;
 
-/// Loads against bare maps, and an update against a blob that is written whole.
+/// Compares loads with bare maps, and an update with a blob that is written whole.
 pub fn section(effort: Effort) -> Section {
     let method = "Loads through `&dyn SessionStore` of sessions of three values of 16 bytes, in an arbitrary order; bare papaya and \
                   dashmap with their default hashers, keyed by the same digest, which give a clone of an `Arc`. \"No hashing\" takes 64 \
@@ -39,7 +39,7 @@ pub fn section(effort: Effort) -> Section {
 
 fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort) {
     let keys = loaded.ids.len();
-    // Of two milliseconds at least, of the store and of the reference.
+    // At least two milliseconds, for the store and for the reference.
     let batch = if keys == SMALL { effort.pick(60_000, 200_000) } else { 10_000 };
     let target = Target::AtMost(3.0);
     let gets = loaded.gets();
@@ -49,12 +49,12 @@ fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort)
         target,
     );
     for (at, (name, get)) in gets.iter().enumerate() {
-        // Far apart, so that none finds in the processor's cache what another has just loaded.
+        // The subjects start far apart, so that none finds in the processor's cache what another has just loaded.
         let mut batches = Batches { first: at * keys / gets.len(), threads, gets: batch };
         comparison = comparison.subject(*name, move || batches.next(&loaded.ids, get));
     }
     let costs = comparison.run(effort);
-    // The quicker of the two maps is the reference.
+    // The faster of the two maps is the reference.
     let reference = if costs.median("papaya") < costs.median("dashmap") { "papaya" } else { "dashmap" };
     section.claims.push(costs.claim(
         format!("memory.load.{}.{threads}", if keys == SMALL { "small" } else { "large" }),

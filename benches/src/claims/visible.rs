@@ -1,4 +1,4 @@
-//! From a commit on one node to its being visible on another.
+//! The time from a commit on one node until another node serves it.
 
 use std::cell::RefCell;
 
@@ -10,14 +10,14 @@ use crate::{
     visible::Pairs,
 };
 
-/// Requests of one turn, one in every millisecond.
+/// The requests of one turn, one per millisecond.
 const TURN: usize = 500;
 const PERCENTILES: [f64; 6] = [0.1, 0.5, 0.9, 0.95, 0.99, 0.999];
 const TARGET: Target = Target::AtMost(2.0);
 const OURS: &str = "commit to visible";
 const REFERENCE: &str = "PUBLISH to received";
 
-/// Against a bare `PUBLISH`.
+/// Compared with a bare `PUBLISH`.
 pub fn section(effort: Effort) -> Section {
     let method = "1,000 requests a second on one server, over loopback, commits and bare messages of 160 B in turn, half a second each, in one \
                   process on two workers; all connections speak RESP3. The time runs from before the request is sent, so a commit includes its \
@@ -53,19 +53,19 @@ pub fn section(effort: Effort) -> Section {
     section
 }
 
-/// What each turn found, sorted.
+/// The times of each turn, sorted.
 #[derive(Default)]
 struct Turns(RefCell<Vec<Vec<f64>>>);
 
 impl Turns {
-    /// The p99 of a turn, which decides for how long to go on.
+    /// The p99 of a turn, which decides how long to go on.
     fn note(&self, sorted: Vec<f64>) -> f64 {
         let p99 = percentile(&sorted, 0.99);
         self.0.borrow_mut().push(sorted);
         p99
     }
 
-    /// All but the first, which warms up.
+    /// All turns but the first, which warms up.
     fn counted(self) -> Vec<Vec<f64>> {
         self.0.into_inner().split_off(1)
     }
@@ -91,7 +91,7 @@ fn claim(turns: &[(Vec<f64>, Vec<f64>)], share: f64) -> Claim {
     }
 }
 
-/// Of sorted numbers.
+/// A percentile of sorted numbers.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(((sorted.len().saturating_sub(1)) as f64 * share) as usize).copied().unwrap_or(f64::NAN)
 }

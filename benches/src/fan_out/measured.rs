@@ -1,4 +1,4 @@
-//! All of it, measured once in a run.
+//! All measurements of this section, made once per run.
 
 use std::{cell::RefCell, collections::BTreeMap, sync::OnceLock};
 
@@ -18,52 +18,52 @@ use crate::{
     in_turn::{Costs, InTurn},
 };
 
-/// Nodes that listen.
+/// The number of subscribed nodes.
 pub const LISTENERS: usize = 4;
-/// The model must be as near to what is measured as this: the larger of both by the smaller.
+/// The accuracy that the model must have: the larger figure divided by the smaller.
 pub const NEAR: f64 = 1.25;
-/// What the design allows a heartbeat to take of a server, in microseconds.
+/// The design's limit for the server CPU time of a heartbeat, in microseconds.
 const ALLOWED: f64 = 2.0;
 
-/// What was measured.
+/// The measurements.
 #[derive(Debug)]
 pub struct Measured {
-    /// What an update takes of the server in each [`Scenario`], by its name, and what the model says of it, by
+    /// The server CPU time of an update in each [`Scenario`], by its name, and the prediction of the model, by
     /// [`modelled`] names.
     pub fan_out: Costs,
-    /// What the model needs to know for that, by medians.
+    /// The inputs of the model for that, by medians.
     pub fitted: Fitted,
     /// Operations.
     pub operations: Costs,
-    /// Reads from connections for each of them, by name: medians.
+    /// Reads from connections per operation, by name: medians.
     pub reads: BTreeMap<String, f64>,
     /// Heartbeats and PINGs.
     pub beats: Costs,
-    /// Messages by themselves, with subscribers and without.
+    /// Messages alone, with and without subscribers.
     pub messages: Costs,
-    /// Of this process: updates with and without listeners.
+    /// The CPU time of this process: updates with and without subscribed nodes.
     pub hearing: Costs,
-    /// From the start of an update to its being heard, in microseconds.
+    /// The time from the start of an update until all have received it, in microseconds.
     pub heard_after: f64,
     /// Loads and updates on one server and on clusters.
     pub clusters: Costs,
-    /// What kind of server it is.
+    /// The kind of the server.
     pub server: String,
 }
 
-/// The name of what the model says of a subject.
+/// The name of the model's prediction for a subject.
 pub fn modelled(name: &str) -> String {
     format!("model: {name}")
 }
 
-/// What each of 8 subscribers adds, by name, and where to look: with them, and without.
+/// What each of 8 subscribers adds: a name, the scenario with them, and the one without.
 pub const INCREMENTS: [(&str, Scenario, Scenario); 2] = [
     ("each of 8 hearing, 1 under way", PREDICTED[2], FITTED[0]),
     ("each of 8 hearing, 64 under way", PREDICTED[5], FITTED[2]),
 ];
 
 impl Measured {
-    /// Measures, the first time; later calls are given the same.
+    /// Measures on the first call; later calls return the same.
     pub fn once(effort: Effort) -> &'static Self {
         static MEASURED: OnceLock<Measured> = OnceLock::new();
         MEASURED.get_or_init(|| Self::now(effort))
@@ -89,7 +89,7 @@ impl Measured {
     }
 }
 
-/// What was seen of each scenario, batch by batch.
+/// The observations of each scenario, batch by batch.
 type Batches = [(Scenario, RefCell<Vec<Seen>>)];
 
 fn last(batches: &Batches, scenario: Scenario) -> Seen {
@@ -97,12 +97,13 @@ fn last(batches: &Batches, scenario: Scenario) -> Seen {
     found.unwrap_or_default()
 }
 
-/// The constants of the model, by what was last seen.
+/// The constants of the model, from the latest observations.
 fn fitted_now(batches: &Batches) -> Constants {
     Fitted::of(FITTED.map(|scenario| last(batches, scenario))).constants(&Constants::default())
 }
 
-/// Stations in turn. In each round the model is fitted by what was last seen of some, and computes all.
+/// Runs the stations in turn. In each round the model is fitted to the latest observations of some scenarios, and
+/// predicts all.
 fn fan_out(runtime: &Runtime, effort: Effort) -> (Costs, Fitted, f64) {
     let all: Vec<Scenario> = FITTED.into_iter().chain(PREDICTED).collect();
     let mut stations: BTreeMap<(usize, usize), RefCell<Station>> = BTreeMap::new();
@@ -140,7 +141,7 @@ fn predictions<'a>(mut comparison: InTurn<'a>, batches: &'a Batches) -> InTurn<'
     comparison
 }
 
-/// Differences of figures that vary: rounds do not go on until these are decided.
+/// Adds differences of figures that vary. The number of rounds does not depend on them.
 fn increments<'a>(mut comparison: InTurn<'a>, batches: &'a Batches) -> InTurn<'a> {
     for (name, with, without) in INCREMENTS {
         let each = move |of: &dyn Fn(Scenario) -> f64| (of(with) - of(without)) / with.subscribers as f64;
@@ -160,10 +161,10 @@ fn median(batches: &Batches, scenario: Scenario) -> Seen {
 
 type Operation = fn(&mut Operations) -> std::pin::Pin<Box<dyn Future<Output = Reading> + '_>>;
 
-/// A conditional load by itself is predicted: by those among many, and by what a load by itself takes more than one
-/// among many.
+/// A lone conditional load is predicted from those among many, and from the extra cost of a lone load over one among
+/// many.
 pub const LONE: &str = "conditional load, 1 under way";
-/// Among many and by itself.
+/// A load among many, and a lone one.
 pub const LOADS: [&str; 2] = ["load", "load, 1 under way"];
 const CONDITIONAL: &str = "conditional load";
 
@@ -201,7 +202,7 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
     (costs, reads)
 }
 
-/// What the model says of a conditional load by itself, one in so many microseconds.
+/// The model's prediction for a lone conditional load, with one request per `micros` microseconds.
 fn lone(loads: [Reading; 2], conditional: Reading, micros: f64) -> f64 {
     let call_us = lone_read(loads.map(|it| (it.cpu, it.reads)));
     let load_us = (conditional.cpu - conditional.reads * call_us).max(0.0);
@@ -209,8 +210,8 @@ fn lone(loads: [Reading; 2], conditional: Reading, micros: f64) -> f64 {
     Scenario::load(&Constants { call_us, turn_us: 0.0, ..fitted }, micros)
 }
 
-/// What a read in a turn of its own takes, where no script runs: from what a load takes of the processor, and of reads,
-/// among many and by itself. A `PING` would not do: by itself it finds in the processor's caches what a load does not.
+/// The cost of a read in a turn of its own, where no script runs: from the CPU time and the reads of a load, among many
+/// and alone. A `PING` cannot serve, because alone it finds data in the processor's caches that a load does not find.
 pub(super) fn lone_read([among, by_itself]: [(f64, f64); 2]) -> f64 {
     ((by_itself.0 - among.0) / (by_itself.1 - among.1)).max(0.0)
 }
@@ -246,9 +247,9 @@ fn beats(runtime: &Runtime, effort: Effort) -> Costs {
         .run(effort)
 }
 
-/// Nobody is subscribed, and so many are.
+/// The names of the two subjects: without subscribers, and with [`SUBSCRIBED`] of them.
 pub const PUBLISHED: [&str; 2] = ["PUBLISH among 250, nobody subscribed", "PUBLISH among 250, 8 subscribed"];
-/// Those of the second one.
+/// The number of subscribers of the second subject.
 pub(super) const SUBSCRIBED: usize = 8;
 
 fn messages(runtime: &Runtime, effort: Effort) -> Costs {

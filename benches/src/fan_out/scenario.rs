@@ -1,4 +1,4 @@
-//! Clients that write and nodes that hear: what the model of `session_examples::capacity` says of them.
+//! Writing clients and subscribed nodes, and the predictions of the model of `session_examples::capacity` for them.
 
 use session_examples::capacity::{
     Constants, Topology, Workload,
@@ -8,28 +8,29 @@ use session_examples::capacity::{
 
 use super::Reading;
 
-/// Clients that write, nodes that hear of it, and updates that are under way at once.
+/// The number of writing clients, of subscribed nodes, and of concurrent updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    /// Each with a connection of its own.
+    /// Writing clients, each with its own connection.
     pub callers: usize,
-    /// The same.
+    /// Subscribed nodes, each with its own connection.
     pub subscribers: usize,
-    /// By all clients together.
+    /// Updates in flight, of all clients together.
     pub at_once: usize,
 }
 
-/// Updates under way where there are many.
+/// The updates in flight where there are many.
 pub const MANY: usize = 64;
 
 const fn scenario(callers: usize, subscribers: usize, at_once: usize) -> Scenario {
     Scenario { callers, subscribers, at_once }
 }
 
-/// Those from which the constants of the model are computed, in the order of [`Fitted::of`].
+/// The scenarios from which the constants of the model are computed, in the order of [`Fitted::of`].
 pub const FITTED: [Scenario; 5] =
     [scenario(1, 0, 1), scenario(1, 4, 1), scenario(1, 0, MANY), scenario(1, 4, MANY), scenario(16, 1, 16)];
-/// Those that the model predicts. The last two are nodes as they are: all of them write, and all of them hear.
+/// The scenarios that the model predicts. In the last two every node both writes and is subscribed, as in an
+/// application.
 pub const PREDICTED: [Scenario; 8] = [
     scenario(1, 1, 1),
     scenario(1, 2, 1),
@@ -42,16 +43,16 @@ pub const PREDICTED: [Scenario; 8] = [
 ];
 
 impl Scenario {
-    /// A name for it.
+    /// The name of the scenario.
     pub fn name(self) -> String {
         let Self { callers, subscribers, at_once } = self;
         format!("{callers} writing, {subscribers} hearing, {at_once} under way")
     }
 
-    /// What was seen of a batch.
+    /// The observations of a batch.
     pub fn seen(self, reading: Reading) -> Seen {
-        // With each write of answers or messages goes a turn. One client's requests are read once in a turn; with
-        // several, turns are told by what one subscriber is sent.
+        // Each turn that writes answers or messages also writes to one subscriber, so the writes to one subscriber
+        // count the turns. One client's requests are read once per turn.
         let turns = match self.subscribers {
             0 => reading.reads,
             some => (reading.writes - reading.reads) / some as f64,
@@ -59,8 +60,8 @@ impl Scenario {
         Seen { cpu: reading.cpu, reads: reading.reads, turns, micros: reading.micros }
     }
 
-    /// What the model says that an update takes of the server, in microseconds, at the rate and with the turns that
-    /// were seen.
+    /// The model's prediction of the server CPU time per update, in microseconds, at the observed rate and with the
+    /// observed turns.
     pub fn model(self, constants: &Constants, seen: &Seen) -> f64 {
         let (nodes, subscribers) = (self.callers as f64, self.subscribers as f64);
         let workload = Workload { nodes, topology: Topology::Standalone, ..Workload::default() };
@@ -71,8 +72,8 @@ impl Scenario {
         server_cpu(&workload, constants, turn, &traffic, 1).total() * 1e6 / rate
     }
 
-    /// What the model says that a load takes of the server, if one client has one under way at a time: each with a turn
-    /// to itself.
+    /// The model's prediction of the server CPU time per load, if one client has one load in flight: each has a turn to
+    /// itself.
     pub fn load(constants: &Constants, micros: f64) -> f64 {
         let workload = Workload { nodes: 1.0, topology: Topology::Standalone, ..Workload::default() };
         let rate = 1e6 / micros;
@@ -81,27 +82,27 @@ impl Scenario {
     }
 }
 
-/// What was seen of a batch, for each update.
+/// The observations of a batch, per update.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
-    /// Microseconds of the server.
+    /// Server CPU time in microseconds.
     pub cpu: f64,
     /// Reads from connections.
     pub reads: f64,
     /// Turns of the event loop in which there was something to send.
     pub turns: f64,
-    /// Microseconds from one to the next.
+    /// Microseconds from one update to the next.
     pub micros: f64,
 }
 
-/// What the model needs to know of updates and subscribers, in microseconds.
+/// The inputs of the model for updates and subscribers, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Fitted {
     /// An update.
     pub apply: f64,
     /// A read of a connection.
     pub call: f64,
-    /// A turn, with a script in it.
+    /// A turn that runs a script.
     pub turn: f64,
     /// A message.
     pub message: f64,
@@ -110,9 +111,9 @@ pub struct Fitted {
 }
 
 impl Fitted {
-    /// From what was seen of [`FITTED`]: so many equations as there are unknowns. One client's read is a turn of its
-    /// own, so the sum of both comes from one client with few and with many under way; how it divides, from many
-    /// clients.
+    /// Computes them from the observations of [`FITTED`]: as many equations as unknowns. One client's read is a turn of
+    /// its own, so one client with few and with many updates in flight gives the sum of both; many clients tell them
+    /// apart.
     pub fn of([alone, alone_heard, many, many_heard, crowd]: [Seen; 5]) -> Self {
         let lone_read = ((alone.cpu - many.cpu) / (alone.reads - many.reads)).max(0.0);
         let apply = (many.cpu - many.reads * lone_read).max(0.0);
@@ -125,7 +126,7 @@ impl Fitted {
         Self { apply, call, turn: lone_read - call, message, write }
     }
 
-    /// As constants; all others are those given.
+    /// These figures as constants. All other constants are taken from `others`.
     pub fn constants(self, others: &Constants) -> Constants {
         let Self { apply, call, turn, message, write } = self;
         Constants {
@@ -146,7 +147,7 @@ mod tests {
 
     const TRUE: Fitted = Fitted { apply: 12.0, call: 7.0, turn: 15.0, message: 0.3, write: 4.0 };
 
-    /// Of a server that costs exactly this.
+    /// The observations of a server that costs exactly this.
     fn seen(scenario: Scenario, reads: f64, turns: f64) -> Seen {
         let Fitted { apply, call, turn, message, write } = TRUE;
         let heard = scenario.subscribers as f64 * (message + write * turns);
@@ -180,7 +181,7 @@ mod tests {
         }
     }
 
-    /// The claims compare servers with this model: were subscribers for free in it, they would not hold.
+    /// The claims compare servers with this model: if subscribers cost nothing in it, they would not hold.
     #[test]
     fn a_model_in_which_subscribers_cost_nothing_is_found_out() {
         let scenario = PREDICTED[2];

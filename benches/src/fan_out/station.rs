@@ -28,7 +28,7 @@ use crate::{op, scalars};
 const SESSIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One server, clients that write and nodes that are subscribed, each by a connection of its own.
+/// One server, writing clients and subscribed nodes, each with its own connection.
 #[derive(Debug)]
 pub struct Station {
     callers: Vec<RedisStore>,
@@ -63,7 +63,7 @@ impl Subscriber {
 
     async fn has_heard(&self, count: u64) {
         while self.heard.0.load(Relaxed) < count {
-            timeout(PATIENCE, self.heard.1.notified()).await.expect("every subscriber hears every change");
+            timeout(PATIENCE, self.heard.1.notified()).await.expect("every subscriber receives every change");
         }
     }
 }
@@ -77,12 +77,12 @@ async fn listen(mut subscription: Subscription, heard: Arc<(AtomicU64, Notify)>)
 }
 
 impl Station {
-    /// With one client that writes and so many subscribers.
+    /// One writing client and this many subscribers.
     pub async fn start(subscribers: usize) -> Self {
         Self::of(1, subscribers).await
     }
 
-    /// With so many of each.
+    /// This many writing clients and subscribers.
     pub async fn of(callers: usize, subscribers: usize) -> Self {
         let server = Server::start().await;
         let mut stores = Vec::new();
@@ -98,8 +98,8 @@ impl Station {
         Self { callers: stores, ids, meter, subscribers: nodes, sent: 0, _server: server }
     }
 
-    /// So many updates of one field, so many at a time, until every subscriber has heard of all; what one took of the
-    /// server.
+    /// Makes `count` updates of one field, `at_once` at a time, until every subscriber has received all of them.
+    /// Returns the server CPU time per update.
     pub async fn apply(&mut self, count: usize, at_once: usize) -> Reading {
         self.sent += count as u64;
         let Self { callers, ids, meter, subscribers, sent, .. } = self;
@@ -114,7 +114,7 @@ impl Station {
             .await
     }
 
-    /// How long it takes from the start of an update to its being answered and heard by all, in microseconds.
+    /// The time from the start of an update until it is answered and received by all, in microseconds.
     pub async fn latency(&mut self) -> f64 {
         self.sent += 1;
         let started = Instant::now();
@@ -135,7 +135,7 @@ pub(super) async fn apply(callers: &[&RedisStore], ids: &[SessionId], count: usi
     stream::iter(0..count).map(one).buffer_unordered(at_once).collect::<()>().await;
 }
 
-/// So many new sessions.
+/// Creates this many sessions.
 pub async fn create(store: &RedisStore, count: usize, entries: Delta) -> Vec<SessionId> {
     let one = |_| {
         let entries = entries.clone();

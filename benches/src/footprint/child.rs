@@ -1,4 +1,4 @@
-//! What grows is measured in a process of its own: in this one, memory that others have freed would be taken again.
+//! Memory growth is measured in a process of its own, because this one would reuse memory that others have freed.
 
 use std::{
     env,
@@ -12,19 +12,19 @@ use super::{Grown, Shape, booked, copies, memory_store};
 /// The first argument of such a process.
 const FLAG: &str = "--footprint-of";
 
-/// What is to be measured.
+/// The quantity to measure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Asked {
-    /// The memory store, with so many sessions, and more, and more.
+    /// The memory store with these numbers of sessions, one after the other.
     Memory(Vec<usize>),
-    /// A node's cache: sessions of this shape, and so many of them.
+    /// A node's cache with this many sessions of this shape.
     Copies(Shape, usize),
-    /// A node's cache that is too small: sessions of this shape, so many of them, and so many bytes for the cache.
+    /// A node's cache that is too small: sessions of this shape, their number, and the bytes of the cache.
     Booked(Shape, usize, u64),
 }
 
 /// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it
-/// looks at its arguments, and ends if there is an exit code.
+/// reads its arguments, and exits if it returns an exit code.
 pub fn serve() -> Option<ExitCode> {
     let mut args = env::args().skip(1);
     let asked = args.next().filter(|arg| arg == FLAG).and_then(|_| args.next())?;

@@ -1,4 +1,4 @@
-//! redis-benchmark: what the server does for a client that does nothing else.
+//! redis-benchmark: the throughput of the server with a client that does nothing else.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ const PIPELINES: [u32; 2] = [1, 16];
 /// of eight fields of 29 bytes.
 ///
 /// # Panics
-/// If `redis-benchmark`, or what `REDIS_BENCHMARK_BIN` names, cannot be run.
+/// If neither `redis-benchmark` nor the program in `REDIS_BENCHMARK_BIN` can be run.
 pub async fn run(server: &Server, count: u32) -> Vec<(&'static str, u32, Figure)> {
     for field in 0..8 {
         server.command(&["HSET", "benchmark:hash", &format!("field-{field:02}"), &"7".repeat(29)]).await;
@@ -62,7 +62,7 @@ fn throughput(server: &Server, count: u32, pipeline: u32, command: &[String]) ->
             panic!("cannot run {program}: {error}. Install it with `apt-get install redis-tools`, or set REDIS_BENCHMARK_BIN")
         });
     let text = String::from_utf8_lossy(&output.stdout);
-    // The second column of the last line, behind the name of the command.
+    // The second column of the last line, after the name of the command.
     let line = text.lines().rfind(|line| line.starts_with('"')).unwrap_or_default();
     let figure = line.rsplit("\",\"").nth(6).and_then(|column| column.parse().ok());
     figure.unwrap_or_else(|| panic!("{program} said: {text}{}", String::from_utf8_lossy(&output.stderr)))

@@ -1,4 +1,4 @@
-//! Where a run took place, and with which settings.
+//! The machine of a run, and the settings.
 
 use std::{fs, process::Command};
 
@@ -8,23 +8,23 @@ use session_memory::defaults as memory;
 use session_redis::defaults as redis;
 use session_tiered::defaults as tiered;
 
-/// What the figures depend on.
+/// The environment on which the figures depend.
 #[derive(Debug, Serialize)]
 pub struct Machine {
-    /// As the kernel names it.
+    /// The processor, as the kernel names it.
     pub processor: String,
-    /// How many of its threads there are for this process.
+    /// The number of its threads available to this process.
     pub processors: usize,
-    /// The compiler on the path, which is the one that built this, as a rule.
+    /// The compiler on the path, which usually is the one that built this program.
     pub compiler: String,
-    /// Of the Redis server.
+    /// The version of the Redis server.
     pub server: String,
-    /// Of the sources, as git names it.
+    /// The revision of the sources, as git names it.
     pub revision: String,
 }
 
 impl Machine {
-    /// The one that this runs on. What it does not tell is "unknown".
+    /// The machine of this process. Anything unavailable is "unknown".
     pub fn this() -> Self {
         let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
@@ -45,7 +45,7 @@ fn said_by(program: &str, args: &[&str]) -> String {
     if text.is_empty() { "unknown".to_owned() } else { text }
 }
 
-/// The settings of the stores that are measured.
+/// The settings of the measured stores.
 pub(super) fn configuration() -> Vec<(String, String)> {
     let named = |(name, value): (&str, String)| (name.to_owned(), value);
     of_all_stores().map(named).into_iter().chain(of_redis().map(named)).chain(of_the_cache().map(named)).collect()

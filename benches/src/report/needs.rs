@@ -1,10 +1,10 @@
-//! What a run needs, looked at before anything is measured.
+//! The programs that a run needs, checked before anything is measured.
 
 use std::{env, error::Error, fmt, io, process::Command};
 
 use crate::claims::Program;
 
-/// A program that lacks.
+/// A missing program.
 #[derive(Debug)]
 pub struct Lacking {
     program: String,
@@ -28,7 +28,7 @@ impl Error for Lacking {
     }
 }
 
-/// Whether these programs can be run.
+/// Checks that these programs can be run.
 pub(super) fn look(programs: impl IntoIterator<Item = Program>) -> Result<(), Lacking> {
     programs.into_iter().try_for_each(|Program { name, setting }| {
         let program = env::var(setting).unwrap_or_else(|_| name.to_owned());

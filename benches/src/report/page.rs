@@ -1,4 +1,4 @@
-//! The page.
+//! The page `report.md`.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::{
     section::{Section, Table},
 };
 
-/// All of a report, with its pictures by name.
+/// The whole report as markdown. Plots are referred to by name.
 pub(super) fn markdown(report: &Report) -> String {
     let mut page = String::from("# Report\n\n");
     let machine = &report.machine;
@@ -84,7 +84,7 @@ fn write_table(page: &mut String, table: &Table) {
     }
 }
 
-/// A bar in a cell would end it.
+/// Escapes bars, which would end a cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

@@ -24,26 +24,26 @@ const SEED: u64 = 1;
 /// One measurement.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// Who asks for what.
+    /// The requests.
     pub workload: Arc<Workload>,
-    /// How many nodes there are.
+    /// The number of nodes.
     pub nodes: u32,
-    /// Which of them serves whom.
+    /// How requests are routed to nodes.
     pub routing: Routing,
-    /// Copies that each node may keep, as a share of all sessions; `None` for any number.
+    /// The copies that each node may keep, as a share of all sessions; `None` for any number.
     pub room: Option<f64>,
-    /// What nodes do about the writes of others.
+    /// The reaction of nodes to the writes of others.
     pub reaction: Reaction,
-    /// Which copies go when there is no room.
+    /// The eviction policy of a full cache.
     pub eviction: Eviction,
-    /// For how long a copy answers without the store having vouched for it.
+    /// How long a copy answers without being validated by the store.
     pub max_age: Duration,
-    /// From one request to the next, in simulated time.
+    /// The simulated time from one request to the next.
     pub spacing: Duration,
 }
 
 impl PartialEq for Cell {
-    /// The same workload is the one in the same place.
+    /// Workloads are compared by their address.
     fn eq(&self, other: &Self) -> bool {
         let settings = |cell: &Self| {
             let Self { nodes, routing, room, reaction, eviction, max_age, spacing, .. } = *cell;
@@ -53,26 +53,26 @@ impl PartialEq for Cell {
     }
 }
 
-/// What was measured, and what it is to be compared with.
+/// The measurement, and the rates it is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// By the tiered stores.
+    /// The counters of the tiered stores.
     pub counts: Counts,
-    /// The hit rate of caches of this size that drop what was used least recently and are never out of date.
+    /// The hit rate of caches of this size that evict the least recently used copy, in which nothing is ever stale.
     pub lru: f64,
-    /// The hit rate of caches of this size that know the future and are never out of date.
+    /// The hit rate of caches of this size that know the future, in which nothing is ever stale.
     pub belady: f64,
-    /// The hit rate of caches without bounds that are never out of date.
+    /// The hit rate of caches without bounds, in which nothing is ever stale.
     pub ceiling: f64,
 }
 
 impl Cell {
-    /// Copies that each node may keep.
+    /// The copies that each node may keep.
     pub fn copies(&self) -> Option<u64> {
         self.room.map(|share| (f64::from(self.workload.sessions) * share).ceil() as u64)
     }
 
-    /// Measures.
+    /// Runs the measurement.
     pub fn measure(&self) -> Measured {
         let routes = self.routing.routes(&self.workload, self.nodes, SEED);
         let sequences = routes.sequences(&self.workload);
@@ -97,7 +97,7 @@ impl Cell {
     }
 }
 
-/// Measures all, on as many threads as there are cores: nothing here depends on how long it takes.
+/// Runs all measurements, on as many threads as there are cores. The results do not depend on how long they take.
 pub fn measure(cells: &[Cell]) -> Vec<Measured> {
     let (next, measured) = (AtomicUsize::new(0), Mutex::new(vec![Measured::default(); cells.len()]));
     let work = || {
@@ -136,7 +136,8 @@ mod tests {
         Cell { workload, ..cell(reaction) }
     }
 
-    /// What the whole study stands on: every node hears of everything before the next request, in lease and in epoch.
+    /// The basis of the whole study: every node receives every change before the next request, within its lease and its
+    /// epoch.
     #[test]
     fn with_room_for_all_patched_caches_reach_the_ceiling_and_are_never_stale() {
         for routing in [Routing::Random, Routing::Sticky, Routing::Failover] {
@@ -157,7 +158,7 @@ mod tests {
         assert!(counts.patched > 10_000, "{counts:?}");
     }
 
-    /// A node has a valid copy if it has loaded the session since another one wrote to it.
+    /// A node has a valid copy if it has loaded the session since another node wrote to it.
     #[test]
     fn evicting_costs_the_hits_that_it_must() {
         let cell = zipf(Reaction::Evict);

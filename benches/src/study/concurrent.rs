@@ -1,5 +1,5 @@
-//! What writes on one node do to the hits of the others while requests meet: several clients at full speed, on a runtime of two
-//! workers. Which request comes first depends on the machine; how fast it is does not matter.
+//! The effect of writes on one node on the hits of the others with concurrent requests: several clients at full speed,
+//! on a runtime of two workers. The order of the requests depends on the machine; its speed does not matter.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a measurement that cannot run must not go on")]
 
@@ -17,26 +17,26 @@ use crate::{Zipf, create, op, scalars};
 
 /// Sessions, requested in proportion to n^-0.9.
 pub const SESSIONS: usize = 10_000;
-/// Copies that a node keeps.
+/// The copies that a node keeps.
 pub const COPIES: u64 = 2_500;
-/// Clients, each of which has one request under way.
+/// Clients, each of which has one request in flight.
 pub const CLIENTS: u64 = 8;
 
 type Node = TieredStore<Arc<dyn session_core::store::SessionStore>>;
 
-/// What is measured.
+/// One measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Meeting {
-    /// How many nodes there are; each request goes to a random one.
+    /// The number of nodes; each request goes to a random one.
     pub nodes: usize,
-    /// What they do about the writes of others, with an update in every request; without one, no request writes.
+    /// The reaction of nodes to the writes of others, with an update in every request. With `None`, no request writes.
     pub writes: Option<Reaction>,
-    /// So many to warm up, and so many that count.
+    /// The number of requests to warm up, and of those that count.
     pub requests: u64,
 }
 
 impl Meeting {
-    /// The hit rate of the second half, all nodes together, and what they went through in both.
+    /// The hit rate of the second half, over all nodes, and their counters in both halves.
     pub fn hit_rate(&self, seed: u64) -> (f64, Stats) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(self.drive(seed))

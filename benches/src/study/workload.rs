@@ -1,4 +1,4 @@
-//! Who asks for what: sessions and requests, from a trace or a generator.
+//! Workloads: sessions and requests, from a trace or a generator.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use session_examples::{
 
 use crate::Zipf;
 
-/// What a request does besides the load.
+/// What a request does in addition to the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Nothing.
@@ -28,18 +28,18 @@ pub enum Act {
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose. Sessions are numbered in the order of their first requests.
+    /// The session. Sessions are numbered in the order of their first requests.
     pub session: u32,
-    /// What it does.
+    /// The additional action.
     pub act: Act,
 }
 
-/// Requests in the order in which they come. A session begins with its first one.
+/// Requests in order. A session begins with its first request.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    /// What it is.
+    /// The name of the workload.
     pub name: String,
-    /// How many sessions there are, all in all.
+    /// The number of sessions.
     pub sessions: u32,
     /// The requests.
     pub requests: Vec<Request>,
@@ -72,17 +72,17 @@ impl Workload {
         Self::of(format!("Zipf {alpha}"), (0..requests).map(read)).with_writes(writes, seed)
     }
 
-    /// The traffic of a shop, by published figures: short sessions, most of which are gone soon.
+    /// The traffic of a shop, by published figures: short sessions, most of which end soon.
     pub fn shop(requests: u32, seed: u64) -> Self {
         let mut planner = Planner::default();
         trace::generate(requests, seed, &mut planner);
         Self::planned("shop", &planner.finish().steps)
     }
 
-    /// At most so many lines of a recorded trace.
+    /// The first `lines` lines of a recorded trace.
     ///
     /// # Errors
-    /// When it cannot be read, or is no trace.
+    /// If it cannot be read, or is not a trace.
     pub fn read(path: &Path, lines: u32, seed: u64) -> Result<Self, Unreadable> {
         let mut planner = Planner::default();
         match trace::read(path, Some(lines), seed, &mut planner) {
@@ -91,7 +91,7 @@ impl Workload {
         }
     }
 
-    /// What comes after a session's end would find nothing, and is left out.
+    /// Leaves out requests after a session's end, which would find nothing.
     fn planned(name: &str, steps: &[Step]) -> Self {
         let mut ended = std::collections::HashSet::new();
         let requests = steps.iter().filter_map(|step| {
@@ -122,7 +122,7 @@ impl Workload {
         Self { name, sessions: u32::try_from(numbers.len()).unwrap_or(u32::MAX), requests }
     }
 
-    /// The same sessions in the same order, and this share of the requests writes. Ends stay.
+    /// The same sessions in the same order, with this share of writing requests. Ends stay.
     #[must_use]
     pub fn with_writes(&self, share: f64, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
@@ -133,13 +133,13 @@ impl Workload {
         workload
     }
 
-    /// Under another name.
+    /// The same workload under another name.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// The share of the requests that write.
+    /// The share of writing requests.
     pub fn write_share(&self) -> f64 {
         let writes = self.requests.iter().filter(|request| request.act == Act::Write).count();
         writes as f64 / self.requests.len().max(1) as f64

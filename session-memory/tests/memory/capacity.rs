@@ -13,7 +13,7 @@ use session_core::{
 use crate::given::{IDLE, create, destroy, id, is_live, new_session, now, rotate, store, try_create};
 
 #[test]
-fn a_full_store_refuses_and_keeps_what_it_has() {
+fn a_full_store_refuses_creates_and_keeps_its_sessions() {
     let (store, _clock) = store(|it| it.capacity(3));
     let ids = [id(), id(), id()];
     ids.iter().for_each(|id| create(&store, id));
@@ -29,7 +29,7 @@ fn a_full_store_refuses_and_keeps_what_it_has() {
 }
 
 #[test]
-fn expired_sessions_make_room_though_nobody_swept() {
+fn expired_sessions_make_room_without_a_sweep() {
     let (store, clock) = store(|it| it.capacity(100));
     for _ in 0..3 {
         (0..100).for_each(|_| create(&store, &id()));
@@ -40,7 +40,7 @@ fn expired_sessions_make_room_though_nobody_swept() {
 }
 
 #[test]
-fn a_repeat_and_an_id_in_use_need_no_place() {
+fn a_repeat_and_an_id_in_use_need_no_capacity() {
     let (store, clock) = store(|it| it.capacity(1));
     let (id, new) = (id(), new_session());
     try_create(&store, &id, &new).unwrap();

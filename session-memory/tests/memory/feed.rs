@@ -30,7 +30,7 @@ fn change(item: &FeedItem) -> &SessionChange {
 }
 
 #[test]
-fn every_change_is_told_once_in_order_with_its_stamps() {
+fn every_change_is_published_once_in_order_with_its_stamps() {
     let (store, _clock) = store(|it| it);
     let (node, mut id, mut listener) = (store.node(), id(), subscribe(&store));
     create(&store, &id);
@@ -58,7 +58,7 @@ fn every_change_is_told_once_in_order_with_its_stamps() {
 }
 
 #[test]
-fn large_deltas_stay_at_home() {
+fn large_deltas_are_not_carried() {
     let (store, _clock) = store(|it| it);
     let (id, mut listener) = (id(), subscribe(&store));
     create(&store, &id);
@@ -72,7 +72,7 @@ fn large_deltas_stay_at_home() {
 }
 
 #[test]
-fn sequences_go_on_without_listeners_and_differ_between_stores() {
+fn sequences_continue_without_subscribers_and_differ_between_stores() {
     let (first, _clock) = store(|it| it.partitions(1));
     let (second, _clock) = store(|it| it.partitions(1));
     let next = |store: &MemoryStore| {
@@ -87,7 +87,7 @@ fn sequences_go_on_without_listeners_and_differ_between_stores() {
 }
 
 #[test]
-fn a_slow_listener_learns_of_its_gap() {
+fn a_slow_subscriber_receives_a_gap() {
     let (store, _clock) = store(|it| it.subscriber_buffer(8).partitions(1));
     let (mut slow, mut quick) = (subscribe(&store), subscribe(&store));
     let mut seen = 0;
@@ -106,7 +106,7 @@ fn a_slow_listener_learns_of_its_gap() {
 }
 
 #[test]
-fn a_barrier_stands_behind_what_was_published_before() {
+fn a_barrier_follows_everything_published_before_it() {
     let (store, _clock) = store(|it| it.partitions(2));
     let mut listener = subscribe(&store);
     let barriers = listener.barriers().clone();
@@ -140,7 +140,7 @@ fn subscriptions_end_when_dropped_and_with_the_store() {
 /// If changes were published outside the lock under which they are made, two changes of one partition could swap
 /// places.
 #[test]
-fn changes_of_many_threads_are_told_in_order() {
+fn changes_of_many_threads_are_published_in_order() {
     let (store, _clock) = store(|it| it.partitions(4).subscriber_buffer(100_000));
     let (shared, mut listener) = (id(), subscribe(&store));
     create(&store, &shared);

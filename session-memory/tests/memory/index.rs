@@ -46,7 +46,7 @@ fn sessions_are_listed_newest_first_where_they_are_now() {
 }
 
 #[test]
-fn nothing_is_left_of_principals_whose_sessions_are_gone() {
+fn principals_without_sessions_are_removed() {
     let (store, clock) = store(|it| it);
     let (ada, bob) = (principal("ada"), principal("bob"));
     let destroyed = sign_in(&store, SignIn::new(ada.clone())).unwrap();

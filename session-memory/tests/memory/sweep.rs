@@ -12,7 +12,7 @@ use session_core::store::{RotationKind, SessionStore, TouchOptions};
 use crate::given::{IDLE, create, destroy, id, is_live, now, rotate, store};
 
 #[test]
-fn a_sweep_removes_what_has_ended_and_nothing_else() {
+fn a_sweep_removes_ended_slots_and_nothing_else() {
     let (store, clock) = store(|it| it.partitions(4));
     let ids: Vec<_> = (0..100).map(|_| id()).collect();
     ids.iter().for_each(|id| create(&store, id));
@@ -71,7 +71,7 @@ fn the_sweeper_sweeps_each_interval_and_ends_with_the_store() {
 }
 
 #[test]
-fn nobody_sweeps_and_memory_stays_bounded() {
+fn memory_stays_bounded_without_a_sweeper() {
     let (store, clock) = store(|it| it.partitions(16));
     let (live, rounds) = (1_000, 50);
     for _ in 0..rounds {

@@ -112,7 +112,7 @@ fn in_partition(bit: u16) -> SessionId {
 
 /// While an update is stuck in the middle of its shard, all operations on another shard go on.
 #[test]
-fn a_busy_shard_holds_up_no_other() {
+fn a_busy_shard_does_not_block_another() {
     let gate = Gate { clock: ManualClock::new(), hold: Arc::default(), held: Arc::default(), open: Arc::default() };
     let store = MemoryStore::builder().clock(gate.clone()).partitions(2).build().unwrap();
     let (busy, free) = (in_partition(0), in_partition(1));

@@ -46,13 +46,13 @@ proptest! {
     #![proptest_config(Config { cases: 2 * Config::default().cases, max_shrink_iters: 20_000, ..Config::default() })]
 
     #[test]
-    fn the_machine_does_what_the_contract_says(script in script()) {
+    fn the_machine_matches_the_contract(script in script()) {
         on_the_machine(&script)?;
     }
 
     /// The sweeper may run at any time, however late or early.
     #[test]
-    fn the_memory_store_does_what_the_contract_says(script in script(), sweep: bool) {
+    fn the_memory_store_matches_the_contract(script in script(), sweep: bool) {
         in_memory(&script, sweep)?;
     }
 }

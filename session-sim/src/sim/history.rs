@@ -12,8 +12,8 @@ use std::{
 use session_core::{
     LoadOptions,
     model::{IdDigest, Record, Stamp},
-    store::{Absent, 
-        LoadOutcome,
+    store::{
+        Absent, LoadOutcome,
         machine::{self, Slot, Slots},
     },
 };

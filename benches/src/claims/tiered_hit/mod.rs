@@ -11,10 +11,10 @@ use crate::{
     tiered::Loaded,
 };
 
-/// So many sessions fit the processor's caches.
+/// A number of sessions that fits the processor's caches.
 const SMALL: usize = 1_000;
 
-/// Against bare caches, and against caches of whole sessions.
+/// Compares hits with bare caches, and with caches of whole sessions.
 pub fn section(effort: Effort) -> Section {
     let method = "Loads through `Arc<dyn SessionStore>` of sessions of 8 fields of 29 B, all of them in the local cache, in front of the memory \
                   store, with the machine's clock and a listener that keeps the leases; only the capacity (as moka's) and `max_age` differ from \
@@ -44,12 +44,12 @@ pub fn section(effort: Effort) -> Section {
 fn against_caches(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort) -> Costs {
     let gets = loaded.gets();
     let sessions = loaded.ids.len();
-    // Of two milliseconds at least, of the store and of the reference.
+    // At least two milliseconds, for the store and for the reference.
     let batch = if sessions == SMALL { effort.pick(20_000, 100_000) } else { effort.pick(10_000, 20_000) };
     let target = Target::AtMost(1.0);
     let mut comparison = InTurn::new("ns").until_decided("tiered", "moka, digest as hash", target);
     for (at, (name, get)) in gets.iter().enumerate() {
-        // Far apart, so that none finds in the processor's cache what another has just loaded.
+        // The subjects start far apart, so that none finds in the processor's cache what another has just loaded.
         let mut batches = Batches { first: at * sessions / gets.len(), threads, gets: batch };
         comparison = comparison.subject(*name, move || batches.next(&loaded.ids, get));
     }
@@ -88,7 +88,7 @@ fn bars(of: &[(String, Costs)]) -> Plot {
     }
 }
 
-/// A group of one bar for each, since their names are long.
+/// One bar per group, because the names are long.
 fn beside(costs: &Costs) -> Plot {
     let medians = costs.names().iter().map(|name| costs.median(name)).collect();
     Plot {
