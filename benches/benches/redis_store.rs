@@ -30,7 +30,7 @@ fn requests(criterion: &mut Criterion) {
             clients.apply(tasks, 29),
             clients.bare_apply(tasks),
             clients.same_commands(tasks),
-            clients.least_commands(tasks),
+            clients.minimal_commands(tasks),
         ]
     });
     for (size, bytes) in SIZES {

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_of_bincode_write_and_read_the_same() {
+    fn both_ways_of_bincode_agree() {
         let message = Message::default();
         assert_eq!(message.encoded(), message.encoded_by_serde());
         assert_eq!((message.decoded(), message.decoded_by_serde()), (message.pairs.clone(), message.pairs.clone()));

@@ -199,7 +199,7 @@ impl Claim {
     /// The reason for a miss, if the claim is missed. A reason that does not explain this ratio does not count.
     pub fn reason(&self) -> Option<&'static str> {
         let explained = self.missed_because.as_ref().filter(|reason| reason.explains.contains(&self.ratio.median));
-        (!self.holds()).then(|| explained.map_or("it was expected to hold", |reason| reason.why))
+        (!self.holds()).then(|| explained.map_or("the claim was expected to hold", |reason| reason.why))
     }
 }
 
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_of_a_median_is_told_by_ranks() {
+    fn the_interval_of_a_median_comes_from_ranks() {
         let ratio = Ratio::of((1..=100).rev().map(f64::from).collect());
         assert_eq!((ratio.median, ratio.low, ratio.high), (51.0, 41.0, 61.0));
         let few = Ratio::of(vec![3.0, 1.0, 2.0]);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_near_its_target_is_close_however_narrow_its_interval() {
+    fn a_ratio_near_its_target_is_close_however_narrow_its_interval() {
         let narrow = |median: f64| Ratio { median, low: median - 0.001, high: median + 0.001, samples: 40 };
         assert!(claim(narrow(0.96)).is_close() && claim(narrow(1.04)).is_close());
         assert!(!claim(narrow(0.9)).is_close() && !claim(narrow(1.1)).is_close());
@@ -314,18 +314,18 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_explains_the_ratios_that_it_names_and_no_others() {
+    fn a_reason_explains_only_the_ratios_in_its_range() {
         let known = |ratio: f64| claim(Ratio::exact(ratio, 1.0)).missed_because("it does more", 1.0..=1.2);
-        let told = |ratio: f64| serde_json::to_value(known(ratio)).unwrap();
+        let json = |ratio: f64| serde_json::to_value(known(ratio)).unwrap();
         assert_eq!(known(1.1).reason(), Some("it does more"));
-        assert_eq!(known(1.3).reason(), Some("it was expected to hold"));
-        assert_eq!((known(0.9).reason(), &told(0.9)["missed_because"]), (None, &serde_json::Value::Null));
-        assert_eq!((&told(0.9)["verdict"], &told(1.1)["verdict"]), (&"pass".into(), &"miss".into()));
-        assert_eq!(told(1.1)["close"], false);
+        assert_eq!(known(1.3).reason(), Some("the claim was expected to hold"));
+        assert_eq!((known(0.9).reason(), &json(0.9)["missed_because"]), (None, &serde_json::Value::Null));
+        assert_eq!((&json(0.9)["verdict"], &json(1.1)["verdict"]), (&"pass".into(), &"miss".into()));
+        assert_eq!(json(1.1)["close"], false);
     }
 
     #[test]
-    fn who_looks_often_wants_a_wider_interval() {
+    fn repeated_checks_need_a_wider_interval() {
         let samples: Vec<f64> = (1..=100).map(f64::from).collect();
         let (once, strict) = (Ratio::of(samples.clone()), Ratio::strict(samples));
         assert!(strict.low < once.low && strict.high > once.high && strict.median == once.median);

@@ -12,7 +12,7 @@ use crate::{
 
 /// The rounds from one check of whether a comparison is decided to the next. A check after each round would stop at the
 /// first favourable one.
-const LOOK: usize = 10;
+const CHECK_INTERVAL: usize = 10;
 
 /// A subject: a name and a batch, which returns the cost of one operation.
 struct Subject<'a> {
@@ -82,8 +82,8 @@ impl<'a> InTurn<'a> {
             let _ = (subject.batch)();
         }
         let (mut order, mut rng): (Vec<usize>, _) = ((0..count).collect(), fastrand::Rng::with_seed(1));
-        let mut look = least;
-        while costs.of_rounds.len() < look {
+        let mut next_check = least;
+        while costs.of_rounds.len() < next_check {
             rng.shuffle(&mut order);
             let mut row = vec![f64::NAN; count];
             for which in &order {
@@ -92,8 +92,8 @@ impl<'a> InTurn<'a> {
             row.extend(self.derived.iter_mut().map(|figure| (figure.batch)()));
             costs.of_rounds.push(row);
             let goes_on = || self.expected.iter().any(|expected| !costs.is_decided(expected));
-            if costs.of_rounds.len() == look && look < most && goes_on() {
-                look = (look + LOOK).min(most);
+            if costs.of_rounds.len() == next_check && next_check < most && goes_on() {
+                next_check = (next_check + CHECK_INTERVAL).min(most);
             }
         }
         costs
@@ -138,7 +138,7 @@ impl Costs {
     ///
     /// # Panics
     /// If no subject has this name.
-    pub fn least(&self, name: &str) -> f64 {
+    pub fn fastest(&self, name: &str) -> f64 {
         let at = self.at(name);
         self.of_rounds.iter().map(|row| row[at]).fold(f64::INFINITY, f64::min)
     }
@@ -164,7 +164,8 @@ impl Costs {
         let mut table = Table::new(title, ["", "median", "quickest batch", "ratio", "95 % within this run"]);
         for name in &self.names {
             let ratio = self.ratio(ours, name);
-            let numbers = [self.median(name), self.least(name), ratio.median].map(|number| Number(number).to_string());
+            let numbers =
+                [self.median(name), self.fastest(name), ratio.median].map(|number| Number(number).to_string());
             let [median, least, middle] = numbers;
             table.row([
                 name.clone(),
@@ -237,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn noise_that_meets_both_leaves_their_ratio_alone() {
+    fn common_noise_leaves_the_ratio_alone() {
         let mut noise = 0;
         let mut loud = move || {
             noise += 1;
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn each_comes_after_each_other_one() {
+    fn each_subject_follows_each_other_one() {
         let order = std::cell::RefCell::new(Vec::new());
         let mut comparison = InTurn::new("ns");
         for name in 0..4_u8 {
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_derived_is_of_the_same_round() {
+    fn derived_figures_are_of_the_same_round() {
         let turn = std::cell::Cell::new(0.0);
         let costs = InTurn::new("ns")
             .derived("twice", || 2.0 * turn.get())

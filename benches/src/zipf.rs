@@ -38,7 +38,7 @@ impl Zipf {
     }
 
     /// The next number.
-    pub fn draw(&mut self) -> usize {
+    pub fn sample(&mut self) -> usize {
         let total = self.sums.last().copied().unwrap_or_default();
         let at = f64::from(self.bits()) / f64::from(u32::MAX) * total;
         self.sums.partition_point(|sum| *sum < at).min(self.sums.len().saturating_sub(1))

@@ -20,9 +20,9 @@ fn main() -> ExitCode {
     };
     println!("{:>12} {:>14} {:>14} {:>12}", "sessions", "bytes/session", "ns/create *", "resident MB");
     let counts: Vec<usize> = millions.iter().map(|millions| millions.saturating_mul(1_000_000)).collect();
-    for grown in memory_store(&counts) {
-        let (bytes, nanos) = (grown.bytes_each(), grown.nanos_each());
-        println!("{:>12} {bytes:>14.0} {nanos:>14.0} {:>12.0}", grown.sessions, grown.bytes / 1e6);
+    for growth in memory_store(&counts) {
+        let (bytes, nanos) = (growth.bytes_each(), growth.nanos_each());
+        println!("{:>12} {bytes:>14.0} {nanos:>14.0} {:>12.0}", growth.sessions, growth.bytes / 1e6);
     }
     println!("* the mean of the sessions added in this line");
     ExitCode::SUCCESS

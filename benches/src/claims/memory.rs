@@ -21,10 +21,11 @@ const SMALL: usize = 1_000;
 
 /// Compares loads with bare maps, and an update with a blob that is written whole.
 pub fn section(effort: Effort) -> Section {
-    let method = "Loads through `&dyn SessionStore` of sessions of three values of 16 bytes, in an arbitrary order; bare papaya and \
-                  dashmap with their default hashers, keyed by the same digest, which give a clone of an `Arc`. \"No hashing\" takes 64 \
-                  bits of the digest as they are, as the store does. Before each batch comes an untimed pass over 1,000 sessions; threads begin \
-                  together. The update is of 2 of 20 fields; the blob is a `BTreeMap<String, Vec<u8>>` that bincode 2 decodes and encodes \
+    let method = "Loads through `&dyn SessionStore` of sessions of three values of 16 bytes, in a shuffled order, \
+                  against bare papaya and dashmap with their default hashers, which use the same digest as key and \
+                  return a clone of an `Arc`. \"No hashing\" takes 64 bits of the digest as the hash, as the store \
+                  does. An untimed pass over 1,000 sessions precedes each batch; threads begin together. The update \
+                  changes 2 of 20 fields. The blob is a `BTreeMap<String, Vec<u8>>` that bincode 2 decodes and encodes \
                   by its own traits.";
     let mut section = Section::new("Memory store", method);
     for keys in [SMALL, effort.pick(100_000, 1_000_000)] {
@@ -59,7 +60,7 @@ fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort)
     section.claims.push(costs.claim(
         format!("memory.load.{}.{threads}", if keys == SMALL { "small" } else { "large" }),
         &format!(
-            "A load of one of {} sessions on {threads} thread(s), against the quicker bare map with its default hasher",
+            "A load of one of {} sessions on {threads} thread(s), against the faster bare map with its default hasher",
             Number(keys as f64)
         ),
         ("memory store", reference),

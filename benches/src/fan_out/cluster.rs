@@ -7,7 +7,7 @@ use session_testkit::Cluster;
 
 use super::{
     Meter,
-    station::{apply, create},
+    subscribed_server::{apply, create},
 };
 use crate::scalars;
 

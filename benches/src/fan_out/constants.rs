@@ -6,7 +6,7 @@ use session_examples::capacity::Constants;
 
 use super::{
     Measured,
-    measured::{LISTENERS, LOADS, PUBLISHED, SUBSCRIBED, lone_read},
+    measured::{LOADS, NODES, PUBLISHED, SUBSCRIBED, lone_read},
     operations::{SHAPES, WIDE},
     scenario::Fitted,
 };
@@ -30,8 +30,8 @@ fn processors(measured: &Measured, sizes: Constants) -> Constants {
     let Fitted { apply, call, turn, message, write } = measured.fitted;
     // Beside updates a message is lost in their variation. The cost that a subscriber adds to a lone update is known,
     // though.
-    let [unheard, heard] = PUBLISHED.map(|name| measured.messages.median(name));
-    let message_us = ((heard - unheard) / SUBSCRIBED as f64).max(0.0);
+    let [unsubscribed, received] = PUBLISHED.map(|name| measured.messages.median(name));
+    let message_us = ((received - unsubscribed) / SUBSCRIBED as f64).max(0.0);
     let loads = LOADS.map(|name| (measured.operations.median(name), measured.reads[name]));
     let (plain, script) = (lone_read(loads), call + turn);
     // Requests that arrived together also had a share of a system call and of a turn.
@@ -42,7 +42,7 @@ fn processors(measured: &Measured, sizes: Constants) -> Constants {
     let [small, wide] = ["create", "create of 64 fields"].map(|name| operation(name, script));
     let create_entry_us = (wide - small).max(0.0) / (WIDE - 8) as f64;
     let turn_us = (plain - call).clamp(0.0, turn);
-    let hearing = measured.hearing.median("listeners") - measured.hearing.median("no listeners");
+    let receiving = measured.receiving.median("listeners") - measured.receiving.median("no listeners");
     Constants {
         load_us,
         load_entry_us,
@@ -53,11 +53,11 @@ fn processors(measured: &Measured, sizes: Constants) -> Constants {
         create_us: (small - 8.0 * create_entry_us).max(0.0),
         create_entry_us,
         destroy_us: operation("destroy", script),
-        heartbeat_us: measured.beats.median("heartbeat among 250"),
+        heartbeat_us: measured.heartbeats.median("heartbeat among 250"),
         turn_us,
         script_us: turn - turn_us,
-        hear_us: (hearing / LISTENERS as f64).max(0.0),
-        heard_after_us: measured.heard_after,
+        hear_us: (receiving / NODES as f64).max(0.0),
+        heard_after_us: measured.received_after,
         message_us,
         write_us: (message + write - message_us).max(0.0),
         ..measured.fitted.constants(&sizes)

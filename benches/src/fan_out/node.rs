@@ -8,7 +8,7 @@ use session_testkit::Server;
 use session_tiered::TieredStore;
 use tokio::time::sleep;
 
-use super::station::{apply, create};
+use super::subscribed_server::{apply, create};
 use crate::scalars;
 
 /// After this time all changes have been received.
@@ -17,7 +17,7 @@ const AT_ONCE: usize = 64;
 
 /// The CPU time of this process so far, in microseconds: that of all live threads.
 pub fn process_cpu() -> f64 {
-    let threads = fs::read_dir("/proc/self/task").expect("the kernel tells");
+    let threads = fs::read_dir("/proc/self/task").expect("/proc/self/task can be read");
     let nanos = |path: fs::DirEntry| -> Option<f64> {
         fs::read_to_string(path.path().join("schedstat")).ok()?.split(' ').next()?.parse().ok()
     };

@@ -12,7 +12,7 @@ use session_testkit::Server;
 use super::{
     Meter, Reading,
     scenario::MANY,
-    station::{apply, create},
+    subscribed_server::{apply, create},
 };
 use crate::{op, scalars};
 

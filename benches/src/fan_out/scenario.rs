@@ -46,29 +46,29 @@ impl Scenario {
     /// The name of the scenario.
     pub fn name(self) -> String {
         let Self { callers, subscribers, at_once } = self;
-        format!("{callers} writing, {subscribers} hearing, {at_once} under way")
+        format!("{callers} writing, {subscribers} subscribed, {at_once} in flight")
     }
 
     /// The observations of a batch.
-    pub fn seen(self, reading: Reading) -> Seen {
+    pub fn observed(self, reading: Reading) -> Observed {
         // Each turn that writes answers or messages also writes to one subscriber, so the writes to one subscriber
         // count the turns. One client's requests are read once per turn.
         let turns = match self.subscribers {
             0 => reading.reads,
             some => (reading.writes - reading.reads) / some as f64,
         };
-        Seen { cpu: reading.cpu, reads: reading.reads, turns, micros: reading.micros }
+        Observed { cpu: reading.cpu, reads: reading.reads, turns, micros: reading.micros }
     }
 
     /// The model's prediction of the server CPU time per update, in microseconds, at the observed rate and with the
     /// observed turns.
-    pub fn model(self, constants: &Constants, seen: &Seen) -> f64 {
+    pub fn model(self, constants: &Constants, observed: &Observed) -> f64 {
         let (nodes, subscribers) = (self.callers as f64, self.subscribers as f64);
         let workload = Workload { nodes, topology: Topology::Standalone, ..Workload::default() };
         let signs_of_life = SIGNS_OF_LIFE * (nodes + subscribers);
-        let rate = 1e6 / seen.micros;
+        let rate = 1e6 / observed.micros;
         let traffic = Traffic { applies: rate, subscribers, signs_of_life, ..Traffic::default() };
-        let turn = seen.micros * 1e-6 / seen.turns;
+        let turn = observed.micros * 1e-6 / observed.turns;
         server_cpu(&workload, constants, turn, &traffic, 1).total() * 1e6 / rate
     }
 
@@ -84,7 +84,7 @@ impl Scenario {
 
 /// The observations of a batch, per update.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
+pub struct Observed {
     /// Server CPU time in microseconds.
     pub cpu: f64,
     /// Reads from connections.
@@ -114,13 +114,13 @@ impl Fitted {
     /// Computes them from the observations of [`FITTED`]: as many equations as unknowns. One client's read is a turn of
     /// its own, so one client with few and with many updates in flight gives the sum of both; many clients tell them
     /// apart.
-    pub fn of([alone, alone_heard, many, many_heard, crowd]: [Seen; 5]) -> Self {
+    pub fn of([alone, alone_subscribed, many, many_subscribed, crowd]: [Observed; 5]) -> Self {
         let lone_read = ((alone.cpu - many.cpu) / (alone.reads - many.reads)).max(0.0);
         let apply = (many.cpu - many.reads * lone_read).max(0.0);
-        let each = |seen: Seen| (seen.cpu - apply - seen.reads * lone_read) / 4.0;
-        let (few, some) = (each(alone_heard), each(many_heard));
-        let write = ((few - some) / (alone_heard.turns - many_heard.turns)).max(0.0);
-        let message = (some - write * many_heard.turns).max(0.0);
+        let each = |observed: Observed| (observed.cpu - apply - observed.reads * lone_read) / 4.0;
+        let (few, some) = (each(alone_subscribed), each(many_subscribed));
+        let write = ((few - some) / (alone_subscribed.turns - many_subscribed.turns)).max(0.0);
+        let message = (some - write * many_subscribed.turns).max(0.0);
         let rest = crowd.cpu - apply - message - crowd.turns * (write + lone_read);
         let call = (rest / (crowd.reads - crowd.turns)).clamp(0.0, lone_read);
         Self { apply, call, turn: lone_read - call, message, write }
@@ -148,21 +148,21 @@ mod tests {
     const TRUE: Fitted = Fitted { apply: 12.0, call: 7.0, turn: 15.0, message: 0.3, write: 4.0 };
 
     /// The observations of a server that costs exactly this.
-    fn seen(scenario: Scenario, reads: f64, turns: f64) -> Seen {
+    fn model_server(scenario: Scenario, reads: f64, turns: f64) -> Observed {
         let Fitted { apply, call, turn, message, write } = TRUE;
-        let heard = scenario.subscribers as f64 * (message + write * turns);
-        Seen { cpu: apply + reads * call + turns * turn + heard, reads, turns, micros: 100.0 }
+        let received = scenario.subscribers as f64 * (message + write * turns);
+        Observed { cpu: apply + reads * call + turns * turn + received, reads, turns, micros: 100.0 }
     }
 
     #[test]
-    fn a_server_that_does_as_the_model_says_is_understood() {
-        let [alone, alone_heard, many, many_heard, crowd] = FITTED;
+    fn the_fit_recovers_the_constants_of_a_model_server() {
+        let [alone, alone_subscribed, many, many_subscribed, crowd] = FITTED;
         let fitted = Fitted::of([
-            seen(alone, 1.0, 1.0),
-            seen(alone_heard, 1.0, 1.0),
-            seen(many, 0.1, 0.1),
-            seen(many_heard, 0.1, 0.1),
-            seen(crowd, 1.0, 0.2),
+            model_server(alone, 1.0, 1.0),
+            model_server(alone_subscribed, 1.0, 1.0),
+            model_server(many, 0.1, 0.1),
+            model_server(many_subscribed, 0.1, 0.1),
+            model_server(crowd, 1.0, 0.2),
         ]);
         for (fitted, of) in [
             (fitted.apply, TRUE.apply),
@@ -176,17 +176,18 @@ mod tests {
         let constants = fitted.constants(&Constants { heartbeat_us: 0.0, ..Constants::default() });
         for scenario in PREDICTED {
             let reads = if scenario.callers == 1 { 0.3 } else { 1.0 };
-            let (seen, alike) = (seen(scenario, reads, 0.3), scenario.model(&constants, &seen(scenario, reads, 0.3)));
-            assert!((alike / seen.cpu - 1.0).abs() < 0.01, "{}: {alike}, {}", scenario.name(), seen.cpu);
+            let (observed, alike) =
+                (model_server(scenario, reads, 0.3), scenario.model(&constants, &model_server(scenario, reads, 0.3)));
+            assert!((alike / observed.cpu - 1.0).abs() < 0.01, "{}: {alike}, {}", scenario.name(), observed.cpu);
         }
     }
 
     /// The claims compare servers with this model: if subscribers cost nothing in it, they would not hold.
     #[test]
-    fn a_model_in_which_subscribers_cost_nothing_is_found_out() {
+    fn a_model_in_which_subscribers_cost_nothing_is_detected() {
         let scenario = PREDICTED[2];
         let free = Fitted { message: 0.0, write: 0.0, ..TRUE }.constants(&Constants::default());
-        let seen = seen(scenario, 1.0, 1.0);
-        assert!(crate::claim::Ratio::exact(scenario.model(&free, &seen), seen.cpu).folded().median > 1.25);
+        let observed = model_server(scenario, 1.0, 1.0);
+        assert!(crate::claim::Ratio::exact(scenario.model(&free, &observed), observed.cpu).folded().median > 1.25);
     }
 }

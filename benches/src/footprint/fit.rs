@@ -57,7 +57,7 @@ mod tests {
     const POINTS: [[f64; 3]; 4] = [[1.0, 4.0, 152.0], [1.0, 32.0, 1_216.0], [1.0, 8.0, 520.0], [1.0, 200.0, 4_000.0]];
 
     #[test]
-    fn what_made_the_figures_is_found() {
+    fn the_fit_recovers_the_unknowns() {
         let made = [300.0, 5.0, 1.1];
         let found = fit(POINTS.map(|x| (x, x.iter().zip(made).map(|(x, of)| x * of).sum())));
         for (found, made) in found.iter().zip(made) {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_less_than_nothing() {
+    fn no_unknown_is_negative() {
         let found = fit(POINTS.map(|x| (x, -50.0 + 2.0 * x[2])));
         assert!(found.iter().all(|unknown| *unknown >= 0.0) && found[2] > 1.0, "{found:?}");
     }

@@ -10,10 +10,10 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-pub use child::{Asked, measured_apart, serve};
+pub use child::{ChildTask, measure_in_child, serve};
 pub use fit::fit;
 pub use redis::{Stored, stored};
-pub use resident::{Grown, booked, copies, memory_store, resident_bytes};
+pub use resident::{Growth, copies, full_cache, memory_store, resident_bytes};
 pub use wire::{Wire, on_the_wire};
 
 use crate::{effort::Effort, fan_out::runtime};
@@ -60,7 +60,7 @@ pub const USUAL: Shape = shape(8, 29);
 /// The number of repetitions of measurements that vary.
 pub const TIMES: usize = 3;
 /// The capacity of the cache that is too small, in bytes.
-pub const BOOKED: u64 = 16 * 1_024 * 1_024;
+pub const FULL_CACHE_BYTES: u64 = 16 * 1_024 * 1_024;
 
 /// The measurements.
 #[derive(Debug)]
@@ -70,11 +70,11 @@ pub struct Measured {
     /// On the wire, of sessions of 300 B and of 100 KB.
     pub wire: [Wire; 2],
     /// In the memory store, each time in a process of its own: some sessions, then twice and four times as many.
-    pub memory: [[Grown; 3]; TIMES],
+    pub memory: [[Growth; 3]; TIMES],
     /// In a node's cache that is too small for all sessions, each time in a process of its own.
-    pub booked: [Grown; TIMES],
+    pub full_cache: [Growth; TIMES],
     /// In a node's cache: the copies of [`COPIED`].
-    pub copies: [Grown; 3],
+    pub copies: [Growth; 3],
 }
 
 impl Measured {
@@ -94,13 +94,13 @@ impl Measured {
         let stored = all.map(|shape| runtime.block_on(stored(*shape, shape.count(usual)))).collect();
         let wire = runtime.block_on(on_the_wire());
         let some = effort.pick(100_000, 1_000_000);
-        let steps = || measured_apart(Asked::Memory(vec![some, 2 * some, 4 * some]));
+        let steps = || measure_in_child(ChildTask::Memory(vec![some, 2 * some, 4 * some]));
         let memory = [(); TIMES].map(|()| steps().try_into().expect("three sizes are measured"));
-        let full = || measured_apart(Asked::Booked(USUAL, effort.pick(24_000, 100_000), BOOKED))[0];
-        let booked = [(); TIMES].map(|()| full());
+        let full = || measure_in_child(ChildTask::FullCache(USUAL, effort.pick(24_000, 100_000), FULL_CACHE_BYTES))[0];
+        let full_cache = [(); TIMES].map(|()| full());
         let usual = effort.pick(10_000, 100_000);
-        let copied = |shape: Shape| measured_apart(Asked::Copies(shape, shape.count(4 * usual).min(usual)))[0];
-        Self { stored, wire, memory, booked, copies: COPIED.map(copied) }
+        let copied = |shape: Shape| measure_in_child(ChildTask::Copies(shape, shape.count(4 * usual).min(usual)))[0];
+        Self { stored, wire, memory, full_cache, copies: COPIED.map(copied) }
     }
 
     /// The bytes in Redis of a packed session without its entries, of each entry, and of each byte.
@@ -116,7 +116,10 @@ impl Measured {
     /// The same for a copy in a node.
     pub fn copied(&self) -> [f64; 3] {
         let payload = |shape: Shape| self.payload(shape);
-        fit(COPIED.iter().zip(&self.copies).map(|(shape, grown)| (terms(*shape, payload(*shape)), grown.bytes_each())))
+        fit(COPIED
+            .iter()
+            .zip(&self.copies)
+            .map(|(shape, growth)| (terms(*shape, payload(*shape)), growth.bytes_each())))
     }
 
     /// The bytes of names and encoded values.

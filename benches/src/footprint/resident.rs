@@ -20,7 +20,7 @@ const VALUE_BYTES: usize = 16;
 
 /// The memory and time of some sessions.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Grown {
+pub struct Growth {
     /// The number of sessions.
     pub sessions: usize,
     /// The growth of the resident set since there were none, in bytes.
@@ -31,7 +31,7 @@ pub struct Grown {
     pub seconds: f64,
 }
 
-impl Grown {
+impl Growth {
     /// The bytes of each session.
     pub fn bytes_each(&self) -> f64 {
         self.bytes / self.sessions as f64
@@ -47,25 +47,25 @@ impl Grown {
 ///
 /// # Panics
 /// If the store refuses, or the system is not Linux.
-pub fn memory_store(counts: &[usize]) -> Vec<Grown> {
+pub fn memory_store(counts: &[usize]) -> Vec<Growth> {
     let store = MemoryStore::new();
     let mut stored = 0;
     let before = resident_bytes();
-    let grown = |count: &usize| {
+    let growth = |count: &usize| {
         let missing = count.saturating_sub(stored);
         let one = |_| create(&store, scalars(FIELDS, VALUE_BYTES)).map(drop).expect("created");
         let seconds = elapsed(|| (0..missing).for_each(one)).as_secs_f64();
         stored += missing;
-        Grown { sessions: stored, bytes: resident_bytes() - before, last: missing, seconds }
+        Growth { sessions: stored, bytes: resident_bytes() - before, last: missing, seconds }
     };
-    counts.iter().map(grown).collect()
+    counts.iter().map(growth).collect()
 }
 
 /// Loads this many sessions of a shape into the cache of a node, which has room for all.
 ///
 /// # Panics
 /// If the server fails, or the system is not Linux.
-pub fn copies(shape: Shape, count: usize) -> Grown {
+pub fn copies(shape: Shape, count: usize) -> Growth {
     runtime().block_on(async {
         let node = Node::start(shape, count, Capacity::entries(4 * count as u64)).await;
         let (bytes, seconds) = node.fill().await;
@@ -73,7 +73,7 @@ pub fn copies(shape: Shape, count: usize) -> Grown {
         load_all(&node.tiered, &node.ids).await;
         let stats = node.tiered.stats();
         assert!(stats.misses - misses < count as u64 / 100, "all sessions must be cached: {stats:?}");
-        Grown { sessions: count, bytes, last: count, seconds }
+        Growth { sessions: count, bytes, last: count, seconds }
     })
 }
 
@@ -82,13 +82,13 @@ pub fn copies(shape: Shape, count: usize) -> Grown {
 ///
 /// # Panics
 /// If the server fails, all sessions fit, or the system is not Linux.
-pub fn booked(shape: Shape, count: usize, capacity: u64) -> Grown {
+pub fn full_cache(shape: Shape, count: usize, capacity: u64) -> Growth {
     runtime().block_on(async {
         let node = Node::start(shape, count, Capacity::bytes(capacity)).await;
         let (bytes, seconds) = node.fill().await;
         let displaced = usize::try_from(node.tiered.stats().displaced).expect("a count");
         assert!(displaced > count / 4, "the cache must be full: {:?}", node.tiered.stats());
-        Grown { sessions: count - displaced, bytes, last: count, seconds }
+        Growth { sessions: count - displaced, bytes, last: count, seconds }
     })
 }
 

@@ -62,7 +62,7 @@ async fn connect(server: &Server) -> (Link, RedisStore) {
 
 async fn of(count: usize, bytes: usize) -> Wire {
     let server = Server::start().await;
-    let ((link, store), (heard, subscriber)) = (connect(&server).await, connect(&server).await);
+    let ((link, store), (received, subscriber)) = (connect(&server).await, connect(&server).await);
     let id = SessionId::generate().expect("an id");
     let new = NewSession::generate(Default::default()).expect("a session").with_entries(fields(count, bytes));
     let _ = store.create(&id, &new).await.expect("created");
@@ -75,7 +75,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
     let mut message = 0.0;
     let applied = link
         .bytes(async {
-            message = heard
+            message = received
                 .bytes(async {
                     apply().await;
                     while !matches!(subscription.next().await, Some(FeedItem::Change(_))) {}
@@ -97,7 +97,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
         apply: applied,
         touch: link.bytes(async { assert!(store.touch(&id, TouchOptions::default()).await.is_ok()) }).await,
         message,
-        heartbeat: heard.bytes(async { assert!(barriers.barrier(0).await.is_ok()) }).await,
+        heartbeat: received.bytes(async { assert!(barriers.barrier(0).await.is_ok()) }).await,
     }
 }
 

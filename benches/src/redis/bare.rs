@@ -19,7 +19,7 @@ pub struct Script {
 pub const SAME: Script = Script { source: include_str!("same.lua") };
 
 /// The minimum that a session needs: two fields, a counter, a deadline, a message.
-pub const LEAST: Script = Script { source: include_str!("least.lua") };
+pub const MINIMAL: Script = Script { source: include_str!("minimal.lua") };
 
 /// One connection.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Bare {
     /// A client of this server, with the scripts loaded.
     pub async fn connect(server: &Server) -> Self {
         let bare = Self(plain::connect(server).await);
-        for script in [&SAME, &LEAST] {
+        for script in [&SAME, &MINIMAL] {
             let mut load = redis::cmd("SCRIPT");
             load.arg("LOAD").arg(script.source);
             load.exec_async(&mut bare.0.clone()).await.expect("loaded");
@@ -92,7 +92,7 @@ impl Script {
 
     fn digest(&self) -> &'static str {
         use std::sync::LazyLock;
-        static DIGESTS: LazyLock<[String; 2]> = LazyLock::new(|| [digest(SAME.source), digest(LEAST.source)]);
+        static DIGESTS: LazyLock<[String; 2]> = LazyLock::new(|| [digest(SAME.source), digest(MINIMAL.source)]);
         if std::ptr::eq(self.source, SAME.source) { &DIGESTS[0] } else { &DIGESTS[1] }
     }
 }

@@ -4,10 +4,10 @@ use std::process::Command;
 
 use session_testkit::Server;
 
-use super::bare::LEAST;
+use super::bare::MINIMAL;
 use crate::claim::Figure;
 
-/// Commands of one client after another, and sixteen at once.
+/// Each client sends one command at a time, or sixteen.
 const PIPELINES: [u32; 2] = [1, 16];
 
 /// Requests per second with 64 connections, by command and pipeline. The hash and the value have the size of a session
@@ -20,9 +20,9 @@ pub async fn run(server: &Server, count: u32) -> Vec<(&'static str, u32, Figure)
         server.command(&["HSET", "benchmark:hash", &format!("field-{field:02}"), &"7".repeat(29)]).await;
     }
     server.command(&["SET", "benchmark:value", &"7".repeat(300)]).await;
-    let script = server.command(&["SCRIPT", "LOAD", LEAST.source()]).await.text();
+    let script = server.command(&["SCRIPT", "LOAD", MINIMAL.source()]).await.text();
     let message = "8".repeat(100);
-    let least = [
+    let minimal = [
         "EVALSHA",
         &script,
         "2",
@@ -40,7 +40,7 @@ pub async fn run(server: &Server, count: u32) -> Vec<(&'static str, u32, Figure)
     let commands: [(&str, &[String]); 3] = [
         ("GET of 300 B", &["GET", "benchmark:value"].map(str::to_owned)),
         ("HGETALL of 8 fields", &["HGETALL", "benchmark:hash"].map(str::to_owned)),
-        ("EVALSHA, the least script", &least),
+        ("EVALSHA, the minimal script", &minimal),
     ];
     let mut figures = Vec::new();
     for pipeline in PIPELINES {

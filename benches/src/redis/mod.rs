@@ -19,7 +19,7 @@ use session_testkit::Server;
 use tokio::runtime::Runtime;
 
 use self::{
-    bare::{Bare, LEAST, SAME, Script},
+    bare::{Bare, MINIMAL, SAME, Script},
     sent::Sent,
     spread::{Work, run},
 };
@@ -178,8 +178,8 @@ impl Clients {
     }
 
     /// The minimum that a session needs.
-    pub fn least_commands(&self, tasks: usize) -> Request {
-        self.script("bare, the least", &LEAST, tasks)
+    pub fn minimal_commands(&self, tasks: usize) -> Request {
+        self.script("bare, minimal commands", &MINIMAL, tasks)
     }
 
     fn script(&self, name: &'static str, script: &'static Script, tasks: usize) -> Request {

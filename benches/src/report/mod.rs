@@ -12,7 +12,7 @@ use std::{fmt::Write as _, fs, io, path::Path};
 use serde::Serialize;
 use session_examples::capacity::Constants;
 
-pub use self::{machine::Machine, needs::Lacking, run::Failure};
+pub use self::{machine::Machine, needs::MissingProgram, run::Failure};
 use crate::{
     claim::{Claim, Number},
     effort::Effort,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_written_even_of_what_has_no_figures() {
+    fn everything_is_written_even_without_figures() {
         let folder = tempfile::tempdir().unwrap();
         report().write(folder.path()).unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();

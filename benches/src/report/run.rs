@@ -31,10 +31,10 @@ impl Report {
     /// # Errors
     /// If something that they need is missing; then nothing has been measured. Later failures are in the report.
     pub fn measure(sections: &[&Measure], effort: Effort, trace: Option<&Path>) -> Result<Self, Box<dyn Error>> {
-        needs::look(sections.iter().flat_map(|section| section.needs).copied())?;
+        needs::check(sections.iter().flat_map(|section| section.needs).copied())?;
         if let Some(path) = trace {
             if !sections.iter().any(|section| section.takes_trace) {
-                return Err("a trace was given, and no section that takes one is measured".into());
+                return Err("a trace was given, but none of the measured sections uses one".into());
             }
             let _ = Workload::read(path, 1_000, 1)?;
         }
@@ -57,7 +57,7 @@ impl Report {
         let why = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(measured)) => return Some(measured),
             Ok(Err(error)) => error.to_string(),
-            Err(panic) => told(&*panic),
+            Err(panic) => panic_message(&*panic),
         };
         // A server's log may follow; all of it becomes one line.
         let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -67,9 +67,9 @@ impl Report {
 }
 
 /// The message of a panic.
-fn told(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it panicked").to_owned()
+    text.unwrap_or("the section panicked").to_owned()
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
         Measure { name: "good", needs: &[], takes_trace: false, measure: |_, _| Ok(Section::new("Good", "Measured.")) };
 
     #[test]
-    fn what_fails_takes_nothing_with_it() {
+    fn a_failure_loses_no_other_results() {
         let bad = Measure { name: "bad", measure: |_, _| panic!("no\n{}\n", "server"), ..GOOD };
         let last = Measure { name: "last", ..GOOD };
         let report = Report::measure(&[&GOOD, &bad, &last], Effort::Quick, None).unwrap();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_looked_at_before_anything_is_measured() {
+    fn a_trace_is_checked_before_anything_is_measured() {
         let unused = Measure { measure: |_, _| unreachable!(), ..GOOD };
         let taking = Measure { takes_trace: true, ..unused };
         let path = Path::new("no/such.csv");

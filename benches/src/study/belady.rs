@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn no_choice_brings_more_hits() {
+    fn no_choice_gives_more_hits() {
         let mut rng = Rng::new(1);
         for _ in 0..60 {
             let sequence: Vec<u32> = (0..24).map(|_| rng.below(6)).collect();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_just_come_need_not_be_kept() {
+    fn a_session_just_loaded_need_not_be_kept() {
         let sequence = [1, 2, 1, 3, 1, 4, 1];
         assert_eq!(hits_of_one(&sequence, 1), 3);
         assert_eq!(hits_of_one(&sequence, 0), 0);

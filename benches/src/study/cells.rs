@@ -87,7 +87,7 @@ impl Cell {
             let mut ends = routes.ends.iter().peekable();
             for (at, (request, place)) in self.workload.requests.iter().zip(&routes.of_requests).enumerate() {
                 while let Some((_, place)) = ends.next_if(|(end, _)| *end == at) {
-                    fleet.leave(*place);
+                    fleet.stop(*place);
                 }
                 fleet.serve(*place, *request).await;
             }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn so_do_those_of_many_nodes() {
+    fn caches_of_many_nodes_reach_the_ceiling_too() {
         let workload = Arc::new(Workload::zipf((100, 0.9), 2_000, 1.0, 3));
         let Measured { counts, ceiling, .. } = Cell { workload, nodes: 64, ..zipf(Reaction::Patch) }.measure();
         assert_eq!((counts.hit_rate(), counts.stale), (ceiling, 0), "{counts:?}");
@@ -160,7 +160,7 @@ mod tests {
 
     /// A node has a valid copy if it has loaded the session since another node wrote to it.
     #[test]
-    fn evicting_costs_the_hits_that_it_must() {
+    fn evicting_costs_exactly_the_expected_hits() {
         let cell = zipf(Reaction::Evict);
         let routes = cell.routing.routes(&cell.workload, cell.nodes, SEED);
         let (mut valid, mut hits) = (std::collections::HashSet::new(), 0);
@@ -176,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn who_hears_nothing_answers_with_what_is_out_of_date_until_its_age_is_up() {
-        let deaf = zipf(Reaction::None).measure().counts;
-        assert!(deaf.stale > 500 && deaf.patched == 0, "{deaf:?}");
+    fn a_node_without_a_feed_answers_with_stale_copies_until_their_maximum_age() {
+        let no_feed = zipf(Reaction::None).measure().counts;
+        assert!(no_feed.stale > 500 && no_feed.patched == 0, "{no_feed:?}");
         let spacing = Duration::from_millis(100);
         let young = Cell { spacing, max_age: Duration::from_secs(1), ..zipf(Reaction::None) }.measure().counts;
-        assert!(young.stale < deaf.stale / 5 && young.hits < deaf.hits, "{young:?}");
+        assert!(young.stale < no_feed.stale / 5 && young.hits < no_feed.hits, "{young:?}");
         let patched = Cell { spacing, max_age: Duration::from_secs(1), ..zipf(Reaction::Patch) }.measure().counts;
         assert!(patched.stale == 0 && patched.revalidated > 100, "{patched:?}");
     }
@@ -196,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn many_are_measured_as_one_is() {
+    fn many_cells_measure_the_same_as_one() {
         let cells = [zipf(Reaction::Patch), zipf(Reaction::Evict), cell(Reaction::Patch)];
         assert_eq!(measure(&cells), cells.each_ref().map(Cell::measure));
     }
 
     #[test]
-    fn who_knows_the_future_is_never_worse() {
+    fn a_cache_that_knows_the_future_is_never_worse() {
         let cell = Cell { room: Some(0.3), ..zipf(Reaction::Patch) };
         let Measured { counts, lru, belady, ceiling } = cell.measure();
         assert!(counts.hit_rate().max(lru) < belady && belady < ceiling, "{counts:?}, {lru}, {belady}, {ceiling}");

@@ -48,18 +48,18 @@ impl Meeting {
         let store = |_| self.writes.unwrap_or(Reaction::Patch).node(&memory);
         let tiered = |store| TieredStore::builder(store).capacity(Capacity::entries(COPIES)).build();
         let nodes: Arc<[Node]> = (0..self.nodes).map(store).map(tiered).collect();
-        let whom = Zipf::new(SESSIONS, 1);
-        self.half(&nodes, &ids, &whom, 2 * seed).await;
+        let zipf = Zipf::new(SESSIONS, 1);
+        self.half(&nodes, &ids, &zipf, 2 * seed).await;
         let before = sum(&nodes);
-        self.half(&nodes, &ids, &whom, 2 * seed + 1).await;
+        self.half(&nodes, &ids, &zipf, 2 * seed + 1).await;
         let after = sum(&nodes);
         let (hits, misses) = (after.hits - before.hits, after.misses - before.misses);
         (hits as f64 / (hits + misses) as f64, after)
     }
 
-    async fn half(&self, nodes: &Arc<[Node]>, ids: &Arc<[SessionId]>, whom: &Zipf, half: u64) {
+    async fn half(&self, nodes: &Arc<[Node]>, ids: &Arc<[SessionId]>, zipf: &Zipf, half: u64) {
         let seeds = half * CLIENTS + 1..(half + 1) * CLIENTS + 1;
-        let client = |seed| tokio::spawn(self.client(nodes.clone(), ids.clone(), whom.with_seed(seed)));
+        let client = |seed| tokio::spawn(self.client(nodes.clone(), ids.clone(), zipf.with_seed(seed)));
         for client in seeds.map(client).collect::<Vec<_>>() {
             client.await.unwrap();
         }
@@ -69,13 +69,13 @@ impl Meeting {
         &self,
         nodes: Arc<[Node]>,
         ids: Arc<[SessionId]>,
-        mut whom: Zipf,
+        mut zipf: Zipf,
     ) -> impl Future<Output = ()> + Send + use<> {
         let Self { requests, writes, .. } = *self;
         async move {
             for _ in 0..requests / CLIENTS {
-                let node = &nodes[whom.bits() as usize % nodes.len()];
-                let id = &ids[whom.draw()];
+                let node = &nodes[zipf.bits() as usize % nodes.len()];
+                let id = &ids[zipf.sample()];
                 let _ = node.load(id, LoadOptions::default()).await.unwrap();
                 tokio::task::yield_now().await;
                 if writes.is_some() {

@@ -34,11 +34,11 @@ impl Reaction {
         match self {
             Self::Patch => "patch",
             Self::Evict => "evict",
-            Self::None => "deaf",
+            Self::None => "no feed",
         }
     }
 
-    /// A node's store, with the feed that leads to this reaction.
+    /// A node's store, with the feed that causes this reaction.
     pub fn node(self, memory: &MemoryStore) -> Arc<dyn SessionStore> {
         match self {
             Self::Patch => Arc::new(memory.node()),
@@ -117,7 +117,7 @@ pub struct Fleet {
     settings: Settings,
     clock: ManualClock,
     /// Elapsed time that the clock, which counts milliseconds, does not show yet.
-    owed: Duration,
+    pending: Duration,
     memory: MemoryStore,
     /// The running nodes, each with its counters from before the measurement.
     places: Vec<Option<(Node, Stats)>>,
@@ -139,7 +139,7 @@ impl Fleet {
         Self {
             settings,
             clock,
-            owed: Duration::ZERO,
+            pending: Duration::ZERO,
             memory,
             places: (0..places).map(|_| None).collect(),
             sessions: vec![None; sessions as usize],
@@ -173,11 +173,11 @@ impl Fleet {
             }
             Act::End => self.end(&node, &id).await,
         }
-        settle().await;
+        run_until_idle().await;
     }
 
     /// Stops the node of a place; its copies are lost.
-    pub fn leave(&mut self, place: u32) {
+    pub fn stop(&mut self, place: u32) {
         if let Some((node, before)) = self.places[place as usize].take() {
             self.counts.add(&before, &node.stats());
         }
@@ -185,20 +185,20 @@ impl Fleet {
 
     /// The counters of all places.
     pub fn counts(mut self) -> Counts {
-        (0..).take(self.places.len()).for_each(|place| self.leave(place));
+        (0..).take(self.places.len()).for_each(|place| self.stop(place));
         self.counts
     }
 
     async fn pass(&mut self, pause: Duration) {
-        self.owed += pause;
-        while self.owed > STEP {
+        self.pending += pause;
+        while self.pending > STEP {
             self.clock.advance(STEP);
-            settle().await;
-            self.owed -= STEP;
+            run_until_idle().await;
+            self.pending -= STEP;
         }
-        let millis = Duration::from_millis(u64::try_from(self.owed.as_millis()).unwrap_or(u64::MAX));
+        let millis = Duration::from_millis(u64::try_from(self.pending.as_millis()).unwrap_or(u64::MAX));
         self.clock.advance(millis);
-        self.owed -= millis;
+        self.pending -= millis;
     }
 
     async fn node(&mut self, place: u32) -> Node {
@@ -223,10 +223,10 @@ impl Fleet {
         let (probe, _) = self.begin(&node).await;
         while node.stats().hits == 0 {
             let _ = node.load(&probe, LoadOptions::default()).await.unwrap();
-            settle().await;
+            run_until_idle().await;
         }
         self.end(&node, &probe).await;
-        settle().await;
+        run_until_idle().await;
         node
     }
 
@@ -274,7 +274,7 @@ fn text(bytes: &[u8; 18]) -> String {
 
 /// Lets every task run until it waits for time to pass. The runtime must run all ready tasks before it polls the
 /// driver, as that of [`runtime`] does.
-async fn settle() {
+async fn run_until_idle() {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
 }

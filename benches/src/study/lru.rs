@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_used_least_recently_goes() {
+    fn the_least_recently_used_copy_is_evicted() {
         let sequence = [1, 2, 1, 3, 1, 2, 3];
         assert_eq!(hits_of_one(&sequence, 2), 2, "1 hits twice; 3 evicts 2, and 2 evicts 3");
         assert_eq!(hits_of_one(&sequence, 3), 4);

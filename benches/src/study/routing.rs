@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_makes_one_route_and_all_nodes_take_part() {
+    fn one_seed_gives_one_route_over_all_nodes() {
         let workload = workload();
         let routes = Routing::Random.routes(&workload, 64, 1);
         assert_eq!(routes, Routing::Random.routes(&workload, 64, 1));

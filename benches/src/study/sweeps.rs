@@ -25,7 +25,7 @@ const VARIANTS: [(Reaction, Eviction); 4] = [
     (Reaction::None, Eviction::LeastRecent),
 ];
 /// The curves: the nodes, then the rates that they are compared with.
-const CURVES: [&str; 7] = ["patch", "patch, by frequency", "evict", "deaf", "Belady", "ceiling", "LRU"];
+const CURVES: [&str; 7] = ["patch", "patch, by frequency", "evict", "no feed", "Belady", "ceiling", "LRU"];
 /// LRU is only in the tables, because its curve nearly coincides with "patch".
 const PLOTTED: usize = 6;
 /// The share of writes in all requests, as in all sessions of Wikimedia: three reads to a write.
@@ -211,7 +211,7 @@ fn spacing(workload: &Workload, run: Duration) -> Duration {
 }
 
 fn room_axis() -> Axis {
-    Axis::logarithmic("copies that a node may keep (% of all sessions)")
+    Axis::logarithmic("capacity of a node (copies, % of all sessions)")
 }
 
 fn percent(share: f64) -> String {
@@ -227,17 +227,17 @@ impl Sweep {
     /// The results as a table.
     pub fn table(&self, measured: impl Fn(&Cell) -> Measured) -> Table {
         let head =
-            [&self.axis.label, "writes"].into_iter().chain(CURVES).chain(["patch/Belady", "deaf: stale answers"]);
-        let ages = ["patch: vouched for again", "deaf: vouched for again"].into_iter().filter(|_| self.has_ages);
+            [&self.axis.label, "writes"].into_iter().chain(CURVES).chain(["patch/Belady", "no feed: stale answers"]);
+        let ages = ["patch: revalidated", "no feed: revalidated"].into_iter().filter(|_| self.has_ages);
         let mut table = Table::new(&self.title, head.chain(ages));
         for point in &self.points {
-            let [patch, _, _, deaf] = VARIANTS.map(|variant| measured(&point.with(variant)));
+            let [patch, _, _, no_feed] = VARIANTS.map(|variant| measured(&point.with(variant)));
             let mut cells = vec![point.label.clone(), percent(point.cell.workload.write_share())];
             cells.extend(point.rates(&measured).map(rate));
             cells.push(rate(patch.counts.hit_rate() / patch.belady));
-            cells.push(percent(deaf.counts.share(deaf.counts.stale)));
+            cells.push(percent(no_feed.counts.share(no_feed.counts.stale)));
             if self.has_ages {
-                cells.extend([patch, deaf].map(|one| percent(one.counts.share(one.counts.revalidated))));
+                cells.extend([patch, no_feed].map(|one| percent(one.counts.share(one.counts.revalidated))));
             }
             table.row(cells);
         }
@@ -277,9 +277,9 @@ impl Point {
 
     /// The rates in the order of [`CURVES`].
     fn rates(&self, measured: impl Fn(&Cell) -> Measured) -> [f64; CURVES.len()] {
-        let [patch, frequent, evict, deaf] = VARIANTS.map(|variant| measured(&self.with(variant)));
+        let [patch, frequent, evict, no_feed] = VARIANTS.map(|variant| measured(&self.with(variant)));
         let hits = |one: Measured| one.counts.hit_rate();
-        [hits(patch), hits(frequent), hits(evict), hits(deaf), patch.belady, patch.ceiling, patch.lru]
+        [hits(patch), hits(frequent), hits(evict), hits(no_feed), patch.belady, patch.ceiling, patch.lru]
     }
 }
 

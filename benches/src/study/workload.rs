@@ -67,8 +67,8 @@ impl Error for Unreadable {
 impl Workload {
     /// Sessions requested in proportion to n^-alpha; this share of the requests writes.
     pub fn zipf((sessions, alpha): (usize, f64), requests: usize, writes: f64, seed: u64) -> Self {
-        let mut whom = Zipf::with_alpha(sessions, alpha, seed);
-        let read = |_| (whom.draw() as u64, Act::Read);
+        let mut sampler = Zipf::with_alpha(sessions, alpha, seed);
+        let read = |_| (sampler.sample() as u64, Act::Read);
         Self::of(format!("Zipf {alpha}"), (0..requests).map(read)).with_writes(writes, seed)
     }
 
@@ -165,18 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn writes_are_drawn_anew_and_the_order_stays() {
+    fn writes_are_redrawn_and_the_order_stays() {
         let zipf = Workload::zipf((1_000, 0.9), 20_000, 0.0, 1);
         assert_eq!(zipf.write_share(), 0.0);
         let written = zipf.with_writes(0.25, 7);
         assert!((0.24..0.26).contains(&written.write_share()), "{}", written.write_share());
-        let whom = |workload: &Workload| workload.requests.iter().map(|request| request.session).collect::<Vec<_>>();
-        assert_eq!(whom(&zipf), whom(&written));
+        let sampler = |workload: &Workload| workload.requests.iter().map(|request| request.session).collect::<Vec<_>>();
+        assert_eq!(sampler(&zipf), sampler(&written));
         assert_eq!(written.requests, zipf.with_writes(0.25, 7).requests);
     }
 
     #[test]
-    fn a_trace_that_is_not_there_is_named() {
+    fn a_missing_trace_is_named() {
         let error = Workload::read(Path::new("no/such.csv"), 10, 1).unwrap_err();
         assert_eq!(error.to_string(), "the trace no/such.csv cannot be used");
         assert!(error.source().is_some());

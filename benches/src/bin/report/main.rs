@@ -65,7 +65,7 @@ fn run(args: &Args) -> Result<Report, Box<dyn Error>> {
     let report = Report::measure(&sections, effort, args.trace.as_deref())?;
     // Written before anything is printed, because stdout may be closed.
     let written = report.write(&args.out);
-    match tell(&report, args) {
+    match print_summary(&report, args) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => written?,
     }
@@ -73,7 +73,7 @@ fn run(args: &Args) -> Result<Report, Box<dyn Error>> {
 }
 
 /// Prints one line per claim with its result.
-fn tell(report: &Report, args: &Args) -> io::Result<()> {
+fn print_summary(report: &Report, args: &Args) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(out, "{}", report.table())?;
     for claim in report.claims() {

@@ -16,16 +16,19 @@ const SMALL: usize = 1_000;
 
 /// Compares hits with bare caches, and with caches of whole sessions.
 pub fn section(effort: Effort) -> Section {
-    let method = "Loads through `Arc<dyn SessionStore>` of sessions of 8 fields of 29 B, all of them in the local cache, in front of the memory \
-                  store, with the machine's clock and a listener that keeps the leases; only the capacity (as moka's) and `max_age` differ from \
-                  the defaults, since a million copies take longer than a minute to measure. Bare caches are keyed by the same digest and give \
-                  a clone of an `Arc`; \"digest as hash\" and papaya hash nothing, as the tiered store. Before each batch comes an untimed pass over 1,000 \
-                  sessions; threads begin together.\n\nAwaited loads, one after another, of 1,000 sessions in an arbitrary order, against other caches \
-                  in front of Redis, none of which asks the server meanwhile. They hand out different things: the tiered store an `Arc` of a \
-                  record whose values are still encoded; `CachingSessionStore` a `HashMap<String, serde_json::Value>` of its own, cloned; \
-                  the client-side cache of redis-rs 0.32 (`cache-aio`; the stores use redis-rs 1) a `HashMap<String, Vec<u8>>` of its own, \
-                  converted from the reply. \"All 8 fields decoded\" makes a `HashMap<String, String>` of the record too, as a request does that \
-                  reads every field.";
+    let method = "Loads through `Arc<dyn SessionStore>` of sessions of 8 fields of 29 B, all of them in the local \
+                  cache, in front of the memory store, with the machine's clock and a listener that keeps the leases. \
+                  Only the capacity (equal to moka's) and `max_age` differ from the defaults, because measuring a \
+                  million copies takes longer than a minute. Bare caches use the same digest as key and return a clone \
+                  of an `Arc`; \"digest as hash\" and papaya hash nothing, like the tiered store. An untimed pass over \
+                  1,000 sessions precedes each batch; threads begin together.\n\nThe last table has awaited loads, \
+                  one after another, of 1,000 sessions in a shuffled order, against other caches in front of Redis. \
+                  None of them sends a request to the server meanwhile. They return different values: the tiered store \
+                  an `Arc` of a record whose values are still encoded; `CachingSessionStore` a clone of a \
+                  `HashMap<String, serde_json::Value>`; the client-side cache of redis-rs 0.32 (`cache-aio`; the \
+                  stores use redis-rs 1) a new `HashMap<String, Vec<u8>>`, converted from the reply. \"All 8 fields \
+                  decoded\" also decodes the record into a `HashMap<String, String>`, like a request that reads every \
+                  field.";
     let mut section = Section::new("Local hit", method);
     let mut plotted = Vec::new();
     for sessions in [SMALL, effort.pick(100_000, 1_000_000)] {
@@ -56,11 +59,11 @@ fn against_caches(section: &mut Section, loaded: &Loaded, threads: usize, effort
     let (_, before) = loaded.counts();
     let costs = comparison.run(effort);
     let (_, after) = loaded.counts();
-    assert_eq!(after, before, "all loads that are counted are hits");
+    assert_eq!(after, before, "all counted loads are hits");
     section.claims.push(costs.claim(
         format!("tiered.hit.{}.{threads}", if sessions == SMALL { "small" } else { "large" }),
         &format!(
-            "A local hit among {} sessions on {threads} thread(s), against a get of bare moka that gives the same `Arc`",
+            "A local hit among {} sessions on {threads} thread(s), against a get from bare moka that returns the same `Arc`",
             Number(sessions as f64)
         ),
         ("tiered", "moka, digest as hash"),

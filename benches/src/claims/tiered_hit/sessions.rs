@@ -28,8 +28,8 @@ const AIO: &str = "redis-rs 0.32 cache-aio, HGETALL";
 const BATCH: usize = 15_000;
 /// A sixth, which was the goal.
 const TOWER_TARGET: Target = Target::AtMost(1.0 / 6.0);
-const WHY: &str = "a quarter of our hit is the reading of a clock that counts suspended time, and a fifth the box of its future; from run \
-                   to run it is between 0.15 and 0.2";
+const WHY: &str = "a quarter of our hit reads a clock that counts suspended time, and a fifth allocates the box of its \
+                   future; from run to run the ratio is between 0.15 and 0.2";
 
 /// The caches, each with the same number of sessions, all of them cached.
 struct Caches {
@@ -97,14 +97,15 @@ pub(super) fn against(section: &mut Section, effort: Effort) -> Costs {
         .subject(AIO, || caches.each(async |at: usize| caches.aio.hgetall(at).await))
         .run(effort);
     let after = caches.misses();
-    assert_eq!((after.0, after.1), (before.0, before.1), "all loads that are counted are hits");
+    assert_eq!((after.0, after.1), (before.0, before.1), "all counted loads are hits");
     // The difference contains the commands of the question itself, and the health checks of a client.
-    assert!(after.2 - before.2 < 100, "the server was asked {} times: these are no hits", after.2 - before.2);
-    let text = "A local hit, awaited, that gives a shared record, against one of tower-sessions' `CachingSessionStore`, which gives a \
-                clone of its map: 1,000 sessions of 8 fields";
+    assert!(after.2 - before.2 < 100, "the server received {} commands, so these are not hits", after.2 - before.2);
+    let text = "A local hit, awaited, that returns a shared record, against one of tower-sessions' \
+                `CachingSessionStore`, which returns a clone of its map: 1,000 sessions of 8 fields";
     let claim = costs.claim("tiered.hit.tower-sessions", text, (OURS, TOWER), TOWER_TARGET);
     section.claims.push(claim.missed_because(WHY, 1.0 / 6.0..=0.205));
-    let text = "The same, against one of the client-side cache of redis-rs 0.32, which gives a map made of an `HGETALL`'s reply";
+    let text = "The same, against one of the client-side cache of redis-rs 0.32, which returns a map converted from \
+                the reply of `HGETALL`";
     section.claims.push(costs.claim("tiered.hit.cache-aio", text, (OURS, AIO), Target::AtMost(1.0)));
     section.tables.push(costs.table("Time of a hit, awaited, ns: 1,000 sessions of 8 fields of 29 B", OURS));
     costs

@@ -17,7 +17,7 @@ pub(super) const TOGETHER: usize = 250;
 
 /// One server, a feed, and bare redis-rs.
 #[derive(Debug)]
-pub struct Beats {
+pub struct Heartbeats {
     meter: Meter,
     barriers: Arc<dyn Barriers>,
     bare: MultiplexedConnection,
@@ -26,13 +26,13 @@ pub struct Beats {
     _server: Server,
 }
 
-impl Drop for Beats {
+impl Drop for Heartbeats {
     fn drop(&mut self) {
         self.listening.abort();
     }
 }
 
-impl Beats {
+impl Heartbeats {
     /// Starts the server and subscribes.
     pub async fn start() -> Self {
         let server = Server::start().await;

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One server, writing clients and subscribed nodes, each with its own connection.
 #[derive(Debug)]
-pub struct Station {
+pub struct SubscribedServer {
     callers: Vec<RedisStore>,
     ids: Vec<SessionId>,
     meter: Meter,
@@ -41,7 +41,7 @@ pub struct Station {
 
 #[derive(Debug)]
 struct Subscriber {
-    heard: Arc<(AtomicU64, Notify)>,
+    received: Arc<(AtomicU64, Notify)>,
     task: AbortHandle,
     _store: RedisStore,
 }
@@ -56,27 +56,27 @@ impl Subscriber {
     async fn start(url: &str) -> Self {
         let store = RedisStore::connect(url).await.expect("a store");
         let subscription = store.feed().expect("a feed").subscribe().await.expect("subscribed");
-        let heard = Arc::new((AtomicU64::new(0), Notify::new()));
-        let task = tokio::spawn(listen(subscription, heard.clone())).abort_handle();
-        Self { heard, task, _store: store }
+        let received = Arc::new((AtomicU64::new(0), Notify::new()));
+        let task = tokio::spawn(listen(subscription, received.clone())).abort_handle();
+        Self { received, task, _store: store }
     }
 
-    async fn has_heard(&self, count: u64) {
-        while self.heard.0.load(Relaxed) < count {
-            timeout(PATIENCE, self.heard.1.notified()).await.expect("every subscriber receives every change");
+    async fn has_received(&self, count: u64) {
+        while self.received.0.load(Relaxed) < count {
+            timeout(PATIENCE, self.received.1.notified()).await.expect("every subscriber receives every change");
         }
     }
 }
 
-async fn listen(mut subscription: Subscription, heard: Arc<(AtomicU64, Notify)>) {
+async fn listen(mut subscription: Subscription, received: Arc<(AtomicU64, Notify)>) {
     while let Some(item) = subscription.next().await {
         assert!(!matches!(item, FeedItem::Gap(..)), "no subscriber is too slow: {item:?}");
-        heard.0.fetch_add(u64::from(matches!(item, FeedItem::Change(_))), Relaxed);
-        heard.1.notify_one();
+        received.0.fetch_add(u64::from(matches!(item, FeedItem::Change(_))), Relaxed);
+        received.1.notify_one();
     }
 }
 
-impl Station {
+impl SubscribedServer {
     /// One writing client and this many subscribers.
     pub async fn start(subscribers: usize) -> Self {
         Self::of(1, subscribers).await
@@ -108,7 +108,7 @@ impl Station {
             .each(count, async {
                 apply(&callers, ids, count, at_once).await;
                 for subscriber in subscribers {
-                    subscriber.has_heard(*sent).await;
+                    subscriber.has_received(*sent).await;
                 }
             })
             .await
@@ -120,7 +120,7 @@ impl Station {
         let started = Instant::now();
         apply(&[&self.callers[0]], &self.ids, 1, 1).await;
         for subscriber in &self.subscribers {
-            subscriber.has_heard(self.sent).await;
+            subscriber.has_received(self.sent).await;
         }
         started.elapsed().as_secs_f64() * 1e6
     }
