@@ -11,7 +11,7 @@
 //! let sessions = Sessions::new(store.clone());
 //!
 //! let mut session = sessions.create()?;
-//! session.insert("theme", "dark")?;
+//! session.set("theme", "dark")?;
 //! session.commit().await?;                        // to the store first, then to the cache
 //! sessions.open(session.id()).await?;             // from the store once, then from memory
 //!

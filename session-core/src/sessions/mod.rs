@@ -35,7 +35,7 @@ pub use session::{Map, Rotate, Rotated, Session, Set};
 /// let sessions = Sessions::new(MemoryStore::new());
 ///
 /// let mut session = sessions.create()?;
-/// session.insert("theme", "dark")?;
+/// session.set("theme", "dark")?;
 /// session.commit().await?; // stored, with its first entries, in one step
 ///
 /// let session = sessions.open(session.id()).await?;

@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use session_core::{
     ErrorKind, Expiry, Limits, ManualClock, SessionId, Sessions, defaults,
     model::{EndReason, Field, Value},
-    store::Absent,
-    store::SessionStoreExt,
+    store::{Absent, SessionStoreExt},
 };
 use session_memory::MemoryStore;
 
@@ -48,7 +47,7 @@ async fn a_commit_is_one_call_and_an_empty_one_none() {
     let mut session = world.sessions.create().unwrap();
     assert!(session.is_new() && session.stamp().is_none());
     assert_eq!(world.store.calls(), 0);
-    session.commit().await.unwrap();
+    session.persist().await.unwrap();
     assert_eq!((world.store.calls(), session.is_new()), (1, false));
     session.commit().await.unwrap();
     assert_eq!(world.store.calls(), 0);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod faulty;
+mod front_door;
 mod handle;
 mod locking;
 mod model;

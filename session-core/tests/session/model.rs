@@ -59,7 +59,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// Settles everything; each fault fails one call at most.
 async fn commit(session: &mut Session) {
     for _ in 0..100 {
-        if session.commit().await.is_ok() {
+        // A new session is stored also while it is empty, so that the other requests find it.
+        let committed = if session.is_new() { session.persist().await } else { session.commit().await };
+        if committed.is_ok() {
             return;
         }
     }

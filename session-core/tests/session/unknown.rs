@@ -102,7 +102,7 @@ async fn a_refused_retry_leaves_the_outcome_unknown() {
     let (mut session, _) = world.two_requests().await;
     session.set("n", 2u32).unwrap();
     world.store.script([Fault::LostAnswer, Fault::Refused]);
-    session.commit().await.unwrap_err();
+    session.persist().await.unwrap_err();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     assert!(session.has_unsettled());
     session.commit().await.unwrap();
@@ -189,7 +189,7 @@ async fn a_destroy_settles_a_create_and_a_rotation_first() {
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let mut session = world.sessions.create().unwrap();
         world.store.script([fault]);
-        session.commit().await.unwrap_err();
+        session.persist().await.unwrap_err();
         session.destroy().await.unwrap();
         assert!(world.sessions.open(session.id()).await.unwrap_err().ended().is_some(), "{fault:?}");
 
@@ -201,7 +201,7 @@ async fn a_destroy_settles_a_create_and_a_rotation_first() {
     }
     let mut session = world.sessions.create().unwrap();
     world.store.script([Fault::LostAnswer, Fault::Refused]);
-    session.commit().await.unwrap_err();
+    session.persist().await.unwrap_err();
     assert_eq!(session.destroy().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     session.destroy().await.unwrap();
 }

@@ -369,7 +369,7 @@ proptest! {
             let sessions = Sessions::new(MemoryStore::new());
             let mut session = sessions.create().unwrap();
             session.save(&before).unwrap();
-            session.commit().await.unwrap();
+            session.persist().await.unwrap();
             let mut session = sessions.open(session.id()).await.unwrap();
             prop_assert_eq!(&session.view::<Shop>().unwrap(), &before);
             session.save(&after).unwrap();

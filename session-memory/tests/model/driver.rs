@@ -120,7 +120,7 @@ impl Clients {
 
 /// The kind of an answer: the names of its variants, and whether it is a repeat or says why the session ended.
 fn name(answer: &Answer) -> String {
-    let text = format!("{answer:?}");
+    let text = format!("{answer:?}").replace("Absent(", "");
     let head: Vec<&str> = text.split(['(', ' ']).take(2).map(|part| part.trim_end_matches(')')).collect();
     let mut name = head.join(" ");
     for (mark, sign) in [("repeated: true", " again"), ("Some(Ended", " ended")] {
