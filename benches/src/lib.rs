@@ -1,10 +1,10 @@
-//! What this workspace claims about its speed and its hit rates, measured against others in the same run.
+//! The performance claims of this workspace, measured against references in the same run.
 //!
-//! - What is measured: [`algebra`], [`codecs`], [`memory`], [`redis`], [`tiered`], [`visible`], and the [`peers`]. The Criterion benches in `benches/`
-//!   time the same subjects.
-//! - How: [`in_turn`], for as long as an [`effort`] allows.
-//! - What of it is claimed: [`claims`], one module for each, which give [`section`]s of [`claim`]s.
-//! - The binary `report` runs them all; [`report`] writes what they found.
+//! - The subjects are [`algebra`], [`codecs`], [`memory`], [`redis`], [`tiered`], [`visible`], and the [`peers`]. The
+//!   Criterion benches in `benches/` time the same subjects.
+//! - [`in_turn`] measures them, for as long as an [`effort`] allows.
+//! - [`claims`] has one module per claimed subject, which returns [`section`]s of [`claim`]s.
+//! - The binary `report` runs all of them, and [`report`] writes the results.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,

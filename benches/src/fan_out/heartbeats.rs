@@ -1,4 +1,4 @@
-//! Heartbeats, and the least that a request can be.
+//! Heartbeats, and the smallest possible request.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use tokio::task::AbortHandle;
 use super::{Meter, Reading};
 use crate::plain;
 
-/// So many in a row, as from a node of a cluster with copies in all of its 256 partitions.
+/// The heartbeats of one pipeline, as from a node of a cluster with copies in all of its 256 partitions.
 pub(super) const TOGETHER: usize = 250;
 
 /// One server, a feed, and bare redis-rs.
 #[derive(Debug)]
-pub struct Beats {
+pub struct Heartbeats {
     meter: Meter,
     barriers: Arc<dyn Barriers>,
     bare: MultiplexedConnection,
@@ -26,14 +26,14 @@ pub struct Beats {
     _server: Server,
 }
 
-impl Drop for Beats {
+impl Drop for Heartbeats {
     fn drop(&mut self) {
         self.listening.abort();
     }
 }
 
-impl Beats {
-    /// Subscribes.
+impl Heartbeats {
+    /// Starts the server and subscribes.
     pub async fn start() -> Self {
         let server = Server::start().await;
         let store = RedisStore::connect(&server.url()).await.expect("a store");
@@ -45,7 +45,7 @@ impl Beats {
         Self { meter, barriers, bare, listening, _store: store, _server: server }
     }
 
-    /// Heartbeats, so many at a time.
+    /// Sends `count` heartbeats, `at_once` at a time.
     pub async fn beat(&mut self, count: usize, at_once: usize) -> Reading {
         let barriers = &self.barriers;
         let work = async {
@@ -57,7 +57,7 @@ impl Beats {
         self.meter.each(count, work).await
     }
 
-    /// PINGs, so many in one pipeline.
+    /// Sends `count` PINGs, `at_once` in one pipeline.
     pub async fn ping(&mut self, count: usize, at_once: usize) -> Reading {
         let Self { meter, bare, .. } = self;
         let mut pings = Pipeline::with_capacity(at_once);

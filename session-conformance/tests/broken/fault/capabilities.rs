@@ -1,4 +1,4 @@
-//! The capabilities of a twisted store.
+//! The capabilities of a faulty store.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -11,11 +11,11 @@ use session_core::{
     },
 };
 
-use super::Twisted;
+use super::FaultyStore;
 use crate::toy::Toy;
 
 #[async_trait]
-pub(crate) trait TwistedIndex: Send + Sync {
+pub(crate) trait FaultyIndex: Send + Sync {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         inner.sessions(principal, limit).await
     }
@@ -41,28 +41,28 @@ pub(crate) trait TwistedIndex: Send + Sync {
     }
 }
 
-pub(crate) trait TwistedLock: Debug + Send + Sync {
-    /// The token that a new holder is told.
+pub(crate) trait FaultyLock: Debug + Send + Sync {
+    /// The token that a new holder receives.
     fn token(&self, token: FencingToken) -> FencingToken;
 }
 
 #[async_trait]
-pub(crate) trait TwistedFeed: Send + Sync {
+pub(crate) trait FaultyFeed: Send + Sync {
     async fn subscribe(&self, inner: &Toy) -> Result<Subscription, Error>;
 }
 
 #[async_trait]
-impl SessionIndex for Twisted {
+impl SessionIndex for FaultyStore {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
-        match self.twist.index() {
-            Some(twisted) => twisted.sessions(&self.inner, principal, limit).await,
+        match self.fault.index() {
+            Some(faulty) => faulty.sessions(&self.inner, principal, limit).await,
             None => self.inner.sessions(principal, limit).await,
         }
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        match self.twist.index() {
-            Some(twisted) => twisted.revoke(&self.inner, principal, session, reason).await,
+        match self.fault.index() {
+            Some(faulty) => faulty.revoke(&self.inner, principal, session, reason).await,
             None => self.inner.revoke(principal, session, reason).await,
         }
     }
@@ -73,18 +73,18 @@ impl SessionIndex for Twisted {
         except: Option<&SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        match self.twist.index() {
-            Some(twisted) => twisted.revoke_all(&self.inner, principal, except, reason).await,
+        match self.fault.index() {
+            Some(faulty) => faulty.revoke_all(&self.inner, principal, except, reason).await,
             None => self.inner.revoke_all(principal, except, reason).await,
         }
     }
 }
 
 #[async_trait]
-impl SessionLock for Twisted {
+impl SessionLock for FaultyStore {
     async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
-        match (self.inner.acquire(id, owner, lease).await?, self.twist.lock()) {
-            (AcquireOutcome::Acquired(token), Some(twisted)) => Ok(AcquireOutcome::Acquired(twisted.token(token))),
+        match (self.inner.acquire(id, owner, lease).await?, self.fault.lock()) {
+            (AcquireOutcome::Acquired(token), Some(faulty)) => Ok(AcquireOutcome::Acquired(faulty.token(token))),
             (outcome, _) => Ok(outcome),
         }
     }
@@ -99,7 +99,7 @@ impl SessionLock for Twisted {
 }
 
 #[async_trait]
-impl ChangeFeed for Twisted {
+impl ChangeFeed for FaultyStore {
     fn origin(&self) -> Origin {
         self.inner.origin()
     }
@@ -109,8 +109,8 @@ impl ChangeFeed for Twisted {
     }
 
     async fn subscribe(&self) -> Result<Subscription, Error> {
-        match self.twist.feed() {
-            Some(twisted) => twisted.subscribe(&self.inner).await,
+        match self.fault.feed() {
+            Some(faulty) => faulty.subscribe(&self.inner).await,
             None => self.inner.subscribe().await,
         }
     }

@@ -1,20 +1,20 @@
-//! A wrapper that does what the right store does, except where a twist overrides it.
+//! A wrapper that behaves like the correct store, except where a fault overrides it.
 
 use std::{fmt::Debug, sync::Arc};
 
 use session_core::{
-    Error, Limits, LoadOptions, SessionId,
+    Error, LoadOptions, SessionId,
     store::{
         ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
-        Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+        Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait, forward,
     },
 };
 
 use crate::toy::Toy;
 
-/// One thing done wrong.
+/// One fault. The methods that are not overridden behave like the correct store.
 #[async_trait]
-pub(crate) trait Twist: Debug + Send + Sync {
+pub(crate) trait Fault: Debug + Send + Sync {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         inner.create(id, new).await
     }
@@ -39,65 +39,59 @@ pub(crate) trait Twist: Debug + Send + Sync {
         inner.destroy(id, destroy).await
     }
 
-    /// Replaces the index; it is given the right one at each call.
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+    /// Replaces the index; it is given the correct one at each call.
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         None
     }
 
-    fn lock(&self) -> Option<&dyn TwistedLock> {
+    fn lock(&self) -> Option<&dyn FaultyLock> {
         None
     }
 
-    fn feed(&self) -> Option<&dyn TwistedFeed> {
+    fn feed(&self) -> Option<&dyn FaultyFeed> {
         None
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Twisted {
+pub(crate) struct FaultyStore {
     pub(crate) inner: Toy,
-    pub(crate) twist: Arc<dyn Twist>,
+    pub(crate) fault: Arc<dyn Fault>,
 }
 
 mod capabilities;
-pub(crate) use capabilities::{TwistedFeed, TwistedIndex, TwistedLock};
+pub(crate) use capabilities::{FaultyFeed, FaultyIndex, FaultyLock};
 
 #[async_trait]
-impl SessionStore for Twisted {
+impl SessionStore for FaultyStore {
     fn backend(&self) -> &'static str {
         "broken"
     }
 
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
+    forward!(self => self.inner; limits, check);
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        self.twist.create(&self.inner, id, new).await
+        self.fault.create(&self.inner, id, new).await
     }
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
-        self.twist.load(&self.inner, id, options).await
+        self.fault.load(&self.inner, id, options).await
     }
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        self.twist.apply(&self.inner, id, update).await
+        self.fault.apply(&self.inner, id, update).await
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        self.twist.touch(&self.inner, id, options).await
+        self.fault.touch(&self.inner, id, options).await
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        self.twist.rotate(&self.inner, id, rotation).await
+        self.fault.rotate(&self.inner, id, rotation).await
     }
 
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
-        self.twist.destroy(&self.inner, id, destroy).await
-    }
-
-    async fn check(&self) -> Result<(), Error> {
-        self.inner.check().await
+        self.fault.destroy(&self.inner, id, destroy).await
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

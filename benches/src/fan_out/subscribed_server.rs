@@ -28,9 +28,9 @@ use crate::{op, scalars};
 const SESSIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One server, clients that write and nodes that are subscribed, each by a connection of its own.
+/// One server, writing clients and subscribed nodes, each with its own connection.
 #[derive(Debug)]
-pub struct Station {
+pub struct SubscribedServer {
     callers: Vec<RedisStore>,
     ids: Vec<SessionId>,
     meter: Meter,
@@ -41,7 +41,7 @@ pub struct Station {
 
 #[derive(Debug)]
 struct Subscriber {
-    heard: Arc<(AtomicU64, Notify)>,
+    received: Arc<(AtomicU64, Notify)>,
     task: AbortHandle,
     _store: RedisStore,
 }
@@ -56,33 +56,33 @@ impl Subscriber {
     async fn start(url: &str) -> Self {
         let store = RedisStore::connect(url).await.expect("a store");
         let subscription = store.feed().expect("a feed").subscribe().await.expect("subscribed");
-        let heard = Arc::new((AtomicU64::new(0), Notify::new()));
-        let task = tokio::spawn(listen(subscription, heard.clone())).abort_handle();
-        Self { heard, task, _store: store }
+        let received = Arc::new((AtomicU64::new(0), Notify::new()));
+        let task = tokio::spawn(listen(subscription, received.clone())).abort_handle();
+        Self { received, task, _store: store }
     }
 
-    async fn has_heard(&self, count: u64) {
-        while self.heard.0.load(Relaxed) < count {
-            timeout(PATIENCE, self.heard.1.notified()).await.expect("every subscriber hears every change");
+    async fn has_received(&self, count: u64) {
+        while self.received.0.load(Relaxed) < count {
+            timeout(PATIENCE, self.received.1.notified()).await.expect("every subscriber receives every change");
         }
     }
 }
 
-async fn listen(mut subscription: Subscription, heard: Arc<(AtomicU64, Notify)>) {
+async fn listen(mut subscription: Subscription, received: Arc<(AtomicU64, Notify)>) {
     while let Some(item) = subscription.next().await {
         assert!(!matches!(item, FeedItem::Gap(..)), "no subscriber is too slow: {item:?}");
-        heard.0.fetch_add(u64::from(matches!(item, FeedItem::Change(_))), Relaxed);
-        heard.1.notify_one();
+        received.0.fetch_add(u64::from(matches!(item, FeedItem::Change(_))), Relaxed);
+        received.1.notify_one();
     }
 }
 
-impl Station {
-    /// With one client that writes and so many subscribers.
+impl SubscribedServer {
+    /// One writing client and this many subscribers.
     pub async fn start(subscribers: usize) -> Self {
         Self::of(1, subscribers).await
     }
 
-    /// With so many of each.
+    /// This many writing clients and subscribers.
     pub async fn of(callers: usize, subscribers: usize) -> Self {
         let server = Server::start().await;
         let mut stores = Vec::new();
@@ -98,8 +98,8 @@ impl Station {
         Self { callers: stores, ids, meter, subscribers: nodes, sent: 0, _server: server }
     }
 
-    /// So many updates of one field, so many at a time, until every subscriber has heard of all; what one took of the
-    /// server.
+    /// Makes `count` updates of one field, `at_once` at a time, until every subscriber has received all of them.
+    /// Returns the server CPU time per update.
     pub async fn apply(&mut self, count: usize, at_once: usize) -> Reading {
         self.sent += count as u64;
         let Self { callers, ids, meter, subscribers, sent, .. } = self;
@@ -108,19 +108,19 @@ impl Station {
             .each(count, async {
                 apply(&callers, ids, count, at_once).await;
                 for subscriber in subscribers {
-                    subscriber.has_heard(*sent).await;
+                    subscriber.has_received(*sent).await;
                 }
             })
             .await
     }
 
-    /// How long it takes from the start of an update to its being answered and heard by all, in microseconds.
+    /// The time from the start of an update until it is answered and received by all, in microseconds.
     pub async fn latency(&mut self) -> f64 {
         self.sent += 1;
         let started = Instant::now();
         apply(&[&self.callers[0]], &self.ids, 1, 1).await;
         for subscriber in &self.subscribers {
-            subscriber.has_heard(self.sent).await;
+            subscriber.has_received(self.sent).await;
         }
         started.elapsed().as_secs_f64() * 1e6
     }
@@ -135,7 +135,7 @@ pub(super) async fn apply(callers: &[&RedisStore], ids: &[SessionId], count: usi
     stream::iter(0..count).map(one).buffer_unordered(at_once).collect::<()>().await;
 }
 
-/// So many new sessions.
+/// Creates this many sessions.
 pub async fn create(store: &RedisStore, count: usize, entries: Delta) -> Vec<SessionId> {
     let one = |_| {
         let entries = entries.clone();
