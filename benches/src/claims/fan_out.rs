@@ -1,6 +1,6 @@
 //! What the servers do, and what the capacity model says that they do.
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 
 pub use crate::fan_out::constants::constants;
 
@@ -20,7 +20,7 @@ const METHOD: &str = "\
 Processor time of the server, as the difference of used_cpu_user and used_cpu_sys over a batch, by operation, \
 without what the server takes when it is idle. Sessions of 8 fields of 29 bytes, updates of one field, one server \
 for each number of clients, loopback, no persistence; batches in turn. \"Model\" is `server_cpu` of \
-`session_examples::capacity` itself, called with the rate of the batch and with turns of the event loop as long as \
+`capacity` itself, called with the rate of the batch and with turns of the event loop as long as \
 they were in it; its constants are fitted anew in each round by the batches of five scenarios, and the others are \
 predicted. What is claimed is how far two figures are from each other: the median of the rounds' ratios, the larger by \
 the smaller.";

@@ -1,6 +1,6 @@
 //! What a session takes in memory and on the wire.
 
-use session_examples::capacity::{Constants, Workload};
+use capacity::{Constants, Workload};
 
 use crate::{
     claim::{Claim, Figure, Number, Ratio, Reason, Target},

@@ -1,8 +1,8 @@
-//! What the model of `session_examples::capacity` needs to know of a machine.
+//! What the model of `capacity` needs to know of a machine.
 
 use std::fs;
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 
 use super::{
     Measured,

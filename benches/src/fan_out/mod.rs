@@ -1,4 +1,4 @@
-//! What operations, messages and heartbeats take of a server's processor, and the model of `session_examples::capacity`
+//! What operations, messages and heartbeats take of a server's processor, and the model of `capacity`
 //! against it.
 //!
 //! Processor time is the difference of `used_cpu_user` and `used_cpu_sys` over a batch: `commandstats` does not count

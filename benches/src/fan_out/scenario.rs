@@ -1,6 +1,6 @@
-//! Clients that write and nodes that hear: what the model of `session_examples::capacity` says of them.
+//! Clients that write and nodes that hear: what the model of `capacity` says of them.
 
-use session_examples::capacity::{
+use capacity::{
     Constants, Topology, Workload,
     resources::server_cpu,
     traffic::{SIGNS_OF_LIFE, Traffic},

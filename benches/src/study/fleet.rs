@@ -5,11 +5,11 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::ready};
+use replay::trace::Rng;
 use session_core::{
     ApplyOutcome, CreateOutcome, Destroy, EndReason, Expiry, FeedItem, Incarnation, LoadOptions, LoadOutcome,
     ManualClock, NewSession, OpId, SessionId, SessionStore, Stamp, Update,
 };
-use session_examples::trace::Rng;
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, Eviction, Stats, TieredStore};
 

@@ -1,6 +1,6 @@
 //! Which node serves a request.
 
-use session_examples::trace::Rng;
+use replay::trace::Rng;
 
 use super::workload::Workload;
 
