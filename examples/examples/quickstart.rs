@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     session.commit().await?; // one atomic (S − D) ∪ U
 
     let mut tab = sessions.open(session.id()).await?; // a second tab
-    tab.map("cart").update("sku-1", |n: u32| n + 1).await?; // atomic, at once
+    tab.map("cart").update("sku-1", |n: u32| n + 1).await?; // atomic, sent at once
     session.insert("theme", "dark")?;
     let _ = session.rotate(Rotate::privilege()).await?; // sign-in: a new id
 

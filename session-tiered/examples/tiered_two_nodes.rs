@@ -1,28 +1,20 @@
-//! Two nodes with local caches over one Redis: `cargo run --example tiered_two_nodes`, about three seconds.
+//! Two nodes with local caches over one Redis: `cargo run --example tiered_two_nodes`. It takes about three seconds.
 //!
-//! A change on node A reaches the copy on node B. Then B's network falls silent, fails and comes back: watch what B
-//! answers. It starts a server of its own; `-- --url redis://127.0.0.1:6379` takes yours, where its one session stays
-//! until it expires.
+//! A change on node A reaches the copy on node B. Then B's network stops delivering, is cut, and recovers; the program
+//! prints what B answers meanwhile. It starts its own server. With `-- --url redis://127.0.0.1:6379` it uses yours and
+//! leaves one session there, which expires.
 
 use std::{
     net::{SocketAddr, ToSocketAddrs as _},
     time::{Duration, Instant},
 };
 
-use clap::Parser;
 use session_core::{Clock as _, Error, ErrorKind, LoadOptions, OpId, Session, SessionId, Sessions, SystemClock};
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Direction, LinkCutter, Server};
 use session_tiered::TieredStore;
 
-#[derive(Debug, Parser)]
-struct Args {
-    /// A server that is there, as redis://HOST:PORT, without TLS and password
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-}
-
-/// An application server: sessions, through a cache that loads come from.
+/// An application server: its sessions, and the local cache that answers its loads.
 struct Node {
     sessions: Sessions,
     cache: TieredStore<RedisStore>,
@@ -35,7 +27,7 @@ impl Node {
         Ok(Self { sessions: Sessions::new(cache.clone()), cache })
     }
 
-    /// What the session says, and whether it came from the local cache.
+    /// The session's theme, whether the local cache answered, and the age of a stale answer.
     async fn look(&self, id: &SessionId, options: LoadOptions) -> Result<(String, bool, Option<Duration>), Error> {
         let hits = self.cache.stats().hits;
         let session = self.sessions.open_with(id, options).await?;
@@ -43,7 +35,7 @@ impl Node {
         Ok((theme, self.cache.stats().hits > hits, session.stale()))
     }
 
-    /// Until the session says this: how long it took.
+    /// Waits until the session has this theme; returns the time it took.
     async fn see(&self, id: &SessionId, theme: &str) -> Duration {
         let began = now();
         while !matches!(self.look(id, LoadOptions::default()).await, Ok((seen, ..)) if seen == theme) {
@@ -52,7 +44,7 @@ impl Node {
         began.elapsed()
     }
 
-    /// Until the cache answers.
+    /// Waits until the local cache answers.
     async fn warm_up(&self, id: &SessionId) -> Result<(), Error> {
         while !self.look(id, LoadOptions::default()).await?.1 {
             SystemClock.sleep(Duration::from_millis(5)).await;
@@ -63,7 +55,7 @@ impl Node {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let (_server, addr) = match Args::parse().url {
+    let (_server, addr) = match url()? {
         Some(url) => (None, address(&url)?),
         None => {
             let server = Server::start().await;
@@ -94,7 +86,7 @@ async fn main() -> Result<(), Error> {
     recover(&link, &b, &id).await
 }
 
-/// Nothing gets through any more, and nobody says so.
+/// The network drops everything and reports nothing.
 async fn fall_silent(
     link: &LinkCutter,
     a: &Node,
@@ -103,7 +95,7 @@ async fn fall_silent(
 ) -> Result<(), Error> {
     link.hold(Direction::Requests);
     link.hold(Direction::Replies);
-    println!("\nB's network falls silent, and A makes a change that B does not hear of.");
+    println!("\nB's network stops delivering. A makes a change, which does not reach B.");
     change(session, "sepia").await?;
     let (changed, mut hits, mut last) = (now(), 0, Duration::ZERO);
     while let Ok((theme, true, None)) = b.look(id, LoadOptions::default()).await {
@@ -112,17 +104,17 @@ async fn fall_silent(
         SystemClock.sleep(Duration::from_millis(10)).await;
     }
     println!(
-        "B answered from its copy {hits} times more, the last time {last:.0?} after the change; its bound is 1 s."
+        "B answered from its copy {hits} more times, the last time {last:.0?} after the change; the bound is 1 s."
     );
     let after = a.look(id, LoadOptions::default()).await?;
-    println!("A, which is not cut off, has {:?}.", after.0);
+    println!("A is still connected and reads {:?}.", after.0);
     Ok(())
 }
 
-/// The network says that it is down.
+/// The network reports that it is down.
 async fn fail(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> {
     link.cut().await;
-    println!("\nB's network is down. What B answers is up to whoever asks:");
+    println!("\nB's network is down. The caller decides how B answers:");
     match b.look(id, LoadOptions::default()).await {
         Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown) => {
             println!("  by default it fails: {error}");
@@ -131,7 +123,7 @@ async fn fail(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> 
     }
     for _ in 0..2 {
         let (theme, _, age) = b.look(id, LoadOptions::default().stale_if_error(Duration::from_secs(60))).await?;
-        println!("  with stale_if_error it says {theme:?}, and that this was true {:.2?} ago", age.unwrap_or_default());
+        println!("  with stale_if_error: {theme:?}, and an age of at most {:.2?}", age.unwrap_or_default());
         SystemClock.sleep(Duration::from_millis(300)).await;
     }
     Ok(())
@@ -139,13 +131,13 @@ async fn fail(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> 
 
 async fn recover(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> {
     link.heal().await;
-    println!("\nB's network is back.");
+    println!("\nB's network is up again.");
     let took = b.see(id, "sepia").await;
-    println!("B gave the present state {took:.0?} later, from the store.");
+    println!("B answered with the current state {took:.0?} later, from the store.");
     b.warm_up(id).await?;
     let stats = b.cache.stats();
     println!(
-        "And it answers locally again. In all: {} hits, {} misses, {} patched, {} revalidated, {} gaps, {} stale answers.",
+        "B answers from its copy again. In total: {} hits, {} misses, {} patched, {} revalidated, {} gaps, {} stale answers.",
         stats.hits, stats.misses, stats.patched, stats.revalidated, stats.gaps, stats.served_stale
     );
     Ok(())
@@ -154,6 +146,16 @@ async fn recover(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Erro
 async fn change(session: &mut Session, theme: &str) -> Result<(), Error> {
     session.insert("theme", theme)?;
     session.commit().await
+}
+
+/// The URL of a running server, as redis://HOST:PORT without TLS and without a password, if one was given.
+fn url() -> Result<Option<String>, Error> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => Ok(None),
+        ["--url", url] => Ok(Some(url.to_owned())),
+        _ => Err(Error::new(ErrorKind::Configuration, "the only option is `--url redis://HOST:PORT`")),
+    }
 }
 
 fn address(url: &str) -> Result<SocketAddr, Error> {
