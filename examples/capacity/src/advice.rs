@@ -1,16 +1,16 @@
-//! What to do about it.
+//! Recommendations.
 
 use super::{
     Constants, Estimate, Limits, Routing, Topology, Workload,
     breaks::Break,
     resources::{Resource, server_cpu},
-    traffic::{LARGEST_DELTA, Traffic, travels},
+    traffic::{LARGEST_DELTA, Traffic, is_published},
 };
 
-/// A heartbeat or a message is worth a word from this share of a primary's processor.
+/// Heartbeats and the hottest session are mentioned from this share of a primary's processor.
 const NOTEWORTHY: f64 = 0.2;
 
-/// In plain sentences, the most important first.
+/// Recommendations as sentences, the most important first.
 pub fn advice(workload: &Workload, constants: &Constants, limits: &Limits, estimate: &Estimate) -> Vec<String> {
     let mut sentences = Vec::new();
     if let Some(first) = estimate.breaks.first() {
@@ -30,12 +30,12 @@ pub fn advice(workload: &Workload, constants: &Constants, limits: &Limits, estim
 fn where_it_breaks(first: &Break) -> String {
     let (name, factor) = (first.resource.name(), first.factor);
     if factor.is_infinite() {
-        return "Nothing breaks, however large the service grows.".to_owned();
+        return "No resource runs out, however large the service grows.".to_owned();
     }
     if factor < 1.0 {
-        return format!("It breaks: the {name} is enough for {factor:.2} times this service.");
+        return format!("This is too much: the {name} is enough for {factor:.2} times this service.");
     }
-    format!("What breaks first is the {name}, at {factor:.2} times this service.")
+    format!("The {name} runs out first, at {factor:.2} times this service.")
 }
 
 fn remedy(resource: Resource, workload: &Workload, estimate: &Estimate) -> String {
@@ -43,63 +43,63 @@ fn remedy(resource: Resource, workload: &Workload, estimate: &Estimate) -> Strin
     let most = cpu.fan_out.max(cpu.operations + cpu.calls).max(cpu.heartbeats);
     match resource {
         Resource::ServerCpu if most == cpu.fan_out => {
-            "Most of a primary's processor goes into telling every node of every change. More primaries share that, each \
-             change still goes to every node: write less often (one commit a request, nothing that did not change), \
-             or let fewer, larger nodes do the work."
+            "Most of a primary's processor sends every change to every node. More primaries share that work, but each \
+             change still goes to every node: write less often (one commit per request, and no fields that did not \
+             change), or use fewer, larger nodes."
                 .to_owned()
         }
         Resource::ServerCpu if most == cpu.heartbeats => {
             let flag = beat_flag(workload);
             format!(
-                "Most of a primary's processor goes into heartbeats: take a longer `{flag}`, or fewer partitions before \
+                "Most of a primary's processor answers heartbeats: use a longer `{flag}`, or choose fewer partitions before \
                  the first session is stored."
             )
         }
         Resource::ServerCpu => match workload.topology {
-            Topology::Standalone => "Most of the server's processor goes into operations: take a cluster.".to_owned(),
+            Topology::Standalone => "Most of the server's processor executes operations: use a cluster.".to_owned(),
             Topology::Cluster => {
-                "Most of a primary's processor goes into operations: take more primaries, larger local caches, or sticky \
+                "Most of a primary's processor executes operations: use more primaries, larger local caches, or sticky \
                  routing."
                     .to_owned()
             }
         },
-        Resource::ServerMemory => "Take more primaries or larger ones, smaller sessions, or a shorter idle timeout.".to_owned(),
+        Resource::ServerMemory => "Use more or larger primaries, smaller sessions, or a shorter idle timeout.".to_owned(),
         Resource::ServerNetwork => {
-            "Take more primaries; keep what is large and seldom changes out of what is often written.".to_owned()
+            "Use more primaries; keep large values that seldom change apart from values that are often written.".to_owned()
         }
         Resource::ServerConnections => {
-            "Each node keeps two connections to each primary, so more primaries do not help: raise `maxclients`, or take \
+            "Each node keeps two connections to each primary, so more primaries do not help: raise `maxclients`, or use \
              fewer, larger nodes."
                 .to_owned()
         }
-        Resource::HearingCpu | Resource::HearingNetwork => {
-            "Every node hears every change, however many primaries there are: write less often, or take cells.".to_owned()
+        Resource::ReceivingCpu | Resource::ReceivingNetwork => {
+            "Every node receives every change, whatever the number of primaries: write less often, or divide the service into cells.".to_owned()
         }
     }
 }
 
-/// The flag that says how often heartbeats are sent: the one that was given.
+/// The flag that sets the heartbeat interval: the one that was given.
 fn beat_flag(workload: &Workload) -> &'static str {
     if workload.heartbeat.is_some() { "--heartbeat" } else { "--max-staleness" }
 }
 
-/// A service that is divided into cells is so many smaller services: a cell has its own primaries, or its own prefix,
-/// its own nodes, and its share of the sessions. They help where more primaries do not.
+/// A service that is divided into cells is several smaller services: a cell has its own primaries or its own prefix, its
+/// own nodes, and its share of the sessions. Cells help where more primaries do not.
 fn cells(workload: &Workload, estimate: &Estimate) -> Option<String> {
-    use Resource::{HearingCpu, HearingNetwork, ServerConnections};
+    use Resource::{ReceivingCpu, ReceivingNetwork, ServerConnections};
     let is_for_cells = |it: &&Break| {
-        let is_everywhere = matches!(it.resource, HearingCpu | HearingNetwork | ServerConnections);
+        let is_everywhere = matches!(it.resource, ReceivingCpu | ReceivingNetwork | ServerConnections);
         it.factor < 1.0 && (is_everywhere || estimate.primaries_needed.is_none())
     };
     let Break { resource, factor } = *estimate.breaks.iter().find(is_for_cells)?;
     let (cells, name) = ((1.0 / factor).ceil(), resource.name());
     if cells > workload.nodes {
-        return Some(format!("With a single node too, the {name} is not enough: smaller cells do not help."));
+        return Some(format!("The {name} is not enough even with a single node: smaller cells do not help."));
     }
     let nodes = (workload.nodes / cells).ceil();
     Some(format!(
-        "Cells, for the {name}: divide nodes and sessions into {cells:.0} groups of {nodes:.0} nodes, each with {} primaries \
-         of its own (or fewer: compute one cell), and send each session's requests to its group. A change then goes to \
+        "Cells, for the {name}: divide nodes and sessions into {cells:.0} groups of {nodes:.0} nodes, each with its own {} \
+         primaries (or fewer: compute one cell), and route each session's requests to its group. A change then goes to \
          {nodes:.0} nodes instead of {:.0}.",
         estimate.primaries, workload.nodes
     ))
@@ -121,8 +121,8 @@ fn hottest(workload: &Workload, constants: &Constants, limits: &Limits, estimate
     let cpu = server_cpu(workload, constants, limits.turn, &alone, estimate.primaries).total();
     (cpu > NOTEWORTHY.max(estimate.server_cpu.total() / 2.0)).then(|| {
         format!(
-            "The hottest session has {:.1} % of the requests and needs {cpu:.2} cores of its primary, which more primaries \
-             do not divide: write it less often, or divide what it stands for into several sessions.",
+            "The hottest session gets {:.1} % of the requests and needs {cpu:.2} cores of its primary, which more primaries \
+             do not divide: write to it less often, or divide it into several sessions.",
             share * 100.0
         )
     })
@@ -134,17 +134,17 @@ fn caches(workload: &Workload, estimate: &Estimate) -> Option<String> {
         return None;
     }
     Some(format!(
-        "Up to {worthwhile:.0} nodes, local caches save the servers more than they cost; with {:.0} they cost more, and buy \
-         only the latency of the hits. `RedisStore` alone has no fan-out, no heartbeats, and reads its primary.",
+        "Up to {worthwhile:.0} nodes, local caches save the servers more work than they cost. With {:.0} they cost more and \
+         only reduce the latency of hits. `RedisStore` alone has no fan-out and no heartbeats, and reads from its primary.",
         workload.nodes
     ))
 }
 
 fn deltas(workload: &Workload) -> Option<String> {
-    (workload.write_share > 0.0 && !travels(workload.delta_bytes)).then(|| {
+    (workload.write_share > 0.0 && !is_published(workload.delta_bytes)).then(|| {
         format!(
-            "Updates of more than {LARGEST_DELTA:.0} B do not travel with their changes, so each takes the copies of all \
-             other nodes: change less at a time, or raise `message_delta_bytes`."
+            "Deltas of more than {LARGEST_DELTA:.0} B are not published, so each such update evicts the copies on all other \
+             nodes: change less at a time, or raise `message_delta_bytes`."
         )
     })
 }
@@ -154,7 +154,7 @@ fn heartbeats(workload: &Workload, estimate: &Estimate) -> Option<String> {
     let twice = 2.0 * workload.heartbeat.unwrap_or(workload.max_staleness);
     (share > NOTEWORTHY).then(|| {
         format!(
-            "Heartbeats take {:.0} % of a primary's processor: a `{}` of {twice} s halves that.",
+            "Heartbeats use {:.0} % of a primary's processor: a `{}` of {twice} s halves that.",
             share * 100.0,
             beat_flag(workload)
         )
@@ -167,19 +167,19 @@ fn servers(workload: &Workload, estimate: &Estimate) -> Option<String> {
     let wanted = |primaries: u32| (primaries * 4).next_power_of_two().min(MOST_PARTITIONS);
     match (needed, workload.primaries) {
         (None, _) if workload.topology == Topology::Standalone => {
-            Some("One server is not enough: give `--topology cluster`.".to_owned())
+            Some("One server is not enough: use `--topology cluster`.".to_owned())
         }
-        (None, _) => Some(format!("No number of primaries up to {partitions}, the number of partitions, is enough.")),
+        (None, _) => Some(format!("Even {partitions} primaries, one for each partition, are not enough.")),
         (Some(needed), Some(given)) if given < needed => Some(format!("{needed} primaries are needed, not {given}.")),
         (Some(needed), _) if needed > 1 && wanted(needed) > partitions => Some(format!(
-            "Take {} partitions at least, four for each primary, before the first session is stored.",
+            "Choose at least {} partitions, four for each primary, before the first session is stored.",
             wanted(needed)
         )),
         _ => None,
     }
 }
 
-/// What the other routing would bring, if it is much.
+/// The gain of sticky routing, if it is large.
 fn hit_rate(workload: &Workload, constants: &Constants, limits: &Limits, estimate: &Estimate) -> Option<String> {
     if workload.routing == Routing::Sticky {
         return None;
@@ -189,8 +189,8 @@ fn hit_rate(workload: &Workload, constants: &Constants, limits: &Limits, estimat
     let (random, sticky) = (estimate.hits.hits, sticky.hits.hits);
     (sticky > random + 0.05).then(|| {
         format!(
-            "Sticky routing would raise the hit rate from {:.0} % to {:.0} %; a session may still be answered anywhere when \
-             its node is gone.",
+            "Sticky routing would raise the hit rate from {:.0} % to {:.0} %; any node can still answer when a session's own \
+             node is gone.",
             random * 100.0,
             sticky * 100.0
         )
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_small_service_is_told_how_far_it_can_grow() {
         let text = of(&small());
-        assert!(text.starts_with("What breaks first is the "), "{text}");
+        assert!(text.starts_with("The ") && text.contains(" runs out first, at "), "{text}");
         assert!(!text.contains("Cells"), "{text}");
     }
 
@@ -222,7 +222,7 @@ mod tests {
     fn what_is_too_much_for_every_node_is_divided_into_cells() {
         let workload = Workload { sessions: 1e8, requests: 2e6, nodes: 1_000.0, write_share: 0.5, ..small() };
         let text = of(&workload);
-        assert!(text.contains("It breaks: ") && text.contains("Cells, for the "), "{text}");
+        assert!(text.contains("This is too much: ") && text.contains("Cells, for the "), "{text}");
         assert!(text.contains("`RedisStore` alone"), "{text}");
     }
 
@@ -241,7 +241,7 @@ mod tests {
         assert!(text.contains("raise `maxclients`") && text.contains("Cells, for the connections"), "{text}");
     }
 
-    /// Where more primaries are enough, nobody is told to divide the service.
+    /// If more primaries are enough, the advice does not mention cells.
     #[test]
     fn primaries_come_before_cells() {
         let workload = Workload { requests: 2e5, nodes: 20.0, sessions: 5e7, primaries: Some(1), ..small() };
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn the_hottest_session_is_named_where_it_decides() {
         let workload = Workload { sessions: 1e8, requests: 1e6, nodes: 50.0, popularity: 1.3, ..small() };
-        assert!(of(&workload).contains("The hottest session has "), "{}", of(&workload));
+        assert!(of(&workload).contains("The hottest session gets "), "{}", of(&workload));
         assert!(!of(&small()).contains("hottest"));
     }
 
@@ -267,14 +267,14 @@ mod tests {
     #[test]
     fn no_more_partitions_are_advised_than_there_are_slots() {
         let many = Workload { sessions: 1e12, partitions: 16_384, nodes: 10.0, ..small() };
-        assert!(!of(&many).contains("partitions at least"), "{}", of(&many));
+        assert!(!of(&many).contains("Choose at least "), "{}", of(&many));
         let few = Workload { sessions: 3e9, nodes: 10.0, ..small() };
-        assert!(of(&few).contains("partitions at least"), "{}", of(&few));
+        assert!(of(&few).contains("Choose at least "), "{}", of(&few));
     }
 
     #[test]
     fn updates_that_do_not_travel_are_named() {
         let large = Workload { delta_bytes: 5_000.0, ..small() };
-        assert!(of(&large).contains("do not travel") && !of(&small()).contains("do not travel"));
+        assert!(of(&large).contains("are not published") && !of(&small()).contains("are not published"));
     }
 }

@@ -1,4 +1,4 @@
-//! Where it breaks first.
+//! The order in which resources run out as the service grows.
 
 use super::{
     Constants, Limits, Workload,
@@ -11,21 +11,20 @@ use super::{
 /// A resource that runs out.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Break {
-    /// Which.
+    /// The resource.
     pub resource: Resource,
-    /// At how many times the service: sessions, requests and nodes alike, with the same primaries. Below 1, it has run
-    /// out already; infinite, it never does.
+    /// The growth at which it runs out: the factor of sessions, requests and nodes alike, with the same primaries. Below 1
+    /// it has run out already; infinite means never.
     pub factor: f64,
 }
 
-/// No service is looked at that is larger or smaller by more than this.
+/// The largest factor of growth or shrinkage that is considered.
 const RANGE: f64 = 1e6;
 const STEPS: usize = 40;
 
-/// All resources, and at how many times the service each reaches its limit; the first one first.
+/// All resources in the order in which they reach their limits.
 ///
-/// Sessions and requests grow in proportion, and so do the nodes that serve them; so fan-out, which is nodes times
-/// writes, grows with the square.
+/// Sessions, requests and nodes grow in proportion, so fan-out, which is nodes times writes, grows with the square.
 pub fn breaks(workload: &Workload, constants: &Constants, limits: &Limits, primaries: u32) -> Vec<Break> {
     let at = |factor: f64| {
         let workload = workload.scaled(factor);
@@ -77,7 +76,7 @@ mod tests {
         assert!((factor(&of(&workload, &half, 4), Resource::ServerMemory) * 2.0 / memory - 1.0).abs() < 1e-6);
     }
 
-    /// Where only messages count, twice the service is four times the work.
+    /// If only messages count, twice the service is four times the work.
     #[test]
     fn fan_out_breaks_with_the_square() {
         let mut constants = Constants { message_us: 1.0, ..Constants::of_tests() };

@@ -1,88 +1,89 @@
-//! What single things cost, measured.
+//! The measured costs of single operations.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Invalid, Workload};
 
-/// Costs of single operations on one machine. [`Constants::default`] has those of the last full run of the benches'
-/// report; every run measures them anew and writes them down as `constants`.
+/// The costs of single operations on one machine. [`Constants::default`] returns those of the last full run of the
+/// benches' report; every run measures them again and writes them as `constants`.
 ///
-/// Processor time of the server is split in two, because how many requests a server finds in one read, and how many
-/// messages it puts in one write, depends on how busy it is: what is done for each request or message, and the system
-/// calls around them. All are medians, so what a quiet moment makes cheaper is not counted on.
+/// The server's processor time is split in two: the work for each request or message, and the system calls around it.
+/// The number of requests that a server finds in one read, and of messages that it puts into one write, depends on its
+/// load. All figures are medians, so none relies on the lower costs of a quiet moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Constants {
-    /// Where they were measured.
+    /// The machine on which they were measured.
     pub machine: String,
-    /// A load: microseconds of the server, without system calls, entries and bytes.
+    /// A load: microseconds of the server, excluding system calls, entries and bytes.
     pub load_us: f64,
-    /// What each entry of the session adds to a load.
+    /// Each entry of the session adds this to a load.
     pub load_entry_us: f64,
-    /// What each byte of its names and values adds.
+    /// Each byte of its names and values adds this.
     pub load_byte_us: f64,
-    /// A load that finds the stamp that it knows.
+    /// A conditional load that finds the stamp unchanged.
     pub conditional_us: f64,
-    /// An update of one field, without what subscribers cost.
+    /// An update of one field, excluding the messages to subscribers.
     pub apply_us: f64,
     /// A renewal of the idle deadline.
     pub touch_us: f64,
-    /// A new session, without its entries.
+    /// A new session, excluding its entries.
     pub create_us: f64,
-    /// What each of its entries adds.
+    /// Each of its entries adds this.
     pub create_entry_us: f64,
-    /// The end of a session.
+    /// A destroy.
     pub destroy_us: f64,
     /// A heartbeat.
     pub heartbeat_us: f64,
-    /// What one read of a connection's requests takes, with the write of the answers.
+    /// One read of a connection's requests, with the write of the answers.
     pub call_us: f64,
-    /// What a turn of the event loop takes besides: waking up and waiting. What comes by itself has a turn to itself.
+    /// The overhead of one turn of the event loop: waking up and waiting. A request that arrives alone has its own turn.
     pub turn_us: f64,
-    /// What the first script of a turn takes besides, whose interpreter's memory has gone out of the caches.
+    /// The extra time of the first script of a turn, whose interpreter's memory is no longer in the processor's caches.
     pub script_us: f64,
     /// One message for one subscriber.
     pub message_us: f64,
-    /// The system call that sends a subscriber what there is for it.
+    /// The system call that sends pending messages to a subscriber.
     pub write_us: f64,
-    /// One change heard by a node that has no copy of the session: microseconds of the node.
+    /// One change received by a node without a copy of the session: microseconds of the node.
     pub hear_us: f64,
-    /// From the start of an update to its being heard, in microseconds, with nothing else to do for anyone.
+    /// The time from the start of an update until another node receives it, in microseconds, on idle machines.
     pub heard_after_us: f64,
-    /// What a session takes in Redis besides its entries, while Redis packs it into one piece.
+    /// The bytes of a session in Redis, excluding its entries, while Redis stores it as a listpack.
     pub redis_session_bytes: f64,
-    /// What each entry takes there besides its name and value.
+    /// The bytes of each entry there, excluding its name and value.
     pub redis_entry_bytes: f64,
-    /// What each byte of names and values takes there.
+    /// The bytes there for each byte of names and values.
     pub redis_bytes_per_byte: f64,
-    /// What a session takes in Redis besides its entries, when Redis keeps it as a table: see [`Workload::is_table`].
+    /// The bytes of a session in Redis, excluding its entries, when Redis stores it as a hash table: see
+    /// [`Workload::is_table`].
     pub table_session_bytes: f64,
-    /// What each entry takes there besides its name and value.
+    /// The bytes of each entry there, excluding its name and value.
     pub table_entry_bytes: f64,
-    /// What each byte of names and values takes there.
+    /// The bytes there for each byte of names and values.
     pub table_bytes_per_byte: f64,
-    /// What a copy takes in a node besides its entries.
+    /// The bytes of a copy on a node, excluding its entries.
     pub copy_bytes: f64,
-    /// What each entry takes there besides its name and value.
+    /// The bytes of each entry there, excluding its name and value.
     pub copy_entry_bytes: f64,
-    /// What each byte of names and values takes there.
+    /// The bytes there for each byte of names and values.
     pub copy_bytes_per_byte: f64,
-    /// A load on the wire, both ways, besides entries.
+    /// A load on the wire, both directions, excluding entries.
     pub load_wire_bytes: f64,
-    /// What each entry adds besides its name and value.
+    /// Each entry adds this, excluding its name and value.
     pub load_entry_wire_bytes: f64,
-    /// A conditional load that finds no change, both ways.
+    /// A conditional load that finds no change, both directions.
     pub conditional_wire_bytes: f64,
-    /// An update, both ways, besides its delta, which is sent twice: for the session and for the message.
+    /// An update, both directions, excluding its delta, which is sent twice: for the session and for the message.
     pub apply_wire_bytes: f64,
-    /// A touch, both ways.
+    /// A touch, both directions.
     pub touch_wire_bytes: f64,
-    /// A message, besides its delta.
+    /// A message, excluding its delta.
     pub message_wire_bytes: f64,
-    /// A heartbeat, both ways.
+    /// A heartbeat, both directions.
     pub heartbeat_wire_bytes: f64,
 }
 
-/// Those of the last full run: the object `constants` of its `report.json`.
+/// The constants of the last full run: the object `constants` of its `report.json`.
 const LAST_RUN: &str = include_str!("constants.json");
 
 impl Default for Constants {
@@ -93,12 +94,12 @@ impl Default for Constants {
 }
 
 impl Constants {
-    /// Microseconds of the server for a load of one session.
+    /// Microseconds of the server for a load of one session, excluding system calls.
     pub fn load(&self, workload: &Workload) -> f64 {
         self.load_us + self.load_entry_us * workload.entries + self.load_byte_us * workload.session_bytes
     }
 
-    /// Microseconds of the server for a new session.
+    /// Microseconds of the server for a new session, excluding system calls.
     pub fn create(&self, workload: &Workload) -> f64 {
         self.create_us + self.create_entry_us * workload.entries
     }
@@ -113,21 +114,21 @@ impl Constants {
         session + entry * workload.entries + byte * workload.session_bytes
     }
 
-    /// Bytes of a copy in a node.
+    /// Bytes of a copy on a node.
     pub fn copied(&self, workload: &Workload) -> f64 {
         self.copy_bytes + self.copy_entry_bytes * workload.entries + self.copy_bytes_per_byte * workload.session_bytes
     }
 }
 
 impl Constants {
-    /// Those of a report: the object under `constants`.
+    /// Reads the constants of a report: the object `constants`.
     ///
     /// # Errors
-    /// If the text is no JSON, has no such object, or a figure in it is missing, negative or no number.
+    /// If the text is not JSON or has no such object, or if a figure in it is missing, negative or not a number.
     pub fn of_report(text: &str) -> Result<Self, Invalid> {
         let invalid = |why: String| Invalid::new("constants", why);
         let mut report: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| invalid(format!("the report is no JSON: {error}")))?;
+            serde_json::from_str(text).map_err(|error| invalid(format!("the report is not JSON: {error}")))?;
         let constants = report.get_mut("constants").map(serde_json::Value::take);
         let constants = constants.ok_or_else(|| invalid("the report has no object named `constants`".to_owned()))?;
         let figures = constants.clone();
@@ -143,7 +144,7 @@ impl Constants {
 
 #[cfg(test)]
 impl Constants {
-    /// Of no machine, and always the same: what the tests find does not depend on the last run.
+    /// Fixed figures of no machine, so that the tests do not depend on the last run.
     pub(super) fn of_tests() -> Self {
         Self {
             machine: "none".to_owned(),
@@ -195,8 +196,8 @@ mod tests {
         assert_eq!(Constants::of_report(&text), Ok(constants));
     }
 
-    /// After a new full run: `ADOPT_REPORT=1 cargo test -p capacity --lib last_full_run`, and the file is that
-    /// run's.
+    /// After a new full run, `ADOPT_REPORT=1 cargo test -p capacity --lib last_full_run` writes its constants into the
+    /// file.
     #[test]
     fn the_built_in_ones_are_those_of_the_last_full_run() {
         let report = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/report/report.json");
@@ -215,7 +216,7 @@ mod tests {
         let mut missing = serde_json::json!({ "constants": Constants::default() });
         missing["constants"].as_object_mut().unwrap().remove("touch_us");
         for (text, message) in [
-            ("{", "no JSON"),
+            ("{", "not JSON"),
             ("{}", "no object named `constants`"),
             (&missing.to_string(), "missing field `touch_us`"),
             (&negative.to_string(), "`load_us` is negative"),

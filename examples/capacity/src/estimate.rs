@@ -1,4 +1,4 @@
-//! All of it together.
+//! The whole estimate.
 
 use super::{
     Constants, Invalid, Limits, Topology, Workload,
@@ -9,42 +9,42 @@ use super::{
     traffic::{Hottest, Traffic},
 };
 
-/// No more nodes are looked at.
+/// The largest number of nodes that is considered.
 const MOST_NODES: f64 = 1e6;
-/// So many numbers of nodes are looked at, from one to the most.
+/// The number of steps from one node to the most.
 const STEPS: u32 = 120;
 
-/// What a service needs.
+/// The needs of a service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Estimate {
-    /// Who answers loads.
+    /// Shares of loads by who answers them.
     pub hits: Hits,
-    /// What reaches the servers.
+    /// The traffic of the servers.
     pub traffic: Traffic,
-    /// The least number of primaries that keeps every server's resources within their limits, if any does.
+    /// The smallest number of primaries that keeps every server's resources within their limits, if there is one.
     pub primaries_needed: Option<u32>,
-    /// The number that the rest is about: the one that was given, or the one that is needed, or, if none will do, a
-    /// guess: a quarter as many as there are partitions.
+    /// The number of primaries that the rest assumes: the number given or, without one, the number needed. If no number is
+    /// enough, it is a guess: a quarter of the number of partitions.
     pub primaries: u32,
-    /// What the processor of the fullest primary needs at least, with turns of [`Limits::turn`].
+    /// The minimum processor time of the fullest primary, with turns of [`Limits::turn`].
     pub server_cpu: ServerCpu,
-    /// What it takes as long as there is time, with a turn for each request; more than a core, and turns are longer.
+    /// Its processor time with a turn for each request. If this exceeds a core, the turns grow.
     pub unhurried_cpu: ServerCpu,
-    /// How long its turns become, in seconds: 0 while there is time for one for each request; infinite if the longest
-    /// that it may take are too short.
+    /// The length of its turns, in seconds: 0 while there is time for a turn for each request; infinite if even the longest
+    /// allowed turns are too short.
     pub turn: f64,
-    /// What is taken of each resource.
+    /// The use of each resource.
     pub uses: [Use; 6],
-    /// Where it breaks, first things first.
+    /// The resources in the order in which they run out.
     pub breaks: Vec<Break>,
-    /// Up to how many nodes the local caches take less of the servers' processors than they save.
+    /// The number of nodes up to which local caches save the servers more processor time than they cost.
     pub worthwhile_nodes: f64,
-    /// How old a state may be that is answered, in seconds: from the start of an update to the last node's hearing of
-    /// it, on average; infinite where a server has more to do than it can.
+    /// The typical staleness of an answer, in seconds: the mean time from the start of an update until the last node
+    /// receives it; infinite if a server is overloaded.
     pub typical_staleness: f64,
 }
 
-/// Computes.
+/// Computes the estimate.
 ///
 /// # Errors
 /// If a figure makes no sense.
@@ -55,7 +55,7 @@ pub fn estimate(workload: &Workload, constants: &Constants, limits: &Limits) -> 
     let hits = hits(workload, &classes);
     let traffic = |primaries: u32| Traffic::of(workload, &classes, &hits, f64::from(primaries));
     let needed = primaries_needed(workload, constants, limits, traffic);
-    let primaries = workload.primaries.or(needed).unwrap_or_else(|| for_want_of_better(workload));
+    let primaries = workload.primaries.or(needed).unwrap_or_else(|| guessed_primaries(workload));
     let traffic = traffic(primaries);
     let cpu = |turn| server_cpu(workload, constants, turn, &traffic, primaries);
     let turn = natural_turn(limits.turn, |turn| cpu(turn).total());
@@ -74,16 +74,16 @@ pub fn estimate(workload: &Workload, constants: &Constants, limits: &Limits) -> 
     })
 }
 
-fn for_want_of_better(workload: &Workload) -> u32 {
+fn guessed_primaries(workload: &Workload) -> u32 {
     match workload.topology {
         Topology::Standalone => 1,
         Topology::Cluster => (workload.partitions / 4).max(1),
     }
 }
 
-/// With caches the servers answer fewer loads, and send every change to every node and answer heartbeats; without, they
-/// answer every load. The largest number of nodes for which the former needs less of the fullest primary; where one
-/// node gains nothing several may, whose copies then serve longer than the sessions' pauses.
+/// With caches the servers answer fewer loads, but send every change to every node and answer heartbeats; without caches
+/// they answer every load. This is the largest number of nodes for which caches need less of the fullest primary. Several
+/// nodes may gain where one does not, because their copies then outlast the sessions' pauses.
 fn worthwhile_nodes(
     workload: &Workload,
     constants: &Constants,
@@ -110,11 +110,10 @@ fn worthwhile_nodes(
     low.floor().min(MOST_NODES)
 }
 
-/// The time of an update with nothing else to do, half the time that it takes to send it to all, and the wait for a
-/// server that is busy. While there is time for a turn for each request, and it is busy for a share ρ of it with pieces
-/// of work of length s, that is ρs / 2(1 - ρ) (Pollaczek and Khinchine, equal lengths), and no more than with the
-/// longest turns. With turns that have grown, it is half a turn until the update is read, and the next one until what
-/// it publishes is sent.
+/// The sum of the time of an update on an idle server, half the time to send it to all nodes, and the wait for a busy
+/// server. While there is time for a turn for each request, and the server is busy for a share ρ of the time with work of
+/// length s, the wait is ρs / 2(1 - ρ) (Pollaczek and Khinchine, equal lengths), and at most that of the longest turns.
+/// With grown turns it is half a turn until the update is read, and the next turn until its messages are sent.
 fn typical_staleness(workload: &Workload, constants: &Constants, limits: &Limits, (busy, turn): (f64, f64)) -> f64 {
     let to_all = workload.nodes * (constants.message_us + constants.write_us) * 1e-6;
     let wait = if turn > 0.0 {
@@ -152,7 +151,7 @@ mod tests {
                 assert!(used(&two[0], resource) < used(&two[1], resource), "{resource:?}");
             }
             assert_eq!(used(&two[0], Resource::ServerMemory), used(&two[1], Resource::ServerMemory));
-            assert_eq!(used(&two[0], Resource::HearingCpu), used(&two[1], Resource::HearingCpu));
+            assert_eq!(used(&two[0], Resource::ReceivingCpu), used(&two[1], Resource::ReceivingCpu));
         }
     }
 
@@ -163,7 +162,7 @@ mod tests {
         assert!(used(&few, Resource::ServerCpu) > used(&many, Resource::ServerCpu));
         assert!(used(&few, Resource::ServerMemory) > used(&many, Resource::ServerMemory));
         assert_eq!(used(&few, Resource::ServerConnections), used(&many, Resource::ServerConnections));
-        assert_eq!(used(&few, Resource::HearingCpu), used(&many, Resource::HearingCpu));
+        assert_eq!(used(&few, Resource::ReceivingCpu), used(&many, Resource::ReceivingCpu));
     }
 
     #[test]
@@ -181,7 +180,7 @@ mod tests {
     fn a_write_costs_more_than_a_read_where_there_are_many_nodes() {
         let writes = |write_share| Workload { write_share, primaries: Some(16), ..large() };
         assert!(used(&of(&writes(0.2)), Resource::ServerCpu) > used(&of(&writes(0.1)), Resource::ServerCpu));
-        assert!(used(&of(&writes(0.2)), Resource::HearingCpu) > used(&of(&writes(0.1)), Resource::HearingCpu));
+        assert!(used(&of(&writes(0.2)), Resource::ReceivingCpu) > used(&of(&writes(0.1)), Resource::ReceivingCpu));
     }
 
     #[test]
@@ -202,8 +201,7 @@ mod tests {
         assert_eq!((hopeless.primaries, hopeless.primaries_needed), (1, None));
     }
 
-    /// What is needed at least, and what is taken while there is time, are different figures, and so is what users wait
-    /// for.
+    /// The minimum processor time and the time with a turn for each request differ, and so does the wait of users.
     #[test]
     fn a_server_that_saves_system_calls_lets_users_wait() {
         let busy = of(&Workload { primaries: Some(128), ..large() });
@@ -214,22 +212,22 @@ mod tests {
         assert!(idle.unhurried_cpu.total() > idle.server_cpu.total());
     }
 
-    /// The hottest session's updates meet one primary, however many there are.
+    /// The hottest session's updates go to one primary, whatever their number.
     #[test]
     fn primaries_do_not_divide_the_hottest_session() {
         let skewed = Workload { popularity: 1.4, requests: 1e6, write_share: 0.5, ..large() };
         assert_eq!(of(&skewed).primaries_needed, None);
     }
 
-    /// An update whose delta does not travel takes the copies of all other nodes.
+    /// An update whose delta is not published evicts the copies on all other nodes.
     #[test]
     fn deltas_that_do_not_travel_cost_hits() {
         let with = |delta_bytes| {
             let workload = Workload { delta_bytes, session_bytes: 8_192.0, write_share: 0.3, ..Workload::default() };
             of(&Workload { local_bytes: 1e12, ..workload })
         };
-        let (travels, does_not) = (with(4_096.0), with(4_097.0));
-        assert!(does_not.hits.hits < 0.8 * travels.hits.hits, "{:?} {:?}", does_not.hits, travels.hits);
-        assert!(used(&does_not, Resource::HearingNetwork) < 0.2 * used(&travels, Resource::HearingNetwork));
+        let (published, too_large) = (with(4_096.0), with(4_097.0));
+        assert!(too_large.hits.hits < 0.8 * published.hits.hits, "{:?} {:?}", too_large.hits, published.hits);
+        assert!(used(&too_large, Resource::ReceivingNetwork) < 0.2 * used(&published, Resource::ReceivingNetwork));
     }
 }

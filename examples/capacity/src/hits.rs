@@ -1,54 +1,55 @@
-//! Which share of the loads a node answers by itself.
+//! The share of loads that a node answers from its cache.
 //!
-//! A copy may be missing for four reasons, each with a formula for a session that a node is asked for λ times a second:
+//! A copy may be missing for four reasons. Each has a formula for a session that is requested λ times a second on a
+//! node:
 //!
-//! | there is none, because | share of the loads that find one |
+//! | reason for a miss | share of loads that find a copy |
 //! |---|---|
-//! | it had to make room | 1 - e^(-λt), where t is the cache's characteristic time, in which as many distinct sessions are asked for as it has room for (Che's approximation: H. Che, Y. Tung, Z. Wang, "Hierarchical Web Caching Systems", IEEE JSAC 20(7), 2002) |
-//! | the store has not vouched for it for `max_age` A | λA / (1 + λA): one load asks, and λA more follow before the next |
-//! | the node was never asked for this session, which lives for L | 1 - (1 - e^(-λL)) / λL |
-//! | another node made a change whose delta was too large to travel, μ times a second | λ / (λ + μ): the last of both was a load |
+//! | the copy was evicted to make room | 1 - e^(-λt), where t is the cache's characteristic time, in which as many distinct sessions are requested as there is room for (Che's approximation: H. Che, Y. Tung, Z. Wang, "Hierarchical Web Caching Systems", IEEE JSAC 20(7), 2002) |
+//! | the store has not validated the copy within `max_age` A | λA / (1 + λA): one load asks the store, and λA more follow before the next |
+//! | the session, with a lifetime of L, was never requested on the node | 1 - (1 - e^(-λL)) / λL |
+//! | another node made a change whose delta was too large to be published, μ times a second | λ / (λ + μ): a load was the last of both |
 //!
-//! The least of them is taken, for requests that are independent of each other: exact where one of them decides. What
-//! is too old is there all the same, and costs a conditional load. Changes whose deltas travel do not make misses: they
-//! are applied to the copy (invariant I8). moka's policy keeps at least what LRU keeps, which is what Che's
-//! approximation is of.
+//! The model takes the smallest of the four, for independent requests; this is exact if one of them dominates. A copy
+//! that is too old still exists, and costs a conditional load. Changes whose deltas are published cause no misses: they
+//! are applied to the copy (invariant I8). Che's approximation describes LRU, and moka's policy keeps at least what LRU
+//! keeps.
 //!
-//! A session's end by a deadline is not announced, so copies of sessions that are over stay until they are displaced:
-//! in the long run every cache is as full as it can be.
+//! Expiry is not published, so copies of expired sessions stay until they are evicted: in the long run every cache is
+//! full.
 
 use super::{
     popularity::Class,
-    traffic::travels,
+    traffic::is_published,
     workload::{Routing, Workload},
 };
 
-/// What the cache's books say of a copy besides names and values (`session-tiered/src/copy.rs`): with them it decides
-/// how many there is room for.
-const BOOKED_COPY: f64 = 760.0;
-const BOOKED_ENTRY: f64 = 76.0;
+/// The bytes that the cache counts for a copy, excluding names and values (`session-tiered/src/copy.rs`). They determine
+/// how many copies fit.
+const COUNTED_COPY: f64 = 760.0;
+const COUNTED_ENTRY: f64 = 76.0;
 
-/// How the loads of all nodes are answered, as shares of them.
+/// Shares of all loads by who answers them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hits {
-    /// By the node.
+    /// Answered by the node.
     pub hits: f64,
-    /// By the store, which finds that the node's copy still holds.
+    /// Answered by the store, which confirms the node's copy.
     pub revalidated: f64,
-    /// By the store, in full.
+    /// Answered by the store, in full.
     pub filled: f64,
-    /// Loads of the session that is asked for most that the store finds unchanged, per second.
+    /// Loads of the most requested session that the store finds unchanged, per second.
     pub hottest_revalidated: f64,
     /// Loads of that session that the store answers in full, per second.
     pub hottest_filled: f64,
 }
 
-/// How many copies a node has room for.
+/// The number of copies that fit on a node.
 pub fn room(workload: &Workload) -> f64 {
-    workload.local_bytes / (BOOKED_COPY + BOOKED_ENTRY * workload.entries + workload.session_bytes)
+    workload.local_bytes / (COUNTED_COPY + COUNTED_ENTRY * workload.entries + workload.session_bytes)
 }
 
-/// Which share of the sessions comes to one node, and which share of such a session's requests.
+/// The share of sessions that one node serves, and its share of the requests to such a session.
 pub(super) fn shares(workload: &Workload) -> (f64, f64) {
     match workload.routing {
         Routing::Random => (1.0, 1.0 / workload.nodes),
@@ -56,7 +57,7 @@ pub(super) fn shares(workload: &Workload) -> (f64, f64) {
     }
 }
 
-/// How the loads are answered.
+/// Computes who answers the loads.
 pub fn hits(workload: &Workload, classes: &[Class]) -> Hits {
     let time = characteristic_time(classes, shares(workload), room(workload));
     let (mut fresh, mut there, mut loads) = (0.0, 0.0, 0.0);
@@ -78,7 +79,7 @@ pub fn hits(workload: &Workload, classes: &[Class]) -> Hits {
     }
 }
 
-/// Which shares of the loads of a session find a copy, and one that may answer.
+/// The shares of a session's loads that find a copy, and that find one that may answer.
 struct Answered {
     fresh: f64,
     there: f64,
@@ -89,18 +90,18 @@ fn answered(workload: &Workload, class: &Class, time: f64) -> Answered {
     let has_room = if time.is_finite() { -(-rate * time).exp_m1() } else { 1.0 };
     let lives = rate * workload.life;
     let was_asked = if lives > 1e-6 { 1.0 + (-lives).exp_m1() / lives } else { lives / 2.0 };
-    let dropped = if travels(workload.delta_bytes) { 0.0 } else { (class.rate - rate) * workload.write_share };
+    let dropped = if is_published(workload.delta_bytes) { 0.0 } else { (class.rate - rate) * workload.write_share };
     let there = has_room.min(was_asked).min(rate / (rate + dropped));
     let is_fresh = rate * workload.max_age / (1.0 + rate * workload.max_age);
     Answered { fresh: there.min(is_fresh), there }
 }
 
-/// How many distinct sessions one node is asked for in a time: Σ 1 - e^(-λt).
+/// The number of distinct sessions requested on one node within a time: Σ 1 - e^(-λt).
 fn kept(classes: &[Class], (share, rate_share): (f64, f64), time: f64) -> f64 {
     classes.iter().map(|class| class.sessions * share * -(-class.rate * rate_share * time).exp_m1()).sum()
 }
 
-/// The time in which a node is asked for as many distinct sessions as there is room for.
+/// The time in which as many distinct sessions are requested on a node as there is room for.
 fn characteristic_time(classes: &[Class], shares: (f64, f64), room: f64) -> f64 {
     let all: f64 = classes.iter().map(|class| class.sessions * shares.0).sum();
     if all <= room {
@@ -125,12 +126,12 @@ mod tests {
         hits(workload, &zipf(workload.sessions, workload.requests, workload.popularity))
     }
 
-    /// Nothing but the room decides.
+    /// A workload in which only the room matters.
     fn eternal() -> Workload {
         Workload { max_age: 1e12, life: 1e12, ..Workload::default() }
     }
 
-    /// A cache that lets the least recently used go, asked at random; its hit rate after it has been filled.
+    /// The hit rate of a warm LRU cache under random requests.
     fn simulated(classes: &[Class], room: usize, requests: u32) -> f64 {
         let (mut last, mut order, mut hits) = (BTreeMap::<u64, u32>::new(), BTreeMap::<u32, u64>::new(), 0_u32);
         let sums: Vec<f64> = classes
@@ -181,8 +182,8 @@ mod tests {
         }
     }
 
-    /// Sessions that end and are followed by others, copies that are too old, and a cache that lets the least recently
-    /// used go; one node. Returns which shares of the loads are hits and conditional loads.
+    /// Simulates one node with an LRU cache, sessions that end and are followed by others, and copies that become too old.
+    /// Returns the shares of hits and of conditional loads.
     fn simulated_in_time(workload: &Workload, room: usize, requests: u32) -> (f64, f64) {
         let weights: Vec<f64> =
             (1..=workload.sessions as u32).map(|n| f64::from(n).powf(-workload.popularity)).collect();
@@ -241,13 +242,13 @@ mod tests {
         }
     }
 
-    /// A cache that books copies otherwise has room for another number of them.
+    /// If the cache counted copies differently, another number of them would fit.
     #[test]
     fn the_books_are_those_of_the_cache() {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../session-tiered/src/copy.rs");
         let source = std::fs::read_to_string(source).unwrap();
-        for (name, booked) in [("FIXED", BOOKED_COPY), ("ENTRY", BOOKED_ENTRY)] {
-            assert!(source.contains(&format!("const {name}: usize = {booked};")), "{name} is not {booked} there");
+        for (name, counted) in [("FIXED", COUNTED_COPY), ("ENTRY", COUNTED_ENTRY)] {
+            assert!(source.contains(&format!("const {name}: usize = {counted};")), "{name} is not {counted} there");
         }
     }
 

@@ -1,8 +1,8 @@
-//! Why nothing can be computed.
+//! The error of a figure that makes no sense.
 
 use std::fmt;
 
-/// A figure that makes no sense, and what would.
+/// A figure that makes no sense, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     what: String,
@@ -10,7 +10,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// `what` is the name of the flag or of the field.
+    /// `what` is the name of the flag or field.
     pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self { what: what.into(), why: why.into() }
     }

@@ -1,22 +1,23 @@
-//! How requests are spread over sessions.
+//! The distribution of requests over sessions.
 
 /// Sessions that are requested equally often.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Class {
-    /// How many.
+    /// The number of sessions.
     pub sessions: f64,
-    /// How often each is requested, per second.
+    /// Requests per second to each of them.
     pub rate: f64,
 }
 
-/// So many ranks are classes of their own.
+/// This many ranks have a class of their own.
 const SINGLE: f64 = 64.0;
-/// Each further class reaches so much further.
+/// The ratio between the ends of further classes.
 const STEP: f64 = 1.1;
 
-/// Zipf's law: the session of rank n is requested in proportion to n^-exponent.
+/// Zipf's law: the session with rank n is requested in proportion to n^-exponent.
 ///
-/// The sum over a class of several ranks, a to b - 1, is taken to be the integral of x^-exponent from a - 1/2 to b - 1/2.
+/// The sum over a class of several ranks, a to b - 1, is approximated by the integral of x^-exponent from a - 1/2 to
+/// b - 1/2.
 pub fn zipf(sessions: f64, requests: f64, exponent: f64) -> Vec<Class> {
     let mut classes = Vec::new();
     let (mut from, mut total) = (1.0, 0.0);
@@ -36,7 +37,7 @@ pub fn zipf(sessions: f64, requests: f64, exponent: f64) -> Vec<Class> {
     classes
 }
 
-/// Of x^-exponent, up to a constant.
+/// The integral of x^-exponent, up to a constant.
 fn integral(x: f64, exponent: f64) -> f64 {
     let power = 1.0 - exponent;
     if power.abs() < 1e-9 { x.ln() } else { x.powf(power) / power }

@@ -1,21 +1,21 @@
-//! What all this takes of each resource.
+//! The use of each resource.
 //!
-//! A primary of M has ⌈P / M⌉ of the P partitions at most, and that share of the traffic; the fullest one is reckoned
-//! to have the session that is asked for most besides, which no number of primaries divides. Its processor, in seconds
-//! per second:
+//! Each of M primaries has at most ⌈P / M⌉ of the P partitions and the same share of the traffic. The fullest primary is
+//! assumed to have the most requested session as well, which no number of primaries divides. Its processor time, in
+//! seconds per second:
 //!
-//! | for | is |
+//! | for | time |
 //! |---|---|
 //! | operations | Σ rate · cost |
 //! | messages | messages · `message_us` |
-//! | reads | nodes · min(calls of a node to it, 1 / turn) · `call_us`, and once for each interval of heartbeats and each sign of life |
+//! | reads | nodes · min(calls of a node to it, 1 / turn) · `call_us`, plus one for each heartbeat interval and each health check |
 //! | writes to subscribers | nodes · min(changes, 1 / turn) · `write_us` |
 //! | turns | min(reads, 1 / turn) · `turn_us` + min(scripts, 1 / turn) · `script_us` |
 //!
-//! In a turn of the event loop a connection is read and written once, whatever has come together. A server with nothing
-//! else to do makes a turn for every request; a busy one makes longer turns and saves system calls, and may take
-//! [`Limits::turn`] for one: that is what the work *needs* at least. With turns of no length it is what the work takes
-//! as long as there is time. Where that is more than a core the turns grow until it is one: [`natural_turn`].
+//! In one turn of the event loop each connection is read and written once, however many requests have arrived. An idle
+//! server makes one turn per request. A busy server makes longer turns, up to [`Limits::turn`], and saves system calls:
+//! this gives the *minimum* time that the work needs. Turns of zero length give the time that the work takes on a server
+//! with time to spare. If that exceeds one core, the turns grow until it is one: [`natural_turn`].
 
 use super::{
     constants::Constants,
@@ -23,7 +23,7 @@ use super::{
     workload::{Limits, Topology, Workload},
 };
 
-/// Something that there is only so much of.
+/// A limited resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The thread of a primary that runs the commands.
@@ -34,55 +34,55 @@ pub enum Resource {
     ServerNetwork,
     /// Connections to a primary.
     ServerConnections,
-    /// A node's processor, for hearing of changes.
-    HearingCpu,
-    /// A node's network, for hearing of changes.
-    HearingNetwork,
+    /// A node's processor, for receiving changes.
+    ReceivingCpu,
+    /// A node's network, for receiving changes.
+    ReceivingNetwork,
 }
 
 impl Resource {
-    /// In words.
+    /// The name, in words.
     pub fn name(self) -> &'static str {
         match self {
             Self::ServerCpu => "processor of a primary",
             Self::ServerMemory => "memory of a primary",
             Self::ServerNetwork => "network of a primary",
             Self::ServerConnections => "connections to a primary",
-            Self::HearingCpu => "processor of a node, hearing changes",
-            Self::HearingNetwork => "network of a node, hearing changes",
+            Self::ReceivingCpu => "processor of a node, receiving changes",
+            Self::ReceivingNetwork => "network of a node, receiving changes",
         }
     }
 
-    /// Whether it is a server's.
+    /// Whether it is a resource of a server.
     pub fn is_of_a_server(self) -> bool {
-        !matches!(self, Self::HearingCpu | Self::HearingNetwork)
+        !matches!(self, Self::ReceivingCpu | Self::ReceivingNetwork)
     }
 }
 
-/// What is taken of a resource.
+/// The use of a resource.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Use {
-    /// Of which.
+    /// The resource.
     pub resource: Resource,
-    /// How much: cores, bytes, bytes per second or connections.
+    /// The amount used: cores, bytes, bytes per second or connections.
     pub used: f64,
-    /// Of how much.
+    /// The limit, in the same unit.
     pub limit: f64,
 }
 
 impl Use {
-    /// As a share of the limit.
+    /// The use as a share of the limit.
     pub fn share(&self) -> f64 {
         self.used / self.limit
     }
 }
 
-/// The processor of the fullest primary, in cores.
+/// The processor time of the fullest primary, in cores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ServerCpu {
     /// For operations.
     pub operations: f64,
-    /// For heartbeats and signs of life, with their system calls.
+    /// For heartbeats and health checks, with their system calls.
     pub heartbeats: f64,
     /// For messages to subscribers, with their system calls.
     pub fan_out: f64,
@@ -93,7 +93,7 @@ pub struct ServerCpu {
 }
 
 impl ServerCpu {
-    /// All of it.
+    /// The total.
     pub fn total(&self) -> f64 {
         self.operations + self.heartbeats + self.fan_out + self.calls + self.turns
     }
@@ -101,12 +101,12 @@ impl ServerCpu {
 
 const US: f64 = 1e-6;
 
-/// The largest share of the partitions that one of so many primaries has.
+/// The largest share of partitions on one of this many primaries.
 pub fn largest_share(partitions: u32, primaries: u32) -> f64 {
     f64::from(partitions.div_ceil(primaries)) / f64::from(partitions)
 }
 
-/// What the fullest primary's processor takes, if no turn of its event loop is shorter than this, in seconds.
+/// The processor time of the fullest primary if no turn of its event loop is shorter than this, in seconds.
 pub fn server_cpu(
     workload: &Workload,
     constants: &Constants,
@@ -119,7 +119,7 @@ pub fn server_cpu(
     let work = |rate: f64, us: f64| rate * us * US;
     let sum = |operations: &[Operation]| operations.iter().map(|(_, rate, us)| work(*rate, *us)).sum::<f64>();
     // A cluster's heartbeats of one interval come in one read from each node; a single server gets one anyway.
-    let beats = here.heartbeats.min(nodes / workload.heartbeat()) + here.signs_of_life;
+    let beats = here.heartbeats.min(nodes / workload.heartbeat()) + here.health_checks;
     let reads = nodes * (here.calls() / nodes).min(turns);
     let writes = here.subscribers * here.changes().min(turns);
     ServerCpu {
@@ -132,7 +132,7 @@ pub fn server_cpu(
     }
 }
 
-/// The shortest turn with which a server takes no more than one core, from none to this: infinite if none will do.
+/// The shortest turn, up to this length, with which a server needs at most one core; infinite if there is none.
 pub fn natural_turn(longest: f64, cpu: impl Fn(f64) -> f64) -> f64 {
     if cpu(0.0) <= 1.0 {
         return 0.0;
@@ -148,7 +148,7 @@ pub fn natural_turn(longest: f64, cpu: impl Fn(f64) -> f64) -> f64 {
     high
 }
 
-/// What is taken of everything, with so many primaries.
+/// The use of every resource with this many primaries.
 pub fn uses(
     workload: &Workload,
     constants: &Constants,
@@ -166,18 +166,18 @@ pub fn uses(
         of(Resource::ServerMemory, stored, limits.server_memory),
         of(Resource::ServerNetwork, network, limits.server_network),
         of(Resource::ServerConnections, workload.nodes * CONNECTIONS, limits.server_connections),
-        of(Resource::HearingCpu, traffic.changes() * constants.hear_us * US, limits.hearing_cpu),
-        of(Resource::HearingNetwork, traffic.heard_bytes(workload, constants), limits.hearing_network),
+        of(Resource::ReceivingCpu, traffic.changes() * constants.hear_us * US, limits.receiving_cpu),
+        of(Resource::ReceivingNetwork, traffic.heard_bytes(workload, constants), limits.receiving_network),
     ]
 }
 
-/// The memory of all primaries: sessions, and tombstones, which are reckoned as empty sessions.
+/// The memory of all primaries: sessions, and tombstones, which count as empty sessions.
 pub fn memory(workload: &Workload, constants: &Constants, traffic: &Traffic) -> f64 {
     let tombstones = traffic.destroys * tombstone();
     workload.sessions * constants.stored(workload) + tombstones * constants.redis_session_bytes
 }
 
-/// How many primaries keep each of a server's resources within its limit: the least number, if any number does.
+/// The smallest number of primaries that keeps each resource of a server within its limit, if there is one.
 pub fn primaries_needed(
     workload: &Workload,
     constants: &Constants,
@@ -214,7 +214,7 @@ mod tests {
         server_cpu(&workload, &Constants::of_tests(), turn, &traffic(changes, nodes), 1)
     }
 
-    /// One message and, while there are fewer changes than turns, one write for each subscriber.
+    /// Each subscriber costs one message and, while there are fewer changes than turns, one write.
     #[test]
     fn subscribers_cost_the_same_each() {
         let constants = Constants::of_tests();
@@ -233,7 +233,7 @@ mod tests {
         assert!((long.total() - parts).abs() < 1e-12);
     }
 
-    /// A server that has time makes a turn for each request; one that has none makes them as long as it must.
+    /// A server with time to spare makes a turn for each request; a busy one makes turns as long as it must.
     #[test]
     fn turns_grow_until_there_is_time() {
         assert_eq!(natural_turn(0.01, |turn| cpu(100.0, 8.0, turn).total()), 0.0);
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!((applies(1), applies(2), applies(256)), (100.0, 80.0, 60.0 + 40.0 / 256.0));
     }
 
-    /// Redis packs small sessions into one piece, and keeps others as tables, which take more.
+    /// Redis stores small sessions as listpacks and others as hash tables, which take more memory.
     #[test]
     fn memory_depends_on_the_shape_of_a_session() {
         let constants = Constants::of_tests();

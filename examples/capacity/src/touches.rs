@@ -1,19 +1,18 @@
-//! How often deadlines are renewed.
+//! The rate at which deadlines are renewed.
 //!
-//! `Sessions` renews a deadline when a session is opened that was last renewed more than D ago, a tenth of the idle
-//! timeout. For a session that is requested λ times a second, and updated in a share w of them, which renews it too:
+//! `Sessions` renews a deadline when it opens a session whose last renewal was more than D ago, a tenth of the idle
+//! timeout. Consider a session that is requested λ times a second; a share w of the requests update it, which renews it
+//! too:
 //!
-//! - From one renewal to the next it takes (1 - p) / λw + p / λ on average, where p = e^(-λwD) is the chance that no
-//!   update comes
-//!   within D; with that chance the next renewal is a touch.
-//! - Touches do not travel, nor do deadlines with changes. So a node whose copy was vouched for before somebody else
-//!   renewed
-//!   the deadline may touch once more, until it asks the store again: after `max_age` A at most. Of the N - 1 others
-//!   x / (1 + x) have such a copy, where x = λA / N, and 1 - (1 - e^(-x)) / x of those are asked within the rest of A.
-//! - For the same reason updates by others within the age of the copy do not count as renewals, which makes p larger:
-//!   by
-//!   (e^y - 1) / y for a copy of an age between 0 and A, where y = λwA (N - 1) / N.
-//! - A session that lives for L begins renewed, so it is touched in L - D only, and never if it is shorter than D.
+//! - The mean time between renewals is (1 - p) / λw + p / λ, where p = e^(-λwD) is the probability that no update arrives
+//!   within D. With that probability the next renewal is a touch.
+//! - Touches are not published, and changes carry no deadlines. A node whose copy was revalidated before another node
+//!   renewed the deadline may therefore touch once more, until it asks the store again, after at most `max_age` A. Of the
+//!   N - 1 other nodes x / (1 + x) have such a copy, where x = λA / N, and 1 - (1 - e^(-x)) / x of those are requested
+//!   within the rest of A.
+//! - For the same reason, updates by other nodes within the age of the copy do not count as renewals. This increases p by
+//!   the factor (e^y - 1) / y for a copy of an age between 0 and A, where y = λwA (N - 1) / N.
+//! - A session with a lifetime of L starts renewed, so it is touched within L - D only, and never if L is shorter than D.
 
 use session_core::defaults;
 
@@ -40,7 +39,7 @@ fn of_one(workload: &Workload, rate: f64, pause: f64) -> f64 {
     let (updates, of_a_copy) = (rate * workload.write_share, rate * shares(workload).1 * age);
     let fresh = of_a_copy / (1.0 + of_a_copy);
     let (by_others, quiet) = (updates * age * (nodes - 1.0) / nodes, (-updates * pause).exp());
-    // Of a fresh copy: e^-λwD · (e^y - 1) / y, as one power, for e^y alone may be more than there are numbers for.
+    // For a fresh copy: e^-λwD · (e^y - 1) / y, as one power, since e^y alone may overflow.
     let unheard = if by_others > 1e-9 { ((by_others - updates * pause).exp() - quiet) / by_others } else { quiet };
     let unwritten = quiet + fresh * (unheard - quiet);
     let until_written = if updates * pause > 1e-9 { (1.0 - unwritten) / updates } else { pause };
@@ -56,14 +55,14 @@ mod tests {
     const PAUSE: f64 = 180.0;
     const AGE: f64 = 60.0;
 
-    /// What a node knows: when the session was last renewed, and when the store said so.
+    /// A node's knowledge: the last renewal of the session, and the time of the store's answer.
     #[derive(Clone, Copy)]
     struct Copy {
         renewed: f64,
         vouched: f64,
     }
 
-    /// Touches per second of one session after another, each of so many seconds.
+    /// Touches per second of one session after another, each with this lifetime in seconds.
     fn simulated(rate: f64, nodes: u32, write_share: f64, life: f64, requests: f64) -> f64 {
         let mut rng = Rng::new(7);
         let (mut touched, mut seconds) = (0.0, 0.0);
@@ -127,7 +126,7 @@ mod tests {
         assert!((0.75..1.3).contains(&(model / simulated)), "{model} against {simulated}");
     }
 
-    /// Where updates are frequent, nothing has to be touched.
+    /// Frequent updates make touches unnecessary.
     #[test]
     fn updates_renew() {
         assert_eq!(model(2e4, 500, 0.1, 3_600.0), 0.0);

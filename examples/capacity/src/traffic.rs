@@ -1,4 +1,4 @@
-//! What reaches the servers in a second, and what they send.
+//! The operations per second that reach the servers, and the messages that they send.
 
 use session_core::defaults;
 
@@ -11,37 +11,36 @@ use super::{
     workload::{Topology, Workload},
 };
 
-/// Signs of life that each node asks of each primary in a second: one on the connection of the calls (`HELLO`) and one
-/// on that of the feed (`GETEX`), by default.
-pub const SIGNS_OF_LIFE: f64 = 2.0;
+/// Health checks per second from each node to each primary, by default: one on the connection for calls (`HELLO`) and
+/// one on the connection for the feed (`GETEX`).
+pub const HEALTH_CHECKS: f64 = 2.0;
 /// Connections of a node to each primary: one for its calls, one for the feed.
 pub const CONNECTIONS: f64 = 2.0;
-/// Deltas of so many bytes travel with their changes, larger ones do not, unless set otherwise.
+/// The largest delta that is published with its change, in bytes, by default.
 pub const LARGEST_DELTA: f64 = 4_096.0;
-/// So many changes wait for a node that does not take them, unless set otherwise. One more, and all its partitions
-/// begin anew.
+/// The number of changes that are buffered for a slow node, by default. One more is a gap in all of its partitions.
 pub const WAITING_CHANGES: f64 = 8_192.0;
 
-/// How often a node compares one copy with the store.
+/// The rate at which a node compares one copy with the store.
 pub fn self_checks() -> f64 {
     1.0 / session_tiered::defaults::SELF_CHECK.as_secs_f64()
 }
 
-/// For so many seconds a destroyed session leaves a tombstone.
+/// The lifetime of a destroyed session's tombstone, in seconds.
 pub fn tombstone() -> f64 {
     defaults::TOMBSTONE.as_secs_f64()
 }
 
-/// Whether a delta of so many bytes travels with its change.
-pub fn travels(bytes: f64) -> bool {
+/// Whether a delta of this many bytes is published with its change.
+pub fn is_published(bytes: f64) -> bool {
     bytes <= LARGEST_DELTA
 }
 
-fn travelling(bytes: f64) -> f64 {
-    if travels(bytes) { bytes } else { 0.0 }
+fn published(bytes: f64) -> f64 {
+    if is_published(bytes) { bytes } else { 0.0 }
 }
 
-/// Per second, on all servers and from all nodes together, or [on the fullest of them](Traffic::on_fullest).
+/// Rates per second, of all servers and nodes together or [of the fullest server](Traffic::on_fullest).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Traffic {
     /// Loads that the store answers in full: requests · filled.
@@ -52,24 +51,24 @@ pub struct Traffic {
     pub applies: f64,
     /// Renewals of deadlines.
     pub touches: f64,
-    /// New sessions: sessions / life.
+    /// New sessions: sessions / lifetime.
     pub creates: f64,
     /// Sessions that are destroyed.
     pub destroys: f64,
-    /// Heartbeats: nodes / interval, on a cluster times the partitions in which a node has copies.
+    /// Heartbeats: nodes / interval; on a cluster, times the partitions in which a node has copies.
     pub heartbeats: f64,
-    /// Signs of life of connections: 2 · nodes · primaries.
-    pub signs_of_life: f64,
-    /// Nodes that are told of every change; no rate.
+    /// Health checks of connections: 2 · nodes · primaries.
+    pub health_checks: f64,
+    /// The number of nodes that receive every change; this is not a rate.
     pub subscribers: f64,
-    /// What of this concerns the session that is asked for most, and so reaches one primary however many there are.
+    /// The part that concerns the most requested session. It reaches one primary, whatever their number.
     pub hottest: Hottest,
 }
 
-/// What concerns one session, per second.
+/// Rates per second of one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hottest {
-    /// Requests, wherever they are answered.
+    /// Requests, answered by a node or by the store.
     pub requests: f64,
     /// Loads that the store answers in full.
     pub loads: f64,
@@ -81,12 +80,11 @@ pub struct Hottest {
     pub touches: f64,
 }
 
-/// An operation, how often it happens, and what one takes of a server's processor in microseconds, without system
-/// calls.
+/// An operation, its rate, and its processor time on a server in microseconds, excluding system calls.
 pub type Operation = (&'static str, f64, f64);
 
 impl Traffic {
-    /// Of a number of primaries.
+    /// The traffic with this number of primaries.
     pub fn of(workload: &Workload, classes: &[Class], hits: &Hits, primaries: f64) -> Self {
         let requests = workload.requests;
         let touched = |classes: &[Class], requests: f64| {
@@ -101,7 +99,7 @@ impl Traffic {
             creates: workload.births(),
             destroys: workload.births() * workload.destroy_share,
             heartbeats: workload.nodes / workload.heartbeat() * beaten(workload),
-            signs_of_life: SIGNS_OF_LIFE * workload.nodes * primaries,
+            health_checks: HEALTH_CHECKS * workload.nodes * primaries,
             subscribers: workload.nodes,
             hottest: Hottest {
                 requests: hottest.rate,
@@ -113,8 +111,8 @@ impl Traffic {
         }
     }
 
-    /// What reaches the fullest of so many primaries: all that concerns the hottest session, for nothing divides that,
-    /// and the largest share of partitions of the rest.
+    /// The traffic of the fullest primary: all traffic of the hottest session, which cannot be divided, and the rest in
+    /// proportion to the largest share of partitions.
     #[must_use]
     pub fn on_fullest(&self, workload: &Workload, primaries: u32) -> Self {
         let share = largest_share(workload.partitions, primaries);
@@ -128,22 +126,22 @@ impl Traffic {
             creates: share * self.creates,
             destroys: share * self.destroys,
             heartbeats: share * self.heartbeats,
-            signs_of_life: self.signs_of_life / f64::from(primaries),
+            health_checks: self.health_checks / f64::from(primaries),
             ..*self
         }
     }
 
-    /// Changes that are published: applies, creates, destroys.
+    /// Published changes: applies, creates and destroys.
     pub fn changes(&self) -> f64 {
         self.applies + self.creates + self.destroys
     }
 
-    /// Messages that are sent: changes · nodes, for every node hears every change.
+    /// Messages sent: changes · nodes, since every node receives every change.
     pub fn messages(&self) -> f64 {
         self.changes() * self.subscribers
     }
 
-    /// What the servers' processors do for requests, but for messages and system calls.
+    /// The work of the servers' processors for requests, excluding messages and system calls.
     pub fn operations(&self, workload: &Workload, constants: &Constants) -> [Operation; 6] {
         [
             ("load", self.loads, constants.load(workload)),
@@ -155,55 +153,55 @@ impl Traffic {
         ]
     }
 
-    /// What they do to say that they live.
+    /// Their work for heartbeats and health checks.
     pub fn beats(&self, constants: &Constants) -> [Operation; 2] {
         [
             ("heartbeat", self.heartbeats, constants.heartbeat_us),
-            ("sign of life", self.signs_of_life, constants.heartbeat_us),
+            ("health check", self.health_checks, constants.heartbeat_us),
         ]
     }
 
-    /// Requests of the application's own, which come one by one; heartbeats come together.
+    /// Requests of the application, which arrive one by one; heartbeats arrive together.
     pub fn calls(&self) -> f64 {
         self.loads + self.conditional + self.touches + self.changes()
     }
 
-    /// Bytes of the messages to one subscriber: of an update with its delta, of a create with the whole session, if
-    /// they are small enough to travel; of a destroy with neither.
+    /// Bytes of the messages to one subscriber. The message of an update contains its delta and that of a create the whole
+    /// session, if they are small enough; that of a destroy contains neither.
     pub fn heard_bytes(&self, workload: &Workload, constants: &Constants) -> f64 {
         self.changes() * constants.message_wire_bytes
-            + self.applies * travelling(workload.delta_bytes)
-            + self.creates * travelling(workload.session_bytes)
+            + self.applies * published(workload.delta_bytes)
+            + self.creates * published(workload.session_bytes)
     }
 
-    /// Bytes that the servers send. Names and values of sessions go with loads, those of changes with messages. The
-    /// figures on the wire are of requests and answers together and count in both directions: each is an upper bound.
+    /// Bytes that the servers send. Loads contain the names and values of sessions, messages those of changes. The figures
+    /// on the wire cover requests and answers together and count in both directions, so each is an upper bound.
     pub fn bytes_out(&self, workload: &Workload, constants: &Constants) -> f64 {
         self.loads * (workload.session_bytes + constants.load_entry_wire_bytes * workload.entries)
             + self.subscribers * self.heard_bytes(workload, constants)
             + self.envelopes(constants)
     }
 
-    /// Bytes that the servers receive. What travels with a change is sent for the session and again for the message.
+    /// Bytes that the servers receive. Published data is sent twice: for the session and for the message.
     pub fn bytes_in(&self, workload: &Workload, constants: &Constants) -> f64 {
-        let sent = |bytes: f64| bytes + travelling(bytes);
+        let sent = |bytes: f64| bytes + published(bytes);
         self.applies * sent(workload.delta_bytes)
             + self.creates * sent(workload.session_bytes)
             + self.envelopes(constants)
     }
 
-    /// Bytes of requests and answers besides names and values.
+    /// Bytes of requests and answers, excluding names and values.
     fn envelopes(&self, constants: &Constants) -> f64 {
         self.loads * constants.load_wire_bytes
             + self.conditional * constants.conditional_wire_bytes
             + self.changes() * constants.apply_wire_bytes
             + self.touches * constants.touch_wire_bytes
-            + (self.heartbeats + self.signs_of_life) * constants.heartbeat_wire_bytes
+            + (self.heartbeats + self.health_checks) * constants.heartbeat_wire_bytes
     }
 }
 
-/// How many heartbeats a node sends at a time. On a cluster one for each partition in which it has copies: of P
-/// partitions P · (1 - e^(-copies / P)).
+/// The number of heartbeats that a node sends at a time. On a cluster it sends one for each partition in which it has
+/// copies: of P partitions, P · (1 - e^(-copies / P)).
 fn beaten(workload: &Workload) -> f64 {
     let copies = room(workload).min(workload.sessions * shares(workload).0);
     match workload.topology {
@@ -225,7 +223,7 @@ mod tests {
         Traffic::of(workload, &classes, &hits(workload, &classes), 4.0)
     }
 
-    /// What each message carries depends on the kind of the change, and on whether it is small enough to travel.
+    /// The contents of a message depend on the kind of the change and on its size.
     #[test]
     fn messages_carry_deltas_and_new_sessions_that_are_small_enough() {
         let constants = Constants { message_wire_bytes: 100.0, ..Constants::of_tests() };
@@ -249,8 +247,8 @@ mod tests {
         }
     }
 
-    /// Partitions are dealt out to primaries and sessions to partitions by chance, some thousand of the hottest one by
-    /// one.
+    /// Partitions are assigned to primaries and sessions to partitions at random, some thousand of the hottest sessions
+    /// one by one.
     #[test]
     fn the_fullest_primary_is_that_of_sessions_dealt_out_by_chance() {
         for (popularity, primaries) in [(0.6, 8), (0.9, 86), (1.0, 64), (1.2, 43), (1.2, 2)] {
@@ -304,7 +302,7 @@ mod tests {
         use session_redis::defaults;
         assert_eq!(LARGEST_DELTA, defaults::MESSAGE_DELTA_BYTES as f64);
         assert_eq!(WAITING_CHANGES, defaults::SUBSCRIBER_BUFFER as f64);
-        assert_eq!(SIGNS_OF_LIFE, 2.0 / defaults::HEALTH_INTERVAL.as_secs_f64());
+        assert_eq!(HEALTH_CHECKS, 2.0 / defaults::HEALTH_INTERVAL.as_secs_f64());
         assert_eq!(Workload::default().partitions, defaults::PARTITIONS);
     }
 }

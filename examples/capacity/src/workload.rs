@@ -1,4 +1,4 @@
-//! What is to be served, and what with.
+//! The service to compute, and the limits of its machines.
 
 use std::ops::RangeInclusive;
 
@@ -7,35 +7,35 @@ use session_tiered::defaults::BEATS;
 
 use super::Invalid;
 
-/// The capacity of a node's cache, unless set otherwise.
+/// The default capacity of a node's cache.
 const LOCAL_BYTES: f64 = 64.0 * 1_024.0 * 1_024.0;
-/// No heartbeats are sent more often, in seconds.
+/// The shortest heartbeat interval, in seconds.
 const SHORTEST_BEAT: f64 = 1e-3;
-/// What Redis packs into one piece, unless set otherwise.
+/// The limits up to which Redis stores a hash as a listpack, by default.
 const PACKED_ENTRIES: f64 = 512.0;
 const PACKED_VALUE: f64 = 64.0;
 /// Entries of a session's hash that are the store's own: `@`, `@c`, `@0`, `@1`.
 const METADATA: f64 = 4.0;
 
-/// Which node a request goes to.
+/// The node that a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routing {
-    /// Any: each has copies of whatever is used most.
+    /// Any node: each has copies of the sessions used most.
     Random,
-    /// The session's own.
+    /// The session's own node.
     Sticky,
 }
 
-/// How the servers stand to each other.
+/// The arrangement of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topology {
-    /// One primary, plain channels, one heartbeat of a node for all partitions.
+    /// One primary, plain channels, and one heartbeat per node for all partitions.
     Standalone,
-    /// Any number of primaries, sharded channels, a heartbeat of a node for each partition with copies.
+    /// Any number of primaries, sharded channels, and one heartbeat per node for each partition with copies.
     Cluster,
 }
 
-/// What is to be served.
+/// The service to compute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
     /// Sessions that live at the same time.
@@ -46,46 +46,47 @@ pub struct Workload {
     pub nodes: f64,
     /// The share of the requests that commit a change.
     pub write_share: f64,
-    /// The share of the requests that touch. `None`: as `Sessions` does, after a tenth of the idle timeout without
-    /// renewal.
+    /// The share of the requests that touch. `None` means the behaviour of `Sessions`, which touches after a tenth of the
+    /// idle timeout without a renewal.
     pub touch_share: Option<f64>,
-    /// Which node a request goes to.
+    /// The node that a request goes to.
     pub routing: Routing,
-    /// The n-th session is requested in proportion to n^-popularity; 0 is all alike.
+    /// The exponent of Zipf's law: the n-th session is requested in proportion to n^-popularity. With 0 all sessions are
+    /// requested equally often.
     pub popularity: f64,
     /// Names and encoded values of one session.
     pub session_bytes: f64,
     /// Entries of one session.
     pub entries: f64,
-    /// The largest encoded value of a session, in bytes. `None`: as large as the mean of names and values together.
+    /// The largest encoded value of a session, in bytes. `None` means the mean of names and values together.
     pub value_bytes: Option<f64>,
     /// Names and encoded values of one update.
     pub delta_bytes: f64,
-    /// How long a session lives, in seconds: as many are created as end.
+    /// The lifetime of a session, in seconds. As many sessions are created as end.
     pub life: f64,
     /// The idle timeout, in seconds.
     pub idle: f64,
     /// The share of the sessions that end by a destroy and not by a deadline.
     pub destroy_share: f64,
-    /// The capacity of a node's cache, in bytes as it reckons them.
+    /// The capacity of a node's cache, in bytes as the cache counts them.
     pub local_bytes: f64,
-    /// How long a copy is served without the store's word, in seconds.
+    /// The longest time that a copy is served without revalidation, in seconds.
     pub max_age: f64,
     /// The bound on staleness, in seconds.
     pub max_staleness: f64,
-    /// Between two heartbeats, in seconds. `None`: a quarter of `max_staleness`, and a millisecond at least, as the
-    /// stores do.
+    /// The heartbeat interval, in seconds. `None` means a quarter of `max_staleness` and at least a millisecond, as in
+    /// the store.
     pub heartbeat: Option<f64>,
     /// Partitions of the store.
     pub partitions: u32,
-    /// Primaries. `None`: as many as it takes.
+    /// Primaries. `None` means as many as are needed.
     pub primaries: Option<u32>,
-    /// How they stand to each other.
+    /// The arrangement of the servers.
     pub topology: Topology,
 }
 
 impl Default for Workload {
-    /// A small service; everything that the stores have a default for has that.
+    /// A small service, with the defaults of the stores wherever they have one.
     fn default() -> Self {
         Self {
             sessions: 1e6,
@@ -114,19 +115,19 @@ impl Default for Workload {
 }
 
 impl Workload {
-    /// Between two heartbeats of a node.
+    /// The heartbeat interval of a node.
     pub fn heartbeat(&self) -> f64 {
         self.heartbeat.unwrap_or_else(|| (self.max_staleness / f64::from(BEATS)).max(SHORTEST_BEAT))
     }
 
-    /// Whether Redis keeps a session as a table, which takes more: it has more than 512 entries with those of the
-    /// store's own, or a value of more than 64 bytes (`hash-max-listpack-entries` and `-value`, by default).
+    /// Whether Redis stores a session as a hash table, which takes more memory: it has more than 512 entries, including
+    /// the store's own, or a value of more than 64 bytes (`hash-max-listpack-entries` and `-value`, by default).
     pub fn is_table(&self) -> bool {
         let largest = self.value_bytes.unwrap_or(self.session_bytes / self.entries.max(1.0));
         self.entries + METADATA > PACKED_ENTRIES || largest > PACKED_VALUE
     }
 
-    /// Sessions that begin in a second, by Little's law: sessions / life.
+    /// Sessions created per second, by Little's law: sessions / life.
     pub fn births(&self) -> f64 {
         self.sessions / self.life
     }
@@ -141,7 +142,7 @@ impl Workload {
     /// Checks every figure.
     ///
     /// # Errors
-    /// For the first one that makes no sense.
+    /// For the first figure that makes no sense.
     pub fn validate(&self) -> Result<(), Invalid> {
         const MANY: f64 = 1e15;
         within("sessions", self.sessions, 1.0..=MANY)?;
@@ -160,7 +161,7 @@ impl Workload {
         within("max-age", self.max_age, 0.0..=MANY)?;
         within("value-bytes", self.value_bytes.unwrap_or(0.0), 0.0..=MANY)?;
         within("max-staleness", self.max_staleness, 2.0 * SHORTEST_BEAT..=3_600.0)?;
-        // A lease that ends before the next heartbeat is answered is none.
+        // A lease that ends before the next heartbeat is answered would be useless.
         within("heartbeat", self.heartbeat(), SHORTEST_BEAT..=self.max_staleness / 2.0)?;
         self.validate_servers()
     }
@@ -168,38 +169,38 @@ impl Workload {
     fn validate_servers(&self) -> Result<(), Invalid> {
         let partitions = self.partitions;
         if !partitions.is_power_of_two() || partitions > 16_384 {
-            return Err(Invalid::new("partitions", format!("{partitions} is no power of two up to 16384")));
+            return Err(Invalid::new("partitions", format!("{partitions} is not a power of two up to 16384")));
         }
         match (self.topology, self.primaries) {
-            (_, Some(0)) => Err(Invalid::new("primaries", "there must be one")),
+            (_, Some(0)) => Err(Invalid::new("primaries", "at least one is needed")),
             (Topology::Standalone, Some(2..)) => {
-                Err(Invalid::new("primaries", "several primaries are a cluster: give `--topology cluster`"))
+                Err(Invalid::new("primaries", "several primaries need `--topology cluster`"))
             }
             (_, Some(primaries)) if primaries > partitions => {
-                Err(Invalid::new("primaries", format!("of {primaries}, only {partitions} would have a partition")))
+                Err(Invalid::new("primaries", format!("{primaries} primaries cannot share {partitions} partitions")))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// What a server and a node can take. The defaults leave room for peaks and for a failover.
+/// The limits of a server and a node. The defaults leave room for peaks and for a failover.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// Of the one thread that runs a server's commands: a share of a core.
+    /// The processor of the one thread that runs a server's commands: a share of a core.
     pub server_cpu: f64,
-    /// Of a primary's memory, in bytes.
+    /// The memory of a primary, in bytes.
     pub server_memory: f64,
-    /// Of a server's network, in bytes per second, one way.
+    /// The network of a server, in bytes per second and direction.
     pub server_network: f64,
     /// Connections to a primary; `maxclients` is 10,000 by default.
     pub server_connections: f64,
-    /// Of a node's processor for hearing of changes: a share of a core. One task takes them in, one after another.
-    pub hearing_cpu: f64,
-    /// Of a node's network for hearing of changes, in bytes per second.
-    pub hearing_network: f64,
-    /// How long a turn of a server's event loop may take, in seconds: in one turn each connection is read and written
-    /// at most once, so a longer one saves system calls and lets all wait.
+    /// The processor of a node for receiving changes: a share of a core. One task receives them, one after another.
+    pub receiving_cpu: f64,
+    /// The network of a node for receiving changes, in bytes per second.
+    pub receiving_network: f64,
+    /// The longest turn of a server's event loop, in seconds. In one turn each connection is read and written at most
+    /// once, so a longer turn saves system calls and delays all requests.
     pub turn: f64,
 }
 
@@ -210,8 +211,8 @@ impl Default for Limits {
             server_memory: 16.0 * 1_024.0 * 1_024.0 * 1_024.0,
             server_network: 0.7 * 1.25e9,
             server_connections: 10_000.0,
-            hearing_cpu: 0.7,
-            hearing_network: 0.25 * 1.25e9,
+            receiving_cpu: 0.7,
+            receiving_network: 0.25 * 1.25e9,
             turn: 0.01,
         }
     }
@@ -221,16 +222,15 @@ impl Limits {
     /// Checks every figure.
     ///
     /// # Errors
-    /// For the first one that cannot be: a thread has one core, and nobody waits for longer turns than a tenth of a
-    /// second.
+    /// For the first figure that is impossible: a thread has one core, and a turn takes at most a tenth of a second.
     pub fn validate(&self) -> Result<(), Invalid> {
         const ANY: RangeInclusive<f64> = 1e-9..=1e18;
         within("cpu-limit", self.server_cpu, 1e-9..=1.0)?;
         within("memory-limit", self.server_memory, ANY)?;
         within("network-limit", self.server_network, ANY)?;
         within("connections-limit", self.server_connections, ANY)?;
-        within("hearing-limit", self.hearing_cpu, 1e-9..=1.0)?;
-        within("node-network-limit", self.hearing_network, ANY)?;
+        within("receiving-limit", self.receiving_cpu, 1e-9..=1.0)?;
+        within("node-network-limit", self.receiving_network, ANY)?;
         within("turn", self.turn, 1e-6..=0.1)
     }
 }
@@ -279,14 +279,14 @@ mod tests {
             ("turn", Limits { turn: 0.0, ..Limits::default() }),
             ("turn", Limits { turn: 1.0, ..Limits::default() }),
             ("cpu-limit", Limits { server_cpu: 1.5, ..Limits::default() }),
-            ("hearing-limit", Limits { hearing_cpu: 2.0, ..Limits::default() }),
+            ("receiving-limit", Limits { receiving_cpu: 2.0, ..Limits::default() }),
         ] {
             let error = limits.validate().unwrap_err().to_string();
             assert!(error.starts_with(&format!("{what}: ")), "{error}");
         }
     }
 
-    /// Nobody is told of a heartbeat that they have not given.
+    /// No error names a heartbeat that was not given.
     #[test]
     fn a_derived_heartbeat_is_never_wrong() {
         for max_staleness in [0.002, 0.003, 1.0, 3_600.0] {

@@ -1,6 +1,6 @@
-//! What the clients have to do, in which order, and what it must add up to.
+//! The requests of a trace, their order, and the final state that they must add up to.
 //!
-//! The sums are the trace's own: they are worked out here, line by line, before any store is asked anything.
+//! The expected state is computed here from the trace alone, line by line, before any store is involved.
 
 use std::{collections::HashMap, num::NonZeroU32};
 
@@ -12,7 +12,7 @@ pub struct SessionNo(u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ArticleNo(u32);
 
-/// Something that opens when all steps it was told of are done. Counted from 1, which keeps steps small.
+/// A gate opens when all of its steps are done. Numbers start at 1, which keeps [`Step`] small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateNo(NonZeroU32);
 
@@ -21,76 +21,76 @@ pub struct GateNo(NonZeroU32);
 pub struct OrderNo(u32);
 
 impl SessionNo {
-    /// Its place among those of the trace.
+    /// Its index among the sessions of the trace.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 impl GateNo {
-    /// Its place among those of the plan.
+    /// Its index among the gates of the plan.
     pub fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }
 
-/// One request of one client. Every step waits for its session's creation besides.
+/// One request of one client. Every step also waits for the creation of its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Whose.
+    /// The session that it belongs to.
     pub session: SessionNo,
-    /// What.
+    /// The work to do.
     pub task: Task,
-    /// Begins when this is open.
+    /// The gate that must be open before it begins.
     pub after: Option<GateNo>,
-    /// These wait for it.
+    /// The gates that wait for it.
     pub before: [Option<GateNo>; 2],
 }
 
-/// What a request does.
+/// The work of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Begins the session with a value of this many bytes.
+    /// Creates the session with a value of this many bytes.
     Create {
-        /// So many.
+        /// The number of bytes.
         profile: u32,
     },
-    /// Only reads.
+    /// Reads only.
     Look,
-    /// Puts a line into the cart.
+    /// Adds a line to the cart.
     Add {
-        /// What is bought.
+        /// The article that is bought.
         article: ArticleNo,
         /// The line's number in the trace.
         line: u32,
-        /// How many.
+        /// The quantity.
         quantity: i32,
     },
-    /// Takes a line out of the cart.
+    /// Removes a line from the cart.
     Remove {
-        /// What was bought.
+        /// The article that was bought.
         article: ArticleNo,
-        /// The number of the line that put it there.
+        /// The number of the line that added it.
         line: u32,
     },
-    /// Notes that an article was looked at.
+    /// Records that an article was viewed.
     View {
-        /// Which.
+        /// The article.
         article: ArticleNo,
     },
-    /// Notes an order.
+    /// Records an order.
     Checkout {
-        /// Which.
+        /// The order.
         order: OrderNo,
     },
     /// Ends the session.
     Logout,
 }
 
-/// What a session must hold when the trace is over or, if it ends before, at its end.
+/// The state that a session must have when the trace is over or, if the session ends earlier, at its end.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
-    /// Line and quantity.
+    /// The cart: article, line number and quantity.
     pub lines: Vec<(ArticleNo, u32, i32)>,
     /// Orders placed.
     pub orders: Vec<OrderNo>,
@@ -98,38 +98,38 @@ pub struct Expected {
     pub ended: bool,
 }
 
-/// What a trace amounts to.
+/// Totals of a trace.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     /// All lines.
     pub lines: u64,
-    /// Lines that take back an earlier one …
+    /// Lines that remove an earlier one.
     pub removals: u64,
-    /// … of which these name one that is gone already.
+    /// Removals of a line that was removed before.
     pub repeated: u64,
-    /// Lines that take back what never was there.
+    /// Lines that would remove one that never existed.
     pub unmatched: u64,
-    /// Sessions that are ended.
+    /// Sessions that end by a sign-out.
     pub logouts: u64,
 }
 
 /// The whole traffic.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// In the order in which clients take them up. A step waits for earlier ones only.
+    /// The steps in the order in which clients take them. A step waits for earlier ones only.
     pub steps: Vec<Step>,
-    /// How many steps each gate waits for.
+    /// The number of steps that each gate waits for.
     pub gates: Vec<u32>,
-    /// What each session must hold.
+    /// The expected state of each session.
     pub expected: Vec<Expected>,
-    /// What the trace amounts to.
+    /// The totals of the trace.
     pub counts: Counts,
     articles: Vec<Box<str>>,
     orders: Vec<Box<str>>,
 }
 
 impl Plan {
-    /// The key of a cart line. It bears the line's number, so that no two lines collapse into one.
+    /// The key of a cart line. It contains the line's number, so that no two lines share a key.
     pub fn line_key(&self, article: ArticleNo, line: u32) -> String {
         format!("{}:{line}", self.article(article))
     }
@@ -145,13 +145,13 @@ impl Plan {
     }
 }
 
-/// Builds a [`Plan`] from what a trace says, line after line.
+/// Builds a [`Plan`] from a trace, line by line.
 #[derive(Debug, Default)]
 pub struct Planner {
     plan: Plan,
     article_numbers: HashMap<Box<str>, ArticleNo>,
     shelves: HashMap<(SessionNo, ArticleNo), Shelf>,
-    /// Per session, the gate that what changed it since its last checkout has to open.
+    /// For each session, the gate of all changes since its last checkout.
     batches: Vec<Option<GateNo>>,
 }
 
@@ -159,7 +159,7 @@ pub struct Planner {
 #[derive(Debug, Default)]
 struct Shelf {
     kept: Vec<Kept>,
-    /// The last one taken back.
+    /// The line that was removed last.
     gone: Option<Kept>,
 }
 
@@ -171,7 +171,7 @@ struct Kept {
 }
 
 impl Planner {
-    /// A session begins, with a value of this many bytes.
+    /// Creates a session with a value of this many bytes.
     pub fn begin(&mut self, profile: u32) -> SessionNo {
         let session = SessionNo(number(self.plan.expected.len()));
         self.plan.expected.push(Expected::default());
@@ -180,7 +180,7 @@ impl Planner {
         session
     }
 
-    /// The article of this name.
+    /// The article with this name.
     pub fn article(&mut self, name: &str) -> ArticleNo {
         if let Some(known) = self.article_numbers.get(name) {
             return *known;
@@ -191,17 +191,17 @@ impl Planner {
         article
     }
 
-    /// A request that only reads.
+    /// Adds a request that only reads.
     pub fn look(&mut self, session: SessionNo) {
         self.push(session, Task::Look);
     }
 
-    /// An article is looked at, and the session notes it.
+    /// Records a viewed article in the session.
     pub fn view(&mut self, session: SessionNo, article: ArticleNo) {
         self.push(session, Task::View { article });
     }
 
-    /// A line is put into the cart.
+    /// Adds a line to the cart.
     pub fn add(&mut self, session: SessionNo, article: ArticleNo, line: u32, quantity: i32) {
         let step = self.push_change(session, Task::Add { article, line, quantity });
         let shelf = self.shelves.entry((session, article)).or_default();
@@ -214,7 +214,8 @@ impl Planner {
         self.shelves.get(&(session, article)).is_some_and(|shelf| !shelf.kept.is_empty())
     }
 
-    /// The last line of this article is taken back; see [`trace`](crate::trace) for what that means when there is none.
+    /// Removes the last remaining line of this article. If all are removed already, it removes the last one again, which
+    /// changes nothing. If there never was one, the request only reads.
     pub fn take_back(&mut self, session: SessionNo, article: ArticleNo) {
         self.plan.counts.lines += 1;
         let Some(shelf) = self.shelves.get_mut(&(session, article)) else {
@@ -223,7 +224,7 @@ impl Planner {
         };
         let kept = shelf.kept.pop();
         shelf.gone = kept.or(shelf.gone);
-        // A shelf begins with a line, so there is one to name.
+        // A shelf starts with a line, so there is always one.
         let Some(named) = shelf.gone else { return };
         self.plan.counts.removals += 1;
         self.plan.counts.repeated += u64::from(kept.is_none());
@@ -232,7 +233,7 @@ impl Planner {
         self.plan.steps[step].after = Some(gate);
     }
 
-    /// An order is placed, after all that changed the session so far.
+    /// Places an order after all changes to the session so far.
     pub fn checkout(&mut self, session: SessionNo, order: &str) {
         let number = OrderNo(number(self.plan.orders.len()));
         self.plan.orders.push(order.into());
@@ -242,7 +243,7 @@ impl Planner {
         self.plan.steps[step].after = after;
     }
 
-    /// The session is ended after all that changed it so far, while two more pages that note an article are under way.
+    /// Ends the session after all changes so far, while two more requests that record a viewed article are in flight.
     pub fn logout(&mut self, session: SessionNo, article: ArticleNo) {
         let after = self.batches[session.index()].take();
         for task in [Task::View { article }, Task::Logout, Task::View { article }] {
@@ -253,7 +254,7 @@ impl Planner {
         self.plan.counts.logouts += 1;
     }
 
-    /// The plan, with the sums.
+    /// The finished plan with its totals and the expected state.
     pub fn finish(mut self) -> Plan {
         for ((session, article), shelf) in self.shelves {
             let lines = shelf.kept.into_iter().map(|kept| (article, kept.line, kept.quantity));
@@ -267,7 +268,7 @@ impl Planner {
         self.plan.steps.len() - 1
     }
 
-    /// A step that the session's next checkout or logout has to wait for.
+    /// Adds a step that the session's next checkout or logout waits for.
     fn push_change(&mut self, session: SessionNo, task: Task) -> usize {
         let batch = match self.batches[session.index()] {
             Some(batch) => batch,
@@ -280,7 +281,7 @@ impl Planner {
         step
     }
 
-    /// The gate that opens after this one step.
+    /// The gate that opens after this step alone.
     fn gate_after(&mut self, step: usize) -> GateNo {
         if let Some(gate) = self.plan.steps[step].before[1] {
             return gate;
@@ -297,7 +298,7 @@ impl Planner {
     }
 }
 
-/// Traces are read up to `u32::MAX` lines, so nothing that is counted in one exceeds that.
+/// A trace has at most `u32::MAX` lines, so no count exceeds that.
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,10 +1,10 @@
-//! Traffic with the published figures of production session stores.
+//! Generated traffic with the published figures of production session stores.
 //!
 //! - Requests per session: 3, 7 and 18 at p50, p90 and p99 (YooChoose).
-//! - About 1 % of the sessions are under way at once; a page sends up to three requests in parallel.
-//! - 7 reads to a write for signed-in sessions, 1 to 2 for anonymous ones, 3 to 1 over all, and 25 sign-outs to 2,000
-//!   reads and writes (Wikimedia). Many writes change nothing.
-//! - Besides its cart a session holds a value of 230 bytes in the median, up to a few KB (Twitter's caches).
+//! - About 1 % of the sessions are active at once; a page sends up to three requests in parallel.
+//! - The ratio of reads to writes is 7 to 1 for signed-in sessions, 1 to 2 for anonymous ones and 3 to 1 overall. There
+//!   are 25 sign-outs per 2,000 reads and writes (Wikimedia). Many writes change nothing.
+//! - Besides its cart, a session holds a value with a median of 230 bytes, up to a few KB (Twitter's caches).
 
 use super::rng::Rng;
 use crate::plan::{ArticleNo, Planner, SessionNo};
@@ -12,7 +12,7 @@ use crate::plan::{ArticleNo, Planner, SessionNo};
 const REQUESTS: [(f64, f64); 5] = [(0.0, 0.6), (0.5, 3.0), (0.9, 7.0), (0.99, 18.0), (1.0, 60.0)];
 const MEAN_REQUESTS: u32 = 4;
 const PROFILE_BYTES: [(f64, f64); 5] = [(0.0, 150.0), (0.5, 230.0), (0.9, 1_000.0), (0.99, 3_000.0), (1.0, 4_000.0)];
-/// With 7:1 and 1:2, this share of signed-in requests makes 3:1 over all.
+/// With 7:1 and 1:2, this share of signed-in requests gives 3:1 overall.
 const SIGNED_IN: f64 = 0.77;
 const SIGNED_IN_WRITES: f64 = 1.0 / 8.0;
 const ANONYMOUS_WRITES: f64 = 2.0 / 3.0;
@@ -49,9 +49,9 @@ pub(super) fn plan(requests: u32, seed: u64, planner: &mut Planner) {
 }
 
 fn arrive(rng: &mut Rng, planner: &mut Planner) -> Visitor {
-    let left = rng.draw(&REQUESTS).max(1);
+    let left = rng.sample(&REQUESTS).max(1);
     Visitor {
-        session: planner.begin(rng.draw(&PROFILE_BYTES)),
+        session: planner.begin(rng.sample(&PROFILE_BYTES)),
         left,
         writes: if rng.chance(SIGNED_IN) { SIGNED_IN_WRITES } else { ANONYMOUS_WRITES },
         signs_out: rng.chance(LOGOUTS_PER_REQUEST * f64::from(left)),
@@ -60,7 +60,7 @@ fn arrive(rng: &mut Rng, planner: &mut Planner) -> Visitor {
 }
 
 fn request(visitor: &mut Visitor, number: u32, articles: &[ArticleNo], rng: &mut Rng, planner: &mut Planner) {
-    // Squared: few articles are asked for often.
+    // Squared, so that a few articles are requested often.
     let popular = (rng.unit().powi(2) * f64::from(CATALOGUE)) as usize;
     let article = articles[popular.min(articles.len() - 1)];
     if !rng.chance(visitor.writes) {
@@ -76,7 +76,7 @@ fn request(visitor: &mut Visitor, number: u32, articles: &[ArticleNo], rng: &mut
             planner.take_back(visitor.session, visitor.bought.swap_remove(regretted));
         }
         6..8 => planner.view(visitor.session, article),
-        // Seen before, most likely: a write that changes nothing.
+        // Most likely viewed before, so this write changes nothing.
         _ => planner.view(visitor.session, articles[0]),
     }
 }

@@ -1,9 +1,9 @@
 //! A stream of object reads by key, big-endian u32 each, such as the cache2k benchmark trace `orm_busy` (© headissue
 //! GmbH, Jens Wilke, CC BY 4.0).
 //!
-//! A key is a session and a read a page. The stream has no writes, so one access in eight becomes one: the 7:1 of
-//! Wikimedia's sessions of signed-in users. The writes of a session go round a few articles; each puts its article
-//! into the cart, or takes it back when it is there.
+//! A key is a session and a read is a page. The stream has no writes, so one access in eight becomes a write: the 7:1 of
+//! Wikimedia's sessions of signed-in users. The writes of a session rotate over a few articles; each adds its article to
+//! the cart, or removes it if it is there.
 
 use std::{collections::HashMap, io::BufRead};
 
@@ -53,10 +53,10 @@ pub(super) fn plan(
     Ok(())
 }
 
-/// Bytes of what a session holds besides its cart: the median of published caches.
+/// Bytes of a session's value besides its cart: the median of published caches.
 const PROFILE: u32 = 230;
 
-/// The next key; a stream that ends within one is cut short.
+/// The next key. A stream that ends within a key is an error.
 fn next_key(input: &mut dyn BufRead, number: u32) -> Result<Option<u32>, TraceError> {
     let mut key = [0; 4];
     let mut filled = 0;

@@ -1,10 +1,9 @@
 //! Online Retail: cart lines of a UK online gift shop (UCI, doi 10.24432/C5BW33, CC BY 4.0).
 //!
-//! - A session per customer; where the customer is blank, a guest's, one per invoice.
-//! - A line is a keyed entry of the cart. Its key bears its line number, so no two collapse into one.
-//! - A negative line takes back the last line of that customer and article that is still there. If all are gone, it
-//!   takes back the last one again, which changes nothing. If there never was one, it is a request that finds nothing
-//!   to take back and only reads.
+//! - Each customer has one session. A blank customer is a guest, with one session per invoice.
+//! - A line is a keyed entry of the cart. Its key contains its line number, so no two lines share a key.
+//! - A negative line removes the last remaining line of that customer and article. If all are removed already, it removes
+//!   the last one again, which changes nothing. If there never was one, the request only reads.
 //! - The last line of an invoice is followed by its checkout. A guest then signs out.
 
 use std::{
@@ -20,7 +19,7 @@ use session_core::Key;
 use super::recorded::{MOST_LINES, TraceError};
 use crate::plan::{Planner, SessionNo};
 
-/// No record is longer, in bytes.
+/// The longest record allowed, in bytes.
 const LONGEST_RECORD: u64 = 1_024 * 1_024;
 const COLUMNS: [&str; 7] = ["time", "invoice", "customer", "stock_code", "quantity", "unit_price", "country"];
 
@@ -34,7 +33,7 @@ struct Row {
 
 pub(super) fn plan(input: Box<dyn BufRead>, lines: Option<u32>, planner: &mut Planner) -> Result<(), TraceError> {
     let rows = rows(input, lines)?;
-    // An invoice may be interrupted by another one: its end is its last line, not the next invoice's first.
+    // Invoices may interleave: an invoice ends with its last line, not where the next one starts.
     let ends: HashMap<&str, u32> = rows.iter().map(|row| (row.invoice.as_str(), row.number)).collect();
     let mut sessions: HashMap<(&str, &str), SessionNo> = HashMap::new();
     for row in &rows {
@@ -57,8 +56,8 @@ pub(super) fn plan(input: Box<dyn BufRead>, lines: Option<u32>, planner: &mut Pl
     Ok(())
 }
 
-/// Records are numbered by counting, the header included: where lines end in a bare carriage return, the reader takes
-/// all for one line.
+/// Records are numbered by counting, including the header: the reader's own line numbers do not advance at a bare
+/// carriage return.
 fn rows(input: Box<dyn BufRead>, lines: Option<u32>) -> Result<Vec<Row>, TraceError> {
     let mut records = Records::new(input);
     if !records.next()? || !records.record.iter().eq(COLUMNS) {
@@ -81,13 +80,13 @@ fn rows(input: Box<dyn BufRead>, lines: Option<u32>) -> Result<Vec<Row>, TraceEr
 
 struct Records {
     reader: csv::Reader<Metered>,
-    /// Bytes that have been read since the last record.
+    /// Bytes read since the last record.
     read: Rc<Cell<u64>>,
     record: StringRecord,
     number: u64,
 }
 
-/// What is read, counted: a record that does not end must not fill the memory.
+/// Counts the bytes read, so that an endless record cannot fill the memory.
 struct Metered {
     input: Box<dyn BufRead>,
     read: Rc<Cell<u64>>,
@@ -130,11 +129,11 @@ impl Records {
 }
 
 fn row(record: &StringRecord, number: u64) -> Result<Row, String> {
-    // The reader has seen to it that a record has as many columns as the header.
+    // The reader guarantees that a record has as many columns as the header.
     let column = |at: usize| record.get(at).unwrap_or_default().to_owned();
     let filled = |at: usize| match column(at) {
         text if text.is_empty() => Err(format!("no {}", COLUMNS[at])),
-        // It becomes a key, some with a number behind.
+        // It becomes part of a key, possibly with a line number appended.
         text if Key::new(&format!("{text}:{}", u32::MAX)).is_err() => Err(format!("{} is too long", COLUMNS[at])),
         text => Ok(text),
     };
@@ -220,7 +219,7 @@ mod tests {
         assert_eq!(plan.counts.logouts, 2);
     }
 
-    /// The lines of a cart are told apart by their numbers.
+    /// The line number distinguishes the lines of a cart.
     #[test]
     fn lines_that_end_in_bare_carriage_returns_have_numbers_of_their_own() {
         let plan = planned("t,1,c,a,2,1.0,UK\rt,1,c,a,3,1.0,UK\r").unwrap();

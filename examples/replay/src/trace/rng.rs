@@ -1,11 +1,11 @@
-//! A small seeded generator: one seed, one traffic, on every machine and with every version of every crate.
+//! A small seeded generator. One seed gives the same traffic on every machine and with every version of every crate.
 
 /// SplitMix64.
 #[derive(Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// The sequence of this seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -19,7 +19,7 @@ impl Rng {
         bits ^ (bits >> 31)
     }
 
-    /// Uniform in `0..bound`, up to a bias that 64 bits make negligible. `bound` is not 0.
+    /// Uniform in `0..bound`, up to a bias that 64 bits make negligible. `bound` must not be 0.
     pub fn below(&mut self, bound: u32) -> u32 {
         let product = u128::from(self.bits()) * u128::from(bound);
         u32::try_from(product >> 64).unwrap_or(0)
@@ -35,8 +35,8 @@ impl Rng {
         self.unit() < probability
     }
 
-    /// A draw from the distribution with these quantiles, interpolated between them on a logarithmic scale.
-    pub fn draw(&mut self, quantiles: &[(f64, f64)]) -> u32 {
+    /// A sample from the distribution with these quantiles, interpolated between them on a logarithmic scale.
+    pub fn sample(&mut self, quantiles: &[(f64, f64)]) -> u32 {
         let at = self.unit();
         let value = quantiles
             .windows(2)

@@ -7,17 +7,17 @@ use clap::{Parser, ValueEnum};
 
 const AFTER_HELP: &str = "\
 Numbers may be written as 100e6; durations are in seconds, sizes in bytes. \
-Exit status: 0 when everything keeps within its limit, 1 when something does not, \
-2 for wrong flags or a report that cannot be read.";
+Exit status: 0 if every resource stays within its limit, 1 if one does not, \
+2 for wrong options or an unreadable report.";
 
-/// Computes what a service needs of Redis and of its nodes, where it breaks first, and what to do about it.
+/// Computes what a service needs of Redis and of its nodes, which resource runs out first, and what to do about it.
 #[derive(Debug, Parser)]
 #[command(name = "capacity", after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Sessions that live at the same time
+    /// Live sessions
     #[arg(long, value_name = "N")]
     sessions: f64,
-    /// Requests per second on all nodes; each loads one session
+    /// Requests per second on all nodes together; each loads one session
     #[arg(long, value_name = "N")]
     rps: f64,
     /// Application nodes, each with a local cache
@@ -26,79 +26,79 @@ pub(crate) struct Args {
     /// The share of the requests that commit a change
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     write_share: f64,
-    /// The share of the requests that renew a deadline; without it, what `Sessions` does
+    /// The share of the requests that renew a deadline; by default, that of `Sessions`
     #[arg(long, value_name = "SHARE")]
     touch_share: Option<f64>,
-    /// Which node a request goes to
+    /// The node that a request goes to
     #[arg(long, value_enum, default_value_t = RoutingArg::Random)]
     routing: RoutingArg,
-    /// The n-th session is requested in proportion to n^-ZIPF
+    /// The exponent of Zipf's law: the n-th session is requested in proportion to n^-ZIPF
     #[arg(long, value_name = "ZIPF", default_value_t = 0.9)]
     zipf: f64,
-    /// Names and values of one session
+    /// Bytes of names and values of one session
     #[arg(long, value_name = "BYTES", default_value_t = 300.0)]
     session_bytes: f64,
     /// Entries of one session
     #[arg(long, value_name = "N", default_value_t = 8.0)]
     entries: f64,
-    /// The largest value of a session; without it, the mean of names and values
+    /// Bytes of the largest value of a session; by default, the mean of names and values
     #[arg(long, value_name = "BYTES")]
     value_bytes: Option<f64>,
-    /// Names and values of one update
+    /// Bytes of names and values of one update
     #[arg(long, value_name = "BYTES", default_value_t = 40.0)]
     delta_bytes: f64,
-    /// How long a session lives
+    /// The lifetime of a session
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600.0)]
     life: f64,
     /// The idle timeout
     #[arg(long, value_name = "SECONDS", default_value_t = 1_800.0)]
     idle: f64,
-    /// The share of the sessions that end by a destroy and not by a deadline
+    /// The share of the sessions that are destroyed and do not expire
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     destroy_share: f64,
     /// The capacity of a node's cache
     #[arg(long, value_name = "BYTES", default_value_t = 64.0 * 1_024.0 * 1_024.0)]
     local_bytes: f64,
-    /// How long a copy is served without the store's word
+    /// The longest time that a copy is served without revalidation
     #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
     max_age: f64,
     /// The bound on staleness
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     max_staleness: f64,
-    /// Between two heartbeats; without it, a quarter of the bound on staleness
+    /// The heartbeat interval; by default, a quarter of the bound on staleness
     #[arg(long, value_name = "SECONDS")]
     heartbeat: Option<f64>,
     /// Partitions of the store
     #[arg(long, value_name = "N", default_value = "256", value_parser = whole)]
     partitions: u32,
-    /// Primaries; without it, as many as it takes
+    /// Primaries; by default, as many as are needed
     #[arg(long, alias = "shards", value_name = "N", value_parser = whole)]
     primaries: Option<u32>,
-    /// How the servers stand to each other
+    /// The arrangement of the servers
     #[arg(long, value_enum, default_value_t = TopologyArg::Cluster)]
     topology: TopologyArg,
-    /// What a primary's processor may be used for commands: a share of one core
+    /// The limit of a primary's processor: a share of one core
     #[arg(long, value_name = "CORES", default_value_t = Limits::default().server_cpu)]
     cpu_limit: f64,
-    /// The memory of a primary
+    /// The limit of a primary's memory
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().server_memory)]
     memory_limit: f64,
-    /// The network of a primary, one way, per second
+    /// The limit of a primary's network, per second and direction
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().server_network)]
     network_limit: f64,
-    /// Connections to a primary
+    /// The limit of connections to a primary
     #[arg(long, value_name = "N", default_value_t = Limits::default().server_connections)]
     connections_limit: f64,
-    /// What a node's processor may be used for hearing of changes: a share of one core
-    #[arg(long, value_name = "CORES", default_value_t = Limits::default().hearing_cpu)]
-    hearing_limit: f64,
-    /// The network of a node for hearing of changes, per second
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().hearing_network)]
+    /// The limit of a node's processor for receiving changes: a share of one core
+    #[arg(long, value_name = "CORES", default_value_t = Limits::default().receiving_cpu)]
+    receiving_limit: f64,
+    /// The limit of a node's network for receiving changes, per second
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().receiving_network)]
     node_network_limit: f64,
-    /// How long a turn of a server's event loop may take
+    /// The longest turn of a server's event loop
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().turn)]
     turn: f64,
-    /// Take the constants that a run of the benches' report measured, instead of the built-in ones
+    /// A report of the benches whose constants replace the built-in ones
     #[arg(long, value_name = "FILE")]
     pub(crate) constants: Option<PathBuf>,
 }
@@ -107,7 +107,7 @@ pub(crate) struct Args {
 enum RoutingArg {
     /// Any node
     Random,
-    /// The session's own
+    /// The session's own node
     Sticky,
 }
 
@@ -120,7 +120,7 @@ enum TopologyArg {
 }
 
 impl Args {
-    /// What is to be served.
+    /// The service to compute.
     pub(crate) fn workload(&self) -> Workload {
         Workload {
             sessions: self.sessions,
@@ -153,25 +153,25 @@ impl Args {
         }
     }
 
-    /// What a server and a node can take.
+    /// The limits of a server and a node.
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             server_cpu: self.cpu_limit,
             server_memory: self.memory_limit,
             server_network: self.network_limit,
             server_connections: self.connections_limit,
-            hearing_cpu: self.hearing_limit,
-            hearing_network: self.node_network_limit,
+            receiving_cpu: self.receiving_limit,
+            receiving_network: self.node_network_limit,
             turn: self.turn,
         }
     }
 }
 
-/// A whole number, which may be written as 1e3.
+/// Parses a whole number, which may be written as 1e3.
 fn whole(text: &str) -> Result<u32, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     let is_whole = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number);
-    if is_whole { Ok(number as u32) } else { Err(format!("{number} is no whole number from 0 to {}", u32::MAX)) }
+    if is_whole { Ok(number as u32) } else { Err(format!("{number} is not a whole number from 0 to {}", u32::MAX)) }
 }
 
 #[cfg(test)]

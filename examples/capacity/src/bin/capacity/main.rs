@@ -1,5 +1,5 @@
-//! Computes what a service needs of Redis and of its nodes, where it breaks first, and what to do about it. The
-//! formulas are in the documentation of `capacity`.
+//! Computes what a service needs of Redis and of its nodes, which resource runs out first, and what to do about it. The
+//! library's documentation has the formulas.
 //!
 //! ```text
 //! cargo run -p capacity -- --sessions 100e6 --rps 1e6 --nodes 500
@@ -65,7 +65,7 @@ mod tests {
         run(&Args::parse_from(std::iter::once("capacity").chain(line.split(' '))))
     }
 
-    /// What stands there depends on the service: what is not the case is not said.
+    /// The page depends on the service and leaves out what does not apply.
     #[test]
     fn a_service_is_computed_and_shown() {
         let page = |line: &str| {
@@ -82,13 +82,20 @@ mod tests {
         }
         assert!(!large.contains("(a guess"));
         let hopeless = page("--sessions 1e6 --rps 1e6 --nodes 5e3 --write-share 1 --zipf 1.5 --session-bytes 2000");
-        for part in
-            ["(a guess: no number of primaries is enough)", "unbounded", "too much", "as a table", "Turns of 10 ms"]
-        {
+        for part in [
+            "(a guess: no number of primaries is enough)",
+            "unbounded",
+            "too much",
+            "as a hash table",
+            "Even turns of 10 ms",
+        ] {
             assert!(hopeless.contains(part), "no {part} in\n{hopeless}");
         }
         let one = page("--sessions 1e5 --rps 1e3 --nodes 4 --topology standalone --primaries 1");
-        assert!(!one.contains("plain channels would add") && one.contains("There is time for short turns"), "{one}");
+        assert!(
+            !one.contains("plain channels would add") && one.contains("There is time for a turn per request"),
+            "{one}"
+        );
     }
 
     #[test]
@@ -116,7 +123,7 @@ mod tests {
             ("--sessions 1 --rps NaN --nodes 1", "rps: NaN is not between"),
             ("--sessions 1 --rps 1 --nodes 1 --heartbeat 2", "heartbeat: 2 is not between 0.001 and 0.5"),
             ("--sessions 1 --rps 1 --nodes 1 --turn 1", "turn: 1 is not between"),
-            ("--sessions 1 --rps 1 --nodes 1 --partitions 100", "partitions: 100 is no power of two"),
+            ("--sessions 1 --rps 1 --nodes 1 --partitions 100", "partitions: 100 is not a power of two"),
             ("--sessions 1 --rps 1 --nodes 1 --constants no-such-file", "no-such-file: "),
             ("--sessions 1 --rps 1 --nodes 1 --topology standalone --primaries 2", "primaries: several primaries"),
         ] {

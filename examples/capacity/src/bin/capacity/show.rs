@@ -12,14 +12,14 @@ use capacity::{
 };
 
 const WIDTH: usize = 112;
-/// What Redis lets wait for a subscriber before it parts with it (`client-output-buffer-limit pubsub`): at all, and for
-/// a minute.
+/// The output buffer at which Redis disconnects a subscriber (`client-output-buffer-limit pubsub`): at once, and after a
+/// minute.
 const OUTPUT_BUFFER: f64 = 32.0 * 1_024.0 * 1_024.0;
 const OUTPUT_BUFFER_FOR_A_MINUTE: f64 = 8.0 * 1_024.0 * 1_024.0;
-const NOT_COUNTED: &str = "Not counted: replication, persistence and copy-on-write, TLS, latency of the network, fragmentation, \
-                           buffers and memory of connections, and the nodes' own work but for hearing of changes.";
+const NOT_COUNTED: &str = "Not counted: replication, persistence and copy-on-write, TLS, network latency, fragmentation, buffers and \
+                           memory of connections, and all work of the nodes except receiving changes.";
 
-/// All of it.
+/// The whole page.
 pub(crate) fn show(workload: &Workload, constants: &Constants, limits: &Limits, estimate: &Estimate) -> String {
     let mut page = Page::default();
     page.service(workload, constants, estimate);
@@ -40,7 +40,7 @@ pub(crate) fn show(workload: &Workload, constants: &Constants, limits: &Limits, 
     page.0
 }
 
-/// One of the things that a processor does.
+/// One part of a processor's work.
 type Part = fn(&ServerCpu) -> f64;
 
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl Page {
         let _ = write!(self.0, "\n{text}\n{}\n", "-".repeat(text.chars().count()));
     }
 
-    /// In lines of at most so many characters.
+    /// Breaks the text into lines of at most `WIDTH` characters.
     fn paragraph(&mut self, text: &str) {
         let mut line = String::from("-");
         for word in text.split_whitespace() {
@@ -102,12 +102,12 @@ impl Page {
             workload.popularity
         ));
         self.line(format!(
-            "revalidated             {:>9}   older than max_age, still the same",
+            "revalidated             {:>9}   older than max_age, but unchanged",
             percent(hits.revalidated)
         ));
         self.line(format!("loaded from the store   {:>9}", percent(hits.filled)));
         self.line(format!(
-            "copies on a node        {:>9}   what it grows to, for expiry is not announced; {}B of memory",
+            "copies on a node        {:>9}   in the long run, since expiry is not published; {}B of memory",
             short(room(workload)),
             short(room(workload) * constants.copied(workload))
         ));
@@ -115,37 +115,37 @@ impl Page {
             it if it.is_finite() => format!("{:.2} ms", it * 1e3),
             _ => "unbounded".to_owned(),
         };
-        self.line(format!("staleness, typical      {typical:>9}   from an update to its being heard on other nodes"));
+        self.line(format!("staleness, typical      {typical:>9}   from an update until other nodes receive it"));
         self.line(format!(
-            "staleness, at most      {:>9}   max_staleness, whatever happens: then loads go to the store",
+            "staleness, at most      {:>9}   max_staleness, always: beyond it loads go to the store",
             format!("{} s", workload.max_staleness)
         ));
     }
 
     fn operations(&mut self, workload: &Workload, constants: &Constants, estimate: &Estimate) {
         self.heading("On all primaries, per second");
-        self.line(format!("{:<20} {:>10} {:>12} {:>10}", "operation", "a second", "us each", "cores"));
+        self.line(format!("{:<20} {:>10} {:>12} {:>10}", "operation", "per second", "us each", "cores"));
         let traffic = estimate.traffic;
         let fan_out = ("fan-out: messages", traffic.messages(), constants.message_us);
         let operations = traffic.operations(workload, constants).into_iter().chain(traffic.beats(constants));
         for (name, rate, us) in operations.chain([fan_out]) {
             self.line(format!("{name:<20} {:>10} {us:>12.2} {:>10.2}", short(rate), rate * us * 1e-6));
         }
-        self.line("(without system calls: those are in the next table)");
+        self.line("(excluding system calls, which are in the next table)");
     }
 
-    /// What is needed at least, and what one sees as long as there is time.
+    /// The minimum, and the use that is observed while there is time to spare.
     fn processor(&mut self, limits: &Limits, estimate: &Estimate) {
         self.heading("The processor of the fullest primary, in cores");
         let (least, unhurried) = (estimate.server_cpu, estimate.unhurried_cpu);
-        self.line(format!("{:<22} {:>16} {:>24}", "", "needed at least", "a turn for each request"));
+        self.line(format!("{:<22} {:>16} {:>24}", "", "minimum", "a turn per request"));
         let rows: [(&str, Part); 6] = [
             ("operations", |cpu| cpu.operations),
             ("their system calls", |cpu| cpu.calls),
             ("turns", |cpu| cpu.turns),
             ("fan-out", |cpu| cpu.fan_out),
             ("heartbeats", |cpu| cpu.heartbeats),
-            ("all", ServerCpu::total),
+            ("total", ServerCpu::total),
         ];
         for (name, cores) in rows {
             self.line(format!("{name:<22} {:>16.3} {:>24.3}", cores(&least), cores(&unhurried)));
@@ -153,13 +153,13 @@ impl Page {
         let longest = limits.turn * 1e3;
         self.line(match estimate.turn {
             0.0 => format!(
-                "There is time for short turns, so it takes the latter; the former is with turns of {longest} ms."
+                "There is time for a turn per request, so the last column applies; the minimum is for turns of {longest} ms."
             ),
             turn if turn.is_finite() => format!(
-                "It is busy all the time, in turns of {:.2} ms, for which users wait; {longest} ms are allowed.",
+                "It is always busy, in turns of {:.2} ms, which delay requests; {longest} ms are allowed.",
                 turn * 1e3
             ),
-            _ => format!("Turns of {longest} ms are not enough."),
+            _ => format!("Even turns of {longest} ms are not enough."),
         });
     }
 
@@ -169,19 +169,19 @@ impl Page {
         let stored = memory(workload, constants, &traffic);
         self.heading("On the fullest primary");
         self.line(format!(
-            "memory                          {:>8}B     {}B in all, {:.0} B a session{}",
+            "memory                          {:>8}B     {}B in total, {:.0} B per session{}",
             short(largest_share(workload.partitions, estimate.primaries) * stored),
             short(stored),
             constants.stored(workload),
-            if workload.is_table() { ", as a table" } else { "" }
+            if workload.is_table() { ", as a hash table" } else { "" }
         ));
         self.line(format!(
-            "connections                     {:>8}      {CONNECTIONS} of each node; {} of a node to all primaries",
+            "connections                     {:>8}      {CONNECTIONS} per node; {} from a node to all primaries",
             short(CONNECTIONS * workload.nodes),
             short(CONNECTIONS * primaries)
         ));
         self.line(format!(
-            "heartbeats                      {:>8}/s    {}/s in all, every {:.0} ms",
+            "heartbeats                      {:>8}/s    {}/s in total, every {:.0} ms",
             short(here.heartbeats),
             short(traffic.heartbeats),
             workload.heartbeat() * 1e3
@@ -200,7 +200,7 @@ impl Page {
         let (traffic, primaries) = (estimate.traffic, f64::from(estimate.primaries));
         let here = traffic.on_fullest(workload, estimate.primaries);
         self.line(format!(
-            "messages sent                   {:>8}/s    {} changes/s x {} nodes = {}/s in all",
+            "messages sent                   {:>8}/s    {} changes/s x {} nodes = {}/s in total",
             short(here.messages()),
             short(traffic.changes()),
             workload.nodes,
@@ -208,7 +208,7 @@ impl Page {
         ));
         if workload.topology == Topology::Cluster && estimate.primaries > 1 {
             self.line(format!(
-                "    plain channels would add {}B/s on the cluster's bus: every change to every other server, replicas too",
+                "    plain channels would add {}B/s on the cluster's bus: every change to every other server, including replicas",
                 short(traffic.heard_bytes(workload, constants) * (primaries - 1.0))
             ));
         }
@@ -216,7 +216,7 @@ impl Page {
         if waiting > 0.0 {
             let patience = (OUTPUT_BUFFER / waiting).min(OUTPUT_BUFFER_FOR_A_MINUTE / waiting + 60.0);
             self.line(format!(
-                "a subscriber may stall for      {:>8} s    then its output buffer is full, and the server parts with it",
+                "a subscriber may stall for      {:>8} s    then its output buffer is full and the server disconnects it",
                 short(patience)
             ));
         }
@@ -226,14 +226,14 @@ impl Page {
         let traffic = estimate.traffic;
         self.heading("On a node");
         self.line(format!(
-            "changes heard                   {:>8}/s    {}B/s, {:.3} cores",
+            "changes received                {:>8}/s    {}B/s, {:.3} cores",
             short(traffic.changes()),
             short(traffic.heard_bytes(workload, constants)),
             traffic.changes() * constants.hear_us * 1e-6
         ));
         if traffic.changes() > 0.0 {
             self.line(format!(
-                "it may stall for                {:>8} s    then {WAITING_CHANGES} changes wait, and it loses its place",
+                "it may stall for                {:>8} s    then {WAITING_CHANGES} changes are buffered, and it has a gap",
                 short(WAITING_CHANGES / traffic.changes())
             ));
         }
@@ -257,13 +257,13 @@ impl Page {
         }
         match estimate.primaries_needed {
             Some(needed) => self.line(format!("primaries needed: {needed}")),
-            None => self.line("primaries needed: no number of them is enough"),
+            None => self.line("primaries needed: no number is enough"),
         }
     }
 
     fn breaks(&mut self, breaks: &[Break]) {
-        self.heading("Where it breaks first");
-        self.line("with the same primaries, and so many times the sessions, requests and nodes:");
+        self.heading("Which resource runs out first");
+        self.line("with the same primaries, and this many times the sessions, requests and nodes:");
         for Break { resource, factor } in breaks {
             let factor = if factor.is_finite() { format!("{factor:.2}") } else { "never".to_owned() };
             self.line(format!("{factor:>10}   {}", resource.name()));
@@ -273,14 +273,14 @@ impl Page {
 
 fn unit(resource: Resource) -> &'static str {
     match resource {
-        Resource::ServerCpu | Resource::HearingCpu => " cores",
+        Resource::ServerCpu | Resource::ReceivingCpu => " cores",
         Resource::ServerMemory => "B",
-        Resource::ServerNetwork | Resource::HearingNetwork => "B/s",
+        Resource::ServerNetwork | Resource::ReceivingNetwork => "B/s",
         Resource::ServerConnections => "",
     }
 }
 
-/// Three digits and a prefix.
+/// Formats a number with three digits and a prefix.
 fn short(number: f64) -> String {
     let (scaled, prefix) = match number.abs() {
         n if n >= 1e12 => (number / 1e12, " T"),
