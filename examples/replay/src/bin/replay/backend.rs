@@ -88,5 +88,6 @@ fn limits() -> Limits {
     Limits::default().max_entries(MAX_LINES).max_value_bytes(MAX_BLOB).max_session_bytes(MAX_BLOB)
 }
 
-#[cfg(all(test, feature = "redis"))]
+#[cfg(test)]
+#[cfg(feature = "redis")]
 mod tests;

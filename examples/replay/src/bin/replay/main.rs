@@ -141,7 +141,8 @@ fn show(report: &Report, json: bool) -> ExitCode {
     if report.audit.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(LOST) }
 }
 
-#[cfg(all(test, feature = "traces"))]
+#[cfg(test)]
+#[cfg(feature = "traces")]
 mod tests {
     use super::*;
 
