@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use session_core::{Clock as _, Error, ErrorKind, LoadOptions, OpId, Session, SessionId, Sessions, SystemClock};
+use session_core::{Clock as _, Error, ErrorKind, LoadOptions, Session, SessionId, Sessions, SystemClock, model::OpId};
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Direction, LinkCutter, Server};
 use session_tiered::TieredStore;
@@ -32,7 +32,7 @@ impl Node {
         let hits = self.cache.stats().hits;
         let session = self.sessions.open_with(id, options).await?;
         let theme: String = session.get("theme")?.unwrap_or_default();
-        Ok((theme, self.cache.stats().hits > hits, session.stale()))
+        Ok((theme, self.cache.stats().hits > hits, session.staleness()))
     }
 
     /// Waits until the session has this theme; returns the time it took.
@@ -63,7 +63,7 @@ async fn main() -> Result<(), Error> {
             (Some(server), addr)
         }
     };
-    let (link, prefix) = (LinkCutter::to(addr).await, format!("two-nodes-{:016x}", OpId::draw()?.bits()));
+    let (link, prefix) = (LinkCutter::to(addr).await, format!("two-nodes-{:016x}", OpId::generate()?.bits()));
     let a = Node::connect(&format!("redis://{addr}"), &prefix).await?;
     let b = Node::connect(&link.url(), &prefix).await?;
 
@@ -122,7 +122,7 @@ async fn fail(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> 
         other => println!("  by default: {other:?}"),
     }
     for _ in 0..2 {
-        let (theme, _, age) = b.look(id, LoadOptions::default().stale_if_error(Duration::from_secs(60))).await?;
+        let (theme, _, age) = b.look(id, LoadOptions::default().with_stale_if_error(Duration::from_secs(60))).await?;
         println!("  with stale_if_error: {theme:?}, and an age of at most {:.2?}", age.unwrap_or_default());
         SystemClock.sleep(Duration::from_millis(300)).await;
     }
@@ -144,7 +144,7 @@ async fn recover(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Erro
 }
 
 async fn change(session: &mut Session, theme: &str) -> Result<(), Error> {
-    session.insert("theme", theme)?;
+    session.set("theme", theme)?;
     session.commit().await
 }
 

@@ -11,7 +11,7 @@ async fn server() -> Server {
     let sessions = store(RedisConfig::standalone(server.url())).await;
     for user in 0..30 {
         let mut session = sessions.create().expect("random bytes");
-        session.insert("user", user).expect("it is recorded");
+        session.set("user", user).expect("it is recorded");
         session.commit().await.expect("it is stored");
         if user == 0 {
             session.destroy().await.expect("it is ended");

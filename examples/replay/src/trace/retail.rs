@@ -14,7 +14,7 @@ use std::{
 };
 
 use csv::{ReaderBuilder, StringRecord};
-use session_core::Key;
+use session_core::model::Key;
 
 use super::recorded::{MOST_LINES, TraceError};
 use crate::plan::{Planner, SessionNo};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use session_core::{Error, Limits, SessionStore};
+use session_core::{Error, Limits, store::SessionStore};
 use session_memory::MemoryStore;
 
 #[cfg(feature = "redis")]
@@ -85,7 +85,7 @@ impl Backend {
 }
 
 fn limits() -> Limits {
-    Limits::default().max_entries(MAX_LINES).max_value_bytes(MAX_BLOB).max_session_bytes(MAX_BLOB)
+    Limits::default().with_max_entries(MAX_LINES).with_max_value_bytes(MAX_BLOB).with_max_session_bytes(MAX_BLOB)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use replay::plan::Counts;
 use serde::Serialize;
-use session_core::{Error, SessionStore};
+use session_core::{Error, store::SessionStore};
 use session_tiered::{Stats, TieredStore};
 
 use crate::{

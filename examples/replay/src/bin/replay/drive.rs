@@ -193,7 +193,7 @@ fn now() -> Instant {
 mod tests {
     use async_trait::async_trait;
     use replay::{plan::Planner, trace};
-    use session_core::{ErrorKind, SessionStore};
+    use session_core::{ErrorKind, store::SessionStore};
     use session_memory::MemoryStore;
 
     use super::*;

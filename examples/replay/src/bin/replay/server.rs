@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use session_core::{Error, ErrorKind, Limits, OpId, SessionStore};
+use session_core::{Error, ErrorKind, Limits, model::OpId, store::SessionStore};
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
 
@@ -34,7 +34,7 @@ impl OnServer {
     }
 
     fn new(url: String, spawned: Option<Server>) -> Result<Self, Error> {
-        Ok(Self { url, prefix: format!("replay-{:016x}", OpId::draw()?.bits()), spawned })
+        Ok(Self { url, prefix: format!("replay-{:016x}", OpId::generate()?.bits()), spawned })
     }
 
     /// A store with its own connections.

@@ -1,0 +1,301 @@
+//! Session ids: what a browser holds, and the digest under which a store knows it.
+
+use std::{fmt, hash::Hash, str::FromStr};
+
+use base64ct::{Base64UrlUnpadded, Encoding as _};
+use sha2::{Digest as _, Sha256};
+use uuid::{Builder, Uuid, Variant};
+
+use crate::{Error, ErrorKind, random};
+
+const PARTITION: usize = 2;
+const LEN: usize = PARTITION + 16;
+
+/// A session id: 16 bits that name a partition, and a version 4 UUID with 122 random bits from the operating
+/// system's CSPRNG.
+///
+/// An id is a bearer secret: everyone who has it has the session. Neither `Debug` nor `Display` prints it, and
+/// [`expose`](Self::expose) is the only way to its text (24 characters, URL-safe). Parsing is strict: one text per id,
+/// no padding, no white space. Stores never see the id, only its [digest](Self::digest), which is computed once.
+///
+/// ```
+/// use session_core::SessionId;
+///
+/// let id = SessionId::generate()?;
+/// let cookie = id.expose();
+/// assert_eq!(cookie.parse::<SessionId>()?, id);
+/// assert!(!format!("{id:?}").contains(&cookie));
+/// # Ok::<(), session_core::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct SessionId {
+    bytes: [u8; LEN],
+    digest: IdDigest,
+}
+
+impl SessionId {
+    /// Length of the text form, in bytes.
+    pub const TEXT_LEN: usize = 24;
+
+    /// A new id in a random partition.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes.
+    pub fn generate() -> Result<Self, Error> {
+        let mut bytes = [0; LEN];
+        random::fill(&mut bytes)?;
+        Ok(Self::from_random(bytes))
+    }
+
+    /// A new id in the same partition: what a rotation moves the session to.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes.
+    pub fn generate_sibling(&self) -> Result<Self, Error> {
+        let mut bytes = self.bytes;
+        random::fill(&mut bytes[PARTITION..])?;
+        Ok(Self::from_random(bytes))
+    }
+
+    fn from_random(mut bytes: [u8; LEN]) -> Self {
+        let uuid = Builder::from_random_bytes(uuid_part(&bytes)).into_uuid();
+        bytes[PARTITION..].copy_from_slice(uuid.as_bytes());
+        Self { bytes, digest: IdDigest::of(&bytes) }
+    }
+
+    /// The secret text form, for a cookie or a header.
+    pub fn expose(&self) -> String {
+        Base64UrlUnpadded::encode_string(&self.bytes)
+    }
+
+    /// The digest under which stores know this id.
+    pub fn digest(&self) -> &IdDigest {
+        &self.digest
+    }
+}
+
+fn uuid_part(bytes: &[u8; LEN]) -> [u8; 16] {
+    let mut uuid = [0; 16];
+    uuid.copy_from_slice(&bytes[PARTITION..]);
+    uuid
+}
+
+impl FromStr for SessionId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = || Error::new(ErrorKind::InvalidInput, "not a session id");
+        if text.len() != Self::TEXT_LEN {
+            return Err(invalid());
+        }
+        let mut bytes = [0; LEN];
+        Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| invalid())?;
+        let uuid = Uuid::from_bytes(uuid_part(&bytes));
+        if uuid.get_version_num() != 4 || uuid.get_variant() != Variant::RFC4122 {
+            return Err(invalid());
+        }
+        Ok(Self { bytes, digest: IdDigest::of(&bytes) })
+    }
+}
+
+/// Ids are compared by their digests, so a comparison's timing says nothing about the id.
+impl PartialEq for SessionId {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+}
+
+impl Eq for SessionId {}
+
+impl Hash for SessionId {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.digest.hash(state);
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(redacted)")
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("redacted")
+    }
+}
+
+/// The name under which a store keeps a session: the partition bits of its id, and the first 128 bits of the id's SHA-256.
+///
+/// The id cannot be computed from its digest, so a dump, a replica or a log of a store holds no usable id. A digest gives
+/// no access: [`Sessions::revoke`](crate::Sessions::revoke) takes one, and its text form (24 characters, URL-safe) can go
+/// into a link that ends a session.
+///
+/// ```
+/// use session_core::{SessionId, model::IdDigest};
+///
+/// let digest = *SessionId::generate()?.digest();
+/// let link = format!("/sessions/{digest}/revoke");
+/// assert_eq!(link.split('/').nth(2).unwrap().parse::<IdDigest>()?, digest);
+/// # Ok::<(), session_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdDigest {
+    partition: u16,
+    hash: [u8; 16],
+}
+
+impl IdDigest {
+    /// Length of the byte form.
+    pub const LEN: usize = 18;
+
+    /// Length of the text form, in bytes.
+    pub const TEXT_LEN: usize = 24;
+
+    fn of(id: &[u8; LEN]) -> Self {
+        let digest = Sha256::digest(id);
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&digest[..16]);
+        Self { partition: u16::from_be_bytes([id[0], id[1]]), hash }
+    }
+
+    /// The partition bits of the id. A store with P partitions uses the low log2(P) of them.
+    pub const fn partition(&self) -> u16 {
+        self.partition
+    }
+
+    /// The 128 bits of hash.
+    pub const fn hash_bytes(&self) -> &[u8; 16] {
+        &self.hash
+    }
+
+    /// 64 bits of the hash, uniformly distributed: a table needs no hash function of its own.
+    pub const fn hash_bits(&self) -> u64 {
+        let h = &self.hash;
+        u64::from_ne_bytes([h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]])
+    }
+
+    /// Partition (big-endian), then hash.
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..2].copy_from_slice(&self.partition.to_be_bytes());
+        bytes[2..].copy_from_slice(&self.hash);
+        bytes
+    }
+
+    /// The inverse of [`to_bytes`](Self::to_bytes).
+    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&bytes[2..]);
+        Self { partition: u16::from_be_bytes([bytes[0], bytes[1]]), hash }
+    }
+}
+
+impl fmt::Display for IdDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; IdDigest::TEXT_LEN];
+        let text = Base64UrlUnpadded::encode(&self.to_bytes(), &mut text).map_err(|_| fmt::Error)?;
+        f.pad(text)
+    }
+}
+
+impl FromStr for IdDigest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = || Error::new(ErrorKind::InvalidInput, "not the digest of a session id");
+        if text.len() != Self::TEXT_LEN {
+            return Err(invalid());
+        }
+        let mut bytes = [0; Self::LEN];
+        Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| invalid())?;
+        Ok(Self::from_bytes(&bytes))
+    }
+}
+
+impl fmt::Debug for IdDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdDigest({:04x}:{:016x}…)", self.partition, self.hash_bits().to_be())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn text_form_round_trips_and_is_canonical() {
+        for _ in 0..1_000 {
+            let id = SessionId::generate().unwrap();
+            let text = id.expose();
+            assert_eq!(text.len(), SessionId::TEXT_LEN);
+            let parsed: SessionId = text.parse().unwrap();
+            assert_eq!(parsed, id);
+            assert_eq!(parsed.expose(), text);
+        }
+    }
+
+    #[test]
+    fn a_sibling_keeps_the_partition_and_nothing_else() {
+        let id = SessionId::generate().unwrap();
+        let sibling = id.generate_sibling().unwrap();
+        assert_eq!(sibling.digest().partition(), id.digest().partition());
+        assert_ne!(sibling, id);
+        assert_ne!(sibling.bytes[PARTITION..10], id.bytes[PARTITION..10]);
+    }
+
+    #[test]
+    fn malformed_ids_are_refused() {
+        let good = SessionId::generate().unwrap().expose();
+        let long = format!("{good}A");
+        let padded = format!("{}=", &good[..23]);
+        let spaced = format!(" {}", &good[1..]);
+        let zeros = "A".repeat(24);
+        for bad in
+            ["", "A", &good[1..], &long, &padded, &spaced, &zeros, "ä".repeat(12).as_str(), "\0".repeat(24).as_str()]
+        {
+            let error = bad.parse::<SessionId>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(error.to_string(), "invalid input: not a session id");
+        }
+    }
+
+    #[test]
+    fn a_digest_reads_back_from_its_text_and_from_no_other() {
+        for _ in 0..1_000 {
+            let digest = *SessionId::generate().unwrap().digest();
+            let text = digest.to_string();
+            assert_eq!(text.len(), IdDigest::TEXT_LEN);
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+            assert_eq!(text.parse::<IdDigest>().unwrap(), digest);
+        }
+        let good = SessionId::generate().unwrap().digest().to_string();
+        for bad in ["", &good[1..], &format!("{good}A"), &format!("{}=", &good[1..]), "é".repeat(12).as_str()] {
+            let error = bad.parse::<IdDigest>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(error.to_string(), "invalid input: not the digest of a session id");
+        }
+    }
+
+    #[test]
+    fn nothing_prints_the_id() {
+        let id = SessionId::generate().unwrap();
+        for shown in [
+            format!("{id:?}"),
+            format!("{id}"),
+            format!("{id:#?}"),
+            format!("{:?}", id.digest()),
+            id.digest().to_string(),
+        ] {
+            assert!(!shown.contains(&id.expose()[4..]), "{shown}");
+        }
+    }
+
+    #[test]
+    fn ids_do_not_repeat() {
+        let ids: HashSet<SessionId> = (0..10_000).map(|_| SessionId::generate().unwrap()).collect();
+        assert_eq!(ids.len(), 10_000);
+    }
+}
