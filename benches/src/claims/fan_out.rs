@@ -1,6 +1,6 @@
 //! The CPU time of the servers, and how well the capacity model predicts it.
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 
 pub use crate::fan_out::constants::constants;
 
@@ -19,7 +19,7 @@ use crate::{
 const METHOD: &str = "\
 CPU time of the server per operation, as the difference of used_cpu_user and used_cpu_sys over a batch, without the \
 CPU time of an idle server. Sessions of 8 fields of 29 bytes, updates of one field, one server for each number of \
-clients, loopback, no persistence; batches in turn. \"Model\" is `server_cpu` of `session_examples::capacity` itself, \
+clients, loopback, no persistence; batches in turn. \"Model\" is `server_cpu` of `capacity` itself, \
 called with the rate of the batch and the length of its turns of the event loop. Its constants are fitted in each \
 round to the batches of five scenarios, and the others are predicted. The claims are about the distance between two \
 figures: the median of the rounds' ratios, the larger figure divided by the smaller.";

@@ -1,6 +1,6 @@
 //! The memory and the bytes on the wire of a session.
 
-use session_examples::capacity::{Constants, Workload};
+use capacity::{Constants, Workload};
 
 use crate::{
     claim::{Claim, Figure, Number, Ratio, Reason, Target},

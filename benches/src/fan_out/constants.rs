@@ -1,8 +1,8 @@
-//! The constants of a machine that the model of `session_examples::capacity` needs.
+//! The constants of a machine that the model of `capacity` needs.
 
 use std::fs;
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 
 use super::{
     Measured,

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, sync::OnceLock};
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 use tokio::runtime::Runtime;
 
 use super::{

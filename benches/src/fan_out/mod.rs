@@ -1,4 +1,4 @@
-//! The server CPU time of operations, messages and heartbeats, compared with the model of `session_examples::capacity`.
+//! The server CPU time of operations, messages and heartbeats, compared with the model of `capacity`.
 //!
 //! CPU time is the difference of `used_cpu_user` and `used_cpu_sys` over a batch. `commandstats` would count neither
 //! the work for subscribers nor system calls.

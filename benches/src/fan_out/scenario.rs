@@ -1,6 +1,6 @@
-//! Writing clients and subscribed nodes, and the predictions of the model of `session_examples::capacity` for them.
+//! Writing clients and subscribed nodes, and the predictions of the model of `capacity` for them.
 
-use session_examples::capacity::{
+use capacity::{
     Constants, Topology, Workload,
     resources::server_cpu,
     traffic::{SIGNS_OF_LIFE, Traffic},

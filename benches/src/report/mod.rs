@@ -9,8 +9,8 @@ mod scale;
 
 use std::{fmt::Write as _, fs, io, path::Path};
 
+use capacity::Constants;
 use serde::Serialize;
-use session_examples::capacity::Constants;
 
 pub use self::{machine::Machine, needs::MissingProgram, run::Failure};
 use crate::{

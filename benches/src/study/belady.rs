@@ -36,7 +36,7 @@ fn next_uses(sequence: &[u32]) -> Vec<Option<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use session_examples::trace::Rng;
+    use replay::trace::Rng;
 
     use super::*;
 

@@ -5,12 +5,12 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::ready};
+use replay::trace::Rng;
 use session_core::{
     Expiry, LoadOptions, ManualClock, SessionId,
     model::{EndReason, Incarnation, OpId, Stamp},
     store::{ApplyOutcome, CreateOutcome, Destroy, FeedItem, LoadOutcome, NewSession, SessionStore, Update},
 };
-use session_examples::trace::Rng;
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, Eviction, Stats, TieredStore};
 

@@ -1,6 +1,6 @@
 //! The routing of requests to nodes.
 
-use session_examples::trace::Rng;
+use replay::trace::Rng;
 
 use super::workload::Workload;
 

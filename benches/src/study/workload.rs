@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use session_examples::{
+use replay::{
     plan::{Planner, Step, Task},
     trace::{self, Rng, TraceError},
 };
