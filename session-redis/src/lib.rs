@@ -22,8 +22,8 @@
 //! - **Reaching the servers**: [`RedisConfig`], by hand or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the
 //!   least permissions.
 //! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), every [default](defaults), and its [`Stats`].
-//! - **Looking at a deployment**: [`Doctor`] writes a [`Report`] of [`Finding`]s, each with its [`Severity`]; it needs
-//!   [`DOCTOR_ACL_RULE`].
+//! - **Inspecting a deployment**: the module `doctor`, behind the feature of that name, and the command
+//!   `session-redis-doctor`.
 //!
 //! # What it does
 //! - A session is one hash. An update is one script, sent by its digest, whose cost depends on the size of the delta and
@@ -54,7 +54,7 @@
 //! - It needs no modules, no expiry of hash fields, and no events of the key space. Redis from 7.0 on, Valkey from 7.2 on.
 //!
 //! # Features
-//! `tls` (default): rustls. `tracing`: events of connections, failovers and losses.
+//! `tls` (default): rustls. `doctor`: inspection of a deployment. `tracing`: events of connections, failovers and losses.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
@@ -62,7 +62,8 @@ mod config;
 pub mod defaults;
 #[doc = include_str!("../DURABILITY.md")]
 pub mod durability {}
-mod doctor;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 mod feed;
 mod greeter;
 mod hints;
@@ -87,7 +88,6 @@ mod tls;
 
 pub use builder::RedisStoreBuilder;
 pub use config::{RedisConfig, Sentinel, Topology};
-pub use doctor::{DOCTOR_ACL_RULE, Doctor, Finding, Report, Severity};
 pub use permissions::ACL_RULE;
 pub use secret::Secret;
 pub use stats::Stats;
