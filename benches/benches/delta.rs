@@ -8,7 +8,7 @@ use session_benches::{
     algebra::{Cart, Message},
     scalars,
 };
-use session_core::Delta;
+use session_core::model::Delta;
 
 fn changes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("one entry changes while a reader holds the session");

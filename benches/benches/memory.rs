@@ -9,7 +9,7 @@ use session_benches::{
     memory::{Blob, Loaded},
     op, ready, scalars, timed,
 };
-use session_core::{SessionStore, Update};
+use session_core::store::{SessionStore, Update};
 use session_memory::MemoryStore;
 
 fn loads(criterion: &mut Criterion) {

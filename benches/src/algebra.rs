@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use session_core::{Delta, Field, Format, Key, State, Value};
+use session_core::model::{Delta, Field, Format, Key, State, Value};
 
 use crate::scalars;
 

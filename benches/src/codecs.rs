@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use session_core::{
-    Entry, Field, Incarnation, Value,
     codec::{Bincode, Codec, Codecs, Json, Location, Postcard},
+    model::{Entry, Field, Incarnation, Value},
 };
 
 /// A value such as an application keeps in a session.

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, hint::black_box, sync::Arc};
 
-use session_core::{IdDigest, LoadOptions, LoadOutcome, Record, SessionId, SessionStore};
+use session_core::{
+    LoadOptions, SessionId,
+    model::{IdDigest, Record},
+    store::{LoadOutcome, SessionStore},
+};
 use session_memory::MemoryStore;
 
 use crate::{AsIsHasher, create, ready, scalars, shuffle};

@@ -1,7 +1,11 @@
 //! Sessions to measure with.
 
 use futures_util::FutureExt;
-use session_core::{CreateOutcome, Delta, Expiry, Field, Format, NewSession, OpId, SessionId, SessionStore, Value};
+use session_core::{
+    Expiry, SessionId,
+    model::{Delta, Field, Format, OpId, Value},
+    store::{CreateOutcome, NewSession, SessionStore},
+};
 
 /// The result of a future of a store that never waits.
 ///
@@ -27,7 +31,7 @@ pub fn scalars(count: usize, bytes: usize) -> Delta {
 /// Those of the store.
 pub fn create(store: &dyn SessionStore, entries: Delta) -> Result<SessionId, session_core::Error> {
     let id = SessionId::generate()?;
-    let new = NewSession::draw(Expiry::default())?.with_entries(entries);
+    let new = NewSession::generate(Expiry::default())?.with_entries(entries);
     match ready(store.create(&id, &new))? {
         CreateOutcome::Created(_) => Ok(id),
         other => unreachable!("{other:?}"),
@@ -36,7 +40,7 @@ pub fn create(store: &dyn SessionStore, entries: Delta) -> Result<SessionId, ses
 
 /// An op id in a benchmark's loop.
 pub fn op() -> OpId {
-    OpId::draw().unwrap_or(OpId::from_bits(0))
+    OpId::generate().unwrap_or(OpId::from_bits(0))
 }
 
 /// Puts a slice in an arbitrary order, the same in each run, so that memory is not visited in the order in which it

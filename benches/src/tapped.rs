@@ -4,9 +4,12 @@ use std::{fmt, sync::Arc};
 
 use futures_util::stream::BoxStream;
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, FeedItem, Limits, LoadOptions,
-    LoadOutcome, NewSession, Origin, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore,
-    Subscription, TouchOptions, TouchOutcome, Update, async_trait,
+    Error, Limits, LoadOptions, SessionId,
+    store::{
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FeedItem, LoadOutcome, NewSession, Origin,
+        RotateOutcome, Rotation, SessionIndex, SessionLock, SessionStore, Subscription, TouchOptions, TouchOutcome,
+        Update, async_trait,
+    },
 };
 
 type Tap = dyn Fn(Subscription) -> BoxStream<'static, FeedItem> + Send + Sync;

@@ -3,8 +3,10 @@
 use std::{collections::HashMap, fmt, hint::black_box, sync::Arc, time::Duration};
 
 use session_core::{
-    Delta, Entry, Field, IdDigest, Incarnation, LoadOptions, LoadOutcome, Record, SessionId, SessionStore,
+    LoadOptions, SessionId,
     codec::{Bincode, Codecs, Location},
+    model::{Delta, Entry, Field, IdDigest, Incarnation, Record},
+    store::{LoadOutcome, SessionStore},
 };
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, TieredStore};
@@ -38,7 +40,7 @@ fn texts() -> Delta {
 /// All values of a record, as a cache of whole sessions hands them out.
 #[must_use]
 pub fn decoded(record: &Record) -> HashMap<String, String> {
-    let (codecs, incarnation) = (codecs(), record.stamp().incarnation);
+    let (codecs, incarnation) = (codecs(), record.stamp().incarnation());
     let decode = |field, value| codecs.decode(value, &location(incarnation, field)).unwrap();
     record.state().scalars().map(|(field, value)| (field.as_str().to_owned(), decode(field, value))).collect()
 }

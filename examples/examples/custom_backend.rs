@@ -15,10 +15,13 @@ use std::{
 
 use session_conformance::{Capability, Harness, run_all};
 use session_core::{
-    ApplyOutcome, Clock, CreateOutcome, Destroy, DestroyOutcome, Error, IdDigest, Limits, LoadOptions, LoadOutcome,
-    ManualClock, NewSession, RotateOutcome, Rotation, SessionId, SessionStore, TouchOptions, TouchOutcome, Update,
-    async_trait, defaults,
-    machine::{self, Rules, Slot, Slots},
+    Clock, Error, Limits, LoadOptions, ManualClock, SessionId, defaults,
+    model::IdDigest,
+    store::{
+        ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome, Rotation,
+        SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+        machine::{self, Rules, Slot, Slots},
+    },
 };
 
 #[derive(Debug, Default)]

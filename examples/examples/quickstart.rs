@@ -8,13 +8,13 @@ async fn main() -> Result<(), Error> {
     let sessions = Sessions::new(MemoryStore::new());
 
     let mut session = sessions.create()?;
-    session.map("cart").insert("sku-1", 2u32)?; // recorded; nothing is sent
-    session.set("viewed").insert("sku-1")?;
+    session.map_mut("cart").insert("sku-1", 2u32)?; // recorded; nothing is sent
+    session.members_mut("viewed").insert("sku-1")?;
     session.commit().await?; // one atomic (S − D) ∪ U
 
     let mut tab = sessions.open(session.id()).await?; // a second tab
-    tab.map("cart").update("sku-1", |n: u32| n + 1).await?; // atomic, at once
-    session.insert("theme", "dark")?;
+    tab.map_mut("cart").update("sku-1", |n: u32| n + 1).await?; // atomic, at once
+    session.set("theme", "dark")?;
     let _ = session.rotate(Rotate::privilege()).await?; // sign-in: a new id
 
     let mut session = sessions.open(session.id()).await?;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::Parser;
-use session_core::{Clock as _, Error, ErrorKind, LoadOptions, OpId, Session, SessionId, Sessions, SystemClock};
+use session_core::{Clock as _, Error, ErrorKind, LoadOptions, Session, SessionId, Sessions, SystemClock, model::OpId};
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Direction, LinkCutter, Server};
 use session_tiered::TieredStore;
@@ -40,7 +40,7 @@ impl Node {
         let hits = self.cache.stats().hits;
         let session = self.sessions.open_with(id, options).await?;
         let theme: String = session.get("theme")?.unwrap_or_default();
-        Ok((theme, self.cache.stats().hits > hits, session.stale()))
+        Ok((theme, self.cache.stats().hits > hits, session.staleness()))
     }
 
     /// Until the session says this: how long it took.
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Error> {
             (Some(server), addr)
         }
     };
-    let (link, prefix) = (LinkCutter::to(addr).await, format!("two-nodes-{:016x}", OpId::draw()?.bits()));
+    let (link, prefix) = (LinkCutter::to(addr).await, format!("two-nodes-{:016x}", OpId::generate()?.bits()));
     let a = Node::connect(&format!("redis://{addr}"), &prefix).await?;
     let b = Node::connect(&link.url(), &prefix).await?;
 
@@ -130,7 +130,7 @@ async fn fail(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> 
         other => println!("  by default: {other:?}"),
     }
     for _ in 0..2 {
-        let (theme, _, age) = b.look(id, LoadOptions::default().stale_if_error(Duration::from_secs(60))).await?;
+        let (theme, _, age) = b.look(id, LoadOptions::default().with_stale_if_error(Duration::from_secs(60))).await?;
         println!("  with stale_if_error it says {theme:?}, and that this was true {:.2?} ago", age.unwrap_or_default());
         SystemClock.sleep(Duration::from_millis(300)).await;
     }
@@ -152,7 +152,7 @@ async fn recover(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Erro
 }
 
 async fn change(session: &mut Session, theme: &str) -> Result<(), Error> {
-    session.insert("theme", theme)?;
+    session.set("theme", theme)?;
     session.commit().await
 }
 

@@ -1,9 +1,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use session_core::{
-    Format,
-    codec::{Bincode, Codecs},
-};
+use session_core::{codec::{Bincode, Codecs}, model::Format};
 
 fuzz_target!(|payload: &[u8]| session_fuzz::reads_strictly(&Codecs::new(Bincode), Format::BINCODE, payload));

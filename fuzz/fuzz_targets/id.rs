@@ -1,7 +1,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use session_core::{ErrorKind, IdDigest, SessionId};
+use session_core::{ErrorKind, SessionId, model::IdDigest};
 
 fuzz_target!(|text: &str| match text.parse::<SessionId>() {
     Ok(id) => {

@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use session_core::{ErrorKind, Key};
+use session_core::{ErrorKind, model::Key};
 
 #[derive(Serialize, Deserialize)]
 enum Unit {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use session_core::{ErrorKind, Record};
+use session_core::{ErrorKind, model::Record};
 
 fuzz_target!(|input: &[u8]| match Record::from_bytes(Bytes::copy_from_slice(input)) {
     Err(error) => assert_eq!(error.kind(), ErrorKind::UnreadableField),

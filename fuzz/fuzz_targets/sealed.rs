@@ -1,10 +1,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use session_core::{
-    Format, Value,
-    codec::{Bincode, Codecs, KeyRing, Sealed},
-};
+use session_core::{codec::{Bincode, Codecs, KeyRing, Sealed}, model::{Format, Value}};
 
 // The first byte says what is done with the rest: read as it stands, under a key that has sealed nothing (the fuzzer picks
 // up values that were sealed here, from the comparisons below, and hands them in), or laid over a value that was sealed.

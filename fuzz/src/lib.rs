@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use session_core::{
-    Entry, ErrorKind, Field, Format, Incarnation, Value,
-    codec::{Codecs, Location},
-};
+use session_core::{ErrorKind, codec::{Codecs, Location}, model::{Entry, Field, Format, Incarnation, Value}};
 
 /// One of each sort of thing that serde knows.
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,8 +1,11 @@
 //! Whether an id gives no access, whatever is asked.
 
 use session_core::{
-    ApplyOutcome, DestroyOutcome, EndReason, Ended, LoadOutcome, RotateOutcome, RotationKind, SessionId, TouchOptions,
-    TouchOutcome,
+    SessionId,
+    model::{EndReason, Ended},
+    store::{
+        Absent, ApplyOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, RotationKind, TouchOptions, TouchOutcome,
+    },
 };
 
 use crate::{
@@ -27,28 +30,28 @@ impl World {
     pub(crate) async fn must_be_gone(&self, id: &SessionId, gone: Gone) {
         let store = self.store();
         let load = match self.load(id).await {
-            LoadOutcome::NotFound(ended) => not_found(ended),
-            LoadOutcome::Superseded => Some(Gone::Superseded),
+            LoadOutcome::Absent(Absent::NotFound(ended)) => not_found(ended),
+            LoadOutcome::Absent(Absent::Superseded) => Some(Gone::Superseded),
             _ => None,
         };
         let apply = match store.apply(id, &update(&changes().set("late", "x"))).await.must() {
-            ApplyOutcome::NotFound(ended) => not_found(ended),
-            ApplyOutcome::Superseded => Some(Gone::Superseded),
+            ApplyOutcome::Absent(Absent::NotFound(ended)) => not_found(ended),
+            ApplyOutcome::Absent(Absent::Superseded) => Some(Gone::Superseded),
             _ => None,
         };
         let touch = match store.touch(id, TouchOptions::default()).await.must() {
-            TouchOutcome::NotFound(ended) => not_found(ended),
-            TouchOutcome::Superseded => Some(Gone::Superseded),
+            TouchOutcome::Absent(Absent::NotFound(ended)) => not_found(ended),
+            TouchOutcome::Absent(Absent::Superseded) => Some(Gone::Superseded),
             _ => None,
         };
         let rotate = match store.rotate(id, &self.rotation(id, RotationKind::Privilege)).await.must() {
-            RotateOutcome::NotFound(ended) => not_found(ended),
-            RotateOutcome::Superseded | RotateOutcome::AlreadyRotated => Some(Gone::Superseded),
+            RotateOutcome::Absent(Absent::NotFound(ended)) => not_found(ended),
+            RotateOutcome::Absent(Absent::Superseded) | RotateOutcome::AlreadyRotated => Some(Gone::Superseded),
             _ => None,
         };
         let destroy = match store.destroy(id, &destroy(EndReason::Logout)).await.must() {
-            DestroyOutcome::NotFound(ended) => not_found(ended),
-            DestroyOutcome::Superseded => Some(Gone::Superseded),
+            DestroyOutcome::Absent(Absent::NotFound(ended)) => not_found(ended),
+            DestroyOutcome::Absent(Absent::Superseded) => Some(Gone::Superseded),
             _ => None,
         };
         let answers = [load, apply, touch, rotate, destroy];

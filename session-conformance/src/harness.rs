@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use session_core::SessionStore;
+use session_core::store::SessionStore;
 
 /// How the suite reaches a backend. See the [crate docs](crate) for an example.
 pub trait Harness: Send + Sync + 'static {
@@ -50,11 +50,11 @@ pub trait Harness: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability {
-    /// [`SessionIndex`](session_core::SessionIndex).
+    /// [`SessionIndex`](session_core::store::SessionIndex).
     Index,
-    /// [`SessionLock`](session_core::SessionLock).
+    /// [`SessionLock`](session_core::store::SessionLock).
     Lock,
-    /// [`ChangeFeed`](session_core::ChangeFeed).
+    /// [`ChangeFeed`](session_core::store::ChangeFeed).
     Feed,
     /// That [`Harness::tombstone`] tells how long tombstones stand: not a capability of the store, but of its test.
     StatedTombstone,

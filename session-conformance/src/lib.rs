@@ -1,11 +1,11 @@
 //! Is my session backend right? This crate tells: it checks every promise of
-//! [`SessionStore`](session_core::SessionStore#contract) on a running backend, one named case per promise.
+//! [`SessionStore`](session_core::store::SessionStore#contract) on a running backend, one named case per promise.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
 //!
 //! use session_conformance::{Harness, run_all};
-//! use session_core::{ManualClock, SessionStore};
+//! use session_core::{ManualClock, store::SessionStore};
 //! use session_memory::MemoryStore;
 //!
 //! struct Mine;
@@ -36,9 +36,9 @@
 //!
 //! # Adding a backend
 //!
-//! 1. Implement [`SessionStore`](session_core::SessionStore). If it keeps its sessions in its own process, behind
-//!    a lock, implement [`Slots`](session_core::machine::Slots) and let the
-//!    [reference machine](session_core::machine) do the work; the example `custom_backend` is a whole backend of that
+//! 1. Implement [`SessionStore`](session_core::store::SessionStore). If it keeps its sessions in its own process, behind
+//!    a lock, implement [`Slots`](session_core::store::machine::Slots) and let the
+//!    [reference machine](session_core::store::machine) do the work; the example `custom_backend` is a whole backend of that
 //!    kind in one file. Otherwise do the same in the language of your server.
 //! 2. Write the harness above. [`start`](Harness::start) gives a *fresh* backend, or a fresh name space on a shared
 //!    server; what it returns lives as long as the case, so its `Drop` is the place to clean up. It panics when the
@@ -57,7 +57,7 @@
 //!
 //! # Size
 //!
-//! The cases go to the limits that [`limits`](session_core::SessionStore::limits) states, whatever they are. Start
+//! The cases go to the limits that [`limits`](session_core::store::SessionStore::limits) states, whatever they are. Start
 //! the backend with low ones (2,000 entries, values of 4 KiB, sessions of 64 KiB) and the suite is faster; a session
 //! must be able to hold `max_entries` entries of ten bytes, and values as long as a tenth of its bytes.
 //!

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use session_core::{Delta, Field, Format, Key, State, Value};
+use session_core::model::{Delta, Field, Format, Key, State, Value};
 
 use crate::world::Must as _;
 

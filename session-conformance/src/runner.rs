@@ -2,7 +2,7 @@
 
 use std::{any::Any, io::Write as _, sync::Arc, time::Duration};
 
-use session_core::SessionStore;
+use session_core::store::SessionStore;
 
 use crate::{Capability, Case, Harness, Report, Verdict, case::cases, world::World};
 

@@ -3,9 +3,12 @@
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use session_core::{
-    Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, EndReason, Error, Expiry, Found, LoadOptions,
-    LoadOutcome, NewSession, OpId, Principal, ReadLevel, RotateOutcome, Rotation, RotationKind, SessionId,
-    SessionIndex, SessionLock, SessionStore, Stamp, Timestamp, TouchOptions, TouchOutcome, Touched, Update,
+    Error, Expiry, LoadOptions, Principal, ReadLevel, SessionId,
+    model::{EndReason, OpId, Stamp, Timestamp},
+    store::{
+        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, RotationKind, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Touched, Update,
+    },
 };
 use tokio::sync::Barrier;
 
@@ -65,12 +68,12 @@ pub(crate) use must_be;
 
 /// An update under a fresh op id.
 pub(crate) fn update(changes: &Changes) -> Update {
-    Update::new(OpId::draw().must(), changes.delta())
+    Update::new(OpId::generate().must(), changes.delta())
 }
 
 /// A destroy under a fresh op id.
 pub(crate) fn destroy(reason: EndReason) -> Destroy {
-    Destroy::new(OpId::draw().must(), reason)
+    Destroy::new(OpId::generate().must(), reason)
 }
 
 pub(crate) fn sibling(id: &SessionId) -> SessionId {
@@ -83,7 +86,7 @@ pub(crate) fn new_id() -> SessionId {
 
 /// A principal that no other case uses.
 pub(crate) fn new_principal() -> Principal {
-    Principal::new(&format!("user-{:016x}", OpId::draw().must().bits())).must()
+    Principal::new(&format!("user-{:016x}", OpId::generate().must().bits())).must()
 }
 
 pub(crate) fn same_moment(world: &World, left: Timestamp, right: Timestamp) -> bool {
@@ -143,7 +146,7 @@ impl World {
     }
 
     pub(crate) fn new_session(&self) -> NewSession {
-        NewSession::draw(self.roomy()).must()
+        NewSession::generate(self.roomy()).must()
     }
 
     pub(crate) async fn create(&self, new: &NewSession) -> (SessionId, Applied) {
@@ -165,7 +168,7 @@ impl World {
 
     /// A new, empty session with these deadlines.
     pub(crate) async fn start_for(&self, expiry: Expiry) -> (SessionId, Applied) {
-        self.create(&NewSession::draw(expiry).must()).await
+        self.create(&NewSession::generate(expiry).must()).await
     }
 
     pub(crate) async fn apply(&self, id: &SessionId, changes: &Changes) -> Applied {
@@ -178,7 +181,7 @@ impl World {
     }
 
     pub(crate) async fn load(&self, id: &SessionId) -> LoadOutcome {
-        self.store().load(id, LoadOptions::default().level(ReadLevel::Store)).await.must()
+        self.store().load(id, LoadOptions::default().with_level(ReadLevel::Store)).await.must()
     }
 
     pub(crate) async fn found(&self, id: &SessionId) -> Found {
@@ -208,7 +211,7 @@ impl World {
 
     /// A rotation to a new sibling with a grace that no case reaches by accident.
     pub(crate) fn rotation(&self, from: &SessionId, kind: RotationKind) -> Rotation {
-        Rotation::new(OpId::draw().must(), sibling(from), kind).with_grace(self.ticks(100))
+        Rotation::new(OpId::generate().must(), sibling(from), kind).with_grace(self.ticks(100))
     }
 
     /// Sends a rotation that must succeed.

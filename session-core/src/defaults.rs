@@ -12,6 +12,7 @@
 //! | [`MAX_VALUE_BYTES`] | 64 KiB | larger: one value can hold up the connection for others |
 //! | [`MAX_SESSION_BYTES`] | 1 MiB | larger: the same, for whole sessions |
 //! | [`CONFLICT_ATTEMPTS`] | 16 | more: a contended transaction tries for longer before it reports the conflict |
+//! | [`MAX_LISTED`] | 1,000 | larger: a slower list of a principal's sessions |
 //! | [`REPLICAS`] | 0 | more: every write waits for that many replicas; a failover is less likely to lose it |
 
 use std::time::Duration;
@@ -40,5 +41,7 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1_024;
 pub const MAX_SESSION_BYTES: usize = 1_024 * 1_024;
 /// How often a closure is run before its conflict is reported.
 pub const CONFLICT_ATTEMPTS: u32 = 16;
+/// How many sessions [`Sessions::list`](crate::Sessions::list) returns at most.
+pub const MAX_LISTED: usize = 1_000;
 /// How many replicas a write waits for.
 pub const REPLICAS: u32 = 0;

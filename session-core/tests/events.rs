@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
-use session_core::{Destroy, EndReason, ErrorKind, ManualClock, OpId, Sessions};
+use session_core::{
+    ErrorKind, ManualClock, Sessions,
+    model::{EndReason, OpId},
+    store::Destroy,
+};
 use session_memory::MemoryStore;
 use tracing::{
     Event, Metadata, Subscriber,
@@ -66,17 +70,17 @@ async fn a_session_that_was_ended_is_told_of() {
     let sessions = Sessions::builder(store).clock(clock.clone()).build();
 
     let mut session = sessions.create().unwrap();
-    session.insert("a", 1u32).unwrap();
+    session.set("a", 1u32).unwrap();
     session.commit().await.unwrap();
     let id = *session.id();
     sessions.open(&id).await.unwrap();
     assert_eq!(lines.take(), Vec::<String>::new(), "nothing has ended");
 
-    let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Revoked);
+    let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Revoked);
     sessions.store().destroy(&id, &destroy).await.unwrap();
     clock.advance(Duration::from_millis(1_500));
     assert_eq!(sessions.open(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
-    session.insert("a", 2u32).unwrap();
+    session.set("a", 2u32).unwrap();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
     let told = |operation: &str| {
         format!(

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use session_core::{
-    Entry, ErrorKind, Field, Format, Incarnation,
+    ErrorKind,
     codec::{Codecs, Location},
+    model::{Entry, Field, Format, Incarnation},
 };
 
 /// The first whose feature is on.

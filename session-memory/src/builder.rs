@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use session_core::{
     Clock, Error, ErrorKind, Limits, SystemClock,
     defaults::{CALL_DEADLINE, TOMBSTONE, TOMBSTONE_CALLS},
-    machine::Rules,
+    store::machine::Rules,
 };
 
 use crate::{MemoryStore, data::Data, defaults, store::BACKEND};
@@ -92,7 +92,7 @@ impl MemoryStoreBuilder {
 
     /// Makes a store of settings that are in range.
     pub(crate) fn make(self) -> MemoryStore {
-        let rules = Rules::default().limits(self.limits).tombstone(self.tombstone).indexed();
+        let rules = Rules::default().with_limits(self.limits).with_tombstone(self.tombstone).with_index();
         let data = Data::new(rules, self.clock, self.partitions, self.capacity, self.subscriber_buffer);
         MemoryStore::from_data(data)
     }

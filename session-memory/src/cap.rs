@@ -1,8 +1,12 @@
 //! Sign-ins that may leave their principal with so many sessions and no more.
 
 use session_core::{
-    Destroy, EndReason, Error, ErrorKind, IdDigest, OpId, Principal, SessionCap, SignIn,
-    machine::{Slot, Slots, Step},
+    Error, ErrorKind, Principal, SessionCap, SignIn,
+    model::{EndReason, IdDigest, OpId},
+    store::{
+        Destroy,
+        machine::{Slot, Slots, Step},
+    },
 };
 
 use crate::{MemoryStore, data::Data, shard::Shard};
@@ -55,7 +59,7 @@ impl MemoryStore {
         let _gate = self.data.index.gate(principal);
         match *cap {
             SessionCap::EndOldest(most) => {
-                let destroy = Destroy::new(OpId::draw()?, EndReason::Limit);
+                let destroy = Destroy::new(OpId::generate()?, EndReason::Limit);
                 let (outcome, signed_in) = attempt()?;
                 if let Some(newest) = signed_in {
                     self.end_oldest(principal, &newest, most.max(1), &destroy);

@@ -11,8 +11,12 @@ use std::{
 };
 
 use session_core::{
-    Clock, Delta, Error, ErrorKind, IdDigest, LoadOptions, LoadOutcome, Origin, Timestamp,
-    machine::{self, Rules, Slot, Slots, Step},
+    Clock, Error, ErrorKind, LoadOptions,
+    model::{Delta, IdDigest, Timestamp},
+    store::{
+        Absent, LoadOutcome, Origin,
+        machine::{self, Rules, Slot, Slots, Step},
+    },
 };
 
 use crate::{
@@ -196,7 +200,7 @@ impl Data {
     ) -> Result<(), Error> {
         let Err(refusal) = place else { return Ok(()) };
         match machine::load(shard, now, id, LoadOptions::default()) {
-            LoadOutcome::NotFound(None) => {
+            LoadOutcome::Absent(Absent::NotFound(None)) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 Err(refusal)
             }

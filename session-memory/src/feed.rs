@@ -13,8 +13,11 @@ use std::{
 use futures_core::Stream;
 use parking_lot::RwLock;
 use session_core::{
-    BarrierId, Barriers, ChangeFeed, Delta, Entry, Error, ErrorKind, FeedItem, Origin, Selector, SessionChange,
-    Subscription, async_trait, machine::Effect,
+    Error, ErrorKind,
+    model::{Delta, Entry, Selector},
+    store::{
+        BarrierId, Barriers, ChangeFeed, FeedItem, Origin, SessionChange, Subscription, async_trait, machine::Effect,
+    },
 };
 
 use crate::{MemoryStore, data::Data, queue::Queue, shard::Shard};

@@ -8,7 +8,10 @@ use std::{
 
 use hashbrown::{HashTable, hash_table};
 use parking_lot::{Mutex, MutexGuard};
-use session_core::{IdDigest, Principal, Timestamp};
+use session_core::{
+    Principal,
+    model::{IdDigest, Timestamp},
+};
 
 /// A power of two.
 const SHARDS: usize = 256;

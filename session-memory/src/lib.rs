@@ -2,17 +2,14 @@
 //!
 //! ```
 //! use futures_util::FutureExt as _;
-//! use session_core::{
-//!     CreateOutcome, Delta, Expiry, Field, Format, LoadOutcome, NewSession, SessionId, SessionStore as _,
-//!     SessionStoreExt as _, Value,
-//! };
+//! use session_core::{//!     CreateOutcome, Expiry, SessionId, //!     SessionStoreExt as _, //!, model::{Delta, Field, Format, Value}, store::{LoadOutcome, NewSession, SessionStore as _}};
 //! use session_memory::MemoryStore;
 //!
 //! # async fn example() -> Result<(), session_core::Error> {
 //! let store = MemoryStore::builder().capacity(1_000_000).build()?;
 //!
 //! let id = SessionId::generate()?;
-//! let created = store.create(&id, &NewSession::draw(Expiry::default())?).await?;
+//! let created = store.create(&id, &NewSession::generate(Expiry::default())?).await?;
 //! assert!(matches!(created, CreateOutcome::Created(_)));
 //!
 //! let mut delta = Delta::new();
@@ -28,8 +25,8 @@
 //! Settings: [`MemoryStoreBuilder`], and every [default](defaults).
 //!
 //! # What it does
-//! - **Everything in the [contract](session_core::SessionStore#contract)**, and every capability: the index of
-//!   principals, locks, and the change feed. It runs the reference [`machine`](session_core::machine) under a lock.
+//! - **Everything in the [contract](session_core::store::SessionStore#contract)**, and every capability: the index of
+//!   principals, locks, and the change feed. It runs the reference [`machine`](session_core::store::machine) under a lock.
 //! - **No global lock.** Sessions are spread over [shards](MemoryStoreBuilder::partitions) by their partition bits. A
 //!   load takes the read lock of one shard and allocates nothing but its boxed future; it costs at most three times
 //!   the get of an `Arc` from a bare papaya or dashmap with their default hashers, and about twice that with a
@@ -49,7 +46,7 @@
 //! The operations on one session are linearizable: each takes effect at one moment between its call and its answer, at
 //! any [`ReadLevel`](session_core::ReadLevel), and time never runs backwards between two of them. Over several sessions
 //! there is no common moment: `revoke_all` and caps on sessions go from one to the next. They are strict all the same:
-//! when [`revoke_all`](session_core::SessionIndex::revoke_all) returns, no session that was signed in before it is
+//! when [`revoke_all`](session_core::store::SessionIndex::revoke_all) returns, no session that was signed in before it is
 //! left, wherever it has moved meanwhile, and when a sign-in with a [cap](session_core::SessionCap) returns, no more
 //! sessions are left than that, however many sign-ins with a cap race.
 //!

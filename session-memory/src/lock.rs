@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use session_core::{
-    AcquireOutcome, Error, FencingToken, LockOwner, SessionId, SessionLock, TenureOutcome, async_trait, machine,
+    Error, SessionId,
+    store::{AcquireOutcome, FencingToken, LockOwner, SessionLock, TenureOutcome, async_trait, machine},
 };
 
 use crate::MemoryStore;

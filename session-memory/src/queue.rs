@@ -7,7 +7,7 @@ use std::{
 
 use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
-use session_core::{FeedItem, GapCause};
+use session_core::store::{FeedItem, GapCause};
 
 /// Items on their way to one subscriber. It never holds more than its bound: what does not fit becomes a gap.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ fn is_barrier(item: &FeedItem) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use session_core::BarrierId;
+    use session_core::store::BarrierId;
 
     use super::*;
 

@@ -1,9 +1,12 @@
 //! Finding and revoking the sessions of a principal.
 
 use session_core::{
-    Destroy, EndReason, Error, IdDigest, IndexedSession, OpId, Principal, RotationKind, SessionId, SessionIndex,
-    async_trait,
-    machine::{Slot, Slots, follow},
+    Error, Principal, SessionId,
+    model::{EndReason, IdDigest, OpId},
+    store::{
+        Destroy, IndexedSession, RotationKind, SessionIndex, async_trait,
+        machine::{Slot, Slots, follow},
+    },
 };
 
 use crate::{MemoryStore, index::Listed, store::in_operation};
@@ -47,7 +50,7 @@ impl SessionIndex for MemoryStore {
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        let destroy = Destroy::new(OpId::draw().map_err(in_operation("revoke"))?, reason);
+        let destroy = Destroy::new(OpId::generate().map_err(in_operation("revoke"))?, reason);
         // A tombstone belongs only where a session was listed; any digest may be asked for here.
         let is_there = {
             let shard = self.data.cell_of(session.partition()).shard.read();
@@ -62,7 +65,7 @@ impl SessionIndex for MemoryStore {
         except: Option<&SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        let destroy = Destroy::new(OpId::draw().map_err(in_operation("revoke_all"))?, reason);
+        let destroy = Destroy::new(OpId::generate().map_err(in_operation("revoke_all"))?, reason);
         let (mut list, kept) = self.list_with(principal, except);
         let Some(last) = list.iter().map(|listed| listed.sign_in).max() else { return Ok(0) };
         let mut ended = 0;

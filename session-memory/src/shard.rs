@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hashbrown::{HashTable, hash_table::Entry};
 use parking_lot::RwLock;
 use session_core::{
-    IdDigest, Principal, Timestamp,
-    machine::{Slot, Slots},
+    Principal,
+    model::{IdDigest, Timestamp},
+    store::machine::{Slot, Slots},
 };
 
 /// A shard with a table smaller than this is not swept because of its growth.

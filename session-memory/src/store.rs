@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, IdDigest, Limits, LoadOptions,
-    LoadOutcome, NewSession, Origin, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore,
-    TouchOptions, TouchOutcome, Update, async_trait, machine,
+    Error, Limits, LoadOptions, SessionId,
+    model::IdDigest,
+    store::{
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, Origin,
+        RotateOutcome, Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update,
+        async_trait, machine,
+    },
 };
 
 use crate::{

@@ -4,7 +4,9 @@ use std::{pin::pin, sync::Arc};
 
 use futures_util::FutureExt;
 use session_core::{
-    Delta, Expiry, Field, Format, LoadOptions, LoadOutcome, NewSession, SessionId, SessionStore, Value,
+    Expiry, LoadOptions, SessionId,
+    model::{Delta, Field, Format, Value},
+    store::{LoadOutcome, NewSession, SessionStore},
 };
 use session_memory::MemoryStore;
 
@@ -25,7 +27,7 @@ fn a_load_allocates_one_box() {
             Value::new(Format::JSON, &[b'1'; 100]),
         );
     }
-    let new = NewSession::draw(Expiry::default()).unwrap().with_entries(entries);
+    let new = NewSession::generate(Expiry::default()).unwrap().with_entries(entries);
     store.create(&id, &new).now_or_never().unwrap().unwrap();
     let mut record = None;
     // A pointer to a store is a store, and hands the one box on.

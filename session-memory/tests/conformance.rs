@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use session_conformance::Harness;
-use session_core::{Limits, ManualClock, SessionStore, defaults};
+use session_core::{Limits, ManualClock, defaults, store::SessionStore};
 use session_memory::MemoryStore;
 
 struct Memory;
@@ -14,7 +14,8 @@ impl Harness for Memory {
     async fn start(&self) -> Self::Backend {
         let clock = ManualClock::new();
         // Low enough for the cases to reach them soon.
-        let limits = Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536);
+        let limits =
+            Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536);
         (MemoryStore::builder().clock(clock.clone()).limits(limits).build().expect("valid settings"), clock)
     }
 

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use redis::Value as Reply;
 use session_core::{
-    Error, ErrorKind, Limits, Origin,
+    Error, ErrorKind, Limits,
     defaults::{TOMBSTONE, TOMBSTONE_CALLS},
+    store::Origin,
 };
 
 use crate::{
@@ -95,7 +96,7 @@ impl RedisStoreBuilder {
             limits: self.limits,
             tombstone: self.tombstone,
             message_delta_bytes: self.message_delta_bytes,
-            origin: Origin::draw()?,
+            origin: Origin::generate()?,
             publish: if is_cluster { "SPUBLISH" } else { "PUBLISH" },
         };
         let greeter = Arc::new(Greeter::new(&layout, is_cluster, settings.publish));

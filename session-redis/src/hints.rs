@@ -6,7 +6,7 @@
 use std::fmt;
 
 use parking_lot::Mutex;
-use session_core::{Found, IdDigest, Principal};
+use session_core::{Principal, model::IdDigest, store::Found};
 
 use crate::lifetimes::Lifetimes;
 

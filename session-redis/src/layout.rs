@@ -16,7 +16,10 @@
 //! name, one byte><field><key>` a keyed entry. Unknown fields of other first bytes are left alone.
 
 use bytes::Bytes;
-use session_core::{Entry, IdDigest, Principal};
+use session_core::{
+    Principal,
+    model::{Entry, IdDigest},
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::tags::{slot_of, tags};
@@ -112,7 +115,7 @@ pub(crate) fn field_of(entry: Entry<'_>) -> Vec<u8> {
 }
 
 /// What the hash fields of all entries of a keyed field begin with.
-pub(crate) fn prefix_of(field: &session_core::Field) -> Vec<u8> {
+pub(crate) fn prefix_of(field: &session_core::model::Field) -> Vec<u8> {
     let name = field.as_str().as_bytes();
     // A field has at most 255 bytes.
     let mut prefix = Vec::with_capacity(2 + name.len() + 16);
@@ -122,6 +125,6 @@ pub(crate) fn prefix_of(field: &session_core::Field) -> Vec<u8> {
 }
 
 /// A value as the hash holds it.
-pub(crate) fn stored(bytes: Vec<u8>) -> session_core::Value {
-    session_core::Value::from_bytes(Bytes::from(bytes))
+pub(crate) fn stored(bytes: Vec<u8>) -> session_core::model::Value {
+    session_core::model::Value::from_bytes(Bytes::from(bytes))
 }

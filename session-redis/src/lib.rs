@@ -7,7 +7,7 @@
 //! # async fn run(url: &str) -> Result<(), Error> {
 //! let sessions = Sessions::new(RedisStore::connect(url).await?);
 //! let mut session = sessions.create()?;
-//! session.map("cart").insert("sku-1", 2u32)?;
+//! session.map_mut("cart").insert("sku-1", 2u32)?;
 //! session.commit().await?; // one script, applied whole or not at all
 //! # Ok(())
 //! # }
@@ -32,13 +32,13 @@
 //! - Keys hold digests of ids: a dump, a replica or a slow log holds no usable id.
 //! - Every call ends within one deadline, outages included. Connections are watched: half-open ones are replaced, demoted
 //!   primaries left, lost ones dialled again for as long as it takes.
-//! - The [feed](session_core::ChangeFeed) tells every change, or that something may be missing.
+//! - The [feed](session_core::store::ChangeFeed) tells every change, or that something may be missing.
 //!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees what was acknowledged before,
 //! **for as long as the servers keep what they acknowledged**. Redis acknowledges before it has told its replicas, and with
 //! most settings before it has written to disk: what a crash or a failover can lose is up to the deployment. Requests may
-//! [wait for replicas](session_core::Update::with_replicas), which makes a loss less likely and never excludes it. Each store
+//! [wait for replicas](session_core::store::Update::with_replicas), which makes a loss less likely and never excludes it. Each store
 //! remembers its destroys of the last minute, 8,192 of them at most, and repeats them when a primary is regained:
 //! [`Stats::destroys_undone`] counts those that had been lost, [`Stats::destroys_forgotten`] those that there was no room
 //! to remember.

@@ -1,6 +1,9 @@
 //! How long a session lives, as scripts and the index reckon it.
 
-use session_core::{Deadlines, Expiry, Timestamp};
+use session_core::{
+    Expiry,
+    model::{Deadlines, Timestamp},
+};
 
 use crate::meta::{millis, put};
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use redis::Cmd;
 use session_core::{
-    AcquireOutcome, Error, FencingToken, IdDigest, LockOwner, SessionId, SessionLock, TenureOutcome, async_trait,
+    Error, SessionId,
+    model::IdDigest,
+    store::{AcquireOutcome, FencingToken, LockOwner, SessionLock, TenureOutcome, async_trait},
 };
 
 use crate::{
@@ -29,8 +31,8 @@ impl RedisStore {
         let resend = if lease == 0 { Resend::Never } else { Resend::Harmless };
         let cmd = |at: &IdDigest, through: bool| {
             let mut head = Vec::with_capacity(24);
-            head.extend_from_slice(&token.owner.bits().to_be_bytes());
-            put::<6>(&mut head, token.counter);
+            head.extend_from_slice(&token.owner().bits().to_be_bytes());
+            put::<6>(&mut head, token.counter());
             put::<7>(&mut head, lease);
             head.push(u8::from(through));
             self.lock_cmd(&SCRIPTS.tenure, at, head)
@@ -71,7 +73,7 @@ impl SessionLock for RedisStore {
         match (sort, rest.len()) {
             (b'A', 6) => {
                 let counter = cursor.number::<6>().ok_or_else(|| odd_reply(OPERATION))?;
-                Ok(AcquireOutcome::Acquired(FencingToken { owner, counter }))
+                Ok(AcquireOutcome::Acquired(FencingToken::new(owner, counter)))
             }
             (b'H', 7) => {
                 let left = cursor.number::<7>().ok_or_else(|| odd_reply(OPERATION))?;

@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use session_core::{Deadlines, EndReason, Ended, IdDigest, Incarnation, Stamp, Timestamp};
+use session_core::model::{Deadlines, EndReason, Ended, IdDigest, Incarnation, Stamp, Timestamp};
 
 /// The length of `@` of a session.
 pub(crate) const STATE: usize = 50;
@@ -87,14 +87,14 @@ pub(crate) fn unhex(text: &[u8; 16]) -> Option<u64> {
 
 /// A stamp as `@` has it.
 pub(crate) fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
-    out.extend_from_slice(&stamp.incarnation.bits().to_be_bytes());
-    put::<8>(out, stamp.version);
-    out.extend_from_slice(&hex(stamp.tag));
+    out.extend_from_slice(&stamp.incarnation().bits().to_be_bytes());
+    put::<8>(out, stamp.version());
+    out.extend_from_slice(&hex(stamp.tag()));
 }
 
 fn stamp(cursor: &mut Cursor<'_>) -> Option<Stamp> {
     let incarnation = Incarnation::from_bits(cursor.number::<8>()?);
-    Some(Stamp { incarnation, version: cursor.number::<8>()?, tag: unhex(cursor.take()?)? })
+    Some(Stamp::from_parts(incarnation, cursor.number::<8>()?, unhex(cursor.take()?)?))
 }
 
 /// The byte of a reason.

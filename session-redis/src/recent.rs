@@ -14,7 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 use redis::{Pipeline, RedisError, Value as Reply, aio::MultiplexedConnection};
-use session_core::{Destroy, IdDigest};
+use session_core::{model::IdDigest, store::Destroy};
 use tokio::time::Instant;
 
 use crate::{inner::Inner, net::Backoff};
@@ -124,7 +124,8 @@ fn owe(inner: &Arc<Inner>, destroys: Vec<(IdDigest, Destroy)>) {
         return;
     }
     let mut owed = inner.recent.owed.lock();
-    owed.destroys.extend(destroys.into_iter().map(|(digest, destroy)| (digest, destroy.with_replicas(0))));
+    let alone = |destroy: Destroy| Destroy::new(destroy.write.op, destroy.reason);
+    owed.destroys.extend(destroys.into_iter().map(|(digest, destroy)| (digest, alone(destroy))));
     if !std::mem::replace(&mut owed.is_being_paid, true) {
         tokio::spawn(pay(Arc::downgrade(inner)));
     }
@@ -160,7 +161,10 @@ async fn pay(inner: Weak<Inner>) {
 
 #[cfg(test)]
 mod tests {
-    use session_core::{EndReason, OpId, SessionId};
+    use session_core::{
+        SessionId,
+        model::{EndReason, OpId},
+    };
 
     use super::*;
 
@@ -168,7 +172,7 @@ mod tests {
     async fn what_there_is_no_room_to_remember_is_counted() {
         let recent = Recent::default();
         let note = || {
-            let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Logout);
+            let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
             recent.note(*SessionId::generate().unwrap().digest(), destroy);
         };
         (0..MOST).for_each(|_| note());

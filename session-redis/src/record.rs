@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use redis::Value as Reply;
 use session_core::{
-    Ended, Error, ErrorKind, Field, Found, IdDigest, Key, Principal, Record, State, Timestamp, Touched, Value,
+    Error, ErrorKind, Principal,
+    model::{Ended, Field, IdDigest, Key, Record, State, Timestamp, Value},
+    store::{Found, Touched},
 };
 
 use crate::{
@@ -115,7 +117,7 @@ pub(crate) fn session([pttl, hash]: [Reply; 2]) -> Result<Sight<Seen>, Error> {
 /// Metadata alone.
 #[derive(Debug)]
 pub(crate) struct Glance {
-    pub(crate) stamp: session_core::Stamp,
+    pub(crate) stamp: session_core::model::Stamp,
     pub(crate) touched: Touched,
     /// Who is signed in, and since when.
     pub(crate) signed_in: Option<(Principal, Timestamp)>,

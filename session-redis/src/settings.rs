@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{Limits, Origin};
+use session_core::{Limits, store::Origin};
 
 /// What a store is set to.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,12 @@ use std::{
 };
 
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, ErrorKind, IdDigest, Limits, LoadOptions,
-    LoadOutcome, NewSession, OpId, ReadLevel, RotateOutcome, Rotation, SessionId, SessionStore, TouchOptions,
-    TouchOutcome, Touched, Update, async_trait,
+    Error, ErrorKind, Limits, LoadOptions, ReadLevel, SessionId,
+    model::{IdDigest, OpId},
+    store::{
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, SessionStore, TouchOptions, TouchOutcome, Touched, Update, async_trait,
+    },
 };
 use session_sim::sim::{Coverage, Node, SimStore, Tested, run};
 
@@ -71,7 +74,7 @@ impl Careless {
         match self.mistake {
             Mistake::SendsUnderAnotherName => {
                 let mut other = update.clone();
-                other.op = OpId::from_bits(!update.op.bits());
+                other.write.op = OpId::from_bits(!update.write.op.bits());
                 self.store.apply(id, &other).await
             }
             Mistake::GoesOnAfterRefusal => {
@@ -81,7 +84,7 @@ impl Careless {
             }
             Mistake::SaysApplied => match self.store.apply(id, update).await {
                 Ok(ApplyOutcome::Applied(mut applied)) => {
-                    applied.stamp = applied.stamp.next(update.op);
+                    applied.stamp = applied.stamp.next(update.write.op);
                     Ok(ApplyOutcome::Applied(applied))
                 }
                 other => other,

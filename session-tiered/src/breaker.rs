@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use session_core::{Clock, Error, ErrorKind, Timestamp};
+use session_core::{Clock, Error, ErrorKind, model::Timestamp};
 
 use crate::stats::Counter;
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use session_core::{Clock, SessionStore, SystemClock};
+use session_core::{Clock, SystemClock, store::SessionStore};
 use tokio::sync::Semaphore;
 
 use crate::{

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_core::{Deadlines, Ended, Found, LoadOutcome, Record, Stamp, Timestamp, Touched};
+use session_core::{
+    model::{Deadlines, Ended, Record, Stamp, Timestamp},
+    store::{Absent, Found, LoadOutcome, Touched},
+};
 
 /// What is known of one digest.
 #[derive(Clone, Debug)]
@@ -59,7 +62,9 @@ impl Copy {
         match outcome {
             LoadOutcome::Found(found) => Some(Self::new(Known::Session(found.record.clone()), vouched(found.now))),
             // Its age counts from now on; what the store's clock shows does not matter.
-            LoadOutcome::NotFound(ended) => Some(Self::new(Known::Absent(*ended), vouched(Timestamp::default()))),
+            LoadOutcome::Absent(Absent::NotFound(ended)) => {
+                Some(Self::new(Known::Absent(*ended), vouched(Timestamp::default())))
+            }
             _ => None,
         }
     }
@@ -95,7 +100,7 @@ impl Copy {
             }
             Known::Absent(ended) => {
                 let older = |ended: Ended| Ended::new(ended.reason, ended.age.saturating_add(self.vouched.age(now)));
-                Some(LoadOutcome::NotFound(ended.map(older)))
+                Some(LoadOutcome::Absent(Absent::NotFound(ended.map(older))))
             }
         }
     }
@@ -123,7 +128,7 @@ impl Copy {
 
 #[cfg(test)]
 mod tests {
-    use session_core::EndReason;
+    use session_core::model::EndReason;
 
     use super::*;
 
@@ -133,6 +138,6 @@ mod tests {
         let vouched = Vouched { asked_at: Timestamp::default(), store_now: Timestamp::default(), epoch: 1 };
         let copy = Copy::new(Known::Absent(Some(ended)), vouched);
         let answer = copy.answer(None, Timestamp::from_millis(1));
-        assert_eq!(answer, Some(LoadOutcome::NotFound(Some(ended))));
+        assert_eq!(answer, Some(LoadOutcome::Absent(Absent::NotFound(Some(ended)))));
     }
 }

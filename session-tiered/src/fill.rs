@@ -1,7 +1,11 @@
 //! Fills in flight, and the floors below which none is installed.
 
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use session_core::{Error, Incarnation, LoadOutcome, Stamp, Timestamp};
+use session_core::{
+    Error,
+    model::{Incarnation, Stamp, Timestamp},
+    store::LoadOutcome,
+};
 
 /// What a load of the store comes to. Everybody who waits for it gets a clone.
 pub(crate) type Answer = Result<LoadOutcome, Error>;
@@ -48,7 +52,7 @@ impl Lowest {
 
     /// Another state was heard of. Of two versions of one session the later counts; of two sessions the last.
     pub(crate) fn raise(&mut self, stamp: Stamp) {
-        let is_later = |floor: &Stamp| floor.incarnation == stamp.incarnation && floor.version >= stamp.version;
+        let is_later = |floor: &Stamp| floor.incarnation() == stamp.incarnation() && floor.version() >= stamp.version();
         if !self.stamp.as_ref().is_some_and(is_later) {
             self.stamp = Some(stamp);
         }
@@ -66,7 +70,7 @@ impl Lowest {
     /// Whether an answer may be installed. Equal versions must be equal states; and where a session is known of, the
     /// store's word that there is none is older, or there would have been word of its end.
     pub(crate) fn judge(&self, outcome: &LoadOutcome) -> Standing {
-        let is_of = |moved| matches!(outcome, LoadOutcome::Found(found) if found.record.stamp().incarnation == moved);
+        let is_of = |moved| matches!(outcome, LoadOutcome::Found(found) if found.record.stamp().incarnation() == moved);
         if self.ended || self.moved.is_some_and(is_of) {
             return Standing::Ended;
         }
@@ -88,7 +92,7 @@ impl Lowest {
 }
 
 fn is_at_least(stamp: Stamp, floor: Stamp) -> bool {
-    stamp == floor || stamp.incarnation == floor.incarnation && stamp.version > floor.version
+    stamp == floor || stamp.incarnation() == floor.incarnation() && stamp.version() > floor.version()
 }
 
 impl std::fmt::Debug for Fill {

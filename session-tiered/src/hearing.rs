@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use session_core::{ChangeKind, Delta, IdDigest, OpId, Record, SessionChange, Stamp};
+use session_core::{
+    model::{Delta, IdDigest, OpId, Record, Stamp},
+    store::{ChangeKind, SessionChange},
+};
 
 use crate::{
     copy::{Copy, Known, Vouched},
@@ -15,7 +18,7 @@ pub(crate) struct Written<'a> {
     pub(crate) stamp: Stamp,
     /// The op id and the delta, if it was applied just now.
     pub(crate) update: Option<(OpId, &'a Delta)>,
-    pub(crate) deadlines: session_core::Deadlines,
+    pub(crate) deadlines: session_core::model::Deadlines,
     /// From when the request left.
     pub(crate) vouched: Vouched,
 }
@@ -61,7 +64,7 @@ impl Local {
             work.leave(&home);
         }
         for (_, fill) in work.desk.fills.iter_mut().filter(|(digest, _)| *digest != to) {
-            fill.floor.move_away(stamp.incarnation);
+            fill.floor.move_away(stamp.incarnation());
         }
         work.done();
     }
@@ -82,14 +85,14 @@ impl Local {
         let mut work = self.work(digest);
         work.raise(digest, stamp);
         work.drop_older(stamp);
-        if work.stamp(digest).is_some_and(|there| there.incarnation != stamp.incarnation) {
+        if work.stamp(digest).is_some_and(|there| there.incarnation() != stamp.incarnation()) {
             work.take(digest);
         }
         work.done();
     }
 
     /// Deadlines were renewed.
-    pub(crate) fn touched(&self, digest: &IdDigest, deadlines: session_core::Deadlines) {
+    pub(crate) fn touched(&self, digest: &IdDigest, deadlines: session_core::model::Deadlines) {
         let mut work = self.work(digest);
         if let Some(renewed) = work.look(digest, |copy| copy.renewed(deadlines)).flatten() {
             work.put(*digest, renewed);
@@ -118,7 +121,7 @@ impl Work<'_> {
         }
         let Some(stamp) = self.stamp(&change.digest) else { return };
         // What is there already: an own write, or a fill that saw it.
-        if stamp == after || stamp.incarnation == after.incarnation && stamp.version > after.version {
+        if stamp == after || stamp.incarnation() == after.incarnation() && stamp.version() > after.version() {
             return;
         }
         match (&change.delta, self.fits(stamp, change.before)) {
@@ -133,7 +136,7 @@ impl Work<'_> {
     /// Whether a change is one of exactly this state.
     fn fits(&self, stamp: Stamp, before: Option<Stamp>) -> bool {
         if broken!(self.local, PatchWrongStamp) {
-            return before.is_some_and(|before| before.version == stamp.version);
+            return before.is_some_and(|before| before.version() == stamp.version());
         }
         before == Some(stamp)
     }
@@ -165,7 +168,7 @@ impl Work<'_> {
         match self.look(digest, record).flatten() {
             Some(record) => self.put(*digest, Copy::new(Known::Session(record), vouched)),
             // Later changes have come in already.
-            None if there.incarnation == stamp.incarnation && there.version > stamp.version => {}
+            None if there.incarnation() == stamp.incarnation() && there.version() > stamp.version() => {}
             None => {
                 self.take(digest);
                 self.local.counters.evicted.count();
@@ -198,7 +201,12 @@ impl Work<'_> {
 }
 
 /// The record after a change.
-fn changed(record: &Record, stamp: Stamp, delta: &Delta, deadlines: Option<session_core::Deadlines>) -> Arc<Record> {
+fn changed(
+    record: &Record,
+    stamp: Stamp,
+    delta: &Delta,
+    deadlines: Option<session_core::model::Deadlines>,
+) -> Arc<Record> {
     let mut record = record.clone();
     let (old, ends, state) = record.parts_mut();
     *old = stamp;

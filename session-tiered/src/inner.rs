@@ -7,7 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use session_core::{Clock, Error, IdDigest};
+use session_core::{Clock, Error, model::IdDigest};
 use tokio::sync::Semaphore;
 
 use crate::{breaker::Breaker, hash::ByDigest, local::Local, touches::Touching};

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use moka::{notification::RemovalCause, policy::EvictionPolicy};
-use session_core::IdDigest;
+use session_core::model::IdDigest;
 
 use crate::{hash::ByDigest, notes::Notes, stats::stripe};
 

@@ -1,6 +1,9 @@
 //! Fills: who loads, what was known when the request left, and what becomes of the answer.
 
-use session_core::{Found, IdDigest, LoadOutcome, Stamp, Timestamp};
+use session_core::{
+    model::{IdDigest, Stamp, Timestamp},
+    store::{Absent, Found, LoadOutcome},
+};
 
 use crate::{
     copy::{Copy, Vouched},
@@ -173,7 +176,7 @@ impl Work<'_> {
     fn install(&mut self, digest: &IdDigest, departure: Departure, outcome: &LoadOutcome) {
         let found = match outcome {
             LoadOutcome::Found(found) => Some(found),
-            LoadOutcome::NotFound(_) => None,
+            LoadOutcome::Absent(Absent::NotFound(_)) => None,
             _ => {
                 self.take(digest);
                 return;
@@ -211,12 +214,12 @@ impl Work<'_> {
         let present = self.partition.epoch.number();
         // A copy of an ended epoch may have missed the move, and nobody might ever ask for it again.
         let there = self.look(&home, |copy| copy.stamp().filter(|_| copy.vouched.epoch == present)).flatten();
-        let is_newer = there.is_some_and(|there| there.version >= stamp.version);
+        let is_newer = there.is_some_and(|there| there.version() >= stamp.version());
         if is_newer {
             self.take(digest);
         }
         // A move changes no version by itself, so of two equal ones neither is known to be the later: the next load tells.
-        if there.is_none_or(|there| there.version <= stamp.version) {
+        if there.is_none_or(|there| there.version() <= stamp.version()) {
             self.take(&home);
         }
         !is_newer
@@ -233,7 +236,7 @@ impl Work<'_> {
     /// Drops the copy of a session, wherever it is, if it is older than this stamp.
     pub(crate) fn drop_older(&mut self, stamp: Stamp) {
         if let Some(home) = self.home(stamp)
-            && self.stamp(&home).is_some_and(|there| there != stamp && there.version <= stamp.version)
+            && self.stamp(&home).is_some_and(|there| there != stamp && there.version() <= stamp.version())
         {
             self.take(&home);
         }
@@ -250,7 +253,7 @@ fn is_rewound(seen: Option<Stamp>, outcome: &LoadOutcome) -> bool {
     match (seen, outcome) {
         (Some(seen), LoadOutcome::Found(found)) => {
             let stamp = found.record.stamp();
-            stamp.incarnation == seen.incarnation && stamp != seen && stamp.version <= seen.version
+            stamp.incarnation() == seen.incarnation() && stamp != seen && stamp.version() <= seen.version()
         }
         _ => false,
     }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use session_core::Timestamp;
+use session_core::model::Timestamp;
 
 use crate::stats::STEPS;
 

@@ -48,7 +48,7 @@
 //! [`Stats::history_lost`] counts it.
 //!
 //! # How
-//! A *lease* lets copies answer. It is brought by a heartbeat: a [barrier](session_core::Barriers) whose answer stands in
+//! A *lease* lets copies answer. It is brought by a heartbeat: a [barrier](session_core::store::Barriers) whose answer stands in
 //! the feed behind everything published before it, and it runs from when the heartbeat was **sent**. Copies belong to an
 //! *epoch*, which ends with every gap. A *fill* notes the epoch when its request leaves, and changes that are heard while
 //! it is in flight raise the *floor* below which it is not installed. All that changes the copies of a partition happens

@@ -3,7 +3,11 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use session_core::{BarrierId, Clock as _, FeedItem, GapCause, SessionStore, Subscription, Timestamp};
+use session_core::{
+    Clock as _,
+    model::Timestamp,
+    store::{BarrierId, FeedItem, GapCause, SessionStore, Subscription},
+};
 
 use crate::{
     inner::Inner,

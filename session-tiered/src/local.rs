@@ -8,7 +8,11 @@ use std::sync::{
 };
 
 use parking_lot::MutexGuard;
-use session_core::{IdDigest, LoadOptions, LoadOutcome, Stamp, Timestamp};
+use session_core::{
+    LoadOptions,
+    model::{IdDigest, Stamp, Timestamp},
+    store::LoadOutcome,
+};
 
 use crate::{
     Capacity,
@@ -139,7 +143,10 @@ impl Local {
     }
 
     /// The copy of a session, whether or not it may answer, and when it was last known to be the present state.
-    pub(crate) fn last_known(&self, digest: &IdDigest) -> Option<(Arc<session_core::Record>, Vouched, Timestamp)> {
+    pub(crate) fn last_known(
+        &self,
+        digest: &IdDigest,
+    ) -> Option<(Arc<session_core::model::Record>, Vouched, Timestamp)> {
         let map = self.map.pin();
         let copy = map.get(digest)?;
         let partition = self.partition(digest);
@@ -229,7 +236,7 @@ impl<'a> Work<'a> {
         copy.told_weight = known.map_or(weight, |(_, told)| told);
         self.unlist(&digest);
         if let Some(stamp) = copy.stamp() {
-            self.desk.homes.insert(stamp.incarnation, digest);
+            self.desk.homes.insert(stamp.incarnation(), digest);
             self.partition.lives_in(copy.vouched.epoch);
         }
         let map = self.local.map.pin();
@@ -257,14 +264,14 @@ impl<'a> Work<'a> {
 
     /// Where the copy of this session is.
     pub(crate) fn home(&self, stamp: Stamp) -> Option<IdDigest> {
-        self.desk.homes.get(&stamp.incarnation).copied()
+        self.desk.homes.get(&stamp.incarnation()).copied()
     }
 
     fn unlist(&mut self, digest: &IdDigest) {
         if let Some(stamp) = self.stamp(digest)
-            && self.desk.homes.get(&stamp.incarnation) == Some(digest)
+            && self.desk.homes.get(&stamp.incarnation()) == Some(digest)
         {
-            self.desk.homes.remove(&stamp.incarnation);
+            self.desk.homes.remove(&stamp.incarnation());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Uses of copies that the keeper has not been told of.
 
 use parking_lot::Mutex;
-use session_core::IdDigest;
+use session_core::model::IdDigest;
 
 use crate::stats::{STRIPES, stripe};
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use session_core::{IdDigest, Incarnation, Timestamp};
+use session_core::model::{IdDigest, Incarnation, Timestamp};
 
 use crate::{epoch::Epoch, fill::Fill, hash::ByDigest, lease::Lease};
 

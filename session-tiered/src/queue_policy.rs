@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use parking_lot::Mutex;
-use session_core::IdDigest;
+use session_core::model::IdDigest;
 
 use crate::keeper::Evict;
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use session_core::{
-    Error, ErrorKind, Floor, Found, IdDigest, LoadOptions, LoadOutcome, ReadLevel, Record, SessionId, SessionStore,
-    Stamp, Touched,
+    Error, ErrorKind, Floor, LoadOptions, ReadLevel, SessionId,
+    model::{IdDigest, Record, Stamp},
+    store::{Found, LoadOutcome, SessionStore, Touched},
 };
 
 use crate::{
@@ -65,7 +66,7 @@ impl<R: SessionStore + 'static> Inner<R> {
             };
             let departure = self.local.depart(id.digest(), fill, self.clock.now());
             let copy = self.local.last_known(id.digest()).map(|(record, ..)| record);
-            let mut options = LoadOptions::default().level(ReadLevel::Store);
+            let mut options = LoadOptions::default().with_level(ReadLevel::Store);
             options.known = copy.as_ref().map(|record| record.stamp());
             let outcome = match (self.ask(self.remote.load(&id, options)).await?, copy) {
                 (LoadOutcome::Unchanged(touched), Some(record)) => {
@@ -92,7 +93,7 @@ impl<R: SessionStore + 'static> Inner<R> {
             return Err(error);
         }
         self.local.counters.served_stale.count();
-        Ok(LoadOutcome::Found(Found::new(record, store_time).stale(age)))
+        Ok(LoadOutcome::Found(Found::new(record, store_time).with_staleness(age)))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Sessions by principal: the store's own index; what it revokes is dropped here at once.
 
 use session_core::{
-    EndReason, Error, IdDigest, IndexedSession, Principal, SessionId, SessionIndex, SessionStore, async_trait,
+    Error, Principal, SessionId,
+    model::{EndReason, IdDigest},
+    store::{IndexedSession, SessionIndex, SessionStore, async_trait},
 };
 
 use crate::{TieredStore, local::Local, store::no_index};

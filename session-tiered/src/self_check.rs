@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use session_core::{LoadOptions, LoadOutcome, ReadLevel, SessionId, SessionStore, Stamp, Timestamp};
+use session_core::{
+    LoadOptions, ReadLevel, SessionId,
+    model::{Stamp, Timestamp},
+    store::{LoadOutcome, SessionStore},
+};
 
 use crate::inner::Inner;
 
@@ -30,7 +34,7 @@ impl<R: SessionStore + 'static> Inner<R> {
 
     /// What the store contradicts must not be served `max_staleness` later.
     async fn check(&self, id: &SessionId, stamp: Stamp) {
-        let options = LoadOptions::default().level(ReadLevel::Store).known(stamp);
+        let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(stamp);
         let Ok(outcome) = self.ask(self.remote.load(id, options)).await else { return };
         self.local.counters.self_checks.count();
         if matches!(outcome, LoadOutcome::Unchanged(_)) {

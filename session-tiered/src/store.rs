@@ -5,9 +5,11 @@ use std::{fmt, pin::Pin, sync::Arc};
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, ErrorKind, Limits, LoadOptions,
-    LoadOutcome, NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions,
-    TouchOutcome, Update, async_trait,
+    Error, ErrorKind, Limits, LoadOptions, SessionId,
+    store::{
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+    },
 };
 use tokio::{runtime::Handle, task::AbortHandle};
 

@@ -6,7 +6,11 @@ use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared, WeakShared},
 };
-use session_core::{Error, IdDigest, SessionId, SessionStore, TouchOptions, TouchOutcome};
+use session_core::{
+    Error, SessionId,
+    model::IdDigest,
+    store::{SessionStore, TouchOptions, TouchOutcome},
+};
 
 use crate::inner::Inner;
 

@@ -1,8 +1,12 @@
 //! Writes: to the store first, then to the cache.
 
 use session_core::{
-    Applied, ApplyOutcome, CreateOutcome, Delta, Destroy, DestroyOutcome, Error, IdDigest, NewSession, OpId,
-    RotateOutcome, Rotation, SessionId, SessionStore, Update,
+    Error, SessionId,
+    model::{Delta, IdDigest, OpId},
+    store::{
+        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, RotateOutcome, Rotation,
+        SessionStore, Update,
+    },
 };
 
 use crate::{copy::Vouched, hearing::Written, inner::Inner, landing::Departure, local::Local};
@@ -51,7 +55,7 @@ impl<R: SessionStore + 'static> Inner<R> {
         let outcome = self.ask(self.remote.apply(id, update)).await?;
         match outcome {
             ApplyOutcome::Applied(applied) => {
-                self.note(id.digest(), departure, applied, Some((update.op, &update.delta)));
+                self.note(id.digest(), departure, applied, Some((update.write.op, &update.delta)));
             }
             ApplyOutcome::Conflict(conflict) => self.local.told_of(id.digest(), conflict.current),
             _ => self.local.evict(id.digest(), true),

@@ -13,7 +13,10 @@ use std::{
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, LocalRecorderGuard, Metadata, Recorder, SharedString, Unit,
 };
-use session_core::{Expiry, LoadOptions, ManualClock, NewSession, SessionId, SessionStore as _};
+use session_core::{
+    Expiry, LoadOptions, ManualClock, SessionId,
+    store::{NewSession, SessionStore as _},
+};
 use session_memory::MemoryStore;
 use session_tiered::{Stats, TieredStore, TieredStoreBuilder};
 
@@ -98,7 +101,7 @@ async fn every_count_is_told_under_its_name() {
     let _guard = counters.install();
     let (store, clock) = store();
     let id = SessionId::generate().unwrap();
-    store.create(&id, &NewSession::draw(Expiry::default()).unwrap()).await.unwrap();
+    store.create(&id, &NewSession::generate(Expiry::default()).unwrap()).await.unwrap();
     // One heartbeat at the beginning, and then none before those of this test.
     let node = node(&store, &clock).heartbeat(BOUND / 2).build();
     load(&node, &id, 4).await;

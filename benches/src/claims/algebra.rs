@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use session_core::Delta;
+use session_core::model::Delta;
 
 use crate::{
     algebra::{Cart, Message},

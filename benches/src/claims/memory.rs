@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use session_core::{SessionStore, Update};
+use session_core::store::{SessionStore, Update};
 use session_memory::MemoryStore;
 
 use crate::{

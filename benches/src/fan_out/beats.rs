@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use redis::{Pipeline, aio::MultiplexedConnection};
-use session_core::{Barriers, SessionStore as _};
+use session_core::store::{Barriers, SessionStore as _};
 use session_redis::RedisStore;
 use session_testkit::Server;
 use tokio::task::AbortHandle;

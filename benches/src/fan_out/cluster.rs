@@ -1,7 +1,7 @@
 //! What operations take of the primaries of a cluster.
 
 use futures_util::{StreamExt as _, stream};
-use session_core::{LoadOptions, SessionId, SessionStore as _};
+use session_core::{LoadOptions, SessionId, store::SessionStore as _};
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Cluster;
 

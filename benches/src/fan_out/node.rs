@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use session_core::{LoadOptions, SessionStore as _};
+use session_core::{LoadOptions, store::SessionStore as _};
 use session_redis::RedisStore;
 use session_testkit::Server;
 use session_tiered::TieredStore;

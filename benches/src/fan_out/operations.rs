@@ -2,7 +2,9 @@
 
 use futures_util::{StreamExt as _, stream};
 use session_core::{
-    Destroy, EndReason, LoadOptions, LoadOutcome, SessionId, SessionStore as _, Stamp, TouchOptions, TouchOutcome,
+    LoadOptions, SessionId,
+    model::{EndReason, Stamp},
+    store::{Destroy, LoadOutcome, SessionStore as _, TouchOptions, TouchOutcome},
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -95,7 +97,7 @@ impl Operations {
         let Self { store, meter, ids, stamps, .. } = self;
         let (store, count) = (&*store, if at_once == 1 { ids.len() / 4 } else { ids.len() });
         let one = |(id, stamp): (_, &Stamp)| {
-            let options = LoadOptions::default().known(*stamp);
+            let options = LoadOptions::default().with_known(*stamp);
             async move { assert!(matches!(store.load(id, options).await, Ok(LoadOutcome::Unchanged(_)))) }
         };
         let all = stream::iter(ids.iter().zip(&*stamps).take(count));

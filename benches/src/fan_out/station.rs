@@ -9,7 +9,11 @@ use std::{
 };
 
 use futures_util::{StreamExt as _, stream};
-use session_core::{ApplyOutcome, Delta, FeedItem, NewSession, SessionId, SessionStore as _, Subscription, Update};
+use session_core::{
+    SessionId,
+    model::Delta,
+    store::{ApplyOutcome, FeedItem, NewSession, SessionStore as _, Subscription, Update},
+};
 use session_redis::RedisStore;
 use session_testkit::Server;
 use tokio::{
@@ -137,7 +141,7 @@ pub async fn create(store: &RedisStore, count: usize, entries: Delta) -> Vec<Ses
         let entries = entries.clone();
         async move {
             let id = SessionId::generate().expect("an id");
-            let new = NewSession::draw(Default::default()).expect("a session").with_entries(entries);
+            let new = NewSession::generate(Default::default()).expect("a session").with_entries(entries);
             let _ = store.create(&id, &new).await.expect("created");
             id
         }

@@ -1,6 +1,10 @@
 //! In Redis.
 
-use session_core::{Delta, LoadOptions, LoadOutcome, SessionStore as _};
+use session_core::{
+    LoadOptions,
+    model::Delta,
+    store::{LoadOutcome, SessionStore as _},
+};
 use session_redis::RedisStore;
 use session_testkit::{Reply, Server};
 

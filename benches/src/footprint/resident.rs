@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use session_core::{LoadOptions, SessionId, SessionStore};
+use session_core::{LoadOptions, SessionId, store::SessionStore};
 use session_memory::MemoryStore;
 use session_redis::RedisStore;
 use session_testkit::Server;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use session_core::{
-    Delta, FeedItem, Field, Format, Key, LoadOptions, LoadOutcome, NewSession, SessionId, SessionStore as _,
-    TouchOptions, Update, Value,
+    LoadOptions, SessionId,
+    model::{Delta, Field, Format, Key, Value},
+    store::{FeedItem, LoadOutcome, NewSession, SessionStore as _, TouchOptions, Update},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{LinkCutter, Server};
@@ -63,7 +64,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
     let server = Server::start().await;
     let ((link, store), (heard, subscriber)) = (connect(&server).await, connect(&server).await);
     let id = SessionId::generate().expect("an id");
-    let new = NewSession::draw(Default::default()).expect("a session").with_entries(fields(count, bytes));
+    let new = NewSession::generate(Default::default()).expect("a session").with_entries(fields(count, bytes));
     let _ = store.create(&id, &new).await.expect("created");
     let apply = || async {
         let _ = store.apply(&id, &Update::new(op(), field())).await.expect("applied");
@@ -86,7 +87,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
         Ok(LoadOutcome::Found(found)) => found.record,
         other => panic!("{other:?}"),
     };
-    let known = LoadOptions::default().known(record.stamp());
+    let known = LoadOptions::default().with_known(record.stamp());
     Wire {
         entries: record.state().size().entries as f64,
         payload: record.state().size().bytes as f64,

@@ -10,7 +10,10 @@ mod spread;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use session_core::{ApplyOutcome, LoadOptions, NewSession, SessionId, SessionStore, Update};
+use session_core::{
+    LoadOptions, SessionId,
+    store::{ApplyOutcome, NewSession, SessionStore, Update},
+};
 use session_redis::RedisStore;
 use session_testkit::Server;
 use tokio::runtime::Runtime;
@@ -100,7 +103,7 @@ impl Clients {
     fn sessions(&self, count: usize, bytes: usize) -> Arc<[SessionId]> {
         let create = |_| {
             let id = SessionId::generate().expect("an id");
-            let new = NewSession::draw(Default::default()).expect("a session").with_entries(scalars(8, bytes));
+            let new = NewSession::generate(Default::default()).expect("a session").with_entries(scalars(8, bytes));
             self.runtime.block_on(self.store.create(&id, &new)).expect("created");
             id
         };

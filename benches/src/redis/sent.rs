@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use redis::Cmd;
-use session_core::{SessionId, SessionStore, Update};
+use session_core::{
+    SessionId,
+    store::{SessionStore, Update},
+};
 use session_redis::RedisStore;
 use session_testkit::{LinkCutter, Server};
 

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use session_core::{LoadOptions, SessionId, SessionStore as _, Update};
+use session_core::{
+    LoadOptions, SessionId,
+    store::{SessionStore as _, Update},
+};
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, Stats, TieredStore};
 
@@ -19,7 +22,7 @@ pub const COPIES: u64 = 2_500;
 /// Clients, each of which has one request under way.
 pub const CLIENTS: u64 = 8;
 
-type Node = TieredStore<Arc<dyn session_core::SessionStore>>;
+type Node = TieredStore<Arc<dyn session_core::store::SessionStore>>;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::ready};
 use session_core::{
-    ApplyOutcome, CreateOutcome, Destroy, EndReason, Expiry, FeedItem, Incarnation, LoadOptions, LoadOutcome,
-    ManualClock, NewSession, OpId, SessionId, SessionStore, Stamp, Update,
+    Expiry, LoadOptions, ManualClock, SessionId,
+    model::{EndReason, Incarnation, OpId, Stamp},
+    store::{ApplyOutcome, CreateOutcome, Destroy, FeedItem, LoadOutcome, NewSession, SessionStore, Update},
 };
 use session_examples::trace::Rng;
 use session_memory::MemoryStore;
@@ -232,8 +233,8 @@ impl Fleet {
     /// A new session, as a node begins one: that leaves no copy of it.
     async fn begin(&mut self, node: &Node) -> (SessionId, Stamp) {
         let id = self.id();
-        let mut new = NewSession::draw(Expiry::default()).unwrap().with_entries(scalars(8, 29));
-        (new.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.bits()));
+        let mut new = NewSession::generate(Expiry::default()).unwrap().with_entries(scalars(8, 29));
+        (new.write.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.bits()));
         let stamp = new.stamp();
         match node.create(&id, &new).await.unwrap() {
             CreateOutcome::Created(_) => (id, stamp),

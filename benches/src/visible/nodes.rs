@@ -11,8 +11,9 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use session_core::{
-    ApplyOutcome, CreateOutcome, FeedItem, IdDigest, LoadOptions, LoadOutcome, NewSession, SessionId,
-    SessionStore as _, Stamp, Subscription, Update,
+    LoadOptions, SessionId,
+    model::{IdDigest, Stamp},
+    store::{ApplyOutcome, CreateOutcome, FeedItem, LoadOutcome, NewSession, SessionStore as _, Subscription, Update},
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -54,9 +55,9 @@ impl Nodes {
         let mut sessions = Vec::new();
         for _ in 0..SESSIONS {
             let id = SessionId::generate().unwrap();
-            let new = NewSession::draw(Default::default()).unwrap().with_entries(scalars(8, 29));
+            let new = NewSession::generate(Default::default()).unwrap().with_entries(scalars(8, 29));
             match writer.create(&id, &new).await.unwrap() {
-                CreateOutcome::Created(created) => sessions.push((id, created.stamp.version.into())),
+                CreateOutcome::Created(created) => sessions.push((id, created.stamp.version().into())),
                 other => panic!("{other:?}"),
             }
         }
@@ -90,7 +91,7 @@ impl Nodes {
         self.sent.lock().unwrap().insert((*id.digest(), version), Instant::now());
         match self.writer.apply(id, &update).await.unwrap() {
             ApplyOutcome::Applied(applied) => {
-                assert_eq!(applied.stamp.version, version);
+                assert_eq!(applied.stamp.version(), version);
                 self.last.lock().unwrap().insert(*id.digest(), applied.stamp);
             }
             other => panic!("{other:?}"),
@@ -124,7 +125,7 @@ fn tapped(subscription: Subscription, sent: Sent, arrivals: Arrivals) -> stream:
         async move {
             let item = subscription.next().await?;
             let change = match &item {
-                FeedItem::Change(change) => change.after.map(|after| (change.digest, after.version)),
+                FeedItem::Change(change) => change.after.map(|after| (change.digest, after.version())),
                 _ => None,
             };
             Some((item, (subscription, change)))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use session_core::{Error, ErrorKind, Limits, OpId, SessionStore};
+use session_core::{Error, ErrorKind, Limits, model::OpId, store::SessionStore};
 use session_memory::MemoryStore;
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
@@ -56,7 +56,7 @@ impl Backend {
     }
 
     fn redis(url: String, spawned: Option<Server>) -> Result<Self, Error> {
-        Ok(Self::Redis { url, prefix: format!("replay-{:016x}", OpId::draw()?.bits()), spawned })
+        Ok(Self::Redis { url, prefix: format!("replay-{:016x}", OpId::generate()?.bits()), spawned })
     }
 
     pub(crate) fn name(&self, is_tiered: bool) -> &'static str {
@@ -111,7 +111,7 @@ impl Backend {
 }
 
 fn limits() -> Limits {
-    Limits::default().max_entries(MAX_LINES).max_value_bytes(MAX_BLOB).max_session_bytes(MAX_BLOB)
+    Limits::default().with_max_entries(MAX_LINES).with_max_value_bytes(MAX_BLOB).with_max_session_bytes(MAX_BLOB)
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::{fmt::Debug, sync::Arc};
 
 use async_trait::async_trait;
 use session_core::{
-    ApplyOutcome, CreateOutcome, Delta, Error, ErrorKind, Expiry, Field, Format, LoadOptions, LoadOutcome, NewSession,
-    ReadLevel, SessionId, SessionStore, SessionStoreExt, Value,
+    Error, ErrorKind, Expiry, LoadOptions, ReadLevel, SessionId,
+    model::{Delta, Field, Format, Value},
+    store::{ApplyOutcome, CreateOutcome, LoadOutcome, NewSession, SessionStore, SessionStoreExt},
 };
 
 /// One value for each session.
@@ -48,7 +49,7 @@ impl Records {
 #[async_trait]
 impl Cells for Records {
     async fn create(&self, id: &SessionId, blob: Vec<u8>) -> Result<(), Error> {
-        let new = NewSession::draw(Expiry::default())?.with_entries(put(&blob)?);
+        let new = NewSession::generate(Expiry::default())?.with_entries(put(&blob)?);
         match self.store.create(id, &new).await? {
             CreateOutcome::Created(_) => Ok(()),
             _ => Err(Error::new(ErrorKind::Conflict, "a session id that was just drawn is taken")),
@@ -57,7 +58,7 @@ impl Cells for Records {
 
     async fn get(&self, id: &SessionId) -> Result<Option<Vec<u8>>, Error> {
         // Always from the store: what is measured is the way of saving, not what a local copy does to it.
-        match self.store.load(id, LoadOptions::default().level(ReadLevel::Store)).await? {
+        match self.store.load(id, LoadOptions::default().with_level(ReadLevel::Store)).await? {
             LoadOutcome::Found(found) => Ok(found.record.state().get(BLOB).map(|value| value.payload().to_vec())),
             _ => Ok(None),
         }

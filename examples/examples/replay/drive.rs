@@ -192,7 +192,7 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use session_core::{ErrorKind, SessionStore};
+    use session_core::{ErrorKind, store::SessionStore};
     use session_examples::{plan::Planner, trace};
     use session_memory::MemoryStore;
 

@@ -6,8 +6,9 @@ use std::{
 };
 
 use session_core::{
-    ApplyOutcome, Clock as _, Delta, Error, ErrorKind, Field, Format, LoadOptions, LoadOutcome, SessionId,
-    SessionStore, SessionStoreExt as _, Sessions, SystemClock, Value,
+    Clock as _, Error, ErrorKind, LoadOptions, SessionId, Sessions, SystemClock,
+    model::{Delta, Field, Format, Value},
+    store::{ApplyOutcome, LoadOutcome, SessionStore, SessionStoreExt as _},
 };
 use tokio::task::AbortHandle;
 
@@ -62,7 +63,7 @@ async fn measure(writer: &dyn SessionStore, reader: &Cache, id: &SessionId) -> R
     let acknowledged = Instant::now();
     loop {
         if let LoadOutcome::Found(found) = reader.load(id, LoadOptions::default()).await?
-            && found.record.stamp().version >= applied.stamp.version
+            && found.record.stamp().version() >= applied.stamp.version()
         {
             return Ok(acknowledged.elapsed());
         }

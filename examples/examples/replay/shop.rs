@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use session_core::{Error, ErrorKind, LoadOptions, ReadLevel, SessionId, SessionStore, Sessions};
+use session_core::{Error, ErrorKind, LoadOptions, ReadLevel, SessionId, Sessions, store::SessionStore};
 
 /// What a request does to its session.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl DeltaShop {
 impl Shop for DeltaShop {
     async fn create(&self, profile: String) -> Result<SessionId, Error> {
         let mut session = self.sessions.create()?;
-        session.insert(PROFILE, profile)?;
+        session.set(PROFILE, profile)?;
         session.commit().await?;
         Ok(*session.id())
     }
@@ -88,10 +88,10 @@ impl Shop for DeltaShop {
         };
         match request {
             Request::Look | Request::Logout => {}
-            Request::AddLine { key, quantity } => session.map(CART).insert(key, quantity)?,
-            Request::RemoveLine { key } => session.map(CART).remove(key)?,
-            Request::View { article } => session.set(VIEWED).insert(article)?,
-            Request::Checkout { order } => session.set(ORDERS).insert(order)?,
+            Request::AddLine { key, quantity } => session.map_mut(CART).insert(key, quantity)?,
+            Request::RemoveLine { key } => session.map_mut(CART).remove(key)?,
+            Request::View { article } => session.members_mut(VIEWED).insert(article)?,
+            Request::Checkout { order } => session.members_mut(ORDERS).insert(order)?,
         }
         tokio::task::yield_now().await;
         match session.commit().await {
@@ -101,12 +101,12 @@ impl Shop for DeltaShop {
     }
 
     async fn cart(&self, id: &SessionId) -> Result<Option<Cart>, Error> {
-        let mut session = match self.sessions.open_with(id, LoadOptions::default().level(ReadLevel::Store)).await {
+        let mut session = match self.sessions.open_with(id, LoadOptions::default().with_level(ReadLevel::Store)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
         let lines = session.map(CART).iter().collect::<Result<_, Error>>()?;
-        let orders = session.set(ORDERS).iter().collect::<Result<_, Error>>()?;
+        let orders = session.members(ORDERS).iter().collect::<Result<_, Error>>()?;
         Ok(Some(Cart { lines, orders }))
     }
 }

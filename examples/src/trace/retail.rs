@@ -15,7 +15,7 @@ use std::{
 };
 
 use csv::{ReaderBuilder, StringRecord};
-use session_core::Key;
+use session_core::model::Key;
 
 use super::{MOST_LINES, TraceError};
 use crate::plan::{Planner, SessionNo};

@@ -1,6 +1,6 @@
 //! S′ = (S − D) ∪ U on a live store, beside a plain model.
 
-use session_core::Value;
+use session_core::model::Value;
 
 use crate::{
     model::{Changes, Model, changes},
@@ -86,7 +86,7 @@ pub(crate) async fn scalars_and_keyed_entries_are_separate(world: &World) {
 pub(crate) async fn removing_what_is_absent_counts(world: &World) {
     let (id, _) = world.start_with(&sample()).await;
     let nothing = changes().remove("absent").remove_key("cart", "absent").remove_key("absent", "k").clear("void");
-    assert_eq!(world.apply(&id, &nothing).await.stamp.version, 2);
+    assert_eq!(world.apply(&id, &nothing).await.stamp.version(), 2);
     assert_eq!(world.model(&id).await, Model::from(&sample()));
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn composition_is_one_after_the_other(world: &World) {
             let (at_once, _) = world.start_with(&sample()).await;
             let mut both = crate::world::update(&changes());
             both.delta = first.delta().then(&second.delta());
-            assert_eq!(world.send(&at_once, &both).await.stamp.version, 2);
+            assert_eq!(world.send(&at_once, &both).await.stamp.version(), 2);
             let expected = Model::from(&sample()).after(first).after(second);
             assert_eq!([world.model(&apart).await, world.model(&at_once).await], [expected.clone(), expected]);
         }

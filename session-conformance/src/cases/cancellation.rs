@@ -7,7 +7,9 @@ use std::{
 };
 
 use session_core::{
-    CreateOutcome, DestroyOutcome, EndReason, LoadOutcome, RotateOutcome, RotationKind, SessionId, TouchOptions,
+    SessionId,
+    model::EndReason,
+    store::{Absent, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, RotationKind, TouchOptions},
 };
 
 use crate::{
@@ -57,7 +59,7 @@ pub(crate) async fn of_a_create(world: &World) {
         let answer = dropped_after(at, world.store().create(&id, &new)).await;
         match world.load(&id).await {
             LoadOutcome::Found(found) => assert_eq!(Model::of(found.record.state()), Model::from(&before())),
-            other => must_be!(other, LoadOutcome::NotFound(None)),
+            other => must_be!(other, LoadOutcome::Absent(Absent::NotFound(None))),
         }
         must_be!(world.store().create(&id, &new).await.must(), CreateOutcome::Created(_));
         assert_eq!(world.stamp(&id).await, new.stamp());
@@ -74,8 +76,8 @@ pub(crate) async fn of_an_update(world: &World) {
         let update = update(&delta());
         let answer = dropped_after(at, world.store().apply(&id, &update)).await;
         is_whole(world, &id, at).await;
-        world.send(&id, &update.clone().retry_from(base)).await;
-        assert_eq!(world.stamp(&id).await, base.next(update.op), "dropped at await {at}");
+        world.send(&id, &update.clone().with_retry_from(base)).await;
+        assert_eq!(world.stamp(&id).await, base.next(update.write.op), "dropped at await {at}");
         assert_eq!(world.model(&id).await, Model::from(&before()).after(&delta()));
         if answer.is_some() {
             return;
@@ -108,14 +110,14 @@ pub(crate) async fn of_a_rotation(world: &World) {
             let answer = dropped_after(at, world.store().rotate(&id, &rotation)).await;
             match world.load(&rotation.to).await {
                 LoadOutcome::Found(_) => is_whole(world, &rotation.to, at).await,
-                LoadOutcome::NotFound(None) => {
+                LoadOutcome::Absent(Absent::NotFound(None)) => {
                     assert_eq!(world.stamp(&id).await, stamp, "dropped at await {at}: at neither id");
                     is_whole(world, &id, at).await;
                 }
                 other => panic!("unexpected {other:?}"),
             }
             must_be!(world.store().rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
-            assert_eq!(world.stamp(&rotation.to).await, stamp.next(rotation.op));
+            assert_eq!(world.stamp(&rotation.to).await, stamp.next(rotation.write.op));
             assert_eq!(world.model(&rotation.to).await, Model::from(&before()).after(&delta()));
             if answer.is_some() {
                 break;
@@ -132,10 +134,10 @@ pub(crate) async fn of_a_destroy(world: &World) {
         let answer = dropped_after(at, world.store().destroy(&id, &logout)).await;
         match world.load(&id).await {
             LoadOutcome::Found(found) => assert_eq!(Model::of(found.record.state()), Model::from(&before())),
-            other => must_be!(other, LoadOutcome::NotFound(Some(_))),
+            other => must_be!(other, LoadOutcome::Absent(Absent::NotFound(Some(_)))),
         }
         must_be!(world.store().destroy(&id, &logout).await.must(), DestroyOutcome::Destroyed { .. });
-        must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
+        must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(Some(_))));
         if answer.is_some() {
             return;
         }
@@ -164,7 +166,7 @@ pub(crate) async fn of_a_revocation(world: &World) {
         let answer = dropped_after(at, world.index().revoke_all(&principal, None, EndReason::Revoked)).await;
         world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
         for id in &ids {
-            must_be!(world.load(id).await, LoadOutcome::NotFound(Some(_)));
+            must_be!(world.load(id).await, LoadOutcome::Absent(Absent::NotFound(Some(_))));
         }
         assert_eq!(world.listed(&principal).await, []);
         if answer.is_some() {

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, Error, LoadOptions, LoadOutcome, NewSession, Precondition, ReadLevel, SessionId,
-    SessionStore, TouchOptions, Update,
+    Error, LoadOptions, ReadLevel, SessionId,
+    store::{ApplyOutcome, CreateOutcome, LoadOutcome, NewSession, Precondition, SessionStore, TouchOptions, Update},
 };
 
 use crate::{
@@ -30,7 +30,7 @@ async fn both_kept(world: &World, one: Changes, two: Changes) {
             must_be!(answer, ApplyOutcome::Applied(_));
         }
         assert_eq!(world.model(&id).await, Model::from(&one).after(&two));
-        assert_eq!(world.stamp(&id).await.version, 3);
+        assert_eq!(world.stamp(&id).await.version(), 3);
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn many_writers_lose_nothing(world: &World) {
     };
     world.race(WRITERS, writer).await;
     assert_eq!(world.found(&id).await.record.state().keyed_len("cart"), WRITERS * EACH);
-    assert_eq!(world.stamp(&id).await.version, 1 + (WRITERS * EACH) as u64);
+    assert_eq!(world.stamp(&id).await.version(), 1 + (WRITERS * EACH) as u64);
 }
 
 /// Clearing a cart and adding to it at once has one of the two outcomes that one after the other has.
@@ -85,7 +85,7 @@ pub(crate) async fn a_clear_and_an_insert_are_in_some_order(world: &World) {
 async fn read_whole(store: &dyn SessionStore, id: &SessionId, states: usize) -> bool {
     let (mut seen, mut last) = (0, None);
     while seen < states {
-        let found = store.load(id, LoadOptions::default().level(ReadLevel::Store)).await.must();
+        let found = store.load(id, LoadOptions::default().with_level(ReadLevel::Store)).await.must();
         let record = must_be!(found, LoadOutcome::Found(found) => found.record);
         let first = record.state().get("first");
         if record.state().keyed("others").any(|(_, other)| Some(other) != first) {
@@ -135,7 +135,7 @@ const ATTEMPTS: usize = 1_000;
 /// Increments a counter by compare-and-set until it succeeds.
 async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> Result<(), Error> {
     for _ in 0..ATTEMPTS {
-        let found = store.load(id, LoadOptions::default().level(ReadLevel::Store)).await?;
+        let found = store.load(id, LoadOptions::default().with_level(ReadLevel::Store)).await?;
         let record = must_be!(found, LoadOutcome::Found(found) => found.record);
         let old = record.state().get("count").cloned();
         let count = old.as_ref().map_or(0, |value| value.len());
@@ -143,10 +143,10 @@ async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> 
             true => Precondition::Scalar(field("count"), old),
             false => Precondition::Stamp(record.stamp()),
         };
-        let longer = changes().set_value("count", &session_core::Value::from_bytes(vec![3; count + 1].into()));
+        let longer = changes().set_value("count", &session_core::model::Value::from_bytes(vec![3; count + 1].into()));
         // Lets the others in between, also where a store answers without waiting.
         tokio::task::yield_now().await;
-        if let ApplyOutcome::Applied(_) = store.apply(id, &update(&longer).when(when)).await? {
+        if let ApplyOutcome::Applied(_) = store.apply(id, &update(&longer).with_precondition(when)).await? {
             return Ok(());
         }
     }
@@ -164,8 +164,8 @@ async fn counted(world: &World, by_entry: bool) {
     };
     world.race(TASKS, task).await;
     let record = world.found(&id).await.record;
-    assert_eq!(record.state().get("count").map(session_core::Value::len), Some(TASKS * EACH));
-    assert_eq!(record.stamp().version, 1 + (TASKS * EACH) as u64);
+    assert_eq!(record.state().get("count").map(session_core::model::Value::len), Some(TASKS * EACH));
+    assert_eq!(record.stamp().version(), 1 + (TASKS * EACH) as u64);
 }
 
 /// A storm of compare-and-sets on the stamp counts right.
@@ -183,7 +183,7 @@ pub(crate) async fn a_token_is_taken_once(world: &World) {
     for _ in 0..20 {
         let (id, _) = world.start_with(&changes().set("token", "t")).await;
         let when = Precondition::Scalar(field("token"), Some(value("t")));
-        let take = |_, store| sent(store, id, update(&changes().remove("token")).when(when.clone()));
+        let take = |_, store| sent(store, id, update(&changes().remove("token")).with_precondition(when.clone()));
         let answers = world.race(6, take).await;
         let taken = answers.iter().filter(|answer| matches!(answer, ApplyOutcome::Applied(_))).count();
         assert_eq!(taken, 1, "{answers:?}");
@@ -216,7 +216,7 @@ pub(crate) async fn one_update_many_times_is_applied_once(world: &World) {
         let answers = world.race(6, |_, store| sent(store, id, once.clone())).await;
         let first = answers.iter().filter(|answer| matches!(answer, ApplyOutcome::Applied(it) if !it.repeated));
         assert_eq!(first.count(), 1, "{answers:?}");
-        assert_eq!(world.stamp(&id).await.version, 2);
+        assert_eq!(world.stamp(&id).await.version(), 2);
     }
 }
 

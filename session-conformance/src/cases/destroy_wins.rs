@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, DestroyOutcome, EndReason, LoadOutcome, RotateOutcome, RotationKind, SessionStore,
-    TouchOptions, TouchOutcome,
+    model::EndReason,
+    store::{
+        Absent, ApplyOutcome, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, RotationKind, SessionStore,
+        TouchOptions, TouchOutcome,
+    },
 };
 
 use crate::{
@@ -20,7 +23,7 @@ pub(crate) async fn over_a_late_update(world: &World) {
     let id = world.start().await;
     world.end(&id).await;
     let late = update(&changes().set("cart", "1"));
-    must_be!(world.other().apply(&id, &late).await.must(), ApplyOutcome::NotFound(Some(_)));
+    must_be!(world.other().apply(&id, &late).await.must(), ApplyOutcome::Absent(Absent::NotFound(Some(_))));
     world.must_be_gone(&id, ENDED).await;
 }
 
@@ -29,7 +32,7 @@ pub(crate) async fn over_a_late_touch(world: &World) {
     let id = world.start().await;
     world.end(&id).await;
     let late = world.other().touch(&id, TouchOptions::default()).await.must();
-    must_be!(late, TouchOutcome::NotFound(Some(_)));
+    must_be!(late, TouchOutcome::Absent(Absent::NotFound(Some(_))));
     world.must_be_gone(&id, ENDED).await;
 }
 
@@ -39,7 +42,7 @@ pub(crate) async fn over_a_late_rotation(world: &World) {
         let id = world.start().await;
         world.end(&id).await;
         let late = world.rotation(&id, kind);
-        must_be!(world.other().rotate(&id, &late).await.must(), RotateOutcome::NotFound(Some(_)));
+        must_be!(world.other().rotate(&id, &late).await.must(), RotateOutcome::Absent(Absent::NotFound(Some(_))));
         world.must_be_gone(&late.to, Gone::NotFound(None)).await;
     }
 }
@@ -50,8 +53,8 @@ pub(crate) async fn over_a_retried_update(world: &World) {
     let update = update(&changes().set("cart", "1"));
     world.send(&id, &update).await;
     world.end(&id).await;
-    for attempt in [update.clone(), update.retry_from(base)] {
-        must_be!(world.store().apply(&id, &attempt).await.must(), ApplyOutcome::NotFound(Some(_)));
+    for attempt in [update.clone(), update.with_retry_from(base)] {
+        must_be!(world.store().apply(&id, &attempt).await.must(), ApplyOutcome::Absent(Absent::NotFound(Some(_))));
     }
     world.must_be_gone(&id, ENDED).await;
 }
@@ -127,7 +130,7 @@ pub(crate) async fn over_a_racing_rotation(world: &World) {
         let live = world.is_live(&rotation.to).await;
         match answers[0] {
             Some(DestroyOutcome::Destroyed { .. }) => assert!(!live && !world.is_live(&id).await, "it lives on"),
-            Some(DestroyOutcome::Superseded) => assert!(live, "superseded by what?"),
+            Some(DestroyOutcome::Absent(Absent::Superseded)) => assert!(live, "superseded by what?"),
             ref other => panic!("unexpected {other:?}"),
         }
     }
@@ -157,5 +160,5 @@ pub(crate) async fn and_frees_its_id_when_the_tombstone_ends(world: &World) {
 pub(crate) async fn on_the_other_node(world: &World) {
     let id = world.start().await;
     must_be!(world.other().destroy(&id, &destroy(EndReason::Logout)).await.must(), DestroyOutcome::Destroyed { .. });
-    must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
+    must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(Some(_))));
 }

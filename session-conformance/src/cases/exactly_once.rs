@@ -1,8 +1,11 @@
 //! Every mutation bears an op id, and a repeat of one changes nothing.
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, EndReason, ErrorKind, OpId, Precondition, RotateOutcome,
-    RotationKind, SessionId, Update,
+    ErrorKind, SessionId,
+    model::{EndReason, OpId, Stamp},
+    store::{
+        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Precondition, RotateOutcome, RotationKind, Update,
+    },
 };
 
 use crate::{
@@ -22,7 +25,7 @@ pub(crate) async fn a_repeated_update_changes_nothing(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let update = update(&changes().set("theme", "dark"));
     let first = world.send(&id, &update).await;
-    for attempt in [update.clone(), update.retry_from(base)] {
+    for attempt in [update.clone(), update.with_retry_from(base)] {
         let again = world.send(&id, &attempt).await;
         assert_eq!((first.repeated, again.repeated, again.stamp), (false, true, first.stamp));
     }
@@ -35,7 +38,7 @@ pub(crate) async fn a_retry_does_not_undo_what_came_between(world: &World) {
     world.send(&id, &delta).await;
     let theirs = changes().set("theme", "theirs").insert("cart", "sku-1", "2");
     let current = world.apply(&id, &theirs).await.stamp;
-    let again = world.send(&id, &delta.retry_from(base)).await;
+    let again = world.send(&id, &delta.with_retry_from(base)).await;
     assert_eq!((again.repeated, again.stamp), (true, current));
     assert_eq!(world.model(&id).await, Model::from(&theirs));
 }
@@ -54,9 +57,10 @@ pub(crate) async fn a_repeat_does_not_renew(world: &World) {
 pub(crate) async fn a_retried_compare_and_set_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let absent = Precondition::Scalar(field("theme"), None);
-    let cas = update(&changes().set("theme", "dark")).when(Precondition::Stamp(base)).when(absent);
+    let cas =
+        update(&changes().set("theme", "dark")).with_precondition(Precondition::Stamp(base)).with_precondition(absent);
     let stamp = world.send(&id, &cas).await.stamp;
-    let again = world.send(&id, &cas.retry_from(base)).await;
+    let again = world.send(&id, &cas.with_retry_from(base)).await;
     assert_eq!((again.repeated, again.stamp), (true, stamp));
 }
 
@@ -64,15 +68,16 @@ pub(crate) async fn a_retried_compare_and_set_is_applied(world: &World) {
 pub(crate) async fn a_retry_of_a_lost_compare_and_set_conflicts(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     meanwhile(world, &id, 1).await;
-    let cas = update(&changes().set("theme", "dark")).when(Precondition::Stamp(base)).retry_from(base);
+    let cas =
+        update(&changes().set("theme", "dark")).with_precondition(Precondition::Stamp(base)).with_retry_from(base);
     must_be!(world.store().apply(&id, &cas).await.must(), ApplyOutcome::Conflict(_));
 }
 
 /// A retry whose first attempt was lost is applied.
 pub(crate) async fn a_retry_of_a_lost_update_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
-    let applied = world.send(&id, &update(&changes().set("theme", "dark")).retry_from(base)).await;
-    assert_eq!((applied.repeated, applied.stamp.version), (false, 2));
+    let applied = world.send(&id, &update(&changes().set("theme", "dark")).with_retry_from(base)).await;
+    assert_eq!((applied.repeated, applied.stamp.version()), (false, 2));
 }
 
 /// The last 16 updates are remembered: one that 15 others followed is.
@@ -82,7 +87,7 @@ pub(crate) async fn the_last_sixteen_are_remembered(world: &World) {
     world.send(&id, &update).await;
     meanwhile(world, &id, 15).await;
     let current = world.stamp(&id).await;
-    for attempt in [update.clone(), update.retry_from(base)] {
+    for attempt in [update.clone(), update.with_retry_from(base)] {
         let again = world.send(&id, &attempt).await;
         assert_eq!((again.repeated, again.stamp), (true, current));
     }
@@ -92,8 +97,8 @@ pub(crate) async fn the_last_sixteen_are_remembered(world: &World) {
 pub(crate) async fn fifteen_behind_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     meanwhile(world, &id, 15).await;
-    let applied = world.send(&id, &update(&changes().set("theme", "dark")).retry_from(base)).await;
-    assert_eq!((applied.repeated, applied.stamp.version), (false, 17));
+    let applied = world.send(&id, &update(&changes().set("theme", "dark")).with_retry_from(base)).await;
+    assert_eq!((applied.repeated, applied.stamp.version()), (false, 17));
 }
 
 /// A retry that is not remembered and 16 behind may have happened: it changes nothing and says so.
@@ -105,7 +110,7 @@ pub(crate) async fn sixteen_behind_is_unknown(world: &World) {
     let before = world.found(&id).await.record;
     let lost = update(&changes().set("theme", "light"));
     for attempt in [applied, lost] {
-        let answer = world.store().apply(&id, &attempt.retry_from(base)).await;
+        let answer = world.store().apply(&id, &attempt.with_retry_from(base)).await;
         let error = must_be!(answer, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
         assert_eq!(world.found(&id).await.record, before);
@@ -115,10 +120,10 @@ pub(crate) async fn sixteen_behind_is_unknown(world: &World) {
 /// A retry that knew another session of this id is not applied to the present one.
 pub(crate) async fn a_retry_of_another_incarnation_is_not_applied(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
-    let mut base = world.stamp(&id).await;
-    base.incarnation = world.new_session().incarnation;
-    let retry = update(&changes().set("theme", "dark")).retry_from(base);
-    must_be!(world.store().apply(&id, &retry).await.must(), ApplyOutcome::NotFound(None));
+    let stamp = world.stamp(&id).await;
+    let base = Stamp::from_parts(world.new_session().incarnation, stamp.version(), stamp.tag());
+    let retry = update(&changes().set("theme", "dark")).with_retry_from(base);
+    must_be!(world.store().apply(&id, &retry).await.must(), ApplyOutcome::Absent(Absent::NotFound(None)));
     assert_eq!(world.model(&id).await, Model::default());
 }
 
@@ -140,9 +145,9 @@ pub(crate) async fn a_repeated_destroy_is_destroyed(world: &World) {
     for _ in 0..2 {
         must_be!(world.store().destroy(&id, &destroy_once).await.must(), DestroyOutcome::Destroyed { .. });
     }
-    let another = Destroy::new(OpId::draw().must(), EndReason::Revoked);
+    let another = Destroy::new(OpId::generate().must(), EndReason::Revoked);
     let answer = world.store().destroy(&id, &another).await.must();
-    let ended = must_be!(answer, DestroyOutcome::NotFound(Some(ended)) => ended);
+    let ended = must_be!(answer, DestroyOutcome::Absent(Absent::NotFound(Some(ended))) => ended);
     assert_eq!(ended.reason, EndReason::Logout, "the second destroy does not overwrite the first");
 }
 
@@ -171,9 +176,9 @@ pub(crate) async fn a_rotation_repeated_after_its_grace_is_rotated(world: &World
         let again = world.rotate(&id, &rotation).await;
         assert_eq!((again.repeated, again.stamp), (true, stamp), "{kind:?}");
         let another = world.rotation(&id, kind);
-        must_be!(world.store().rotate(&id, &another).await.must(), RotateOutcome::NotFound(None));
+        must_be!(world.store().rotate(&id, &another).await.must(), RotateOutcome::Absent(Absent::NotFound(None)));
         world.end(&rotation.to).await;
-        must_be!(world.store().rotate(&id, &rotation).await.must(), RotateOutcome::NotFound(_));
+        must_be!(world.store().rotate(&id, &rotation).await.must(), RotateOutcome::Absent(Absent::NotFound(_)));
     }
 }
 
@@ -184,7 +189,7 @@ pub(crate) async fn a_repeated_rotation_of_a_destroyed_session_is_not_found(worl
     world.rotate(&id, &rotation).await;
     world.end(&rotation.to).await;
     let answer = world.store().rotate(&id, &rotation).await.must();
-    must_be!(answer, RotateOutcome::NotFound(Some(_)));
+    must_be!(answer, RotateOutcome::Absent(Absent::NotFound(Some(_))));
 }
 
 /// An update is remembered across a rotation.
@@ -203,7 +208,7 @@ pub(crate) async fn the_delta_of_a_rotation_is_remembered(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
     let delta = changes().set("theme", "dark");
     let rotation = world.rotation(&id, RotationKind::Privilege).with_delta(delta.delta());
-    assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.op));
-    let again = world.send(&rotation.to, &Update::new(rotation.op, delta.delta())).await;
+    assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.write.op));
+    let again = world.send(&rotation.to, &Update::new(rotation.write.op, delta.delta())).await;
     assert!(again.repeated);
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{ApplyOutcome, Expiry, LoadOutcome, NewSession, Precondition, RotationKind, TouchOptions, Update};
+use session_core::{
+    Expiry,
+    store::{Absent, ApplyOutcome, LoadOutcome, NewSession, Precondition, RotationKind, TouchOptions, Update},
+};
 
 use crate::{
     gone::Gone,
@@ -35,7 +38,7 @@ pub(crate) async fn an_unused_session_ends(world: &World) {
     let (id, _) = world.start_for(world.idle(4)).await;
     world.pass(5).await;
     world.must_be_gone(&id, Gone::NotFound(None)).await;
-    must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+    must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// A session ends at its absolute deadline, used or not, and nothing brings it back.
@@ -66,7 +69,7 @@ pub(crate) async fn the_deadline_itself_is_too_late(world: &World) {
     world.elapse(world.ticks(2) - 2 * world.resolution()).await;
     assert!(world.is_live(&id).await, "before its deadline");
     world.elapse(2 * world.resolution()).await;
-    must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+    must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// Deadlines are not rounded to seconds.
@@ -98,7 +101,7 @@ pub(crate) async fn the_longest_lifetime_lasts(world: &World) {
         let (id, created) = world.start_for(expiry).await;
         world.pass(30).await;
         assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
-        world.touch(&id, TouchOptions::default().idle(longest)).await;
+        world.touch(&id, TouchOptions::default().with_idle(longest)).await;
         world.apply(&id, &changes().set("theme", "dark")).await;
         let moved = world.moved(&id, RotationKind::Privilege).await;
         assert_eq!(world.found(&moved).await.record.deadlines(), created.deadlines);
@@ -130,8 +133,8 @@ pub(crate) async fn a_touch_changes_no_state(world: &World) {
 /// Two touches that arrive in the wrong order leave the later deadline: no touch shortens.
 pub(crate) async fn no_touch_shortens(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
-    let long = world.touch(&id, TouchOptions::default().idle(world.ticks(8))).await;
-    for shorter in [TouchOptions::default(), TouchOptions::default().idle(Duration::ZERO)] {
+    let long = world.touch(&id, TouchOptions::default().with_idle(world.ticks(8))).await;
+    for shorter in [TouchOptions::default(), TouchOptions::default().with_idle(Duration::ZERO)] {
         assert_eq!(world.touch(&id, shorter).await.deadlines, long.deadlines);
     }
     world.pass(6).await;
@@ -143,7 +146,7 @@ pub(crate) async fn no_touch_shortens(world: &World) {
 /// The idle timeout of one touch is good for that touch, not for later ones.
 pub(crate) async fn a_touch_lends_its_timeout_once(world: &World) {
     let (id, _) = world.start_for(world.idle(4)).await;
-    world.touch(&id, TouchOptions::default().idle(world.ticks(6))).await;
+    world.touch(&id, TouchOptions::default().with_idle(world.ticks(6))).await;
     world.pass(4).await;
     let touched = world.touch(&id, TouchOptions::default()).await;
     assert_eq!(touched.deadlines.idle_timeout(), Some(world.ticks(4)));
@@ -154,7 +157,7 @@ pub(crate) async fn a_touch_lends_its_timeout_once(world: &World) {
 pub(crate) async fn a_touch_adds_no_idle_deadline(world: &World) {
     let (id, applied) = world.start_for(Expiry::absolute(world.ticks(20))).await;
     world.pass(1).await;
-    let touched = world.touch(&id, TouchOptions::default().idle(world.ticks(1))).await;
+    let touched = world.touch(&id, TouchOptions::default().with_idle(world.ticks(1))).await;
     assert_eq!(touched.deadlines, applied.deadlines);
 }
 
@@ -173,7 +176,7 @@ pub(crate) async fn an_update_renews(world: &World) {
 /// An update does not shorten what a touch has lent.
 pub(crate) async fn an_update_does_not_shorten(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
-    let touched = world.touch(&id, TouchOptions::default().idle(world.ticks(9))).await;
+    let touched = world.touch(&id, TouchOptions::default().with_idle(world.ticks(9))).await;
     assert_eq!(world.apply(&id, &changes().set("a", "1")).await.deadlines, touched.deadlines);
 }
 
@@ -192,7 +195,7 @@ pub(crate) async fn a_load_does_not_renew(world: &World) {
 pub(crate) async fn a_refused_update_does_not_renew(world: &World) {
     let (id, created) = world.start_for(world.idle(9)).await;
     world.pass(2).await;
-    let refused: Update = update(&changes().set("a", "1")).when(Precondition::Keyed(
+    let refused: Update = update(&changes().set("a", "1")).with_precondition(Precondition::Keyed(
         field("cart"),
         crate::model::key("sku"),
         Some(crate::model::value("1")),
@@ -207,8 +210,8 @@ pub(crate) async fn a_retry_after_the_end_is_not_found(world: &World) {
     let update = update(&changes().set("a", "1"));
     world.send(&id, &update).await;
     world.pass(4).await;
-    let late = update.retry_from(applied.stamp);
-    must_be!(world.store().apply(&id, &late).await.must(), ApplyOutcome::NotFound(None));
+    let late = update.with_retry_from(applied.stamp);
+    must_be!(world.store().apply(&id, &late).await.must(), ApplyOutcome::Absent(Absent::NotFound(None)));
     assert!(!world.is_live(&id).await);
 }
 
@@ -218,7 +221,7 @@ pub(crate) async fn a_moved_session_ends(world: &World) {
     let new = world.moved(&old, RotationKind::Renew).await;
     world.pass(5).await;
     for id in [old, new] {
-        must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+        must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
     }
     world.must_be_gone(&new, Gone::NotFound(None)).await;
 }
@@ -253,7 +256,7 @@ pub(crate) async fn a_rotation_sets_deadlines(world: &World) {
 pub(crate) async fn sessions_end_one_by_one(world: &World) {
     let mut ids = Vec::new();
     for ticks in [2, 4, 6] {
-        let new = NewSession::draw(world.idle(ticks)).must();
+        let new = NewSession::generate(world.idle(ticks)).must();
         ids.push(world.create(&new).await.0);
     }
     for ended in 1..=3 {

@@ -3,8 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use session_core::{
-    ChangeKind, EndReason, FeedItem, IdDigest, Precondition, RotationKind, SessionChange, SessionId, SessionStore,
-    Stamp, State, Subscription, TouchOptions,
+    SessionId,
+    model::{EndReason, IdDigest, Stamp, State},
+    store::{
+        ChangeKind, FeedItem, Precondition, RotationKind, SessionChange, SessionStore, Subscription, TouchOptions,
+    },
 };
 
 use crate::{
@@ -107,9 +110,9 @@ pub(crate) async fn what_changes_nothing_is_not_announced(world: &World) {
     world.touch(&id, TouchOptions::default()).await;
     world.apply(&id, &changes()).await;
     world.send(&id, &once).await;
-    let conflict = update(&changes().set("a", "2")).when(Precondition::Stamp(stamp));
+    let conflict = update(&changes().set("a", "2")).with_precondition(Precondition::Stamp(stamp));
     world.store().apply(&id, &conflict).await.must();
-    let huge = session_core::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
+    let huge = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
     must_be!(world.store().apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
     world.store().create(&id, &world.new_session()).await.must();
     world.load(&id).await;
@@ -162,7 +165,7 @@ pub(crate) async fn carried_deltas_patch_a_copy(world: &World) {
 pub(crate) async fn a_large_change_is_announced(world: &World) {
     let id = world.start().await;
     let mut listener = Listener::on(world.store()).await;
-    let large = session_core::Value::from_bytes(vec![3; world.store().limits().max_value_bytes].into());
+    let large = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes].into());
     let delta = changes().set_value("large", &large);
     let after = world.apply(&id, &delta).await.stamp;
     let told = listener.changes(&id).await;

@@ -1,8 +1,9 @@
 //! The sessions of a principal.
 
 use session_core::{
-    CreateOutcome, EndReason, Error, ErrorKind, Expiry, IdDigest, IndexedSession, NewSession, Principal, RotateOutcome,
-    RotationKind, SessionCap, SessionId, SignIn,
+    Error, ErrorKind, Expiry, Principal, SessionCap, SessionId, SignIn,
+    model::{EndReason, IdDigest},
+    store::{Absent, CreateOutcome, IndexedSession, NewSession, RotateOutcome, RotationKind},
 };
 
 use crate::{
@@ -165,7 +166,7 @@ pub(crate) async fn a_sign_in_replaces_the_principal(world: &World) {
 pub(crate) async fn ended_sessions_are_not_listed(world: &World) {
     let principal = new_principal();
     let destroyed = world.sign_in(&principal).await;
-    let short = NewSession::draw(Expiry::idle(world.ticks(2))).must().with_sign_in(SignIn::new(principal.clone()));
+    let short = NewSession::generate(Expiry::idle(world.ticks(2))).must().with_sign_in(SignIn::new(principal.clone()));
     world.create(&short).await;
     let stays = world.sign_in(&principal).await;
     world.end(&destroyed).await;
@@ -177,12 +178,12 @@ pub(crate) async fn ended_sessions_are_not_listed(world: &World) {
 pub(crate) async fn a_used_session_stays_listed(world: &World) {
     let principal = new_principal();
     // Each use comes three ticks early, and none of them may be missed: two waits are longer than the timeout.
-    let new = NewSession::draw(Expiry::idle(world.ticks(8))).must().with_sign_in(SignIn::new(principal.clone()));
+    let new = NewSession::generate(Expiry::idle(world.ticks(8))).must().with_sign_in(SignIn::new(principal.clone()));
     let (id, _) = world.create(&new).await;
     for step in 0..3 {
         world.elapse(world.ticks(5)).await;
         if step % 2 == 0 {
-            world.touch(&id, session_core::TouchOptions::default()).await;
+            world.touch(&id, session_core::store::TouchOptions::default()).await;
         } else {
             world.apply(&id, &changes().set("a", "1")).await;
         }
@@ -274,7 +275,7 @@ pub(crate) async fn a_late_repeat_at_the_cap_is_rotated(world: &World) {
 pub(crate) async fn ended_sessions_take_no_place(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
-    let short = NewSession::draw(Expiry::idle(world.ticks(2))).must().with_sign_in(sign_in.clone());
+    let short = NewSession::generate(Expiry::idle(world.ticks(2))).must().with_sign_in(sign_in.clone());
     world.create(&short).await;
     world.elapse(world.ticks(3)).await;
     let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
@@ -341,7 +342,7 @@ pub(crate) async fn a_failed_sign_in_delists_nobody(world: &World) {
     world.end(&gone).await;
     let mut rotation = world.rotation(&gone, RotationKind::Privilege).with_sign_in(sign_in);
     rotation.to = to;
-    must_be!(world.store().rotate(&gone, &rotation).await.must(), RotateOutcome::NotFound(_) => ());
+    must_be!(world.store().rotate(&gone, &rotation).await.must(), RotateOutcome::Absent(Absent::NotFound(_)) => ());
     assert_eq!(world.listed(&principal).await, digests(&[to]));
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
 }
@@ -357,7 +358,7 @@ pub(crate) async fn sign_ins_at_once_leave_as_many_as_the_cap_allows(world: &Wor
         let new = world.new_session();
         let signed_in = world
             .race(4, |_, store| {
-                let new = NewSession::draw(new.expiry).must().with_sign_in(sign_in.clone());
+                let new = NewSession::generate(new.expiry).must().with_sign_in(sign_in.clone());
                 async move { store.create(&new_id(), &new).await.must() }
             })
             .await;

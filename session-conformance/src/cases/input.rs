@@ -1,6 +1,11 @@
 //! Names and values of every kind come back as they went in.
 
-use session_core::{ErrorKind, Field, Key, LoadOutcome, Principal, SessionId, Value};
+use session_core::{
+    ErrorKind, Principal, SessionId,
+    model::{Field, Key, Value},
+    store::Absent,
+    store::LoadOutcome,
+};
 
 use crate::{
     model::{Changes, Model, changes},
@@ -139,7 +144,7 @@ pub(crate) async fn thousands_of_removals_are_one_delta(world: &World) {
     let all = (0..entries).fold(changes(), |all, at| all.insert_value("m", &format!("{at:05}"), &Value::MEMBER));
     let even = (0..entries).step_by(2).fold(changes(), |even, at| even.remove_key("m", &format!("{at:05}")));
     let (id, _) = world.start_with(&all).await;
-    assert_eq!(world.apply(&id, &even).await.stamp.version, 2);
+    assert_eq!(world.apply(&id, &even).await.stamp.version(), 2);
     assert_eq!(world.model(&id).await, Model::from(&all).after(&even));
 }
 
@@ -147,7 +152,7 @@ pub(crate) async fn thousands_of_removals_are_one_delta(world: &World) {
 pub(crate) async fn ids_never_issued_find_nothing(world: &World) {
     let id = world.start().await;
     for _ in 0..50 {
-        must_be!(world.load(&new_id()).await, LoadOutcome::NotFound(None));
+        must_be!(world.load(&new_id()).await, LoadOutcome::Absent(Absent::NotFound(None)));
     }
     assert!(world.is_live(&id).await);
 }

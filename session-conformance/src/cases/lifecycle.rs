@@ -1,7 +1,9 @@
 //! A session from its first to its last moment.
 
 use session_core::{
-    CreateOutcome, DestroyOutcome, EndReason, LoadOptions, LoadOutcome, NewSession, ReadLevel, Stamp, TouchOptions,
+    LoadOptions, ReadLevel,
+    model::{EndReason, Stamp},
+    store::{Absent, CreateOutcome, DestroyOutcome, LoadOutcome, NewSession, TouchOptions},
 };
 
 use crate::{
@@ -33,7 +35,7 @@ pub(crate) async fn an_empty_session_exists(world: &World) {
 pub(crate) async fn an_unknown_id_is_not_found(world: &World) {
     let id = new_id();
     world.must_be_gone(&id, Gone::NotFound(None)).await;
-    must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+    must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// The sibling of a live id is as unknown as any other.
@@ -55,7 +57,7 @@ pub(crate) async fn an_ended_session_says_why_and_when(world: &World) {
         let id = world.start().await;
         must_be!(world.store().destroy(&id, &destroy(reason)).await.must(), DestroyOutcome::Destroyed { .. });
         world.elapse(world.ticks(2)).await;
-        let ended = must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(ended)) => ended);
+        let ended = must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(Some(ended))) => ended);
         assert_eq!(ended.reason, reason);
         let ticks = world.ticks(2)..world.ticks(4);
         assert!(ticks.contains(&(ended.age + world.resolution())), "ended {:?} ago, not 2 ticks", ended.age);
@@ -74,10 +76,10 @@ pub(crate) async fn a_used_id_already_exists(world: &World) {
 /// The version is 1 at first and grows by one with every update.
 pub(crate) async fn versions_count_updates(world: &World) {
     let id = world.start().await;
-    assert_eq!(world.stamp(&id).await.version, 1);
+    assert_eq!(world.stamp(&id).await.version(), 1);
     for version in 2..=5 {
-        assert_eq!(world.apply(&id, &changes().set("theme", "dark")).await.stamp.version, version);
-        assert_eq!(world.stamp(&id).await.version, version);
+        assert_eq!(world.apply(&id, &changes().set("theme", "dark")).await.stamp.version(), version);
+        assert_eq!(world.stamp(&id).await.version(), version);
     }
 }
 
@@ -85,10 +87,10 @@ pub(crate) async fn versions_count_updates(world: &World) {
 pub(crate) async fn stamps_chain_op_ids(world: &World) {
     let new = world.new_session();
     let (id, _) = world.create(&new).await;
-    let mut expected = Stamp::first(new.incarnation, new.op);
+    let mut expected = Stamp::first(new.incarnation, new.write.op);
     for step in ["a", "b", "c"] {
         let update = crate::world::update(&changes().set("step", step));
-        expected = expected.next(update.op);
+        expected = expected.next(update.write.op);
         assert_eq!(world.send(&id, &update).await.stamp, expected);
         assert_eq!(world.stamp(&id).await, expected);
     }
@@ -97,7 +99,7 @@ pub(crate) async fn stamps_chain_op_ids(world: &World) {
 /// A load with the present stamp answers Unchanged, with the present deadlines.
 pub(crate) async fn a_known_stamp_is_unchanged(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
-    let options = LoadOptions::default().level(ReadLevel::Store).known(applied.stamp);
+    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
     world.elapse(world.ticks(2)).await;
     let renewed = world.touch(&id, TouchOptions::default()).await.deadlines;
     let unchanged = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Unchanged(now) => now);
@@ -108,18 +110,21 @@ pub(crate) async fn a_known_stamp_is_unchanged(world: &World) {
 pub(crate) async fn an_older_stamp_is_found(world: &World) {
     let (id, created) = world.create(&world.new_session()).await;
     world.apply(&id, &changes().set("theme", "dark")).await;
-    let options = LoadOptions::default().level(ReadLevel::Store).known(created.stamp);
+    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(created.stamp);
     let found = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(found) => found);
-    assert_eq!(found.record.stamp().version, 2);
+    assert_eq!(found.record.stamp().version(), 2);
 }
 
 /// A stamp of the present version but of another history is not the present stamp, nor is another incarnation's.
 pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
     let other = world.new_session();
-    let tag = applied.stamp.tag ^ 1;
-    for wrong in [Stamp { tag, ..applied.stamp }, Stamp { incarnation: other.incarnation, ..applied.stamp }] {
-        let options = LoadOptions::default().level(ReadLevel::Store).known(wrong);
+    let tag = applied.stamp.tag() ^ 1;
+    for wrong in [
+        Stamp::from_parts(applied.stamp.incarnation(), applied.stamp.version(), tag),
+        Stamp::from_parts(other.incarnation, applied.stamp.version(), applied.stamp.tag()),
+    ] {
+        let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(wrong);
         must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(_));
     }
 }
@@ -128,8 +133,8 @@ pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
 pub(crate) async fn a_known_stamp_of_a_destroyed_session_is_not_found(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
     world.end(&id).await;
-    let options = LoadOptions::default().level(ReadLevel::Store).known(applied.stamp);
-    must_be!(world.store().load(&id, options).await.must(), LoadOutcome::NotFound(Some(_)));
+    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
+    must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Absent(Absent::NotFound(Some(_))));
 }
 
 /// A record that was loaded stays as it is when the session moves on.
@@ -139,7 +144,7 @@ pub(crate) async fn a_loaded_record_is_a_snapshot(world: &World) {
     let record = world.found(&id).await.record;
     world.apply(&id, &changes().set("theme", "light").clear("cart")).await;
     assert_eq!(Model::of(record.state()), Model::from(&before));
-    assert_eq!(record.stamp().version, 1);
+    assert_eq!(record.stamp().version(), 1);
 }
 
 /// The creation time is that of the create, not of the last update or rotation.
@@ -148,7 +153,7 @@ pub(crate) async fn the_creation_time_stays(world: &World) {
     let created_at = world.found(&id).await.record.created_at();
     world.elapse(world.ticks(2)).await;
     world.apply(&id, &changes().set("theme", "dark")).await;
-    let moved = world.moved(&id, session_core::RotationKind::Privilege).await;
+    let moved = world.moved(&id, session_core::store::RotationKind::Privilege).await;
     assert_eq!(world.found(&moved).await.record.created_at(), created_at);
 }
 
@@ -163,7 +168,7 @@ pub(crate) async fn first_entries_may_remove(world: &World) {
 pub(crate) async fn sessions_are_separate(world: &World) {
     let id = world.start().await;
     let neighbour = sibling(&id);
-    let new = NewSession::draw(world.roomy()).must();
+    let new = NewSession::generate(world.roomy()).must();
     must_be!(world.store().create(&neighbour, &new).await.must(), CreateOutcome::Created(_));
     world.apply(&id, &changes().set("theme", "dark")).await;
     assert_eq!(world.model(&neighbour).await, Model::default());

@@ -1,6 +1,6 @@
 //! What is too large is refused whole, in the same step that would have stored it.
 
-use session_core::{ErrorKind, LoadOutcome, SessionId, Value};
+use session_core::{ErrorKind, SessionId, model::Value, store::Absent, store::LoadOutcome};
 
 use crate::{
     model::{Changes, Model, changes},
@@ -59,7 +59,7 @@ pub(crate) async fn the_error_names_the_field(world: &World) {
     let id = world.start().await;
     let huge = changes().set_value("avatar", &bytes(world.store().limits().max_value_bytes + 1));
     let error = must_be!(world.store().apply(&id, &update(&huge)).await, Err(error) => error);
-    assert_eq!(error.field().map(session_core::Field::as_str), Some("avatar"));
+    assert_eq!(error.field().map(session_core::model::Field::as_str), Some("avatar"));
 }
 
 /// A session may have so many entries and not one more; replacing one at the limit is allowed.
@@ -105,7 +105,7 @@ pub(crate) async fn a_create_is_refused_whole(world: &World) {
         let (id, new) = (new_id(), world.new_session().with_entries(entries.delta()));
         let error = must_be!(world.store().create(&id, &new).await, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
-        must_be!(world.load(&id).await, LoadOutcome::NotFound(None));
+        must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
         world.store().create(&id, &world.new_session()).await.must();
     }
 }

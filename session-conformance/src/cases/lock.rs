@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use session_core::{
-    AcquireOutcome, ApplyOutcome, ConflictCause, EndReason, FencingToken, LockOwner, Precondition, RotationKind,
-    SessionId, SessionStore, TenureOutcome,
+    SessionId,
+    model::EndReason,
+    store::{
+        Absent, AcquireOutcome, ApplyOutcome, ConflictCause, FencingToken, LockOwner, Precondition, RotationKind,
+        SessionStore, TenureOutcome,
+    },
 };
 
 use crate::{
@@ -13,7 +17,7 @@ use crate::{
 };
 
 fn owner() -> LockOwner {
-    LockOwner::draw().must()
+    LockOwner::generate().must()
 }
 
 impl World {
@@ -27,7 +31,7 @@ impl World {
 
     /// An update under a lock.
     async fn guarded(&self, id: &SessionId, token: FencingToken) -> ApplyOutcome {
-        let guarded = update(&changes().set("guarded", "x")).when(Precondition::Lock(token));
+        let guarded = update(&changes().set("guarded", "x")).with_precondition(Precondition::Lock(token));
         self.store().apply(id, &guarded).await.must()
     }
 
@@ -55,7 +59,7 @@ pub(crate) async fn a_repeat_is_the_same_tenure(world: &World) {
     let (id, owner) = (world.start().await, owner());
     let first = must_be!(world.ask(&id, owner, 10).await, AcquireOutcome::Acquired(token) => token);
     let again = must_be!(world.ask(&id, owner, 10).await, AcquireOutcome::Acquired(token) => token);
-    assert_eq!((first, first.owner), (again, owner));
+    assert_eq!((first, first.owner()), (again, owner));
 }
 
 /// A lock that is released is free at once, and its token is worth nothing.
@@ -101,8 +105,8 @@ pub(crate) async fn counters_grow(world: &World) {
     let mut last = 0;
     for round in 0..4 {
         let token = world.acquired(&id, 3).await;
-        assert!(token.counter > last, "{} after {last}", token.counter);
-        last = token.counter;
+        assert!(token.counter() > last, "{} after {last}", token.counter());
+        last = token.counter();
         match round {
             0 => world.elapse(world.ticks(4)).await,
             _ => must_be!(world.locks().release(&id, token).await.must(), TenureOutcome::Done),
@@ -117,8 +121,10 @@ pub(crate) async fn counters_grow(world: &World) {
 pub(crate) async fn tokens_cannot_be_guessed(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 10).await;
-    let guesses =
-        [FencingToken { owner: owner(), ..token }, FencingToken { counter: token.counter.wrapping_add(1), ..token }];
+    let guesses = [
+        FencingToken::new(owner(), token.counter()),
+        FencingToken::new(token.owner(), token.counter().wrapping_add(1)),
+    ];
     for guess in guesses {
         world.must_be_fenced_off(&id, guess).await;
         must_be!(world.locks().renew(&id, guess, world.ticks(10)).await.must(), TenureOutcome::Lost);
@@ -156,8 +162,8 @@ pub(crate) async fn a_lock_moves_with_its_session(world: &World) {
             must_be!(world.locks().release(&old, token).await.must(), TenureOutcome::Done);
             world.must_be_fenced_off(&new, token).await;
         } else {
-            must_be!(world.ask(&old, owner(), 10).await, AcquireOutcome::Superseded);
-            must_be!(world.locks().release(&old, token).await.must(), TenureOutcome::Superseded);
+            must_be!(world.ask(&old, owner(), 10).await, AcquireOutcome::Absent(Absent::Superseded));
+            must_be!(world.locks().release(&old, token).await.must(), TenureOutcome::Absent(Absent::Superseded));
         }
     }
 }
@@ -167,13 +173,14 @@ pub(crate) async fn a_lock_ends_with_its_session(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 50).await;
     world.end(&id).await;
-    let reason = |ended: Option<session_core::Ended>| ended.map(|ended| ended.reason);
-    let asked = must_be!(world.ask(&id, owner(), 5).await, AcquireOutcome::NotFound(ended) => reason(ended));
+    let reason = |ended: Option<session_core::model::Ended>| ended.map(|ended| ended.reason);
+    let asked =
+        must_be!(world.ask(&id, owner(), 5).await, AcquireOutcome::Absent(Absent::NotFound(ended)) => reason(ended));
     let renewed = world.locks().renew(&id, token, world.ticks(5)).await.must();
-    let renewed = must_be!(renewed, TenureOutcome::NotFound(ended) => reason(ended));
+    let renewed = must_be!(renewed, TenureOutcome::Absent(Absent::NotFound(ended)) => reason(ended));
     assert_eq!([asked, renewed], [Some(EndReason::Logout); 2]);
-    must_be!(world.ask(&new_id(), owner(), 5).await, AcquireOutcome::NotFound(None));
-    must_be!(world.locks().release(&new_id(), token).await.must(), TenureOutcome::NotFound(None));
+    must_be!(world.ask(&new_id(), owner(), 5).await, AcquireOutcome::Absent(Absent::NotFound(None)));
+    must_be!(world.locks().release(&new_id(), token).await.must(), TenureOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// Of several who ask at once one holds the lock.

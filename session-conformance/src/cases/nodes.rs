@@ -1,7 +1,9 @@
 //! Two nodes of one application.
 
 use session_core::{
-    ApplyOutcome, LoadOptions, LoadOutcome, Precondition, ReadLevel, RotationKind, SessionStore, Stamp,
+    LoadOptions, ReadLevel,
+    model::Stamp,
+    store::{Absent, ApplyOutcome, LoadOutcome, Precondition, RotationKind, SessionStore},
 };
 
 use crate::{
@@ -15,7 +17,7 @@ async fn seen(store: &dyn SessionStore, id: &session_core::SessionId, options: L
 }
 
 fn from_store() -> LoadOptions {
-    LoadOptions::default().level(ReadLevel::Store)
+    LoadOptions::default().with_level(ReadLevel::Store)
 }
 
 /// At the level of the store, each node sees at once what the other was acknowledged.
@@ -39,7 +41,7 @@ pub(crate) async fn each_reads_its_own_writes(world: &World) {
         assert_eq!(seen(world.store(), &id, LoadOptions::default()).await, stamp);
     }
     world.end(&id).await;
-    must_be!(world.store().load(&id, LoadOptions::default()).await.must(), LoadOutcome::NotFound(_));
+    must_be!(world.store().load(&id, LoadOptions::default()).await.must(), LoadOutcome::Absent(Absent::NotFound(_)));
 }
 
 /// What one node was acknowledged, a floor shows on the other, without going to the store for every read.
@@ -48,7 +50,7 @@ pub(crate) async fn a_floor_shows_what_was_written_elsewhere(world: &World) {
     seen(world.other(), &id, LoadOptions::default()).await;
     for step in 0..5 {
         let stamp = world.apply(&id, &changes().set("step", &step.to_string())).await.stamp;
-        let at_floor = LoadOptions::default().floor(stamp.floor());
+        let at_floor = LoadOptions::default().with_floor(stamp.floor());
         assert_eq!(seen(world.other(), &id, at_floor).await, stamp);
     }
 }
@@ -56,16 +58,16 @@ pub(crate) async fn a_floor_shows_what_was_written_elsewhere(world: &World) {
 /// A copy that one node holds is no longer known when the other has written.
 pub(crate) async fn a_copy_is_outdated_by_the_other(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
-    must_be!(world.other().load(&id, from_store().known(stamp)).await.must(), LoadOutcome::Unchanged(_));
+    must_be!(world.other().load(&id, from_store().with_known(stamp)).await.must(), LoadOutcome::Unchanged(_));
     let after = world.apply(&id, &changes().set("a", "2")).await.stamp;
-    assert_eq!(seen(world.other(), &id, from_store().known(stamp)).await, after);
+    assert_eq!(seen(world.other(), &id, from_store().with_known(stamp)).await, after);
 }
 
 /// A conflict bears the stamp that the other node wrote.
 pub(crate) async fn a_conflict_names_the_others_stamp(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let theirs = world.apply(&id, &changes().set("a", "2")).await.stamp;
-    let mine = update(&changes().set("a", "3")).when(Precondition::Stamp(stamp));
+    let mine = update(&changes().set("a", "3")).with_precondition(Precondition::Stamp(stamp));
     let conflict = must_be!(world.other().apply(&id, &mine).await.must(), ApplyOutcome::Conflict(conflict) => conflict);
     assert_eq!(conflict.current, theirs);
 }
@@ -75,7 +77,7 @@ pub(crate) async fn a_retry_may_change_nodes(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
     let once = update(&changes().set("a", "1"));
     world.send(&id, &once).await;
-    let again = world.other().apply(&id, &once.retry_from(stamp)).await.must();
+    let again = world.other().apply(&id, &once.with_retry_from(stamp)).await.must();
     assert!(must_be!(again, ApplyOutcome::Applied(applied) => applied).repeated);
 }
 
@@ -88,7 +90,7 @@ pub(crate) async fn a_rotation_shows_on_the_other(world: &World) {
         match kind {
             RotationKind::Renew => assert_eq!(seen(world.other(), &old, from_store()).await, stamp),
             RotationKind::Privilege => {
-                must_be!(world.other().load(&old, from_store()).await.must(), LoadOutcome::Superseded);
+                must_be!(world.other().load(&old, from_store()).await.must(), LoadOutcome::Absent(Absent::Superseded));
             }
         }
     }
@@ -99,7 +101,7 @@ pub(crate) async fn both_have_the_same_limits(world: &World) {
     let limits = world.store().limits();
     assert_eq!(world.other().limits(), limits);
     let id = world.start().await;
-    let huge = session_core::Value::from_bytes(vec![3; limits.max_value_bytes + 1].into());
+    let huge = session_core::model::Value::from_bytes(vec![3; limits.max_value_bytes + 1].into());
     for node in [world.store(), world.other()] {
         must_be!(node.apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
     }

@@ -1,6 +1,10 @@
 //! Updates that are applied only if something holds.
 
-use session_core::{ApplyOutcome, Conflict, ConflictCause, Precondition, SessionId, Stamp, Update};
+use session_core::{
+    SessionId,
+    model::Stamp,
+    store::{Absent, ApplyOutcome, Conflict, ConflictCause, Precondition, Update},
+};
 
 use crate::{
     gone::Gone,
@@ -15,15 +19,16 @@ async fn conflict(world: &World, id: &SessionId, update: &Update) -> Conflict {
 /// A compare-and-set on the present stamp is applied.
 pub(crate) async fn the_present_stamp_is_accepted(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
-    let applied = world.send(&id, &update(&changes().set("theme", "dark")).when(Precondition::Stamp(stamp))).await;
-    assert_eq!(applied.stamp.version, 2);
+    let applied =
+        world.send(&id, &update(&changes().set("theme", "dark")).with_precondition(Precondition::Stamp(stamp))).await;
+    assert_eq!(applied.stamp.version(), 2);
 }
 
 /// A compare-and-set on an old stamp conflicts, and names the present one.
 pub(crate) async fn an_old_stamp_conflicts(world: &World) {
     let (id, old) = world.start_with(&changes()).await;
     let current = world.apply(&id, &changes().set("theme", "dark")).await.stamp;
-    let late = update(&changes().set("theme", "light")).when(Precondition::Stamp(old));
+    let late = update(&changes().set("theme", "light")).with_precondition(Precondition::Stamp(old));
     let conflict = conflict(world, &id, &late).await;
     assert_eq!((conflict.current, conflict.cause), (current, ConflictCause::Stamp));
     assert_eq!(world.model(&id).await, Model::from(&changes().set("theme", "dark")));
@@ -32,10 +37,13 @@ pub(crate) async fn an_old_stamp_conflicts(world: &World) {
 /// A stamp of the present version but another history conflicts.
 pub(crate) async fn a_stamp_is_compared_whole(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
-    let tag = stamp.tag ^ 1;
+    let tag = stamp.tag() ^ 1;
     let incarnation = world.new_session().incarnation;
-    for wrong in [Stamp { tag, ..stamp }, Stamp { incarnation, ..stamp }] {
-        let late = update(&changes().set("theme", "light")).when(Precondition::Stamp(wrong));
+    for wrong in [
+        Stamp::from_parts(stamp.incarnation(), stamp.version(), tag),
+        Stamp::from_parts(incarnation, stamp.version(), stamp.tag()),
+    ] {
+        let late = update(&changes().set("theme", "light")).with_precondition(Precondition::Stamp(wrong));
         assert_eq!(conflict(world, &id, &late).await.current, stamp);
     }
 }
@@ -45,11 +53,11 @@ pub(crate) async fn a_scalar_is_compared(world: &World) {
     let (id, _) = world.start_with(&changes().set("token", "a")).await;
     let when = |name, expected: Option<&str>| Precondition::Scalar(field(name), expected.map(value));
     for wrong in [when("token", Some("b")), when("token", None), when("other", Some("a"))] {
-        let refused = update(&changes().set("seen", "yes")).when(wrong);
+        let refused = update(&changes().set("seen", "yes")).with_precondition(wrong);
         assert_eq!(conflict(world, &id, &refused).await.cause, ConflictCause::Entry);
     }
     for right in [when("token", Some("a")), when("other", None)] {
-        world.send(&id, &update(&changes().set("seen", "yes")).when(right)).await;
+        world.send(&id, &update(&changes().set("seen", "yes")).with_precondition(right)).await;
     }
 }
 
@@ -58,22 +66,22 @@ pub(crate) async fn a_keyed_entry_is_compared(world: &World) {
     let (id, _) = world.start_with(&changes().insert("cart", "sku-1", "1").set("cart", "1")).await;
     let when = |k, expected: Option<&str>| Precondition::Keyed(field("cart"), key(k), expected.map(value));
     for wrong in [when("sku-1", Some("2")), when("sku-1", None), when("sku-2", Some("1")), when("", Some("1"))] {
-        let refused = update(&changes().set("seen", "yes")).when(wrong);
+        let refused = update(&changes().set("seen", "yes")).with_precondition(wrong);
         assert_eq!(conflict(world, &id, &refused).await.cause, ConflictCause::Entry);
     }
     for right in [when("sku-1", Some("1")), when("sku-2", None)] {
-        world.send(&id, &update(&changes().set("seen", "yes")).when(right)).await;
+        world.send(&id, &update(&changes().set("seen", "yes")).with_precondition(right)).await;
     }
 }
 
 /// A member of a set, whose value is empty, is present: not the same as absent.
 pub(crate) async fn an_empty_value_is_not_an_absent_one(world: &World) {
-    let member = session_core::Value::MEMBER;
+    let member = session_core::model::Value::MEMBER;
     let (id, _) = world.start_with(&changes().insert_value("roles", "admin", &member)).await;
     let when = |expected| Precondition::Keyed(field("roles"), key("admin"), expected);
-    let refused = update(&changes().set("seen", "yes")).when(when(None));
+    let refused = update(&changes().set("seen", "yes")).with_precondition(when(None));
     assert_eq!(conflict(world, &id, &refused).await.cause, ConflictCause::Entry);
-    world.send(&id, &update(&changes().set("seen", "yes")).when(when(Some(member)))).await;
+    world.send(&id, &update(&changes().set("seen", "yes")).with_precondition(when(Some(member)))).await;
 }
 
 /// All preconditions must hold, in whatever order they are given.
@@ -83,7 +91,8 @@ pub(crate) async fn all_must_hold(world: &World) {
     let wrong = Precondition::Scalar(field("a"), None);
     for pair in [[right.clone(), wrong.clone()], [wrong, right]] {
         let [first, second] = pair;
-        conflict(world, &id, &update(&changes().set("b", "2")).when(first).when(second)).await;
+        conflict(world, &id, &update(&changes().set("b", "2")).with_precondition(first).with_precondition(second))
+            .await;
     }
     assert_eq!(world.model(&id).await.len(), 1);
 }
@@ -92,8 +101,8 @@ pub(crate) async fn all_must_hold(world: &World) {
 pub(crate) async fn they_see_the_state_before(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
     let absent = Precondition::Scalar(field("once"), None);
-    world.send(&id, &update(&changes().set("once", "1")).when(absent.clone())).await;
-    conflict(world, &id, &update(&changes().remove("once")).when(absent)).await;
+    world.send(&id, &update(&changes().set("once", "1")).with_precondition(absent.clone())).await;
+    conflict(world, &id, &update(&changes().remove("once")).with_precondition(absent)).await;
 }
 
 /// A conflict changes nothing: no entry, no version, no deadline.
@@ -102,14 +111,15 @@ pub(crate) async fn a_conflict_changes_nothing(world: &World) {
     let before = world.found(&id).await.record;
     world.elapse(world.ticks(2)).await;
     let wrong = Precondition::Scalar(field("a"), None);
-    conflict(world, &id, &update(&changes().set("b", "2").clear("cart").remove("a")).when(wrong)).await;
+    conflict(world, &id, &update(&changes().set("b", "2").clear("cart").remove("a")).with_precondition(wrong)).await;
     assert_eq!(world.found(&id).await.record, before);
 }
 
 /// An op id that met a conflict is free: the same update is applied once its precondition holds.
 pub(crate) async fn a_conflict_is_not_remembered(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
-    let attempt = update(&changes().set("b", "2")).when(Precondition::Scalar(field("a"), Some(value("1"))));
+    let attempt =
+        update(&changes().set("b", "2")).with_precondition(Precondition::Scalar(field("a"), Some(value("1"))));
     conflict(world, &id, &attempt).await;
     world.apply(&id, &changes().set("a", "1")).await;
     assert!(!world.send(&id, &attempt).await.repeated);
@@ -120,15 +130,15 @@ pub(crate) async fn a_conflict_is_not_remembered(world: &World) {
 pub(crate) async fn an_empty_delta_only_checks(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let right = Precondition::Scalar(field("a"), Some(value("1")));
-    assert_eq!(world.send(&id, &update(&changes()).when(right)).await.stamp, stamp);
+    assert_eq!(world.send(&id, &update(&changes()).with_precondition(right)).await.stamp, stamp);
     let wrong = Precondition::Scalar(field("a"), Some(value("2")));
-    assert_eq!(conflict(world, &id, &update(&changes()).when(wrong)).await.current, stamp);
+    assert_eq!(conflict(world, &id, &update(&changes()).with_precondition(wrong)).await.current, stamp);
 }
 
 /// A session that is not there is not found, whatever the preconditions say of absent entries.
 pub(crate) async fn absence_of_an_entry_is_not_absence_of_the_session(world: &World) {
     let id = new_id();
-    let first = update(&changes().set("once", "1")).when(Precondition::Scalar(field("once"), None));
-    must_be!(world.store().apply(&id, &first).await.must(), ApplyOutcome::NotFound(None));
+    let first = update(&changes().set("once", "1")).with_precondition(Precondition::Scalar(field("once"), None));
+    must_be!(world.store().apply(&id, &first).await.must(), ApplyOutcome::Absent(Absent::NotFound(None)));
     world.must_be_gone(&id, Gone::NotFound(None)).await;
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use session_core::{
-    CreateOutcome, EndReason, IdDigest, LoadOptions, LoadOutcome, NewSession, Principal, ReadLevel, Rotation,
-    RotationKind, SessionId, SessionStore, SignIn,
+    LoadOptions, Principal, ReadLevel, SessionId, SignIn,
+    model::{EndReason, IdDigest},
+    store::{Absent, CreateOutcome, LoadOutcome, NewSession, Rotation, RotationKind, SessionStore},
 };
 
 use crate::{
@@ -72,7 +73,7 @@ pub(crate) async fn a_moved_session_is_revoked(world: &World) {
     let new = world.moved(&old, RotationKind::Renew).await;
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
     for id in [old, new] {
-        must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(ended)) => assert_eq!(ended.reason, EndReason::Revoked));
+        must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(Some(ended))) => assert_eq!(ended.reason, EndReason::Revoked));
     }
 }
 
@@ -110,7 +111,7 @@ pub(crate) async fn a_later_sign_in_stands(world: &World) {
 }
 
 async fn live(store: &dyn SessionStore, id: &SessionId) -> bool {
-    let level = LoadOptions::default().level(ReadLevel::Store);
+    let level = LoadOptions::default().with_level(ReadLevel::Store);
     matches!(store.load(id, level).await.must(), LoadOutcome::Found(_))
 }
 

@@ -1,8 +1,12 @@
 //! A session that moves to a new id.
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, DestroyOutcome, EndReason, ErrorKind, LoadOptions, LoadOutcome, ReadLevel,
-    RotateOutcome, RotationKind, SessionId, TouchOptions, TouchOutcome,
+    ErrorKind, LoadOptions, ReadLevel, SessionId,
+    model::EndReason,
+    store::{
+        Absent, ApplyOutcome, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, RotationKind, TouchOptions,
+        TouchOutcome,
+    },
 };
 
 use crate::{
@@ -16,7 +20,7 @@ const BOTH: [RotationKind; 2] = [RotationKind::Renew, RotationKind::Privilege];
 async fn already_rotated(world: &World, id: &SessionId, kind: RotationKind) {
     let late = world.rotation(id, kind);
     must_be!(world.store().rotate(id, &late).await.must(), RotateOutcome::AlreadyRotated);
-    must_be!(world.load(&late.to).await, LoadOutcome::NotFound(None));
+    must_be!(world.load(&late.to).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// The session is at the new id with all that it was.
@@ -40,9 +44,9 @@ pub(crate) async fn a_delta_is_applied_in_the_same_step(world: &World) {
         let (id, stamp) = world.start_with(&before).await;
         let delta = changes().clear("guest").set("user", "Ada");
         let rotation = world.rotation(&id, kind).with_delta(delta.delta());
-        assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.op));
+        assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.write.op));
         assert_eq!(world.model(&rotation.to).await, Model::from(&before).after(&delta));
-        assert_eq!(world.stamp(&rotation.to).await, stamp.next(rotation.op));
+        assert_eq!(world.stamp(&rotation.to).await, stamp.next(rotation.write.op));
     }
 }
 
@@ -57,7 +61,7 @@ pub(crate) async fn a_renewed_id_forwards(world: &World) {
     let touched =
         must_be!(world.store().touch(&old, TouchOptions::default()).await.must(), TouchOutcome::Touched(it) => it);
     assert_eq!(world.found(&new).await.record.deadlines(), touched.deadlines);
-    let options = LoadOptions::default().level(ReadLevel::Store).known(stamp);
+    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(stamp);
     must_be!(world.store().load(&old, options).await.must(), LoadOutcome::Unchanged(_));
 }
 
@@ -75,7 +79,7 @@ pub(crate) async fn a_forward_says_where_it_leads(world: &World) {
         assert_eq!(applied.forwarded, forwarded);
         let touched = world.store().touch(id, TouchOptions::default()).await.must();
         assert_eq!(must_be!(touched, TouchOutcome::Touched(it) => it).forwarded, forwarded);
-        let options = LoadOptions::default().level(ReadLevel::Store).known(applied.stamp);
+        let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
         let unchanged = world.store().load(id, options).await.must();
         assert_eq!(must_be!(unchanged, LoadOutcome::Unchanged(it) => it).forwarded, forwarded);
     }
@@ -95,8 +99,11 @@ pub(crate) async fn a_destroy_works_through_a_forward(world: &World) {
         must_be!(world.store().destroy(&old, &logout).await.must(), DestroyOutcome::Destroyed { .. });
     }
     for id in [new, old] {
-        must_be!(world.load(&id).await, LoadOutcome::NotFound(Some(_)));
-        must_be!(world.store().apply(&id, &update(&changes().set("a", "1"))).await.must(), ApplyOutcome::NotFound(_));
+        must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(Some(_))));
+        must_be!(
+            world.store().apply(&id, &update(&changes().set("a", "1"))).await.must(),
+            ApplyOutcome::Absent(Absent::NotFound(_))
+        );
         let late = world.store().create(&id, &world.new_session()).await.must();
         must_be!(late, CreateOutcome::Ended(_));
     }
@@ -125,7 +132,7 @@ pub(crate) async fn use_does_not_prolong_a_grace(world: &World) {
         world.apply(&old, &changes().set("a", "1")).await;
     }
     world.elapse(world.ticks(2)).await;
-    must_be!(world.load(&old).await, LoadOutcome::NotFound(None));
+    must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// After a sign-in the old id gives no access at all, and says that it was superseded.
@@ -133,7 +140,7 @@ pub(crate) async fn privilege_supersedes_the_old_id(world: &World) {
     let old = world.start().await;
     let new = world.moved(&old, RotationKind::Privilege).await;
     world.must_be_gone(&old, Gone::Superseded).await;
-    assert_eq!(world.stamp(&new).await.version, 1, "nothing went through");
+    assert_eq!(world.stamp(&new).await.version(), 1, "nothing went through");
 }
 
 /// When the grace of a sign-in is over, its old id is unknown like any other.
@@ -142,7 +149,7 @@ pub(crate) async fn superseded_ends_with_the_grace(world: &World) {
     let rotation = world.rotation(&old, RotationKind::Privilege).with_grace(world.ticks(4));
     world.rotate(&old, &rotation).await;
     world.elapse(world.ticks(3)).await;
-    must_be!(world.load(&old).await, LoadOutcome::Superseded);
+    must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::Superseded));
     world.elapse(world.ticks(2)).await;
     world.must_be_gone(&old, Gone::NotFound(None)).await;
 }
@@ -213,7 +220,7 @@ pub(crate) async fn rotations_follow_each_other(world: &World) {
         assert_eq!(world.model(&id).await.len(), 1);
     }
     for old in old {
-        must_be!(world.load(&old).await, LoadOutcome::Superseded);
+        must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::Superseded));
     }
 }
 
@@ -237,7 +244,7 @@ pub(crate) async fn unusable_targets_are_refused(world: &World) {
     }
     assert_eq!(world.stamp(&in_use).await, other.stamp());
     assert!(world.is_live(&id).await);
-    must_be!(world.load(&elsewhere).await, LoadOutcome::NotFound(None));
+    must_be!(world.load(&elsewhere).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// An old id is no target while it is remembered: a session never moves back to an id that may have leaked.
@@ -257,11 +264,11 @@ pub(crate) async fn a_session_does_not_move_back(world: &World) {
 pub(crate) async fn a_refused_rotation_moves_nothing(world: &World) {
     for kind in BOTH {
         let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
-        let huge = session_core::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
+        let huge = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
         let rotation = world.rotation(&id, kind).with_delta(changes().set_value("huge", &huge).delta());
         let error = must_be!(world.store().rotate(&id, &rotation).await, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
         assert_eq!(world.stamp(&id).await, stamp);
-        must_be!(world.load(&rotation.to).await, LoadOutcome::NotFound(None));
+        must_be!(world.load(&rotation.to).await, LoadOutcome::Absent(Absent::NotFound(None)));
     }
 }

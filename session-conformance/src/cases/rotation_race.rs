@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use session_core::{
-    ApplyOutcome, LoadOptions, LoadOutcome, ReadLevel, RotateOutcome, Rotation, RotationKind, SessionId, SessionStore,
+    LoadOptions, ReadLevel, SessionId,
+    store::{Absent, ApplyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore},
 };
 
 use crate::{
@@ -79,7 +80,7 @@ pub(crate) async fn updates_during_a_renewal_are_kept(world: &World) {
         world.race(WRITERS + 1, task).await;
         let record = world.found(&rotation.to).await.record;
         assert_eq!(record.state().keyed_len("cart"), WRITERS * 4);
-        assert_eq!(record.stamp().version, 2 + WRITERS as u64 * 4);
+        assert_eq!(record.stamp().version(), 2 + WRITERS as u64 * 4);
     }
 }
 
@@ -99,7 +100,7 @@ pub(crate) async fn updates_during_a_sign_in_are_kept_or_refused(world: &World) 
                 let line = update(&changes().insert("cart", &turn.to_string(), "1"));
                 match store.apply(&id, &line).await.must() {
                     ApplyOutcome::Applied(_) => 1,
-                    ApplyOutcome::Superseded => 0,
+                    ApplyOutcome::Absent(Absent::Superseded) => 0,
                     other => panic!("unexpected {other:?}"),
                 }
             }
@@ -121,7 +122,7 @@ pub(crate) async fn a_renewal_has_no_gap(world: &World) {
                     must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
                     return;
                 }
-                let options = LoadOptions::default().level(ReadLevel::Store);
+                let options = LoadOptions::default().with_level(ReadLevel::Store);
                 for _ in 0..READS {
                     must_be!(store.load(&id, options).await.must(), LoadOutcome::Found(_));
                     if let LoadOutcome::Found(_) = store.load(&rotation.to, options).await.must() {
@@ -148,11 +149,11 @@ pub(crate) async fn a_sign_in_has_no_gap(world: &World) {
                     must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
                     return;
                 }
-                let options = LoadOptions::default().level(ReadLevel::Store);
+                let options = LoadOptions::default().with_level(ReadLevel::Store);
                 for _ in 0..READS {
                     match store.load(&id, options).await.must() {
                         LoadOutcome::Found(_) => {}
-                        LoadOutcome::Superseded => {
+                        LoadOutcome::Absent(Absent::Superseded) => {
                             must_be!(store.load(&rotation.to, options).await.must(), LoadOutcome::Found(_));
                             break;
                         }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use session_core::{
-    BarrierId, Barriers, ChangeFeed as _, Delta, Error, FeedItem, Field, Subscription, Value, async_trait,
+    Error,
+    model::{Delta, Field, Value},
+    store::{BarrierId, Barriers, ChangeFeed as _, FeedItem, Subscription, async_trait},
 };
 
 use super::{Twist, twist::TwistedFeed};

@@ -3,9 +3,13 @@
 use std::{cmp::Reverse, collections::HashSet, sync::Mutex};
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, EndReason, Error, FencingToken, IdDigest, IndexedSession, NewSession, Precondition,
-    Principal, RotateOutcome, Rotation, SessionId, SessionIndex as _, SessionStore, SignIn, Update, async_trait,
-    machine::{Slot, Slots as _},
+    Error, Principal, SessionId, SignIn,
+    model::{EndReason, IdDigest},
+    store::{
+        ApplyOutcome, CreateOutcome, FencingToken, IndexedSession, NewSession, Precondition, RotateOutcome, Rotation,
+        SessionIndex as _, SessionStore, Update, async_trait,
+        machine::{Slot, Slots as _},
+    },
 };
 
 use super::{
@@ -269,6 +273,6 @@ impl Twist for NeverCounts {
 
 impl TwistedLock for NeverCounts {
     fn token(&self, token: FencingToken) -> FencingToken {
-        FencingToken { counter: 1, ..token }
+        FencingToken::new(token.owner(), 1)
     }
 }

@@ -18,7 +18,7 @@ mod twist;
 use std::{sync::Arc, time::Duration};
 
 use session_conformance::Harness;
-use session_core::{ManualClock, SessionStore};
+use session_core::{ManualClock, store::SessionStore};
 
 use crate::toy::{Toy, ToyHarness};
 

@@ -1,9 +1,12 @@
 //! What goes wrong with entries, stamps and limits.
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, Delta, Destroy, DestroyOutcome, Entry, Error, ErrorKind, Expiry, Field, Found, Key,
-    Limits, LoadOptions, LoadOutcome, ManualClock, NewSession, OpId, Record, RotateOutcome, Rotation, SessionId,
-    SessionStore, SessionStoreExt as _, Stamp, State, Update, async_trait,
+    Error, ErrorKind, Expiry, Limits, LoadOptions, ManualClock, SessionId,
+    model::{Delta, Entry, Field, Key, OpId, Record, Stamp, State},
+    store::{
+        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, SessionStore, SessionStoreExt as _, Update, async_trait,
+    },
 };
 
 use super::Twist;
@@ -42,9 +45,9 @@ pub(crate) struct UpsertsOnMissing;
 impl Twist for UpsertsOnMissing {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let outcome = inner.apply(id, update).await?;
-        if matches!(outcome, ApplyOutcome::NotFound(_)) && update.preconditions.is_empty() {
+        if matches!(outcome, ApplyOutcome::Absent(Absent::NotFound(_))) && update.preconditions.is_empty() {
             inner.table().0.forget(id.digest());
-            let new = NewSession::draw(Expiry::default())?.with_entries(update.delta.clone());
+            let new = NewSession::generate(Expiry::default())?.with_entries(update.delta.clone());
             if let CreateOutcome::Created(applied) = inner.create(id, &new).await? {
                 return Ok(ApplyOutcome::Applied(applied));
             }
@@ -94,13 +97,13 @@ impl Twist for AppliesInTwoSteps {
         let mut removals = Delta::new();
         for selector in update.delta.removals() {
             match selector {
-                session_core::Selector::Scalar(field) => removals.remove(field.clone()),
-                session_core::Selector::Keyed(field, key) => removals.remove_key(field.clone(), key.clone()),
-                session_core::Selector::All(field) => removals.clear(field.clone()),
+                session_core::model::Selector::Scalar(field) => removals.remove(field.clone()),
+                session_core::model::Selector::Keyed(field, key) => removals.remove_key(field.clone(), key.clone()),
+                session_core::model::Selector::All(field) => removals.clear(field.clone()),
             }
         }
-        let op = OpId::from_bits(update.op.bits() ^ 1);
-        inner.apply(id, &with!(update; op: op, delta: removals)).await?;
+        let op = OpId::from_bits(update.write.op.bits() ^ 1);
+        inner.apply(id, &with!(update; write: op.into(), delta: removals)).await?;
         tokio::task::yield_now().await;
         inner.apply(id, &with!(update; delta: additions(&update.delta))).await
     }
@@ -133,7 +136,7 @@ pub(crate) struct IgnoresOpIds;
 #[async_trait]
 impl Twist for IgnoresOpIds {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &with!(update; op: OpId::draw()?)).await
+        inner.apply(id, &with!(update; write: OpId::generate()?.into())).await
     }
 }
 
@@ -173,7 +176,7 @@ impl Twist for TagsByVersion {
         let LoadOutcome::Found(Found { record, now, .. }) = inner.load(id, options).await? else {
             return inner.load(id, options).await;
         };
-        let stamp = Stamp { tag: record.stamp().version, ..record.stamp() };
+        let stamp = Stamp::from_parts(record.stamp().incarnation(), record.stamp().version(), record.stamp().version());
         let record = Record::new(stamp, record.created_at(), record.deadlines(), record.state().clone());
         Ok(LoadOutcome::Found(Found::new(record.into(), now)))
     }
@@ -187,7 +190,7 @@ pub(crate) struct ComparesVersionsOnly;
 impl Twist for ComparesVersionsOnly {
     async fn load(&self, inner: &Toy, id: &SessionId, mut options: LoadOptions) -> Result<LoadOutcome, Error> {
         if let (Some(known), LoadOutcome::Found(found)) = (options.known, inner.get(id).await?) {
-            options.known = (known.version == found.record.stamp().version).then(|| found.record.stamp());
+            options.known = (known.version() == found.record.stamp().version()).then(|| found.record.stamp());
         }
         inner.load(id, options).await
     }
@@ -210,7 +213,10 @@ pub(crate) struct HasNoLimits(Toy);
 
 impl Default for HasNoLimits {
     fn default() -> Self {
-        let none = Limits::default().max_entries(usize::MAX).max_value_bytes(usize::MAX).max_session_bytes(usize::MAX);
+        let none = Limits::default()
+            .with_max_entries(usize::MAX)
+            .with_max_value_bytes(usize::MAX)
+            .with_max_session_bytes(usize::MAX);
         Self(Toy::new(ManualClock::new(), none))
     }
 }
@@ -267,7 +273,7 @@ pub(crate) struct ReadsRefusalAsMissing;
 impl Twist for ReadsRefusalAsMissing {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         match inner.apply(id, update).await {
-            Err(error) if error.kind() == ErrorKind::LimitExceeded => Ok(ApplyOutcome::NotFound(None)),
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => Ok(ApplyOutcome::Absent(Absent::NotFound(None))),
             answer => answer,
         }
     }

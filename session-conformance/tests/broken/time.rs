@@ -3,9 +3,13 @@
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use session_core::{
-    ApplyOutcome, CreateOutcome, Deadlines, Delta, Destroy, DestroyOutcome, Ended, Error, Expiry, Found, IdDigest,
-    LoadOptions, LoadOutcome, NewSession, OpId, RotateOutcome, Rotation, RotationKind, SessionId, SessionStore,
-    SessionStoreExt as _, Timestamp, TouchOptions, TouchOutcome, Touched, Update, async_trait,
+    Error, Expiry, LoadOptions, SessionId,
+    model::{Deadlines, Delta, Ended, IdDigest, OpId, Timestamp},
+    store::{
+        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, RotationKind, SessionStore, SessionStoreExt as _, TouchOptions, TouchOutcome, Touched, Update,
+        async_trait,
+    },
 };
 
 use super::{Twist, state::whole};
@@ -51,7 +55,7 @@ impl Twist for TouchShortens {
                 let record = record.as_ref().clone().with_deadlines(deadlines);
                 let expired = deadlines.is_expired(now);
                 Ok(if expired {
-                    LoadOutcome::NotFound(None)
+                    LoadOutcome::Absent(Absent::NotFound(None))
                 } else {
                     LoadOutcome::Found(Found::new(record.into(), now))
                 })
@@ -114,7 +118,7 @@ impl Twist for ReturnsTheExpired {
         let mut seen = self.0.lock().unwrap();
         match &outcome {
             LoadOutcome::Found(found) => drop(seen.insert(*id.digest(), found.clone())),
-            LoadOutcome::NotFound(None) => {
+            LoadOutcome::Absent(Absent::NotFound(None)) => {
                 return Ok(seen.get(id.digest()).cloned().map_or(outcome, LoadOutcome::Found));
             }
             _ => {}
@@ -146,9 +150,9 @@ impl Twist for RotatesInTwoSteps {
         let LoadOutcome::Found(found) = inner.get(id).await? else { return inner.rotate(id, rotation).await };
         let mut state = found.record.state().clone();
         rotation.delta.apply_to(&mut state);
-        inner.destroy(id, &Destroy::new(OpId::draw()?, session_core::EndReason::Logout)).await?;
+        inner.destroy(id, &Destroy::new(OpId::generate()?, session_core::model::EndReason::Logout)).await?;
         tokio::task::yield_now().await;
-        let new = NewSession::draw(Expiry::default())?.with_entries(whole(&state));
+        let new = NewSession::generate(Expiry::default())?.with_entries(whole(&state));
         match inner.create(&rotation.to, &new).await? {
             CreateOutcome::Created(applied) => Ok(RotateOutcome::Rotated(applied)),
             _ => Ok(RotateOutcome::AlreadyRotated),
@@ -187,7 +191,7 @@ impl Twist for BothRotationsWin {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let outcome = inner.rotate(id, rotation).await?;
         if outcome == RotateOutcome::AlreadyRotated {
-            let new = NewSession::draw(Expiry::default())?;
+            let new = NewSession::generate(Expiry::default())?;
             if let CreateOutcome::Created(applied) = inner.create(&rotation.to, &new).await? {
                 return Ok(RotateOutcome::Rotated(applied));
             }
@@ -204,7 +208,7 @@ pub(crate) struct ForgetsRotationsWithTheGrace;
 impl Twist for ForgetsRotationsWithTheGrace {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         match inner.get(id).await? {
-            LoadOutcome::NotFound(None) => Ok(RotateOutcome::NotFound(None)),
+            LoadOutcome::Absent(Absent::NotFound(None)) => Ok(RotateOutcome::Absent(Absent::NotFound(None))),
             _ => inner.rotate(id, rotation).await,
         }
     }
@@ -257,7 +261,7 @@ impl Twist for BuriesForEver {
 
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         match inner.load(id, options).await? {
-            LoadOutcome::NotFound(None) => Ok(LoadOutcome::NotFound(self.ended(id))),
+            LoadOutcome::Absent(Absent::NotFound(None)) => Ok(LoadOutcome::Absent(Absent::NotFound(self.ended(id)))),
             other => Ok(other),
         }
     }
@@ -279,7 +283,7 @@ pub(crate) struct ForgetsTheReason;
 impl Twist for ForgetsTheReason {
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         match inner.load(id, options).await? {
-            LoadOutcome::NotFound(_) => Ok(LoadOutcome::NotFound(None)),
+            LoadOutcome::Absent(Absent::NotFound(_)) => Ok(LoadOutcome::Absent(Absent::NotFound(None))),
             other => Ok(other),
         }
     }

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::poll_fn;
-use session_core::{BarrierId, Barriers, ChangeFeed, Error, FeedItem, Origin, Subscription, async_trait};
+use session_core::{
+    Error,
+    store::{BarrierId, Barriers, ChangeFeed, FeedItem, Origin, Subscription, async_trait},
+};
 
 use super::{Table, Toy, table::PARTITIONS};
 

@@ -11,11 +11,14 @@ use std::{
 
 use session_conformance::Harness;
 use session_core::{
-    AcquireOutcome, ApplyOutcome, ChangeFeed, Clock, CreateOutcome, Destroy, DestroyOutcome, EndReason, Error,
-    ErrorKind, FencingToken, IdDigest, IndexedSession, Limits, LoadOptions, LoadOutcome, LockOwner, ManualClock,
-    NewSession, OpId, Origin, Principal, RotateOutcome, Rotation, SessionCap, SessionId, SessionIndex, SessionLock,
-    SessionStore, SignIn, TenureOutcome, Timestamp, TouchOptions, TouchOutcome, Update, async_trait, defaults,
-    machine::{self, Rules, Step},
+    Clock, Error, ErrorKind, Limits, LoadOptions, ManualClock, Principal, SessionCap, SessionId, SignIn, defaults,
+    model::{EndReason, IdDigest, OpId, Timestamp},
+    store::{
+        Absent, AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken,
+        IndexedSession, LoadOutcome, LockOwner, NewSession, Origin, RotateOutcome, Rotation, SessionIndex, SessionLock,
+        SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
+        machine::{self, Rules, Step},
+    },
 };
 
 pub(crate) use table::Table;
@@ -31,13 +34,13 @@ pub(crate) struct Toy {
 
 impl Toy {
     pub(crate) fn new(clock: ManualClock, limits: Limits) -> Self {
-        let rules = Rules::default().limits(limits).indexed();
-        Self { table: Arc::default(), clock, rules, origin: Origin::draw().unwrap() }
+        let rules = Rules::default().with_limits(limits).with_index();
+        Self { table: Arc::default(), clock, rules, origin: Origin::generate().unwrap() }
     }
 
     /// Another node's handle on the same table.
     pub(crate) fn node(&self) -> Self {
-        Self { origin: Origin::draw().unwrap(), ..self.clone() }
+        Self { origin: Origin::generate().unwrap(), ..self.clone() }
     }
 
     /// The table at this moment, for stores that break it on purpose.
@@ -69,7 +72,7 @@ impl Toy {
         }
     }
 
-    fn publish<T>(&self, table: &mut Table, step: Step<T>, delta: Option<&session_core::Delta>) -> T {
+    fn publish<T>(&self, table: &mut Table, step: Step<T>, delta: Option<&session_core::model::Delta>) -> T {
         if let Some(effect) = &step.effect {
             table.publish(self.origin, effect, delta);
         }
@@ -77,7 +80,7 @@ impl Toy {
     }
 
     fn end(&self, table: &mut Table, now: Timestamp, id: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        let step = self.rules.destroy(table, now, id, &Destroy::new(OpId::draw()?, reason));
+        let step = self.rules.destroy(table, now, id, &Destroy::new(OpId::generate()?, reason));
         Ok(matches!(self.publish(table, step, None), DestroyOutcome::Destroyed { .. }))
     }
 }
@@ -94,8 +97,10 @@ impl SessionStore for Toy {
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let (mut table, now) = self.table();
-        let unused =
-            matches!(machine::load(&*table, now, id.digest(), LoadOptions::default()), LoadOutcome::NotFound(None));
+        let unused = matches!(
+            machine::load(&*table, now, id.digest(), LoadOptions::default()),
+            LoadOutcome::Absent(Absent::NotFound(None))
+        );
         let over =
             if unused { self.admit(&mut table, now, &[*id.digest()], new.sign_in.as_ref())? } else { Vec::new() };
         let step = self.rules.create(&mut *table, now, id.digest(), new)?;
@@ -177,7 +182,7 @@ impl SessionIndex for Toy {
         if machine::follow(&*table, now, session).is_none() {
             return Ok(false);
         }
-        let destroy = Destroy::new(OpId::draw()?, reason);
+        let destroy = Destroy::new(OpId::generate()?, reason);
         let step = self.rules.revoke(&mut *table, now, (principal, session), &destroy);
         Ok(self.publish(&mut table, step, None))
     }
@@ -224,7 +229,7 @@ pub(crate) struct ToyHarness;
 
 impl ToyHarness {
     pub(crate) fn limits() -> Limits {
-        Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536)
+        Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536)
     }
 }
 

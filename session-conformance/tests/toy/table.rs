@@ -3,8 +3,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use session_core::{
-    Delta, FeedItem, IdDigest, IndexedSession, Origin, Principal, SessionChange, Timestamp,
-    machine::{Effect, Slot, Slots},
+    Principal,
+    model::{Delta, IdDigest, Timestamp},
+    store::{
+        FeedItem, IndexedSession, Origin, SessionChange,
+        machine::{Effect, Slot, Slots},
+    },
 };
 use tokio::sync::mpsc::UnboundedSender;
 

@@ -1,8 +1,8 @@
 use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
-    Format, Value,
     codec::{Codec, CodecError, Location, Read, ReadSeed, TYPICAL_BYTES},
+    model::{Format, Value},
 };
 
 /// The longest payload, in bytes.
@@ -63,7 +63,10 @@ fn decode_within<'de, const LIMIT: usize, S: DeserializeSeed<'de>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Entry, Field, Incarnation, codec::Codecs};
+    use crate::{
+        codec::Codecs,
+        model::{Entry, Field, Incarnation},
+    };
 
     /// Small numbers take one byte each and are counted at eight or sixteen.
     #[test]

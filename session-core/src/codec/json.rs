@@ -1,8 +1,8 @@
 use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
-    Format, Value,
     codec::{Codec, CodecError, Location, Read, ReadSeed, TYPICAL_BYTES},
+    model::{Format, Value},
 };
 
 /// JSON: self-describing, so it reads `serde_json::Value` and structs that have gained or lost fields, and a store can

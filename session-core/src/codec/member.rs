@@ -5,8 +5,8 @@ use std::{any::Any, sync::Arc};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Format, Value,
     codec::{Codec, CodecError, Codecs, Location},
+    model::{Format, Value},
 };
 
 /// A codec of a registry. The crate's own formats are called by name, with the type of the value at hand: an erased

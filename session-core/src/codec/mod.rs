@@ -1,6 +1,6 @@
 //! How values become bytes and back.
 //!
-//! Every stored value starts with a [format byte](crate::Format), so values of one session may be of different formats, and a
+//! Every stored value starts with a [format byte](crate::model::Format), so values of one session may be of different formats, and a
 //! new default format takes over value by value as they are written. A [`Codec`] handles one format; [`Codecs`]
 //! writes with one and reads with several.
 //!
@@ -26,7 +26,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _};
 
-use crate::{Entry, Format, Incarnation, Value};
+use crate::model::{Entry, Format, Incarnation, Value};
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;

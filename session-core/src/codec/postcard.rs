@@ -1,8 +1,8 @@
 use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
-    Format, Value,
     codec::{Codec, CodecError, Location, Read, ReadSeed, TYPICAL_BYTES},
+    model::{Format, Value},
 };
 
 /// postcard 1. Compact and maintained; not self-describing, with the same consequences as for bincode.

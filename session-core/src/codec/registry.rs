@@ -3,8 +3,9 @@ use std::{any::type_name, borrow::Cow};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Delta, Entry, Error, ErrorKind, Incarnation, State, Value,
+    Error, ErrorKind,
     codec::{Codec, CodecError, Location, member::Member},
+    model::{Delta, Entry, Incarnation, State, Value},
 };
 
 /// The codecs of an application: one that writes, and all that read.
@@ -103,9 +104,9 @@ impl Codecs {
             .flat_map(|field| state.keyed(field.as_str()).map(move |(key, value)| (Entry::Keyed(field, key), value)));
         for (entry, value) in scalars.chain(keyed) {
             match self.open(value, &Location { incarnation, entry }) {
-                Ok(Cow::Owned(opened)) => delta.put(entry, opened),
+                Ok(Cow::Owned(opened)) => delta.set_entry(entry, opened),
                 Ok(Cow::Borrowed(_)) => {}
-                Err(_) => delta.put(entry, Value::UNREADABLE),
+                Err(_) => delta.set_entry(entry, Value::UNREADABLE),
             }
         }
         if delta.is_empty() {

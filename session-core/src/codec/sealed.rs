@@ -7,8 +7,8 @@ use chacha20poly1305::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Entry, Format, Value,
     codec::{Codec, CodecError, Codecs, Location, Read},
+    model::{Entry, Format, Value},
     random,
 };
 
@@ -141,7 +141,10 @@ impl Codec for Sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Field, Incarnation, Key, codec::Bincode};
+    use crate::{
+        codec::Bincode,
+        model::{Field, Incarnation, Key},
+    };
 
     fn codecs(ring: KeyRing) -> Codecs {
         Codecs::new(Sealed::new(Codecs::new(Bincode), ring))

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{Policy, Sessions, Shared};
-use crate::{Clock, Expiry, SessionStore, SystemClock, codec::Codecs, defaults};
+use crate::{Clock, Expiry, SystemClock, codec::Codecs, defaults, store::SessionStore};
 
 /// Sets up [`Sessions`]; see [`defaults`] for what each setting is otherwise.
 #[derive(Debug)]

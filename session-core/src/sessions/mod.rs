@@ -1,7 +1,10 @@
 //! The front door: sessions of one store under one policy.
 
 mod builder;
+mod by_principal;
+mod session;
 mod upkeep;
+mod view;
 
 use std::{
     sync::{
@@ -12,12 +15,16 @@ use std::{
 };
 
 use crate::{
-    Clock, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, Expiry, Found, Limits, LoadOptions, LoadOutcome,
-    NewSession, OpId, Rotate, RotateOutcome, Session, SessionId, SessionStore, codec::Codecs, random,
+    Clock, Error, ErrorKind, Expiry, Limits, LoadOptions, SessionId,
+    codec::Codecs,
+    model::{EndReason, Ended},
+    random,
+    store::{Absent, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, SessionStore, WriteOptions},
 };
 use upkeep::Upkeep;
 
 pub use builder::SessionsBuilder;
+pub use session::{Map, Rotate, Rotated, Session, Set};
 
 /// Sessions of one store: opens, creates and ends them. A clone is another handle on the same.
 ///
@@ -109,36 +116,69 @@ impl Sessions {
         Ok(session)
     }
 
+    /// Opens the session that a cookie or a header names. The outer error is a failure; within it, `Err` means that there
+    /// is no such session, and says why and how long ago it ended, if that is still remembered. Text that is not a
+    /// session id, such as the cookie of another application, is treated like the id of a session that does not exist.
+    ///
+    /// ```
+    /// # use session_core::{Error, Session, Sessions};
+    /// async fn open(sessions: &Sessions, cookie: &str) -> Result<Session, Error> {
+    ///     match sessions.open_text(cookie).await? {
+    ///         Ok(session) => Ok(session),
+    ///         Err(_ended) => sessions.create(), // sends nothing; set the cookie once the session is stored
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for [`NotFound`](ErrorKind::NotFound). After [`Superseded`](ErrorKind::Superseded)
+    /// create no session: the request that signed in sets the cookie.
+    ///
+    /// # Cancel safety
+    /// As [`open`](Self::open).
+    pub async fn open_text(&self, text: &str) -> Result<Result<Session, Option<Ended>>, Error> {
+        self.refuse_if_closed("open")?;
+        let Ok(id) = text.parse() else { return Ok(Err(None)) };
+        match self.open(&id).await {
+            Ok(session) => Ok(Ok(session)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Err(error.ended().copied())),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(crate) async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<Found, Error> {
         let error = match self.store().load(id, options).await? {
             LoadOutcome::Found(found) => return Ok(found),
-            LoadOutcome::NotFound(ended) => Error::new(ErrorKind::NotFound, "").with_ended(ended),
-            LoadOutcome::Superseded => Error::new(ErrorKind::Superseded, ""),
+            LoadOutcome::Absent(absent) => absent.into_error(),
             LoadOutcome::Unchanged(_) => {
                 Error::new(ErrorKind::Unavailable, "the store answered Unchanged to a load without a stamp")
             }
         };
-        Err(self.say(error, "load"))
+        Err(self.with_context(error, "load"))
     }
 
-    /// A new session. It is stored at its first [`commit`](Session::commit), with what was recorded by then; until
-    /// then, nothing is sent.
+    /// A new session. Nothing is sent until its first [`commit`](Session::commit) with changes, which stores it with
+    /// them. [`Session::persist`] stores it empty.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes;
     /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close).
     pub fn create(&self) -> Result<Session, Error> {
         self.refuse_if_closed("create")?;
-        let policy = self.policy();
-        let new = NewSession::draw(policy.expiry)?.with_replicas(policy.replicas);
+        let new = NewSession::generate(self.policy().expiry)?.with_write(self.write_options()?);
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
 
-    /// Ends a session because its user signed out. One that is already gone is success.
+    /// A write with a fresh op id, under this policy.
+    pub(crate) fn write_options(&self) -> Result<WriteOptions, Error> {
+        Ok(WriteOptions::generate()?.with_replicas(self.policy().replicas))
+    }
+
+    /// Ends a session because its user signed out. A session that is already gone is a success.
     ///
     /// # Errors
-    /// [`Superseded`](ErrorKind::Superseded): the id was replaced by a sign-in, and the session at the new id stays;
-    /// and the failures of the store.
+    /// [`Superseded`](ErrorKind::Superseded): a sign-in replaced the id, and the session continues at the new id; and the
+    /// failures of the store.
     ///
     /// # Cancel safety
     /// If the future is dropped, the session is ended or as before.
@@ -146,35 +186,14 @@ impl Sessions {
         self.end(id).await.map(drop)
     }
 
-    /// Ends a session, and tells how many replicas had that, if any were asked for.
+    /// Ends a session, and returns how many replicas had that, if any were asked for.
     pub(crate) async fn end(&self, id: &SessionId) -> Result<Option<u32>, Error> {
-        let destroy = Destroy::new(OpId::draw()?, EndReason::Logout).with_replicas(self.policy().replicas);
+        let destroy = Destroy::new(self.write_options()?, EndReason::Logout);
         match self.store().destroy(id, &destroy).await? {
             DestroyOutcome::Destroyed { replicas, .. } => Ok(replicas),
-            DestroyOutcome::NotFound(_) => Ok(None),
-            DestroyOutcome::Superseded => Err(self.say(Error::new(ErrorKind::Superseded, ""), "destroy")),
+            DestroyOutcome::Absent(Absent::NotFound(_)) => Ok(None),
+            DestroyOutcome::Absent(absent) => Err(self.with_context(absent.into_error(), "destroy")),
         }
-    }
-
-    /// Moves a session to a new id without loading it, and returns the new id; `None` if another rotation was first:
-    /// then set no cookie. After an unknown outcome the new id is lost; a [`Session`] keeps it.
-    ///
-    /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded), and the failures of the store.
-    ///
-    /// # Cancel safety
-    /// If the future is dropped, the session is at the old id or at a new one that nobody knows. After a renewal the
-    /// old id works for the grace.
-    pub async fn rotate(&self, id: &SessionId, rotate: Rotate) -> Result<Option<SessionId>, Error> {
-        let rotation = rotate.into_rotation(id, self.policy())?;
-        let error = match self.store().rotate(id, &rotation).await? {
-            RotateOutcome::Rotated(_) => return Ok(Some(rotation.to)),
-            RotateOutcome::AlreadyRotated => return Ok(None),
-            RotateOutcome::NotFound(ended) => Error::new(ErrorKind::NotFound, "").with_ended(ended),
-            RotateOutcome::Ended(ended) => Error::new(ErrorKind::NotFound, "").with_ended(Some(ended)),
-            RotateOutcome::Superseded => Error::new(ErrorKind::Superseded, ""),
-        };
-        Err(self.say(error, "rotate"))
     }
 
     /// Whether the store can serve: for readiness probes.
@@ -190,7 +209,7 @@ impl Sessions {
 
     fn refuse_if_closed(&self, operation: &'static str) -> Result<(), Error> {
         if self.shared.closed.load(Ordering::Relaxed) {
-            return Err(self.say(Error::new(ErrorKind::Configuration, "these sessions are closed"), operation));
+            return Err(self.with_context(Error::new(ErrorKind::Configuration, "these sessions are closed"), operation));
         }
         Ok(())
     }
@@ -218,7 +237,7 @@ impl Sessions {
     }
 
     /// Names backend and operation in an error. What a tombstone said passes here, whichever operation met it.
-    pub(crate) fn say(&self, error: Error, operation: &'static str) -> Error {
+    pub(crate) fn with_context(&self, error: Error, operation: &'static str) -> Error {
         #[cfg(feature = "tracing")]
         if let Some(ended) = error.ended() {
             let (reason, age_ms) = (ended.reason, u64::try_from(ended.age.as_millis()).unwrap_or(u64::MAX));

@@ -7,7 +7,11 @@ use std::{
 };
 
 use super::Sessions;
-use crate::{Error, FencingToken, Found, IdDigest, Session, SessionId, Timestamp, TouchOptions, defaults};
+use crate::{
+    Error, Session, SessionId, defaults,
+    model::{IdDigest, Timestamp},
+    store::{FencingToken, Found, TouchOptions},
+};
 
 /// How many sessions whose touch failed are remembered for [`Sessions::close`].
 const MAX_UNTOUCHED: usize = 1_024;
@@ -63,7 +67,7 @@ impl Sessions {
     async fn send_use(&self, used: Use) -> Result<(), Error> {
         let left = used.idle_timeout.saturating_sub(self.shared.clock.now().since(used.at));
         if !left.is_zero() {
-            self.store().touch(&used.id, TouchOptions::default().idle(left)).await?;
+            self.store().touch(&used.id, TouchOptions::default().with_idle(left)).await?;
         }
         lock(&self.shared.upkeep.untouched).remove(used.id.digest());
         Ok(())

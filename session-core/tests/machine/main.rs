@@ -4,10 +4,13 @@
 use std::{cell::Cell, collections::HashMap, time::Duration};
 
 use session_core::{
-    CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Expiry, Field, Format, IdDigest, NewSession, OpId,
-    Principal, RotateOutcome, Rotation, RotationKind, SessionId, SignIn, Timestamp, TouchOptions, TouchOutcome, Update,
-    Value,
-    machine::{self, Rules, Slot, Slots, Step},
+    Expiry, Principal, SessionId, SignIn,
+    model::{Delta, EndReason, Field, Format, IdDigest, OpId, Timestamp, Value},
+    store::{
+        Absent, CreateOutcome, Destroy, DestroyOutcome, NewSession, RotateOutcome, Rotation, RotationKind,
+        TouchOptions, TouchOutcome, Update,
+        machine::{self, Rules, Slot, Slots, Step},
+    },
 };
 
 const IDLE: Duration = Duration::from_secs(60);
@@ -41,7 +44,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn op() -> OpId {
-    OpId::draw().unwrap()
+    OpId::generate().unwrap()
 }
 
 fn principal(name: &str) -> Principal {
@@ -50,15 +53,15 @@ fn principal(name: &str) -> Principal {
 
 impl Table {
     fn create(&mut self, now: u64, id: &SessionId, who: Option<&str>) -> Step<CreateOutcome> {
-        let new = NewSession::draw(Expiry::idle(IDLE)).unwrap();
+        let new = NewSession::generate(Expiry::idle(IDLE)).unwrap();
         let new = who.map_or(new.clone(), |who| new.with_sign_in(SignIn::new(principal(who))));
-        let step = Rules::default().indexed().create(self, at(now), id.digest(), &new).unwrap();
+        let step = Rules::default().with_index().create(self, at(now), id.digest(), &new).unwrap();
         assert!(matches!(step.outcome, CreateOutcome::Created(_)), "{:?}", step.outcome);
         step
     }
 
     fn rotate(&mut self, now: u64, id: &SessionId, rotation: &Rotation) -> Step<RotateOutcome> {
-        Rules::default().indexed().rotate(self, at(now), id.digest(), rotation).unwrap()
+        Rules::default().with_index().rotate(self, at(now), id.digest(), rotation).unwrap()
     }
 
     fn moved(&mut self, now: u64, id: &SessionId, rotation: &Rotation) -> Step<RotateOutcome> {
@@ -69,7 +72,7 @@ impl Table {
 
     fn revoke(&mut self, now: u64, who: &str, id: &SessionId) -> Step<bool> {
         let destroy = Destroy::new(op(), EndReason::Revoked);
-        Rules::default().indexed().revoke(self, at(now), (&principal(who), id.digest()), &destroy)
+        Rules::default().with_index().revoke(self, at(now), (&principal(who), id.digest()), &destroy)
     }
 
     fn is_live(&self, now: u64, id: &SessionId) -> bool {
@@ -105,8 +108,12 @@ fn a_rotation_repeated_after_its_grace_is_rotated() {
         assert!(matches!(again.outcome, RotateOutcome::Rotated(applied) if applied.repeated), "{:?}", again.outcome);
         assert!(again.effect.is_none() && again.arrived.is_none() && again.departed.is_empty());
         let mut another = rotation.clone();
-        another.op = op();
-        assert_eq!(table.rotate(30, &id, &another).outcome, RotateOutcome::NotFound(None), "not its op");
+        another.write.op = op();
+        assert_eq!(
+            table.rotate(30, &id, &another).outcome,
+            RotateOutcome::Absent(Absent::NotFound(None)),
+            "not its op"
+        );
     }
 }
 
@@ -130,7 +137,7 @@ fn a_repeat_does_not_vouch_for_a_session_that_is_gone() {
         assert_eq!(step.outcome, DestroyOutcome::Destroyed { replicas: None, forwarded: None });
     };
     for end in [moved_on, destroyed, |_: &mut Table, _: &SessionId| {}] {
-        assert_eq!(gone(end), RotateOutcome::NotFound(None));
+        assert_eq!(gone(end), RotateOutcome::Absent(Absent::NotFound(None)));
     }
 }
 

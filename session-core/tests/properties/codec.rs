@@ -10,8 +10,9 @@ use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use session_core::{
-    Entry, ErrorKind, Incarnation, Value,
+    ErrorKind,
     codec::{Bincode, Codecs, Json, Location},
+    model::{Entry, Incarnation, Value},
 };
 
 use crate::strategy::{field, key};

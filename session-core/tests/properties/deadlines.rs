@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use session_core::{Deadlines, Expiry, Timestamp};
+use session_core::{
+    Expiry,
+    model::{Deadlines, Timestamp},
+};
 
 use crate::strategy::{deadlines, millis, moment};
 

@@ -1,7 +1,7 @@
 //! The text of session ids.
 
 use proptest::prelude::*;
-use session_core::{ErrorKind, IdDigest, SessionId};
+use session_core::{ErrorKind, SessionId, model::IdDigest};
 
 /// The 24 characters of base64url, taken apart bit by bit: the 18 bytes that they stand for.
 fn bytes(text: &str) -> Option<Vec<u8>> {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use session_core::{ErrorKind, Key};
+use session_core::{ErrorKind, model::Key};
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Colour {
@@ -137,7 +137,7 @@ proptest! {
         let text = "k".repeat(length);
         prop_assert_eq!(Key::new(&text).is_ok(), length <= 1_024);
         prop_assert_eq!(Key::encode(&text).is_ok(), length <= 1_024);
-        prop_assert_eq!(session_core::Field::new(&text).is_ok(), (1..=255).contains(&length));
+        prop_assert_eq!(session_core::model::Field::new(&text).is_ok(), (1..=255).contains(&length));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The laws of deltas.
 
 use proptest::prelude::*;
-use session_core::{Delta, Edit, Entry, Field, Key, State, Value};
+use session_core::model::{Delta, Edit, Entry, Field, Key, State, Value};
 
 use crate::{
     naive::{self, NaiveState, Step, applied, count, delta, overlap, parts, read},

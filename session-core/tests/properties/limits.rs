@@ -10,7 +10,7 @@ use crate::{
 
 fn limits() -> impl Strategy<Value = Limits> {
     (0..14usize, 0..200usize, 0..1_000usize).prop_map(|(entries, value, session)| {
-        Limits::default().max_entries(entries).max_value_bytes(value).max_session_bytes(session)
+        Limits::default().with_max_entries(entries).with_max_value_bytes(value).with_max_session_bytes(session)
     })
 }
 

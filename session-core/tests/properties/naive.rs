@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use session_core::{Delta, Field, Key, Selector, Size, State, Value};
+use session_core::model::{Delta, Field, Key, Selector, Size, State, Value};
 
 /// A field, and for a keyed entry its key.
 pub(crate) type Name = (String, Option<String>);
@@ -78,10 +78,10 @@ pub(crate) fn difference_then_union(state: &NaiveState, delta: &Delta) -> NaiveS
     state
 }
 
-pub(crate) fn name(entry: session_core::Entry<'_>) -> Name {
+pub(crate) fn name(entry: session_core::model::Entry<'_>) -> Name {
     match entry {
-        session_core::Entry::Scalar(field) => (field.to_string(), None),
-        session_core::Entry::Keyed(field, key) => (field.to_string(), Some(key.as_str().to_owned())),
+        session_core::model::Entry::Scalar(field) => (field.to_string(), None),
+        session_core::model::Entry::Keyed(field, key) => (field.to_string(), Some(key.as_str().to_owned())),
     }
 }
 

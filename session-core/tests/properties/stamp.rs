@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use session_core::{Incarnation, OpId, Stamp};
+use session_core::model::{Incarnation, OpId, Stamp};
 use sha1::{Digest as _, Sha1};
 
 use crate::strategy::stamp;
@@ -24,9 +24,9 @@ proptest! {
     #[test]
     fn a_stamp_is_its_history(incarnation: u64, ops in prop::collection::vec(any::<u64>(), 1..20)) {
         let stamp = history(incarnation, &ops);
-        prop_assert_eq!(stamp.incarnation.bits(), incarnation);
-        prop_assert_eq!(stamp.version, ops.len() as u64);
-        prop_assert_eq!(stamp.tag, ops.iter().fold(0, |previous, op| tag(previous, *op)));
+        prop_assert_eq!(stamp.incarnation().bits(), incarnation);
+        prop_assert_eq!(stamp.version(), ops.len() as u64);
+        prop_assert_eq!(stamp.tag(), ops.iter().fold(0, |previous, op| tag(previous, *op)));
     }
 
     #[test]
@@ -41,14 +41,14 @@ proptest! {
     fn versions_grow_by_one_and_tags_differ(ops in prop::collection::hash_set(any::<u64>(), 1..20)) {
         let ops: Vec<u64> = ops.into_iter().collect();
         let stamps: Vec<Stamp> = (1..=ops.len()).map(|length| history(1, &ops[..length])).collect();
-        prop_assert!(stamps.windows(2).all(|pair| pair[1].version == pair[0].version + 1));
-        prop_assert_eq!(stamps.iter().map(|stamp| stamp.tag).collect::<HashSet<_>>().len(), stamps.len());
+        prop_assert!(stamps.windows(2).all(|pair| pair[1].version() == pair[0].version() + 1));
+        prop_assert_eq!(stamps.iter().map(|stamp| stamp.tag()).collect::<HashSet<_>>().len(), stamps.len());
     }
 
     #[test]
     fn a_floor_admits_what_is_not_older(seen in stamp(), other in stamp(), version: u64) {
-        let same = Stamp { version, ..seen };
-        prop_assert_eq!(seen.floor().admits(same), version >= seen.version);
-        prop_assert!(other.incarnation == seen.incarnation || seen.floor().admits(other));
+        let same = Stamp::from_parts(seen.incarnation(), version, seen.tag());
+        prop_assert_eq!(seen.floor().admits(same), version >= seen.version());
+        prop_assert!(other.incarnation() == seen.incarnation() || seen.floor().admits(other));
     }
 }

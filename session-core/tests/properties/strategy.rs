@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use session_core::{Deadlines, Delta, Field, Incarnation, Key, Record, Stamp, State, Timestamp};
+use session_core::model::{Deadlines, Delta, Field, Incarnation, Key, Record, Stamp, State, Timestamp};
 
 use crate::naive::{self, NaiveState, Name, Step};
 
@@ -104,11 +104,8 @@ pub(crate) fn state() -> impl Strategy<Value = State> {
 }
 
 pub(crate) fn stamp() -> impl Strategy<Value = Stamp> {
-    (any::<u64>(), number(), any::<u64>()).prop_map(|(incarnation, version, tag)| Stamp {
-        incarnation: Incarnation::from_bits(incarnation),
-        version,
-        tag,
-    })
+    (any::<u64>(), number(), any::<u64>())
+        .prop_map(|(incarnation, version, tag)| Stamp::from_parts(Incarnation::from_bits(incarnation), version, tag))
 }
 
 /// Numbers of every magnitude.

@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use session_core::{Delta, Error, ErrorKind, Record};
+use session_core::{
+    Error, ErrorKind,
+    model::{Delta, Record},
+};
 
 use crate::strategy::{delta, record};
 
@@ -86,7 +89,7 @@ proptest! {
     #[test]
     fn a_delta_is_read_as_it_was_written(delta in delta()) {
         let bytes = delta.to_bytes();
-        prop_assert_eq!(bytes[0], session_core::wire::VERSION);
+        prop_assert_eq!(bytes[0], session_core::model::wire::VERSION);
         prop_assert_eq!(bytes.len(), delta.encoded_len());
         prop_assert_eq!(Delta::from_bytes(bytes).unwrap(), delta);
     }
@@ -94,7 +97,7 @@ proptest! {
     #[test]
     fn a_record_is_read_as_it_was_written(record in record()) {
         let bytes = record.to_bytes();
-        prop_assert_eq!(bytes[0], session_core::wire::VERSION);
+        prop_assert_eq!(bytes[0], session_core::model::wire::VERSION);
         let read = Record::from_bytes(bytes).unwrap();
         prop_assert_eq!(read.state().size(), record.state().size());
         prop_assert_eq!(read, record);
@@ -153,7 +156,7 @@ proptest! {
 
     #[test]
     fn other_versions_are_refused(delta in delta(), version: u8) {
-        prop_assume!(version != session_core::wire::VERSION);
+        prop_assume!(version != session_core::model::wire::VERSION);
         let mut bytes = delta.to_bytes().to_vec();
         bytes[0] = version;
         is_unreadable(&Delta::from_bytes(bytes.into()).unwrap_err())?;

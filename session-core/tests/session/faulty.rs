@@ -9,9 +9,11 @@ use std::{
 };
 
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, ErrorKind, Limits, LoadOptions,
-    LoadOutcome, NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions,
-    TouchOutcome, Update, async_trait,
+    Error, ErrorKind, Limits, LoadOptions, SessionId,
+    store::{
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+    },
 };
 use session_memory::MemoryStore;
 

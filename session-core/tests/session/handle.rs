@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use session_core::{
-    EndReason, ErrorKind, Expiry, Field, Limits, ManualClock, SessionId, SessionStoreExt, Sessions, Value, defaults,
+    ErrorKind, Expiry, Limits, ManualClock, SessionId, Sessions, defaults,
+    model::{EndReason, Field, Value},
+    store::Absent,
+    store::SessionStoreExt,
 };
 use session_memory::MemoryStore;
 
@@ -13,22 +16,22 @@ use crate::{faulty::Fault, world};
 async fn reads_see_the_requests_own_writes() {
     let world = world();
     let (_, mut session) = world.two_requests().await;
-    session.insert("theme", "dark").unwrap();
+    session.set("theme", "dark").unwrap();
     session.remove("n");
-    session.map("cart").insert("a", 1u32).unwrap();
-    session.map("cart").insert("b", 2u32).unwrap();
-    session.map("cart").remove("a").unwrap();
-    session.set("roles").insert("admin").unwrap();
+    session.map_mut("cart").insert("a", 1u32).unwrap();
+    session.map_mut("cart").insert("b", 2u32).unwrap();
+    session.map_mut("cart").remove("a").unwrap();
+    session.members_mut("roles").insert("admin").unwrap();
     assert_eq!(session.get::<String>("theme").unwrap().as_deref(), Some("dark"));
     assert_eq!(session.get::<u32>("n").unwrap(), None);
     assert!(!session.contains("n"));
     let cart: BTreeMap<String, u32> = session.map("cart").iter().map(Result::unwrap).collect();
     assert_eq!(cart, BTreeMap::from([("b".to_owned(), 2)]));
     assert_eq!(session.map("cart").len(), 1);
-    assert!(session.set("roles").contains("admin").unwrap());
-    session.map("cart").clear();
+    assert!(session.members("roles").contains("admin").unwrap());
+    session.map_mut("cart").clear();
     assert!(session.map("cart").is_empty());
-    session.map("cart").insert("c", 3u32).unwrap();
+    session.map_mut("cart").insert("c", 3u32).unwrap();
     assert_eq!(session.map("cart").get::<u32>("b").unwrap(), None);
 
     session.commit().await.unwrap();
@@ -36,7 +39,7 @@ async fn reads_see_the_requests_own_writes() {
     assert_eq!(fresh.state(), session.state());
     assert_eq!(fresh.stamp(), session.stamp());
     assert_eq!(fresh.map("cart").get::<u32>("c").unwrap(), Some(3));
-    assert_eq!(fresh.set("roles").iter::<String>().map(Result::unwrap).collect::<Vec<_>>(), ["admin"]);
+    assert_eq!(fresh.members("roles").iter::<String>().map(Result::unwrap).collect::<Vec<_>>(), ["admin"]);
 }
 
 #[tokio::test]
@@ -49,9 +52,9 @@ async fn a_commit_is_one_call_and_an_empty_one_none() {
     assert_eq!((world.store.calls(), session.is_new()), (1, false));
     session.commit().await.unwrap();
     assert_eq!(world.store.calls(), 0);
-    session.insert("a", 1u8).unwrap();
-    session.map("m").insert(7u64, "x").unwrap();
-    session.set("s").insert(true).unwrap();
+    session.set("a", 1u8).unwrap();
+    session.map_mut("m").insert(7u64, "x").unwrap();
+    session.members_mut("s").insert(true).unwrap();
     session.remove("nothing");
     assert_eq!(session.pending().insertions().count(), 3);
     assert_eq!(session.pending().removals().count(), 1);
@@ -67,10 +70,10 @@ async fn a_commit_is_one_call_and_an_empty_one_none() {
 async fn two_requests_never_lose_each_others_changes() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("cart", "x").unwrap();
-    b.insert("theme", "y").unwrap();
-    a.map("lines").insert(1u32, 1u32).unwrap();
-    b.map("lines").insert(2u32, 2u32).unwrap();
+    a.set("cart", "x").unwrap();
+    b.set("theme", "y").unwrap();
+    a.map_mut("lines").insert(1u32, 1u32).unwrap();
+    b.map_mut("lines").insert(2u32, 2u32).unwrap();
     a.commit().await.unwrap();
     b.commit().await.unwrap();
     let mut now = world.sessions.open(a.id()).await.unwrap();
@@ -83,9 +86,9 @@ async fn two_requests_never_lose_each_others_changes() {
 async fn an_explicit_write_of_what_is_there_already_is_sent() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("n", 2u32).unwrap();
+    a.set("n", 2u32).unwrap();
     a.commit().await.unwrap();
-    b.insert("n", 1u32).unwrap();
+    b.set("n", 1u32).unwrap();
     assert!(!b.pending().is_empty());
     b.commit().await.unwrap();
     let now = world.sessions.open(a.id()).await.unwrap();
@@ -99,7 +102,7 @@ async fn a_commit_after_anothers_logout_is_not_found_with_the_reason_and_resurre
     a.destroy().await.unwrap();
     a.destroy().await.unwrap();
     world.clock.advance(Duration::from_secs(5));
-    b.insert("n", 2u32).unwrap();
+    b.set("n", 2u32).unwrap();
     let error = b.commit().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let ended = error.ended().unwrap();
@@ -115,7 +118,12 @@ async fn an_id_that_was_never_issued_is_not_adopted() {
     let made_up = SessionId::generate().unwrap();
     assert_eq!(world.sessions.open(&made_up).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(
-        world.store.inner.get(&made_up).await.is_ok_and(|it| matches!(it, session_core::LoadOutcome::NotFound(None)))
+        world
+            .store
+            .inner
+            .get(&made_up)
+            .await
+            .is_ok_and(|it| matches!(it, session_core::store::LoadOutcome::Absent(Absent::NotFound(None))))
     );
 }
 
@@ -123,7 +131,7 @@ async fn an_id_that_was_never_issued_is_not_adopted() {
 async fn discard_forgets_what_was_recorded() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("n", 9u32).unwrap();
+    session.set("n", 9u32).unwrap();
     session.discard();
     assert_eq!(session.get::<u32>("n").unwrap(), Some(1));
     world.store.calls();
@@ -134,19 +142,19 @@ async fn discard_forgets_what_was_recorded() {
 #[tokio::test]
 async fn bad_input_is_a_typed_error_and_records_nothing() {
     let clock = ManualClock::new();
-    let limits = Limits::default().max_value_bytes(16);
+    let limits = Limits::default().with_max_value_bytes(16);
     let store = MemoryStore::builder().clock(clock).limits(limits).build().unwrap();
     let mut session = Sessions::new(store).create().unwrap();
     let long = "x".repeat(Field::MAX_LEN + 1);
-    assert_eq!(session.insert("", 1).unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(session.insert(&long, 1).unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(session.map("").insert("k", 1).unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(session.map("m").insert(1.5f64, 1).unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(session.set("s").insert("k".repeat(1_025)).unwrap_err().kind(), ErrorKind::InvalidInput);
-    let error = session.insert("big", "x".repeat(64)).unwrap_err();
+    assert_eq!(session.set("", 1).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(session.set(&long, 1).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(session.map_mut("").insert("k", 1).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(session.map_mut("m").insert(1.5f64, 1).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(session.members_mut("s").insert("k".repeat(1_025)).unwrap_err().kind(), ErrorKind::InvalidInput);
+    let error = session.set("big", "x".repeat(64)).unwrap_err();
     assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::LimitExceeded, "big"));
     session.remove("");
-    session.map(&long).clear();
+    session.map_mut(&long).clear();
     assert_eq!(session.get::<u32>("").unwrap(), None);
     assert_eq!(session.map("").len(), 0);
     assert!(session.pending().is_empty());
@@ -156,7 +164,7 @@ async fn bad_input_is_a_typed_error_and_records_nothing() {
 async fn an_unreadable_value_is_an_error_on_its_field_alone() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    let mut delta = session_core::Delta::new();
+    let mut delta = session_core::model::Delta::new();
     delta.set(Field::new("broken").unwrap(), Value::from_bytes(bytes(&[200, 1, 2])));
     delta.set(Field::new("text").unwrap(), Value::from_bytes(bytes(&[1, 255])));
     world.store.inner.update(session.id(), delta).await.unwrap();
@@ -168,7 +176,7 @@ async fn an_unreadable_value_is_an_error_on_its_field_alone() {
     }
     assert_eq!(session.get::<u32>("n").unwrap(), Some(1));
     assert_eq!(session.get::<String>("n").unwrap_err().kind(), ErrorKind::UnreadableField);
-    session.insert("broken", 1u8).unwrap();
+    session.set("broken", 1u8).unwrap();
     session.commit().await.unwrap();
     assert_eq!(session.get::<u8>("broken").unwrap(), Some(1));
 }
@@ -199,7 +207,7 @@ async fn a_session_near_its_absolute_deadline_is_not_touched_in_vain() {
     let expiry = Expiry::both(Duration::from_secs(10), Duration::from_secs(15));
     let sessions = Sessions::builder(world.store.clone()).clock(world.clock.clone()).expiry(expiry).build();
     let mut session = sessions.create().unwrap();
-    session.commit().await.unwrap();
+    session.persist().await.unwrap();
     world.clock.advance(Duration::from_secs(6));
     sessions.open(session.id()).await.unwrap();
     assert_eq!(world.store.touches(), 1, "to the absolute deadline");
@@ -233,9 +241,9 @@ async fn the_policy_sets_the_deadlines() {
     let sessions = Sessions::builder(world.store.clone()).clock(world.clock.clone()).expiry(expiry).build();
     let mut session = sessions.create().unwrap();
     assert_eq!(session.expires_in(), Duration::from_secs(10));
-    session.commit().await.unwrap();
+    session.persist().await.unwrap();
     world.clock.advance(Duration::from_secs(8));
-    session.insert("a", 1).unwrap();
+    session.set("a", 1).unwrap();
     session.commit().await.unwrap();
     assert_eq!(session.expires_in(), Duration::from_secs(7), "the absolute deadline caps the idle one");
     world.clock.advance(Duration::from_secs(7));
@@ -246,7 +254,7 @@ async fn the_policy_sets_the_deadlines() {
 async fn nothing_shows_ids_or_values() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("password", "hunter2").unwrap();
+    session.set("password", "hunter2").unwrap();
     let id = session.id().expose();
     for shown in [format!("{session:?}"), format!("{:?}", world.sessions), format!("{:?}", session.state())] {
         assert!(!shown.contains("hunter2") && !shown.contains(&id), "{shown}");

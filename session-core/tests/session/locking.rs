@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use session_core::{ConflictCause, ErrorKind, Rotate};
+use session_core::{ErrorKind, Rotate, store::ConflictCause};
 
 use crate::world;
 
@@ -18,12 +18,12 @@ async fn a_lost_lock_fails_the_commits_it_guarded() {
     let (mut a, mut b) = world.two_requests().await;
     let first = a.lock(LEASE, Duration::ZERO).await.unwrap();
     assert_eq!(b.lock(LEASE, Duration::ZERO).await.unwrap_err().kind(), ErrorKind::Conflict);
-    a.insert("n", 2u32).unwrap();
+    a.set("n", 2u32).unwrap();
     a.commit().await.unwrap();
     world.clock.advance(LEASE);
     let second = b.lock(LEASE, Duration::ZERO).await.unwrap();
-    assert!(second.counter > first.counter);
-    a.insert("n", 3u32).unwrap();
+    assert!(second.counter() > first.counter());
+    a.set("n", 3u32).unwrap();
     let error = a.commit().await.unwrap_err();
     assert_eq!((error.kind(), error.conflict().unwrap().cause), (ErrorKind::Conflict, ConflictCause::Lock));
     assert_eq!(a.update("n", |n: u32| n + 1).await.unwrap(), 4, "its own, recorded; nothing is sent");
@@ -64,7 +64,7 @@ async fn a_waiter_gets_the_lock_when_it_is_free_and_gives_up_in_time() {
             Poll::Pending => world.clock.advance(Duration::from_millis(10)),
         }
     };
-    assert_eq!(token.counter, 2);
+    assert_eq!(token.counter(), 2);
 }
 
 #[tokio::test]

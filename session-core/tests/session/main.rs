@@ -38,7 +38,7 @@ impl World {
     /// A stored session with the scalar `n` = 1, open in two requests.
     async fn two_requests(&self) -> (session_core::Session, session_core::Session) {
         let mut first = self.sessions.create().unwrap();
-        first.insert("n", 1u32).unwrap();
+        first.set("n", 1u32).unwrap();
         first.commit().await.unwrap();
         let second = self.sessions.open(first.id()).await.unwrap();
         (first, second)

@@ -74,7 +74,7 @@ fn seen(session: &mut Session) -> Model {
     for field in MAPS {
         seen.extend(session.map(field).iter::<u8, u32>().map(|it| it.unwrap()).map(|(key, n)| ((field, Some(key)), n)));
     }
-    seen.extend(session.set(SET).iter::<u8>().map(|key| ((SET, Some(key.unwrap())), 0)));
+    seen.extend(session.members(SET).iter::<u8>().map(|key| ((SET, Some(key.unwrap())), 0)));
     seen
 }
 
@@ -85,7 +85,7 @@ async fn run(world: &World, steps: Vec<Step>) -> Result<(), TestCaseError> {
     for step in steps {
         match step {
             Step::Insert(field, n) => {
-                session.insert(SCALARS[field], n).unwrap();
+                session.set(SCALARS[field], n).unwrap();
                 model.insert((SCALARS[field], None), n);
             }
             Step::Remove(field) => {
@@ -93,28 +93,28 @@ async fn run(world: &World, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 model.remove(&(SCALARS[field], None));
             }
             Step::MapInsert(field, key, n) => {
-                session.map(MAPS[field]).insert(key, n).unwrap();
+                session.map_mut(MAPS[field]).insert(key, n).unwrap();
                 model.insert((MAPS[field], Some(key)), n);
             }
             Step::MapRemove(field, key) => {
-                session.map(MAPS[field]).remove(key).unwrap();
+                session.map_mut(MAPS[field]).remove(key).unwrap();
                 model.remove(&(MAPS[field], Some(key)));
             }
             Step::Clear(field) => {
-                session.map(MAPS[field]).clear();
+                session.map_mut(MAPS[field]).clear();
                 model.retain(|(name, key), _| *name != MAPS[field] || key.is_none());
             }
             Step::SetInsert(key) => {
-                session.set(SET).insert(key).unwrap();
+                session.members_mut(SET).insert(key).unwrap();
                 model.insert((SET, Some(key)), 0);
             }
             Step::SetRemove(key) => {
-                session.set(SET).remove(key).unwrap();
+                session.members_mut(SET).remove(key).unwrap();
                 model.remove(&(SET, Some(key)));
             }
             Step::Update(field, key) => {
                 commit(&mut session).await;
-                while session.map(MAPS[field]).update(key, |n: u32| n + 1).await.is_err() {}
+                while session.map_mut(MAPS[field]).update(key, |n: u32| n + 1).await.is_err() {}
                 *model.entry((MAPS[field], Some(key))).or_default() += 1;
                 stored = model.clone();
             }
@@ -156,7 +156,7 @@ async fn run(world: &World, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 // Around the faults, which are this request's.
                 let others = session_core::Sessions::new(world.store.inner.clone());
                 let mut other = others.open(session.id()).await.unwrap();
-                other.map("other").insert(n % 4, n).unwrap();
+                other.map_mut("other").insert(n % 4, n).unwrap();
                 other.commit().await.unwrap();
             }
             Step::Other(_) => {}

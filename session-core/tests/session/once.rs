@@ -11,14 +11,14 @@ use crate::{faulty::Fault, world};
 async fn exactly_one_of_two_requests_takes_a_value() {
     let world = world();
     let (mut a, _) = world.two_requests().await;
-    a.insert("flash", "hello").unwrap();
-    a.map("tokens").insert("t", 7u32).unwrap();
+    a.set("flash", "hello").unwrap();
+    a.map_mut("tokens").insert("t", 7u32).unwrap();
     a.commit().await.unwrap();
     let mut b = world.sessions.open(a.id()).await.unwrap();
     assert_eq!(a.take::<String>("flash").await.unwrap().as_deref(), Some("hello"));
     assert_eq!(b.take::<String>("flash").await.unwrap(), None);
-    assert_eq!(b.map("tokens").take::<u32>("t").await.unwrap(), Some(7));
-    assert_eq!(a.map("tokens").take::<u32>("t").await.unwrap(), None);
+    assert_eq!(b.map_mut("tokens").take::<u32>("t").await.unwrap(), Some(7));
+    assert_eq!(a.map_mut("tokens").take::<u32>("t").await.unwrap(), None);
     assert!(!a.contains("flash") && !b.contains("flash"));
 }
 
@@ -26,7 +26,7 @@ async fn exactly_one_of_two_requests_takes_a_value() {
 async fn taking_what_is_not_stored_yet_sends_nothing() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("flash", 1u32).unwrap();
+    session.set("flash", 1u32).unwrap();
     world.store.calls();
     assert_eq!(session.take::<u32>("flash").await.unwrap(), Some(1));
     assert_eq!(session.take::<u32>("flash").await.unwrap(), None);
@@ -42,7 +42,7 @@ async fn updates_from_stale_handles_all_count() {
     for _ in 0..10 {
         a.update("n", |n: u32| n + 1).await.unwrap();
         b.update("n", |n: u32| n + 1).await.unwrap();
-        b.map("cart").update("sku", |n: u32| n + 2).await.unwrap();
+        b.map_mut("cart").update("sku", |n: u32| n + 2).await.unwrap();
     }
     let mut now = world.sessions.open(a.id()).await.unwrap();
     assert_eq!(now.get::<u32>("n").unwrap(), Some(21));
@@ -55,7 +55,7 @@ async fn counters_and_takes_race() {
     let sessions = Sessions::builder(MemoryStore::new()).conflict_attempts(1_000).build();
     let mut session = sessions.create().unwrap();
     for token in 0..50u32 {
-        session.map("tokens").insert(token, token).unwrap();
+        session.map_mut("tokens").insert(token, token).unwrap();
     }
     session.commit().await.unwrap();
     let tasks: Vec<_> = (0..8)
@@ -66,7 +66,7 @@ async fn counters_and_takes_race() {
                 let mut taken = BTreeSet::new();
                 for token in 0..50u32 {
                     session.update("n", |n: u32| n + 1).await.unwrap();
-                    taken.extend(session.map("tokens").take::<u32>(token).await.unwrap());
+                    taken.extend(session.map_mut("tokens").take::<u32>(token).await.unwrap());
                 }
                 taken
             })
@@ -86,9 +86,9 @@ async fn counters_and_takes_race() {
 async fn a_compare_and_set_commit_conflicts_when_anything_has_changed() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("x", 1u32).unwrap();
+    a.set("x", 1u32).unwrap();
     a.commit_if_unchanged().await.unwrap();
-    b.insert("y", 1u32).unwrap();
+    b.set("y", 1u32).unwrap();
     let error = b.commit_if_unchanged().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert_eq!(error.conflict().unwrap().current, a.stamp().unwrap());
@@ -103,11 +103,11 @@ async fn a_compare_and_set_commit_conflicts_when_anything_has_changed() {
 async fn a_commit_over_anothers_change_does_not_hide_it_from_compare_and_set() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("n", 5u32).unwrap();
+    a.set("n", 5u32).unwrap();
     a.commit().await.unwrap();
-    b.insert("other", 1u32).unwrap();
+    b.set("other", 1u32).unwrap();
     b.commit().await.unwrap();
-    b.insert("copy_of_n", b.get::<u32>("n").unwrap()).unwrap();
+    b.set("copy_of_n", b.get::<u32>("n").unwrap()).unwrap();
     assert_eq!(b.commit_if_unchanged().await.unwrap_err().kind(), ErrorKind::Conflict);
 }
 
@@ -115,15 +115,15 @@ async fn a_commit_over_anothers_change_does_not_hide_it_from_compare_and_set() {
 async fn a_transaction_reruns_on_the_others_state_and_keeps_what_was_recorded_before() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("n", 10u32).unwrap();
+    a.set("n", 10u32).unwrap();
     a.commit().await.unwrap();
-    b.insert("before", true).unwrap();
+    b.set("before", true).unwrap();
     let mut runs = 0;
     let seen = b
         .transaction(|session| {
             runs += 1;
             let n = session.get::<u32>("n")?.unwrap_or_default();
-            session.insert("double", 2 * n)?;
+            session.set("double", 2 * n)?;
             Ok(n)
         })
         .await
@@ -138,25 +138,25 @@ async fn a_transaction_reruns_on_the_others_state_and_keeps_what_was_recorded_be
 async fn what_a_beaten_run_recorded_is_forgotten() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("n", 10u32).unwrap();
+    a.set("n", 10u32).unwrap();
     a.commit().await.unwrap();
     let look = |session: &mut session_core::Session| {
         let n = session.get::<u32>("n")?.unwrap_or_default();
-        session.set("seen").insert(n)
+        session.members_mut("seen").insert(n)
     };
     b.transaction(look).await.unwrap();
     let mut now = world.sessions.open(a.id()).await.unwrap();
-    assert_eq!(now.set("seen").iter::<u32>().map(Result::unwrap).collect::<Vec<_>>(), [10]);
+    assert_eq!(now.members("seen").iter::<u32>().map(Result::unwrap).collect::<Vec<_>>(), [10]);
 }
 
 #[tokio::test]
 async fn a_transaction_whose_closure_fails_records_nothing() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("before", true).unwrap();
+    session.set("before", true).unwrap();
     let result = session
         .transaction(|session| {
-            session.insert("half", 1)?;
+            session.set("half", 1)?;
             session.get::<String>("n")
         })
         .await;
@@ -169,7 +169,7 @@ async fn a_take_whose_answer_is_lost_is_settled_by_taking_again() {
     let world = world();
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let (mut a, _) = world.two_requests().await;
-        a.insert("flash", "once").unwrap();
+        a.set("flash", "once").unwrap();
         a.commit().await.unwrap();
         let mut b = world.sessions.open(a.id()).await.unwrap();
         world.store.script([fault]);
@@ -186,7 +186,7 @@ async fn a_take_whose_answer_is_lost_is_settled_by_taking_again() {
 async fn a_take_that_did_not_happen_and_lost_the_race_meanwhile_gives_nothing() {
     let world = world();
     let (mut a, _) = world.two_requests().await;
-    a.insert("flash", "once").unwrap();
+    a.set("flash", "once").unwrap();
     a.commit().await.unwrap();
     let mut b = world.sessions.open(a.id()).await.unwrap();
     world.store.script([Fault::LostRequest]);
@@ -202,7 +202,7 @@ async fn an_update_whose_answer_is_lost_counts_once() {
         let (mut a, mut b) = world.two_requests().await;
         world.store.script([fault]);
         a.update("n", |n: u32| n + 1).await.unwrap_err();
-        b.insert("other", 1).unwrap();
+        b.set("other", 1).unwrap();
         b.commit().await.unwrap();
         assert_eq!(a.update("n", |n: u32| n + 1).await.unwrap(), 2, "{fault:?}");
         let now = world.sessions.open(a.id()).await.unwrap();

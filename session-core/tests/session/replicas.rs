@@ -6,9 +6,11 @@ use std::sync::{
 };
 
 use session_core::{
-    Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome, NewSession,
-    Rotate, RotateOutcome, Rotated, Rotation, SessionId, SessionLock, SessionStore, Sessions, TouchOptions,
-    TouchOutcome, Update, async_trait,
+    Error, Limits, LoadOptions, Rotate, Rotated, SessionId, Sessions,
+    store::{
+        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+    },
 };
 use session_memory::MemoryStore;
 
@@ -50,7 +52,9 @@ impl SessionStore for Replicated {
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         Ok(match self.inner.create(id, new).await? {
-            CreateOutcome::Created(applied) => CreateOutcome::Created(self.applied("create", new.replicas, applied)),
+            CreateOutcome::Created(applied) => {
+                CreateOutcome::Created(self.applied("create", new.write.replicas, applied))
+            }
             other => other,
         })
     }
@@ -61,7 +65,9 @@ impl SessionStore for Replicated {
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         Ok(match self.inner.apply(id, update).await? {
-            ApplyOutcome::Applied(applied) => ApplyOutcome::Applied(self.applied("apply", update.replicas, applied)),
+            ApplyOutcome::Applied(applied) => {
+                ApplyOutcome::Applied(self.applied("apply", update.write.replicas, applied))
+            }
             other => other,
         })
     }
@@ -73,7 +79,7 @@ impl SessionStore for Replicated {
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         Ok(match self.inner.rotate(id, rotation).await? {
             RotateOutcome::Rotated(applied) => {
-                RotateOutcome::Rotated(self.applied("rotate", rotation.replicas, applied))
+                RotateOutcome::Rotated(self.applied("rotate", rotation.write.replicas, applied))
             }
             other => other,
         })
@@ -82,7 +88,7 @@ impl SessionStore for Replicated {
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         Ok(match self.inner.destroy(id, destroy).await? {
             DestroyOutcome::Destroyed { .. } => {
-                DestroyOutcome::Destroyed { replicas: self.wait("destroy", destroy.replicas), forwarded: None }
+                DestroyOutcome::Destroyed { replicas: self.wait("destroy", destroy.write.replicas), forwarded: None }
             }
             other => other,
         })
@@ -106,25 +112,25 @@ async fn every_write_waits_for_as_many_replicas_as_were_set() {
     let store = replicated();
     let sessions = Sessions::builder(store.clone()).replicas(2).build();
     let mut session = sessions.create().unwrap();
-    session.insert("a", 1u32).unwrap();
+    session.set("a", 1u32).unwrap();
     session.commit().await.unwrap();
     assert_eq!(store.asked(), [("create", 2)]);
 
-    session.insert("a", 2u32).unwrap();
+    session.set("a", 2u32).unwrap();
     session.commit().await.unwrap();
-    session.insert("a", 3u32).unwrap();
+    session.set("a", 3u32).unwrap();
     session.commit_if_unchanged().await.unwrap();
-    session.transaction(|session| session.insert("a", 4u32)).await.unwrap();
+    session.transaction(|session| session.set("a", 4u32)).await.unwrap();
     let mut fresh = sessions.open(session.id()).await.unwrap();
     fresh.update("a", |a: u32| a + 1).await.unwrap();
     assert_eq!(fresh.take::<u32>("a").await.unwrap(), Some(5));
     assert_eq!(store.asked(), [("apply", 2); 5]);
 
     assert_eq!(session.rotate(Rotate::privilege()).await.unwrap(), Rotated::NewId);
-    let id = sessions.rotate(session.id(), Rotate::renew()).await.unwrap().unwrap();
+    assert_eq!(session.rotate(Rotate::renew()).await.unwrap(), Rotated::NewId);
     assert_eq!(store.asked(), [("rotate", 2); 2]);
 
-    sessions.destroy(&id).await.unwrap();
+    sessions.destroy(session.id()).await.unwrap();
     let mut session = sessions.create().unwrap();
     let _ = session.rotate(Rotate::renew()).await.unwrap();
     session.destroy().await.unwrap();
@@ -136,8 +142,8 @@ async fn unless_set_no_write_waits() {
     let store = replicated();
     let sessions = Sessions::new(store.clone());
     let mut session = sessions.create().unwrap();
-    session.commit().await.unwrap();
-    session.insert("a", 1u32).unwrap();
+    session.persist().await.unwrap();
+    session.set("a", 1u32).unwrap();
     session.commit().await.unwrap();
     let _ = session.rotate(Rotate::renew()).await.unwrap();
     session.destroy().await.unwrap();
@@ -151,13 +157,13 @@ async fn the_handle_tells_how_many_had_its_last_write() {
     let sessions = Sessions::builder(store.clone()).replicas(2).build();
     let mut session = sessions.create().unwrap();
     assert_eq!(session.replicas(), None);
-    session.commit().await.unwrap();
+    session.persist().await.unwrap();
     assert_eq!(session.replicas(), Some(2));
 
     store.have.store(1, Ordering::Relaxed);
     session.commit().await.unwrap();
     assert_eq!(session.replicas(), Some(2), "there was nothing to write");
-    session.insert("a", 1u32).unwrap();
+    session.set("a", 1u32).unwrap();
     session.commit().await.unwrap();
     assert_eq!(session.replicas(), Some(1), "too few are no failure");
     assert_eq!(sessions.open(session.id()).await.unwrap().replicas(), None, "that handle has written nothing");

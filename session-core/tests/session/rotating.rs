@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_core::{
-    EndReason, ErrorKind, Expiry, Principal, Rotate, Rotated, SessionCap, SessionStore, SignIn, defaults,
+    ErrorKind, Expiry, Principal, Rotate, Rotated, SessionCap, SignIn, defaults, model::EndReason, store::SessionStore,
 };
 
 use crate::world;
@@ -17,15 +17,15 @@ async fn a_sign_in_moves_the_session_with_what_was_recorded() {
     let world = world();
     let (mut session, mut planted) = world.two_requests().await;
     let old = *session.id();
-    session.insert("user", 7u32).unwrap();
+    session.set("user", 7u32).unwrap();
     world.store.calls();
     let expiry = Expiry::absolute(Duration::from_secs(86_400 * 30));
-    let rotate = Rotate::privilege().sign_in(sign_in("user-7")).expiry(expiry);
+    let rotate = Rotate::privilege().with_sign_in(sign_in("user-7")).with_expiry(expiry);
     assert_eq!(session.rotate(rotate).await.unwrap(), Rotated::NewId);
     assert_eq!(world.store.calls(), 1);
     assert_ne!(*session.id(), old);
     assert_eq!(session.expires_in(), Duration::from_secs(86_400 * 30));
-    planted.insert("evil", true).unwrap();
+    planted.set("evil", true).unwrap();
     assert_eq!(planted.commit().await.unwrap_err().kind(), ErrorKind::Superseded);
     assert_eq!(planted.rotate(Rotate::privilege()).await.unwrap(), Rotated::AlreadyRotated);
     assert!(!planted.pending().is_empty());
@@ -42,12 +42,13 @@ async fn a_renewal_disturbs_no_request_in_flight() {
     let old = *session.id();
     assert_eq!(session.rotate(Rotate::renew()).await.unwrap(), Rotated::NewId);
     assert_eq!(tab.rotate(Rotate::renew()).await.unwrap(), Rotated::AlreadyRotated);
-    tab.insert("n", 2u32).unwrap();
+    tab.set("n", 2u32).unwrap();
     tab.commit().await.unwrap();
     assert_eq!(world.sessions.open(&old).await.unwrap().get::<u32>("n").unwrap(), Some(2));
-    assert_eq!(world.sessions.rotate(&old, Rotate::renew()).await.unwrap(), None);
-    let id = world.sessions.rotate(&old, Rotate::privilege()).await.unwrap().unwrap();
-    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(2));
+    let mut late = world.sessions.open(&old).await.unwrap();
+    assert_eq!(late.rotate(Rotate::renew()).await.unwrap(), Rotated::AlreadyRotated);
+    assert_eq!(late.rotate(Rotate::privilege()).await.unwrap(), Rotated::NewId);
+    assert_eq!(world.sessions.open(late.id()).await.unwrap().get::<u32>("n").unwrap(), Some(2));
     assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::Superseded);
     assert_eq!(world.sessions.destroy(&old).await.unwrap_err().kind(), ErrorKind::Superseded);
 }
@@ -56,8 +57,8 @@ async fn a_renewal_disturbs_no_request_in_flight() {
 async fn a_sign_in_on_a_new_session_stores_it_signed_in() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
-    session.insert("user", 7u32).unwrap();
-    let rotate = Rotate::privilege().sign_in(sign_in("user-7").with_cap(SessionCap::EndOldest(1)));
+    session.set("user", 7u32).unwrap();
+    let rotate = Rotate::privilege().with_sign_in(sign_in("user-7").with_cap(SessionCap::EndOldest(1)));
     assert_eq!(session.rotate(rotate.clone()).await.unwrap(), Rotated::NewId);
     assert!(!session.is_new());
     let mut elsewhere = world.sessions.create().unwrap();
@@ -70,10 +71,10 @@ async fn a_sign_in_on_a_new_session_stores_it_signed_in() {
 async fn sign_out_everywhere_reaches_every_handle() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    let _ = session.rotate(Rotate::privilege().sign_in(sign_in("u"))).await.unwrap();
+    let _ = session.rotate(Rotate::privilege().with_sign_in(sign_in("u"))).await.unwrap();
     let index = world.store.inner.index().unwrap();
     index.revoke_all(&Principal::new("u").unwrap(), None, EndReason::Revoked).await.unwrap();
-    session.insert("n", 2u32).unwrap();
+    session.set("n", 2u32).unwrap();
     let error = session.commit().await.unwrap_err();
     assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::NotFound, EndReason::Revoked));
 }

@@ -8,8 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use session_core::{
-    ErrorKind, Expiry, LoadOutcome, Principal, Rotate, Rotated, Session, SessionCap, SessionIndex, SessionStore,
-    SessionStoreExt, SignIn,
+    ErrorKind, Expiry, Principal, Rotate, Rotated, Session, SessionCap, SignIn,
+    store::{LoadOutcome, SessionIndex, SessionStore, SessionStoreExt},
 };
 
 use crate::{World, faulty::Fault, world};
@@ -35,11 +35,11 @@ impl Call {
     async fn make(self, session: &mut Session) -> Result<(), session_core::Error> {
         match self {
             Self::Commit => {
-                session.insert("a", 1u32)?;
+                session.set("a", 1u32)?;
                 session.commit().await
             }
             Self::CommitIfUnchanged => {
-                session.insert("b", 1u32)?;
+                session.set("b", 1u32)?;
                 session.commit_if_unchanged().await
             }
             Self::Take => match session.take::<String>("flash").await? {
@@ -51,11 +51,11 @@ impl Call {
             },
             Self::Update => session.update("n", |n: u32| n + 1).await.map(drop),
             Self::Renew => session.rotate(Rotate::renew()).await.map(drop),
-            Self::SignIn => session.rotate(Rotate::privilege().sign_in(sign_in())).await.map(drop),
+            Self::SignIn => session.rotate(Rotate::privilege().with_sign_in(sign_in())).await.map(drop),
             Self::Transaction => {
                 let count = |session: &mut Session| {
                     let t = session.get::<u32>("t")?.unwrap_or_default();
-                    session.insert("t", t + 1)
+                    session.set("t", t + 1)
                 };
                 session.transaction(count).await
             }
@@ -100,7 +100,7 @@ async fn each_of_two_calls_happens_once_whatever_is_lost_between_them() {
                 }
                 let world = world();
                 let (mut session, _) = world.two_requests().await;
-                session.insert("flash", "hello").unwrap();
+                session.set("flash", "hello").unwrap();
                 session.commit().await.unwrap();
                 let old = *session.id();
                 world.store.script([fault]);
@@ -144,7 +144,7 @@ async fn a_take_and_an_update_of_one_entry_are_not_taken_for_each_other() {
 async fn a_value_that_was_taken_as_another_type_is_not_lost() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("flash", "hello").unwrap();
+    session.set("flash", "hello").unwrap();
     session.commit().await.unwrap();
     world.store.script([Fault::LostAnswer]);
     session.take::<String>("flash").await.unwrap_err();
@@ -159,7 +159,7 @@ async fn a_commit_does_not_fail_for_a_take_that_lost_its_race() {
     world.store.script([Fault::LostRequest]);
     a.take::<u32>("n").await.unwrap_err();
     b.take::<u32>("n").await.unwrap();
-    a.insert("z", 1u32).unwrap();
+    a.set("z", 1u32).unwrap();
     a.commit().await.unwrap();
     assert_eq!(a.pending().removals().count(), 0);
 }
@@ -169,10 +169,10 @@ async fn a_commit_does_not_fail_for_a_take_that_lost_its_race() {
 async fn a_compare_and_set_is_never_written_blind() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("balance", 5u32).unwrap();
+    a.set("balance", 5u32).unwrap();
     world.store.script([Fault::LostRequest]);
     a.commit_if_unchanged().await.unwrap_err();
-    b.insert("balance", 100u32).unwrap();
+    b.set("balance", 100u32).unwrap();
     b.commit().await.unwrap();
     assert_eq!(a.update("hits", |n: u32| n + 1).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert!(!a.pending().is_empty(), "recorded again, and the caller knows");
@@ -188,7 +188,7 @@ struct Numbers {
 async fn a_save_in_a_transaction_is_saved_again_after_a_conflict_and_after_a_failure() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    b.insert("other", 1u32).unwrap();
+    b.set("other", 1u32).unwrap();
     b.commit().await.unwrap();
     let mut numbers: Numbers = a.view().unwrap();
     numbers.x = Some(9);
@@ -212,11 +212,11 @@ async fn a_create_of_unknown_outcome_is_not_given_up() {
     for fault in LOST {
         let world = world();
         let mut session = world.sessions.create().unwrap();
-        session.insert("old", 1u32).unwrap();
+        session.set("old", 1u32).unwrap();
         world.store.script([fault]);
         session.commit().await.unwrap_err();
         session.discard();
-        session.insert("new", 2u32).unwrap();
+        session.set("new", 2u32).unwrap();
         session.commit().await.unwrap();
         let now = world.sessions.open(session.id()).await.unwrap();
         assert_eq!((now.get::<u32>("old").unwrap(), now.get::<u32>("new").unwrap()), (Some(1), Some(2)));
@@ -228,14 +228,14 @@ async fn the_floor_and_the_retry_follow_what_the_store_told_of() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     for n in 0..20u32 {
-        a.insert("x", n).unwrap();
+        a.set("x", n).unwrap();
         a.commit().await.unwrap();
     }
-    b.insert("y", 1u32).unwrap();
+    b.set("y", 1u32).unwrap();
     b.commit().await.unwrap();
-    assert_eq!(b.floor().unwrap().version, 22);
-    assert_eq!(b.stamp().unwrap().version, 1, "it has not seen what a wrote");
-    b.insert("y", 2u32).unwrap();
+    assert_eq!(b.floor().unwrap().version(), 22);
+    assert_eq!(b.stamp().unwrap().version(), 1, "it has not seen what a wrote");
+    b.set("y", 2u32).unwrap();
     world.store.script([Fault::LostRequest]);
     b.commit().await.unwrap_err();
     b.commit().await.unwrap();
@@ -245,11 +245,11 @@ async fn the_floor_and_the_retry_follow_what_the_store_told_of() {
 async fn a_logout_does_not_wait_for_an_update_that_cannot_be_settled() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("x", 1u32).unwrap();
+    a.set("x", 1u32).unwrap();
     world.store.script([Fault::LostRequest]);
     a.commit().await.unwrap_err();
     for n in 0..16u32 {
-        b.insert("y", n).unwrap();
+        b.set("y", n).unwrap();
         b.commit().await.unwrap();
     }
     a.destroy().await.unwrap();
@@ -260,10 +260,10 @@ async fn a_logout_does_not_wait_for_an_update_that_cannot_be_settled() {
 async fn a_destroyed_handle_stores_nothing() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
-    session.insert("x", 1u32).unwrap();
+    session.set("x", 1u32).unwrap();
     session.destroy().await.unwrap();
     session.commit().await.unwrap();
-    session.insert("x", 1u32).unwrap();
+    session.set("x", 1u32).unwrap();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(session.update("x", |n: u32| n).await.unwrap(), 1, "recorded, never sent");
     assert_eq!(session.rotate(Rotate::renew()).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -275,9 +275,9 @@ async fn a_refused_sign_in_does_not_stick_to_a_new_session() {
     let world = world();
     let capped = sign_in().with_cap(SessionCap::Refuse(1));
     let mut one = world.sessions.create().unwrap();
-    let _ = one.rotate(Rotate::privilege().sign_in(capped.clone())).await.unwrap();
+    let _ = one.rotate(Rotate::privilege().with_sign_in(capped.clone())).await.unwrap();
     let mut two = world.sessions.create().unwrap();
-    let refused = two.rotate(Rotate::privilege().sign_in(capped)).await.unwrap_err();
+    let refused = two.rotate(Rotate::privilege().with_sign_in(capped)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
     two.commit().await.unwrap();
     assert_eq!(signed_in(&world).await, 1, "the second is a guest");
@@ -288,7 +288,7 @@ async fn a_sign_in_leaves_no_way_in_for_the_old_id() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     let planted = *session.id();
-    let _ = session.rotate(Rotate::renew().sign_in(sign_in())).await.unwrap();
+    let _ = session.rotate(Rotate::renew().with_sign_in(sign_in())).await.unwrap();
     assert_eq!(world.sessions.open(&planted).await.unwrap_err().kind(), ErrorKind::Superseded);
 }
 
@@ -300,7 +300,7 @@ async fn remember_me_is_not_lost_behind_another_rotation() {
         let month = Duration::from_secs(86_400 * 30);
         world.store.script([fault]);
         session.rotate(Rotate::privilege()).await.unwrap_err();
-        let longer = Rotate::privilege().expiry(Expiry::absolute(month));
+        let longer = Rotate::privilege().with_expiry(Expiry::absolute(month));
         assert_eq!(session.rotate(longer).await.unwrap(), Rotated::NewId);
         assert_eq!(session.expires_in(), month);
     }
@@ -315,7 +315,7 @@ async fn a_rotation_writes_nothing_under_a_lost_lock() {
     a.lock(LEASE, Duration::ZERO).await.unwrap();
     world.clock.advance(LEASE);
     b.lock(LEASE, Duration::ZERO).await.unwrap();
-    a.insert("n", 666u32).unwrap();
+    a.set("n", 666u32).unwrap();
     assert_eq!(a.rotate(Rotate::renew()).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(world.sessions.open(b.id()).await.unwrap().get::<u32>("n").unwrap(), Some(1));
 }

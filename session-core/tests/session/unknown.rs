@@ -5,7 +5,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use session_core::{EndReason, ErrorKind, Rotate, Rotated, SessionStoreExt};
+use session_core::{ErrorKind, Rotate, Rotated, model::EndReason, store::SessionStoreExt};
 
 use crate::{faulty::Fault, world};
 
@@ -14,14 +14,14 @@ async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
     let world = world();
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let (mut a, mut b) = world.two_requests().await;
-        a.insert("n", 2u32).unwrap();
+        a.set("n", 2u32).unwrap();
         world.store.script([fault]);
         let error = a.commit().await.unwrap_err();
         assert!(error.kind() == ErrorKind::OutcomeUnknown && error.is_retryable());
         assert!(a.has_unsettled() && a.pending().is_empty());
         assert_eq!(a.get::<u32>("n").unwrap(), Some(2), "reads still see it");
-        a.insert("later", 1u32).unwrap();
-        b.insert("n", 3u32).unwrap();
+        a.set("later", 1u32).unwrap();
+        b.set("n", 3u32).unwrap();
         b.commit().await.unwrap();
         world.store.calls();
         a.commit().await.unwrap();
@@ -31,7 +31,7 @@ async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
         let expected = if fault == Fault::LostAnswer { 3 } else { 2 };
         assert_eq!(now.get::<u32>("n").unwrap(), Some(expected), "{fault:?}");
         assert_eq!(now.get::<u32>("later").unwrap(), Some(1));
-        assert_eq!(now.stamp().unwrap().version, 4);
+        assert_eq!(now.stamp().unwrap().version(), 4);
     }
 }
 
@@ -40,12 +40,12 @@ async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
 async fn a_lost_answer_of_a_compare_and_set_is_not_a_conflict() {
     let world = world();
     let (mut a, _) = world.two_requests().await;
-    a.insert("n", 2u32).unwrap();
+    a.set("n", 2u32).unwrap();
     world.store.script([Fault::LostAnswer]);
     a.commit_if_unchanged().await.unwrap_err();
     a.commit().await.unwrap();
     assert!(!a.has_unsettled());
-    a.insert("n", 3u32).unwrap();
+    a.set("n", 3u32).unwrap();
     a.commit_if_unchanged().await.unwrap();
 }
 
@@ -54,11 +54,11 @@ async fn a_create_whose_answer_is_lost_is_created_once() {
     let world = world();
     for fault in [Fault::LostAnswer, Fault::LostRequest, Fault::Refused] {
         let mut session = world.sessions.create().unwrap();
-        session.insert("n", 1u32).unwrap();
+        session.set("n", 1u32).unwrap();
         world.store.script([fault]);
         session.commit().await.unwrap_err();
         assert!(session.is_new());
-        session.insert("m", 2u32).unwrap();
+        session.set("m", 2u32).unwrap();
         session.commit().await.unwrap();
         session.commit().await.unwrap();
         let now = world.sessions.open(session.id()).await.unwrap();
@@ -72,10 +72,10 @@ async fn a_create_whose_answer_is_lost_is_created_once() {
 async fn a_create_that_was_settled_late_is_followed_by_what_came_later() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
-    session.insert("n", 1u32).unwrap();
+    session.set("n", 1u32).unwrap();
     world.store.script([Fault::LostAnswer]);
     session.commit().await.unwrap_err();
-    session.insert("m", 2u32).unwrap();
+    session.set("m", 2u32).unwrap();
     session.commit().await.unwrap();
     let now = world.sessions.open(session.id()).await.unwrap();
     assert_eq!((now.get::<u32>("n").unwrap(), now.get::<u32>("m").unwrap()), (Some(1), Some(2)));
@@ -85,11 +85,11 @@ async fn a_create_that_was_settled_late_is_followed_by_what_came_later() {
 async fn a_refused_request_is_recorded_as_before() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("n", 2u32).unwrap();
+    session.set("n", 2u32).unwrap();
     world.store.script([Fault::Refused]);
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(!session.has_unsettled() && !session.pending().is_empty());
-    session.insert("m", 2u32).unwrap();
+    session.set("m", 2u32).unwrap();
     world.store.calls();
     session.commit().await.unwrap();
     assert_eq!(world.store.calls(), 1);
@@ -100,21 +100,21 @@ async fn a_refused_request_is_recorded_as_before() {
 async fn a_refused_retry_leaves_the_outcome_unknown() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("n", 2u32).unwrap();
+    session.set("n", 2u32).unwrap();
     world.store.script([Fault::LostAnswer, Fault::Refused]);
     session.commit().await.unwrap_err();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     assert!(session.has_unsettled());
     session.commit().await.unwrap();
     let now = world.sessions.open(session.id()).await.unwrap();
-    assert_eq!(now.stamp().unwrap().version, 2);
+    assert_eq!(now.stamp().unwrap().version(), 2);
 }
 
 #[tokio::test]
 async fn a_dropped_commit_is_settled_by_the_next_one() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("n", 2u32).unwrap();
+    session.set("n", 2u32).unwrap();
     world.store.script([Fault::Silence]);
     {
         let commit = pin!(session.commit());
@@ -123,25 +123,25 @@ async fn a_dropped_commit_is_settled_by_the_next_one() {
     assert!(session.has_unsettled());
     session.commit().await.unwrap();
     let now = world.sessions.open(session.id()).await.unwrap();
-    assert_eq!((now.get::<u32>("n").unwrap(), now.stamp().unwrap().version), (Some(2), 2));
+    assert_eq!((now.get::<u32>("n").unwrap(), now.stamp().unwrap().version()), (Some(2), 2));
 }
 
 #[tokio::test]
 async fn a_retry_that_is_too_late_to_tell_stays_unknown_until_it_is_given_up() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    a.insert("n", 2u32).unwrap();
+    a.set("n", 2u32).unwrap();
     world.store.script([Fault::LostRequest]);
     a.commit().await.unwrap_err();
     for n in 0..16u32 {
-        b.insert("m", n).unwrap();
+        b.set("m", n).unwrap();
         b.commit().await.unwrap();
     }
     assert_eq!(a.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     a.discard();
     a.refresh().await.unwrap();
     assert_eq!(a.get::<u32>("n").unwrap(), Some(1), "it had not happened");
-    a.insert("n", 3u32).unwrap();
+    a.set("n", 3u32).unwrap();
     a.commit().await.unwrap();
 }
 
@@ -149,7 +149,7 @@ async fn a_retry_that_is_too_late_to_tell_stays_unknown_until_it_is_given_up() {
 async fn a_retry_after_a_logout_resurrects_nothing() {
     let world = world();
     let (mut a, _) = world.two_requests().await;
-    a.insert("n", 2u32).unwrap();
+    a.set("n", 2u32).unwrap();
     world.store.script([Fault::LostRequest]);
     a.commit().await.unwrap_err();
     world.store.inner.end(a.id(), EndReason::Revoked).await.unwrap();
@@ -165,7 +165,7 @@ async fn a_rotation_whose_answer_is_lost_is_settled_by_the_next_call() {
         for again in [true, false] {
             let (mut session, _) = world.two_requests().await;
             let old = *session.id();
-            session.insert("user", 7u32).unwrap();
+            session.set("user", 7u32).unwrap();
             world.store.script([fault]);
             session.rotate(Rotate::privilege()).await.unwrap_err();
             if again {

@@ -77,7 +77,7 @@ async fn mutators_between_view_and_save_are_not_undone() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     let shop: Shop = session.view().unwrap();
-    session.map("cart").insert("direct", 1u32).unwrap();
+    session.map_mut("cart").insert("direct", 1u32).unwrap();
     session.save(&shop).unwrap();
     session.save(&shop).unwrap();
     assert!(session.map("cart").contains("direct").unwrap());
@@ -182,14 +182,14 @@ async fn what_does_not_fit_is_an_error_on_its_field() {
     let error = session.view::<Strict>().unwrap_err();
     assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::UnreadableField, "must"));
     assert!(error.to_string().contains("serde(default)"), "{error}");
-    session.insert("user_id", "not a number").unwrap();
-    session.insert("unrelated", "fine").unwrap();
+    session.set("user_id", "not a number").unwrap();
+    session.set("unrelated", "fine").unwrap();
     let error = session.view::<Shop>().unwrap_err();
     assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::UnreadableField, "user_id"));
     session.remove("user_id");
-    session.map("cart").insert("a", "not a number either").unwrap();
+    session.map_mut("cart").insert("a", "not a number either").unwrap();
     assert_eq!(session.view::<Shop>().unwrap_err().field().unwrap().as_str(), "cart");
-    session.map("cart").clear();
+    session.map_mut("cart").clear();
     session.view::<Shop>().unwrap();
 
     assert_eq!(session.save(&vec![1]).unwrap_err().kind(), ErrorKind::InvalidInput);
@@ -212,7 +212,7 @@ async fn self_describing_values_work_under_json() {
     let sessions = Sessions::builder(MemoryStore::new()).codecs(Codecs::new(Json)).build();
     let mut session = sessions.create().unwrap();
     let value = serde_json::json!({ "a": [1, null, "x"], "b": { "c": 0.5 } });
-    session.insert("any", &value).unwrap();
+    session.set("any", &value).unwrap();
     assert_eq!(session.get::<serde_json::Value>("any").unwrap(), Some(value));
 }
 
@@ -232,7 +232,7 @@ struct Sparse {
 async fn a_skipped_field_is_removed() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    session.insert("unsaved", 3u32).unwrap();
+    session.set("unsaved", 3u32).unwrap();
     session.save(&Sparse { user_id: Some(7), cart: [("a".to_owned(), 1)].into(), unsaved: 0 }).unwrap();
     session.commit().await.unwrap();
     let mut session = world.sessions.open(session.id()).await.unwrap();
@@ -265,21 +265,21 @@ async fn an_alias_is_read_where_the_field_itself_is_absent() {
         combinations(&["user_id", "account", "zid", "aid"], &["cart", "basket"], &["must", "b", "z"])
     {
         let mut session = world.sessions.create().unwrap();
-        session.insert(user_id, 7u64).unwrap();
-        session.map(cart).insert("a", 1u32).unwrap();
-        session.insert(must, 2u32).unwrap();
+        session.set(user_id, 7u64).unwrap();
+        session.map_mut(cart).insert("a", 1u32).unwrap();
+        session.set(must, 2u32).unwrap();
         let renamed: Renamed = session.view().unwrap();
         assert_eq!(renamed, Renamed { user_id: Some(7), cart: [("a".to_owned(), 1)].into(), must: 2 });
-        session.insert("user_id", 8u64).unwrap();
-        session.insert("account", 9u64).unwrap();
+        session.set("user_id", 8u64).unwrap();
+        session.set("account", 9u64).unwrap();
         assert_eq!(session.view::<Renamed>().unwrap().user_id, Some(8));
     }
     let mut session = world.sessions.create().unwrap();
     let error = session.view::<Renamed>().unwrap_err();
     assert_eq!((error.kind(), error.field().unwrap().as_str()), (ErrorKind::UnreadableField, "must"));
-    session.insert("z", "not a number").unwrap();
+    session.set("z", "not a number").unwrap();
     assert_eq!(session.view::<Renamed>().unwrap_err().field().unwrap().as_str(), "z");
-    session.insert("z", 1u32).unwrap();
+    session.set("z", 1u32).unwrap();
     assert_eq!(session.view::<Renamed>().unwrap(), Renamed { user_id: None, cart: BTreeMap::new(), must: 1 });
 }
 
@@ -322,11 +322,11 @@ async fn absent_fields_do_not_make_the_present_ones_be_read_again() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
     for n in 0..100u32 {
-        session.map("big").insert(n, n).unwrap();
+        session.map_mut("big").insert(n, n).unwrap();
     }
     assert_eq!(session.view::<Defaults>().unwrap().big.len(), 100);
     assert_eq!(DECODED.swap(0, Ordering::Relaxed), 100);
-    session.insert("d", (1u8, true)).unwrap();
+    session.set("d", (1u8, true)).unwrap();
     assert_eq!(session.view::<Defaults>().unwrap().c, (1, true));
     assert_eq!(DECODED.load(Ordering::Relaxed), 100, "nor does an alias");
 }
@@ -335,7 +335,7 @@ async fn absent_fields_do_not_make_the_present_ones_be_read_again() {
 async fn a_value_of_a_format_that_is_not_registered_is_refused() {
     let store = MemoryStore::new();
     let mut session = Sessions::builder(store.clone()).codecs(Codecs::new(Json)).build().create().unwrap();
-    session.insert("user_id", 1u64).unwrap();
+    session.set("user_id", 1u64).unwrap();
     session.commit().await.unwrap();
     let sealed = Sealed::new(Codecs::new(Json), KeyRing::new([1; 32]));
     for codecs in [Codecs::new(Bincode), Codecs::new(sealed)] {
@@ -377,7 +377,7 @@ proptest! {
             prop_assert_eq!(session.pending().insertions().count(), new.difference(&old).count());
             let kept: BTreeSet<&str> = new.iter().map(|entry| entry.split('=').next().unwrap()).collect();
             let gone = old.iter().filter(|entry| !kept.contains(entry.split('=').next().unwrap())).count();
-            let cleared = session.pending().removals().any(|selector| matches!(selector, session_core::Selector::All(_)));
+            let cleared = session.pending().removals().any(|selector| matches!(selector, session_core::model::Selector::All(_)));
             let removed = session.pending().removals().count();
             let exact = if cleared { removed <= gone } else { removed == gone };
             prop_assert!(exact, "{} of {}", removed, gone);

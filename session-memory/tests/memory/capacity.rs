@@ -5,7 +5,10 @@ use std::{
     thread,
 };
 
-use session_core::{CreateOutcome, ErrorKind, RotationKind, SessionStore};
+use session_core::{
+    ErrorKind,
+    store::{CreateOutcome, RotationKind, SessionStore},
+};
 
 use crate::given::{IDLE, create, destroy, id, is_live, new_session, now, rotate, store, try_create};
 

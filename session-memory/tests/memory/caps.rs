@@ -7,8 +7,9 @@ use std::{
 };
 
 use session_core::{
-    EndReason, ErrorKind, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionCap, SessionId, SessionStore,
-    SignIn,
+    ErrorKind, SessionCap, SessionId, SignIn,
+    model::EndReason,
+    store::{Absent, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore},
 };
 use session_memory::MemoryStore;
 
@@ -77,7 +78,7 @@ fn the_oldest_end_and_are_told_why() {
     create(&store, &anonymous);
     sign_in_by_rotation(&store, &anonymous, end_oldest(2)).unwrap();
     assert_eq!(ids.iter().map(|id| is_live(&store, id)).collect::<Vec<_>>(), [false, false, true]);
-    let LoadOutcome::NotFound(Some(ended)) = load(&store, &ids[0]) else { panic!("it was ended") };
+    let LoadOutcome::Absent(Absent::NotFound(Some(ended))) = load(&store, &ids[0]) else { panic!("it was ended") };
     assert_eq!(ended.reason, EndReason::Limit);
     assert_eq!(count(&store), 2);
 }

@@ -4,8 +4,10 @@ use std::thread;
 
 use futures_util::FutureExt;
 use session_core::{
-    ChangeKind, Delta, EndReason, FeedItem, Field, Format, GapCause, RotationKind, SessionChange, SessionStore,
-    Subscription, TouchOptions, Update, Value,
+    model::{Delta, EndReason, Field, Format, Value},
+    store::{
+        ChangeKind, FeedItem, GapCause, RotationKind, SessionChange, SessionStore, Subscription, TouchOptions, Update,
+    },
 };
 use session_memory::MemoryStore;
 

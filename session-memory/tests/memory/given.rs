@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use session_core::{
-    CreateOutcome, Delta, Destroy, EndReason, Error, Expiry, Field, Format, LoadOptions, LoadOutcome, ManualClock,
-    NewSession, OpId, Principal, RotateOutcome, Rotation, RotationKind, SessionId, SessionStore, SignIn, Update, Value,
+    Error, Expiry, LoadOptions, ManualClock, Principal, SessionId, SignIn,
+    model::{Delta, EndReason, Field, Format, OpId, Value},
+    store::{
+        CreateOutcome, Destroy, LoadOutcome, NewSession, RotateOutcome, Rotation, RotationKind, SessionStore, Update,
+    },
 };
 use session_memory::{MemoryStore, MemoryStoreBuilder};
 
@@ -27,7 +30,7 @@ pub(crate) fn id() -> SessionId {
 }
 
 pub(crate) fn op() -> OpId {
-    OpId::draw().unwrap()
+    OpId::generate().unwrap()
 }
 
 pub(crate) fn principal(name: &str) -> Principal {
@@ -35,7 +38,7 @@ pub(crate) fn principal(name: &str) -> Principal {
 }
 
 pub(crate) fn new_session() -> NewSession {
-    NewSession::draw(Expiry::idle(IDLE)).unwrap()
+    NewSession::generate(Expiry::idle(IDLE)).unwrap()
 }
 
 pub(crate) fn one_field(name: &str) -> Delta {

@@ -10,7 +10,9 @@ use std::{
 };
 
 use session_core::{
-    EndReason, Principal, RotateOutcome, Rotation, RotationKind, SessionId, SessionIndex, SessionStore, SignIn,
+    Principal, SessionId, SignIn,
+    model::EndReason,
+    store::{RotateOutcome, Rotation, RotationKind, SessionIndex, SessionStore},
 };
 use session_memory::MemoryStore;
 
@@ -24,7 +26,7 @@ fn ada() -> SignIn {
     SignIn::new(principal("ada"))
 }
 
-fn sessions(store: &MemoryStore, who: &Principal) -> Vec<session_core::IdDigest> {
+fn sessions(store: &MemoryStore, who: &Principal) -> Vec<session_core::model::IdDigest> {
     now(index(store).sessions(who, usize::MAX)).unwrap().into_iter().map(|session| session.digest).collect()
 }
 

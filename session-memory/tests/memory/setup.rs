@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{ErrorKind, Limits, SessionStore};
+use session_core::{ErrorKind, Limits, store::SessionStore};
 use session_memory::MemoryStore;
 
 use crate::given::{create, id, is_live, new_session, now, one_field, store};
@@ -31,7 +31,7 @@ fn nodes_and_clones_share_the_sessions() {
 
 #[test]
 fn errors_name_backend_and_operation() {
-    let (store, _clock) = store(|it| it.limits(Limits::default().max_entries(0)));
+    let (store, _clock) = store(|it| it.limits(Limits::default().with_max_entries(0)));
     let error = now(store.create(&id(), &new_session().with_entries(one_field("a")))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
     assert!(error.to_string().starts_with("memory create: "), "{error}");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::task::noop_waker;
-use session_core::{RotationKind, SessionStore, TouchOptions};
+use session_core::store::{RotationKind, SessionStore, TouchOptions};
 
 use crate::given::{IDLE, create, destroy, id, is_live, now, rotate, store};
 

@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use session_core::{ApplyOutcome, Clock, LoadOutcome, ManualClock, SessionId, SessionStore, Sleep, Timestamp, Update};
+use session_core::{
+    Clock, ManualClock, SessionId,
+    model::{Sleep, Timestamp},
+    store::{ApplyOutcome, LoadOutcome, SessionStore, Update},
+};
 use session_memory::MemoryStore;
 
 use crate::given::{create, destroy, id, is_live, load, now, one_field, op, store};
@@ -43,7 +47,7 @@ fn no_update_is_lost() {
     for id in &ids {
         let LoadOutcome::Found(found) = load(&store, id) else { panic!("it is there") };
         assert_eq!(found.record.state().size().entries, THREADS * 500);
-        assert_eq!(found.record.stamp().version, 1 + THREADS as u64 * 500);
+        assert_eq!(found.record.stamp().version(), 1 + THREADS as u64 * 500);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use session_core::{EndReason, Expiry, RotationKind};
+use session_core::{Expiry, model::EndReason, store::RotationKind};
 
 /// An index into the few ids, all in one partition but the last.
 pub(crate) type Id = usize;

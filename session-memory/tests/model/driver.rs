@@ -8,8 +8,11 @@ use std::{
 
 use proptest::prelude::*;
 use session_core::{
-    AcquireOutcome, ApplyOutcome, Clock as _, CreateOutcome, DestroyOutcome, Error, ErrorKind, Limits, LoadOptions,
-    LoadOutcome, ManualClock, RotateOutcome, SessionStore, TenureOutcome, TouchOutcome,
+    Clock as _, Error, ErrorKind, Limits, LoadOptions, ManualClock,
+    store::{
+        AcquireOutcome, ApplyOutcome, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, SessionStore,
+        TenureOutcome, TouchOutcome,
+    },
 };
 
 use crate::{
@@ -37,7 +40,7 @@ pub(crate) type Transcript = Vec<String>;
 
 /// Small, so that they are met.
 pub(crate) fn limits() -> Limits {
-    Limits::default().max_entries(5).max_value_bytes(8).max_session_bytes(40)
+    Limits::default().with_max_entries(5).with_max_value_bytes(8).with_max_session_bytes(40)
 }
 
 pub(crate) fn run(

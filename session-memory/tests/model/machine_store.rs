@@ -7,10 +7,14 @@ use std::{
 };
 
 use session_core::{
-    AcquireOutcome, ApplyOutcome, Clock, CreateOutcome, Destroy, DestroyOutcome, Error, FencingToken, IdDigest, Limits,
-    LoadOptions, LoadOutcome, LockOwner, ManualClock, NewSession, RotateOutcome, Rotation, SessionId, SessionLock,
-    SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
-    machine::{self, Rules, Slot, Slots},
+    Clock, Error, Limits, LoadOptions, ManualClock, SessionId,
+    model::IdDigest,
+    store::{
+        AcquireOutcome, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, FencingToken, LoadOutcome, LockOwner,
+        NewSession, RotateOutcome, Rotation, SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome,
+        Update, async_trait,
+        machine::{self, Rules, Slot, Slots},
+    },
 };
 
 #[derive(Debug)]
@@ -39,7 +43,7 @@ impl Slots for Table {
 
 impl MachineStore {
     pub(crate) fn new(clock: ManualClock, limits: Limits, tombstone: Duration) -> Self {
-        Self { rules: Rules::default().limits(limits).tombstone(tombstone), clock, table: Mutex::default() }
+        Self { rules: Rules::default().with_limits(limits).with_tombstone(tombstone), clock, table: Mutex::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -3,9 +3,12 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use session_core::{
-    AcquireOutcome, ApplyOutcome, Conflict, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Ended, ErrorKind,
-    Found, IdDigest, Limits, LoadOptions, LoadOutcome, LockOwner, NewSession, OpId, RotateOutcome, Rotation,
-    RotationKind, SessionId, TenureOutcome, Timestamp, TouchOutcome, Touched, Update,
+    ErrorKind, Limits, LoadOptions, SessionId,
+    model::{Delta, EndReason, Ended, IdDigest, OpId, Timestamp},
+    store::{
+        Absent, AcquireOutcome, ApplyOutcome, Conflict, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome,
+        LockOwner, NewSession, RotateOutcome, Rotation, RotationKind, TenureOutcome, TouchOutcome, Touched, Update,
+    },
 };
 
 use crate::{
@@ -31,19 +34,9 @@ enum Standing {
     Moved { to: IdDigest, kind: RotationKind, op: OpId, until: u64 },
 }
 
-/// Why an id gives no access.
-#[derive(Clone, Copy, PartialEq)]
-enum Denied {
-    NotFound(Option<Ended>),
-    Superseded,
-}
-
 macro_rules! denied {
     ($denied:expr, $answer:ident, $outcome:ident) => {
-        Answer::$answer(match $denied {
-            Denied::NotFound(ended) => $outcome::NotFound(ended),
-            Denied::Superseded => $outcome::Superseded,
-        })
+        Answer::$answer($outcome::from($denied))
     };
 }
 
@@ -110,14 +103,14 @@ impl Oracle {
     }
 
     /// Where the session is that this id gives access to.
-    fn access(&self, id: &IdDigest) -> Result<IdDigest, Denied> {
+    fn access(&self, id: &IdDigest) -> Result<IdDigest, Absent> {
         match self.standing(id) {
-            None => Err(Denied::NotFound(None)),
+            None => Err(Absent::NotFound(None)),
             Some(Standing::Session(_)) => Ok(*id),
             // "While it stands, NotFound carries reason and age"
-            Some(Standing::Ended { .. }) => Err(Denied::NotFound(self.ended(id))),
+            Some(Standing::Ended { .. }) => Err(Absent::NotFound(self.ended(id))),
             // "For the grace it answers Superseded"
-            Some(Standing::Moved { kind: RotationKind::Privilege, .. }) => Err(Denied::Superseded),
+            Some(Standing::Moved { kind: RotationKind::Privilege, .. }) => Err(Absent::Superseded),
             // "The old id forwards to the session"; "a forward to a superseded id answers Superseded"
             Some(Standing::Moved { kind: RotationKind::Renew, to, .. }) => self.access(to),
         }
@@ -142,20 +135,20 @@ impl Oracle {
         match self.access(id.digest()) {
             Ok(home) => {
                 let there = self.session(&home);
-                return Answer::Create(match there.created_by == new.op {
-                    true => CreateOutcome::Created(there.applied(now).repeated()),
+                return Answer::Create(match there.created_by == new.write.op {
+                    true => CreateOutcome::Created(there.applied(now).with_repeated(true)),
                     false => CreateOutcome::AlreadyExists,
                 });
             }
-            Err(Denied::Superseded) => return Answer::Create(CreateOutcome::AlreadyExists),
+            Err(Absent::Superseded) => return Answer::Create(CreateOutcome::AlreadyExists),
             // "Nor a delayed create while the tombstone stands"
-            Err(Denied::NotFound(Some(ended))) => return Answer::Create(CreateOutcome::Ended(ended)),
-            Err(Denied::NotFound(None)) => {}
+            Err(Absent::NotFound(Some(ended))) => return Answer::Create(CreateOutcome::Ended(ended)),
+            Err(Absent::NotFound(None)) => {}
         }
         if self.exceeds(None, &new.entries) {
             return Answer::Refused(ErrorKind::LimitExceeded);
         }
-        let session = Session::new(new.op, new.stamp(), now, new.expiry, &new.entries);
+        let session = Session::new(new.write.op, new.stamp(), now, new.expiry, &new.entries);
         let applied = session.applied(now);
         self.standing.insert(*id.digest(), Standing::Session(session));
         Answer::Create(CreateOutcome::Created(applied))
@@ -179,13 +172,15 @@ impl Oracle {
     fn apply(&mut self, id: &SessionId, update: &Update) -> Answer {
         let (now, forwarded) = (self.now, self.forwarded(id));
         let session = session!(self, id, Apply, ApplyOutcome);
-        if update.retry_from.is_some_and(|base| base.incarnation != session.stamp.incarnation) {
+        if update.retry_from.is_some_and(|base| base.incarnation() != session.stamp.incarnation()) {
             // The session that the retry is about is gone, and this is another one.
-            return Answer::Apply(ApplyOutcome::NotFound(None));
+            return Answer::Apply(ApplyOutcome::Absent(Absent::NotFound(None)));
         }
         // "A repeat changes nothing and answers Applied(current stamp), marked as a repeat"
-        if session.remembers(update.op) {
-            return Answer::Apply(ApplyOutcome::Applied(session.applied(now).repeated().with_forwarded(forwarded)));
+        if session.remembers(update.write.op) {
+            return Answer::Apply(ApplyOutcome::Applied(
+                session.applied(now).with_repeated(true).with_forwarded(forwarded),
+            ));
         }
         let empty = update.delta.is_empty();
         if !empty && session.cannot_know(update) {
@@ -201,7 +196,7 @@ impl Oracle {
                 return Answer::Refused(ErrorKind::LimitExceeded);
             }
             let session = session!(self, id, Apply, ApplyOutcome);
-            session.update(update.op, &update.delta);
+            session.update(update.write.op, &update.delta);
             session.touch(now, None);
         }
         let applied = session!(self, id, Apply, ApplyOutcome).applied(now);
@@ -229,7 +224,7 @@ impl Oracle {
         let home = match self.access(id) {
             Ok(home) => home,
             // "Of two racing rotations one wins; the other learns AlreadyRotated": here by a sign-in.
-            Err(Denied::Superseded) if self.is_superseded(id) => return Answer::Rotate(RotateOutcome::AlreadyRotated),
+            Err(Absent::Superseded) if self.is_superseded(id) => return Answer::Rotate(RotateOutcome::AlreadyRotated),
             Err(denied) => return denied!(denied, Rotate, RotateOutcome),
         };
         // "A renew during a running grace answers AlreadyRotated, so chains cannot form"
@@ -246,10 +241,10 @@ impl Oracle {
         if self.exceeds(Some(&session), &rotation.delta) {
             return Answer::Refused(ErrorKind::LimitExceeded);
         }
-        session.rotate(now, rotation.op, &rotation.delta, rotation.expiry);
+        session.rotate(now, rotation.write.op, &rotation.delta, rotation.expiry);
         let applied = session.applied(now);
         let until = later(now, rotation.grace);
-        let moved = Standing::Moved { to: *to, kind: rotation.kind, op: rotation.op, until };
+        let moved = Standing::Moved { to: *to, kind: rotation.kind, op: rotation.write.op, until };
         self.standing.insert(home, moved);
         self.standing.insert(*to, Standing::Session(session));
         Answer::Rotate(RotateOutcome::Rotated(applied))
@@ -269,19 +264,18 @@ impl Oracle {
     /// Rotated": at the id it was sent to, or where that one forwards to; and "a session remembers the rotation that
     /// brought it to its id, so a repeat answers Rotated also when the grace is over".
     fn repeated_rotation(&mut self, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
-        let (now, op) = (self.now, rotation.op);
+        let (now, op) = (self.now, rotation.write.op);
         if let Some(Standing::Session(there)) = self.standing(rotation.to.digest())
             && there.moved_by == Some(op)
         {
-            return Some(RotateOutcome::Rotated(there.applied(now).repeated()));
+            return Some(RotateOutcome::Rotated(there.applied(now).with_repeated(true)));
         }
         let mut at = *id;
         while let Some(Standing::Moved { to, kind, op: by, .. }) = self.standing(&at).cloned() {
             if by == op {
                 return Some(match self.access(&to) {
-                    Ok(home) => RotateOutcome::Rotated(self.session(&home).applied(now).repeated()),
-                    Err(Denied::NotFound(ended)) => RotateOutcome::NotFound(ended),
-                    Err(Denied::Superseded) => RotateOutcome::Superseded,
+                    Ok(home) => RotateOutcome::Rotated(self.session(&home).applied(now).with_repeated(true)),
+                    Err(absent) => absent.into(),
                 });
             }
             if kind == RotationKind::Privilege {
@@ -297,7 +291,7 @@ impl Oracle {
         while let Some(Standing::Moved { to, kind: RotationKind::Renew, .. }) = self.standing(&at) {
             at = *to;
         }
-        if matches!(self.standing(&at), Some(Standing::Ended { op, .. }) if *op == destroy.op) {
+        if matches!(self.standing(&at), Some(Standing::Ended { op, .. }) if *op == destroy.write.op) {
             let forwarded = (at != *id.digest()).then_some(at);
             return Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded });
         }
@@ -305,7 +299,7 @@ impl Oracle {
             Err(denied) => denied!(denied, Destroy, DestroyOutcome),
             Ok(home) => {
                 let until = later(self.now, TOMBSTONE);
-                let ended = Standing::Ended { op: destroy.op, reason: destroy.reason, at: self.now, until };
+                let ended = Standing::Ended { op: destroy.write.op, reason: destroy.reason, at: self.now, until };
                 self.standing.insert(home, ended);
                 let forwarded = (home != *id.digest()).then_some(home);
                 Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded })
@@ -318,7 +312,7 @@ impl Oracle {
         let session = session!(self, id, Acquire, AcquireOutcome);
         Answer::Acquire(match session.holder(now) {
             None => AcquireOutcome::Acquired(session.take_lock(owner, until)),
-            Some((token, _)) if token.owner == owner => AcquireOutcome::Acquired(token),
+            Some((token, _)) if token.owner() == owner => AcquireOutcome::Acquired(token),
             Some((_, left)) => AcquireOutcome::Held(left),
         })
     }

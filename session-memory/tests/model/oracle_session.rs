@@ -6,8 +6,9 @@ use std::{
 };
 
 use session_core::{
-    Applied, ConflictCause, Deadlines, Delta, Entry, Expiry, FencingToken, Field, Key, LockOwner, OpId, Precondition,
-    Record, Selector, Stamp, State, Timestamp, Update, Value,
+    Expiry,
+    model::{Deadlines, Delta, Entry, Field, Key, OpId, Record, Selector, Stamp, State, Timestamp, Value},
+    store::{Applied, ConflictCause, FencingToken, LockOwner, Precondition, Update},
 };
 
 /// "The record remembers those of its last 16 updates."
@@ -129,7 +130,7 @@ impl Session {
 
     /// "A retry that is not remembered, and whose base version is 16 or more behind"
     pub(crate) fn cannot_know(&self, update: &Update) -> bool {
-        update.retry_from.is_some_and(|base| base.version.saturating_add(REMEMBERED as u64) <= self.stamp.version)
+        update.retry_from.is_some_and(|base| base.version().saturating_add(REMEMBERED as u64) <= self.stamp.version())
     }
 
     pub(crate) fn conflict(&self, now: u64, preconditions: &[Precondition]) -> Option<ConflictCause> {
@@ -166,8 +167,8 @@ impl Session {
 
     /// A new tenure: its counter is greater than that of every earlier one.
     pub(crate) fn take_lock(&mut self, owner: LockOwner, until: u64) -> FencingToken {
-        let counter = self.lock.map_or(1, |tenure| tenure.token.counter + 1);
-        let token = FencingToken { owner, counter };
+        let counter = self.lock.map_or(1, |tenure| tenure.token.counter() + 1);
+        let token = FencingToken::new(owner, counter);
         self.lock = Some(Tenure { token, until });
         token
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use session_core::{
-    Delta, Destroy, FencingToken, Field, Incarnation, Key, LoadOptions, LockOwner, NewSession, OpId, Precondition,
-    Rotation, SessionId, Stamp, TouchOptions, Update, Value,
+    LoadOptions, SessionId,
+    model::{Delta, Field, Incarnation, Key, OpId, Stamp, Value},
+    store::{Destroy, FencingToken, LockOwner, NewSession, Precondition, Rotation, TouchOptions, Update},
 };
 
 use crate::action::{Action, CURRENT, Id, Step, When};
@@ -79,12 +80,12 @@ impl Clients {
 
     /// The stamp seen so many answers ago; a made-up one if there were fewer.
     fn stamp(&self, back: usize) -> Stamp {
-        let made_up = Stamp { incarnation: Incarnation::from_bits(0), version: 1, tag: 0 };
+        let made_up = Stamp::from_parts(Incarnation::from_bits(0), 1, 0);
         self.stamps.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
     fn token(&self, back: usize) -> FencingToken {
-        let made_up = FencingToken { owner: LockOwner::from_bits(9), counter: 1 };
+        let made_up = FencingToken::new(LockOwner::from_bits(9), 1);
         self.tokens.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
@@ -117,30 +118,33 @@ impl Clients {
         let (at, before) = (self.at(at), self.stamp(0));
         let mut small = || Update::new(self.op(), delta(&[Step::Set(1, 1)]));
         let mut burst: Vec<Update> = (0..updates).map(|_| small()).collect();
-        burst.push(small().retry_from(before));
+        burst.push(small().with_retry_from(before));
         burst.into_iter().map(|update| Request::Apply(at, update)).collect()
     }
 
     fn request(&mut self, action: &Action) -> Request {
         match action {
             Action::Create(at, steps, expiry) => {
-                let mut new = NewSession::draw(*expiry).unwrap().with_entries(delta(steps));
-                new.op = self.op();
-                new.incarnation = Incarnation::from_bits(new.op.bits());
+                let mut new = NewSession::generate(*expiry).unwrap().with_entries(delta(steps));
+                new.write.op = self.op();
+                new.incarnation = Incarnation::from_bits(new.write.op.bits());
                 Request::Create(self.at(*at), new)
             }
             Action::Load(at, known) => {
                 let options = LoadOptions::default();
-                Request::Load(self.at(*at), known.map_or(options, |back| options.known(self.stamp(back))))
+                Request::Load(self.at(*at), known.map_or(options, |back| options.with_known(self.stamp(back))))
             }
             Action::Apply(at, steps, when, retry) => {
                 let update = Update::new(self.op(), delta(steps));
-                let update = when.iter().fold(update, |update, when| update.when(self.precondition(when)));
-                Request::Apply(self.at(*at), retry.map_or(update.clone(), |back| update.retry_from(self.stamp(back))))
+                let update = when.iter().fold(update, |update, when| update.with_precondition(self.precondition(when)));
+                Request::Apply(
+                    self.at(*at),
+                    retry.map_or(update.clone(), |back| update.with_retry_from(self.stamp(back))),
+                )
             }
             Action::Touch(at, idle) => Request::Touch(
                 self.at(*at),
-                idle.map_or(TouchOptions::default(), |idle| TouchOptions::default().idle(idle)),
+                idle.map_or(TouchOptions::default(), |idle| TouchOptions::default().with_idle(idle)),
             ),
             Action::Rotate { id: at, to, kind, grace, steps, expiry, .. } => {
                 let rotation =
@@ -161,7 +165,7 @@ impl Clients {
 fn again((request, base): &(Request, Option<Stamp>), retry: bool) -> Request {
     match (request, base) {
         (Request::Apply(id, update), Some(base)) if retry && update.retry_from.is_none() => {
-            Request::Apply(*id, update.clone().retry_from(*base))
+            Request::Apply(*id, update.clone().with_retry_from(*base))
         }
         _ => request.clone(),
     }

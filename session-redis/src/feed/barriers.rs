@@ -3,7 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use session_core::{BarrierId, Barriers, Error, ErrorKind, GapCause};
+use session_core::{
+    Error, ErrorKind,
+    store::{BarrierId, Barriers, GapCause},
+};
 
 use super::{
     board::{Board, LinkId, Unplaced},

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use session_core::{BarrierId, FeedItem, GapCause};
+use session_core::store::{BarrierId, FeedItem, GapCause};
 
 use super::{message::Message, queue::Queue};
 use crate::net::Address;

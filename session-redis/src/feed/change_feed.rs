@@ -9,7 +9,10 @@ use std::{
 
 use async_trait::async_trait;
 use futures_core::Stream;
-use session_core::{ChangeFeed, Error, FeedItem, Origin, Subscription};
+use session_core::{
+    Error,
+    store::{ChangeFeed, FeedItem, Origin, Subscription},
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{FeedOptions, Source, barriers::LinkBarriers, channels::Channels, keeper::Keeper, shared::Shared};

@@ -9,7 +9,7 @@ use redis::{
     PushInfo, PushKind, Value,
     aio::{AsyncPushSender, SendError},
 };
-use session_core::GapCause;
+use session_core::store::GapCause;
 
 use super::{board::LinkId, message::Message, shared::Shared};
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::join_all;
-use session_core::{Error, ErrorKind, GapCause};
+use session_core::{Error, ErrorKind, store::GapCause};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout_at};
 
 use super::{

@@ -20,7 +20,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use session_core::{
-    ChangeKind, Delta, EndReason, IdDigest, Incarnation, Origin, RotationKind, SessionChange, Stamp, machine::Effect,
+    model::{Delta, EndReason, IdDigest, Incarnation, Stamp},
+    store::{ChangeKind, Origin, RotationKind, SessionChange, machine::Effect},
 };
 
 const VERSION: u8 = 1;
@@ -128,11 +129,11 @@ fn end_reason(byte: u8) -> Option<EndReason> {
 fn stamp(bytes: &[u8; STAMP]) -> Option<Stamp> {
     let (incarnation, rest) = bytes.split_first_chunk()?;
     let (version, tag) = rest.split_first_chunk()?;
-    Some(Stamp {
-        incarnation: Incarnation::from_bits(u64::from_be_bytes(*incarnation)),
-        version: u64::from_be_bytes(*version),
-        tag: tag.iter().try_fold(0, |bits, digit| Some(bits << 4 | hex(*digit)?))?,
-    })
+    Some(Stamp::from_parts(
+        Incarnation::from_bits(u64::from_be_bytes(*incarnation)),
+        u64::from_be_bytes(*version),
+        tag.iter().try_fold(0, |bits, digit| Some(bits << 4 | hex(*digit)?))?,
+    ))
 }
 
 fn hex(digit: u8) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use session_core::{FeedItem, GapCause};
+use session_core::store::{FeedItem, GapCause};
 
 /// Items on their way to one subscriber, bounded in number and in bytes. What does not fit becomes a gap.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ fn is_barrier(item: &FeedItem) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use session_core::BarrierId;
+    use session_core::store::BarrierId;
 
     use super::*;
 

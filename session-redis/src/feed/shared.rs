@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use session_core::{BarrierId, FeedItem, GapCause};
+use session_core::store::{BarrierId, FeedItem, GapCause};
 use tokio::sync::Notify;
 
 use super::{

@@ -1,6 +1,10 @@
 //! Ending the oldest sessions of a principal that has too many.
 
-use session_core::{Destroy, EndReason, IdDigest, IndexedSession, OpId, SessionCap, SignIn};
+use session_core::{
+    SessionCap, SignIn,
+    model::{EndReason, IdDigest, OpId},
+    store::{Destroy, IndexedSession},
+};
 
 use super::revoke::Revocation;
 use crate::inner::Inner;
@@ -22,7 +26,7 @@ impl Inner {
             return;
         }
         let Ok(live) = self.look_through(OPERATION, sign_in.principal(), list).await else { return };
-        let Ok(op) = OpId::draw() else { return };
+        let Ok(op) = OpId::generate() else { return };
         let excess = live.len().saturating_sub(most);
         let destroy = Destroy::new(op, EndReason::Limit);
         let latest = live.first().map(|session| session.signed_in_at);

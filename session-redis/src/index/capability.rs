@@ -1,7 +1,9 @@
 //! The capability, as the core has it.
 
 use session_core::{
-    Destroy, EndReason, Error, IdDigest, IndexedSession, OpId, Principal, SessionId, SessionIndex, async_trait,
+    Error, Principal, SessionId,
+    model::{EndReason, IdDigest, OpId},
+    store::{Destroy, IndexedSession, SessionIndex, async_trait},
 };
 
 use super::revoke::{Revocation, Revoked};
@@ -17,7 +19,7 @@ impl SessionIndex for RedisStore {
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        let destroy = Destroy::new(OpId::draw()?, reason);
+        let destroy = Destroy::new(OpId::generate()?, reason);
         let revocation = Revocation { operation: "revoke", principal, destroy: &destroy, listed: None, spared: None };
         // A tombstone belongs only where a session was listed; any digest may be asked for here.
         let inner = &self.inner;
@@ -31,7 +33,7 @@ impl SessionIndex for RedisStore {
         except: Option<&SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        let destroy = Destroy::new(OpId::draw()?, reason);
+        let destroy = Destroy::new(OpId::generate()?, reason);
         let inner = &self.inner;
         inner.net.within_one_deadline(inner.revoke_list("revoke_all", principal, except, &destroy)).await
     }

@@ -3,7 +3,11 @@
 use std::{cmp::Reverse, collections::HashSet};
 
 use futures_util::{StreamExt as _, stream};
-use session_core::{Error, IdDigest, IndexedSession, Principal, Timestamp};
+use session_core::{
+    Error, Principal,
+    model::{IdDigest, Timestamp},
+    store::IndexedSession,
+};
 
 use super::Entry;
 use crate::{inner::Inner, record::Sight};

@@ -10,7 +10,10 @@ mod list;
 mod revoke;
 
 use redis::{Pipeline, Value as Reply};
-use session_core::{Error, ErrorKind, IdDigest, Principal, SessionCap, SignIn, Timestamp};
+use session_core::{
+    Error, ErrorKind, Principal, SessionCap, SignIn,
+    model::{IdDigest, Timestamp},
+};
 
 use crate::{
     inner::Inner,

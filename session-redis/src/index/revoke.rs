@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 
 use futures_util::{StreamExt as _, stream};
-use session_core::{Destroy, Error, IdDigest, Incarnation, Principal, SessionId};
+use session_core::{
+    Error, Principal, SessionId,
+    model::{IdDigest, Incarnation},
+    store::Destroy,
+};
 
 use crate::{
     inner::Inner,
@@ -49,7 +53,7 @@ impl Inner {
         for _ in 0..=MOVES {
             let partition = self.layout.partition(&at);
             let mut head = Vec::with_capacity(32);
-            head.extend_from_slice(&destroy.op.bits().to_be_bytes());
+            head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
             head.push(reason_byte(destroy.reason));
             put::<7>(&mut head, millis(self.settings.tombstone));
             head.push(u8::from(listed.is_some()));
@@ -59,7 +63,7 @@ impl Inner {
             let mut cmd = SCRIPTS.revoke.call(&keys, (5, head.len() + partition.channel.len() + 320));
             cmd.arg(head).arg(&self.message_head(&at)).arg(self.settings.publish).arg(&*partition.channel);
             cmd.arg(principal.as_str());
-            let sending = Sending { operation, resend: Resend::Harmless, replicas: destroy.replicas };
+            let sending = Sending { operation, resend: Resend::Harmless, replicas: destroy.write.replicas };
             let answer = self.call(&SCRIPTS.revoke, partition, &cmd, sending).await?;
             match (answer.reply.first(), forwarded(&answer.reply)) {
                 (Some(b'A'), _) => {
@@ -112,7 +116,7 @@ impl Inner {
             sight = self.glance(operation, &to).await?;
         }
         Ok(match sight {
-            Sight::Session(glance) => Some(glance.stamp.incarnation),
+            Sight::Session(glance) => Some(glance.stamp.incarnation()),
             _ => None,
         })
     }

@@ -1,6 +1,8 @@
 use redis::Cmd;
 use session_core::{
-    ApplyOutcome, Conflict, ConflictCause, Entry, Error, ErrorKind, IdDigest, Precondition, SessionId, Update,
+    Error, ErrorKind, SessionId,
+    model::{Entry, IdDigest},
+    store::{ApplyOutcome, Conflict, ConflictCause, Precondition, Update},
 };
 
 use super::{
@@ -24,7 +26,7 @@ impl Inner {
         // A repeat of what the store remembers changes nothing; one that it may have forgotten needs a base to know.
         let resend =
             if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
-        let sending = Sending { operation: OPERATION, resend, replicas: update.replicas };
+        let sending = Sending { operation: OPERATION, resend, replicas: update.write.replicas };
         let carried = carried(&update.delta, self.settings.message_delta_bytes);
         let mut span = 0;
         loop {
@@ -48,13 +50,13 @@ impl Inner {
         let partition = self.layout.partition(at);
         let counts = Counts::of(&update.delta);
         let mut head = Vec::with_capacity(80);
-        let op = update.op.bits();
+        let op = update.write.op.bits();
         head.extend_from_slice(&op.to_be_bytes());
         head.extend_from_slice(&hex(op));
         self.put_limits(&mut head);
         let rare = [counts.clears, preconditions.len() as u64, counts.removes];
         if update.retry_from.is_some() || span > 0 || through || rare != [0; 3] {
-            let (known, version) = update.retry_from.map_or((0, 0), |base| (base.incarnation.bits(), base.version));
+            let (known, version) = update.retry_from.map_or((0, 0), |base| (base.incarnation().bits(), base.version()));
             head.extend_from_slice(&known.to_be_bytes());
             put::<6>(&mut head, version);
             put::<7>(&mut head, span);
@@ -88,7 +90,7 @@ impl Inner {
 
 /// A hash field and what it must hold. One sort more is not to be taken for one that holds.
 fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error> {
-    let entry = |entry: Entry<'_>, value: &Option<session_core::Value>| {
+    let entry = |entry: Entry<'_>, value: &Option<session_core::model::Value>| {
         let expected = value.as_ref().map_or_else(|| b"0".to_vec(), |value| [b"1", value.as_bytes()].concat());
         (field_of(entry), expected)
     };
@@ -101,8 +103,8 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
         Precondition::Scalar(field, value) => entry(Entry::Scalar(field), value),
         Precondition::Keyed(field, key, value) => entry(Entry::Keyed(field, key), value),
         Precondition::Lock(token) => {
-            let mut expected = token.owner.bits().to_be_bytes().to_vec();
-            put::<6>(&mut expected, token.counter);
+            let mut expected = token.owner().bits().to_be_bytes().to_vec();
+            put::<6>(&mut expected, token.counter());
             (b"@l".to_vec(), expected)
         }
         _ => {

@@ -1,5 +1,8 @@
 use redis::Cmd;
-use session_core::{CreateOutcome, Error, ErrorKind, NewSession, SessionId};
+use session_core::{
+    Error, ErrorKind, SessionId,
+    store::{CreateOutcome, NewSession},
+};
 
 use super::{
     Absent, Answer, Sending, absent, applied,
@@ -51,7 +54,7 @@ impl Inner {
     async fn create_listed(&self, id: &SessionId, new: &NewSession, span: u64) -> Result<Option<CreateOutcome>, Error> {
         let partition = self.layout.partition(id.digest());
         let cmd = self.create_cmd(id, new, span);
-        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: new.replicas };
+        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: new.write.replicas };
         let answer = self.call(&SCRIPTS.create, partition, &cmd, sending).await?;
         let outcome = match answer.reply.split_first() {
             Some((b'I', _)) => return Ok(None),
@@ -71,8 +74,8 @@ impl Inner {
     async fn created_and_moved(&self, answer: &Answer, new: &NewSession) -> Result<CreateOutcome, Error> {
         let to = forwarded(&answer.reply).ok_or_else(|| odd_reply(OPERATION))?;
         Ok(match self.glance(OPERATION, &to).await? {
-            Sight::Session(glance) if glance.stamp.incarnation == new.incarnation => {
-                CreateOutcome::Created(glance.applied().repeated())
+            Sight::Session(glance) if glance.stamp.incarnation() == new.incarnation => {
+                CreateOutcome::Created(glance.applied().with_repeated(true))
             }
             Sight::Ended(ended) => CreateOutcome::Ended(ended),
             Sight::Session(_) | Sight::Nothing | Sight::Moved(..) => CreateOutcome::AlreadyExists,
@@ -84,8 +87,8 @@ impl Inner {
         let partition = self.layout.partition(digest);
         let counts = Counts::of(&new.entries);
         let mut head = Vec::with_capacity(80);
-        head.extend_from_slice(&new.op.bits().to_be_bytes());
-        head.extend_from_slice(&hex(new.op.bits()));
+        head.extend_from_slice(&new.write.op.bits().to_be_bytes());
+        head.extend_from_slice(&hex(new.write.op.bits()));
         head.extend_from_slice(&new.incarnation.bits().to_be_bytes());
         Lifetimes::of(new.expiry).put(&mut head);
         put::<7>(&mut head, span);

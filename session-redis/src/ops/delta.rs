@@ -1,7 +1,7 @@
 //! A delta as arguments of a script.
 
 use redis::Cmd;
-use session_core::{Delta, Entry, Selector};
+use session_core::model::{Delta, Entry, Selector};
 
 use crate::layout::{KEYED, SCALAR, field_of, prefix_of};
 

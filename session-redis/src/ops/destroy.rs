@@ -1,5 +1,9 @@
 use redis::Cmd;
-use session_core::{Destroy, DestroyOutcome, Error, IdDigest, SessionId};
+use session_core::{
+    Error, SessionId,
+    model::IdDigest,
+    store::{Destroy, DestroyOutcome},
+};
 
 use super::{Answer, Sending, absent, elsewhere};
 use crate::{
@@ -24,7 +28,7 @@ impl Inner {
     }
 
     pub(crate) async fn destroy_at(&self, digest: &IdDigest, destroy: &Destroy) -> Result<(IdDigest, Answer), Error> {
-        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: destroy.replicas };
+        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: destroy.write.replicas };
         let cmd = |at: &IdDigest, through| self.destroy_cmd(at, destroy, through);
         self.call_through(digest, (&SCRIPTS.destroy, sending), cmd).await
     }
@@ -32,7 +36,7 @@ impl Inner {
     pub(crate) fn destroy_cmd(&self, at: &IdDigest, destroy: &Destroy, through: bool) -> Cmd {
         let partition = self.layout.partition(at);
         let mut head = Vec::with_capacity(24);
-        head.extend_from_slice(&destroy.op.bits().to_be_bytes());
+        head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
         head.push(reason_byte(destroy.reason));
         put::<7>(&mut head, millis(self.settings.tombstone));
         head.push(u8::from(through));

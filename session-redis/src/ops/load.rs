@@ -1,7 +1,11 @@
 use redis::{Pipeline, Value as Reply};
-use session_core::{Applied, Error, IdDigest, LoadOptions, LoadOutcome, SessionId};
+use session_core::{
+    Error, LoadOptions, SessionId,
+    model::IdDigest,
+    store::{Absent, Applied, LoadOutcome},
+};
 
-use super::{Absent, elsewhere, odd_reply};
+use super::{elsewhere, odd_reply};
 use crate::{
     inner::Inner,
     net::{Resend, Slot},
@@ -41,7 +45,7 @@ impl Inner {
                 self.hints.note(&at, principal, &found);
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
-                        let touched = session_core::Touched::new(found.record.deadlines(), found.now);
+                        let touched = session_core::store::Touched::new(found.record.deadlines(), found.now);
                         LoadOutcome::Unchanged(touched.with_forwarded(elsewhere(at, id)))
                     }
                     _ => LoadOutcome::Found(found.with_forwarded(elsewhere(at, id))),

@@ -9,7 +9,11 @@ mod rotate;
 mod touch;
 
 use redis::{Cmd, Pipeline, Value as Reply};
-use session_core::{Applied, Ended, Error, ErrorKind, IdDigest};
+use session_core::{
+    Error, ErrorKind,
+    model::IdDigest,
+    store::{Absent, Applied},
+};
 
 use crate::{
     inner::Inner,
@@ -23,28 +27,6 @@ use crate::{
 /// How often a call loads a script that the server has forgotten. It may forget it once more before it is used, and
 /// somebody who has it forget all the time must not hold a call for ever.
 const RELOADS: usize = 4;
-
-/// Why there is no session to act on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Absent {
-    NotFound(Option<Ended>),
-    Superseded,
-}
-
-macro_rules! absent {
-    ($($outcome:ident)*) => {$(
-        impl From<Absent> for session_core::$outcome {
-            fn from(absent: Absent) -> Self {
-                match absent {
-                    Absent::NotFound(ended) => Self::NotFound(ended),
-                    Absent::Superseded => Self::Superseded,
-                }
-            }
-        }
-    )*};
-}
-
-absent! { LoadOutcome ApplyOutcome TouchOutcome RotateOutcome DestroyOutcome AcquireOutcome TenureOutcome }
 
 /// What a script answered, and how many replicas had it.
 pub(crate) struct Answer {
@@ -175,7 +157,7 @@ pub(crate) fn absent(operation: &'static str, reply: &[u8]) -> Result<Absent, Er
 pub(crate) fn applied(operation: &'static str, rest: &[u8], answer: &Answer, repeated: bool) -> Result<Applied, Error> {
     let standing = Standing::read(rest).ok_or_else(|| odd_reply(operation))?;
     let applied = Applied::new(standing.stamp, standing.deadlines, standing.now).with_replicas(answer.replicas);
-    Ok(if repeated { applied.repeated() } else { applied })
+    Ok(if repeated { applied.with_repeated(true) } else { applied })
 }
 
 /// The refusal by a limit.
@@ -195,13 +177,13 @@ fn limit(operation: &'static str, rest: &[u8]) -> Error {
 }
 
 /// The field of an entry, by the name of its hash field.
-fn field_named(name: &[u8]) -> Option<session_core::Field> {
+fn field_named(name: &[u8]) -> Option<session_core::model::Field> {
     let field = match name.split_first()? {
         (&crate::layout::SCALAR, field) => field,
         (&crate::layout::KEYED, rest) => rest.get(1..1 + usize::from(*rest.first()?))?,
         _ => return None,
     };
-    session_core::Field::new(std::str::from_utf8(field).ok()?).ok()
+    session_core::model::Field::new(std::str::from_utf8(field).ok()?).ok()
 }
 
 pub(crate) fn odd_reply(operation: &'static str) -> Error {

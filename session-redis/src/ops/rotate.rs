@@ -1,5 +1,9 @@
 use redis::Cmd;
-use session_core::{Error, ErrorKind, IdDigest, RotateOutcome, Rotation, RotationKind, SessionId};
+use session_core::{
+    Error, ErrorKind, SessionId,
+    model::IdDigest,
+    store::{RotateOutcome, Rotation, RotationKind},
+};
 
 use super::{
     Absent, Answer, Sending, absent, applied,
@@ -104,7 +108,7 @@ impl Inner {
         rotation: &Rotation,
         listed: Option<&Listed>,
     ) -> Result<Answer, Error> {
-        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: rotation.replicas };
+        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: rotation.write.replicas };
         let carried = carried(&rotation.delta, self.settings.message_delta_bytes);
         let cmd = |at: &IdDigest, through| self.rotate_cmd(at, rotation, listed, (&carried, through));
         self.call_through(from, (&SCRIPTS.rotate, sending), cmd).await.map(|(_, answer)| answer)
@@ -121,8 +125,8 @@ impl Inner {
         let to = rotation.to.digest();
         let counts = Counts::of(&rotation.delta);
         let mut head = Vec::with_capacity(112);
-        head.extend_from_slice(&rotation.op.bits().to_be_bytes());
-        head.extend_from_slice(&hex(rotation.op.bits()));
+        head.extend_from_slice(&rotation.write.op.bits().to_be_bytes());
+        head.extend_from_slice(&hex(rotation.write.op.bits()));
         head.push(match rotation.kind {
             RotationKind::Renew => b'R',
             RotationKind::Privilege => b'P',
@@ -168,7 +172,7 @@ impl Inner {
             sight = self.glance(OPERATION, &next).await?;
         }
         Ok(match sight {
-            Sight::Session(glance) => RotateOutcome::Rotated(glance.applied().repeated()),
+            Sight::Session(glance) => RotateOutcome::Rotated(glance.applied().with_repeated(true)),
             Sight::Ended(ended) => Absent::NotFound(Some(ended)).into(),
             Sight::Moved(_, false) => Absent::Superseded.into(),
             Sight::Nothing | Sight::Moved(_, true) => Absent::NotFound(None).into(),

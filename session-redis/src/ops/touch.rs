@@ -1,4 +1,8 @@
-use session_core::{Error, IdDigest, SessionId, TouchOptions, TouchOutcome, Touched};
+use session_core::{
+    Error, SessionId,
+    model::IdDigest,
+    store::{TouchOptions, TouchOutcome, Touched},
+};
 
 use super::{Sending, absent, elsewhere, odd_reply};
 use crate::{

@@ -6,7 +6,7 @@ mod guarded_server;
 
 use std::sync::Arc;
 
-use session_core::SessionStore;
+use session_core::store::SessionStore;
 use session_redis::RedisStore;
 
 /// The store itself.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use session_core::{Limits, SessionStore};
+use session_core::{Limits, store::SessionStore};
 use session_redis::{RedisConfig, RedisStore, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server, shared};
 
@@ -27,7 +27,7 @@ pub(crate) fn prefix() -> String {
 
 pub(crate) async fn node(config: RedisConfig) -> Arc<dyn SessionStore> {
     // Low enough for the cases to reach them soon.
-    let limits = Limits::default().max_entries(2_000).max_value_bytes(4_096).max_session_bytes(65_536);
+    let limits = Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536);
     let store = RedisStore::builder(config).limits(limits).tombstone(TOMBSTONE).connect().await;
     crate::opened(store.unwrap_or_else(|error| panic!("{error:?}")))
 }
@@ -45,7 +45,7 @@ macro_rules! harness {
                 $crate::topology::prefix()
             }
 
-            async fn node(&self, $prefix: &String) -> std::sync::Arc<dyn session_core::SessionStore> {
+            async fn node(&self, $prefix: &String) -> std::sync::Arc<dyn session_core::store::SessionStore> {
                 $crate::topology::node($config.prefix($prefix.clone())).await
             }
 

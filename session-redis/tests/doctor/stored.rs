@@ -14,7 +14,7 @@ async fn server() -> Server {
     let sessions = store(RedisConfig::standalone(server.url())).await;
     for user in 0..30 {
         let mut session = sessions.create().expect("a new session");
-        session.insert("user", user).expect("recorded");
+        session.set("user", user).expect("recorded");
         session.commit().await.expect("stored");
         if user == 0 {
             session.destroy().await.expect("ended");

@@ -1,7 +1,10 @@
 //! The primary has executed an update and passed it on, the answer is lost, and so is the primary. A retry at the new
 //! one must not apply it again.
 
-use session_core::{LoadOutcome, SessionId, SessionStoreExt};
+use session_core::{
+    SessionId,
+    store::{LoadOutcome, SessionStoreExt},
+};
 use session_redis::RedisConfig;
 use session_testkit::{Direction, LinkCutter, Server};
 

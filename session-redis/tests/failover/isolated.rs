@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use session_core::{
-    ApplyOutcome, Destroy, EndReason, Error, ErrorKind, GapCause, LoadOutcome, OpId, SessionId, SessionStore,
-    SessionStoreExt, Stamp,
+    Error, ErrorKind, SessionId,
+    model::{EndReason, OpId, Stamp},
+    store::{Absent, ApplyOutcome, Destroy, GapCause, LoadOutcome, SessionStore, SessionStoreExt},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Direction, SentinelTrio, Server};
@@ -43,7 +44,7 @@ async fn settle(
     store: &RedisStore,
     ledgers: &[Ledger],
     safe_from: u32,
-) -> (Tally, Vec<(session_core::IdDigest, Stamp)>) {
+) -> (Tally, Vec<(session_core::model::IdDigest, Stamp)>) {
     let (mut tally, mut now) = (Tally::default(), Vec::new());
     for ledger in ledgers {
         let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("a session is gone") };
@@ -54,8 +55,8 @@ async fn settle(
 }
 
 async fn stamp_after(store: &RedisStore, id: &SessionId) -> Stamp {
-    let mut delta = session_core::Delta::new();
-    delta.remove(session_core::Field::new("nothing").unwrap());
+    let mut delta = session_core::model::Delta::new();
+    delta.remove(session_core::model::Field::new("nothing").unwrap());
     match store.update(id, delta).await.unwrap() {
         ApplyOutcome::Applied(applied) => applied.stamp,
         other => panic!("{other:?}"),
@@ -88,7 +89,7 @@ async fn what_it_acknowledged_is_lost_visibly_and_what_it_ended_stays_ended() {
     load.go_on(5).await;
     inner_load.go_on(5).await;
     let (one, other) = (stamp_after(&outside, &shared).await, stamp_after(&inside, &shared).await);
-    assert!(one.version == other.version && one != other, "two primaries: one version, two states, two stamps");
+    assert!(one.version() == other.version() && one != other, "two primaries: one version, two states, two stamps");
 
     trio.link_of(old).heal().await;
     trio.wait_until_settled().await;
@@ -107,7 +108,11 @@ async fn what_it_acknowledged_is_lost_visibly_and_what_it_ended_stays_ended() {
     let gaps: BTreeMap<_, _> = listener.check(&now).await.gaps;
     println!("outside: {gaps:?}, inside: {:?}", inner.check(&inner_now).await.gaps);
 
-    assert_eq!(inside.get(&forgotten).await.unwrap(), LoadOutcome::NotFound(None), "it was created there and is lost");
+    assert_eq!(
+        inside.get(&forgotten).await.unwrap(),
+        LoadOutcome::Absent(Absent::NotFound(None)),
+        "it was created there and is lost"
+    );
     let all = doomed.len() as u64;
     let undone = || async { (inside.stats().destroys_undone == all).then_some(()) };
     until("all that was ended is ended again", undone).await;
@@ -140,7 +145,7 @@ async fn with_min_replicas_to_write_it_soon_takes_no_more() {
     for _ in 0..5 {
         assert!(!ledger.write(&inside, 1).await, "it takes writes again, without a replica");
     }
-    assert_refused(inside.destroy(&doomed, &Destroy::new(OpId::draw().unwrap(), EndReason::Logout)).await);
+    assert_refused(inside.destroy(&doomed, &Destroy::new(OpId::generate().unwrap(), EndReason::Logout)).await);
     assert_refused(inside.check().await);
     feed.barriers().barrier(0).await.expect_err("a barrier would prolong the lease of what is stale");
     assert!(matches!(inside.get(ledger.id()).await.unwrap(), LoadOutcome::Found(_)), "reads go on");

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use session_core::{
-    ApplyOutcome, Delta, Error, ErrorKind, Field, Format, Found, Key, OpId, Record, SessionId, SessionStore, Stamp,
-    Update, Value,
+    Error, ErrorKind, SessionId,
+    model::{Delta, Field, Format, Key, OpId, Record, Stamp, Value},
+    store::{ApplyOutcome, Found, SessionStore, Update, WriteOptions},
 };
 use session_redis::RedisStore;
 
@@ -99,8 +100,8 @@ impl Ledger {
 
     /// Sends the next update, and the same again until it is known what became of it. False if it was refused.
     pub(crate) async fn write(&mut self, store: &RedisStore, phase: u32) -> bool {
-        let op = OpId::draw().unwrap();
-        let update = Update::new(op, delta(self.steps.len())).with_replicas(self.replicas);
+        let op = OpId::generate().unwrap();
+        let update = Update::new(WriteOptions::new(op).with_replicas(self.replicas), delta(self.steps.len()));
         let mut attempt = update.clone();
         let mut may_have_happened = false;
         let fate = loop {
@@ -118,7 +119,7 @@ impl Ledger {
                 Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
                     self.unanswered += 1;
                     may_have_happened = true;
-                    attempt = update.clone().retry_from(self.known);
+                    attempt = update.clone().with_retry_from(self.known);
                 }
                 Err(error) if error.kind() == ErrorKind::Unavailable && !may_have_happened => break Fate::Refused,
                 Err(error) if error.is_retryable() => {}

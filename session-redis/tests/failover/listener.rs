@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use session_core::{Barriers, FeedItem, GapCause, IdDigest, SessionStore, Stamp, Subscription};
+use session_core::{
+    model::{IdDigest, Stamp},
+    store::{Barriers, FeedItem, GapCause, SessionStore, Subscription},
+};
 use session_redis::RedisStore;
 use tokio::{sync::watch, task::JoinHandle};
 

@@ -1,7 +1,8 @@
 //! Nodes without which a part of the work cannot go on, and that come back.
 
 use session_core::{
-    ErrorKind, FeedItem, GapCause, LoadOutcome, SessionId, SessionStore, SessionStoreExt, TouchOptions,
+    ErrorKind, SessionId,
+    store::{FeedItem, GapCause, LoadOutcome, SessionStore, SessionStoreExt, TouchOptions},
 };
 use session_redis::RedisConfig;
 use session_testkit::{Cluster, Persistence, Server};

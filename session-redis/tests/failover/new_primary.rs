@@ -4,7 +4,7 @@
 //! survives, since whichever is promoted has it. Anything less can be lost: a primary acknowledges before it has sent
 //! the update on, and a replica that has an update need not be the one that is promoted.
 
-use session_core::{GapCause, SessionStore};
+use session_core::store::{GapCause, SessionStore};
 use session_testkit::{Cluster, SentinelTrio};
 
 use crate::{

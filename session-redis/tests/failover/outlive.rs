@@ -1,6 +1,9 @@
 //! Clients that go on while something happens, and what they have lost when it is over.
 
-use session_core::{GapCause, LoadOutcome, SessionId, SessionStoreExt};
+use session_core::{
+    SessionId,
+    store::{GapCause, LoadOutcome, SessionStoreExt},
+};
 use session_redis::RedisStore;
 
 use crate::{

@@ -1,7 +1,7 @@
 //! A primary that is stopped in its tracks, replaced, and goes on as if nothing had happened: with the requests that
 //! wait in its sockets, which clients have sent elsewhere since.
 
-use session_core::GapCause;
+use session_core::store::GapCause;
 use session_testkit::{Cluster, SentinelTrio};
 
 use crate::{

@@ -3,8 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use session_core::{
-    CreateOutcome, Destroy, DestroyOutcome, EndReason, Expiry, LoadOutcome, NewSession, OpId, SessionId, SessionStore,
-    SessionStoreExt, Stamp,
+    Expiry, SessionId,
+    model::{EndReason, OpId, Stamp},
+    store::{
+        Absent, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, SessionStore, SessionStoreExt,
+        WriteOptions,
+    },
 };
 use session_redis::RedisStore;
 use tokio::{sync::watch, task::JoinHandle, time::interval};
@@ -46,7 +50,9 @@ impl Reaper {
 /// Creates a session that so many replicas have. A replica that has just begun to follow may be heard a second later;
 /// the repeats of the create are waits, and no more.
 pub(crate) async fn create(store: &RedisStore, id: &SessionId, replicas: u32) -> Stamp {
-    let new = NewSession::draw(Expiry::default()).unwrap().with_replicas(replicas);
+    let new = NewSession::generate(Expiry::default())
+        .unwrap()
+        .with_write(WriteOptions::generate().unwrap().with_replicas(replicas));
     until("the replicas have the session", || async {
         match store.create(id, &new).await.unwrap() {
             CreateOutcome::Created(applied) => (applied.replicas.unwrap_or(0) >= replicas).then_some(()),
@@ -65,7 +71,7 @@ pub(crate) async fn new_session(store: &RedisStore, id: SessionId, replicas: u32
 
 /// Ends a session, trying for as long as it takes.
 pub(crate) async fn end(store: &RedisStore, id: &SessionId) {
-    let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Revoked);
+    let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Revoked);
     loop {
         match store.destroy(id, &destroy).await {
             Ok(DestroyOutcome::Destroyed { .. }) => return,
@@ -96,10 +102,10 @@ pub(crate) async fn stay_ended(store: &RedisStore, ended: &[SessionId]) {
     let store = Arc::new(store.clone());
     for id in ended {
         until("what was ended stays so", || async {
-            matches!(store.get(id).await.unwrap(), LoadOutcome::NotFound(Some(_))).then_some(())
+            matches!(store.get(id).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(Some(_)))).then_some(())
         })
         .await;
-        let again = store.create(id, &NewSession::draw(Expiry::default()).unwrap()).await.unwrap();
+        let again = store.create(id, &NewSession::generate(Expiry::default()).unwrap()).await.unwrap();
         assert!(matches!(again, CreateOutcome::Ended(_)), "a session that was ended came back: {again:?}");
     }
 }

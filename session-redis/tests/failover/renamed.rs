@@ -1,7 +1,10 @@
 //! The sentinels name another primary while the old one lives, is reached, and says that it is one: whoever stays there
 //! writes in vain.
 
-use session_core::{GapCause, LoadOutcome, SessionId, SessionStoreExt};
+use session_core::{
+    SessionId,
+    store::{GapCause, LoadOutcome, SessionStoreExt},
+};
 use session_testkit::SentinelTrio;
 
 use crate::{ledger::Ledger, listener::Listener, load::Load, topology::under_sentinel, until};

@@ -1,7 +1,9 @@
 //! Updates that wait for replicas.
 
 use session_core::{
-    Applied, ApplyOutcome, Delta, Error, Field, Format, OpId, SessionId, SessionStore, SessionStoreExt, Update, Value,
+    Error, SessionId,
+    model::{Delta, Field, Format, OpId, Value},
+    store::{Applied, ApplyOutcome, SessionStore, SessionStoreExt, Update, WriteOptions},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
@@ -44,7 +46,7 @@ impl Rig {
 async fn apply(store: RedisStore, id: SessionId, replicas: u32) -> Result<Applied, Error> {
     let mut delta = Delta::new();
     delta.set(Field::new("field").unwrap(), Value::new(Format::JSON, b"1"));
-    match store.apply(&id, &Update::new(OpId::draw()?, delta).with_replicas(replicas)).await? {
+    match store.apply(&id, &Update::new(WriteOptions::generate()?.with_replicas(replicas), delta)).await? {
         ApplyOutcome::Applied(applied) => Ok(applied),
         other => panic!("{other:?}"),
     }
@@ -115,8 +117,8 @@ async fn a_primary_that_falls_silent_after_the_write_has_done_it() {
     rig.blocked(1).await;
     rig.primary.pause().await;
     let applied = within("the call ends", waiting).await.unwrap().unwrap();
-    assert_eq!((applied.stamp.version, applied.replicas), (2, Some(0)));
+    assert_eq!((applied.stamp.version(), applied.replicas), (2, Some(0)));
     rig.primary.resume().await;
     let after = until("the store is back", || async { rig.apply(id, 0).await.ok() }).await;
-    assert!(after.stamp.version > applied.stamp.version);
+    assert!(after.stamp.version() > applied.stamp.version());
 }

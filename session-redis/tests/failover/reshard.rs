@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{GapCause, LoadOutcome, SessionId, SessionStoreExt};
+use session_core::{
+    SessionId,
+    store::{GapCause, LoadOutcome, SessionStoreExt},
+};
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Cluster, Node, Reply};
 use tokio::{sync::watch, task::JoinHandle};

@@ -7,8 +7,11 @@
 use std::time::Duration;
 
 use session_core::{
-    CreateOutcome, ErrorKind, Expiry, GapCause, LoadOutcome, NewSession, SessionId, SessionStore, SessionStoreExt,
-    TouchOptions, TouchOutcome,
+    ErrorKind, Expiry, SessionId,
+    store::{
+        Absent, CreateOutcome, GapCause, LoadOutcome, NewSession, SessionStore, SessionStoreExt, TouchOptions,
+        TouchOutcome,
+    },
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Cluster, Node};
@@ -85,10 +88,10 @@ async fn calls_are_served_or_wait_at_every_step() {
     let keys = keys(from, slot).await;
     assert_eq!(keys.len(), 3, "two sessions and the sequence");
     let one = write(store.clone(), one).await;
-    assert_eq!(store.get(&new).await.unwrap(), LoadOutcome::NotFound(None), "asked of both nodes");
+    assert_eq!(store.get(&new).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(None)), "asked of both nodes");
     let creating = Waiting::begin(&store, {
         let store = store.clone();
-        async move { store.create(&new, &NewSession::draw(Expiry::default())?).await }
+        async move { store.create(&new, &NewSession::generate(Expiry::default())?).await }
     })
     .await;
 

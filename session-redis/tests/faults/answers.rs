@@ -1,8 +1,12 @@
 //! The request arrives, the answer is lost on the way.
 
 use session_core::{
-    CreateOutcome, Destroy, DestroyOutcome, EndReason, ErrorKind, LoadOutcome, RotateOutcome, Rotation, RotationKind,
-    SessionStore as _, TouchOptions, TouchOutcome,
+    ErrorKind,
+    model::EndReason,
+    store::{
+        Absent, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind,
+        SessionStore as _, TouchOptions, TouchOutcome,
+    },
 };
 use session_redis::RedisStore;
 use session_testkit::{Direction, LinkCutter, Server};
@@ -87,11 +91,11 @@ async fn of_a_retry() {
     let (id, base) = create(&way.store, &new()).await;
     let key = key_of(&way.server, &id).await;
     let before = sequence(&way.server, &key).await;
-    let update = session_core::Update::new(op(), set("theme", "dark")).retry_from(base);
-    let (store, op) = (way.store.clone(), update.op);
+    let update = session_core::store::Update::new(op(), set("theme", "dark")).with_retry_from(base);
+    let (store, op) = (way.store.clone(), update.write.op);
     let call = async move { store.apply(&id, &update).await };
     let outcome = way.lose(call, async |server| sequence(server, &key).await > before).await;
-    let session_core::ApplyOutcome::Applied(applied) = done(outcome) else { panic!("it is there") };
+    let session_core::store::ApplyOutcome::Applied(applied) = done(outcome) else { panic!("it is there") };
     assert_eq!((applied.repeated, applied.stamp), (true, base.next(op)));
     assert_eq!(sequence(&way.server, &key).await, before + 1);
 }
@@ -132,7 +136,7 @@ async fn of_a_touch() {
     let end = async |server: &Server| server.command(&[b"PEXPIRETIME".as_slice(), &key]).await.int();
     let before = end(&way.server).await;
     let store = way.store.clone();
-    let longer = TouchOptions::default().idle(std::time::Duration::from_secs(7_200));
+    let longer = TouchOptions::default().with_idle(std::time::Duration::from_secs(7_200));
     let call = async move { store.touch(&id, longer).await };
     let outcome = done(way.lose(call, async |server| end(server).await > before).await);
     let TouchOutcome::Touched(touched) = outcome else { panic!("{outcome:?}") };
@@ -152,7 +156,7 @@ async fn of_a_rotation() {
         let call = async move { store.rotate(&id, &sent).await };
         let outcome = way.lose(call, async |server| sequence(server, &key).await > before).await;
         let RotateOutcome::Rotated(rotated) = done(outcome) else { panic!("it has moved") };
-        assert_eq!((rotated.repeated, rotated.stamp), (true, stamp.next(rotation.op)));
+        assert_eq!((rotated.repeated, rotated.stamp), (true, stamp.next(rotation.write.op)));
         assert_eq!(found(&way.store, &rotation.to).await.record.stamp(), rotated.stamp);
         assert_eq!(sequence(&way.server, &key).await, before + 1);
     }
@@ -169,7 +173,7 @@ async fn of_a_destroy() {
     let outcome = way.lose(call, async |server| sequence(server, &key).await > before).await;
     assert_eq!(done(outcome), DestroyOutcome::Destroyed { replicas: None, forwarded: None });
     assert!(
-        matches!(load(&way.store, &id).await, LoadOutcome::NotFound(Some(ended)) if ended.reason == EndReason::Logout)
+        matches!(load(&way.store, &id).await, LoadOutcome::Absent(Absent::NotFound(Some(ended))) if ended.reason == EndReason::Logout)
     );
     assert_eq!(sequence(&way.server, &key).await, before + 1);
     assert_eq!(way.store.stats().destroys_undone, 0);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use session_core::SessionStore as _;
+use session_core::store::SessionStore as _;
 use session_redis::RedisStore;
 
 use crate::{

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use session_core::{
-    EndReason, Error, ErrorKind, LockOwner, NewSession, RotationKind, SessionId, SessionLock as _, SessionStore as _,
-    TouchOptions, Update,
+    Error, ErrorKind, SessionId,
+    model::EndReason,
+    store::{LockOwner, NewSession, RotationKind, SessionLock as _, SessionStore as _, TouchOptions, Update},
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -110,7 +111,7 @@ impl Stage {
         let mut clear = set("theme", "dark");
         clear.clear(field("cart"));
         clear.remove(field("who"));
-        let longer = TouchOptions::default().idle(Duration::from_secs(7_200));
+        let longer = TouchOptions::default().with_idle(Duration::from_secs(7_200));
         let revoked = store.index().unwrap();
         match operation {
             // The same partition: its sequence has begun.

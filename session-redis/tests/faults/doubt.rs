@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use session_core::{
-    CreateOutcome, EndReason, ErrorKind, LoadOutcome, NewSession, SessionCap, SessionIndex as _, SessionStore as _,
+    ErrorKind, SessionCap,
+    model::EndReason,
+    store::{Absent, CreateOutcome, LoadOutcome, NewSession, SessionIndex as _, SessionStore as _},
 };
 use session_testkit::{Reply, Server};
 
@@ -57,7 +59,9 @@ async fn a_repeated_sign_in_ends_the_oldest() {
     let again = NewSession::with_sign_in(first, sign_in().with_cap(SessionCap::EndOldest(1)));
     let CreateOutcome::Created(again) = done(store.create(&id, &again).await) else { panic!("it is there") };
     assert!(again.repeated);
-    let LoadOutcome::NotFound(Some(ended)) = load(&store, &oldest).await else { panic!("there is one too many") };
+    let LoadOutcome::Absent(Absent::NotFound(Some(ended))) = load(&store, &oldest).await else {
+        panic!("there is one too many")
+    };
     assert_eq!(ended.reason, EndReason::Limit);
     found(&store, &id).await;
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{Destroy, DestroyOutcome, EndReason, LoadOutcome, SessionStore as _};
+use session_core::{
+    model::EndReason,
+    store::{Absent, Destroy, DestroyOutcome, LoadOutcome, SessionStore as _},
+};
 use session_redis::RedisStore;
 use session_testkit::{Persistence, Server};
 
@@ -94,12 +97,12 @@ impl Scene {
         load.progress(200).await;
         server.kill().await;
         let mut writers = load.all_stopped().await;
-        writers.sort_by_key(|writer| writer.stamp().incarnation.bits());
+        writers.sort_by_key(|writer| writer.stamp().incarnation().bits());
         server.restart().await;
         // The first that is asked of the server when it is back: not even then is one of them there.
         for id in &doomed {
             assert!(
-                matches!(crate::rig::load(&store, id).await, LoadOutcome::NotFound(_)),
+                matches!(crate::rig::load(&store, id).await, LoadOutcome::Absent(Absent::NotFound(_))),
                 "{setting}: it is back for a moment"
             );
         }
@@ -121,20 +124,20 @@ impl Scene {
             }
         }
         for id in &self.doomed {
-            assert!(matches!(load(store, id).await, LoadOutcome::NotFound(_)), "nothing comes back");
+            assert!(matches!(load(store, id).await, LoadOutcome::Absent(Absent::NotFound(_))), "nothing comes back");
         }
         let mut gone = 0;
         for id in created {
             match load(store, id).await {
                 LoadOutcome::Found(_) => {}
-                LoadOutcome::NotFound(None) => gone += 1,
+                LoadOutcome::Absent(Absent::NotFound(None)) => gone += 1,
                 other => panic!("{other:?}"),
             }
         }
         // The same store goes on.
         let (id, _) = create(store, &new()).await;
         done(store.apply(&id, &update("after", "the restart")).await);
-        assert_eq!(found(store, &id).await.record.stamp().version, 2);
+        assert_eq!(found(store, &id).await.record.stamp().version(), 2);
         let undone = store.stats().destroys_undone;
         Report { setting, updates: (updates, lost), destroys: (DESTROYS, undone), creates: (created.len(), gone) }
     }
@@ -210,5 +213,5 @@ async fn a_destroy_that_is_refused_when_it_is_repeated_is_owed() {
     assert_eq!(store.stats().destroys_undone, 0);
     server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await.expect("CONFIG");
     until("the destroy is repeated", || store.stats().destroys_undone == 1).await;
-    assert!(matches!(load(&store, &id).await, LoadOutcome::NotFound(Some(_))));
+    assert!(matches!(load(&store, &id).await, LoadOutcome::Absent(Absent::NotFound(Some(_)))));
 }

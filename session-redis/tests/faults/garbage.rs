@@ -4,8 +4,12 @@
 use std::fmt::Debug;
 
 use session_core::{
-    CreateOutcome, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, LockOwner, Rotation, RotationKind, SessionId,
-    SessionLock as _, SessionStore as _, Stamp,
+    Error, ErrorKind, SessionId,
+    model::{EndReason, Stamp},
+    store::{
+        Absent, CreateOutcome, Destroy, DestroyOutcome, LockOwner, Rotation, RotationKind, SessionLock as _,
+        SessionStore as _,
+    },
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -44,14 +48,16 @@ impl Scene {
         self.listener.heard().await;
         let store = &self.store;
         let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
-        let known = session_core::LoadOptions::default().known(self.stamp);
+        let known = session_core::LoadOptions::default().with_known(self.stamp);
         // Retries and preconditions take other ways through the script.
-        let picky = update("theme", "dark").when(session_core::Precondition::Stamp(self.stamp)).retry_from(self.stamp);
+        let picky = update("theme", "dark")
+            .with_precondition(session_core::store::Precondition::Stamp(self.stamp))
+            .with_retry_from(self.stamp);
         let destroy = Destroy::new(op(), EndReason::Logout);
-        let mut delta = session_core::Delta::new();
+        let mut delta = session_core::model::Delta::new();
         delta.clear(field("cart"));
         delta.insert(field("cart"), key("sku"), value("1"));
-        let clear = session_core::Update::new(op(), delta);
+        let clear = session_core::store::Update::new(op(), delta);
         type Outcome<'a> = (&'a str, Option<Error>);
         fn outcome<'a, T: Debug>(name: &'a str, outcome: Result<T, Error>) -> Outcome<'a> {
             (name, outcome.map_err(Some).map_or_else(|error| error, |told| panic!("{name}: {told:?}")))
@@ -163,7 +169,10 @@ async fn unreadable_constants() {
     }
     let destroyed = done(scene.store.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await);
     assert_eq!(destroyed, DestroyOutcome::Destroyed { replicas: None, forwarded: None });
-    assert!(matches!(load(&scene.store, &id).await, session_core::LoadOutcome::NotFound(Some(_))));
+    assert!(matches!(
+        load(&scene.store, &id).await,
+        session_core::store::LoadOutcome::Absent(Absent::NotFound(Some(_)))
+    ));
 }
 
 /// A session whose expiry somebody took away is not read as one without end. An update, whose clock the expiry is
@@ -172,11 +181,11 @@ async fn unreadable_constants() {
 async fn a_key_without_expiry() {
     let scene = Scene::set().await;
     scene.send(&[b"PERSIST", &scene.key]).await;
-    for options in [Default::default(), session_core::LoadOptions::default().known(scene.stamp)] {
+    for options in [Default::default(), session_core::LoadOptions::default().with_known(scene.stamp)] {
         assert_eq!(kind(scene.store.load(&scene.id, options).await), ErrorKind::UnreadableField);
     }
     let outcome = done(scene.store.apply(&scene.id, &crate::rig::update("theme", "dark")).await);
-    assert!(matches!(outcome, session_core::ApplyOutcome::Applied(_)), "{outcome:?}");
+    assert!(matches!(outcome, session_core::store::ApplyOutcome::Applied(_)), "{outcome:?}");
     let end = scene.server.command(&[b"PEXPIRETIME".as_slice(), &scene.key]).await.int();
     let deadlines = found(&scene.store, &scene.id).await.record.deadlines();
     assert_eq!(deadlines.expires_at().as_millis() as i64, end);
@@ -212,8 +221,8 @@ async fn unreadable_extras() {
     for lock in [b"\x01".to_vec(), b"\x02".to_vec(), [b"\x02".as_slice(), &[0; 21]].concat()] {
         scene.send(&[b"HSET", &place, b"@l", &lock]).await;
         scene.refused("a lock", &id, &but_the_lock, &[ErrorKind::UnreadableField]).await;
-        let token = session_core::FencingToken { owner: LockOwner::from_bits(0), counter: 0 };
-        let fenced = update("theme", "dark").when(session_core::Precondition::Lock(token));
+        let token = session_core::store::FencingToken::new(LockOwner::from_bits(0), 0);
+        let fenced = update("theme", "dark").with_precondition(session_core::store::Precondition::Lock(token));
         assert_eq!(kind(scene.store.apply(&id, &fenced).await), ErrorKind::UnreadableField);
         assert_eq!(kind(scene.store.renew(&id, token, LEASE).await), ErrorKind::UnreadableField);
     }
@@ -247,7 +256,7 @@ async fn something_else_at_the_sequence() {
         let before = Belongings::of(&scene.server).await;
         let (_, index) = ((), scene.store.index().unwrap());
         for refusal in [
-            kind(scene.store.apply(&id, &update("theme", "dark").retry_from(scene.stamp)).await),
+            kind(scene.store.apply(&id, &update("theme", "dark").with_retry_from(scene.stamp)).await),
             kind(scene.store.create(&id.generate_sibling().unwrap(), &new()).await),
             kind(index.revoke(&alice(), signed.digest(), EndReason::Revoked).await),
             kind(index.revoke_all(&alice(), None, EndReason::Revoked).await),

@@ -7,9 +7,12 @@
 use std::{fmt::Write as _, time::Duration};
 
 use session_core::{
-    AcquireOutcome, ChangeKind, CreateOutcome, Destroy, EndReason, Expiry, FeedItem, Format, Incarnation, LoadOutcome,
-    LockOwner, NewSession, OpId, RotateOutcome, Rotation, RotationKind, SessionChange, SessionId, SessionLock as _,
-    SessionStore, Stamp, Update, Value,
+    Expiry, SessionId,
+    model::{EndReason, Format, Incarnation, OpId, Stamp, Value},
+    store::{
+        Absent, AcquireOutcome, ChangeKind, CreateOutcome, Destroy, FeedItem, LoadOutcome, LockOwner, NewSession,
+        RotateOutcome, Rotation, RotationKind, SessionChange, SessionLock as _, SessionStore, Update,
+    },
 };
 use session_redis::RedisStore;
 use session_testkit::{Connection, Reply, Server};
@@ -101,8 +104,8 @@ fn first() -> NewSession {
     entries.insert(field("cart"), key("sku-1"), value("2"));
     entries.insert(field("roles"), key("admin"), Value::MEMBER);
     let expiry = Expiry::both(Duration::from_secs(1_800), Duration::from_secs(86_400));
-    let mut new = NewSession::draw(expiry).unwrap().with_entries(entries).with_sign_in(sign_in());
-    (new.op, new.incarnation) = (CREATE, INCARNATION);
+    let mut new = NewSession::generate(expiry).unwrap().with_entries(entries).with_sign_in(sign_in());
+    (new.write.op, new.incarnation) = (CREATE, INCARNATION);
     new
 }
 
@@ -185,11 +188,14 @@ async fn hashes_are_read_as_ever() {
     assert_eq!(record.deadlines().idle().map(|end| end.as_millis()), Some(until));
     assert_eq!(record.deadlines().idle_timeout(), Some(Duration::from_secs(1_800)));
     assert_eq!(record.deadlines().absolute().map(|end| end.as_millis()), Some(until + 1));
-    let mut state = session_core::State::from_delta(&first().entries);
+    let mut state = session_core::model::State::from_delta(&first().entries);
     second().delta.apply_to(&mut state);
     assert_eq!(*record.state(), state);
     let repeat = done(store.apply(&id, &second()).await);
-    assert!(matches!(repeat, session_core::ApplyOutcome::Applied(applied) if applied.repeated), "it is remembered");
+    assert!(
+        matches!(repeat, session_core::store::ApplyOutcome::Applied(applied) if applied.repeated),
+        "it is remembered"
+    );
     assert!(matches!(done(store.create(&id, &first()).await), CreateOutcome::Created(applied) if applied.repeated));
     let other = store.acquire(&id, LockOwner::from_bits(1), Duration::from_secs(1)).await;
     assert!(matches!(done(other), AcquireOutcome::Held(_)));
@@ -201,7 +207,10 @@ async fn hashes_are_read_as_ever() {
     put(&server, &key(&sibling), &fields(TOMBSTONE_FILE, &names), until).await;
     for id in [&id, &sibling] {
         let gone = load(&store, id).await;
-        assert!(matches!(gone, LoadOutcome::NotFound(Some(ended)) if ended.reason == EndReason::Revoked), "{gone:?}");
+        assert!(
+            matches!(gone, LoadOutcome::Absent(Absent::NotFound(Some(ended))) if ended.reason == EndReason::Revoked),
+            "{gone:?}"
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! Something on the way forgets the link: both ends believe in it, and nothing comes over it any more.
 
-use session_core::SessionStore as _;
+use session_core::store::SessionStore as _;
 use session_testkit::{LinkCutter, Server};
 
 use crate::{

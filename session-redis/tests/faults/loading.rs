@@ -36,7 +36,7 @@ async fn loading() {
         async move { found(&patient, &id).await }
     });
     let refused = async {
-        let load = session_core::SessionStore::load(&store, &writers[1].id, Default::default()).await;
+        let load = session_core::store::SessionStore::load(&store, &writers[1].id, Default::default()).await;
         assert_eq!(kind(load), ErrorKind::Unavailable);
         let Err(error) = writers[2].step(&store).await else { panic!("the server is still loading") };
         assert_eq!(error.kind(), ErrorKind::Unavailable, "it was refused, so it is known that nothing happened");

@@ -1,6 +1,10 @@
 //! The limits of a store have been lowered since a session was stored.
 
-use session_core::{Delta, ErrorKind, Limits, Rotation, RotationKind, SessionStore as _, Update};
+use session_core::{
+    ErrorKind, Limits,
+    model::Delta,
+    store::{Rotation, RotationKind, SessionStore as _, Update},
+};
 use session_redis::RedisStore;
 
 use crate::rig::{config, create, done, field, found, key, kind, new, op, start, value};
@@ -22,7 +26,7 @@ fn without(number: u32) -> Delta {
 /// What is over a limit may shrink, or change and stay as large, and may not grow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_over_a_limit_can_be_emptied() {
-    for tight in [Limits::default().max_entries(4), Limits::default().max_session_bytes(40)] {
+    for tight in [Limits::default().with_max_entries(4), Limits::default().with_max_session_bytes(40)] {
         let (server, roomy) = start().await;
         let (id, _) = create(&roomy, &new().with_entries(entries(0..20, "12"))).await;
         let store = RedisStore::builder(config(server.url())).limits(tight).connect().await.unwrap();

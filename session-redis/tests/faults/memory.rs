@@ -1,8 +1,12 @@
 //! The server is out of memory and may evict nothing.
 
 use session_core::{
-    Destroy, DestroyOutcome, EndReason, ErrorKind, LockOwner, Rotation, RotationKind, SessionLock as _,
-    SessionStore as _, TouchOptions, TouchOutcome,
+    ErrorKind,
+    model::EndReason,
+    store::{
+        Destroy, DestroyOutcome, LockOwner, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions,
+        TouchOutcome,
+    },
 };
 
 use crate::{
@@ -29,7 +33,7 @@ async fn out_of_memory() {
         kind(store.apply(&id, &update("theme", "dark")).await),
         kind(store.rotate(&id, &rotation).await),
         kind(store.rotate(&id, &rotation.clone().with_sign_in(sign_in())).await),
-        kind(store.acquire(&id, LockOwner::draw().unwrap(), LEASE).await),
+        kind(store.acquire(&id, LockOwner::generate().unwrap(), LEASE).await),
     ];
     assert_eq!(refusals, [ErrorKind::Unavailable; 6]);
     let error = store.apply(&id, &update("theme", "dark")).await.unwrap_err();
@@ -39,7 +43,7 @@ async fn out_of_memory() {
 
     assert_eq!(found(&store, &id).await.record.stamp(), stamp);
     done(store.check().await);
-    let idle = TouchOptions::default().idle(std::time::Duration::from_secs(7_200));
+    let idle = TouchOptions::default().with_idle(std::time::Duration::from_secs(7_200));
     assert!(matches!(done(store.touch(&id, idle).await), TouchOutcome::Touched(_)));
     let destroy = Destroy::new(op(), EndReason::Logout);
     assert_eq!(

@@ -90,7 +90,7 @@ async fn the_rule_is_enough() {
     let server = Server::builder().acl_user(&rule()).acl_user("default off").start().await;
     let store = crate::rig::connect(as_shop(config(server.url()))).await;
     let (id, _) = create(&store, &new()).await;
-    done(session_core::SessionStore::apply(&store, &id, &update("theme", "dark")).await);
+    done(session_core::store::SessionStore::apply(&store, &id, &update("theme", "dark")).await);
 }
 
 /// A wrong password, none at all, an unknown user.

@@ -2,7 +2,7 @@
 
 use session_testkit::Server;
 
-use session_core::{ErrorKind, SessionStore as _};
+use session_core::{ErrorKind, store::SessionStore as _};
 
 use crate::{
     rig::{connect, create, guarded, hasty, kind, new, start},

@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use session_core::{FeedItem, GapCause, IdDigest, LoadOutcome, SessionId, SessionStore, Stamp, State, Subscription};
+use session_core::{
+    SessionId,
+    model::{IdDigest, Stamp, State},
+    store::{Absent, FeedItem, GapCause, LoadOutcome, SessionStore, Subscription},
+};
 use session_redis::RedisStore;
 use session_testkit::{Persistence, Reply, Server};
 
@@ -127,7 +131,7 @@ async fn keys_are_put_back() {
         follower.catch_up(&id).await;
         follower.check(&store, &[&id]).await;
         let before = follower.copies[id.digest()].0;
-        assert_eq!((before.version, &follower.gaps[..]), (7, &[][..]), "patched all the way");
+        assert_eq!((before.version(), &follower.gaps[..]), (7, &[][..]), "patched all the way");
 
         restore(&server, &key, &old.0).await;
         if with_sequence {
@@ -137,7 +141,7 @@ async fn keys_are_put_back() {
         write(&store, &id, 10..13).await;
         follower.catch_up(&id).await;
         let after = found(&store, &id).await.record.stamp();
-        assert_eq!(after.version, before.version);
+        assert_eq!(after.version(), before.version());
         assert_ne!(after, before);
         follower.check(&store, &[&id]).await;
         assert_eq!(follower.gaps.contains(&GapCause::Missed), with_sequence, "{:?}", follower.gaps);
@@ -164,7 +168,7 @@ async fn flushed() {
     follower.catch_up(&id).await;
     assert_eq!(follower.gaps, [GapCause::Missed]);
     assert!(follower.copies.is_empty());
-    assert_eq!(load(&store, &id).await, LoadOutcome::NotFound(None));
+    assert_eq!(load(&store, &id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 
     // The same id again, within one partition: its new life is not taken for the old one.
     follower.gaps.clear();
@@ -199,11 +203,11 @@ async fn restarted_from_an_old_snapshot() {
     follower.catch_up(&id).await;
     assert!(!follower.gaps.is_empty(), "an outage is a gap");
     follower.check(&store, &[&id, &later]).await;
-    assert_eq!(load(&store, &later).await, LoadOutcome::NotFound(None));
-    assert_eq!(found(&store, &id).await.record.stamp().version, 7);
+    assert_eq!(load(&store, &later).await, LoadOutcome::Absent(Absent::NotFound(None)));
+    assert_eq!(found(&store, &id).await.record.stamp().version(), 7);
     follower.fill(&store, &id).await;
     write(&store, &id, 20..22).await;
     follower.catch_up(&id).await;
-    assert_eq!(follower.copies[id.digest()].0.version, 9);
+    assert_eq!(follower.copies[id.digest()].0.version(), 9);
     follower.check(&store, &[&id]).await;
 }

@@ -3,8 +3,9 @@
 use std::{fmt::Debug, time::Duration};
 
 use session_core::{
-    CreateOutcome, Delta, Expiry, Field, Format, Found, Key, Limits, LoadOptions, LoadOutcome, NewSession, OpId,
-    Principal, SessionId, SessionStore, SignIn, Stamp, Update, Value,
+    Expiry, Limits, LoadOptions, Principal, SessionId, SignIn,
+    model::{Delta, Field, Format, Key, OpId, Stamp, Value},
+    store::{CreateOutcome, Found, LoadOutcome, NewSession, SessionStore, Update},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
@@ -31,7 +32,7 @@ pub(crate) fn hasty(url: impl Into<String>) -> RedisConfig {
 /// A store with these settings.
 pub(crate) async fn connect(config: RedisConfig) -> RedisStore {
     // High enough that no writer reaches them.
-    let limits = Limits::default().max_entries(1 << 20).max_session_bytes(1 << 26);
+    let limits = Limits::default().with_max_entries(1 << 20).with_max_session_bytes(1 << 26);
     let store = RedisStore::builder(config).limits(limits).tombstone(TOMBSTONE).connect().await;
     store.unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -62,7 +63,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 pub(crate) fn op() -> OpId {
-    OpId::draw().unwrap()
+    OpId::generate().unwrap()
 }
 
 pub(crate) fn draw() -> SessionId {
@@ -94,7 +95,7 @@ pub(crate) fn update(name: &str, text: &str) -> Update {
 }
 
 pub(crate) fn new() -> NewSession {
-    NewSession::draw(Expiry::default()).unwrap().with_entries(set("who", "me"))
+    NewSession::generate(Expiry::default()).unwrap().with_entries(set("who", "me"))
 }
 
 pub(crate) fn alice() -> Principal {

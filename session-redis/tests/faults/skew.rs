@@ -1,6 +1,10 @@
 //! Stores of another version have written, or will read, what is there.
 
-use session_core::{EndReason, ErrorKind, LoadOptions, Rotation, RotationKind, SessionId, SessionStore as _, Update};
+use session_core::{
+    ErrorKind, LoadOptions, SessionId,
+    model::EndReason,
+    store::{Rotation, RotationKind, SessionStore as _, Update},
+};
 use session_redis::RedisStore;
 use session_testkit::{Reply, Server};
 
@@ -36,7 +40,7 @@ async fn unknown_fields_are_kept() {
         assert_eq!(kept, Reply::Bulk(b"of a later version".to_vec()), "{}", name.escape_ascii());
     }
     let record = found(&store, &id).await.record;
-    assert_eq!((record.stamp().version, record.state().size().entries), (4, 2));
+    assert_eq!((record.stamp().version(), record.state().size().entries), (4, 2));
 }
 
 /// Sets the format byte of a session's `@` to that of a later version.
@@ -52,7 +56,7 @@ async fn is_unreadable(server: &Server, store: &RedisStore, id: &SessionId) {
     let (_, stamp) = create(store, &new()).await;
     let own = Belongings::of(server).await;
     assert!(own.len() > before.len());
-    for options in [LoadOptions::default(), LoadOptions::default().known(stamp)] {
+    for options in [LoadOptions::default(), LoadOptions::default().with_known(stamp)] {
         assert_eq!(kind(store.load(id, options).await), ErrorKind::UnreadableField);
     }
     assert_eq!(kind(store.create(id, &new()).await), ErrorKind::UnreadableField);
@@ -69,7 +73,7 @@ async fn newer_formats_are_errors() {
     is_unreadable(&server, &store, &id).await;
 
     let (ended, _) = create(&store, &new()).await;
-    done(store.destroy(&ended, &session_core::Destroy::new(op(), session_core::EndReason::Logout)).await);
+    done(store.destroy(&ended, &session_core::store::Destroy::new(op(), session_core::model::EndReason::Logout)).await);
     make_newer(&server, &ended).await;
     is_unreadable(&server, &store, &ended).await;
 

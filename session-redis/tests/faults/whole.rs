@@ -3,10 +3,13 @@
 use std::{fmt::Debug, time::Duration};
 
 use session_core::{
-    AcquireOutcome, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason,
-    Error, ErrorKind, Incarnation, Limits, LockOwner, Precondition, Principal, RotateOutcome, Rotation, RotationKind,
-    SessionCap, SessionId, SessionLock as _, SessionStore as _, Stamp, TenureOutcome, TouchOptions, TouchOutcome,
-    Update,
+    Error, ErrorKind, Limits, Principal, SessionCap, SessionId,
+    model::{Delta, EndReason, Incarnation, Stamp},
+    store::{
+        Absent, AcquireOutcome, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, Destroy, DestroyOutcome,
+        LockOwner, Precondition, RotateOutcome, Rotation, RotationKind, SessionLock as _, SessionStore as _,
+        TenureOutcome, TouchOptions, TouchOutcome, Update,
+    },
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -28,7 +31,7 @@ impl Scene {
     /// A store with limits that are soon reached.
     async fn set() -> Self {
         let server = Server::start().await;
-        let limits = Limits::default().max_entries(3).max_value_bytes(100).max_session_bytes(200);
+        let limits = Limits::default().with_max_entries(3).with_max_value_bytes(100).with_max_session_bytes(200);
         let store = RedisStore::builder(config(server.url())).limits(limits).tombstone(TOMBSTONE).connect().await;
         let listener = Listener::to(&server).await;
         Self { store: done(store), server, listener }
@@ -135,18 +138,18 @@ async fn apply_refuses() {
     let store = scene.store.clone();
     assert_eq!(
         done(scene.idle("no session", store.apply(&draw(), &update("a", "b"))).await),
-        ApplyOutcome::NotFound(None)
+        ApplyOutcome::Absent(Absent::NotFound(None))
     );
     let ended = scene.ended().await;
     let gone = scene.idle("an ended session", store.apply(&ended, &update("a", "b"))).await;
-    assert!(matches!(done(gone), ApplyOutcome::NotFound(Some(_))));
+    assert!(matches!(done(gone), ApplyOutcome::Absent(Absent::NotFound(Some(_)))));
     let (old, _) = scene.moved(RotationKind::Privilege).await;
     let old = scene.idle("a superseded id", store.apply(&old, &update("a", "b"))).await;
-    assert_eq!(done(old), ApplyOutcome::Superseded);
+    assert_eq!(done(old), ApplyOutcome::Absent(Absent::Superseded));
 
     let (id, stamp) = create(&store, &new()).await;
-    let token = session_core::FencingToken { owner: LockOwner::from_bits(1), counter: 1 };
-    let other = Stamp { tag: stamp.tag ^ 1, ..stamp };
+    let token = session_core::store::FencingToken::new(LockOwner::from_bits(1), 1);
+    let other = Stamp::from_parts(stamp.incarnation(), stamp.version(), stamp.tag() ^ 1);
     for (condition, cause) in [
         (Precondition::Stamp(other), ConflictCause::Stamp),
         (Precondition::Scalar(field("who"), None), ConflictCause::Entry),
@@ -155,7 +158,7 @@ async fn apply_refuses() {
         (Precondition::Lock(token), ConflictCause::Lock),
     ] {
         for changes in [set("a", "b"), Delta::new()] {
-            let update = Update::new(op(), changes).when(condition.clone());
+            let update = Update::new(op(), changes).with_precondition(condition.clone());
             let conflict = scene.idle("a precondition", store.apply(&id, &update)).await;
             assert_eq!(done(conflict), ApplyOutcome::Conflict(Conflict::new(stamp, cause)));
         }
@@ -166,9 +169,9 @@ async fn apply_refuses() {
     }
     let empty = scene.idle("an empty delta", store.apply(&id, &Update::new(op(), Delta::new()))).await;
     assert!(matches!(done(empty), ApplyOutcome::Applied(applied) if applied.stamp == stamp));
-    let stranger = Stamp { incarnation: Incarnation::from_bits(1), ..stamp };
-    let other_life = scene.idle("another life", store.apply(&id, &update("a", "b").retry_from(stranger))).await;
-    assert_eq!(done(other_life), ApplyOutcome::NotFound(None));
+    let stranger = Stamp::from_parts(Incarnation::from_bits(1), stamp.version(), stamp.tag());
+    let other_life = scene.idle("another life", store.apply(&id, &update("a", "b").with_retry_from(stranger))).await;
+    assert_eq!(done(other_life), ApplyOutcome::Absent(Absent::NotFound(None)));
 
     let first = update("a", "b");
     done(store.apply(&id, &first).await);
@@ -177,7 +180,7 @@ async fn apply_refuses() {
     for _ in 0..16 {
         done(store.apply(&id, &update("a", "c")).await);
     }
-    let late = scene.idle("too late to know", store.apply(&id, &first.retry_from(stamp))).await;
+    let late = scene.idle("too late to know", store.apply(&id, &first.with_retry_from(stamp))).await;
     assert_eq!(kind(late), ErrorKind::OutcomeUnknown);
 }
 
@@ -188,11 +191,14 @@ async fn touch_and_destroy_refuse() {
     let (nowhere, ended) = (draw(), scene.ended().await);
     let (old, _) = scene.moved(RotationKind::Privilege).await;
     let touch = |id| store.touch(id, TouchOptions::default());
-    assert_eq!(done(scene.idle("no session", touch(&nowhere)).await), TouchOutcome::NotFound(None));
-    assert!(matches!(done(scene.idle("an ended one", touch(&ended)).await), TouchOutcome::NotFound(Some(_))));
-    assert_eq!(done(scene.idle("a superseded id", touch(&old)).await), TouchOutcome::Superseded);
+    assert_eq!(done(scene.idle("no session", touch(&nowhere)).await), TouchOutcome::Absent(Absent::NotFound(None)));
+    assert!(matches!(
+        done(scene.idle("an ended one", touch(&ended)).await),
+        TouchOutcome::Absent(Absent::NotFound(Some(_)))
+    ));
+    assert_eq!(done(scene.idle("a superseded id", touch(&old)).await), TouchOutcome::Absent(Absent::Superseded));
     let (id, _) = create(&store, &new()).await;
-    let shorter = TouchOptions::default().idle(Duration::ZERO);
+    let shorter = TouchOptions::default().with_idle(Duration::ZERO);
     assert!(matches!(done(scene.idle("a shorter time", store.touch(&id, shorter)).await), TouchOutcome::Touched(_)));
 
     let end = destroy();
@@ -200,10 +206,16 @@ async fn touch_and_destroy_refuse() {
     let repeat = scene.idle("a repeat", store.destroy(&id, &end)).await;
     assert_eq!(done(repeat), DestroyOutcome::Destroyed { replicas: None, forwarded: None });
     let other = destroy();
-    assert_eq!(done(scene.idle("no session", store.destroy(&nowhere, &other)).await), DestroyOutcome::NotFound(None));
+    assert_eq!(
+        done(scene.idle("no session", store.destroy(&nowhere, &other)).await),
+        DestroyOutcome::Absent(Absent::NotFound(None))
+    );
     let again = scene.idle("an ended one", store.destroy(&ended, &other)).await;
-    assert!(matches!(done(again), DestroyOutcome::NotFound(Some(_))));
-    assert_eq!(done(scene.idle("a superseded id", store.destroy(&old, &other)).await), DestroyOutcome::Superseded);
+    assert!(matches!(done(again), DestroyOutcome::Absent(Absent::NotFound(Some(_)))));
+    assert_eq!(
+        done(scene.idle("a superseded id", store.destroy(&old, &other)).await),
+        DestroyOutcome::Absent(Absent::Superseded)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -212,10 +224,10 @@ async fn rotate_refuses() {
     let store = scene.store.clone();
     let nowhere = draw();
     let none = scene.idle("no session", store.rotate(&nowhere, &rotation(&nowhere, RotationKind::Renew))).await;
-    assert_eq!(done(none), RotateOutcome::NotFound(None));
+    assert_eq!(done(none), RotateOutcome::Absent(Absent::NotFound(None)));
     let ended = scene.ended().await;
     let gone = scene.idle("an ended one", store.rotate(&ended, &rotation(&ended, RotationKind::Renew))).await;
-    assert!(matches!(done(gone), RotateOutcome::NotFound(Some(_))));
+    assert!(matches!(done(gone), RotateOutcome::Absent(Absent::NotFound(Some(_)))));
 
     for how in [RotationKind::Renew, RotationKind::Privilege] {
         let (old, first) = scene.moved(how).await;
@@ -227,7 +239,10 @@ async fn rotate_refuses() {
         let on = rotation(&first.to, RotationKind::Privilege);
         done(store.rotate(&first.to, &on).await);
         let stale = scene.idle("it has moved on", store.rotate(&old, &first)).await;
-        assert!(matches!(done(stale), RotateOutcome::Superseded | RotateOutcome::AlreadyRotated), "{how:?}");
+        assert!(
+            matches!(done(stale), RotateOutcome::Absent(Absent::Superseded) | RotateOutcome::AlreadyRotated),
+            "{how:?}"
+        );
     }
 
     let (id, _) = create(&store, &new()).await;
@@ -257,10 +272,13 @@ async fn locks_refuse() {
     assert!(matches!(done(held), AcquireOutcome::Held(_)));
     let again = scene.idle("my own lock", store.acquire(&id, mine, TOMBSTONE)).await;
     assert_eq!(done(again), AcquireOutcome::Acquired(token));
-    let old = session_core::FencingToken { counter: 0, ..token };
+    let old = session_core::store::FencingToken::new(token.owner(), 0);
     assert_eq!(done(scene.idle("an old token", store.renew(&id, old, LEASE)).await), TenureOutcome::Lost);
     assert_eq!(done(scene.idle("an old token", store.release(&id, old)).await), TenureOutcome::Lost);
     let none = scene.idle("no session", store.acquire(&draw(), mine, LEASE)).await;
-    assert_eq!(done(none), AcquireOutcome::NotFound(None));
-    assert_eq!(done(scene.idle("no session", store.renew(&draw(), token, LEASE)).await), TenureOutcome::NotFound(None));
+    assert_eq!(done(none), AcquireOutcome::Absent(Absent::NotFound(None)));
+    assert_eq!(
+        done(scene.idle("no session", store.renew(&draw(), token, LEASE)).await),
+        TenureOutcome::Absent(Absent::NotFound(None))
+    );
 }

@@ -6,7 +6,9 @@ use std::sync::{
 };
 
 use session_core::{
-    ApplyOutcome, Delta, Error, Expiry, LoadOutcome, NewSession, Record, SessionId, SessionStore, Stamp, Update,
+    Error, Expiry, SessionId,
+    model::{Delta, Record, Stamp},
+    store::{Absent, ApplyOutcome, LoadOutcome, NewSession, SessionStore, Update},
 };
 use session_redis::RedisStore;
 use tokio::{sync::watch, task::JoinSet};
@@ -29,7 +31,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) async fn begin(store: &RedisStore, number: usize) -> Self {
-        let new = NewSession::draw(Expiry::default()).unwrap().with_entries(set("writer", &number.to_string()));
+        let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("writer", &number.to_string()));
         let (id, stamp) = create(store, &new).await;
         Self { id, number, acknowledged: vec![stamp], pending: None, repeats: 0 }
     }
@@ -60,10 +62,10 @@ impl Writer {
     /// Sends the next update, or once more the one whose outcome is not known. If the future is dropped, it is not known.
     pub(crate) async fn step(&mut self, store: &RedisStore) -> Result<(), Error> {
         let update = match &self.pending {
-            Some(pending) => pending.clone().retry_from(self.stamp()),
+            Some(pending) => pending.clone().with_retry_from(self.stamp()),
             None => Update::new(op(), self.delta()),
         };
-        let after = self.stamp().next(update.op);
+        let after = self.stamp().next(update.write.op);
         self.pending = Some(update.clone());
         match store.apply(&self.id, &update).await {
             Ok(ApplyOutcome::Applied(applied)) => {
@@ -90,8 +92,8 @@ impl Writer {
     /// A whole record, of this session, in a state that it was in; gives how many updates it has.
     pub(crate) fn recognize(&self, record: &Record) -> usize {
         let done = record.state().keyed_len("log");
-        assert_eq!(record.stamp().version as usize, done + 1, "each update is applied once");
-        let pending = self.pending.as_ref().map(|update| self.stamp().next(update.op));
+        assert_eq!(record.stamp().version() as usize, done + 1, "each update is applied once");
+        let pending = self.pending.as_ref().map(|update| self.stamp().next(update.write.op));
         let history: Vec<Stamp> = self.acknowledged.iter().copied().chain(pending).collect();
         assert_eq!(history.get(done), Some(&record.stamp()), "a state that never was");
         for entry in 1..=done {
@@ -110,7 +112,7 @@ impl Writer {
     pub(crate) async fn look(&self, store: &RedisStore) -> Option<usize> {
         match load(store, &self.id).await {
             LoadOutcome::Found(found) => Some(self.recognize(&found.record)),
-            LoadOutcome::NotFound(None) => None,
+            LoadOutcome::Absent(Absent::NotFound(None)) => None,
             other => panic!("{other:?}"),
         }
     }

@@ -3,8 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use session_core::{
-    AcquireOutcome, Applied, ApplyOutcome, ConflictCause, CreateOutcome, Deadlines, DestroyOutcome, EndReason,
-    ErrorKind, FencingToken, IdDigest, LoadOutcome, Record, RotateOutcome, Stamp, State, Timestamp, TouchOutcome,
+    ErrorKind,
+    model::{Deadlines, EndReason, IdDigest, Record, Stamp, State, Timestamp},
+    store::{
+        Absent, AcquireOutcome, Applied, ApplyOutcome, ConflictCause, CreateOutcome, DestroyOutcome, FencingToken,
+        LoadOutcome, RotateOutcome, TouchOutcome,
+    },
 };
 
 /// Durations are longer than this, or over at once.
@@ -112,37 +116,37 @@ answers! {
     LoadOutcome => Load {
         LoadOutcome::Found(found) => Standing::found(&found.record, found.now),
         LoadOutcome::Unchanged(touched) => Standing::Touched(Left::of(touched.deadlines, touched.now)),
-        LoadOutcome::NotFound(ended) => Standing::NotFound(ended.map(|ended| ended.reason)),
-        LoadOutcome::Superseded => Standing::Superseded,
+        LoadOutcome::Absent(Absent::NotFound(ended)) => Standing::NotFound(ended.map(|ended| ended.reason)),
+        LoadOutcome::Absent(Absent::Superseded) => Standing::Superseded,
     }
     ApplyOutcome => Apply {
         ApplyOutcome::Applied(applied) => Standing::applied(applied),
         ApplyOutcome::Conflict(conflict) => Standing::Conflict(conflict.current, conflict.cause),
-        ApplyOutcome::NotFound(ended) => Standing::NotFound(ended.map(|ended| ended.reason)),
-        ApplyOutcome::Superseded => Standing::Superseded,
+        ApplyOutcome::Absent(Absent::NotFound(ended)) => Standing::NotFound(ended.map(|ended| ended.reason)),
+        ApplyOutcome::Absent(Absent::Superseded) => Standing::Superseded,
     }
     TouchOutcome => Touch {
         TouchOutcome::Touched(touched) => Standing::Touched(Left::of(touched.deadlines, touched.now)),
-        TouchOutcome::NotFound(ended) => Standing::NotFound(ended.map(|ended| ended.reason)),
-        TouchOutcome::Superseded => Standing::Superseded,
+        TouchOutcome::Absent(Absent::NotFound(ended)) => Standing::NotFound(ended.map(|ended| ended.reason)),
+        TouchOutcome::Absent(Absent::Superseded) => Standing::Superseded,
     }
     RotateOutcome => Rotate {
         RotateOutcome::Rotated(applied) => Standing::applied(applied),
         RotateOutcome::AlreadyRotated => Standing::AlreadyRotated,
-        RotateOutcome::NotFound(ended) => Standing::NotFound(ended.map(|ended| ended.reason)),
-        RotateOutcome::Superseded => Standing::Superseded,
+        RotateOutcome::Absent(Absent::NotFound(ended)) => Standing::NotFound(ended.map(|ended| ended.reason)),
+        RotateOutcome::Absent(Absent::Superseded) => Standing::Superseded,
         RotateOutcome::Ended(ended) => Standing::Ended(ended.reason),
     }
     DestroyOutcome => Destroy {
         DestroyOutcome::Destroyed { .. } => Standing::Destroyed,
-        DestroyOutcome::NotFound(ended) => Standing::NotFound(ended.map(|ended| ended.reason)),
-        DestroyOutcome::Superseded => Standing::Superseded,
+        DestroyOutcome::Absent(Absent::NotFound(ended)) => Standing::NotFound(ended.map(|ended| ended.reason)),
+        DestroyOutcome::Absent(Absent::Superseded) => Standing::Superseded,
     }
     AcquireOutcome => Acquire {
         AcquireOutcome::Acquired(token) => Standing::Acquired(token),
         AcquireOutcome::Held(left) => Standing::Held(Millis(left.as_millis() as u64)),
-        AcquireOutcome::NotFound(ended) => Standing::NotFound(ended.map(|ended| ended.reason)),
-        AcquireOutcome::Superseded => Standing::Superseded,
+        AcquireOutcome::Absent(Absent::NotFound(ended)) => Standing::NotFound(ended.map(|ended| ended.reason)),
+        AcquireOutcome::Absent(Absent::Superseded) => Standing::Superseded,
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use session_core::{
-    Delta, Destroy, EndReason, Expiry, FencingToken, Field, Incarnation, Key, LoadOptions, LockOwner, NewSession, OpId,
-    Precondition, Principal, Rotation, RotationKind, SessionCap, SessionId, SignIn, Stamp, TouchOptions, Update, Value,
+    Expiry, LoadOptions, Principal, SessionCap, SessionId, SignIn,
+    model::{Delta, EndReason, Field, Incarnation, Key, OpId, Stamp, Value},
+    store::{Destroy, FencingToken, LockOwner, NewSession, Precondition, Rotation, RotationKind, TouchOptions, Update},
 };
 
 use crate::{
@@ -69,13 +70,13 @@ impl Clients {
 
     fn stamp(&mut self) -> Stamp {
         let back = self.recent(28);
-        let made_up = Stamp { incarnation: Incarnation::from_bits(7), version: 1, tag: 0 };
+        let made_up = Stamp::from_parts(Incarnation::from_bits(7), 1, 0);
         self.stamps.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
     fn token(&mut self) -> FencingToken {
         let back = self.recent(4);
-        let made_up = FencingToken { owner: LockOwner::from_bits(9), counter: 1 };
+        let made_up = FencingToken::new(LockOwner::from_bits(9), 1);
         self.tokens.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
@@ -169,8 +170,8 @@ impl Clients {
     }
 
     fn create(&mut self) -> Request {
-        let mut new = NewSession::draw(self.expiry()).unwrap().with_entries(self.delta());
-        new.op = self.op();
+        let mut new = NewSession::generate(self.expiry()).unwrap().with_entries(self.delta());
+        new.write.op = self.op();
         new.incarnation = Incarnation::from_bits(self.rng.u64(1..));
         if self.one_in(2) {
             new = new.with_sign_in(self.sign_in());
@@ -181,16 +182,16 @@ impl Clients {
 
     fn load(&mut self) -> Request {
         let options = LoadOptions::default();
-        Request::Load(self.id(), if self.one_in(2) { options } else { options.known(self.stamp()) })
+        Request::Load(self.id(), if self.one_in(2) { options } else { options.with_known(self.stamp()) })
     }
 
     fn apply(&mut self) -> Request {
         let mut update = Update::new(self.op(), self.delta());
         for _ in 0..self.rng.u32(..4).saturating_sub(1) {
-            update = update.when(self.precondition());
+            update = update.with_precondition(self.precondition());
         }
         if self.one_in(5) {
-            update = update.retry_from(self.stamp());
+            update = update.with_retry_from(self.stamp());
         }
         Request::Apply(self.id(), update)
     }
@@ -219,15 +220,15 @@ impl Clients {
         delta.set(field, value);
         let mut burst: Vec<_> = ops.iter().map(|op| Update::new(*op, delta.clone())).collect();
         let old = self.rng.usize(..ops.len());
-        burst.push(Update::new(ops[old], delta.clone()).retry_from(before));
-        burst.push(Update::new(self.op(), delta).retry_from(before));
+        burst.push(Update::new(ops[old], delta.clone()).with_retry_from(before));
+        burst.push(Update::new(self.op(), delta).with_retry_from(before));
         burst.into_iter().map(|update| Request::Apply(at, update)).collect()
     }
 
     fn touch(&mut self) -> Request {
         let options = TouchOptions::default();
         let idle = self.duration();
-        Request::Touch(self.id(), if self.one_in(2) { options } else { options.idle(idle) })
+        Request::Touch(self.id(), if self.one_in(2) { options } else { options.with_idle(idle) })
     }
 
     fn rotate(&mut self) -> Vec<Request> {
@@ -274,7 +275,7 @@ impl Clients {
         let (request, base) = self.sent.iter().rev().nth(back)?.clone();
         Some(match (request, base) {
             (Request::Apply(id, update), Some(base)) if update.retry_from.is_none() && self.one_in(2) => {
-                Request::Apply(id, update.retry_from(base))
+                Request::Apply(id, update.with_retry_from(base))
             }
             (request, _) => request,
         })

@@ -11,7 +11,11 @@ mod pair;
 mod raw;
 mod request;
 
-use session_core::{Delta, Field, Key, Limits, NewSession, OpId, Rotation, RotationKind, SessionId, Update, Value};
+use session_core::{
+    Limits, SessionId,
+    model::{Delta, Field, Key, OpId, Value},
+    store::{NewSession, Rotation, RotationKind, Update},
+};
 use session_memory::MemoryStore;
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
@@ -50,7 +54,7 @@ async fn a_server_does_what_the_memory_store_does() {
 #[tokio::test]
 async fn ten_thousand_entries_are_counted() {
     let server = Server::start().await;
-    let limits = Limits::default().max_session_bytes(1 << 24);
+    let limits = Limits::default().with_max_session_bytes(1 << 24);
     let memory = MemoryStore::builder().limits(limits).build().unwrap();
     let redis = RedisStore::builder(RedisConfig::standalone(server.url())).limits(limits).connect().await.unwrap();
     let entries = |from: u32, to: u32, change: &dyn Fn(&mut Delta, Field, Key, u32)| {
@@ -71,8 +75,8 @@ async fn ten_thousand_entries_are_counted() {
     replaced = cleared.then(&replaced);
     let id = SessionId::generate().unwrap();
     let op = |bits| OpId::from_bits(bits);
-    let mut new = NewSession::draw(Default::default()).unwrap().with_entries(entries(0, 10_000, &put));
-    new.op = op(1);
+    let mut new = NewSession::generate(Default::default()).unwrap().with_entries(entries(0, 10_000, &put));
+    new.write.op = op(1);
     let to = id.generate_sibling().unwrap();
     let requests = [
         Request::Create(id, new),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use session_core::{
-    Destroy, EndReason, Error, FencingToken, LoadOptions, LockOwner, NewSession, Principal, Rotation, SessionId,
-    SessionStore, TouchOptions, Update,
+    Error, LoadOptions, Principal, SessionId,
+    model::EndReason,
+    store::{Absent, Destroy, FencingToken, LockOwner, NewSession, Rotation, SessionStore, TouchOptions, Update},
 };
 
 use crate::answer::{Answer, Standing};
@@ -82,14 +83,14 @@ pub(crate) async fn survey(store: &dyn SessionStore, ids: &[SessionId]) -> Vec<A
     all
 }
 
-impl From<session_core::TenureOutcome> for Standing {
-    fn from(outcome: session_core::TenureOutcome) -> Self {
-        use session_core::TenureOutcome as Outcome;
+impl From<session_core::store::TenureOutcome> for Standing {
+    fn from(outcome: session_core::store::TenureOutcome) -> Self {
+        use session_core::store::TenureOutcome as Outcome;
         match outcome {
             Outcome::Done => Self::Done,
             Outcome::Lost => Self::Lost,
-            Outcome::NotFound(ended) => Self::NotFound(ended.map(|ended| ended.reason)),
-            Outcome::Superseded => Self::Superseded,
+            Outcome::Absent(Absent::NotFound(ended)) => Self::NotFound(ended.map(|ended| ended.reason)),
+            Outcome::Absent(Absent::Superseded) => Self::Superseded,
             other => panic!("{other:?}"),
         }
     }

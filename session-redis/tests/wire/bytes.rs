@@ -1,6 +1,6 @@
 //! Bytes: an update costs what its delta costs, whatever the size of the session.
 
-use session_core::{Delta, Field, Key, Value};
+use session_core::model::{Delta, Field, Key, Value};
 
 use crate::link::{Wire, fields, set};
 

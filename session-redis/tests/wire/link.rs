@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use session_core::{
-    ApplyOutcome, Delta, Error, Field, Format, Key, LoadOptions, LoadOutcome, NewSession, OpId, SessionId,
-    SessionStore as _, Update, Value,
+    Error, LoadOptions, SessionId,
+    model::{Delta, Field, Format, Key, OpId, Value},
+    store::{ApplyOutcome, LoadOutcome, NewSession, SessionStore as _, Update},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{LinkCutter, Recording, Server};
@@ -41,7 +42,7 @@ impl Wire {
     /// A new session with these entries.
     pub(crate) async fn create(&self, entries: Delta) -> SessionId {
         let id = SessionId::generate().expect("an id");
-        let new = NewSession::draw(Default::default()).expect("a session").with_entries(entries);
+        let new = NewSession::generate(Default::default()).expect("a session").with_entries(entries);
         self.store.create(&id, &new).await.expect("created");
         id
     }
@@ -56,7 +57,7 @@ impl Wire {
 }
 
 pub(crate) fn update(delta: Delta) -> Update {
-    Update::new(OpId::draw().expect("an op id"), delta)
+    Update::new(OpId::generate().expect("an op id"), delta)
 }
 
 pub(crate) fn set(name: &str, bytes: usize) -> Delta {

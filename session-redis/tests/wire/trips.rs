@@ -2,21 +2,25 @@
 //! finds a change, or an index must be told.
 
 use session_core::{
-    Destroy, EndReason, LoadOptions, LoadOutcome, LockOwner, NewSession, OpId, Principal, Rotation, RotationKind,
-    SessionId, SessionIndex as _, SessionLock as _, SessionStore as _, SignIn, TouchOptions,
+    LoadOptions, Principal, SessionId, SignIn,
+    model::{EndReason, OpId},
+    store::{
+        Destroy, LoadOutcome, LockOwner, NewSession, Rotation, RotationKind, SessionIndex as _, SessionLock as _,
+        SessionStore as _, TouchOptions,
+    },
 };
 
 use crate::link::{Wire, set, update};
 
 fn op() -> OpId {
-    OpId::draw().expect("an op id")
+    OpId::generate().expect("an op id")
 }
 
 fn rotation(id: &SessionId, kind: RotationKind) -> Rotation {
     Rotation::new(op(), id.generate_sibling().expect("an id"), kind)
 }
 
-async fn stamp(wire: &Wire, id: &SessionId) -> session_core::Stamp {
+async fn stamp(wire: &Wire, id: &SessionId) -> session_core::model::Stamp {
     match wire.load(id, LoadOptions::default()).await {
         Ok(LoadOutcome::Found(found)) => found.record.stamp(),
         other => panic!("{other:?}"),
@@ -27,20 +31,22 @@ async fn stamp(wire: &Wire, id: &SessionId) -> session_core::Stamp {
 async fn one_for_each_operation_on_one_slot() {
     let wire = Wire::start().await;
     let id = SessionId::generate().expect("an id");
-    let new = NewSession::draw(Default::default()).expect("a session").with_entries(set("a", 10));
+    let new = NewSession::generate(Default::default()).expect("a session").with_entries(set("a", 10));
     assert_eq!(wire.trips(wire.store.create(&id, &new)).await.1, 1, "create");
     assert_eq!(wire.trips(wire.load(&id, LoadOptions::default())).await.1, 1, "load");
-    let known = LoadOptions::default().known(stamp(&wire, &id).await);
+    let known = LoadOptions::default().with_known(stamp(&wire, &id).await);
     let (outcome, trips) = wire.trips(wire.load(&id, known)).await;
     assert!(matches!(outcome, Ok(LoadOutcome::Unchanged(_))));
     assert_eq!(trips, 1, "a conditional load that finds no change");
     assert_eq!(wire.trips(wire.apply(&id, set("a", 10))).await.1, 1, "apply");
     assert_eq!(wire.trips(wire.store.touch(&id, TouchOptions::default())).await.1, 1, "touch");
-    let owner = LockOwner::draw().expect("an owner");
+    let owner = LockOwner::generate().expect("an owner");
     let lease = std::time::Duration::from_secs(9);
     let (acquired, trips) = wire.trips(wire.store.acquire(&id, owner, lease)).await;
     assert_eq!(trips, 1, "acquire");
-    let session_core::AcquireOutcome::Acquired(token) = acquired.expect("acquired") else { panic!("not acquired") };
+    let session_core::store::AcquireOutcome::Acquired(token) = acquired.expect("acquired") else {
+        panic!("not acquired")
+    };
     assert_eq!(wire.trips(wire.store.renew(&id, token, lease)).await.1, 1, "renew");
     assert_eq!(wire.trips(wire.store.release(&id, token)).await.1, 1, "release");
     let moved = rotation(&id, RotationKind::Privilege);
@@ -55,7 +61,7 @@ async fn one_for_each_operation_on_one_slot() {
 async fn one_more_through_a_forward_and_for_a_change() {
     let wire = Wire::start().await;
     let old = wire.create(set("a", 10)).await;
-    let before = LoadOptions::default().known(stamp(&wire, &old).await);
+    let before = LoadOptions::default().with_known(stamp(&wire, &old).await);
     wire.apply(&old, set("a", 11)).await.expect("applied");
     assert_eq!(wire.trips(wire.load(&old, before)).await.1, 2, "a conditional load that finds a change");
     let moved = rotation(&old, RotationKind::Renew);
@@ -71,7 +77,7 @@ async fn two_with_a_principal() {
     let wire = Wire::start().await;
     let sign_in = SignIn::new(Principal::new("ada").expect("a principal"));
     let id = SessionId::generate().expect("an id");
-    let new = NewSession::draw(Default::default()).expect("a session").with_sign_in(sign_in.clone());
+    let new = NewSession::generate(Default::default()).expect("a session").with_sign_in(sign_in.clone());
     assert_eq!(wire.trips(wire.store.create(&id, &new)).await.1, 2, "create");
     let guest = wire.create(set("a", 10)).await;
     let signs_in = rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in.clone());
@@ -104,7 +110,7 @@ async fn one_for_a_principal_without_an_idle_deadline() {
     let sign_in = SignIn::new(Principal::new("ada").expect("a principal"));
     let id = SessionId::generate().expect("an id");
     let expiry = session_core::Expiry::absolute(std::time::Duration::from_secs(3_600));
-    let new = NewSession::draw(expiry).expect("a session").with_sign_in(sign_in);
+    let new = NewSession::generate(expiry).expect("a session").with_sign_in(sign_in);
     wire.store.create(&id, &new).await.expect("created");
     assert_eq!(wire.trips(wire.apply(&id, set("a", 10))).await.1, 1, "apply");
     assert_eq!(wire.trips(wire.store.touch(&id, TouchOptions::default())).await.1, 1, "touch");
@@ -128,7 +134,7 @@ async fn the_commands_are_the_stated_ones() {
     let wire = Wire::start().await;
     let (id, recording) = wire.record(wire.create(set("a", 10))).await;
     wire.load(&id, LoadOptions::default()).await.expect("loaded");
-    let known = LoadOptions::default().known(stamp(&wire, &id).await);
+    let known = LoadOptions::default().with_known(stamp(&wire, &id).await);
     wire.load(&id, known).await.expect("loaded");
     wire.store.apply(&id, &update(set("b", 10))).await.expect("applied");
     let sent: Vec<String> = recording.commands().into_iter().map(|mut words| words.swap_remove(0)).collect();

@@ -1,6 +1,6 @@
 //! Exactly once: no update happens twice in the history that a server has, and none happens that was refused.
 
-use session_core::{OpId, machine::REMEMBERED_OPS};
+use session_core::{model::OpId, store::machine::REMEMBERED_OPS};
 
 use super::Updates;
 

@@ -7,6 +7,6 @@ pub(super) fn check(oracle: &Oracle, history: &History, load: &Load) -> Result<(
     let by_id = oracle.wrote.at(&(load.node, load.digest), load.began);
     truth::holds(oracle, history, load, by_id)?;
     let Some(stamp) = load.seen.stamp() else { return Ok(()) };
-    let by_session = oracle.wrote_session.at(&(load.node, Oracle::session(stamp.incarnation)), load.began);
+    let by_session = oracle.wrote_session.at(&(load.node, Oracle::session(stamp.incarnation())), load.began);
     truth::holds(oracle, history, load, by_session)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use session_core::Incarnation;
+use session_core::model::Incarnation;
 
 use crate::sim::Millis;
 

@@ -25,7 +25,11 @@ use std::{
     fmt,
 };
 
-use session_core::{Floor, IdDigest, Incarnation, SessionChange};
+use session_core::{
+    Floor,
+    model::{IdDigest, Incarnation},
+    store::SessionChange,
+};
 
 use crate::sim::{History, Millis, Seen, Settings, Window};
 pub(crate) use asked::Asked;
@@ -163,7 +167,7 @@ impl Oracle {
         }
         if let Some(stamp) = load.seen.stamp() {
             let born = history.born(stamp).unwrap_or(0);
-            self.read_session.raise((load.node, stamp.incarnation.bits()), self.order, born);
+            self.read_session.raise((load.node, stamp.incarnation().bits()), self.order, born);
         }
     }
 
@@ -177,7 +181,7 @@ impl Oracle {
         match seen.stamp() {
             Some(stamp) => {
                 let born = history.born(stamp).unwrap_or(0);
-                self.wrote_session.raise((node, stamp.incarnation.bits()), self.order, born);
+                self.wrote_session.raise((node, stamp.incarnation().bits()), self.order, born);
             }
             None => self.ended.raise(*digest, window.to, version),
         }

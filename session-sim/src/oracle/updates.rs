@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use session_core::OpId;
+use session_core::model::OpId;
 
 use super::Violation;
 use crate::sim::Lineages;

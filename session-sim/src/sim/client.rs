@@ -3,8 +3,9 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use session_core::{
-    Floor, Found, IdDigest, LoadOptions, LoadOutcome, ReadLevel, SessionId, SessionStore, Stamp, TouchOptions,
-    TouchOutcome, defaults,
+    Floor, LoadOptions, ReadLevel, SessionId, defaults,
+    model::{IdDigest, Stamp},
+    store::{Absent, Found, LoadOutcome, SessionStore, TouchOptions, TouchOutcome},
 };
 
 use super::{Millis, Seen, Sim, Window, jar::Cookie};
@@ -97,18 +98,18 @@ impl Client {
     /// What a request asks for that opens its session, and when the floor was born, if it has one.
     fn ask(&mut self, cookie: &Cookie) -> (LoadOptions, Option<(Floor, u64)>) {
         let level = if self.rng.u8(..100) < 15 { ReadLevel::Store } else { ReadLevel::Local };
-        let mut options = LoadOptions::default().level(level);
+        let mut options = LoadOptions::default().with_level(level);
         let mut floor = None;
         if let Some(stamp) = cookie.stamp {
             if self.rng.u8(..100) < 25 {
-                options = options.floor(stamp.floor());
+                options = options.with_floor(stamp.floor());
                 floor = self.sim.with(|world| world.history.born(stamp)).map(|born| (stamp.floor(), born));
             }
             if self.rng.u8(..100) < 10 {
-                options = options.known(stamp);
+                options = options.with_known(stamp);
             }
             if self.rng.u8(..100) < 10 {
-                options = options.stale_if_error(Duration::from_millis(self.rng.u64(100..9_000)));
+                options = options.with_stale_if_error(Duration::from_millis(self.rng.u64(100..9_000)));
             }
         }
         (options, floor)
@@ -127,7 +128,7 @@ impl Client {
                 return self.sim.with(|world| world.coverage.count("loads failed"));
             }
         };
-        if let LoadOutcome::Found(Found { stale: Some(age), record, .. }) = &outcome {
+        if let LoadOutcome::Found(Found { staleness: Some(age), record, .. }) = &outcome {
             return self.stale(id.digest(), options, Seen::Record(record.clone()), *age);
         }
         let Some(seen) = seen(&outcome, options) else { return };
@@ -173,7 +174,7 @@ impl Client {
             let cookie = &mut world.jar.0[at];
             let is_present = cookie.ids.last() == Some(id);
             match &load.seen {
-                Seen::Record(record) if cookie.incarnation == Some(record.stamp().incarnation) => {
+                Seen::Record(record) if cookie.incarnation == Some(record.stamp().incarnation()) => {
                     cookie.stamp = Some(record.stamp());
                 }
                 Seen::Absent | Seen::Superseded if is_present && !load.local => {
@@ -193,7 +194,7 @@ impl Client {
         if due && !matches!(self.store.touch(id, TouchOptions::default()).await, Ok(TouchOutcome::Touched(_))) {
             return;
         }
-        let session = found.record.stamp().incarnation;
+        let session = found.record.stamp().incarnation();
         self.sim.with(|world| world.oracle.uses.note(session, at));
     }
 
@@ -210,8 +211,8 @@ fn seen(outcome: &LoadOutcome, options: LoadOptions) -> Option<Seen> {
     match outcome {
         LoadOutcome::Found(found) => Some(Seen::Record(found.record.clone())),
         LoadOutcome::Unchanged(_) => options.known.map(Seen::Stamp),
-        LoadOutcome::NotFound(_) => Some(Seen::Absent),
-        LoadOutcome::Superseded => Some(Seen::Superseded),
+        LoadOutcome::Absent(Absent::NotFound(_)) => Some(Seen::Absent),
+        LoadOutcome::Absent(Absent::Superseded) => Some(Seen::Superseded),
         _ => None,
     }
 }
@@ -223,7 +224,7 @@ pub(crate) fn short(digest: &IdDigest) -> String {
 
 /// A stamp, likewise.
 pub(crate) fn brief(stamp: Stamp) -> String {
-    format!("{:04x}.{}.{:04x}", stamp.incarnation.bits() as u16, stamp.version, stamp.tag as u16)
+    format!("{:04x}.{}.{:04x}", stamp.incarnation().bits() as u16, stamp.version(), stamp.tag() as u16)
 }
 
 fn told(load: &Load) -> String {
@@ -259,7 +260,8 @@ impl super::World {
     /// If it ended by itself, this ought to have been right.
     fn expired(&mut self, digest: &IdDigest) {
         let primary = self.primaries[self.home(digest.partition())];
-        let Some(session_core::machine::Slot::Live(live)) = self.servers[primary].contents.slots.get(digest) else {
+        let Some(session_core::store::machine::Slot::Live(live)) = self.servers[primary].contents.slots.get(digest)
+        else {
             return;
         };
         let end = live.record().deadlines().expires_at();
@@ -268,7 +270,7 @@ impl super::World {
         }
         self.coverage.count("expired sessions");
         let at = end.as_millis() - super::clock::BEGINNING;
-        let session = live.record().stamp().incarnation;
+        let session = live.record().stamp().incarnation();
         self.oracle.expired(session, at, self.calm_since);
     }
 }

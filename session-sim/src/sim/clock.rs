@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{Clock, Sleep, Timestamp};
+use session_core::{
+    Clock,
+    model::{Sleep, Timestamp},
+};
 
 use super::{Millis, Sim};
 

@@ -1,6 +1,6 @@
 //! Trouble with links and nodes. Trouble with servers is in `outages`.
 
-use session_core::{FeedItem, GapCause};
+use session_core::store::{FeedItem, GapCause};
 
 use super::{Millis, Sim};
 

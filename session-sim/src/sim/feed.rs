@@ -1,4 +1,4 @@
-//! The change feed of a node, as the documentation of [`session_core::ChangeFeed`] has it.
+//! The change feed of a node, as the documentation of [`session_core::store::ChangeFeed`] has it.
 
 use std::{
     pin::Pin,
@@ -8,7 +8,8 @@ use std::{
 
 use futures_core::Stream;
 use session_core::{
-    BarrierId, Barriers, ChangeFeed, Error, ErrorKind, FeedItem, Origin, SessionChange, Subscription, async_trait,
+    Error, ErrorKind,
+    store::{BarrierId, Barriers, ChangeFeed, FeedItem, Origin, SessionChange, Subscription, async_trait},
 };
 use tokio::sync::oneshot;
 
@@ -118,7 +119,7 @@ impl World {
     fn taken(&mut self, node: usize, item: &FeedItem, version: u64) {
         self.note(|| match item {
             FeedItem::Change(change) => {
-                let (p, after) = (change.partition, change.after.map(|stamp| stamp.version));
+                let (p, after) = (change.partition, change.after.map(|stamp| stamp.version()));
                 let delta = if change.delta.is_some() { " +delta" } else { "" };
                 format!("n{node} takes p{p} #{} {:?} v{after:?}{delta}", change.sequence & 0xffff, change.kind)
             }

@@ -10,8 +10,12 @@ use std::{
 };
 
 use session_core::{
-    IdDigest, LoadOptions, LoadOutcome, Record, Stamp,
-    machine::{self, Slot, Slots},
+    LoadOptions,
+    model::{IdDigest, Record, Stamp},
+    store::{Absent, 
+        LoadOutcome,
+        machine::{self, Slot, Slots},
+    },
 };
 
 use super::{Millis, clock::server_time};
@@ -148,7 +152,7 @@ impl History {
 }
 
 fn key(stamp: Stamp) -> (u64, u64, u64) {
-    (stamp.incarnation.bits(), stamp.version, stamp.tag)
+    (stamp.incarnation().bits(), stamp.version(), stamp.tag())
 }
 
 fn close(spans: &mut [Span], at: Millis) {
@@ -219,7 +223,8 @@ impl Seen {
                 record.stamp() == found.record.stamp() && record.state() == found.record.state()
             }
             (Self::Stamp(stamp), LoadOutcome::Found(found)) => *stamp == found.record.stamp(),
-            (Self::Absent, LoadOutcome::NotFound(_)) | (Self::Superseded, LoadOutcome::Superseded) => true,
+            (Self::Absent, LoadOutcome::Absent(Absent::NotFound(_)))
+            | (Self::Superseded, LoadOutcome::Absent(Absent::Superseded)) => true,
             _ => false,
         }
     }

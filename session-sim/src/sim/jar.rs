@@ -1,7 +1,10 @@
 //! The sessions that clients share: what a browser would hold, wherever its requests go.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use session_core::{Incarnation, SessionId, Stamp};
+use session_core::{
+    SessionId,
+    model::{Incarnation, Stamp},
+};
 
 use super::Settings;
 

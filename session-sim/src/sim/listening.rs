@@ -1,6 +1,6 @@
 //! The connections behind a feed: how they are made, what they carry, and how they end.
 
-use session_core::{BarrierId, FeedItem, GapCause, SessionChange};
+use session_core::store::{BarrierId, FeedItem, GapCause, SessionChange};
 use tokio::sync::oneshot;
 
 use super::{Sim, World, feed::Push};

@@ -5,7 +5,7 @@ use std::{
     task::Waker,
 };
 
-use session_core::{FeedItem, GapCause};
+use session_core::store::{FeedItem, GapCause};
 
 use super::{Millis, Settings, link::Conn};
 

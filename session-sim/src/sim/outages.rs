@@ -1,6 +1,6 @@
 //! Trouble with servers: what they lose, and who is the primary.
 
-use session_core::GapCause;
+use session_core::store::GapCause;
 
 use super::{
     Millis, Sim, World,

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Delta, Destroy, DestroyOutcome, Error, IdDigest, Limits, LoadOptions,
-    LoadOutcome, NewSession, OpId, Origin, RotateOutcome, Rotation, SessionId, SessionStore, Stamp, Timestamp,
-    TouchOptions, TouchOutcome, Update, async_trait,
-    machine::{Rules, Step},
+    Error, Limits, LoadOptions, SessionId,
+    model::{Delta, IdDigest, OpId, Stamp, Timestamp},
+    store::{
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, Origin,
+        RotateOutcome, Rotation, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+        machine::{Rules, Step},
+    },
 };
 
 use super::{
@@ -65,7 +68,7 @@ impl SessionStore for SimStore {
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let request = new.clone();
-        let step = self.step(id, (new.op, Some(new.entries.clone())), move |rules, slots, now, digest| {
+        let step = self.step(id, (new.write.op, Some(new.entries.clone())), move |rules, slots, now, digest| {
             rules.create(slots, now, digest, &request)
         });
         let (outcome, sent) = step.await?;
@@ -90,7 +93,7 @@ impl SessionStore for SimStore {
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let request = update.clone();
-        let step = self.step(id, (update.op, Some(update.delta.clone())), move |rules, slots, now, digest| {
+        let step = self.step(id, (update.write.op, Some(update.delta.clone())), move |rules, slots, now, digest| {
             rules.apply(slots, now, digest, &request)
         });
         let (outcome, sent) = step.await?;
@@ -108,9 +111,10 @@ impl SessionStore for SimStore {
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let request = rotation.clone();
-        let step = self.step(id, (rotation.op, Some(rotation.delta.clone())), move |rules, slots, now, digest| {
-            rules.rotate(slots, now, digest, &request)
-        });
+        let step =
+            self.step(id, (rotation.write.op, Some(rotation.delta.clone())), move |rules, slots, now, digest| {
+                rules.rotate(slots, now, digest, &request)
+            });
         let (outcome, sent) = step.await?;
         if let RotateOutcome::Rotated(applied) = &outcome {
             self.asked(&[id.digest(), rotation.to.digest()], Some(applied.stamp), sent);
@@ -120,7 +124,7 @@ impl SessionStore for SimStore {
 
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let request = *destroy;
-        let step = self.step(id, (destroy.op, None), move |rules, slots, now, digest| {
+        let step = self.step(id, (destroy.write.op, None), move |rules, slots, now, digest| {
             Ok(rules.destroy(slots, now, digest, &request))
         });
         let (outcome, sent) = step.await?;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use session_core::SessionStore;
+use session_core::store::SessionStore;
 
 use super::{Coverage, Millis, NodeClock, Settings, Sim, SimStore, client::Client, node::LANES};
 use crate::oracle::Violation;

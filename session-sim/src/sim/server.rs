@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use session_core::{
-    IdDigest, Incarnation, OpId,
-    machine::{Slot, Slots},
+    model::{IdDigest, Incarnation, OpId},
+    store::machine::{Slot, Slots},
 };
 
 use super::Millis;

@@ -9,9 +9,12 @@ use std::{
 };
 
 use session_core::{
-    Delta, Error, IdDigest, LoadOptions, LoadOutcome, OpId, Origin, SessionChange, Timestamp, TouchOptions,
-    TouchOutcome,
-    machine::{self, Effect, Rules, Step},
+    Error, LoadOptions,
+    model::{Delta, IdDigest, OpId, Timestamp},
+    store::{
+        LoadOutcome, Origin, SessionChange, TouchOptions, TouchOutcome,
+        machine::{self, Effect, Rules, Step},
+    },
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -138,7 +141,7 @@ impl World {
         let mut world = Self {
             handle,
             now: 0,
-            rules: Rules::default().tombstone(TOMBSTONE),
+            rules: Rules::default().with_tombstone(TOMBSTONE),
             servers: (0..2 * settings.shards).map(server).collect(),
             primaries: (0..settings.shards).map(|shard| 2 * shard).collect(),
             homes: (0..settings.partitions).map(|partition| usize::from(partition) % settings.shards).collect(),
@@ -209,14 +212,14 @@ impl World {
         (done, Replicated { slots, sequence: None, update: None })
     }
 
-    /// [`SessionStore::load`](session_core::SessionStore::load) at a server.
+    /// [`SessionStore::load`](session_core::store::SessionStore::load) at a server.
     pub(crate) fn load(&mut self, server: usize, digest: &IdDigest, options: LoadOptions) -> LoadOutcome {
         let time = self.server_time();
         let slots = Touched { slots: &mut self.servers[server].contents.slots, digests: Vec::new() };
         machine::load(&slots, time, digest, options)
     }
 
-    /// [`SessionStore::touch`](session_core::SessionStore::touch) at a server.
+    /// [`SessionStore::touch`](session_core::store::SessionStore::touch) at a server.
     pub(crate) fn touch(&mut self, server: usize, digest: &IdDigest, options: TouchOptions) -> TouchOutcome {
         let (outcome, replicated) = self.on_slots(server, |_, slots, now| machine::touch(slots, now, digest, options));
         self.replicate(server, replicated);
@@ -254,8 +257,8 @@ impl World {
         let place = (change.partition, *sequence);
         replicated.sequence = Some(place);
         if let (Some(after), true) = (effect.after, effect.before != effect.after) {
-            replicated.update = Some((change.partition, after.incarnation, change.op));
-            let lineage = contents.lineages.entry((change.partition, after.incarnation.bits())).or_default();
+            replicated.update = Some((change.partition, after.incarnation(), change.op));
+            let lineage = contents.lineages.entry((change.partition, after.incarnation().bits())).or_default();
             self.oracle.updates.happens(lineage, change.op);
             lineage.push(change.op.bits());
         }

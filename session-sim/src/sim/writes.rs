@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use session_core::{
-    Applied, ApplyOutcome, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Error, ErrorKind, Expiry, Field,
-    Format, Incarnation, Key, NewSession, OpId, Precondition, RotateOutcome, Rotation, RotationKind, SessionId, Update,
-    Value,
+    Error, ErrorKind, Expiry, SessionId,
+    model::{Delta, EndReason, Field, Format, Incarnation, Key, OpId, Value},
+    store::{
+        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, Precondition, RotateOutcome,
+        Rotation, RotationKind, Update,
+    },
 };
 
 use super::{
@@ -71,10 +74,10 @@ impl Client {
     pub(crate) async fn create(&mut self, at: usize, cookie: &Cookie) {
         let id = cookie.next;
         let idle = self.sim.with(|world| world.settings.idle);
-        let Ok(mut new) = NewSession::draw(Expiry::idle(idle)) else { return };
+        let Ok(mut new) = NewSession::generate(Expiry::idle(idle)) else { return };
         // Drawn from the seed in place of what the system gave.
-        (new.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.u64(..)));
-        new.entries = self.delta(new.op);
+        (new.write.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.u64(..)));
+        new.entries = self.delta(new.write.op);
         for _ in 0..ATTEMPTS {
             let store = self.store.clone();
             let (known, called) = Known::after(self.call(store.create(&id, &new)).await);
@@ -94,7 +97,7 @@ impl Client {
     fn created(&self, at: usize, id: &SessionId, new: &NewSession, applied: &Applied, called: Millis) {
         self.applied(id, applied, called);
         self.sim.with(|world| {
-            world.oracle.updates.acknowledge(new.incarnation.bits(), new.op);
+            world.oracle.updates.acknowledge(new.incarnation.bits(), new.write.op);
             let cookie = &mut world.jar.0[at];
             if cookie.ids.is_empty() {
                 cookie.ids.push(*id);
@@ -116,7 +119,7 @@ impl Client {
         let op = self.op();
         let mut update = Update::new(op, self.delta(op));
         if let Some(stamp) = cookie.stamp.filter(|_| self.rng.u8(..4) == 0) {
-            update = update.when(Precondition::Stamp(stamp));
+            update = update.with_precondition(Precondition::Stamp(stamp));
         }
         let mut sent_once = true;
         for _ in 0..ATTEMPTS {
@@ -138,7 +141,7 @@ impl Client {
                     self.note(|| format!("apply {}: unknown", short(id.digest())));
                     sent_once = false;
                     match cookie.stamp {
-                        Some(base) if self.persists() => update = update.retry_from(base),
+                        Some(base) if self.persists() => update = update.with_retry_from(base),
                         _ => return,
                     }
                 }
@@ -148,7 +151,7 @@ impl Client {
 
     fn updated(&self, at: usize, op: OpId, applied: &Applied) {
         self.sim.with(|world| {
-            let session = applied.stamp.incarnation;
+            let session = applied.stamp.incarnation();
             world.oracle.updates.acknowledge(session.bits(), op);
             let cookie = &mut world.jar.0[at];
             if cookie.incarnation == Some(session) {
@@ -165,7 +168,7 @@ impl Client {
             if let ApplyOutcome::Conflict(conflict) = refusal {
                 world.coverage.count("conflicts");
                 let cookie = &mut world.jar.0[at];
-                if cookie.incarnation == Some(conflict.current.incarnation) {
+                if cookie.incarnation == Some(conflict.current.incarnation()) {
                     cookie.stamp = Some(conflict.current);
                 }
             }
@@ -200,9 +203,9 @@ impl Client {
         self.sim.with(|world| {
             world.coverage.count("rotations");
             world.oracle.left(self.node, id.digest(), rotation.to.digest());
-            let session = applied.stamp.incarnation;
+            let session = applied.stamp.incarnation();
             if !rotation.delta.is_empty() {
-                world.oracle.updates.acknowledge(session.bits(), rotation.op);
+                world.oracle.updates.acknowledge(session.bits(), rotation.write.op);
             }
             let cookie = &mut world.jar.0[at];
             if cookie.incarnation == Some(session) && cookie.ids.last() == before.ids.last() {

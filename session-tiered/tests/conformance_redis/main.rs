@@ -5,7 +5,7 @@ mod topology;
 
 use std::sync::Arc;
 
-use session_core::SessionStore;
+use session_core::store::SessionStore;
 use session_redis::RedisStore;
 use session_tiered::TieredStore;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{LoadOptions, ReadLevel, SessionStore as _};
+use session_core::{LoadOptions, ReadLevel, store::SessionStore as _};
 
 use crate::stage::{BOUND, Stage, is_hit, read, settle, value_of, warm, write};
 
@@ -58,7 +58,7 @@ async fn the_latest_comes_from_the_store() {
     warm(&node, &id).await;
     node.remote().wire.mute.send_replace(true);
     write(&stage.store, &id, "new").await;
-    let latest = LoadOptions::default().level(ReadLevel::Store);
+    let latest = LoadOptions::default().with_level(ReadLevel::Store);
     assert_eq!(value_of(node.load(&id, latest).await.unwrap()).as_deref(), Some("new"));
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"), "and from then on so do the others");
 }

@@ -1,6 +1,9 @@
 //! What a node was told is done it sees from then on.
 
-use session_core::{Destroy, EndReason, LoadOutcome, RotationKind, SessionStore as _, SessionStoreExt as _, Update};
+use session_core::{
+    model::EndReason,
+    store::{Absent, Destroy, LoadOutcome, RotationKind, SessionStore as _, SessionStoreExt as _, Update},
+};
 
 use crate::stage::{Stage, begin, end, op, read, rotate, set, settle, value_of, warm, write};
 
@@ -44,7 +47,7 @@ async fn an_end_is_seen_at_once() {
     warm(&node, &id).await;
     node.remote().wire.mute.send_replace(true);
     end(&node, &id).await;
-    assert!(matches!(node.get(&id).await.unwrap(), LoadOutcome::NotFound(Some(_))));
+    assert!(matches!(node.get(&id).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(Some(_)))));
 }
 
 /// By the old id, while it forwards, and seen at the new one, of which there is a copy.
@@ -94,7 +97,7 @@ async fn a_rotation_is_seen_at_once() {
         let at_the_old = node.get(&old).await.unwrap();
         match kind {
             RotationKind::Renew => assert!(matches!(at_the_old, LoadOutcome::Found(_)), "{at_the_old:?}"),
-            RotationKind::Privilege => assert_eq!(at_the_old, LoadOutcome::Superseded),
+            RotationKind::Privilege => assert_eq!(at_the_old, LoadOutcome::Absent(Absent::Superseded)),
         }
     }
 }
@@ -153,8 +156,8 @@ async fn a_conflict_drops_the_copy_that_caused_it() {
     warm(&node, &id).await;
     node.remote().wire.mute.send_replace(true);
     write(&stage.store, &id, "new").await;
-    let update = Update::new(op(), set("a", "mine")).when(session_core::Precondition::Stamp(stamp));
-    assert!(matches!(node.apply(&id, &update).await.unwrap(), session_core::ApplyOutcome::Conflict(_)));
+    let update = Update::new(op(), set("a", "mine")).with_precondition(session_core::store::Precondition::Stamp(stamp));
+    assert!(matches!(node.apply(&id, &update).await.unwrap(), session_core::store::ApplyOutcome::Conflict(_)));
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"), "or a retry would fail for ever");
 }
 
@@ -169,7 +172,9 @@ async fn a_session_of_this_node_is_seen_where_none_was() {
         settle().await;
     }
     node.remote().wire.mute.send_replace(true);
-    let new = session_core::NewSession::draw(session_core::Expiry::default()).unwrap().with_entries(set("a", "new"));
+    let new = session_core::store::NewSession::generate(session_core::Expiry::default())
+        .unwrap()
+        .with_entries(set("a", "new"));
     node.create(&id, &new).await.unwrap();
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     node.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await.unwrap();
@@ -186,7 +191,7 @@ async fn a_sign_in_by_an_old_id_is_seen_at_the_one_between() {
     warm(&node, &between).await;
     node.remote().wire.mute.send_replace(true);
     let new = rotate(&node, &old, RotationKind::Privilege).await;
-    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Superseded));
+    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Absent(Absent::Superseded)));
     assert_eq!(read(&node, &new).await.as_deref(), Some("old"));
 }
 
@@ -206,7 +211,7 @@ async fn a_fill_does_not_undo_a_sign_in_by_an_old_id() {
     node.remote().wire.release();
     fill.await.unwrap();
     settle().await;
-    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Superseded));
+    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Absent(Absent::Superseded)));
 }
 
 /// A call begins when its future is first polled, not when that is made.

@@ -1,6 +1,9 @@
 //! What a node has shown of a session it does not take back.
 
-use session_core::{GapCause, LoadOptions, ReadLevel, RotationKind, SessionStore as _};
+use session_core::{
+    LoadOptions, ReadLevel,
+    store::{GapCause, RotationKind, SessionStore as _},
+};
 
 use crate::stage::{Stage, begin, read, rotate, settle, value_of, warm, write};
 
@@ -17,7 +20,7 @@ async fn the_copy_follows_what_the_store_has_told() {
     node.remote().wire.hold();
     let latest = {
         let (node, id) = (node.clone(), id);
-        tokio::spawn(async move { node.load(&id, LoadOptions::default().level(ReadLevel::Store)).await.unwrap() })
+        tokio::spawn(async move { node.load(&id, LoadOptions::default().with_level(ReadLevel::Store)).await.unwrap() })
     };
     node.remote().wire.has_read(1).await;
     node.remote().wire.release();
@@ -39,7 +42,7 @@ async fn an_answer_that_was_overtaken_is_not_installed() {
     node.remote().wire.has_read(1).await;
     write(&stage.store, &id, "2").await;
     node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
-    let latest = LoadOptions::default().level(ReadLevel::Store);
+    let latest = LoadOptions::default().with_level(ReadLevel::Store);
     assert_eq!(value_of(node.load(&id, latest).await.unwrap()).as_deref(), Some("2"));
     node.remote().wire.release();
     older.await.unwrap();
@@ -135,7 +138,7 @@ async fn an_answer_that_was_told_is_a_floor_of_the_load_that_took_its_place() {
     node.remote().wire.hold();
     let second = {
         let (node, id) = (node.clone(), id);
-        tokio::spawn(async move { node.load(&id, LoadOptions::default().level(ReadLevel::Store)).await.unwrap() })
+        tokio::spawn(async move { node.load(&id, LoadOptions::default().with_level(ReadLevel::Store)).await.unwrap() })
     };
     node.remote().wire.has_read(2).await;
     write(&stage.store, &id, "2").await;

@@ -1,6 +1,9 @@
 //! Whoever brings a floor gets nothing older, on any node.
 
-use session_core::{LoadOptions, LoadOutcome, SessionStore as _};
+use session_core::{
+    Floor, LoadOptions,
+    store::{LoadOutcome, SessionStore as _},
+};
 
 use crate::stage::{Stage, begin, is_hit, settle, value_of, warm, write};
 
@@ -14,7 +17,7 @@ async fn a_copy_below_the_floor_does_not_answer() {
     b.remote().wire.mute.send_replace(true);
     let floor = write(&a, &id, "2").await.floor();
     assert!(is_hit(&b, &id).await, "without a floor the older copy answers");
-    let found = b.load(&id, LoadOptions::default().floor(floor)).await.unwrap();
+    let found = b.load(&id, LoadOptions::default().with_floor(floor)).await.unwrap();
     assert_eq!(value_of(found).as_deref(), Some("2"));
     assert_eq!(b.stats().history_lost, 0);
 }
@@ -34,7 +37,7 @@ async fn who_joins_a_load_gets_no_less_than_the_floor() {
     let floor = write(&a, &id, "2").await.floor();
     let joined = {
         let b = b.clone();
-        tokio::spawn(async move { b.load(&id, LoadOptions::default().floor(floor)).await.unwrap() })
+        tokio::spawn(async move { b.load(&id, LoadOptions::default().with_floor(floor)).await.unwrap() })
     };
     settle().await;
     assert_eq!(b.stats().joined, 1, "it waits for the load in flight, or this tests nothing");
@@ -49,9 +52,8 @@ async fn a_floor_that_the_store_has_lost_is_settled_by_one_load() {
     let stage = Stage::new();
     let node = stage.node();
     let (id, stamp) = stage.session("1").await;
-    let mut floor = stamp.floor();
-    floor.version = 7;
-    let found = node.load(&id, LoadOptions::default().floor(floor)).await.unwrap();
+    let floor = Floor::new(stamp.incarnation(), 7);
+    let found = node.load(&id, LoadOptions::default().with_floor(floor)).await.unwrap();
     assert!(matches!(found, LoadOutcome::Found(_)));
     assert_eq!(node.stats().history_lost, 1);
 }

@@ -1,6 +1,6 @@
 //! A fill is installed only if nothing was heard or missed while it was in flight that makes it old.
 
-use session_core::GapCause;
+use session_core::store::GapCause;
 
 use crate::stage::{BOUND, Stage, begin, is_hit, read, settle, value_of, warm, write};
 

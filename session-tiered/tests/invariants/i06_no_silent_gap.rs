@@ -2,7 +2,10 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use session_core::{GapCause, LoadOptions, ReadLevel, RotationKind, SessionId, SessionStore as _};
+use session_core::{
+    LoadOptions, ReadLevel, SessionId,
+    store::{GapCause, RotationKind, SessionStore as _},
+};
 
 use crate::stage::{BOUND, Stage, is_hit, read, rotate, settle, warm, write};
 
@@ -117,7 +120,7 @@ async fn misses_do_not_multiply_heartbeats_that_fail() {
     let (id, _) = stage.session("old").await;
     read(&node, &id).await;
     settle().await;
-    let latest = LoadOptions::default().level(ReadLevel::Store);
+    let latest = LoadOptions::default().with_level(ReadLevel::Store);
     for _ in 0..100 {
         node.load(&id, latest).await.unwrap();
         settle().await;

@@ -1,6 +1,6 @@
 //! Once a node has heard of the end, or its lease has ended, it serves the session no more.
 
-use session_core::{SessionStore as _, TouchOptions, TouchOutcome};
+use session_core::store::{Absent, SessionStore as _, TouchOptions, TouchOutcome};
 
 use crate::stage::{BOUND, Stage, begin, end, read, settle, warm};
 
@@ -86,7 +86,7 @@ async fn a_touch_in_flight_is_not_joined_after_the_end() {
     node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
     let second = futures_util::poll!(Box::pin(node.touch(&id, TouchOptions::default())));
     assert!(
-        matches!(second, std::task::Poll::Ready(Ok(TouchOutcome::NotFound(Some(_))))),
+        matches!(second, std::task::Poll::Ready(Ok(TouchOutcome::Absent(Absent::NotFound(Some(_)))))),
         "it asks for itself: {second:?}"
     );
     node.remote().wire.release();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use session_core::{
-    ChangeKind, Delta, FeedItem, Field, Format, Origin, SessionChange, SessionStore as _, Stamp, Update, Value,
-    machine::Effect,
+    model::{Delta, Field, Format, Stamp, Value},
+    store::{ChangeKind, FeedItem, Origin, SessionChange, SessionStore as _, Update, machine::Effect},
 };
 
 use crate::stage::{Stage, is_hit, op, read, set, settle, warm, write};
@@ -58,7 +58,7 @@ async fn a_patched_copy_is_the_record_of_the_store() {
     settle().await;
     assert_eq!(node.stats().patched, 5);
     let of = |outcome| match outcome {
-        session_core::LoadOutcome::Found(found) => (found.record.stamp(), found.record.state().clone()),
+        session_core::store::LoadOutcome::Found(found) => (found.record.stamp(), found.record.state().clone()),
         other => panic!("{other:?}"),
     };
     let options = session_core::LoadOptions::default();
@@ -72,11 +72,11 @@ async fn a_change_of_another_history_drops_the_copy() {
     let node = stage.node();
     let (id, stamp) = stage.session("mine").await;
     warm(&node, &id).await;
-    let other = Stamp { tag: !stamp.tag, ..stamp };
+    let other = Stamp::from_parts(stamp.incarnation(), stamp.version(), !stamp.tag());
     let effect =
         Effect { digest: *id.digest(), before: Some(other), after: Some(other.next(op())), kind: ChangeKind::Applied };
     let delta = Some(Arc::new(set("b", "theirs")));
-    let change = SessionChange::new((0, 7), Origin::draw().unwrap(), &effect, delta);
+    let change = SessionChange::new((0, 7), Origin::generate().unwrap(), &effect, delta);
     node.remote().wire.tell(FeedItem::Change(change));
     settle().await;
     assert_eq!((node.stats().patched, node.stats().evicted), (0, 1));

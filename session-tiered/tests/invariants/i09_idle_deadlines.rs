@@ -3,7 +3,10 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use futures_util::future::join_all;
-use session_core::{SessionStore as _, Sessions, TouchOptions, defaults};
+use session_core::{
+    Sessions, defaults,
+    store::{SessionStore as _, TouchOptions},
+};
 
 use crate::stage::{Stage, is_hit, read, settle, warm};
 

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::atomic::Ordering::SeqCst};
 
 use futures_util::future::join_all;
-use session_core::{SessionId, SessionStoreExt as _};
+use session_core::{SessionId, store::SessionStoreExt as _};
 use session_tiered::{Capacity, Eviction};
 
 use crate::stage::{Stage, is_hit, read, settle, warm};

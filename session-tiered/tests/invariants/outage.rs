@@ -2,7 +2,10 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use session_core::{ErrorKind, LoadOptions, LoadOutcome, SessionStore as _, SessionStoreExt as _};
+use session_core::{
+    ErrorKind, LoadOptions,
+    store::{LoadOutcome, SessionStore as _, SessionStoreExt as _},
+};
 
 use crate::stage::{BOUND, Stage, is_hit, read, settle, warm, write};
 
@@ -27,9 +30,9 @@ async fn who_allows_it_gets_a_copy_that_states_its_age() {
     node.remote().wire.down.store(true, SeqCst);
     let down = Duration::from_secs(20);
     stage.pass(down).await;
-    let stale = |age| LoadOptions::default().stale_if_error(Duration::from_secs(age));
+    let stale = |age| LoadOptions::default().with_stale_if_error(Duration::from_secs(age));
     let LoadOutcome::Found(found) = node.load(&id, stale(30)).await.unwrap() else { panic!("a copy was there") };
-    assert!(found.stale.unwrap() >= down && found.stale.unwrap() < down + BOUND, "{:?}", found.stale);
+    assert!(found.staleness.unwrap() >= down && found.staleness.unwrap() < down + BOUND, "{:?}", found.staleness);
     assert_eq!(node.stats().served_stale, 1);
     assert!(node.load(&id, stale(10)).await.is_err(), "it is older");
     assert!(node.load(&id, LoadOptions::default()).await.is_err(), "others were not asked");
@@ -42,7 +45,7 @@ async fn what_is_not_cached_is_not_made_up() {
     let node = stage.node();
     let (id, _) = stage.session("old").await;
     node.remote().wire.down.store(true, SeqCst);
-    let stale = LoadOptions::default().stale_if_error(Duration::from_secs(60));
+    let stale = LoadOptions::default().with_stale_if_error(Duration::from_secs(60));
     assert_eq!(node.load(&id, stale).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 

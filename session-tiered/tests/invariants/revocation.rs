@@ -2,7 +2,9 @@
 //! here, and the leases run, so nothing else drops them.
 
 use session_core::{
-    CreateOutcome, EndReason, Expiry, NewSession, Principal, SessionId, SessionIndex as _, SessionStore as _, SignIn,
+    Expiry, Principal, SessionId, SignIn,
+    model::EndReason,
+    store::{CreateOutcome, NewSession, SessionIndex as _, SessionStore as _},
 };
 
 use crate::stage::{Node, Stage, is_hit, read, set, warm};
@@ -10,7 +12,7 @@ use crate::stage::{Node, Stage, is_hit, read, set, warm};
 /// A session of this principal, of which the node keeps a copy.
 async fn signed_in(stage: &Stage, node: &Node, principal: &Principal) -> SessionId {
     let id = SessionId::generate().unwrap();
-    let new = NewSession::draw(Expiry::default()).unwrap().with_entries(set("a", "old"));
+    let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("a", "old"));
     let created = stage.store.create(&id, &new.with_sign_in(SignIn::new(principal.clone()))).await;
     assert!(matches!(created.unwrap(), CreateOutcome::Created(_)));
     warm(node, &id).await;

@@ -15,10 +15,13 @@ use std::{
 
 use parking_lot::Mutex;
 use session_core::{
-    ApplyOutcome, BarrierId, Barriers, ChangeFeed, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Error,
-    ErrorKind, Expiry, FeedItem, Field, Format, GapCause, Limits, LoadOptions, LoadOutcome, ManualClock, NewSession,
-    OpId, Origin, ReadLevel, RotateOutcome, Rotation, RotationKind, SessionId, SessionIndex, SessionLock, SessionStore,
-    Stamp, Subscription, TouchOptions, TouchOutcome, Update, Value, async_trait,
+    Error, ErrorKind, Expiry, Limits, LoadOptions, ManualClock, ReadLevel, SessionId,
+    model::{Delta, EndReason, Field, Format, OpId, Stamp, Value},
+    store::{
+        ApplyOutcome, BarrierId, Barriers, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FeedItem, GapCause,
+        LoadOutcome, NewSession, Origin, RotateOutcome, Rotation, RotationKind, SessionIndex, SessionLock,
+        SessionStore, Subscription, TouchOptions, TouchOutcome, Update, async_trait,
+    },
 };
 use session_memory::MemoryStore;
 use session_tiered::{TieredStore, TieredStoreBuilder};
@@ -113,7 +116,7 @@ impl Stage {
     /// A session in the store, with this value of `a`.
     pub(crate) async fn session(&self, a: &str) -> (SessionId, Stamp) {
         let id = SessionId::generate().unwrap();
-        let new = NewSession::draw(Expiry::default()).unwrap().with_entries(set("a", a));
+        let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("a", a));
         assert!(matches!(self.store.create(&id, &new).await.unwrap(), CreateOutcome::Created(_)));
         (id, new.stamp())
     }
@@ -140,7 +143,7 @@ pub(crate) fn set(name: &str, value: &str) -> Delta {
 }
 
 pub(crate) fn op() -> OpId {
-    OpId::draw().unwrap()
+    OpId::generate().unwrap()
 }
 
 pub(crate) async fn write(store: &dyn SessionStore, id: &SessionId, value: &str) -> Stamp {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{Expiry, SessionId, SessionStore, SessionStoreExt as _, TouchOptions, TouchOutcome};
+use session_core::{
+    Expiry, SessionId,
+    store::{SessionStore, SessionStoreExt as _, TouchOptions, TouchOutcome},
+};
 use session_testkit::{Direction, Server};
 
 use crate::{
@@ -14,7 +17,7 @@ const IDLE: Duration = Duration::from_secs(2);
 
 async fn idle_session(node: &Node) -> SessionId {
     let id = SessionId::generate().unwrap();
-    let new = session_core::NewSession::draw(Expiry::idle(IDLE)).unwrap().with_entries(step(0));
+    let new = session_core::store::NewSession::generate(Expiry::idle(IDLE)).unwrap().with_entries(step(0));
     node.create_as(&id, &new).await;
     id
 }

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use session_core::{
-    EndReason, LoadOptions, LoadOutcome, Principal, RotationKind, SessionId, SessionStore as _, SignIn,
+    LoadOptions, Principal, SessionId, SignIn,
+    model::EndReason,
+    store::{Absent, LoadOutcome, RotationKind, SessionStore as _},
 };
 use session_testkit::{Direction, Server};
 
@@ -22,7 +24,8 @@ async fn i7_an_end_is_heard() {
     reader.warm(&id).await;
     let at = writer.end(&id).await;
     until("the copy is dropped", || async { (reader.stats().evicted == 1).then_some(()) }).await;
-    let LoadOutcome::NotFound(Some(ended)) = reader.load(&id, LoadOptions::default()).await.unwrap() else {
+    let LoadOutcome::Absent(Absent::NotFound(Some(ended))) = reader.load(&id, LoadOptions::default()).await.unwrap()
+    else {
         panic!("it has ended, and there is a tombstone")
     };
     assert_eq!(ended.reason, EndReason::Logout);

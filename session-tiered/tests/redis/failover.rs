@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use session_core::{Delta, Field, Format, SessionId, SessionStoreExt as _, Value};
+use session_core::{
+    SessionId,
+    model::{Delta, Field, Format, Value},
+    store::{NewSession, SessionStoreExt as _, WriteOptions},
+};
 use session_redis::{RedisConfig, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server};
 
@@ -15,6 +19,11 @@ use crate::{
     until,
     watch::Watch,
 };
+
+/// A new session whose create waits for replicas.
+fn waiting_for(replicas: u32) -> NewSession {
+    new_session().with_write(WriteOptions::generate().unwrap().with_replicas(replicas))
+}
 
 async fn under_sentinel(trio: &SentinelTrio) -> Node {
     let config = RedisConfig::sentinel(trio.sentinel_urls(), Sentinel::new(trio.master_name()));
@@ -45,8 +54,8 @@ async fn write(node: &Node, id: &SessionId, to: u64) -> Written {
 async fn durable(node: &Node, replicas: u32) -> SessionId {
     until("a session is stored, replicas and all", || async {
         let id = SessionId::generate().unwrap();
-        let new = new_session().with_replicas(replicas);
-        session_core::SessionStore::create(&node.store, &id, &new).await.ok().map(|_| id)
+        let new = waiting_for(replicas);
+        session_core::store::SessionStore::create(&node.store, &id, &new).await.ok().map(|_| id)
     })
     .await
 }
@@ -160,7 +169,7 @@ impl Divided {
         let id = durable(&writer, 1).await;
         let [witness, forgotten] = [id.generate_sibling().unwrap(), id.generate_sibling().unwrap()];
         for other in [&witness, &forgotten] {
-            writer.create_as(other, &new_session().with_replicas(1)).await;
+            writer.create_as(other, &waiting_for(1)).await;
         }
         for id in [&id, &witness, &forgotten] {
             reader.warm(id).await;
@@ -172,7 +181,7 @@ impl Divided {
         }
         trio.wait_for_new_primary(old).await;
         let theirs = write(&writer, &id, 2).await.stamp;
-        assert!(ours.version == theirs.version && ours != theirs, "one version, two states");
+        assert!(ours.version() == theirs.version() && ours != theirs, "one version, two states");
         let gaps = reader.stats().gaps;
         trio.link_of(old).heal().await;
         trio.wait_until_settled().await;

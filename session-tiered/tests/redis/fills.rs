@@ -53,8 +53,9 @@ async fn hold_a_load(reader: &Node, links: &Links, id: &SessionId) -> JoinHandle
     links.commands.hold(Direction::Replies);
     let held = links.commands.held_bytes(Direction::Replies);
     let (store, id) = (reader.store.clone(), *id);
-    let load =
-        tokio::spawn(async move { read(&session_core::SessionStore::load(&store, &id, LoadOptions::default()).await) });
+    let load = tokio::spawn(async move {
+        read(&session_core::store::SessionStore::load(&store, &id, LoadOptions::default()).await)
+    });
     // More than the answer to a sign of life.
     links.commands.wait_for_held(Direction::Replies, held + 150).await;
     load
@@ -154,8 +155,9 @@ async fn i5_a_caller_that_joins_gets_what_was_heard() {
     held.heard().await;
     let joined = held.reader.stats().joined;
     let (store, id) = (held.reader.store.clone(), held.id);
-    let second =
-        tokio::spawn(async move { read(&session_core::SessionStore::load(&store, &id, LoadOptions::default()).await) });
+    let second = tokio::spawn(async move {
+        read(&session_core::store::SessionStore::load(&store, &id, LoadOptions::default()).await)
+    });
     crate::until("it joins", || async { (held.reader.stats().joined > joined).then_some(()) }).await;
     assert_eq!(held.land().await, Seen::Step(0));
     assert_eq!(within("the second ends", second).await.unwrap(), Seen::Step(1));
@@ -169,9 +171,9 @@ async fn i5_concurrent_misses_are_one_load() {
     let others: Vec<_> = (0..50)
         .map(|_| {
             let (store, id) = (held.reader.store.clone(), held.id);
-            tokio::spawn(
-                async move { read(&session_core::SessionStore::load(&store, &id, LoadOptions::default()).await) },
-            )
+            tokio::spawn(async move {
+                read(&session_core::store::SessionStore::load(&store, &id, LoadOptions::default()).await)
+            })
         })
         .collect();
     crate::until("all have joined", || async { (held.reader.stats().joined == joined + 50).then_some(()) }).await;

@@ -118,7 +118,9 @@ async fn i6_ended_copies_are_revalidated_and_the_store_is_not_stormed() {
         .iter()
         .map(|id| {
             let (store, id) = (reader.store.clone(), *id);
-            tokio::spawn(async move { crate::node::read(&session_core::SessionStoreExt::get(&store, &id).await) })
+            tokio::spawn(
+                async move { crate::node::read(&session_core::store::SessionStoreExt::get(&store, &id).await) },
+            )
         })
         .collect();
     until("all ask", || async { (reader.stats().misses >= before.misses + SESSIONS).then_some(()) }).await;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_core::{Barriers, SessionStore as _};
+use session_core::store::{Barriers, SessionStore as _};
 use session_testkit::{Connection, Server};
 
 use crate::node::{PATIENT, now};

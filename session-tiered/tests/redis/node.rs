@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use session_core::{
-    Applied, ApplyOutcome, Clock as _, CreateOutcome, Delta, Destroy, DestroyOutcome, EndReason, Error, Expiry, Field,
-    Format, Found, LoadOptions, LoadOutcome, NewSession, OpId, RotateOutcome, Rotation, RotationKind, SessionId,
-    SessionStore, Stamp, SystemClock, Timestamp, Update, Value,
+    Clock as _, Error, Expiry, LoadOptions, SessionId, SystemClock,
+    model::{Delta, EndReason, Field, Format, OpId, Stamp, Timestamp, Value},
+    store::{
+        Absent, Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession,
+        RotateOutcome, Rotation, RotationKind, SessionStore, Update,
+    },
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{LinkCutter, Server};
@@ -118,14 +121,14 @@ pub(crate) fn step_of(found: &Found) -> u64 {
 }
 
 pub(crate) fn new_session() -> NewSession {
-    NewSession::draw(Expiry::default()).unwrap().with_entries(step(0))
+    NewSession::generate(Expiry::default()).unwrap().with_entries(step(0))
 }
 
 pub(crate) fn read(outcome: &Result<LoadOutcome, Error>) -> Seen {
     match outcome {
         Ok(LoadOutcome::Found(found)) => Seen::Step(step_of(found)),
-        Ok(LoadOutcome::NotFound(_)) => Seen::Absent,
-        Ok(LoadOutcome::Superseded) => Seen::Superseded,
+        Ok(LoadOutcome::Absent(Absent::NotFound(_))) => Seen::Absent,
+        Ok(LoadOutcome::Absent(Absent::Superseded)) => Seen::Superseded,
         Ok(other) => panic!("{other:?}"),
         Err(_) => Seen::Failed,
     }
@@ -197,7 +200,7 @@ impl Node {
     }
 
     pub(crate) async fn try_write(&self, id: &SessionId, to: u64) -> Result<Applied, Error> {
-        match self.store.apply(id, &Update::new(OpId::draw()?, step(to))).await? {
+        match self.store.apply(id, &Update::new(OpId::generate()?, step(to))).await? {
             ApplyOutcome::Applied(applied) => Ok(applied),
             other => panic!("{other:?}"),
         }
@@ -205,7 +208,7 @@ impl Node {
 
     /// Ends a session; when that was acknowledged.
     pub(crate) async fn end(&self, id: &SessionId) -> Timestamp {
-        let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Logout);
+        let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
         let outcome = self.store.destroy(id, &destroy).await.unwrap();
         assert!(matches!(outcome, DestroyOutcome::Destroyed { .. }), "{outcome:?}");
         now()
@@ -214,7 +217,7 @@ impl Node {
     /// Moves a session to a new id.
     pub(crate) async fn rotate(&self, id: &SessionId, kind: RotationKind) -> (SessionId, Timestamp) {
         let to = id.generate_sibling().unwrap();
-        let outcome = self.store.rotate(id, &Rotation::new(OpId::draw().unwrap(), to, kind)).await.unwrap();
+        let outcome = self.store.rotate(id, &Rotation::new(OpId::generate().unwrap(), to, kind)).await.unwrap();
         assert!(matches!(outcome, RotateOutcome::Rotated(_)), "{outcome:?}");
         (to, now())
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{LoadOptions, LoadOutcome};
+use session_core::{LoadOptions, store::LoadOutcome};
 use session_testkit::Server;
 
 use crate::{
@@ -24,21 +24,22 @@ async fn stale_answers_state_their_age() {
     links.listening.cut().await;
     let cut_at = now();
     until("there is no lease", || async { (node.see(&id).await == Seen::Failed).then_some(()) }).await;
-    let options = LoadOptions::default().stale_if_error(LIMIT);
+    let options = LoadOptions::default().with_stale_if_error(LIMIT);
     let began = now();
     let LoadOutcome::Found(found) = node.load(&id, options).await.unwrap() else { panic!("there is a copy") };
     assert_eq!(step_of(&found), 1);
-    let age = found.stale.expect("its age is stated");
+    let age = found.staleness.expect("its age is stated");
     assert!(age >= began.since(cut_at), "nobody has vouched for it since the cut");
     assert!(age <= now().since(before), "the store has answered since then");
     // Older than that caller will have it.
-    let options = LoadOptions::default().stale_if_error(Duration::ZERO);
+    let options = LoadOptions::default().with_stale_if_error(Duration::ZERO);
     node.load(&id, options).await.unwrap_err();
     links.commands.heal().await;
     links.listening.heal().await;
     node.warm(&id).await;
-    let LoadOutcome::Found(found) = node.load(&id, LoadOptions::default().stale_if_error(LIMIT)).await.unwrap() else {
+    let LoadOutcome::Found(found) = node.load(&id, LoadOptions::default().with_stale_if_error(LIMIT)).await.unwrap()
+    else {
         panic!("it is there")
     };
-    assert_eq!(found.stale, None, "as long as the store answers, or a lease runs");
+    assert_eq!(found.staleness, None, "as long as the store answers, or a lease runs");
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{LoadOptions, ReadLevel, RotationKind, SessionId, SessionStoreExt as _};
+use session_core::{
+    LoadOptions, ReadLevel, SessionId,
+    store::{RotationKind, SessionStoreExt as _},
+};
 use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
 
@@ -89,7 +92,7 @@ async fn i3_reads_do_not_go_back() {
     for to in 1..=3 {
         writer.write(&id, to).await;
     }
-    let latest = LoadOptions::default().level(ReadLevel::Store);
+    let latest = LoadOptions::default().with_level(ReadLevel::Store);
     assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(3));
     for _ in 0..100 {
         assert_eq!(reader.see(&id).await, Seen::Step(3));
@@ -130,7 +133,7 @@ async fn i3_changes_that_are_heard_late() {
     // So long lies between the two.
     tokio::time::sleep(Duration::from_millis(150)).await;
     writer.write(&id, 2).await;
-    let latest = LoadOptions::default().level(ReadLevel::Store);
+    let latest = LoadOptions::default().with_level(ReadLevel::Store);
     assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(2));
     writer.write(&witness, 1).await;
     let heard = async || {

@@ -1,9 +1,11 @@
 //! A store whose requests and whose feed go over different connections, so that each can fail alone.
 
 use session_core::{
-    ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, Error, Limits, LoadOptions, LoadOutcome,
-    NewSession, RotateOutcome, Rotation, SessionId, SessionIndex, SessionLock, SessionStore, TouchOptions,
-    TouchOutcome, Update, async_trait,
+    Error, Limits, LoadOptions, SessionId,
+    store::{
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+    },
 };
 use session_redis::RedisStore;
 

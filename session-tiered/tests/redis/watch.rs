@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use session_core::{SessionId, SessionStoreExt as _};
+use session_core::{SessionId, store::SessionStoreExt as _};
 use tokio::task::JoinHandle;
 
 use crate::{

@@ -2,7 +2,11 @@
 
 use std::{hint::black_box, sync::Arc};
 
-use session_core::{LoadOptions, LoadOutcome, Record, SessionStore as _};
+use session_core::{
+    LoadOptions,
+    model::Record,
+    store::{LoadOutcome, SessionStore as _},
+};
 use session_testkit::Server;
 use tokio::runtime::{Builder, Runtime};
 

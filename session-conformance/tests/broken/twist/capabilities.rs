@@ -3,8 +3,12 @@
 use std::{fmt::Debug, time::Duration};
 
 use session_core::{
-    AcquireOutcome, ChangeFeed, EndReason, Error, FencingToken, IdDigest, IndexedSession, LockOwner, Origin, Principal,
-    SessionId, SessionIndex, SessionLock, Subscription, TenureOutcome, async_trait,
+    Error, Principal, SessionId,
+    model::{EndReason, IdDigest},
+    store::{
+        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, LockOwner, Origin, SessionIndex, SessionLock,
+        Subscription, TenureOutcome, async_trait,
+    },
 };
 
 use super::Twisted;

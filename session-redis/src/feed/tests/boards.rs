@@ -1,6 +1,6 @@
 //! The state of a subscription, without a network.
 
-use session_core::{BarrierId, FeedItem, GapCause};
+use session_core::store::{BarrierId, FeedItem, GapCause};
 
 use super::{
     super::{

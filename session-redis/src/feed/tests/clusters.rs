@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use session_core::{ChangeFeed as _, ErrorKind, FeedItem, GapCause, SessionId, SessionStore as _, Subscription};
+use session_core::{
+    ErrorKind, SessionId,
+    store::{ChangeFeed as _, FeedItem, GapCause, SessionStore as _, Subscription},
+};
 use session_testkit::{Cluster, ClusterBuilder, Direction, Node};
 use tokio::time::{sleep, timeout};
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{ChangeFeed as _, ErrorKind, FeedItem, GapCause};
+use session_core::{
+    ErrorKind,
+    store::{ChangeFeed as _, FeedItem, GapCause},
+};
 use session_testkit::Server;
 
 use super::{

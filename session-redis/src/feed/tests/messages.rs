@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use session_core::{ChangeKind, EndReason, Origin, RotationKind, SessionChange};
+use session_core::{
+    model::EndReason,
+    store::{ChangeKind, Origin, RotationKind, SessionChange},
+};
 
 use super::{
     super::message::{HEADER, Message},

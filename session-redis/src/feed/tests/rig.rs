@@ -8,7 +8,10 @@ use redis::{
     AsyncConnectionConfig, Client,
     aio::{AsyncPushSender, MultiplexedConnection},
 };
-use session_core::{BarrierId, ChangeFeed as _, Error, ErrorKind, FeedItem, GapCause, Origin, Subscription};
+use session_core::{
+    Error, ErrorKind,
+    store::{BarrierId, ChangeFeed as _, FeedItem, GapCause, Origin, Subscription},
+};
 use session_testkit::Server;
 use tokio::time::timeout;
 

@@ -3,8 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use session_core::{
-    ChangeFeed as _, ChangeKind, Destroy, EndReason, Expiry, FeedItem, NewSession, OpId, Rotation, RotationKind,
-    SessionId, SessionStore as _, Update,
+    Expiry, SessionId,
+    model::{EndReason, OpId},
+    store::{
+        ChangeFeed as _, ChangeKind, Destroy, FeedItem, NewSession, Rotation, RotationKind, SessionStore as _, Update,
+    },
 };
 use session_testkit::Server;
 
@@ -22,7 +25,7 @@ pub(super) fn feed_of(store: &RedisStore, sharded: bool, options: FeedOptions) -
 }
 
 pub(super) fn new_session() -> NewSession {
-    NewSession::draw(Expiry::idle(Duration::from_secs(600))).unwrap().with_entries(delta())
+    NewSession::generate(Expiry::idle(Duration::from_secs(600))).unwrap().with_entries(delta())
 }
 
 #[tokio::test]
@@ -32,7 +35,7 @@ async fn the_life_of_a_session() {
     let feed = feed_of(&store, false, FeedOptions::default());
     let mut heard = feed.subscribe().await.unwrap();
 
-    let (id, op) = (SessionId::generate().unwrap(), || OpId::draw().unwrap());
+    let (id, op) = (SessionId::generate().unwrap(), || OpId::generate().unwrap());
     let (moved, new) = (id.generate_sibling().unwrap(), new_session());
     store.create(&id, &new).await.unwrap();
     store.apply(&id, &Update::new(op(), delta())).await.unwrap();

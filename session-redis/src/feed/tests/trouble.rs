@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{ErrorKind, FeedItem, GapCause};
+use session_core::{
+    ErrorKind,
+    store::{FeedItem, GapCause},
+};
 use session_testkit::Server;
 
 use super::{

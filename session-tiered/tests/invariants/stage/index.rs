@@ -1,7 +1,9 @@
 //! The store's index as one node reaches it: revocations are done, and their answers may be held up.
 
 use session_core::{
-    EndReason, Error, IdDigest, IndexedSession, Principal, SessionId, SessionIndex, SessionStore as _, async_trait,
+    Error, Principal, SessionId,
+    model::{EndReason, IdDigest},
+    store::{IndexedSession, SessionIndex, SessionStore as _, async_trait},
 };
 
 use super::Staged;

@@ -7,8 +7,12 @@ use std::{
 
 use parking_lot::Mutex;
 use session_core::{
-    ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, EndReason, Error, LoadOptions, OpId, Precondition,
-    RotateOutcome, Rotation, RotationKind, SessionId, SessionStore as _, Update,
+    Error, LoadOptions, SessionId,
+    model::{EndReason, OpId},
+    store::{
+        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Precondition, RotateOutcome, Rotation,
+        RotationKind, SessionStore as _, Update,
+    },
 };
 
 use super::{
@@ -89,7 +93,7 @@ async fn advance(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) 
         facts.asked += 1;
         // One that was held up somewhere must not come true later.
         let base = Precondition::Stamp(facts.stamp.unwrap());
-        (facts.home(), Update::new(OpId::draw().unwrap(), step(facts.asked)).when(base))
+        (facts.home(), Update::new(OpId::generate().unwrap(), step(facts.asked)).with_precondition(base))
     };
     let (node, outcome) = insist(soak, random, |store| {
         let update = update.clone();
@@ -105,7 +109,7 @@ async fn advance(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) 
     soak.steps.fetch_add(1, Relaxed);
     if random.u8(..5) == 0 {
         let other = random.usize(..NODES);
-        let options = LoadOptions::default().floor(applied.stamp.floor());
+        let options = LoadOptions::default().with_floor(applied.stamp.floor());
         let answer = seen(&soak.nodes[other].load(&id, options).await);
         assert!(matches!(answer, Seen::Failed) || answer == Seen::Step(step), "{answer:?} at a floor of step {step}");
     }
@@ -118,7 +122,7 @@ async fn rotate(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
         facts.moved = Some((kind, Deed::asked()));
         (facts.first, facts.second)
     };
-    let rotation = Rotation::new(OpId::draw().unwrap(), to, kind).with_grace(GRACE);
+    let rotation = Rotation::new(OpId::generate().unwrap(), to, kind).with_grace(GRACE);
     let (node, outcome) = insist(soak, random, |store| {
         let rotation = rotation.clone();
         async move { store.rotate(&id, &rotation).await }
@@ -128,7 +132,7 @@ async fn rotate(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
     match outcome {
         RotateOutcome::Rotated(applied) => facts.stamp = Some(applied.stamp),
         // It took longer to be told than the old id is remembered.
-        RotateOutcome::NotFound(_) | RotateOutcome::Superseded => {}
+        RotateOutcome::Absent(Absent::NotFound(_)) | RotateOutcome::Absent(Absent::Superseded) => {}
         other => panic!("{other:?}: {facts:?}"),
     }
     if let Some((_, deed)) = &mut facts.moved {
@@ -142,7 +146,7 @@ async fn end(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
         facts.ended = Some(Deed::asked());
         facts.home()
     };
-    let destroy = Destroy::new(OpId::draw().unwrap(), EndReason::Logout);
+    let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
     let (node, outcome) = insist(soak, random, |store| async move { store.destroy(&id, &destroy).await }).await;
     assert!(matches!(outcome, DestroyOutcome::Destroyed { .. }), "{outcome:?}");
     if let Some(deed) = &mut facts.lock().ended {

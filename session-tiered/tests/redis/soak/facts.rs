@@ -4,7 +4,11 @@
 
 use std::time::Duration;
 
-use session_core::{RotationKind, SessionId, Stamp, Timestamp};
+use session_core::{
+    SessionId,
+    model::{Stamp, Timestamp},
+    store::RotationKind,
+};
 
 use crate::{
     node::{BOUND, Seen, now},

@@ -1,0 +1,298 @@
+//! Deltas: what an update removes and what it sets.
+
+use std::sync::Arc;
+
+use crate::model::{
+    Field, Key, State, Value,
+    sorted::SortedMap,
+    state::{Keyed, Size},
+};
+
+/// An update (U, D) of a session, applied as S′ = (S − D) ∪ U: first the difference, then the union.
+///
+/// A delta is always in normal form: each scalar is set or removed, each keyed field may be cleared, and each key is set
+/// or removed, the latter only if the field is not cleared. There is therefore one `Delta` for each effect, equality is
+/// equality of effects, and a sequence that (S − D) ∪ U could not express cannot be built. The methods append a step:
+/// `insert` then `clear` is a `clear`.
+///
+/// Laws: applying a delta twice in a row equals applying it once; [`a.then(b)`](Self::then) applied equals a, then b;
+/// `then` is associative, and the empty delta is its identity; deltas that do not [overlap](Self::overlaps) commute.
+///
+/// ```
+/// use session_core::{model::{Delta, Field, Format, Key, State, Value}};
+///
+/// let (cart, one) = (Field::new("cart")?, Value::new(Format::JSON, b"1"));
+/// let mut a = Delta::new();
+/// a.insert(cart.clone(), Key::new("sku-1")?, one.clone());
+/// let mut b = Delta::new();
+/// b.insert(cart.clone(), Key::new("sku-2")?, one);
+/// assert!(!a.overlaps(&b));
+///
+/// let mut state = State::new();
+/// a.then(&b).apply_to(&mut state);
+/// assert_eq!(state.keyed_len("cart"), 2);
+/// # Ok::<(), session_core::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    pub(crate) scalars: SortedMap<Field, Edit>,
+    pub(crate) maps: SortedMap<Field, KeyedDelta>,
+}
+
+/// What a delta does to one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Sets the entry to this value.
+    Set(Value),
+    /// Removes the entry.
+    Remove,
+}
+
+/// What a delta does to one keyed field: clears it, changes some of its entries, or clears it and then changes some.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeyedDelta {
+    pub(crate) clear: bool,
+    /// Holds no `Remove` when `clear` is set.
+    pub(crate) entries: SortedMap<Key, Edit>,
+}
+
+/// What a difference removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selector<'a> {
+    /// One scalar.
+    Scalar(&'a Field),
+    /// One keyed entry.
+    Keyed(&'a Field, &'a Key),
+    /// All entries of a keyed field.
+    All(&'a Field),
+}
+
+/// The name of one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entry<'a> {
+    /// A scalar.
+    Scalar(&'a Field),
+    /// A keyed entry.
+    Keyed(&'a Field, &'a Key),
+}
+
+impl Delta {
+    /// The empty delta.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a scalar.
+    pub fn set(&mut self, field: Field, value: Value) {
+        self.scalars.insert(field, Edit::Set(value));
+    }
+
+    /// Removes a scalar.
+    pub fn remove(&mut self, field: Field) {
+        self.scalars.insert(field, Edit::Remove);
+    }
+
+    /// Sets a keyed entry.
+    pub fn insert(&mut self, field: Field, key: Key, value: Value) {
+        self.maps.get_or_default(field).entries.insert(key, Edit::Set(value));
+    }
+
+    /// Sets the entry with this name.
+    pub fn set_entry(&mut self, entry: Entry<'_>, value: Value) {
+        match entry {
+            Entry::Scalar(field) => self.set(field.clone(), value),
+            Entry::Keyed(field, key) => self.insert(field.clone(), key.clone(), value),
+        }
+    }
+
+    /// Removes the entry with this name.
+    pub fn remove_entry(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Scalar(field) => self.remove(field.clone()),
+            Entry::Keyed(field, key) => self.remove_key(field.clone(), key.clone()),
+        }
+    }
+
+    /// Removes a keyed entry.
+    pub fn remove_key(&mut self, field: Field, key: Key) {
+        let keyed = self.maps.get_or_default(field);
+        if keyed.clear {
+            keyed.entries.remove(&key);
+        } else {
+            keyed.entries.insert(key, Edit::Remove);
+        }
+    }
+
+    /// Removes all entries of a keyed field.
+    pub fn clear(&mut self, field: Field) {
+        let keyed = self.maps.get_or_default(field);
+        keyed.clear = true;
+        keyed.entries.clear();
+    }
+
+    /// The one delta that does what this one and then `later` do.
+    #[must_use]
+    pub fn then(mut self, later: &Self) -> Self {
+        let scalars = later.scalars.iter().map(|(field, edit)| (field.clone(), Some(edit.clone())));
+        self.scalars.merge(scalars);
+        for (field, keyed) in later.maps.iter() {
+            self.maps.get_or_default(field.clone()).append(keyed);
+        }
+        self
+    }
+
+    /// Applies it: S′ = (S − D) ∪ U.
+    pub fn apply_to(&self, state: &mut State) {
+        state.size = self.size_after(state);
+        state.scalars.merge(self.scalars.iter().map(|(field, edit)| (field.clone(), edit.value().cloned())));
+        for (field, keyed) in self.maps.iter() {
+            if keyed.clear {
+                state.maps.remove(field);
+            }
+            let puts = keyed.entries.iter().any(|(_, edit)| *edit != Edit::Remove);
+            if !puts && state.maps.get(field).is_none() {
+                continue;
+            }
+            let entries = Arc::make_mut(state.maps.get_or_default(field.clone()));
+            keyed.apply_to(entries);
+            if entries.entries.is_empty() {
+                state.maps.remove(field);
+            }
+        }
+    }
+
+    /// The size of the state that this delta would make of `state`, without making it. The cost depends on the size
+    /// of the delta alone.
+    pub fn size_after(&self, state: &State) -> Size {
+        let mut size = state.size;
+        for (field, edit) in self.scalars.iter() {
+            let name = field.as_str().len();
+            size = size.exchanged(name, state.scalars.get(field), edit.value());
+        }
+        for (field, keyed) in self.maps.iter() {
+            let name = field.as_str().len();
+            let old = state.maps.get(field).filter(|_| !keyed.clear);
+            if let (true, Some(cleared)) = (keyed.clear, state.maps.get(field)) {
+                size.entries -= cleared.entries.len();
+                size.bytes -= cleared.bytes + name * cleared.entries.len();
+            }
+            for (key, edit) in keyed.entries.iter() {
+                let before = old.and_then(|old| old.entries.get(key));
+                size = size.exchanged(name + key.as_str().len(), before, edit.value());
+            }
+        }
+        size
+    }
+
+    /// Whether the delta changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.scalars.is_empty() && self.maps.is_empty()
+    }
+
+    /// Whether both deltas edit the same entry; clearing a field edits each of its entries. Deltas that do not overlap
+    /// commute.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.scalars.iter().any(|(field, _)| other.scalars.get(field).is_some())
+            || self.maps.iter().any(|(field, keyed)| other.maps.get(field).is_some_and(|it| keyed.overlaps(it)))
+    }
+
+    /// What this delta does to one entry, if it edits it.
+    pub fn edit(&self, entry: Entry<'_>) -> Option<&Edit> {
+        match entry {
+            Entry::Scalar(field) => self.scalars.get(field),
+            Entry::Keyed(field, key) => {
+                let keyed = self.maps.get(field)?;
+                keyed.entries.get(key).or(if keyed.clear { Some(&Edit::Remove) } else { None })
+            }
+        }
+    }
+
+    /// The difference D, in order. Selectors of entries that the union replaces are redundant and left out.
+    pub fn removals(&self) -> impl Iterator<Item = Selector<'_>> {
+        let scalars = self.scalars.iter().filter(|(_, edit)| **edit == Edit::Remove);
+        let keyed = self.maps.iter().flat_map(|(field, keyed)| {
+            let keys = keyed.entries.iter().filter(|(_, edit)| **edit == Edit::Remove);
+            keyed
+                .clear
+                .then_some(Selector::All(field))
+                .into_iter()
+                .chain(keys.map(|(key, _)| Selector::Keyed(field, key)))
+        });
+        scalars.map(|(field, _)| Selector::Scalar(field)).chain(keyed)
+    }
+
+    /// The union U, in order.
+    pub fn insertions(&self) -> impl Iterator<Item = (Entry<'_>, &Value)> {
+        let scalars = self.scalars.iter().filter_map(|(field, edit)| Some((Entry::Scalar(field), edit.value()?)));
+        let keyed = self.maps.iter().flat_map(|(field, keyed)| {
+            keyed.entries.iter().filter_map(move |(key, edit)| Some((Entry::Keyed(field, key), edit.value()?)))
+        });
+        scalars.chain(keyed)
+    }
+}
+
+impl Edit {
+    /// The new value; `None` for a removal.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Remove => None,
+        }
+    }
+}
+
+impl KeyedDelta {
+    pub(crate) fn append(&mut self, later: &Self) {
+        if later.clear {
+            *self = later.clone();
+            return;
+        }
+        let clear = self.clear;
+        let entries = later.entries.iter().map(|(key, edit)| {
+            let redundant = clear && *edit == Edit::Remove;
+            (key.clone(), (!redundant).then(|| edit.clone()))
+        });
+        self.entries.merge(entries);
+    }
+
+    /// Applies the edits of entries; the caller handles `clear`.
+    pub(crate) fn apply_to(&self, keyed: &mut Keyed) {
+        for (key, edit) in self.entries.iter() {
+            let length = |value: Option<&Value>| value.map_or(0, |value| key.as_str().len() + value.len());
+            keyed.bytes += length(edit.value());
+            keyed.bytes -= length(keyed.entries.get(key));
+        }
+        keyed.entries.merge(self.entries.iter().map(|(key, edit)| (key.clone(), edit.value().cloned())));
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.clear || other.clear || self.entries.iter().any(|(key, _)| other.entries.get(key).is_some())
+    }
+}
+
+impl Size {
+    fn exchanged(self, name: usize, old: Option<&Value>, new: Option<&Value>) -> Self {
+        let bytes = |value: Option<&Value>| value.map_or(0, |value| name + value.len());
+        Self {
+            entries: self.entries + usize::from(new.is_some()) - usize::from(old.is_some()),
+            bytes: self.bytes + bytes(new) - bytes(old),
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// The scalar's field, or the field that the keyed entry belongs to.
+    pub fn field(self) -> &'a Field {
+        match self {
+            Self::Scalar(field) | Self::Keyed(field, _) => field,
+        }
+    }
+
+    /// Its value in a state.
+    pub fn value_in(self, state: &State) -> Option<&Value> {
+        match self {
+            Self::Scalar(field) => state.get(field.as_str()),
+            Self::Keyed(field, key) => state.get_keyed(field.as_str(), key.as_str()),
+        }
+    }
+}

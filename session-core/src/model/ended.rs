@@ -1,0 +1,42 @@
+//! Why and when a session ended.
+
+use std::{fmt, time::Duration};
+
+/// Why a session was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// Its user signed out.
+    Logout,
+    /// It was revoked: by its user from elsewhere, or by an operator.
+    Revoked,
+    /// Its principal had too many sessions.
+    Limit,
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Logout => "logout",
+            Self::Revoked => "revoked",
+            Self::Limit => "limit",
+        })
+    }
+}
+
+/// What a tombstone says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ended {
+    /// Why.
+    pub reason: EndReason,
+    /// How long ago.
+    pub age: Duration,
+}
+
+impl Ended {
+    /// Ended for this reason, this long ago.
+    pub fn new(reason: EndReason, age: Duration) -> Self {
+        Self { reason, age }
+    }
+}

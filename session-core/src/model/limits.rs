@@ -1,0 +1,86 @@
+//! What a store refuses as too large.
+
+use crate::{
+    Error, ErrorKind, defaults,
+    model::{Delta, Field, State, Value},
+};
+
+/// The limits that a store enforces in the same atomic step as the update.
+///
+/// An update that would leave the session over a limit is refused whole with
+/// [`LimitExceeded`](ErrorKind::LimitExceeded). One that shrinks a session is never refused, so a session that is
+/// over a limit which was lowered since can be emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Entries in one session.
+    pub max_entries: usize,
+    /// Bytes of one encoded value.
+    pub max_value_bytes: usize,
+    /// Bytes of one session, as [`Size::bytes`](crate::model::Size::bytes) counts them.
+    pub max_session_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_entries: defaults::MAX_ENTRIES,
+            max_value_bytes: defaults::MAX_VALUE_BYTES,
+            max_session_bytes: defaults::MAX_SESSION_BYTES,
+        }
+    }
+}
+
+impl Limits {
+    /// Entries in one session.
+    #[must_use]
+    pub const fn with_max_entries(self, max_entries: usize) -> Self {
+        Self { max_entries, ..self }
+    }
+
+    /// Bytes of one encoded value.
+    #[must_use]
+    pub const fn with_max_value_bytes(self, max_value_bytes: usize) -> Self {
+        Self { max_value_bytes, ..self }
+    }
+
+    /// Bytes of one session.
+    #[must_use]
+    pub const fn with_max_session_bytes(self, max_session_bytes: usize) -> Self {
+        Self { max_session_bytes, ..self }
+    }
+
+    /// Whether a store may apply this delta to this state.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded), with the limit and, for a value, its field.
+    pub fn admit(&self, state: &State, delta: &Delta) -> Result<(), Error> {
+        self.admit_values(delta)?;
+        let (before, after) = (state.size(), delta.size_after(state));
+        let refuse = |what: &str, after: usize, limit: usize| {
+            let message = format!("the session would have {after} {what}; at most {limit} are allowed");
+            Err(Error::new(ErrorKind::LimitExceeded, message))
+        };
+        if after.entries > self.max_entries && after.entries > before.entries {
+            return refuse("entries", after.entries, self.max_entries);
+        }
+        if after.bytes > self.max_session_bytes && after.bytes > before.bytes {
+            return refuse("bytes", after.bytes, self.max_session_bytes);
+        }
+        Ok(())
+    }
+
+    /// Whether each value of a delta may be stored at all.
+    pub(crate) fn admit_values(&self, delta: &Delta) -> Result<(), Error> {
+        delta.insertions().try_for_each(|(entry, value)| self.admit_value(entry.field(), value))
+    }
+
+    /// Whether a value may be stored at all.
+    pub(crate) fn admit_value(&self, field: &Field, value: &Value) -> Result<(), Error> {
+        if value.len() <= self.max_value_bytes {
+            return Ok(());
+        }
+        let message = format!("a value of {} bytes; at most {} are allowed", value.len(), self.max_value_bytes);
+        Err(Error::new(ErrorKind::LimitExceeded, message).with_field(field.clone()))
+    }
+}

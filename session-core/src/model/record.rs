@@ -1,0 +1,54 @@
+//! What a store holds of a session, as a reader sees it.
+
+use crate::model::{Deadlines, Stamp, State, Timestamp};
+
+/// One state of one session: immutable, shared through an `Arc`, its values still encoded.
+///
+/// The fields stand in this order because a store looks at the deadlines of every record it hands out: there they are
+/// beside the count of the `Arc`, so the look costs no more memory access than the clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Record {
+    deadlines: Deadlines,
+    stamp: Stamp,
+    created_at: Timestamp,
+    state: State,
+}
+
+impl Record {
+    /// A record from its parts.
+    pub fn new(stamp: Stamp, created_at: Timestamp, deadlines: Deadlines, state: State) -> Self {
+        Self { deadlines, stamp, created_at, state }
+    }
+
+    /// Which state of which session this is.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// When the session was created, on the store's clock. Rotation does not change it.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// When it ends by itself, as of the moment it was read: a touch moves the store's deadline, not this one.
+    pub fn deadlines(&self) -> Deadlines {
+        self.deadlines
+    }
+
+    /// The entries.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The same state with other deadlines.
+    #[must_use]
+    pub fn with_deadlines(self, deadlines: Deadlines) -> Self {
+        Self { deadlines, ..self }
+    }
+
+    /// For whoever owns the record: the parts that an update replaces.
+    pub fn parts_mut(&mut self) -> (&mut Stamp, &mut Deadlines, &mut State) {
+        (&mut self.stamp, &mut self.deadlines, &mut self.state)
+    }
+}

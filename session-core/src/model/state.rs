@@ -1,0 +1,131 @@
+//! A session's state: a finite set of entries.
+
+use std::sync::Arc;
+
+pub(crate) use crate::model::keyed::Keyed;
+use crate::model::{Delta, Field, Key, Value, keyed::Iter, sorted::SortedMap};
+
+/// The state of a session: scalars (`field → value`) and keyed entries (`(field, key) → value`), in separate name
+/// spaces. A field with keyed entries is a map; a map whose values are empty is a set.
+///
+/// States are plain data. A clone shares the keyed fields, and [`Delta::apply_to`] copies of those only the part that it
+/// changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub(crate) scalars: SortedMap<Field, Value>,
+    pub(crate) maps: SortedMap<Field, Arc<Keyed>>,
+    pub(crate) size: Size,
+}
+
+impl Size {
+    fn grow(&mut self, bytes: usize) {
+        self.entries += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// How large a state is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Size {
+    /// Scalars and keyed entries.
+    pub entries: usize,
+    /// The sum over all entries of the lengths of field name, key and encoded value.
+    pub bytes: usize,
+}
+
+impl State {
+    pub(crate) const EMPTY: Self =
+        Self { scalars: SortedMap::EMPTY, maps: SortedMap::EMPTY, size: Size { entries: 0, bytes: 0 } };
+
+    /// The empty state.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The state that a delta makes of the empty one.
+    pub fn from_delta(delta: &Delta) -> Self {
+        let mut state = Self::default();
+        delta.apply_to(&mut state);
+        state.scalars.shrink_to_fit();
+        state.maps.shrink_to_fit();
+        state
+    }
+
+    /// The state of these entries, in any order; of two with one name, one stays. For stores that read a session
+    /// entry by entry.
+    pub fn from_entries(mut scalars: Vec<(Field, Value)>, mut keyed: Vec<(Field, Key, Value)>) -> Self {
+        scalars.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        keyed.sort_unstable_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+        let mut state = Self { scalars: SortedMap::with_capacity(scalars.len()), ..Self::default() };
+        for (field, value) in scalars {
+            let bytes = field.as_str().len() + value.len();
+            if state.scalars.push_last(field, value) {
+                state.size.grow(bytes);
+            }
+        }
+        let mut rest = keyed.into_iter().peekable();
+        while let Some((field, key, value)) = rest.next() {
+            let mut entries = SortedMap::EMPTY;
+            let mut bytes = 0;
+            let mut put = |key: Key, value: Value| {
+                let size = key.as_str().len() + value.len();
+                if entries.push_last(key, value) {
+                    bytes += size;
+                    state.size.grow(field.as_str().len() + size);
+                }
+            };
+            put(key, value);
+            while let Some((_, key, value)) = rest.next_if(|(next, ..)| *next == field) {
+                put(key, value);
+            }
+            entries.shrink_to_fit();
+            let _ = state.maps.push_last(field, Arc::new(Keyed { entries: entries.into(), bytes }));
+        }
+        state
+    }
+
+    /// The value of a scalar.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.scalars.get(field)
+    }
+
+    /// The value of a keyed entry.
+    pub fn get_keyed(&self, field: &str, key: &str) -> Option<&Value> {
+        self.maps.get(field)?.entries.get(key)
+    }
+
+    /// All scalars, by field name.
+    pub fn scalars(&self) -> impl Iterator<Item = (&Field, &Value)> {
+        self.scalars.iter()
+    }
+
+    /// The names of all keyed fields, in order.
+    pub fn keyed_fields(&self) -> impl Iterator<Item = &Field> {
+        self.maps.iter().map(|(field, _)| field)
+    }
+
+    /// The entries of a keyed field, by key; none if it has none.
+    pub fn keyed(&self, field: &str) -> impl Iterator<Item = (&Key, &Value)> {
+        self.keyed_entries(field)
+    }
+
+    pub(crate) fn keyed_entries(&self, field: &str) -> Iter<'_, Key, Value> {
+        self.maps.get(field).map(|keyed| keyed.entries.iter()).unwrap_or_default()
+    }
+
+    /// The number of entries of a keyed field.
+    pub fn keyed_len(&self, field: &str) -> usize {
+        self.maps.get(field).map_or(0, |keyed| keyed.entries.len())
+    }
+
+    /// Entries and bytes. Counted as deltas are applied, so this costs nothing.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Whether there is no entry at all.
+    pub fn is_empty(&self) -> bool {
+        self.size.entries == 0
+    }
+}

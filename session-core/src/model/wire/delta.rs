@@ -1,0 +1,113 @@
+//! Deltas.
+
+use bytes::Bytes;
+
+use super::{
+    read::{Reader, out_of_order, unreadable},
+    write::{self, Encode, Sink},
+};
+use crate::{
+    Error,
+    model::delta::KeyedDelta,
+    model::sorted::SortedMap,
+    model::{Delta, Edit, Value},
+};
+
+impl Delta {
+    /// The [encoded form](crate::model::wire).
+    pub fn to_bytes(&self) -> Bytes {
+        self.encode()
+    }
+
+    /// The length of the encoded form, without making it: for a limit on what a message carries.
+    pub fn encoded_len(&self) -> usize {
+        self.length()
+    }
+
+    /// Reads the [encoded form](crate::model::wire). Values are slices of `bytes`.
+    ///
+    /// # Errors
+    /// [`UnreadableField`](crate::ErrorKind::UnreadableField), for all that [`to_bytes`](Self::to_bytes) does not write.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
+        Reader::whole(bytes, read)
+    }
+}
+
+impl Encode for Delta {
+    fn body(&self, sink: &mut impl Sink) {
+        write::count(sink, self.scalars.len());
+        for (field, edit) in self.scalars.iter() {
+            write::field(sink, field);
+            write_edit(sink, edit);
+        }
+        write::count(sink, self.maps.len());
+        for (field, keyed) in self.maps.iter() {
+            write::field(sink, field);
+            write::varint(sink, 2 * keyed.entries.len() as u64 + u64::from(keyed.clear));
+            for (key, edit) in keyed.entries.iter() {
+                write::key(sink, key);
+                write_edit(sink, edit);
+            }
+        }
+    }
+}
+
+fn write_edit(sink: &mut impl Sink, edit: &Edit) {
+    match edit {
+        Edit::Remove => write::varint(sink, 0),
+        Edit::Set(value) => {
+            write::varint(sink, value.len() as u64 + 1);
+            sink.put(value.as_bytes());
+        }
+    }
+}
+
+/// The least bytes of a scalar edit and of a keyed edit: a name of one byte, its length, and one byte more.
+const LEAST_FIELD: usize = 3;
+/// The least bytes of an entry of a keyed edit: the empty key's length, and one byte more.
+const LEAST_ENTRY: usize = 2;
+
+fn read(reader: &mut Reader) -> Result<Delta, Error> {
+    let count = reader.count(LEAST_FIELD)?;
+    let mut scalars = SortedMap::with_capacity(count);
+    for _ in 0..count {
+        if !scalars.push_last(reader.field()?, read_edit(reader)?) {
+            return Err(out_of_order());
+        }
+    }
+    let count = reader.count(LEAST_FIELD)?;
+    let mut maps = SortedMap::with_capacity(count);
+    for _ in 0..count {
+        if !maps.push_last(reader.field()?, read_keyed(reader)?) {
+            return Err(out_of_order());
+        }
+    }
+    Ok(Delta { scalars, maps })
+}
+
+fn read_keyed(reader: &mut Reader) -> Result<KeyedDelta, Error> {
+    let head = reader.varint()?;
+    if head == 0 {
+        return Err(unreadable("a keyed field is named and nothing is said of it"));
+    }
+    let clear = head % 2 == 1;
+    let count = reader.believe(head / 2, LEAST_ENTRY)?;
+    let mut entries = SortedMap::with_capacity(count);
+    for _ in 0..count {
+        let (key, edit) = (reader.key()?, read_edit(reader)?);
+        if clear && edit == Edit::Remove {
+            return Err(unreadable("a key is removed from a field that is cleared"));
+        }
+        if !entries.push_last(key, edit) {
+            return Err(out_of_order());
+        }
+    }
+    Ok(KeyedDelta { clear, entries })
+}
+
+fn read_edit(reader: &mut Reader) -> Result<Edit, Error> {
+    match reader.varint()?.checked_sub(1) {
+        None => Ok(Edit::Remove),
+        Some(length) => Ok(Edit::Set(Value::from_bytes(reader.bytes(length)?))),
+    }
+}

@@ -1,0 +1,76 @@
+//! All sessions of a principal: "my devices", and "sign out everywhere".
+
+use super::Sessions;
+use crate::{
+    Error, ErrorKind, Principal, SessionId, defaults,
+    model::{EndReason, IdDigest},
+    store::{IndexedSession, SessionIndex},
+};
+
+impl Sessions {
+    /// The live sessions of a principal, the latest sign-in first, and at most
+    /// [1,000](defaults::MAX_LISTED) of them.
+    ///
+    /// A digest is not an id: it gives no access, so a page can carry its text form in a link that
+    /// [revokes](Self::revoke) the session.
+    ///
+    /// # Consistency
+    /// As [`SessionIndex::sessions`].
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) when the store has no index, and the failures of the store.
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn list(&self, principal: &Principal) -> Result<Vec<IndexedSession>, Error> {
+        self.principals()?.sessions(principal, defaults::MAX_LISTED).await
+    }
+
+    /// Ends one session of a principal, and returns whether it was among the principal's sessions.
+    ///
+    /// # Consistency
+    /// As [`SessionIndex::revoke`].
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the session is ended or as before.
+    pub async fn revoke(&self, principal: &Principal, session: &IdDigest) -> Result<bool, Error> {
+        self.principals()?.revoke(principal, session, EndReason::Revoked).await
+    }
+
+    /// Ends all sessions of a principal: sign out everywhere. Returns how many it ended. A handle that has one of them
+    /// open learns it from its next request to the store; then [`Session::is_ended`](crate::Session::is_ended) is true.
+    ///
+    /// # Consistency
+    /// As [`SessionIndex::revoke_all`].
+    ///
+    /// # Errors
+    /// As [`list`](Self::list). After an error some sessions may have been ended; a repeat ends the others.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, some sessions may have been ended; a repeat ends the others.
+    pub async fn revoke_all(&self, principal: &Principal) -> Result<usize, Error> {
+        self.principals()?.revoke_all(principal, None, EndReason::Revoked).await
+    }
+
+    /// Ends all sessions of a principal but this one, as after a change of password. Returns how many it ended.
+    ///
+    /// # Consistency
+    /// As [`SessionIndex::revoke_all`].
+    ///
+    /// # Errors
+    /// As [`revoke_all`](Self::revoke_all).
+    ///
+    /// # Cancel safety
+    /// As [`revoke_all`](Self::revoke_all).
+    pub async fn revoke_others(&self, principal: &Principal, keep: &SessionId) -> Result<usize, Error> {
+        self.principals()?.revoke_all(principal, Some(keep), EndReason::Revoked).await
+    }
+
+    fn principals(&self) -> Result<&dyn SessionIndex, Error> {
+        let missing = || Error::new(ErrorKind::Configuration, "this store has no index of principals");
+        self.store().index().ok_or_else(|| self.with_context(missing(), "index"))
+    }
+}

@@ -1,0 +1,122 @@
+//! Sending what was recorded.
+
+use super::{
+    Base, Session,
+    sent::{Once, Request, Sent},
+    settle::Settled,
+};
+use crate::{
+    Error, ErrorKind,
+    model::{Delta, Stamp},
+    store::{NewSession, Precondition, Update},
+};
+
+impl Session {
+    /// Sends what was recorded as one atomic update; a new session is stored with it. If nothing was recorded, nothing is
+    /// sent: a new session without entries is not stored, which [`persist`](Self::persist) does.
+    ///
+    /// # Consistency
+    /// Once it returns, every read at [`ReadLevel::Store`](crate::ReadLevel::Store) sees the changes.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) when the session has ended: nothing brings it back;
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded), [`Superseded`](ErrorKind::Superseded),
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown), and the failures of the store.
+    /// [`Conflict`](ErrorKind::Conflict) while the handle holds a [lock](Self::lock) that was lost, and when it settles
+    /// a [`commit_if_unchanged`](Self::commit_if_unchanged) of unknown outcome that conflicts.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, all changes are stored or none is; the next commit settles it.
+    pub async fn commit(&mut self) -> Result<(), Error> {
+        self.settle_first().await?;
+        self.send(Vec::new()).await
+    }
+
+    /// Commits, and stores a new session also without entries: for a session whose existence is what matters.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    ///
+    /// # Cancel safety
+    /// As [`commit`](Self::commit).
+    pub async fn persist(&mut self) -> Result<(), Error> {
+        self.settle_first().await?;
+        match &self.base {
+            Base::New(new) => {
+                let request = Request::Create { new: new.clone(), asked: None };
+                self.send_with_pending(request).await.map(drop)
+            }
+            _ => self.send(Vec::new()).await,
+        }
+    }
+
+    /// Like [`commit`](Self::commit), but only if nobody has changed the session since it was loaded: compare and
+    /// set. See [`transaction`](Self::transaction) for doing it again on a conflict.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) when somebody has; the changes stay recorded, and
+    /// [`refresh`](Self::refresh) loads what they conflict with. Otherwise as `commit`.
+    ///
+    /// # Cancel safety
+    /// As `commit`.
+    pub async fn commit_if_unchanged(&mut self) -> Result<(), Error> {
+        self.settle_first().await?;
+        let unchanged = self.stamp().map(Precondition::Stamp);
+        self.send(unchanged.into_iter().collect()).await
+    }
+
+    pub(super) async fn send(&mut self, mut preconditions: Vec<Precondition>) -> Result<(), Error> {
+        let request = match &self.base {
+            Base::New(new) if !self.pending.is_empty() => Request::Create { new: new.clone(), asked: None },
+            Base::New(_) => return Ok(()),
+            _ if self.pending.is_empty() && preconditions.is_empty() => return Ok(()),
+            Base::Ended(_) => return Err(self.destroyed()),
+            Base::Stored { seen, .. } => {
+                preconditions.extend(self.fence.map(Precondition::Lock));
+                self.apply_request(*seen, Delta::new(), preconditions, None)?
+            }
+        };
+        self.send_with_pending(request).await.map(drop)
+    }
+
+    /// Sends one take or update of one entry, apart from what is recorded.
+    pub(super) async fn send_once(
+        &mut self,
+        once: Once,
+        delta: Delta,
+        expected: Precondition,
+    ) -> Result<Settled, Error> {
+        let Base::Stored { seen, .. } = self.base else { return Err(self.destroyed()) };
+        let preconditions = [expected].into_iter().chain(self.fence.map(Precondition::Lock)).collect();
+        self.sent = Some(Sent::new(self.apply_request(seen, delta, preconditions, Some(once))?));
+        self.settle().await
+    }
+
+    /// Sends a request with what was recorded in it.
+    pub(super) async fn send_with_pending(&mut self, mut request: Request) -> Result<Settled, Error> {
+        let pending = std::mem::take(&mut self.pending);
+        match &mut request {
+            Request::Create { new: NewSession { entries, .. }, .. } => *entries = pending,
+            Request::Apply { update, .. } => update.delta = pending,
+            Request::Rotate { rotation, .. } => rotation.delta = pending,
+        }
+        self.sent = Some(Sent::new(request));
+        self.settle().await
+    }
+
+    fn apply_request(
+        &self,
+        base: Stamp,
+        delta: Delta,
+        preconditions: Vec<Precondition>,
+        once: Option<Once>,
+    ) -> Result<Request, Error> {
+        let mut update = Update::new(self.sessions.write_options()?, delta);
+        update.preconditions = preconditions;
+        Ok(Request::Apply { update, base, once })
+    }
+
+    pub(super) fn destroyed(&self) -> Error {
+        self.sessions.with_context(Error::new(ErrorKind::NotFound, "this handle has destroyed the session"), "commit")
+    }
+}

@@ -1,0 +1,128 @@
+//! Locks on sessions, with fencing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{Error, SessionId, random, store::Absent};
+
+/// The identity of one attempt to acquire a lock: 64 random bits. It cannot be guessed, and a repeated request is
+/// recognised by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LockOwner(u64);
+
+impl LockOwner {
+    /// A new owner.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
+    pub fn generate() -> Result<Self, Error> {
+        random::u64().map(Self)
+    }
+
+    /// The owner with these bits.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Its bits.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+/// Proof of one tenure of a lock. Counters grow with every tenure of one session's lock, so a guarded resource can refuse
+/// a holder whose lease has passed to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FencingToken {
+    owner: LockOwner,
+    counter: u64,
+}
+
+impl FencingToken {
+    /// The token of these parts, as a store kept them.
+    pub const fn new(owner: LockOwner, counter: u64) -> Self {
+        Self { owner, counter }
+    }
+
+    /// The owner of the tenure.
+    pub const fn owner(self) -> LockOwner {
+        self.owner
+    }
+
+    /// Greater than the counter of every earlier tenure of the same lock.
+    pub const fn counter(self) -> u64 {
+        self.counter
+    }
+}
+
+/// The outcome of an attempt to acquire a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AcquireOutcome {
+    /// The lock is held with this token, by this attempt or by an earlier one of the same owner.
+    Acquired(FencingToken),
+    /// Another owner holds the lock. Its lease ends after this time unless it is renewed or released.
+    Held(Duration),
+    /// There is no session to lock.
+    Absent(Absent),
+}
+
+/// The outcome of a renewal or a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TenureOutcome {
+    /// The tenure is renewed, or released.
+    Done,
+    /// The tenure had ended before: its lease ran out, or it was released.
+    Lost,
+    /// There is no session to lock.
+    Absent(Absent),
+}
+
+/// The capability of locking a session for longer than one update.
+///
+/// Most work needs no lock: updates that touch different entries never disturb each other, and compare-and-set covers
+/// the rest. The lock is part of its session: it moves with a rotation and ends with a destroy. An update guards itself
+/// with [`Precondition::Lock`](crate::store::Precondition::Lock); updates without that precondition are not blocked.
+#[async_trait]
+pub trait SessionLock: Send + Sync {
+    /// Acquires the lock if it is free, without waiting.
+    ///
+    /// # Consistency
+    /// By the store's clock at most one tenure holds the lock at any moment. A holder is not notified when its tenure ends,
+    /// so its writes should have the token as a [precondition](crate::store::Precondition::Lock). A store that loses
+    /// acknowledged writes may lose a tenure too.
+    ///
+    /// # Errors
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the lock may have been acquired; its lease ends it.
+    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error>;
+
+    /// Extends a tenure: the lease starts again from now.
+    ///
+    /// # Consistency
+    /// Atomic: a tenure that has ended is not revived, even if the lock has stayed free since.
+    ///
+    /// # Errors
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the lease is as before or renewed.
+    async fn renew(&self, id: &SessionId, token: FencingToken, lease: Duration) -> Result<TenureOutcome, Error>;
+
+    /// Ends a tenure.
+    ///
+    /// # Consistency
+    /// Atomic: once the call has answered, the lock is free and an update with the token is refused. It never ends the
+    /// tenure of another owner.
+    ///
+    /// # Errors
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the lock is released or stays held until its lease ends.
+    async fn release(&self, id: &SessionId, token: FencingToken) -> Result<TenureOutcome, Error>;
+}

@@ -1,0 +1,127 @@
+//! A live session and what the store remembers beside its record.
+
+use std::sync::Arc;
+
+use crate::{
+    Principal,
+    model::{Deadlines, Delta, OpId, Record, Stamp, Timestamp},
+    store::{ConflictCause, FencingToken, LockOwner, Precondition, machine::REMEMBERED_OPS},
+};
+
+/// A live session.
+#[derive(Clone, Debug)]
+pub struct Live {
+    pub(super) record: Arc<Record>,
+    pub(super) memory: Box<Memory>,
+}
+
+/// What no reader of a record sees.
+#[derive(Clone, Debug)]
+pub(super) struct Memory {
+    /// The op ids of the last updates, oldest first, at most [`REMEMBERED_OPS`].
+    ops: Vec<OpId>,
+    /// What brought the session to the id it has: its last rotation, or its create.
+    brought_by: OpId,
+    /// Until when an old id forwards here.
+    pub(super) renewed_until: Timestamp,
+    pub(super) tenure: Option<Tenure>,
+    /// Who is signed in, and since when.
+    signed_in: Option<(Principal, Timestamp)>,
+}
+
+/// The last tenure of the lock; it stays when it has ended, for its counter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tenure {
+    pub(super) token: FencingToken,
+    pub(super) until: Timestamp,
+}
+
+impl Live {
+    /// A session that is created now.
+    pub(super) fn new(record: Record, op: OpId, principal: Option<Principal>) -> Self {
+        let signed_in = principal.map(|principal| (principal, record.created_at()));
+        let memory =
+            Memory { ops: vec![op], brought_by: op, renewed_until: Timestamp::default(), tenure: None, signed_in };
+        Self { record: Arc::new(record), memory: Box::new(memory) }
+    }
+
+    /// The record as readers see it.
+    pub fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    /// Who is signed in.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.memory.signed_in.as_ref().map(|(principal, _)| principal)
+    }
+
+    /// When that principal signed in at this session. A rotation that signs in nobody else keeps it.
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.memory.signed_in.as_ref().map(|(_, at)| *at)
+    }
+
+    pub(super) fn into_principal(self) -> Option<Principal> {
+        self.memory.signed_in.map(|(principal, _)| principal)
+    }
+
+    /// Signs a principal in; whoever is signed in already keeps the time of the first sign-in.
+    pub(super) fn sign_in(&mut self, principal: &Principal, now: Timestamp) {
+        if self.principal() != Some(principal) {
+            self.memory.signed_in = Some((principal.clone(), now));
+        }
+    }
+
+    /// It has moved to a new id.
+    pub(super) fn arrive(&mut self, op: OpId, renewed_until: Timestamp) {
+        self.memory.brought_by = op;
+        self.memory.renewed_until = renewed_until;
+    }
+
+    /// Whether this operation brought it to the id it has.
+    pub(super) fn was_brought_by(&self, op: OpId) -> bool {
+        self.memory.brought_by == op
+    }
+
+    pub(super) fn ends_at(&self) -> Timestamp {
+        self.record.deadlines().expires_at()
+    }
+
+    pub(super) fn remembers(&self, op: OpId) -> bool {
+        self.memory.ops.contains(&op)
+    }
+
+    /// Applies a delta that is not empty, and returns the new stamp.
+    pub(super) fn change(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
+        let (stamp, deadlines, state) = Arc::make_mut(&mut self.record).parts_mut();
+        delta.apply_to(state);
+        *stamp = stamp.next(op);
+        *deadlines = renewed;
+        if self.memory.ops.len() == REMEMBERED_OPS {
+            self.memory.ops.remove(0);
+        }
+        self.memory.ops.push(op);
+        *stamp
+    }
+
+    /// The first precondition that does not hold. It names every sort there is, so that a new one cannot be taken for
+    /// one that holds.
+    pub(super) fn first_failed(&self, preconditions: &[Precondition], now: Timestamp) -> Option<ConflictCause> {
+        preconditions.iter().find_map(|precondition| match precondition {
+            Precondition::Stamp(stamp) => (*stamp != self.record.stamp()).then_some(ConflictCause::Stamp),
+            Precondition::Lock(token) => (!self.holds(*token, now)).then_some(ConflictCause::Lock),
+            entry @ (Precondition::Scalar(..) | Precondition::Keyed(..)) => {
+                (entry.holds_in(self.record.state()) != Some(true)).then_some(ConflictCause::Entry)
+            }
+        })
+    }
+
+    pub(super) fn holds(&self, token: FencingToken, now: Timestamp) -> bool {
+        self.memory.tenure.is_some_and(|tenure| tenure.token == token && now < tenure.until)
+    }
+
+    /// The next tenure's token.
+    pub(super) fn next_token(&self, owner: LockOwner) -> FencingToken {
+        let counter = self.memory.tenure.map_or(0, |tenure| tenure.token.counter());
+        FencingToken::new(owner, counter.saturating_add(1))
+    }
+}

@@ -1,0 +1,323 @@
+//! The [contract](crate::store::SessionStore#contract) of one partition as pure functions over its slots.
+//!
+//! This is the reference of what a store does. A backend that keeps its sessions in its own process, behind a lock,
+//! implements [`Slots`] and is done with the hard part; `session-memory` and the example `custom_backend` do so. A
+//! [`Slot`] has no encoding and cannot be taken apart, so a backend on a database does the same in the language of its
+//! server (a script, a transaction of its own) and is compared with this one by the crate `session-conformance`.
+//!
+//! Nothing here waits, locks or reads a clock. A call that returns an error has changed nothing.
+
+mod live;
+mod lock;
+mod rotate;
+mod slot;
+
+pub use live::Live;
+pub use lock::{acquire, release, renew_lock};
+pub use slot::{Forward, Slot, Slots, Tombstone, follow};
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Error, ErrorKind, Limits, LoadOptions, Principal, SignIn, defaults,
+    model::{EndReason, Ended, IdDigest, OpId, Record, Stamp, State, Timestamp},
+    store::{
+        Absent, Applied, ApplyOutcome, ChangeKind, Conflict, CreateOutcome, Destroy, DestroyOutcome, Found,
+        LoadOutcome, NewSession, TouchOptions, TouchOutcome, Touched, Update,
+    },
+};
+use slot::{classify, classify_mut, destination, elsewhere, find, locate};
+
+/// How many updates a record remembers by their op ids.
+pub const REMEMBERED_OPS: usize = 16;
+
+/// What a store is set to.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Rules {
+    /// What it refuses as too large.
+    pub limits: Limits,
+    /// How long a tombstone stands.
+    pub tombstone: Duration,
+    /// Whether the store keeps an index of principals; without one, sign-ins are refused.
+    pub indexed: bool,
+}
+
+impl Default for Rules {
+    /// Default limits and tombstones, no index.
+    fn default() -> Self {
+        Self { limits: Limits::default(), tombstone: defaults::TOMBSTONE, indexed: false }
+    }
+}
+
+impl Rules {
+    /// With these limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// With tombstones that stand this long.
+    #[must_use]
+    pub fn with_tombstone(self, tombstone: Duration) -> Self {
+        Self { tombstone, ..self }
+    }
+
+    /// With an index of principals.
+    #[must_use]
+    pub fn with_index(self) -> Self {
+        Self { indexed: true, ..self }
+    }
+}
+
+/// What a mutation answered, and what it did that others need to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Step<T> {
+    /// The answer.
+    pub outcome: T,
+    /// The change to announce, if there was one.
+    pub effect: Option<Effect>,
+    /// Principals whose session is no longer at this digest: that of the session itself, and that of an expired one
+    /// whose place it took.
+    pub departed: Vec<(Principal, IdDigest)>,
+    /// The principal whose session is now at this digest.
+    pub arrived: Option<(Principal, IdDigest)>,
+}
+
+/// A change of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// The session, never an old id that forwards to it; for a rotation, its old digest.
+    pub digest: IdDigest,
+    /// The stamp before.
+    pub before: Option<Stamp>,
+    /// The stamp after.
+    pub after: Option<Stamp>,
+    /// What happened.
+    pub kind: ChangeKind,
+}
+
+impl<T> Step<T> {
+    fn unchanged(outcome: T) -> Self {
+        Self { outcome, effect: None, departed: Vec::new(), arrived: None }
+    }
+
+    fn changed(outcome: T, effect: Effect) -> Self {
+        Self { effect: Some(effect), ..Self::unchanged(outcome) }
+    }
+}
+
+/// [`SessionStore::load`](crate::store::SessionStore::load).
+pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOptions) -> LoadOutcome {
+    match find(slots, now, id) {
+        Err(absent) => absent.into(),
+        Ok((live, forwarded)) if options.known == Some(live.record.stamp()) => {
+            LoadOutcome::Unchanged(Touched::new(live.record.deadlines(), now).with_forwarded(forwarded))
+        }
+        Ok((live, forwarded)) => LoadOutcome::Found(Found::new(live.record.clone(), now).with_forwarded(forwarded)),
+    }
+}
+
+/// [`SessionStore::touch`](crate::store::SessionStore::touch).
+pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: TouchOptions) -> TouchOutcome {
+    match live_mut(slots, now, id) {
+        Err(absent) => absent.into(),
+        Ok((at, live)) => {
+            let renewed = live.record.deadlines().renewed(now, options.idle);
+            if renewed != live.record.deadlines() {
+                *Arc::make_mut(&mut live.record).parts_mut().1 = renewed;
+            }
+            TouchOutcome::Touched(Touched::new(renewed, now).with_forwarded(elsewhere(at, id)))
+        }
+    }
+}
+
+impl Rules {
+    /// [`SessionStore::create`](crate::store::SessionStore::create).
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded), or [`Configuration`](ErrorKind::Configuration) for a sign-in
+    /// without an index.
+    pub fn create(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        id: &IdDigest,
+        new: &NewSession,
+    ) -> Result<Step<CreateOutcome>, Error> {
+        self.admit_sign_in(new.sign_in.as_ref())?;
+        let at = locate(slots, now, id);
+        match classify(slots.get(&at), now) {
+            Ok(live) if live.record.stamp().incarnation() == new.incarnation => {
+                let applied = live.applied(now).with_repeated(true);
+                return Ok(Step::unchanged(CreateOutcome::Created(applied)));
+            }
+            Ok(_) | Err(Absent::Superseded) => return Ok(Step::unchanged(CreateOutcome::AlreadyExists)),
+            Err(Absent::NotFound(Some(ended))) => return Ok(Step::unchanged(CreateOutcome::Ended(ended))),
+            Err(Absent::NotFound(None)) => {}
+        }
+        self.limits.admit(&State::default(), &new.entries)?;
+        let stamp = new.stamp();
+        let record = Record::new(stamp, now, new.expiry.start(now), State::from_delta(&new.entries));
+        let principal = new.sign_in.as_ref().map(|sign_in| sign_in.principal().clone());
+        let live = Live::new(record, new.write.op, principal.clone());
+        let applied = live.applied(now);
+        let expired = slots.put(*id, Slot::Live(live));
+        let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created };
+        Ok(Step {
+            departed: left(expired, *id),
+            arrived: principal.map(|principal| (principal, *id)),
+            ..Step::changed(CreateOutcome::Created(applied), effect)
+        })
+    }
+
+    /// [`SessionStore::apply`](crate::store::SessionStore::apply).
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded) or [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
+    pub fn apply(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        id: &IdDigest,
+        update: &Update,
+    ) -> Result<Step<ApplyOutcome>, Error> {
+        let (at, live) = match live_mut(slots, now, id) {
+            Ok(found) => found,
+            Err(absent) => return Ok(Step::unchanged(absent.into())),
+        };
+        let (before, forwarded) = (live.record.stamp(), elsewhere(at, id));
+        if update.retry_from.is_some_and(|base| base.incarnation() != before.incarnation()) {
+            return Ok(Step::unchanged(ApplyOutcome::Absent(Absent::NotFound(None))));
+        }
+        if live.remembers(update.write.op) {
+            let applied = live.applied(now).with_repeated(true).with_forwarded(forwarded);
+            return Ok(Step::unchanged(ApplyOutcome::Applied(applied)));
+        }
+        if !update.delta.is_empty() {
+            refuse_forgotten_retry(update, before)?;
+        }
+        if let Some(cause) = live.first_failed(&update.preconditions, now) {
+            return Ok(Step::unchanged(ApplyOutcome::Conflict(Conflict::new(before, cause))));
+        }
+        if update.delta.is_empty() {
+            return Ok(Step::unchanged(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded))));
+        }
+        self.limits.admit(live.record.state(), &update.delta)?;
+        let deadlines = live.record.deadlines().renewed(now, None);
+        let after = live.change(update.write.op, &update.delta, deadlines);
+        let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
+        Ok(Step::changed(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded)), effect))
+    }
+
+    /// [`SessionStore::destroy`](crate::store::SessionStore::destroy).
+    pub fn destroy(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        id: &IdDigest,
+        destroy: &Destroy,
+    ) -> Step<DestroyOutcome> {
+        let at = locate(slots, now, id);
+        if let Some(Slot::Tombstone(tombstone)) = slots.get(&at)
+            && tombstone.op == destroy.write.op
+            && tombstone.until > now
+        {
+            return Step::unchanged(destroyed(elsewhere(at, id)));
+        }
+        match classify(slots.get(&at), now) {
+            Err(absent) => Step::unchanged(absent.into()),
+            Ok(_) => {
+                let step = self.bury(slots, now, at, destroy.write.op, destroy.reason);
+                Step { outcome: destroyed(elsewhere(at, id)), ..step }
+            }
+        }
+    }
+
+    /// Leaves a tombstone at a digest that an index lists for a principal, whether or not its session exists yet, and
+    /// [follows](follow) a session that has moved on since it was listed. True if a session was ended.
+    pub fn revoke(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        listed: (&Principal, &IdDigest),
+        destroy: &Destroy,
+    ) -> Step<bool> {
+        let (principal, id) = listed;
+        let at = destination(slots, id);
+        match slots.get(&at) {
+            Some(Slot::Tombstone(tombstone)) if tombstone.until > now => Step::unchanged(false),
+            Some(Slot::Live(live)) if live.principal() != Some(principal) => Step::unchanged(false),
+            Some(Slot::Forward(_)) => Step::unchanged(false),
+            slot => {
+                let ended = classify(slot, now).is_ok();
+                let Step { effect, departed, .. } = self.bury(slots, now, at, destroy.write.op, destroy.reason);
+                Step { outcome: ended, effect, departed, arrived: None }
+            }
+        }
+    }
+
+    fn bury(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        at: IdDigest,
+        op: OpId,
+        reason: EndReason,
+    ) -> Step<DestroyOutcome> {
+        let tombstone = Tombstone { op, reason, since: now, until: now.after(self.tombstone) };
+        let buried = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
+        let before = buried.as_ref().and_then(Slot::stamp);
+        let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason) };
+        Step { departed: left(buried, at), ..Step::changed(destroyed(None), effect) }
+    }
+
+    fn admit_sign_in(&self, sign_in: Option<&SignIn>) -> Result<(), Error> {
+        match sign_in {
+            Some(_) if !self.indexed => Err(Error::new(
+                ErrorKind::Configuration,
+                "this store keeps no index of principals; sign in without one, or use another store",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn destroyed(forwarded: Option<IdDigest>) -> DestroyOutcome {
+    DestroyOutcome::Destroyed { replicas: None, forwarded }
+}
+
+/// A retry that is too far behind to tell whether its first attempt happened.
+fn refuse_forgotten_retry(update: &Update, current: Stamp) -> Result<(), Error> {
+    match update.retry_from {
+        Some(base) if current.version().saturating_sub(base.version()) >= REMEMBERED_OPS as u64 => Err(Error::new(
+            ErrorKind::OutcomeUnknown,
+            "too many updates came since the first attempt to tell whether it happened; load the session and decide",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn live_mut<'s, S: Slots>(slots: &'s mut S, now: Timestamp, id: &IdDigest) -> Result<(IdDigest, &'s mut Live), Absent> {
+    let at = locate(slots, now, id);
+    classify_mut(slots.get_mut(&at), now).map(|live| (at, live))
+}
+
+/// The principal whose session was put out of its place, if there was one.
+fn left(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
+    slot.and_then(Slot::into_principal).map(|principal| (principal, at)).into_iter().collect()
+}
+
+impl Ended {
+    fn of(tombstone: &Tombstone, now: Timestamp) -> Self {
+        Self::new(tombstone.reason, now.since(tombstone.since))
+    }
+}
+
+impl Live {
+    /// An answer with the present stamp and deadlines.
+    fn applied(&self, now: Timestamp) -> Applied {
+        Applied::new(self.record.stamp(), self.record.deadlines(), now)
+    }
+}

@@ -1,0 +1,124 @@
+//! Rotation: one session, two slots, one step.
+
+use super::{Effect, Forward, Rules, Slot, Slots, Step, classify, locate};
+use crate::{
+    Error, ErrorKind,
+    model::{Ended, IdDigest, Timestamp},
+    store::{Absent, ChangeKind, RotateOutcome, Rotation, RotationKind},
+};
+
+impl Rules {
+    /// [`SessionStore::rotate`](crate::store::SessionStore::rotate).
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded), [`InvalidInput`](ErrorKind::InvalidInput) for a new id that cannot
+    /// be used, or [`Configuration`](ErrorKind::Configuration) for a sign-in without an index.
+    pub fn rotate(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        id: &IdDigest,
+        rotation: &Rotation,
+    ) -> Result<Step<RotateOutcome>, Error> {
+        self.admit_sign_in(rotation.sign_in.as_ref())?;
+        let to = *rotation.to.digest();
+        if to.partition() != id.partition() || to == *id {
+            return Err(unusable("the new id is not a sibling of the old one"));
+        }
+        // A repeat finds its own work at the new id, however long ago the old one was forgotten.
+        if let Ok(live) = classify(slots.get(&to), now)
+            && live.was_brought_by(rotation.write.op)
+        {
+            return Ok(Step::unchanged(RotateOutcome::Rotated(live.applied(now).with_repeated(true))));
+        }
+        if let Some(answer) = answer_moved(slots, now, id, rotation) {
+            return Ok(Step::unchanged(answer));
+        }
+        let from = locate(slots, now, id);
+        let live = match classify(slots.get(&from), now) {
+            Ok(live) => live,
+            Err(absent) => return Ok(Step::unchanged(absent.into())),
+        };
+        if rotation.kind == RotationKind::Renew && live.memory.renewed_until > now {
+            return Ok(Step::unchanged(RotateOutcome::AlreadyRotated));
+        }
+        match slots.get(&to).filter(|slot| slot.ends_at() > now) {
+            None => {}
+            Some(Slot::Tombstone(tombstone)) => {
+                return Ok(Step::unchanged(RotateOutcome::Ended(Ended::of(tombstone, now))));
+            }
+            Some(Slot::Live(_) | Slot::Forward(_)) => return Err(unusable("the new id is in use")),
+        }
+        self.limits.admit(live.record.state(), &rotation.delta)?;
+        Ok(move_session(slots, now, from, rotation))
+    }
+}
+
+fn unusable(message: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+/// The answer at an id whose session has moved on already: to a repeat of the rotation that moved it, and to the loser
+/// of a race.
+fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
+    // A sign-in through a forward moved the session from where the forward points: look there too.
+    for at in [*id, locate(slots, now, id)] {
+        let Some(Slot::Forward(forward)) = slots.get(&at) else { continue };
+        if forward.until <= now {
+            continue;
+        }
+        if forward.op == rotation.write.op {
+            let target = locate(slots, now, &forward.to);
+            return Some(match classify(slots.get(&target), now) {
+                Ok(live) => RotateOutcome::Rotated(live.applied(now).with_repeated(true)),
+                Err(absent) => absent.into(),
+            });
+        }
+        // The forward that was asked through tells its own loser. Behind a renewal the session can have ended or been
+        // superseded since; then that is the answer.
+        let lost = match forward.kind {
+            RotationKind::Renew => {
+                rotation.kind == RotationKind::Renew && classify(slots.get(&forward.to), now).is_ok()
+            }
+            RotationKind::Privilege => at == *id,
+        };
+        if lost {
+            return Some(RotateOutcome::AlreadyRotated);
+        }
+    }
+    None
+}
+
+fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation: &Rotation) -> Step<RotateOutcome> {
+    let to = *rotation.to.digest();
+    let until = now.after(rotation.grace);
+    let forward = Forward { to, kind: rotation.kind, op: rotation.write.op, until };
+    let Some(Slot::Live(mut live)) = slots.put(from, Slot::Forward(Box::new(forward))) else {
+        // The caller has just seen it there.
+        return Step::unchanged(RotateOutcome::Absent(Absent::NotFound(None)));
+    };
+    let before = live.record.stamp();
+    let deadlines = rotation.deadlines(live.record.deadlines(), now);
+    if rotation.delta.is_empty() {
+        *std::sync::Arc::make_mut(&mut live.record).parts_mut().1 = deadlines;
+    } else {
+        live.change(rotation.write.op, &rotation.delta, deadlines);
+    }
+    let mut departed: Vec<_> = live.principal().map(|principal| (principal.clone(), from)).into_iter().collect();
+    if let Some(sign_in) = &rotation.sign_in {
+        live.sign_in(sign_in.principal(), now);
+    }
+    let renewed_until = match rotation.kind {
+        RotationKind::Renew => until,
+        RotationKind::Privilege => Timestamp::default(),
+    };
+    live.arrive(rotation.write.op, renewed_until);
+    let arrived = live.principal().map(|principal| (principal.clone(), to));
+    let applied = live.applied(now);
+    let expired = slots.put(to, Slot::Live(live));
+    debug_assert!(expired.as_ref().is_none_or(|slot| slot.ends_at() <= now));
+    departed.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
+    let kind = ChangeKind::Rotated { to, kind: rotation.kind };
+    let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
+    Step { departed, arrived, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
+}

@@ -1,0 +1,253 @@
+//! What a store answers. Outcomes that a caller must tell apart are variants; failures are [`Error`](crate::Error)s.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Error, ErrorKind,
+    model::{Deadlines, Ended, IdDigest, Record, Stamp, Timestamp},
+    store::{AcquireOutcome, TenureOutcome},
+};
+
+/// Why there is no session to act on. Every outcome that can meet this converts from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// The session was never created, has expired or was ended; if its tombstone is still there, why and when it ended.
+    NotFound(Option<Ended>),
+    /// A sign-in replaced the id. The session lives on under an id that this caller does not know.
+    Superseded,
+}
+
+impl Absent {
+    /// The error for a caller that needs the session: [`NotFound`](ErrorKind::NotFound) or
+    /// [`Superseded`](ErrorKind::Superseded).
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::NotFound(ended) => Error::new(ErrorKind::NotFound, "").with_ended(ended),
+            Self::Superseded => Error::new(ErrorKind::Superseded, ""),
+        }
+    }
+}
+
+macro_rules! from_absent {
+    ($($outcome:ident)*) => {$(
+        impl From<Absent> for $outcome {
+            fn from(absent: Absent) -> Self {
+                Self::Absent(absent)
+            }
+        }
+    )*};
+}
+
+from_absent! { LoadOutcome ApplyOutcome TouchOutcome RotateOutcome DestroyOutcome AcquireOutcome TenureOutcome }
+
+/// The outcome of a create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CreateOutcome {
+    /// The session is stored, by this attempt or by an earlier one.
+    Created(Applied),
+    /// Another session has this id. Generate another id.
+    AlreadyExists,
+    /// A session with this id was ended, and nothing recreates it.
+    Ended(Ended),
+}
+
+/// The outcome of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoadOutcome {
+    /// The session.
+    Found(Found),
+    /// The caller's copy is the current state. These are its current deadlines.
+    Unchanged(Touched),
+    /// There is no session to load.
+    Absent(Absent),
+}
+
+/// A session that a load found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The session.
+    pub record: Arc<Record>,
+    /// The store's time when it answered. The record's deadlines are on the same clock.
+    pub now: Timestamp,
+    /// The session's digest, if the id is an old one that forwards to it.
+    pub forwarded: Option<IdDigest>,
+    /// The age of the copy that answered because the store did not: the time since the copy was known to be current. Only
+    /// for callers that [allow](crate::LoadOptions::stale_if_error) it.
+    pub staleness: Option<Duration>,
+}
+
+impl Found {
+    /// This record, found at this moment.
+    pub fn new(record: Arc<Record>, now: Timestamp) -> Self {
+        Self { record, now, forwarded: None, staleness: None }
+    }
+
+    /// Found through an old id that forwards to this digest.
+    #[must_use]
+    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
+        Self { forwarded, ..self }
+    }
+
+    /// Answered from a copy of this age, because the store did not answer.
+    #[must_use]
+    pub fn with_staleness(self, age: Duration) -> Self {
+        Self { staleness: Some(age), ..self }
+    }
+}
+
+/// The outcome of an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApplyOutcome {
+    /// The update is applied, by this attempt or by an earlier one.
+    Applied(Applied),
+    /// There is no session to update.
+    Absent(Absent),
+    /// A precondition failed. Nothing was changed.
+    Conflict(Conflict),
+}
+
+/// A write that is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Applied {
+    /// The session's current stamp: after this write or, for a repeat, after every write that followed it too.
+    pub stamp: Stamp,
+    /// The session's current deadlines.
+    pub deadlines: Deadlines,
+    /// The store's time when it answered.
+    pub now: Timestamp,
+    /// Whether an earlier attempt had made the write, so that this one changed nothing. A local copy must then be
+    /// evicted.
+    pub repeated: bool,
+    /// How many replicas had the write when the store answered, if the request asked for any. With fewer than it asked
+    /// for, the wait timed out; the write stays valid. More replicas make a loss less likely and never exclude it: a
+    /// failover may promote a replica that does not have the write.
+    pub replicas: Option<u32>,
+    /// The session's digest, if the id is an old one that forwards to it. `None` for a rotation: the session is at the
+    /// new id.
+    pub forwarded: Option<IdDigest>,
+}
+
+impl Applied {
+    /// A write made by this attempt.
+    pub fn new(stamp: Stamp, deadlines: Deadlines, now: Timestamp) -> Self {
+        Self { stamp, deadlines, now, repeated: false, replicas: None, forwarded: None }
+    }
+
+    /// Whether an earlier attempt made the write.
+    #[must_use]
+    pub fn with_repeated(self, repeated: bool) -> Self {
+        Self { repeated, ..self }
+    }
+
+    /// The number of replicas that have the write.
+    #[must_use]
+    pub fn with_replicas(self, replicas: Option<u32>) -> Self {
+        Self { replicas, ..self }
+    }
+
+    /// Made through an old id that forwards to this digest.
+    #[must_use]
+    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
+        Self { forwarded, ..self }
+    }
+}
+
+/// A precondition that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Conflict {
+    /// The session's current stamp.
+    pub current: Stamp,
+    /// The sort of the first precondition that failed.
+    pub cause: ConflictCause,
+}
+
+impl Conflict {
+    /// A conflict with a session at this stamp.
+    pub fn new(current: Stamp, cause: ConflictCause) -> Self {
+        Self { current, cause }
+    }
+}
+
+/// The sort of precondition that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConflictCause {
+    /// The session has another stamp.
+    Stamp,
+    /// An entry has another value.
+    Entry,
+    /// The lock is not held with this token.
+    Lock,
+}
+
+/// The outcome of a touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TouchOutcome {
+    /// The deadlines after the touch.
+    Touched(Touched),
+    /// There is no session to touch.
+    Absent(Absent),
+}
+
+/// Deadlines, with the store's time when it answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Touched {
+    /// The session's current deadlines.
+    pub deadlines: Deadlines,
+    /// The store's time when it answered.
+    pub now: Timestamp,
+    /// The session's digest, if the id is an old one that forwards to it.
+    pub forwarded: Option<IdDigest>,
+}
+
+impl Touched {
+    /// These deadlines at this moment.
+    pub fn new(deadlines: Deadlines, now: Timestamp) -> Self {
+        Self { deadlines, now, forwarded: None }
+    }
+
+    /// Touched through an old id that forwards to this digest.
+    #[must_use]
+    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
+        Self { forwarded, ..self }
+    }
+}
+
+/// The outcome of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RotateOutcome {
+    /// The session is at the new id, by this attempt or by an earlier one.
+    Rotated(Applied),
+    /// Another rotation came first. Nothing was changed. Set no cookie. The loser of two sign-ins gets
+    /// [`Superseded`](Absent::Superseded) from every other operation on the old id: only the winner's new id gives
+    /// access.
+    AlreadyRotated,
+    /// There is no session to move. Superseded here means that the id forwards to one that a sign-in replaced.
+    Absent(Absent),
+    /// The *new* id was revoked before the session could move there. Nothing was changed.
+    Ended(Ended),
+}
+
+/// The outcome of a destroy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DestroyOutcome {
+    /// The session is ended, by this attempt or by an earlier one with the same op id.
+    Destroyed {
+        /// As [`Applied::replicas`].
+        replicas: Option<u32>,
+        /// The digest that the session had, if the id is an old one that forwarded to it.
+        forwarded: Option<IdDigest>,
+    },
+    /// There is no session to destroy.
+    Absent(Absent),
+}
