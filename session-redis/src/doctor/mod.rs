@@ -23,6 +23,7 @@ mod examine;
 mod facts;
 mod finding;
 mod findings;
+mod internals;
 mod probe;
 mod reply;
 mod report;
@@ -33,14 +34,3 @@ mod user;
 pub use examine::{ACL_RULE, Doctor};
 pub use finding::{Finding, Severity};
 pub use report::Report;
-
-/// Everything that the doctor uses of the store's own code. The other files here import it from this list only.
-mod internals {
-    pub(super) use crate::{
-        RedisConfig, Topology,
-        layout::{Layout, VERSION as LAYOUT_VERSION},
-        net::{Address, Dialer, Failure, Setup},
-        permissions::commands as needed_commands,
-        tags::slot_of_key,
-    };
-}

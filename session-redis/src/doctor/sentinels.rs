@@ -171,8 +171,8 @@ fn check_quorum(reports: &[SentinelReport], newest: &SentinelReport, named: usiz
 
 #[cfg(test)]
 mod tests {
-    use super::super::Severity;
     use super::*;
+    use crate::doctor::Severity;
 
     fn report(port: &str, flags: &str, others: &str, epoch: &str) -> SentinelReport {
         let fields = [

@@ -105,8 +105,8 @@ fn costs(facts: &Facts, findings: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Severity;
     use super::*;
+    use crate::doctor::Severity;
 
     #[test]
     fn subscriber_limits() {

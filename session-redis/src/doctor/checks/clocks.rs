@@ -34,8 +34,8 @@ fn skew(readings: &[Reading]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Severity, facts::Role, internals::Address};
     use super::*;
+    use crate::doctor::{Severity, facts::Role, internals::Address};
 
     fn severity(readings: &[(i64, i64)]) -> Option<Severity> {
         let facts = |&(offset, slack): &(i64, i64)| {

@@ -96,8 +96,8 @@ fn count_replicas(facts: &Facts, least: u64, findings: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Severity;
     use super::*;
+    use crate::doctor::Severity;
 
     fn severity(lag: u64, failover: u64) -> Severity {
         let mut findings = Findings::new();

@@ -55,8 +55,8 @@ fn disk_errors(facts: &Facts, findings: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Severity, facts::Role, internals::Address};
     use super::*;
+    use crate::doctor::{Severity, facts::Role, internals::Address};
 
     #[test]
     fn a_failing_disk() {

@@ -43,11 +43,11 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, findings: &mut Findi
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{
+    use super::*;
+    use crate::doctor::{
         Severity,
         internals::{RedisConfig, Setup},
     };
-    use super::*;
 
     fn checks(url: &str) -> Vec<&'static str> {
         let config = RedisConfig::standalone(url);

@@ -56,8 +56,8 @@ fn read(version: &str) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{Severity, facts::Role, internals::Address};
     use super::*;
+    use crate::doctor::{Severity, facts::Role, internals::Address};
 
     #[test]
     fn versions() {
