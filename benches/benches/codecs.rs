@@ -1,4 +1,4 @@
-//! The codecs, beside the libraries behind them. What is claimed is in `src/claims/codecs.rs`.
+//! The codecs, compared with the libraries behind them. The claims are in `src/claims/codecs.rs`.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use criterion::{Criterion, criterion_group, criterion_main};

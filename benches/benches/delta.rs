@@ -1,4 +1,5 @@
-//! The delta algebra, beside maps of the standard library and bincode. What is claimed is in `src/claims/algebra.rs`.
+//! The delta algebra, compared with maps of the standard library and with bincode. The claims are in
+//! `src/claims/algebra.rs`.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use std::hint::black_box;

@@ -1,5 +1,5 @@
-//! From a commit on one node to its being visible on another, beside a bare `PUBLISH`: one after another, 1,000 a second.
-//! What is claimed, at percentiles, is in `src/claims/visible.rs`.
+//! The time from a commit on one node until another node serves it, compared with a bare `PUBLISH`: one after another,
+//! 1,000 a second. The claims, about percentiles, are in `src/claims/visible.rs`.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use std::time::Duration;

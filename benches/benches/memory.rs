@@ -1,4 +1,4 @@
-//! The memory store, beside bare maps and a blob. What is claimed is in `src/claims/memory.rs`.
+//! The memory store, compared with bare maps and a blob. The claims are in `src/claims/memory.rs`.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use std::time::Duration;

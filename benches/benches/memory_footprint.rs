@@ -1,4 +1,5 @@
-//! The time of a create in the memory store, and, printed, the bytes that sessions take there and in the cache of a node.
+//! The time of a create in the memory store. It also prints the bytes of a session in that store and in the cache of a
+//! node.
 #![allow(missing_docs, reason = "a benchmark")]
 
 use std::process::ExitCode;
@@ -6,7 +7,7 @@ use std::process::ExitCode;
 use criterion::{Criterion, criterion_group};
 use session_benches::{
     create,
-    footprint::{Asked, COPIED, measured_apart, serve},
+    footprint::{COPIED, ChildTask, measure_in_child, serve},
     scalars,
 };
 use session_memory::MemoryStore;
@@ -19,16 +20,18 @@ fn creates(criterion: &mut Criterion) {
 }
 
 fn bytes() {
-    for grown in measured_apart(Asked::Memory(vec![100_000, 200_000])) {
+    for growth in measure_in_child(ChildTask::Memory(vec![100_000, 200_000])) {
         println!(
             "memory store, {} sessions of 3 values of 16 bytes: {:.0} bytes each",
-            grown.sessions,
-            grown.bytes_each()
+            growth.sessions,
+            growth.bytes_each()
         );
     }
     for shape in COPIED {
-        let [grown] = measured_apart(Asked::Copies(shape, 10_000))[..] else { unreachable!("one size was asked for") };
-        println!("cache of a node, {}: {:.0} bytes each", shape.name(), grown.bytes_each());
+        let [growth] = measure_in_child(ChildTask::Copies(shape, 10_000))[..] else {
+            unreachable!("one size was asked for")
+        };
+        println!("cache of a node, {}: {:.0} bytes each", shape.name(), growth.bytes_each());
     }
 }
 

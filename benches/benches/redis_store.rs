@@ -1,12 +1,13 @@
-//! The Redis store, beside bare redis-rs and stores of whole sessions. What is claimed is in `src/claims/redis.rs`.
+//! The Redis store, compared with bare redis-rs and with stores of whole sessions. The claims are in
+//! `src/claims/redis.rs`.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use session_benches::redis::{Clients, Request};
 
-/// So many requests under way.
+/// The numbers of requests in flight.
 const CONCURRENCY: [usize; 2] = [1, 64];
-/// Eight fields of so many bytes: a session of 300 bytes, 1 KB and 8 KB.
+/// Sessions of 300 bytes, 1 KB and 8 KB, each made of eight fields with values of this many bytes.
 const SIZES: [(&str, usize); 3] = [("300 B", 29), ("1 KB", 120), ("8 KB", 1_000)];
 
 fn measure(criterion: &mut Criterion, group: &str, requests: impl Fn(usize) -> Vec<Request>) {
@@ -29,7 +30,7 @@ fn requests(criterion: &mut Criterion) {
             clients.apply(tasks, 29),
             clients.bare_apply(tasks),
             clients.same_commands(tasks),
-            clients.least_commands(tasks),
+            clients.minimal_commands(tasks),
         ]
     });
     for (size, bytes) in SIZES {

@@ -1,5 +1,5 @@
-//! A load that the local cache answers, beside bare caches. What is claimed is in `src/claims/tiered_hit.rs`, which also
-//! compares it with caches of whole sessions.
+//! A load that the local cache answers, compared with bare caches. The claims are in `src/claims/tiered_hit.rs`, which
+//! also compares it with caches of whole sessions.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use std::time::Duration;

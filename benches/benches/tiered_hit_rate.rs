@@ -1,7 +1,7 @@
-//! What a request costs, by what nodes do about each other's writes: four nodes in turn, a load with each request and an update
-//! with every fourth. The claims are in `benches/README.md`.
+//! The cost of a request for each reaction of nodes to the writes of others: four nodes in turn, a load with each
+//! request and an update with every fourth. The claims are in `benches/README.md`.
 //!
-//! All nodes run on the thread of the client, so what listening costs them is part of the figure.
+//! All nodes run on the thread of the client, so the figure includes the cost of their subscriptions.
 #![allow(missing_docs, reason = "a benchmark")]
 
 use std::time::Duration;

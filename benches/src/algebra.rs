@@ -1,4 +1,4 @@
-//! Deltas, and what else could stand for them.
+//! Deltas, and the alternatives to them.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ pub struct Cart {
     pub state: State,
     /// The same entries.
     pub map: BTreeMap<String, Vec<u8>>,
-    /// A change of one entry that is there.
+    /// A change of one existing entry.
     pub change: Delta,
 }
 
 impl Cart {
-    /// Entries of 16 bytes.
+    /// A map of this many entries of 16 bytes.
     pub fn new(entries: usize) -> Self {
         let field = Field::new("cart").unwrap();
         let names: Vec<String> = (0..entries).map(|n| format!("sku-{n:06}")).collect();
@@ -33,7 +33,7 @@ impl Cart {
         Self { state, map: names.into_iter().map(|name| (name, vec![7; 16])).collect(), change }
     }
 
-    /// A new state, while the old one is still read.
+    /// Makes a new state, while the old one is still read.
     #[must_use]
     pub fn changed(&self) -> State {
         let mut state = self.state.clone();
@@ -60,9 +60,9 @@ pub struct Message {
     pub delta: Delta,
     /// Its canonical encoding.
     pub bytes: Bytes,
-    /// What bincode encodes.
+    /// The input of bincode.
     pub pairs: Pairs,
-    /// What it makes of it.
+    /// The pairs as encoded by bincode.
     pub blob: Vec<u8>,
 }
 
@@ -76,25 +76,25 @@ impl Default for Message {
 }
 
 impl Message {
-    /// The pairs by bincode's own traits, which copy bytes in one piece.
+    /// Encodes the pairs by bincode's own traits, which copy bytes in one piece.
     #[must_use]
     pub fn encoded(&self) -> Vec<u8> {
         bincode::encode_to_vec(&self.pairs, bincode::config::standard()).unwrap()
     }
 
-    /// The pairs out of bincode, by its own traits.
+    /// Decodes the pairs by bincode's own traits.
     #[must_use]
     pub fn decoded(&self) -> Pairs {
         bincode::decode_from_slice(&self.blob, bincode::config::standard()).unwrap().0
     }
 
-    /// The pairs by bincode through serde, which goes byte by byte.
+    /// Encodes the pairs by bincode through serde, which goes byte by byte.
     #[must_use]
     pub fn encoded_by_serde(&self) -> Vec<u8> {
         bincode::serde::encode_to_vec(&self.pairs, bincode::config::standard()).unwrap()
     }
 
-    /// The pairs out of bincode through serde.
+    /// Decodes the pairs by bincode through serde.
     #[must_use]
     pub fn decoded_by_serde(&self) -> Pairs {
         bincode::serde::decode_from_slice(&self.blob, bincode::config::standard()).unwrap().0
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_of_bincode_write_and_read_the_same() {
+    fn both_ways_of_bincode_agree() {
         let message = Message::default();
         assert_eq!(message.encoded(), message.encoded_by_serde());
         assert_eq!((message.decoded(), message.decoded_by_serde()), (message.pairs.clone(), message.pairs.clone()));

@@ -1,6 +1,6 @@
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Takes the last 8 bytes written as the hash: the hardest baseline, for a digest needs no hashing.
+/// Takes the last 8 bytes written as the hash. This is the hardest baseline, because a digest needs no hashing.
 #[derive(Debug, Default)]
 pub struct AsIs(u64);
 
@@ -18,5 +18,5 @@ impl Hasher for AsIs {
     fn write_usize(&mut self, _: usize) {}
 }
 
-/// For maps that are to hash with [`AsIs`].
+/// The hasher of maps that use [`AsIs`].
 pub type AsIsHasher = BuildHasherDefault<AsIs>;

@@ -1,10 +1,10 @@
-//! A claim: a figure of ours, one of a reference, their ratio, and what it must be.
+//! A claim: our figure, that of a reference, their ratio, and its target.
 
 use std::{fmt, ops::RangeInclusive};
 
 use serde::{Serialize, Serializer};
 
-/// What a ratio must be.
+/// The target of a ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -15,7 +15,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Whether a ratio is what it must be.
+    /// Whether the ratio meets the target.
     pub fn admits(self, ratio: f64) -> bool {
         match self {
             Self::AtMost(bound) => ratio <= bound,
@@ -29,7 +29,7 @@ impl Target {
         }
     }
 
-    /// Whether the whole interval lies on one side of the bound, so that noise does not decide.
+    /// Whether the whole interval is on one side of the bound, so that noise does not decide.
     pub fn is_decided(self, ratio: Ratio) -> bool {
         self.admits(ratio.low) == self.admits(ratio.high)
     }
@@ -44,33 +44,33 @@ impl fmt::Display for Target {
     }
 }
 
-/// By how much two runs on one machine may well differ, as a share of the target.
+/// The relative difference from the target that two runs on one machine may well have.
 const NEAR: f64 = 0.05;
-/// How many standard deviations of a normal distribution hold 95 % and 99 % of it.
+/// The standard deviations of a normal distribution that cover 95 % and 99 % of it.
 const DEVIATIONS: [f64; 2] = [1.96, 2.576];
 
-/// The median of ratios that were taken pairwise, and the 95 % interval of that median *within this run*: it knows nothing
-/// of how runs differ. A ratio that was computed once has an interval of no width.
+/// The median of ratios that were taken pairwise, and the 95 % interval of that median *within this run*: it does not
+/// cover differences between runs. A ratio that was computed once has an interval of no width.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
-    /// The middle one.
+    /// The median.
     pub median: f64,
-    /// Where the interval begins.
+    /// The lower end of the interval.
     pub low: f64,
-    /// Where it ends.
+    /// The upper end of the interval.
     pub high: f64,
-    /// How many ratios there are.
+    /// The number of ratios.
     pub samples: usize,
 }
 
 impl Ratio {
-    /// Of the ratios of single rounds: order statistics, which suppose nothing about how they are distributed.
-    /// See W. J. Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2: the ranks of a quantile's interval.
+    /// From the ratios of single rounds, by order statistics, which assume nothing about the distribution. See W. J.
+    /// Conover, Practical Nonparametric Statistics, 3rd edition, section 3.2: the ranks of a quantile's interval.
     pub fn of(samples: Vec<f64>) -> Self {
         Self::within(DEVIATIONS[0], samples)
     }
 
-    /// With the 99 % interval: for those who look more than once before they stop.
+    /// With the 99 % interval, for measurements that are inspected more than once before they stop.
     pub fn strict(samples: Vec<f64>) -> Self {
         Self::within(DEVIATIONS[1], samples)
     }
@@ -89,15 +89,14 @@ impl Ratio {
         }
     }
 
-    /// Of two figures that do not vary, such as counts.
+    /// The ratio of two figures that do not vary, such as counts.
     pub fn exact(ours: f64, reference: f64) -> Self {
         let ratio = ours / reference;
         Self { median: ratio, low: ratio, high: ratio, samples: 1 }
     }
 
-    /// How far two figures are from each other, whichever is larger: the larger by the smaller. Rounds are not folded
-    /// one by one, for then noise would never cancel. Of a ratio that is not above zero nothing can be said, and no target
-    /// admits that.
+    /// The distance of two figures: the larger divided by the smaller. It is taken of the medians, not of each round,
+    /// so that noise cancels. A ratio that is not above zero gives NaN, which meets no target.
     #[must_use]
     pub fn folded(self) -> Self {
         let fold = |ratio: f64| if ratio > 0.0 { ratio.max(1.0 / ratio) } else { f64::NAN };
@@ -107,26 +106,26 @@ impl Ratio {
         Self { median: fold(self.median), low, high: far, samples: self.samples }
     }
 
-    /// The other way round.
+    /// The reciprocal.
     #[must_use]
     pub fn inverse(self) -> Self {
         Self { median: 1.0 / self.median, low: 1.0 / self.high, high: 1.0 / self.low, samples: self.samples }
     }
 }
 
-/// A measured figure: what was measured, how much, in which unit.
+/// A measured figure: a name, a value and a unit.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// Of what.
+    /// The name of the measured quantity.
     pub of: String,
-    /// How much.
+    /// The value.
     pub value: f64,
-    /// Of which unit; empty for a pure number.
+    /// The unit; empty for a pure number.
     pub unit: &'static str,
 }
 
 impl Figure {
-    /// A figure.
+    /// A figure with this name, value and unit.
     pub fn new(of: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self { of: of.into(), value, unit }
     }
@@ -138,7 +137,8 @@ impl fmt::Display for Figure {
     }
 }
 
-/// Why a claim is known to be missed, and how far: what lies outside is a miss that nobody has explained.
+/// The known reason for missing a claim, and the ratios that it explains. A ratio outside of them is an unexplained
+/// miss.
 #[derive(Clone, Debug)]
 pub struct Reason {
     why: &'static str,
@@ -146,7 +146,7 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// It explains ratios from here to there.
+    /// A reason that explains the ratios in this range.
     pub fn new(why: &'static str, explains: RangeInclusive<f64>) -> Self {
         Self { why, explains }
     }
@@ -155,31 +155,30 @@ impl Reason {
 /// One line of the report.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Names the claim, as in `redis.apply.64`: it stays as it is while the claim does.
+    /// The id of the claim, as in `redis.apply.64`. It stays the same as long as the claim does.
     pub id: String,
-    /// What is claimed, in words.
+    /// The claim in words.
     pub text: String,
-    /// Ours.
+    /// Our figure.
     pub ours: Figure,
-    /// What it is compared with, measured in the same run.
+    /// The reference, measured in the same run.
     pub reference: Figure,
-    /// Ours divided by the reference's.
+    /// Our figure divided by the reference.
     pub ratio: Ratio,
-    /// What the ratio must be.
+    /// The target of the ratio.
     pub target: Target,
-    /// Why it is known to be missed, if it is.
+    /// The known reason for missing the claim, if it is known to be missed.
     pub missed_because: Option<Reason>,
 }
 
 impl Claim {
-    /// Whether it holds: the median decides, and the measurement went on until the interval did not contain the
-    /// target or the time for it was over.
+    /// Whether the claim holds. The median decides; the measurement went on until the interval excluded the target or
+    /// its time was over.
     pub fn holds(&self) -> bool {
         self.target.admits(self.ratio.median)
     }
 
-    /// Whether its ratio lies so near the target that another run may decide otherwise: what was counted, not measured, is
-    /// never close.
+    /// Whether the ratio is so near the target that another run may decide otherwise. A counted figure is never close.
     pub fn is_close(&self) -> bool {
         let near = (self.ratio.median - self.target.bound()).abs() <= NEAR * self.target.bound();
         self.ratio.samples > 1 && (near || !self.target.is_decided(self.ratio))
@@ -190,17 +189,17 @@ impl Claim {
         if self.holds() { "pass" } else { "miss" }
     }
 
-    /// With the reason for which it is known to be missed, and the ratios that this explains.
+    /// Adds the known reason for a miss, and the ratios that it explains.
     #[must_use]
     pub fn missed_because(mut self, why: &'static str, explains: RangeInclusive<f64>) -> Self {
         self.missed_because = Some(Reason::new(why, explains));
         self
     }
 
-    /// Why it is missed, if it is: a reason that explains other ratios is none.
+    /// The reason for a miss, if the claim is missed. A reason that does not explain this ratio does not count.
     pub fn reason(&self) -> Option<&'static str> {
         let explained = self.missed_because.as_ref().filter(|reason| reason.explains.contains(&self.ratio.median));
-        (!self.holds()).then(|| explained.map_or("it was expected to hold", |reason| reason.why))
+        (!self.holds()).then(|| explained.map_or("the claim was expected to hold", |reason| reason.why))
     }
 }
 
@@ -234,7 +233,7 @@ impl Serialize for Claim {
     }
 }
 
-/// A number with three significant digits, in groups of thousands.
+/// A number with three significant digits and groups of thousands.
 #[derive(Clone, Copy, Debug)]
 pub struct Number(pub f64);
 
@@ -275,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_of_a_median_is_told_by_ranks() {
+    fn the_interval_of_a_median_comes_from_ranks() {
         let ratio = Ratio::of((1..=100).rev().map(f64::from).collect());
         assert_eq!((ratio.median, ratio.low, ratio.high), (51.0, 41.0, 61.0));
         let few = Ratio::of(vec![3.0, 1.0, 2.0]);
@@ -306,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_near_its_target_is_close_however_narrow_its_interval() {
+    fn a_ratio_near_its_target_is_close_however_narrow_its_interval() {
         let narrow = |median: f64| Ratio { median, low: median - 0.001, high: median + 0.001, samples: 40 };
         assert!(claim(narrow(0.96)).is_close() && claim(narrow(1.04)).is_close());
         assert!(!claim(narrow(0.9)).is_close() && !claim(narrow(1.1)).is_close());
@@ -315,24 +314,24 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_explains_the_ratios_that_it_names_and_no_others() {
+    fn a_reason_explains_only_the_ratios_in_its_range() {
         let known = |ratio: f64| claim(Ratio::exact(ratio, 1.0)).missed_because("it does more", 1.0..=1.2);
-        let told = |ratio: f64| serde_json::to_value(known(ratio)).unwrap();
+        let json = |ratio: f64| serde_json::to_value(known(ratio)).unwrap();
         assert_eq!(known(1.1).reason(), Some("it does more"));
-        assert_eq!(known(1.3).reason(), Some("it was expected to hold"));
-        assert_eq!((known(0.9).reason(), &told(0.9)["missed_because"]), (None, &serde_json::Value::Null));
-        assert_eq!((&told(0.9)["verdict"], &told(1.1)["verdict"]), (&"pass".into(), &"miss".into()));
-        assert_eq!(told(1.1)["close"], false);
+        assert_eq!(known(1.3).reason(), Some("the claim was expected to hold"));
+        assert_eq!((known(0.9).reason(), &json(0.9)["missed_because"]), (None, &serde_json::Value::Null));
+        assert_eq!((&json(0.9)["verdict"], &json(1.1)["verdict"]), (&"pass".into(), &"miss".into()));
+        assert_eq!(json(1.1)["close"], false);
     }
 
     #[test]
-    fn who_looks_often_wants_a_wider_interval() {
+    fn repeated_checks_need_a_wider_interval() {
         let samples: Vec<f64> = (1..=100).map(f64::from).collect();
         let (once, strict) = (Ratio::of(samples.clone()), Ratio::strict(samples));
         assert!(strict.low < once.low && strict.high > once.high && strict.median == once.median);
     }
 
-    /// Too little is as far off as too much, and what is not above zero is no agreement.
+    /// Too little is as far off as too much, and a ratio that is not above zero is no agreement.
     #[test]
     fn a_folded_ratio_has_two_sides() {
         let folded = |median: f64, low: f64, high: f64| {

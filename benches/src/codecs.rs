@@ -8,7 +8,7 @@ use session_core::{
     model::{Entry, Field, Incarnation, Value},
 };
 
-/// A value such as an application keeps in a session.
+/// A value of the kind that an application keeps in a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shop {
     user: Option<u64>,
@@ -52,31 +52,31 @@ impl Subject {
         Self { name, codecs, value, bytes: encode(&Shop::default()), encode, decode, field }
     }
 
-    /// Through [`Codecs`]: the format byte, the way to the format, the value.
+    /// Encodes through [`Codecs`]: the format byte, the registry, the value.
     #[must_use]
     pub fn encoded(&self, shop: &Shop) -> Value {
         self.codecs.encode(shop, &location(&self.field)).unwrap()
     }
 
-    /// Through [`Codecs`].
+    /// Decodes through [`Codecs`].
     #[must_use]
     pub fn decoded(&self) -> Shop {
         self.codecs.decode(&self.value, &location(&self.field)).unwrap()
     }
 
-    /// By the library.
+    /// Encodes by the library.
     #[must_use]
     pub fn encoded_bare(&self, shop: &Shop) -> Vec<u8> {
         (self.encode)(shop)
     }
 
-    /// By the library.
+    /// Decodes by the library.
     #[must_use]
     pub fn decoded_bare(&self) -> Shop {
         (self.decode)(&self.bytes)
     }
 
-    /// Of the value, format byte included.
+    /// The bytes of the encoded value, including the format byte.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.len() + 1

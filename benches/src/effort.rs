@@ -1,16 +1,16 @@
 //! How long to measure.
 
-/// Of a run of the report.
+/// The effort of a run of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Within three minutes, all together: ratios only.
+    /// At most three minutes for everything: ratios only.
     Quick,
     /// Long enough for figures to quote.
     Full,
 }
 
 impl Effort {
-    /// One or the other.
+    /// Picks a value for this effort.
     pub fn pick<T>(self, quick: T, full: T) -> T {
         match self {
             Self::Quick => quick,
@@ -18,7 +18,7 @@ impl Effort {
         }
     }
 
-    /// At least and at most so many rounds of a comparison.
+    /// The smallest and the largest number of rounds of a comparison.
     pub fn rounds(self) -> (usize, usize) {
         self.pick((12, 32), (40, 150))
     }

@@ -1,5 +1,5 @@
-//! Measuring in turn: whatever else the machine does meets all that are compared, so that ratios hold where single
-//! figures do not.
+//! Measuring in turn. Other activity on the machine affects all subjects alike, so ratios hold where single figures do
+//! not.
 
 use std::fmt;
 
@@ -10,18 +10,18 @@ use crate::{
     section::Table,
 };
 
-/// From one look at whether a comparison is decided to the next, in rounds: who looks after each one stops at the first that
-/// happens to please.
-const LOOK: usize = 10;
+/// The rounds from one check of whether a comparison is decided to the next. A check after each round would stop at the
+/// first favourable one.
+const CHECK_INTERVAL: usize = 10;
 
-/// What is measured: a name and a batch, which returns what one operation cost.
+/// A subject: a name and a batch, which returns the cost of one operation.
 struct Subject<'a> {
     name: String,
     batch: Box<dyn FnMut() -> f64 + 'a>,
 }
 
-/// A comparison: in each round every subject has one batch, in an order that is drawn for the round, so that none comes
-/// always after the same other one.
+/// A comparison. In each round every subject runs one batch, in an order that is drawn for the round, so that none
+/// always follows the same other one.
 pub struct InTurn<'a> {
     subjects: Vec<Subject<'a>>,
     derived: Vec<Subject<'a>>,
@@ -36,41 +36,42 @@ impl fmt::Debug for InTurn<'_> {
 }
 
 impl<'a> InTurn<'a> {
-    /// Costs are in this unit.
+    /// A comparison of costs in this unit.
     pub fn new(unit: &'static str) -> Self {
         Self { subjects: Vec::new(), derived: Vec::new(), unit, expected: Vec::new() }
     }
 
-    /// Compares this one too. Its batch returns the cost of one operation.
+    /// Adds a subject. Its batch returns the cost of one operation.
     #[must_use]
     pub fn subject(mut self, name: impl Into<String>, batch: impl FnMut() -> f64 + 'a) -> Self {
         self.subjects.push(Subject { name: name.into(), batch: Box::new(batch) });
         self
     }
 
-    /// Adds a figure that is not measured but computed from what the subjects of the round have left behind: after all of
-    /// them, in the order given.
+    /// Adds a figure that is not measured but computed from the results of the round's subjects. It is computed after
+    /// all of them, in the order given.
     #[must_use]
     pub fn derived(mut self, name: impl Into<String>, figure: impl FnMut() -> f64 + 'a) -> Self {
         self.derived.push(Subject { name: name.into(), batch: Box::new(figure) });
         self
     }
 
-    /// As [`until_decided`](Self::until_decided), with a bound on either side.
+    /// Like [`until_decided`](Self::until_decided), with a bound on either side.
     #[must_use]
     pub fn until_near(self, ours: &str, reference: &str, factor: f64) -> Self {
         let both = [Target::AtMost(factor), Target::AtLeast(1.0 / factor)];
         both.into_iter().fold(self, |comparison, target| comparison.until_decided(ours, reference, target))
     }
 
-    /// Rounds go on while the 99 % interval of this ratio of costs contains its target, as long as the effort allows.
+    /// Continues with more rounds while the 99 % interval of this ratio of costs contains its target, as long as the
+    /// effort allows.
     #[must_use]
     pub fn until_decided(mut self, ours: &str, reference: &str, target: Target) -> Self {
         self.expected.push((ours.to_owned(), reference.to_owned(), target));
         self
     }
 
-    /// Measures.
+    /// Runs the rounds.
     pub fn run(mut self, effort: Effort) -> Costs {
         let names = self.subjects.iter().chain(&self.derived).map(|subject| subject.name.clone()).collect();
         let mut costs = Costs { names, of_rounds: Vec::new(), unit: self.unit };
@@ -81,8 +82,8 @@ impl<'a> InTurn<'a> {
             let _ = (subject.batch)();
         }
         let (mut order, mut rng): (Vec<usize>, _) = ((0..count).collect(), fastrand::Rng::with_seed(1));
-        let mut look = least;
-        while costs.of_rounds.len() < look {
+        let mut next_check = least;
+        while costs.of_rounds.len() < next_check {
             rng.shuffle(&mut order);
             let mut row = vec![f64::NAN; count];
             for which in &order {
@@ -91,15 +92,15 @@ impl<'a> InTurn<'a> {
             row.extend(self.derived.iter_mut().map(|figure| (figure.batch)()));
             costs.of_rounds.push(row);
             let goes_on = || self.expected.iter().any(|expected| !costs.is_decided(expected));
-            if costs.of_rounds.len() == look && look < most && goes_on() {
-                look = (look + LOOK).min(most);
+            if costs.of_rounds.len() == next_check && next_check < most && goes_on() {
+                next_check = (next_check + CHECK_INTERVAL).min(most);
             }
         }
         costs
     }
 }
 
-/// What each subject cost in each round.
+/// The cost of each subject in each round.
 #[derive(Clone, Debug)]
 pub struct Costs {
     names: Vec<String>,
@@ -113,9 +114,9 @@ impl Costs {
     }
 
     /// # Panics
-    /// If there is none of this name.
+    /// If no subject has this name.
     fn at(&self, name: &str) -> usize {
-        #[expect(clippy::expect_used, reason = "names stand in the benchmarks themselves")]
+        #[expect(clippy::expect_used, reason = "names are literals in the benchmarks")]
         self.names.iter().position(|it| it == name).expect("a subject of the comparison")
     }
 
@@ -127,25 +128,25 @@ impl Costs {
     /// The median cost of a subject.
     ///
     /// # Panics
-    /// If there is none of this name.
+    /// If no subject has this name.
     pub fn median(&self, name: &str) -> f64 {
         let at = self.at(name);
         Ratio::of(self.of_rounds.iter().map(|row| row[at]).collect()).median
     }
 
-    /// The quickest batch of a subject.
+    /// The fastest batch of a subject.
     ///
     /// # Panics
-    /// If there is none of this name.
-    pub fn least(&self, name: &str) -> f64 {
+    /// If no subject has this name.
+    pub fn fastest(&self, name: &str) -> f64 {
         let at = self.at(name);
         self.of_rounds.iter().map(|row| row[at]).fold(f64::INFINITY, f64::min)
     }
 
-    /// Of costs, round by round.
+    /// The ratio of two costs, round by round.
     ///
     /// # Panics
-    /// If there are none of these names.
+    /// If a name is missing.
     pub fn ratio(&self, ours: &str, reference: &str) -> Ratio {
         Ratio::of(self.ratios(ours, reference))
     }
@@ -155,15 +156,16 @@ impl Costs {
         self.of_rounds.iter().map(|row| row[ours] / row[reference]).collect()
     }
 
-    /// All of them, with the ratio of this one to each.
+    /// A table of all subjects, with the ratio of `ours` to each.
     ///
     /// # Panics
-    /// If there is none of this name.
+    /// If no subject has this name.
     pub fn table(&self, title: &str, ours: &str) -> Table {
         let mut table = Table::new(title, ["", "median", "quickest batch", "ratio", "95 % within this run"]);
         for name in &self.names {
             let ratio = self.ratio(ours, name);
-            let numbers = [self.median(name), self.least(name), ratio.median].map(|number| Number(number).to_string());
+            let numbers =
+                [self.median(name), self.fastest(name), ratio.median].map(|number| Number(number).to_string());
             let [median, least, middle] = numbers;
             table.row([
                 name.clone(),
@@ -176,10 +178,10 @@ impl Costs {
         table
     }
 
-    /// That the cost of one has a ratio to that of the other.
+    /// Claims a ratio of two costs.
     ///
     /// # Panics
-    /// If there are none of these names.
+    /// If a name is missing.
     pub fn claim(&self, id: impl Into<String>, text: &str, (ours, reference): (&str, &str), target: Target) -> Claim {
         let figure = |name: &str| Figure::new(name, self.median(name), self.unit);
         Claim {
@@ -193,19 +195,19 @@ impl Costs {
         }
     }
 
-    /// That two figures are near each other, whichever is larger.
+    /// Claims that two figures are near each other, whichever is larger.
     ///
     /// # Panics
-    /// If there are none of these names.
+    /// If a name is missing.
     pub fn near(&self, id: impl Into<String>, text: &str, names: (&str, &str), factor: f64) -> Claim {
         let claim = self.claim(id, text, names, Target::AtMost(factor));
         Claim { ratio: claim.ratio.folded(), ..claim }
     }
 
-    /// That the throughput of one has a ratio to that of the other: costs must be in microseconds.
+    /// Claims a ratio of two throughputs. Costs must be in microseconds.
     ///
     /// # Panics
-    /// If there are none of these names.
+    /// If a name is missing.
     pub fn throughput(
         &self,
         id: impl Into<String>,
@@ -226,7 +228,7 @@ impl Costs {
     }
 }
 
-/// Nanoseconds of one of so many calls.
+/// Nanoseconds per call, over this many calls.
 pub fn each(count: u32, mut work: impl FnMut()) -> f64 {
     elapsed(|| (0..count).for_each(|_| work())).as_secs_f64() * 1e9 / f64::from(count)
 }
@@ -236,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn noise_that_meets_both_leaves_their_ratio_alone() {
+    fn common_noise_leaves_the_ratio_alone() {
         let mut noise = 0;
         let mut loud = move || {
             noise += 1;
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn each_comes_after_each_other_one() {
+    fn each_subject_follows_each_other_one() {
         let order = std::cell::RefCell::new(Vec::new());
         let mut comparison = InTurn::new("ns");
         for name in 0..4_u8 {
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_derived_is_of_the_same_round() {
+    fn derived_figures_are_of_the_same_round() {
         let turn = std::cell::Cell::new(0.0);
         let costs = InTurn::new("ns")
             .derived("twice", || 2.0 * turn.get())

@@ -1,10 +1,10 @@
-//! What this workspace claims about its speed and its hit rates, measured against others in the same run.
+//! The performance claims of this workspace, measured against references in the same run.
 //!
-//! - What is measured: [`algebra`], [`codecs`], [`memory`], [`redis`], [`tiered`], [`visible`], and the [`peers`]. The Criterion benches in `benches/`
-//!   time the same subjects.
-//! - How: [`in_turn`], for as long as an [`effort`] allows.
-//! - What of it is claimed: [`claims`], one module for each, which give [`section`]s of [`claim`]s.
-//! - The binary `report` runs them all; [`report`] writes what they found.
+//! - The subjects are [`algebra`], [`codecs`], [`memory`], [`redis`], [`tiered`], [`visible`], and the [`peers`]. The
+//!   Criterion benches in `benches/` time the same subjects.
+//! - [`in_turn`] measures them, for as long as an [`effort`] allows.
+//! - [`claims`] has one module per claimed subject, which returns [`section`]s of [`claim`]s.
+//! - The binary `report` runs all of them, and [`report`] writes the results.
 #![allow(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
@@ -40,3 +40,8 @@ pub use sessions::{create, op, ready, scalars, shuffle};
 pub use tapped::Tapped;
 pub use threads::{Batches, elapsed, timed, timed_from};
 pub use zipf::Zipf;
+
+/// The README's snippets. This crate also checks its figures, and depends on everything that they use.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

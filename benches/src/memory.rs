@@ -1,4 +1,4 @@
-//! The memory store, the bare maps that it is compared with, and the blob that others write.
+//! The memory store, and the bare maps and the blob that it is compared with.
 
 use std::{collections::BTreeMap, hint::black_box, sync::Arc};
 
@@ -11,7 +11,7 @@ use session_memory::MemoryStore;
 
 use crate::{AsIsHasher, create, ready, scalars, shuffle};
 
-/// Gets a session's record.
+/// A function that gets a session's record.
 pub type Get<'a> = (&'static str, Box<dyn Fn(&SessionId) -> Arc<Record> + Sync + 'a>);
 
 /// The same records in the memory store and in bare maps.
@@ -57,7 +57,7 @@ impl Loaded {
         }
     }
 
-    /// The store first.
+    /// The subjects, the store first.
     pub fn gets(&self) -> [Get<'_>; 5] {
         [
             ("memory store", Box::new(|id| self.load(id))),
@@ -71,7 +71,7 @@ impl Loaded {
 
 type Fields = BTreeMap<String, Vec<u8>>;
 
-/// A session of 20 fields as one value, which is decoded, changed and encoded for any change.
+/// A session of 20 fields as one value, which is decoded, changed and encoded for every change.
 #[derive(Clone, Debug)]
 pub struct Blob(Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! Plain redis-rs, set as the store sets its own connections.
+//! Plain redis-rs, configured as the store configures its own connections.
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, aio::MultiplexedConnection,

@@ -1,70 +1,70 @@
-//! A part of the report: claims, and what is worth seeing beside them.
+//! A part of the report: claims, and the tables and plots beside them.
 
 use serde::Serialize;
 
 use crate::claim::Claim;
 
-/// What was measured of one thing.
+/// The results for one subject.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Section {
     /// The heading.
     pub title: String,
-    /// How it was measured: the configuration, the load, where the time runs from and to.
+    /// The method: the configuration, the load, the start and the end of the timed interval.
     pub method: String,
     /// The claims.
     pub claims: Vec<Claim>,
     /// Further figures.
     pub tables: Vec<Table>,
-    /// Pictures of them.
+    /// The plots.
     pub plots: Vec<Plot>,
 }
 
 impl Section {
-    /// Nothing yet.
+    /// An empty section.
     pub fn new(title: &str, method: impl Into<String>) -> Self {
         Self { title: title.to_owned(), method: method.into(), ..Self::default() }
     }
 }
 
-/// Figures in rows.
+/// A table of figures.
 #[derive(Clone, Debug, Serialize)]
 pub struct Table {
-    /// What it shows, with units.
+    /// The contents, with units.
     pub title: String,
-    /// Names of the columns.
+    /// The column headings.
     pub head: Vec<String>,
     /// The cells, as text.
     pub rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// No rows yet.
+    /// An empty table.
     pub fn new<'a>(title: impl Into<String>, head: impl IntoIterator<Item = &'a str>) -> Self {
         Self { title: title.into(), head: head.into_iter().map(str::to_owned).collect(), rows: Vec::new() }
     }
 
-    /// One more.
+    /// Adds a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().collect());
     }
 }
 
-/// A picture: lines over numbers, or bars over names.
+/// A plot: lines over numbers, or bars over names.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plot {
-    /// The file's name without its ending.
+    /// The file name without its extension.
     pub name: String,
-    /// What it shows.
+    /// The title.
     pub title: String,
-    /// What stands below, with its unit.
+    /// The horizontal axis, with its unit.
     pub x: Axis,
-    /// What stands at the side, with its unit.
+    /// The vertical axis, with its unit.
     pub y: Axis,
-    /// What is drawn.
+    /// The lines or bars.
     pub drawing: Drawing,
 }
 
-/// One side of a plot.
+/// An axis of a plot.
 #[derive(Clone, Debug, Serialize)]
 pub struct Axis {
     /// The quantity and its unit.
@@ -74,37 +74,37 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// Each step adds.
+    /// A linear axis.
     pub fn linear(label: &str) -> Self {
         Self { label: label.to_owned(), is_logarithmic: false }
     }
 
-    /// Each step multiplies.
+    /// A logarithmic axis.
     pub fn logarithmic(label: &str) -> Self {
         Self { label: label.to_owned(), is_logarithmic: true }
     }
 }
 
-/// What a plot consists of.
+/// The contents of a plot.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Drawing {
     /// A line for each series.
     Lines(Vec<Series>),
-    /// A bar for each name; groups of them side by side, one bar for each series.
+    /// A bar per name. The groups are side by side, with one bar per series.
     Bars {
         /// The groups, from left to right.
         groups: Vec<String>,
-        /// The bars of each group: as many values as there are groups.
+        /// The bars of each group: one value per group.
         series: Vec<(String, Vec<f64>)>,
     },
 }
 
-/// Points that belong together.
+/// The points of one line.
 #[derive(Clone, Debug, Serialize)]
 pub struct Series {
-    /// What they are of.
+    /// The name in the legend.
     pub name: String,
-    /// From left to right.
+    /// The points, from left to right.
     pub points: Vec<(f64, f64)>,
 }

@@ -1,4 +1,4 @@
-//! Sessions to measure with.
+//! The sessions of the measurements.
 
 use futures_util::FutureExt;
 use session_core::{
@@ -7,15 +7,15 @@ use session_core::{
     store::{CreateOutcome, NewSession, SessionStore},
 };
 
-/// The result of a future of a store that never waits.
+/// The result of a store's future that is never pending.
 ///
 /// # Panics
-/// If it waits after all.
+/// If the future is pending.
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("a future that is ready at once")
 }
 
-/// A delta that sets so many scalars, named `field-00` and so on, to values of so many bytes.
+/// A delta that sets `count` scalars, named `field-00` and so on, to values of `bytes` bytes.
 pub fn scalars(count: usize, bytes: usize) -> Delta {
     let mut delta = Delta::new();
     for n in 0..count {
@@ -38,13 +38,13 @@ pub fn create(store: &dyn SessionStore, entries: Delta) -> Result<SessionId, ses
     }
 }
 
-/// An op id in a benchmark's loop.
+/// A fresh op id, for the loop of a benchmark.
 pub fn op() -> OpId {
     OpId::generate().unwrap_or(OpId::from_bits(0))
 }
 
-/// Puts a slice in an arbitrary order, the same in each run, so that memory is not visited in the order in which it
-/// was allocated.
+/// Shuffles a slice, in the same order in each run, so that memory is not visited in the order in which it was
+/// allocated.
 pub fn shuffle<T>(items: &mut [T]) {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for at in (1..items.len()).rev() {

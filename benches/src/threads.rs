@@ -7,12 +7,12 @@ use std::{
 
 use session_core::SessionId;
 
-/// The time that the slowest of so many threads takes for `iterations` gets, over all keys in turn. They begin together.
+/// The time of the slowest of `threads` threads for `iterations` gets over all keys in turn. They begin together.
 pub fn timed<T>(ids: &[SessionId], threads: usize, iterations: u64, get: impl Fn(&SessionId) -> T + Sync) -> Duration {
     timed_from(0, ids, threads, iterations, get)
 }
 
-/// The same, from the key with this number on.
+/// The same, starting with the key `first`.
 pub fn timed_from<T>(
     first: usize,
     ids: &[SessionId],
@@ -41,23 +41,24 @@ pub fn timed_from<T>(
     })
 }
 
-/// Nanoseconds of a get in batches that begin where the last one ended, for maps whose keys do or do not fit the
-/// processor's caches: an untimed pass over some keys before each batch makes up for what others have displaced meanwhile.
+/// Nanoseconds per get, in batches that continue where the last one ended, for maps whose keys do or do not fit the
+/// processor's caches. An untimed pass over some keys before each batch restores what others have displaced from the
+/// caches.
 #[derive(Debug)]
 pub struct Batches {
-    /// From which key on.
+    /// The key to start with.
     pub first: usize,
-    /// How many threads there are.
+    /// The number of threads.
     pub threads: usize,
-    /// So many gets on each of them.
+    /// The gets of each thread.
     pub gets: u64,
 }
 
-/// So many are warmed up: all, where there are few. Of many, others than those that are then measured.
+/// The number of keys of the untimed pass: all keys, if there are few. Of many, other keys than the measured ones.
 const WARM: usize = 1_000;
 
 impl Batches {
-    /// One more.
+    /// Runs one more batch.
     pub fn next<T>(&mut self, ids: &[SessionId], get: impl Fn(&SessionId) -> T + Sync) -> f64 {
         let Self { threads, gets, .. } = *self;
         let _ = timed_from(self.first, ids, threads, WARM as u64, &get);
@@ -67,7 +68,7 @@ impl Batches {
     }
 }
 
-/// How long something takes.
+/// The duration of some work.
 pub fn elapsed(work: impl FnOnce()) -> Duration {
     let started = Instant::now();
     work();

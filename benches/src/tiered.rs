@@ -1,4 +1,4 @@
-//! The tiered store and the bare caches that it is compared with, all of them holding the same sessions.
+//! The tiered store and the bare caches that it is compared with, all of them with the same sessions.
 
 use std::{collections::HashMap, fmt, hint::black_box, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::{AsIsHasher, create, ready, shuffle};
 
-/// Gets a session's record.
+/// A function that gets a session's record.
 pub type Get<'a> = (&'static str, Box<dyn Fn(&SessionId) + Sync + 'a>);
 
 fn codecs() -> Codecs {
@@ -25,7 +25,7 @@ fn location<'a>(incarnation: Incarnation, field: &'a Field) -> Location<'a> {
     Location { incarnation, entry: Entry::Scalar(field) }
 }
 
-/// Eight texts that take 29 bytes each when encoded, and a format byte.
+/// Eight texts that take 29 bytes each when encoded, including the format byte.
 fn texts() -> Delta {
     let mut delta = Delta::new();
     for n in 0..8 {
@@ -37,7 +37,7 @@ fn texts() -> Delta {
     delta
 }
 
-/// All values of a record, as a cache of whole sessions hands them out.
+/// All values of a record, as a cache of whole sessions returns them.
 #[must_use]
 pub fn decoded(record: &Record) -> HashMap<String, String> {
     let (codecs, incarnation) = (codecs(), record.stamp().incarnation());
@@ -48,7 +48,7 @@ pub fn decoded(record: &Record) -> HashMap<String, String> {
 /// A tiered store over the memory store, and its copies in bare maps of equal capacity.
 pub struct Loaded {
     tiered: TieredStore<MemoryStore>,
-    /// The same one, as an application has it.
+    /// The same store, as an application has it.
     pub store: Arc<dyn SessionStore>,
     /// In an arbitrary order.
     pub ids: Vec<SessionId>,
@@ -56,7 +56,7 @@ pub struct Loaded {
     moka_as_is: moka::sync::Cache<IdDigest, Arc<Record>, AsIsHasher>,
     quick: quick_cache::sync::Cache<IdDigest, Arc<Record>>,
     papaya: papaya::HashMap<IdDigest, Arc<Record>, AsIsHasher>,
-    /// The listener's, which keeps the leases.
+    /// The runtime of the listener, which keeps the leases.
     _runtime: Runtime,
 }
 
@@ -73,17 +73,17 @@ impl Loaded {
         (stats.hits, stats.misses)
     }
 
-    /// With so many sessions of eight fields of 29 bytes, all of them in the cache.
+    /// With this many sessions of eight fields of 29 bytes, all of them in the cache.
     pub fn new(sessions: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let memory = MemoryStore::new();
         let mut ids: Vec<_> = (0..sessions).map(|_| create(&memory, texts()).unwrap()).collect();
         shuffle(&mut ids);
-        // moka's window admits what it has seen little of only while there is room.
+        // moka's window admits rarely used entries only while there is room.
         let capacity = 2 * sessions as u64;
         let tiered = TieredStore::builder(memory)
             .capacity(Capacity::entries(capacity))
-            // A million copies are vouched for when they are loaded, and the measurement takes more than a minute.
+            // A million copies are validated when they are loaded, and the measurement takes more than a minute.
             .max_age(Duration::from_secs(3_600))
             .build();
         let loaded = Self {
@@ -100,7 +100,7 @@ impl Loaded {
         loaded
     }
 
-    /// Until every load is a hit: the first ones come before the listener has heard anything.
+    /// Loads until every load is a hit: the first loads come before the listener is subscribed.
     fn warm_up(&self) {
         let _context = self._runtime.enter();
         loop {
@@ -124,7 +124,7 @@ impl Loaded {
         self.moka_as_is.run_pending_tasks();
     }
 
-    /// The tiered store first.
+    /// The subjects, the tiered store first.
     pub fn gets(&self) -> [Get<'_>; 5] {
         [
             ("tiered", Box::new(|id| drop(black_box(self.hit(id))))),
@@ -135,7 +135,7 @@ impl Loaded {
         ]
     }
 
-    /// A load as an application makes it. Later ones come from threads outside the runtime, so the self-check, which
+    /// A load as an application makes it. Later loads come from threads outside the runtime, so the self-check, which
     /// needs one, does not take part.
     pub fn hit(&self, id: &SessionId) -> Arc<Record> {
         match ready(self.store.load(id, LoadOptions::default())).unwrap() {

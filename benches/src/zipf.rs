@@ -1,6 +1,6 @@
-//! Whom requests are for: few sessions often, many now and then.
+//! The distribution of requests over sessions: a few are requested often, many now and then.
 
-/// Draws numbers below a bound, the n-th in proportion to n^-alpha. The same for the same seed.
+/// Generates numbers below a bound, the n-th in proportion to n^-alpha. The sequence depends only on the seed.
 #[derive(Clone, Debug)]
 pub struct Zipf {
     /// The sums of the weights up to each number.
@@ -9,12 +9,12 @@ pub struct Zipf {
 }
 
 impl Zipf {
-    /// Below `bound`, with an alpha of 0.9.
+    /// Numbers below `bound`, with an alpha of 0.9.
     pub fn new(bound: usize, seed: u64) -> Self {
         Self::with_alpha(bound, 0.9, seed)
     }
 
-    /// Below `bound`.
+    /// Numbers below `bound`.
     pub fn with_alpha(bound: usize, alpha: f64, seed: u64) -> Self {
         let sums = (1..=bound).scan(0.0, |sum, rank| {
             *sum += (rank as f64).powf(-alpha);
@@ -38,7 +38,7 @@ impl Zipf {
     }
 
     /// The next number.
-    pub fn draw(&mut self) -> usize {
+    pub fn sample(&mut self) -> usize {
         let total = self.sums.last().copied().unwrap_or_default();
         let at = f64::from(self.bits()) / f64::from(u32::MAX) * total;
         self.sums.partition_point(|sum| *sum < at).min(self.sums.len().saturating_sub(1))

@@ -1,4 +1,5 @@
-//! The figures in the README are those of the last full run, which is in `report/`. With `ADOPT_REPORT` set they are made so.
+//! The figures in the README are those of the last full run, which is in `report/`. With `ADOPT_REPORT` set, the test
+//! writes them.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -7,7 +8,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use session_benches::claim::{Number, Target};
 
-/// What is measured, the claim, and against what.
+/// The label, the id of the claim, and the reference.
 const ROWS: [(&str, &str, &str); 12] = [
     ("local hit, 1,000 sessions, one thread", "tiered.hit.small.1", "bare moka"),
     ("local hit, a million sessions, two threads", "tiered.hit.large.2", "bare moka"),
@@ -16,7 +17,7 @@ const ROWS: [(&str, &str, &str); 12] = [
         "tiered.hit.tower-sessions",
         "tower-sessions' `CachingSessionStore`: a cloned map",
     ),
-    ("the same", "tiered.hit.cache-aio", "client-side cache of redis-rs 0.32: a map made of the reply"),
+    ("the same", "tiered.hit.cache-aio", "client-side cache of redis-rs 0.32: a map converted from the reply"),
     ("Redis: loads, 64 at once", "redis.load.64", "bare redis-rs"),
     ("Redis: update of one field, one at a time", "redis.update.1.tower-sessions", "tower-sessions, load and save"),
     ("Redis: the same, 64 at once", "redis.update.64.tower-sessions", "tower-sessions, load and save"),
@@ -26,8 +27,8 @@ const ROWS: [(&str, &str, &str); 12] = [
     ("a full local cache, in memory", "cache.booked", "its capacity"),
     ("a value decoded by bincode through `Codecs`", "codec.bincode.decode", "bincode alone"),
 ];
-/// What follows the table and its last sentence.
-const BEHIND: &str = "[The last full run]";
+/// The text that follows the table and its summary.
+const NEXT: &str = "[The last full run]";
 const HEAD: &str = "| | ours | against | ratio | target |\n|---|---|---|---|---|\n";
 
 fn table(claims: &[Value]) -> String {
@@ -48,13 +49,13 @@ fn table(claims: &[Value]) -> String {
     let missed = claims.iter().filter(|claim| claim["verdict"] == "miss").count();
     table
         + &format!(
-            "\nFor times and memory less is better, for throughputs and hit rates more. Of {} claims {missed} are missed; in bold here.\n\n",
+            "\nLower is better for time and memory, higher for throughput and hit rate. {missed} of {} targets are missed (bold).\n\n",
             claims.len()
         )
 }
 
 #[test]
-fn its_table_is_of_the_last_full_run() {
+fn the_table_is_that_of_the_last_full_run() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let report: Value = serde_json::from_str(&fs::read_to_string(folder.join("report/report.json")).unwrap()).unwrap();
     let sections = report["sections"].as_array().unwrap().iter();
@@ -63,7 +64,7 @@ fn its_table_is_of_the_last_full_run() {
     let path = folder.join("../README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let from = readme.find(HEAD).expect("the table");
-    let end = from + readme[from..].find(BEHIND).expect("what follows it");
+    let end = from + readme[from..].find(NEXT).expect("the text after the table");
     if std::env::var_os("ADOPT_REPORT").is_some() {
         fs::write(&path, [&readme[..from], &expected, &readme[end..]].concat()).unwrap();
         return;

@@ -1,4 +1,4 @@
-//! The report's exit status, which continuous integration goes by.
+//! The exit status of the report, which continuous integration uses.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use std::process::{Command, Output};
@@ -18,17 +18,17 @@ fn refused(args: &[&str], why: &str) {
 }
 
 #[test]
-fn what_lacks_is_told_before_anything_is_measured() {
+fn missing_programs_are_reported_before_anything_is_measured() {
     refused(&["--only", "algebra", "--only", "redis"], "`no-such-benchmark` cannot be run");
 }
 
 #[test]
-fn a_trace_that_cannot_be_used_is_told_before_anything_is_measured() {
+fn an_unusable_trace_is_reported_before_anything_is_measured() {
     refused(&["--only", "algebra", "--only", "hit-rate", "--trace", "no/such.csv"], "the trace no/such.csv");
-    refused(&["--only", "algebra", "--trace", "no/such.csv"], "no section that takes one");
+    refused(&["--only", "algebra", "--trace", "no/such.csv"], "none of the measured sections uses one");
 }
 
 #[test]
-fn a_section_that_is_not_there_is_refused() {
+fn an_unknown_section_is_refused() {
     refused(&["--only", "algebrae"], "no section begins with `algebrae`");
 }

@@ -1,10 +1,10 @@
 //! A backend of your own in one file: `cargo run --example custom_backend`.
 //!
-//! It keeps sessions in a `HashMap` behind a `Mutex`. The map implements [`Slots`], the reference machine does what
-//! the contract says, and the conformance suite tells whether the whole is right. So looks any backend that keeps its
-//! sessions in its own process. One on a database does what the machine does in the language of its server, since slots
-//! cannot be stored elsewhere; the suite is the same. This one has none of the optional capabilities, so their cases
-//! are skipped.
+//! This backend keeps sessions in a `HashMap` behind a `Mutex`. The map implements [`Slots`], the reference machine
+//! implements the contract, and the conformance suite checks the result. Any backend that keeps its sessions in its own
+//! process can be built this way. A backend on a database implements the machine's rules in the language of its server,
+//! since slots cannot be stored elsewhere, and runs the same suite. This one has none of the optional capabilities, so
+//! the suite skips their cases.
 
 use std::{
     collections::HashMap,
@@ -41,7 +41,7 @@ impl Slots for Table {
     }
 }
 
-/// The backend. A clone is another handle on the same sessions.
+/// The backend. A clone is another handle to the same sessions.
 #[derive(Clone, Debug)]
 struct CustomStore {
     table: Arc<Mutex<Table>>,
@@ -54,8 +54,8 @@ impl CustomStore {
         Self { table: Arc::default(), clock, rules: Rules::default() }
     }
 
-    /// Every operation is one function over the locked table; nothing is awaited while it is locked. A real backend
-    /// would also remove now and then what has [ended](Slot::ends_at).
+    /// Every operation is one function on the locked table; nothing is awaited under the lock. A real backend would
+    /// also remove slots that have [ended](Slot::ends_at) from time to time.
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,7 +100,7 @@ impl SessionStore for CustomStore {
     }
 }
 
-/// How the suite reaches it.
+/// The suite's access to the backend.
 struct Custom;
 
 impl Harness for Custom {

@@ -1,10 +1,8 @@
-//! What the examples of the session workspace and its benches share: traffic that is read or made, and a model of what a
-//! deployment needs. The examples are in `examples/`. This library also runs the snippets of the README as tests.
-
-pub mod capacity;
-pub mod plan;
-pub mod trace;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod readme {}
+//! Small programs that use sessions, in `examples/`:
+//!
+//! | example | shows |
+//! |---|---|
+//! | `quickstart` | a session from sign-in to sign-out |
+//! | `custom_backend` | a backend in one file, tested by the conformance suite |
+//!
+//! The packages `replay` and `capacity`, in the folders beside, are larger programs with options of their own.

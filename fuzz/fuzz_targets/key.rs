@@ -17,7 +17,7 @@ struct Newtype<T>(T);
 fn reads<K: Serialize + DeserializeOwned>(key: &Key) -> bool {
     match key.decode::<K>() {
         Ok(value) => {
-            assert_eq!(Key::encode(&value).expect("what was read can be written"), *key);
+            assert_eq!(Key::encode(&value).expect("a key that was read can be written"), *key);
             true
         }
         Err(error) => {
@@ -41,7 +41,7 @@ fuzz_target!(|text: &str| match Key::new(text) {
         reads::<bool>(&key);
         assert!(reads::<char>(&key) == (text.chars().count() == 1));
         assert!(reads::<Unit>(&key) == (text == "A" || text == "b c"));
-        // The uuid crate reads several texts of one id; only what it reads can be written is asserted.
+        // The uuid crate reads several texts of one id; the target only asserts that an id it reads can be written.
         if let Ok(uuid) = key.decode::<uuid::Uuid>() {
             assert!(reads::<uuid::Uuid>(&Key::encode(&uuid).expect("a uuid is a key")));
         }

@@ -3,8 +3,9 @@
 use libfuzzer_sys::fuzz_target;
 use session_core::{codec::{Bincode, Codecs, KeyRing, Sealed}, model::{Format, Value}};
 
-// The first byte says what is done with the rest: read as it stands, under a key that has sealed nothing (the fuzzer picks
-// up values that were sealed here, from the comparisons below, and hands them in), or laid over a value that was sealed.
+// The first byte selects what happens to the rest. It is read unchanged, under a key that has sealed nothing (the
+// fuzzer learns values that were sealed here from the comparisons below, and submits them), or combined with a value
+// that was sealed.
 fuzz_target!(|input: &[u8]| {
     let Some((how, rest)) = input.split_first() else { return };
     if *how == 0 {

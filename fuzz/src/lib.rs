@@ -1,11 +1,11 @@
-//! What the fuzz targets of codecs share.
+//! Code that the codecs' fuzz targets share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use session_core::{ErrorKind, codec::{Codecs, Location}, model::{Entry, Field, Format, Incarnation, Value}};
 
-/// One of each sort of thing that serde knows.
+/// A value of each kind in serde's data model.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Sample {
     numbers: (u8, u16, u32, u64, i8, i16, i32, i64),
@@ -26,25 +26,25 @@ pub enum Kind {
     Unit,
     /// Around one value.
     Newtype(String),
-    /// With a few.
+    /// With several values.
     Tuple(u8, char),
-    /// With names.
+    /// With named fields.
     Struct {
         /// Some bytes.
         bytes: Vec<u8>,
     },
 }
 
-/// The place where all values of these targets stand.
+/// Calls `f` with the location of all values of these targets.
 pub fn with_location<T>(f: impl FnOnce(&Location<'_>) -> T) -> T {
     let field = Field::new("field").expect("a valid name");
     f(&Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) })
 }
 
-/// Reads a payload as several types; what can be read is stable once it has been written again.
+/// Reads a payload as several types. Any value that can be read must be stable once it has been written again.
 ///
-/// Left out: sequences of things that take no bytes (`Vec<()>`). bincode and postcard believe their length, so that six
-/// bytes keep them busy for seconds. Nobody stores such a thing.
+/// Sequences of values without bytes (`Vec<()>`) are left out: bincode and postcard trust their length, so that six
+/// bytes keep them busy for seconds, and no application stores such a value.
 pub fn reads_strictly(codecs: &Codecs, format: Format, payload: &[u8]) {
     let value = Value::new(format, payload);
     reads::<Sample>(codecs, &value);
@@ -65,9 +65,9 @@ pub fn reads<T: Serialize + DeserializeOwned>(codecs: &Codecs, value: &Value) {
             assert_eq!(error.field().map(Field::as_str), Some("field"));
         }
         Ok(read) => {
-            let written = codecs.encode(&read, at).expect("what was read can be written");
-            let again = codecs.decode::<T>(&written, at).expect("what was written can be read");
-            assert_eq!(codecs.encode(&again, at).expect("and written again"), written);
+            let written = codecs.encode(&read, at).expect("a value that was read can be written");
+            let again = codecs.decode::<T>(&written, at).expect("a value that was written can be read");
+            assert_eq!(codecs.encode(&again, at).expect("a value that was read again can be written"), written);
         }
     });
 }

@@ -1,4 +1,4 @@
-//! The cases, as a table.
+//! The table of all cases.
 
 use std::{fmt, pin::Pin};
 
@@ -6,7 +6,7 @@ use crate::{Capability, world::World};
 
 pub(crate) type Run = for<'w> fn(&'w World) -> Pin<Box<dyn Future<Output = ()> + Send + 'w>>;
 
-/// One promise, checked.
+/// The check of one promise.
 #[derive(Clone, Copy)]
 pub struct Case {
     pub(crate) topic: &'static str,
@@ -16,17 +16,17 @@ pub struct Case {
 }
 
 impl Case {
-    /// The group it belongs to, such as `"rotation"`.
+    /// The group of the case, such as `"rotation"`.
     pub fn topic(&self) -> &'static str {
         self.topic
     }
 
-    /// Its name within the group: the promise.
+    /// The name of the case within its group, which states the promise.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The capabilities without which it is skipped.
+    /// The capabilities that the case needs. It is skipped without them.
     pub fn needs(&self) -> &'static [Capability] {
         self.needs
     }

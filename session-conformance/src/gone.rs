@@ -1,4 +1,4 @@
-//! Whether an id gives no access, whatever is asked.
+//! Checks that an id gives no access, for every operation.
 
 use session_core::{
     SessionId,
@@ -10,10 +10,11 @@ use session_core::{
 
 use crate::{
     model::changes,
-    world::{Must as _, World, destroy, update},
+    must::Must as _,
+    world::{World, destroy, update},
 };
 
-/// How an id gives no access.
+/// The answer of an id that gives no access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
     NotFound(Option<EndReason>),
@@ -25,7 +26,7 @@ fn not_found(ended: Option<Ended>) -> Option<Gone> {
 }
 
 impl World {
-    /// Fails the case unless load, apply, touch and destroy all give this answer, and a rotation gives it or
+    /// Fails the case unless load, apply, touch and destroy all give this answer, and a rotation gives it or answers
     /// that it lost.
     pub(crate) async fn must_be_gone(&self, id: &SessionId, gone: Gone) {
         let store = self.store();

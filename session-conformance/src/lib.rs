@@ -1,4 +1,4 @@
-//! Is my session backend right? This crate tells: it checks every promise of
+//! A conformance suite for session backends. It checks every promise of
 //! [`SessionStore`](session_core::store::SessionStore#contract) on a running backend, one named case per promise.
 //!
 //! ```
@@ -31,35 +31,34 @@
 //! assert!(report.is_success(), "{report}");
 //! ```
 //!
-//! In a test file, replace the last two lines by `session_conformance::tests!(Mine);`: it emits one `#[test]` per
-//! case, so that `cargo test` says `rotation::privilege_supersedes_the_old_id ... ok`.
+//! In a test file, replace the last two lines by `session_conformance::tests!(Mine);`. It emits one `#[test]` per
+//! case, so `cargo test` prints `rotation::a_privilege_rotation_supersedes_the_old_id ... ok`.
 //!
 //! # Adding a backend
 //!
-//! 1. Implement [`SessionStore`](session_core::store::SessionStore). If it keeps its sessions in its own process, behind
-//!    a lock, implement [`Slots`](session_core::store::machine::Slots) and let the
-//!    [reference machine](session_core::store::machine) do the work; the example `custom_backend` is a whole backend of that
-//!    kind in one file. Otherwise do the same in the language of your server.
-//! 2. Write the harness above. [`start`](Harness::start) gives a *fresh* backend, or a fresh name space on a shared
-//!    server; what it returns lives as long as the case, so its `Drop` is the place to clean up. It panics when the
-//!    backend cannot be reached: a suite that passes without a server proves nothing.
-//! 3. Run `tests!`. Make one case pass after the other; `lifecycle` and `algebra` come first.
-//! 4. Add capabilities. A case whose capability your store lacks is printed as skipped, and you pin what you expect
-//!    to be skipped in [`Harness::absent`]: a capability that appears or goes missing fails
-//!    `capabilities_are_the_pinned_ones`.
+//! 1. Implement [`SessionStore`](session_core::store::SessionStore). If your backend keeps its sessions in its own
+//!    process, behind a lock, implement [`Slots`](session_core::store::machine::Slots) and let the
+//!    [reference machine](session_core::store::machine) do the work; the example `custom_backend` is a complete backend
+//!    of that kind in one file. Otherwise implement the same steps in the language of your server.
+//! 2. Write the harness above. [`start`](Harness::start) returns a *fresh* backend, or a fresh name space on a shared
+//!    server. It lives as long as the case, so its `Drop` is the place to clean up. `start` panics when the backend
+//!    cannot be reached: a suite that passes without a server proves nothing.
+//! 3. Run `tests!`, and make one case pass after the other, beginning with `lifecycle` and `algebra`.
+//! 4. Add capabilities. A case is printed as skipped if your store does not have its capability. Declare the missing
+//!    capabilities in [`Harness::absent`]: if a capability appears or disappears, `capabilities_are_as_declared` fails.
 //!
 //! # Time
 //!
-//! Cases never sleep. They let time pass through [`Harness::elapse`], a few [ticks](Harness::tick) at a time: a
-//! backend on a simulated clock advances it, one on a real clock really waits, and chooses ticks that are short but
-//! long against one call. Tombstones must stand at least 100 ticks; that they end is checked if
-//! [`tombstone`](Harness::tombstone) tells when.
+//! Cases never sleep. They let time pass through [`Harness::elapse`], a few [ticks](Harness::tick) at a time. A
+//! backend with a simulated clock advances it. A backend with a real clock waits; choose ticks that are short, but long
+//! against one call. Tombstones must last at least 100 ticks. The suite checks that they end if
+//! [`tombstone`](Harness::tombstone) states when.
 //!
 //! # Size
 //!
-//! The cases go to the limits that [`limits`](session_core::store::SessionStore::limits) states, whatever they are. Start
-//! the backend with low ones (2,000 entries, values of 4 KiB, sessions of 64 KiB) and the suite is faster; a session
-//! must be able to hold `max_entries` entries of ten bytes, and values as long as a tenth of its bytes.
+//! The cases go to the limits that [`limits`](session_core::store::SessionStore::limits) returns, whatever they are. The
+//! suite is faster with low limits (2,000 entries, values of 4 KiB, sessions of 64 KiB). A session must be able to hold
+//! `max_entries` entries of ten bytes, and values as long as a tenth of its bytes.
 //!
 //! # What it checks
 //!
@@ -67,24 +66,24 @@
 //! |---|---|
 //! | `lifecycle` | create, load, destroy; stamps, versions, tombstones with reason and age |
 //! | `preconditions` | compare-and-set on stamps and on single entries |
-//! | `algebra` | S′ = (S − D) ∪ U and its laws, beside a plain model |
-//! | `exactly_once` | repeats, retries with other writers between, the memory of 16 updates |
-//! | `expiry` | idle and absolute deadlines, touches, boundaries, the shortest and the longest |
-//! | `concurrency` | two requests, many writers, storms of compare-and-set, one-time tokens |
-//! | `destroy_wins` | nothing brings a destroyed session back |
+//! | `algebra` | S′ = (S − D) ∪ U and its laws, compared with a plain model |
+//! | `exactly_once` | repeats, retries after other writers, the 16 remembered updates |
+//! | `expiry` | idle and absolute deadlines, touches, boundaries, the shortest and the longest lifetime |
+//! | `concurrency` | two requests, many writers, concurrent compare-and-sets, one-time tokens |
+//! | `destroy_wins` | nothing recreates a destroyed session |
 //! | `rotation`, `rotation_race` | both kinds, forwards, graces, racing rotations and updates |
 //! | `index`, `revocation` | sessions of a principal, caps, revocations that race sign-ins and rotations |
 //! | `lock` | leases and fencing tokens |
 //! | `feed` | every change once, in order, with chained stamps; barriers |
 //! | `cancellation` | each operation dropped at each of its awaits |
-//! | `input`, `limits` | odd names, every byte, 10,000 entries; what is too large is refused whole |
+//! | `input`, `limits` | unusual names, every byte, 10,000 entries; anything too large is refused whole |
 //! | `nodes` | two handles on one backend |
 //!
-//! That the suite itself can fail is checked too: its tests hold 46 stores that are broken on purpose, each by one
-//! mechanism (an update that creates, a forward without end, a blob that is written back whole …), and each must be
-//! caught by the cases that ought to.
+//! The suite itself is tested too: its tests contain 46 deliberately broken stores, each with one fault (an update that
+//! creates, a forward that never ends, a blob that is written back whole …). The matching cases must catch each of them.
 //!
-//! It runs on a tokio runtime of its own and assumes nothing of the backend's: a store that needs tokio finds it.
+//! Each case runs on its own tokio runtime. The suite assumes nothing about the runtime of the backend; a store that
+//! needs tokio finds it.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod case;
@@ -93,6 +92,7 @@ mod gone;
 mod harness;
 mod list;
 mod model;
+mod must;
 mod report;
 mod runner;
 mod tests_macro;
@@ -102,7 +102,7 @@ pub use case::{Case, cases};
 pub use harness::{Capability, Harness};
 pub use report::{Report, Verdict};
 #[doc(hidden)]
-pub use runner::{must_have_pinned, must_pass};
+pub use runner::{must_have_declared, must_pass};
 pub use runner::{run_all, run_case};
 
 #[cfg(doctest)]

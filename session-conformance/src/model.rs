@@ -1,12 +1,12 @@
-//! A session's state and its updates written down a second time, in the plainest way: what a backend is compared with.
+//! A second, plain implementation of a session's state and updates, with which a backend is compared.
 
 use std::{collections::BTreeMap, fmt};
 
 use session_core::model::{Delta, Field, Format, Key, State, Value};
 
-use crate::world::Must as _;
+use crate::must::Must as _;
 
-/// A state: entries by name, `None` for the key of a scalar.
+/// A state: entries by name. The key of a scalar is `None`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Model(BTreeMap<(String, Option<String>), Vec<u8>>);
 
@@ -23,7 +23,7 @@ enum Change {
     Clear(String),
 }
 
-/// The changes to start with.
+/// An empty list of changes.
 pub(crate) fn changes() -> Changes {
     Changes::default()
 }
@@ -104,7 +104,7 @@ impl Model {
         Self(scalars.chain(keyed).collect())
     }
 
-    /// After these changes, made one by one.
+    /// The state after these changes, made one by one.
     pub(crate) fn after(mut self, changes: &Changes) -> Self {
         for change in &changes.0 {
             match change.clone() {
@@ -128,7 +128,7 @@ impl Model {
 }
 
 impl fmt::Debug for Model {
-    /// Large states by their size: the report must stay readable.
+    /// Shows only the size of a large state, so that the report stays readable.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.len() > 32 {
             return write!(f, "{} entries", self.len());

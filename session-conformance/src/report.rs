@@ -1,18 +1,18 @@
-//! What became of all cases.
+//! The results of all cases.
 
 use std::fmt;
 
 use crate::Capability;
 
-/// What became of a case.
+/// The result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The promise is kept.
+    /// The backend keeps the promise.
     Passed,
-    /// The backend lacks this capability.
+    /// The backend does not have this capability.
     Skipped(Capability),
-    /// The promise is broken, or the case hangs.
+    /// The backend breaks the promise, or the case hangs.
     Failed(String),
 }
 
@@ -23,9 +23,9 @@ impl Verdict {
     }
 }
 
-/// What became of every case. Its `Display` is a table of them with a last line that sums up.
+/// The results of all cases. Its `Display` is a table of them and a summary line.
 #[derive(Clone, Debug)]
-#[must_use = "a report may hold failures"]
+#[must_use = "a report may contain failures"]
 pub struct Report {
     verdicts: Vec<(String, Verdict)>,
 }
@@ -35,7 +35,7 @@ impl Report {
         Self { verdicts }
     }
 
-    /// Every case by its full name, in order.
+    /// The result of every case, by full name, in order.
     pub fn verdicts(&self) -> impl Iterator<Item = (&str, &Verdict)> {
         self.verdicts.iter().map(|(name, verdict)| (name.as_str(), verdict))
     }
@@ -45,7 +45,7 @@ impl Report {
         self.verdicts().filter_map(|(name, verdict)| matches!(verdict, Verdict::Failed(_)).then_some(name))
     }
 
-    /// The cases that were skipped, with the capability that the backend lacks.
+    /// The skipped cases, each with the missing capability.
     pub fn skipped(&self) -> impl Iterator<Item = (&str, Capability)> {
         self.verdicts().filter_map(|(name, verdict)| match verdict {
             Verdict::Skipped(capability) => Some((name, *capability)),
@@ -53,7 +53,7 @@ impl Report {
         })
     }
 
-    /// Whether none failed.
+    /// Whether no case failed.
     pub fn is_success(&self) -> bool {
         self.failures().next().is_none()
     }

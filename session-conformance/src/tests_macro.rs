@@ -1,6 +1,6 @@
 //! The macro that emits one test per case.
 
-/// Emits one `#[test]` per case, named `topic::promise`, and one that checks the pinned capabilities.
+/// Emits one `#[test]` per case, named `topic::promise`, and one that checks the declared capabilities.
 ///
 /// Takes an expression that makes the [`Harness`](crate::Harness), such as the name of a unit struct. Use it at most
 /// once per module.
@@ -8,8 +8,8 @@
 macro_rules! tests {
     ($harness:expr) => {
         #[test]
-        fn capabilities_are_the_pinned_ones() {
-            $crate::must_have_pinned($harness);
+        fn capabilities_are_as_declared() {
+            $crate::must_have_declared($harness);
         }
 
         use $crate::__emit_tests;

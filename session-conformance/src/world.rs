@@ -1,9 +1,9 @@
-//! What a case works with: two nodes of one backend, its clock, and the steps that most cases share.
+//! The environment of a case: two nodes of one backend, its clock, and the steps that most cases share.
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use session_core::{
-    Error, Expiry, LoadOptions, Principal, ReadLevel, SessionId,
+    Expiry, LoadOptions, Principal, ReadLevel, SessionId,
     model::{EndReason, OpId, Stamp, Timestamp},
     store::{
         Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
@@ -15,10 +15,11 @@ use tokio::sync::Barrier;
 use crate::{
     Harness,
     model::{Changes, Model},
+    must::{Must as _, must_be},
 };
 
 pub(crate) struct World {
-    // Before the backend, so that the handles are gone when its guard is dropped.
+    // Declared before the backend, so that the handles are dropped before its guard.
     nodes: [Arc<dyn SessionStore>; 2],
     backend: Box<dyn Elapse>,
     tick: Duration,
@@ -26,7 +27,7 @@ pub(crate) struct World {
     tombstone: Option<Duration>,
 }
 
-/// A running backend, whatever its harness.
+/// A running backend of any harness type.
 trait Elapse: Send + Sync {
     fn elapse(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
@@ -42,36 +43,12 @@ impl<H: Harness> Elapse for Started<H> {
     }
 }
 
-/// Takes a success, or fails the case.
-pub(crate) trait Must<T> {
-    fn must(self) -> T;
-}
-
-impl<T> Must<T> for Result<T, Error> {
-    #[track_caller]
-    fn must(self) -> T {
-        self.unwrap_or_else(|error| panic!("unexpected error: {error}"))
-    }
-}
-
-/// Fails the case unless the answer has this form; gives what the form binds.
-macro_rules! must_be {
-    ($answer:expr, $($form:pat_param)|+ => $bound:expr) => {
-        match $answer {
-            $($form)|+ => $bound,
-            other => panic!("expected {}, got {other:?}", stringify!($($form)|+)),
-        }
-    };
-    ($answer:expr, $($form:pat_param)|+) => { crate::world::must_be!($answer, $($form)|+ => ()) };
-}
-pub(crate) use must_be;
-
-/// An update under a fresh op id.
+/// An update with a fresh op id.
 pub(crate) fn update(changes: &Changes) -> Update {
     Update::new(OpId::generate().must(), changes.delta())
 }
 
-/// A destroy under a fresh op id.
+/// A destroy with a fresh op id.
 pub(crate) fn destroy(reason: EndReason) -> Destroy {
     Destroy::new(OpId::generate().must(), reason)
 }
@@ -109,17 +86,17 @@ impl World {
         self.nodes[1].as_ref()
     }
 
-    /// The nodes in turn, for a task.
+    /// One node or the other in turn, for a task.
     pub(crate) fn node(&self, turn: usize) -> Arc<dyn SessionStore> {
         self.nodes[turn % 2].clone()
     }
 
     pub(crate) fn index(&self) -> &dyn SessionIndex {
-        self.store().index().unwrap_or_else(|| panic!("the index is gone"))
+        self.store().index().unwrap_or_else(|| panic!("the store no longer has an index"))
     }
 
     pub(crate) fn locks(&self) -> &dyn SessionLock {
-        self.store().lock().unwrap_or_else(|| panic!("the lock is gone"))
+        self.store().lock().unwrap_or_else(|| panic!("the store no longer has locks"))
     }
 
     pub(crate) fn ticks(&self, ticks: u32) -> Duration {
@@ -130,9 +107,9 @@ impl World {
         self.resolution
     }
 
-    /// How long tombstones stand; for cases that are skipped when nobody tells.
+    /// How long tombstones last. Only for cases that need [`Harness::tombstone`].
     pub(crate) fn tombstone(&self) -> Duration {
-        self.tombstone.unwrap_or_else(|| panic!("the harness does not tell"))
+        self.tombstone.unwrap_or_else(|| panic!("the harness does not state how long tombstones last"))
     }
 
     /// Lets time pass.
@@ -141,12 +118,12 @@ impl World {
     }
 
     /// Deadlines that no case reaches.
-    pub(crate) fn roomy(&self) -> Expiry {
+    pub(crate) fn long_expiry(&self) -> Expiry {
         Expiry::both(self.ticks(1_000), self.ticks(2_000))
     }
 
     pub(crate) fn new_session(&self) -> NewSession {
-        NewSession::generate(self.roomy()).must()
+        NewSession::generate(self.long_expiry()).must()
     }
 
     pub(crate) async fn create(&self, new: &NewSession) -> (SessionId, Applied) {
@@ -155,7 +132,7 @@ impl World {
         (id, must_be!(outcome, CreateOutcome::Created(applied) => applied))
     }
 
-    /// A new session, empty and with roomy deadlines.
+    /// A new, empty session with deadlines that no case reaches.
     pub(crate) async fn start(&self) -> SessionId {
         self.create(&self.new_session()).await.0
     }
@@ -209,7 +186,7 @@ impl World {
         must_be!(outcome, DestroyOutcome::Destroyed { .. });
     }
 
-    /// A rotation to a new sibling with a grace that no case reaches by accident.
+    /// A rotation to a new sibling, with a grace that no case reaches by accident.
     pub(crate) fn rotation(&self, from: &SessionId, kind: RotationKind) -> Rotation {
         Rotation::new(OpId::generate().must(), sibling(from), kind).with_grace(self.ticks(100))
     }
@@ -220,14 +197,14 @@ impl World {
         must_be!(outcome, RotateOutcome::Rotated(applied) => applied)
     }
 
-    /// Moves a session, and gives its new id.
+    /// Moves a session, and returns its new id.
     pub(crate) async fn moved(&self, from: &SessionId, kind: RotationKind) -> SessionId {
         let rotation = self.rotation(from, kind);
         self.rotate(from, &rotation).await;
         rotation.to
     }
 
-    /// Runs `count` tasks at once, on both nodes, and gives what each answers.
+    /// Runs `count` tasks at once, on both nodes, and returns their answers.
     pub(crate) async fn race<T, F>(&self, count: usize, task: impl Fn(usize, Arc<dyn SessionStore>) -> F) -> Vec<T>
     where
         T: Send + 'static,

@@ -1,4 +1,4 @@
-//! The suite passes a store that is right, and catches every one that is broken on purpose by the cases that ought to.
+//! The suite passes a correct store, and catches every deliberately broken one by the cases that should.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -7,48 +7,48 @@ mod toy;
 
 use session_conformance::{Harness, run_case};
 
-use broken::{BrokenHarness, SPECIMENS, Twist};
+use broken::{BROKEN_STORES, BrokenHarness, Fault};
 
-/// The store that the broken ones are made of is right, as the tests of a backend show it.
+/// The store from which the broken ones are made is correct, as a backend's tests would show.
 mod reference {
     session_conformance::tests!(crate::toy::ToyHarness);
 }
 
 #[derive(Debug, Default)]
-struct Untwisted;
+struct NoFault;
 
-impl Twist for Untwisted {}
+impl Fault for NoFault {}
 
-/// The wrapper as such breaks nothing, so what is caught below is caught for its twist.
+/// The wrapper itself breaks nothing, so a broken store below is caught for its fault.
 #[test]
 fn the_unbroken_wrapper_passes() {
-    let report = session_conformance::run_all(BrokenHarness(|| std::sync::Arc::new(Untwisted)));
+    let report = session_conformance::run_all(BrokenHarness(|| std::sync::Arc::new(NoFault)));
     assert!(report.is_success(), "{report}");
     assert!(report.skipped().next().is_none(), "{report}");
 }
 
 #[test]
 fn every_broken_store_is_caught() {
-    assert_eq!(SPECIMENS.len(), 46, "the docs of the crate say how many there are");
+    assert_eq!(BROKEN_STORES.len(), 46, "the crate docs state this number");
     let mut missed = Vec::new();
-    for specimen in SPECIMENS {
-        for case in specimen.caught_by {
-            if run_case(BrokenHarness(specimen.twist), case).is_pass() {
-                missed.push(format!("{} passes {case}", specimen.name));
+    for store in BROKEN_STORES {
+        for case in store.caught_by {
+            if run_case(BrokenHarness(store.fault), case).is_pass() {
+                missed.push(format!("{} passes {case}", store.name));
             }
         }
     }
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
-/// Each specimen is broken in what it is named after and not in everything: it passes most cases.
+/// Each broken store has only the fault that it is named after: it passes most cases.
 #[test]
 fn broken_stores_are_mostly_right() {
     let case = "algebra::union_adds_and_replaces";
-    let wrong: Vec<&str> = SPECIMENS
+    let wrong: Vec<&str> = BROKEN_STORES
         .iter()
-        .filter(|specimen| !run_case(BrokenHarness(specimen.twist), case).is_pass())
-        .map(|specimen| specimen.name)
+        .filter(|store| !run_case(BrokenHarness(store.fault), case).is_pass())
+        .map(|store| store.name)
         .collect();
     assert!(wrong.len() <= 3, "{wrong:?}");
     let _: fn(&BrokenHarness) -> std::time::Duration = Harness::tick;

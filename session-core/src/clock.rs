@@ -1,4 +1,4 @@
-//! Time: the store's clock in milliseconds, and the one place that reads the machine's clocks.
+//! Time: the store's clock in milliseconds, and the only place that reads the machine's clocks.
 
 use std::{
     fmt,
@@ -14,8 +14,8 @@ use std::{
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The latest moment there is, and "never" for deadlines: 2^53 − 1, the largest integer that every
-    /// backend's number type holds exactly (Lua's is a double).
+    /// The latest moment. As a deadline it means "never". 2^53 − 1 is the largest integer that every backend's number
+    /// type holds exactly (Lua's is a double).
     pub const MAX: Self = Self((1 << 53) - 1);
 
     /// From milliseconds since the Unix epoch, capped at [`MAX`](Self::MAX).
@@ -34,26 +34,26 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(millis(duration)))
     }
 
-    /// The time from `earlier` to this moment, zero if that lies later.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// A duration in milliseconds, rounded up, so that a sub-millisecond lifetime is not none.
+/// A duration in milliseconds, rounded up, so that a lifetime below a millisecond does not become zero.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-/// A future that ends after a delay.
+/// A future that completes after a delay.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Where time comes from. Stores and [`Sessions`](crate::Sessions) take one, so that tests can use simulated time.
+/// The source of time. Stores and [`Sessions`](crate::Sessions) take one, so that tests can use simulated time.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The present moment. Never goes backwards.
+    /// The present moment. It never goes backwards.
     fn now(&self) -> Timestamp;
 
-    /// Ends when `duration` has passed on this clock.
+    /// Completes when `duration` has passed on this clock.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
@@ -67,25 +67,25 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     }
 }
 
-/// The machine's clock: the wall time at the first call plus the monotonic time since, so that setting the wall
-/// clock neither expires sessions nor prolongs them. On Linux the time counts for which the machine was suspended, so
-/// that a laptop or a virtual machine that wakes up trusts nothing it had; elsewhere it is what [`std::time::Instant`]
-/// counts. Works in any async runtime.
+/// The machine's clock: the wall time at the first call plus the monotonic time since. Setting the wall clock therefore
+/// neither expires nor prolongs sessions. On Linux, time during which the machine was suspended counts, so a laptop or
+/// a virtual machine that wakes up does not trust anything it had cached. On other systems, the time is that of
+/// [`std::time::Instant`]. Works in any async runtime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// What is to be added to the time since the machine's start.
-static WALL: OnceLock<u64> = OnceLock::new();
+/// The offset from the time since the machine's start to the wall time.
+static WALL_OFFSET: OnceLock<u64> = OnceLock::new();
 
 #[expect(clippy::disallowed_methods, reason = "this file owns the clock")]
-fn wall() -> u64 {
+fn wall_offset() -> u64 {
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    wall.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(0)).saturating_sub(running())
+    wall.map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(0)).saturating_sub(uptime())
 }
 
 /// Milliseconds since the machine's start.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn running() -> u64 {
+fn uptime() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     time.tv_sec.unsigned_abs() * 1_000 + time.tv_nsec.unsigned_abs() / 1_000_000
 }
@@ -93,7 +93,7 @@ fn running() -> u64 {
 /// Milliseconds since the first call.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[expect(clippy::disallowed_methods, reason = "this file owns the clock")]
-fn running() -> u64 {
+fn uptime() -> u64 {
     static START: OnceLock<std::time::Instant> = OnceLock::new();
     let elapsed = START.get_or_init(std::time::Instant::now).elapsed();
     elapsed.as_secs() * 1_000 + u64::from(elapsed.subsec_millis())
@@ -101,7 +101,7 @@ fn running() -> u64 {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(WALL.get_or_init(wall).saturating_add(running()))
+        Timestamp::from_millis(WALL_OFFSET.get_or_init(wall_offset).saturating_add(uptime()))
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -126,7 +126,7 @@ pub struct ManualClock(std::sync::Arc<Mutex<Manual>>);
 #[derive(Debug)]
 struct Manual {
     now: Timestamp,
-    /// In the order in which they began to wait.
+    /// In the order in which they started waiting.
     sleepers: Vec<Sleeper>,
     /// The number of sleeps so far.
     sleeps: u64,
@@ -194,9 +194,9 @@ struct ManualSleep {
 }
 
 impl ManualSleep {
-    /// Ends or replaces its entry in the list of sleepers. The old waker is dropped by the caller, when the clock is
-    /// unlocked: that may run other code.
-    fn wait(&self, manual: &mut Manual, waker: Option<Waker>) -> Option<Waker> {
+    /// Replaces or removes this sleep's entry in the list of sleepers. The caller drops the old waker after it has
+    /// unlocked the clock, because that drop may run other code.
+    fn set_waker(&self, manual: &mut Manual, waker: Option<Waker>) -> Option<Waker> {
         let at = manual.sleepers.iter().position(|sleeper| sleeper.id == self.id);
         match (at, waker) {
             (Some(at), Some(waker)) => Some(std::mem::replace(&mut manual.sleepers[at].waker, waker)),
@@ -212,7 +212,7 @@ impl ManualSleep {
 
 impl Drop for ManualSleep {
     fn drop(&mut self) {
-        let waker = self.wait(&mut lock(&self.clock.0), None);
+        let waker = self.set_waker(&mut lock(&self.clock.0), None);
         drop(waker);
     }
 }
@@ -226,7 +226,7 @@ impl Future for ManualSleep {
         if manual.now >= self.until {
             return Poll::Ready(());
         }
-        let old = self.wait(&mut manual, Some(waker));
+        let old = self.set_waker(&mut manual, Some(waker));
         drop(manual);
         drop(old);
         Poll::Pending
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_keeps_one_waker_for_each_sleep_that_waits() {
+    fn a_manual_clock_keeps_one_waker_per_pending_sleep() {
         let clock = ManualClock::new();
         let waiting = || lock(&clock.0).sleepers.len();
         let (mut short, mut long) = (clock.sleep(Duration::from_secs(1)), clock.sleep(Duration::from_secs(2)));

@@ -1,13 +1,13 @@
-//! Every default of the core, and of what all stores have in common, in one table. Each backend has one of its own.
+//! All defaults of this crate, and of settings that all stores share, in one table. Each backend has its own table.
 //!
 //! | name | value | what changing it costs |
 //! |---|---|---|
 //! | [`IDLE`] | 30 min | longer: an abandoned browser stays signed in longer; shorter: more sign-ins |
-//! | [`ABSOLUTE`] | 24 h | longer: a stolen cookie is good for longer |
+//! | [`ABSOLUTE`] | 24 h | longer: a stolen cookie is valid for longer |
 //! | [`ROTATION_GRACE`] | 30 s | longer: an old id works for longer after a renewal; shorter: slow requests in flight fail |
-//! | [`TOMBSTONE`] | 10 min | longer: each destroyed session takes memory for longer; shorter: late creates and late answers "why was I logged out?" are lost |
+//! | [`TOMBSTONE`] | 10 min | longer: each destroyed session takes memory for longer; shorter: late creates are no longer refused, and the answer to "why was I logged out?" is lost earlier |
 //! | [`CALL_DEADLINE`] | 2 s | longer: callers wait longer for a store that is down; shorter: more unknown outcomes |
-//! | [`TOUCH_SHARE`] | 10 | larger: more touches; smaller: an idle deadline may be short by a larger share |
+//! | [`TOUCH_SHARE`] | 10 | larger: more touches; smaller: an idle deadline may be too early by a larger share |
 //! | [`MAX_ENTRIES`] | 10,000 | larger: slower loads of such sessions |
 //! | [`MAX_VALUE_BYTES`] | 64 KiB | larger: one value can hold up the connection for others |
 //! | [`MAX_SESSION_BYTES`] | 1 MiB | larger: the same, for whole sessions |
@@ -19,29 +19,29 @@ use std::time::Duration;
 
 /// How long a session may stay unused.
 pub const IDLE: Duration = Duration::from_secs(30 * 60);
-/// How long a session may live in all.
+/// How long a session may live in total.
 pub const ABSOLUTE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an old id is remembered after a rotation.
 pub const ROTATION_GRACE: Duration = Duration::from_secs(30);
 /// How long a destroyed session is remembered. At least [ten](TOMBSTONE_CALLS) call deadlines.
 pub const TOMBSTONE: Duration = Duration::from_secs(10 * 60);
-/// The least number of call deadlines that a tombstone must stand, so that no request in flight outlives it.
+/// The minimum lifetime of a tombstone in call deadlines, so that no request in flight outlives it.
 pub const TOMBSTONE_CALLS: u32 = 10;
-/// How long a store across a network lets one call take, outages included. The memory store has no calls to wait for;
-/// it only checks that its tombstones outlast ten of them.
+/// How long a store across a network lets one call take, including outages. The memory store has no calls to wait for;
+/// it only checks that its tombstones outlast ten call deadlines.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(2);
-/// Opening a session renews its idle deadline once this share (one tenth) of the idle timeout has passed since the
-/// last renewal; so an active session's deadline is short by at most that share.
+/// Opening a session renews its idle deadline once this share (one tenth) of the idle timeout has passed since the last
+/// renewal. An active session's deadline is therefore too early by at most that share.
 pub const TOUCH_SHARE: u32 = 10;
-/// Entries in one session.
+/// The maximum number of entries in one session.
 pub const MAX_ENTRIES: usize = 10_000;
-/// Bytes of one encoded value.
+/// The maximum size of one encoded value, in bytes.
 pub const MAX_VALUE_BYTES: usize = 64 * 1_024;
-/// Bytes of one session: field names, keys and encoded values of all entries.
+/// The maximum size of one session, in bytes: field names, keys and encoded values of all entries.
 pub const MAX_SESSION_BYTES: usize = 1_024 * 1_024;
-/// How often a closure is run before its conflict is reported.
+/// The maximum number of runs of a closure before its conflict is reported.
 pub const CONFLICT_ATTEMPTS: u32 = 16;
-/// How many sessions [`Sessions::list`](crate::Sessions::list) returns at most.
+/// The maximum number of sessions that [`Sessions::list`](crate::Sessions::list) returns.
 pub const MAX_LISTED: usize = 1_000;
-/// How many replicas a write waits for.
+/// The number of replicas that a write waits for.
 pub const REPLICAS: u32 = 0;

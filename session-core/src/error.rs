@@ -11,27 +11,28 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No such session: never created, expired, or ended. [`Error::ended`] says which, while it is remembered.
+    /// No such session: it was never created, has expired, or was ended. [`Error::ended`] tells which, while the
+    /// tombstone is kept.
     NotFound,
-    /// The id was replaced by a sign-in; it gives no access any more. Leave the cookie alone: the request
-    /// that signed in has already set the new one.
+    /// A sign-in replaced the id, which gives no access any more. Leave the cookie alone: the request that signed in
+    /// has already set the new one.
     Superseded,
     /// A precondition failed; nothing was changed. Load again and redo the work.
     Conflict,
     /// Refused by a limit on entries, sizes, sessions or capacity; nothing was changed.
     LimitExceeded,
-    /// Too many requests are under way; nothing was sent. Try again later.
+    /// Too many requests are in flight; nothing was sent. Try again later.
     Overloaded,
     /// The backend did not answer and nothing was changed. Try again later.
     Unavailable,
     /// The request may or may not have happened. A retry with the same op id is safe; a
     /// [`Session`](crate::Session) does that by itself at its next commit.
     OutcomeUnknown,
-    /// One stored value cannot be decoded; [`Error::field`] names its field. All other fields are fine.
+    /// One stored value cannot be decoded; [`Error::field`] names its field. All other fields are readable.
     UnreadableField,
     /// A name, key or value that cannot be stored; nothing was recorded.
     InvalidInput,
-    /// The store or the policy is set up wrongly; no retry will help.
+    /// The store or the policy is misconfigured; a retry cannot help.
     Configuration,
 }
 
@@ -42,7 +43,7 @@ impl ErrorKind {
             Self::Superseded => "the session id was replaced by a sign-in",
             Self::Conflict => "a precondition failed; load the session again and redo the change",
             Self::LimitExceeded => "refused by a limit",
-            Self::Overloaded => "too many requests under way; try again later",
+            Self::Overloaded => "too many requests in flight; try again later",
             Self::Unavailable => "the backend did not answer; try again later",
             Self::OutcomeUnknown => "outcome unknown; a retry with the same op id is safe",
             Self::UnreadableField => "a stored value cannot be decoded",
@@ -54,8 +55,8 @@ impl ErrorKind {
 
 /// The error of every operation in this workspace.
 ///
-/// It carries a [kind](ErrorKind), the operation and backend it arose in, and a remedy in its message. It never
-/// carries an id, a key or a value, so it is safe to log. `Display` does not repeat [`source`](StdError::source).
+/// An error has a [kind](ErrorKind), the operation and the backend it arose in, and a remedy in its message. It never
+/// contains an id, a key or a value, so it is safe to log. `Display` does not repeat [`source`](StdError::source).
 ///
 /// A clone shares its source.
 #[derive(Clone)]
@@ -74,8 +75,8 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of this kind. The message says what happened and, where it is not obvious, the remedy; it must
-    /// not contain ids, keys or values.
+    /// An error of this kind. The message says what happened and, where it is not obvious, the remedy. It must not
+    /// contain ids, keys or values.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -89,28 +90,28 @@ impl Error {
         }))
     }
 
-    /// Names the operation (`"load"`, `"apply"` …), unless one is named already.
+    /// Sets the operation (`"load"`, `"apply"` …), unless one is set already.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
         self
     }
 
-    /// Names the backend (`"memory"`, `"redis"` …), unless one is named already.
+    /// Sets the backend (`"memory"`, `"redis"` …), unless one is set already.
     #[must_use]
     pub fn with_backend(mut self, backend: &'static str) -> Self {
         self.0.backend.get_or_insert(backend);
         self
     }
 
-    /// Attaches the cause. Its `Display` must not contain ids or values either.
+    /// Attaches the cause. Its `Display` must not contain ids, keys or values either.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into().into());
         self
     }
 
-    /// Names the field that the error is about.
+    /// Sets the field that the error is about.
     #[must_use]
     pub fn with_field(mut self, field: Field) -> Self {
         self.0.field = Some(field);
@@ -119,14 +120,14 @@ impl Error {
 
     /// Attaches why and when the session ended.
     #[must_use]
-    pub fn with_ended(mut self, ended: Option<Ended>) -> Self {
+    pub(crate) fn with_ended(mut self, ended: Option<Ended>) -> Self {
         self.0.ended = ended;
         self
     }
 
     /// Attaches the precondition that failed.
     #[must_use]
-    pub fn with_conflict(mut self, conflict: Conflict) -> Self {
+    pub(crate) fn with_conflict(mut self, conflict: Conflict) -> Self {
         self.0.conflict = Some(conflict);
         self
     }
@@ -136,7 +137,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether sending the same request again, with the same op id, can succeed and cannot do harm.
+    /// Whether sending the same request again, with the same op id, can succeed and is harmless.
     ///
     /// True for [`Overloaded`](ErrorKind::Overloaded), [`Unavailable`](ErrorKind::Unavailable) and
     /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown). A [`Conflict`](ErrorKind::Conflict) needs a new load first.
@@ -144,28 +145,27 @@ impl Error {
         matches!(self.0.kind, ErrorKind::Overloaded | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown)
     }
 
-    /// Why and how long ago the session ended, while its tombstone stands.
+    /// Why and how long ago the session ended, as long as its tombstone is kept.
     pub fn ended(&self) -> Option<&Ended> {
         self.0.ended.as_ref()
     }
 
-    /// What failed in a [`Conflict`](ErrorKind::Conflict), and the session's stamp at that moment.
+    /// The precondition that failed in a [`Conflict`](ErrorKind::Conflict), and the session's stamp at that moment.
     pub fn conflict(&self) -> Option<Conflict> {
         self.0.conflict
     }
 
-    /// The field that an [`UnreadableField`](ErrorKind::UnreadableField) or
-    /// [`InvalidInput`](ErrorKind::InvalidInput) is about.
+    /// The field of an [`UnreadableField`](ErrorKind::UnreadableField) or [`InvalidInput`](ErrorKind::InvalidInput).
     pub fn field(&self) -> Option<&Field> {
         self.0.field.as_ref()
     }
 
-    /// The operation it arose in.
+    /// The operation that the error arose in.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// The backend it arose in.
+    /// The backend that the error arose in.
     pub fn backend(&self) -> Option<&'static str> {
         self.0.backend
     }

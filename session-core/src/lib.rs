@@ -1,4 +1,4 @@
-//! Storage-agnostic distributed sessions: the trait that backends implement, and the typed session that requests use.
+//! Distributed sessions for any storage: the typed session that requests use, and the trait that backends implement.
 //!
 //! ```
 //! use session_core::{Error, Sessions};
@@ -7,11 +7,12 @@
 //! # async fn run() -> Result<(), Error> {
 //! let sessions = Sessions::new(MemoryStore::new());
 //! let mut session = sessions.create()?;
-//! session.map("cart").insert("sku-1", 2u32)?; // recorded; nothing is sent
-//! session.set("roles").insert("admin")?;
+//! session.set("theme", "dark")?; // recorded; nothing is sent
+//! session.map_mut("cart").insert("sku-1", 2u32)?;
+//! session.members_mut("viewed").insert("sku-1")?;
 //! session.commit().await?; // one atomic (S − D) ∪ U
 //!
-//! let mut session = sessions.open(session.id()).await?;
+//! let session = sessions.open(session.id()).await?;
 //! assert_eq!(session.map("cart").get::<u32>("sku-1")?, Some(2));
 //! # Ok(())
 //! # }
@@ -19,28 +20,28 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **Using sessions**: [`Sessions`] opens, creates and ends them; [`Session`] is one request's handle, with scalars,
-//!   [maps](Map), [sets](Set) and structs. [`defaults`] is every default of this crate in one table; each
-//!   backend has one of its own. [`codec`] is how values are
-//!   encoded.
-//! - **The model**: [`State`], [`Delta`], [`Record`], [`Stamp`], [`Deadlines`].
-//! - **Writing a backend**: [`SessionStore`] with its contract, the capabilities [`SessionIndex`], [`SessionLock`] and
-//!   [`ChangeFeed`], and [`machine`], the contract as pure functions. The crate `session-conformance` tests a backend.
+//! - **Applications** use the items at the root. [`Sessions`] opens, creates, lists and ends sessions. [`Session`] is
+//!   the handle of one request, with scalars, [maps](Map), [sets](Set) and structs. [`defaults`] lists every default of
+//!   this crate in one table. [`codec`] describes how values are encoded.
+//! - **Backends** implement [`store::SessionStore`], whose documentation is the contract, and optionally the capabilities
+//!   [`SessionIndex`](store::SessionIndex), [`SessionLock`](store::SessionLock) and [`ChangeFeed`](store::ChangeFeed).
+//!   [`store::machine`] is the contract as pure functions. The crate `session-conformance` tests a backend.
+//! - **The model** is in [`model`]: states, deltas, records, stamps and deadlines.
 //!
 //! # What it does
-//! - Every update is one atomic difference and union where the session lives: concurrent requests do not lose each
-//!   other's changes, and nothing recreates a session that has ended.
-//! - Every operation has outcomes that a caller can tell apart, and "outcome unknown" is one of them.
+//! - Every update is one atomic difference and union in the store: concurrent requests do not lose each other's changes,
+//!   and nothing recreates a session that has ended.
+//! - Every operation has outcomes that a caller can distinguish, and "outcome unknown" is one of them.
 //! - Reads share the stored record; a value is decoded when it is read.
 //!
-//! # What it does not
-//! - No I/O and no runtime: it builds without tokio, and stores bring what they need.
-//! - No query language, and no large objects in sessions.
+//! # What it does not do
+//! - It has no I/O and no runtime: it builds without tokio, and stores bring what they need.
+//! - It has no query language, and sessions are not for large objects.
 //!
 //! # Features
 //! `bincode` and `json` (default), `postcard`, `sealed`: the [codecs](codec). `tracing`: the event `session_ended`, at
-//! level `INFO` of the target `session_core`, whenever a request meets a session that was ended and is still remembered:
-//! with the reason, the age (`age_ms`) and the operation, and without any id.
+//! level `INFO` of the target `session_core`, when a request meets a session that was ended and whose tombstone is still
+//! there. The event has the reason, the age (`age_ms`) and the operation, and no id.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;

@@ -1,4 +1,4 @@
-//! The one place that draws random numbers, all of them from the operating system's CSPRNG.
+//! The only place that generates random numbers. All of them are from the operating system's CSPRNG.
 
 use std::cell::RefCell;
 
@@ -12,22 +12,22 @@ pub(crate) fn fill(buffer: &mut [u8]) -> Result<(), Error> {
     })
 }
 
-/// 64 bits for what must be unpredictable (incarnations, owners of locks).
+/// 64 bits that must be unpredictable (incarnations, owners of locks).
 pub(crate) fn u64() -> Result<u64, Error> {
     let mut bytes = [0; 8];
     fill(&mut bytes)?;
     Ok(u64::from_ne_bytes(bytes))
 }
 
-/// How many numbers one call of the operating system fetches for [`buffered_u64`].
+/// The number of values that one system call fetches for [`buffered_u64`].
 const BATCH: usize = 64;
 
-// A child of `fork` that does not `exec` would draw the same numbers as its parent: the pool is not fork-safe.
+// The pool is not fork-safe: a child of `fork` that does not `exec` would generate the same numbers as its parent.
 thread_local! {
     static POOL: RefCell<(usize, [u8; BATCH * 8])> = const { RefCell::new((BATCH, [0; BATCH * 8])) };
 }
 
-/// 64 bits for what must only be unique: a system call serves 64 of them.
+/// 64 bits that only have to be unique. One system call serves 64 of them.
 pub(crate) fn buffered_u64() -> Result<u64, Error> {
     POOL.with_borrow_mut(|(used, pool)| {
         if *used == BATCH {
@@ -40,3 +40,29 @@ pub(crate) fn buffered_u64() -> Result<u64, Error> {
         Ok(u64::from_ne_bytes(bytes))
     })
 }
+
+/// The constructors and the getter of an identity of 64 random bits.
+macro_rules! random_identity {
+    ($type:ident, $name:literal, $source:path) => {
+        impl $type {
+            #[doc = concat!("A new ", $name, ".")]
+            ///
+            /// # Errors
+            /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
+            pub fn generate() -> Result<Self, crate::Error> {
+                $source().map(Self)
+            }
+
+            #[doc = concat!("The ", $name, " with these bits.")]
+            pub const fn from_bits(bits: u64) -> Self {
+                Self(bits)
+            }
+
+            /// Its bits.
+            pub const fn bits(self) -> u64 {
+                self.0
+            }
+        }
+    };
+}
+pub(crate) use random_identity;

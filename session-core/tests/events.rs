@@ -1,4 +1,4 @@
-//! The event `session_ended` says why and when, and never which.
+//! The event `session_ended` tells why and when a session ended, but not which session.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::{
@@ -19,7 +19,7 @@ use tracing::{
     span,
 };
 
-/// Every event as a line.
+/// Collects every event as a line.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<String>>>);
 
@@ -62,7 +62,7 @@ impl Subscriber for Lines {
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_told_of() {
+async fn a_session_that_was_ended_is_reported() {
     let lines = Lines::default();
     let _guard = tracing::subscriber::set_default(lines.clone());
     let clock = ManualClock::new();
@@ -82,15 +82,15 @@ async fn a_session_that_was_ended_is_told_of() {
     assert_eq!(sessions.open(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
     session.set("a", 2u32).unwrap();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
-    let told = |operation: &str| {
+    let event = |operation: &str| {
         format!(
             "INFO session_core message=session_ended: a request met a session that was ended reason=revoked age_ms=1500 \
              operation={operation:?}"
         )
     };
-    assert_eq!(lines.take(), [told("load"), told("commit")]);
+    assert_eq!(lines.take(), [event("load"), event("commit")]);
 
     clock.advance(session_core::defaults::TOMBSTONE);
     assert_eq!(sessions.open(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(lines.take(), Vec::<String>::new(), "once it is forgotten, there is nothing to tell");
+    assert_eq!(lines.take(), Vec::<String>::new(), "after the tombstone is gone, nothing is reported");
 }

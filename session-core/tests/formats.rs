@@ -1,4 +1,4 @@
-//! Which format is written by default, whichever features are on. The gate runs this with each of them alone.
+//! The format that is written by default for each set of features. CI runs this test with each feature alone.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use session_core::{
@@ -7,7 +7,7 @@ use session_core::{
     model::{Entry, Field, Format, Incarnation},
 };
 
-/// The first whose feature is on.
+/// The first format whose feature is enabled.
 fn expected() -> Option<Format> {
     let enabled = [
         (cfg!(feature = "bincode"), Format::BINCODE),
@@ -18,7 +18,7 @@ fn expected() -> Option<Format> {
 }
 
 #[test]
-fn the_default_writes_the_first_format_that_is_on() {
+fn the_default_writes_the_first_enabled_format() {
     let field = Field::new("f").unwrap();
     let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
     let written = Codecs::default().encode(&7u32, &at);

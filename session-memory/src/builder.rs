@@ -1,4 +1,4 @@
-//! Settings of a store.
+//! The settings of a store.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,8 +10,8 @@ use session_core::{
 
 use crate::{MemoryStore, data::Data, defaults, store::BACKEND};
 
-/// The most partitions that ids tell apart.
-const MOST_PARTITIONS: u32 = 1 << 16;
+/// The most partitions that an id can distinguish.
+const MAX_PARTITIONS: u32 = 1 << 16;
 
 /// Settings of a [`MemoryStore`], each with a default.
 #[derive(Clone, Debug)]
@@ -39,59 +39,60 @@ impl Default for MemoryStoreBuilder {
 }
 
 impl MemoryStoreBuilder {
-    /// Where time comes from: the machine's clock by default, a [`ManualClock`](session_core::ManualClock) in tests.
-    /// It is read under the lock of a shard, so it must not call the store.
+    /// The source of time: the machine's clock by default, a [`ManualClock`](session_core::ManualClock) in tests. The
+    /// store reads it while it holds the lock of a shard, so the clock must not call the store.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// What is refused as too large.
+    /// The size limits. Anything larger is refused.
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// How long a destroyed session is remembered: [`TOMBSTONE`] by default. Longer takes memory for longer; it must
-    /// outlast [ten](TOMBSTONE_CALLS) call deadlines.
+    /// How long the store remembers a destroyed session: [`TOMBSTONE`] by default. A longer time holds memory for
+    /// longer. It must be at least [ten](TOMBSTONE_CALLS) call deadlines.
     pub fn tombstone(self, tombstone: Duration) -> Self {
         Self { tombstone, ..self }
     }
 
-    /// How many live sessions there may be; any number by default. A create beyond that is refused with
-    /// [`LimitExceeded`](ErrorKind::LimitExceeded), and no live session is ever forgotten in its favour. Costs one
+    /// The largest number of live sessions; unlimited by default. A create beyond it is refused with
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded); a live session is never evicted to make room. The bound costs one
     /// counter that all creates and destroys share.
     pub fn capacity(self, sessions: usize) -> Self {
         Self { capacity: Some(sessions), ..self }
     }
 
-    /// How many shards there are, which are also the partitions of the feed: a power of two up to 65,536; 1,024 by
-    /// default. More shards, less waiting; each takes 128 bytes, empty or not.
+    /// The number of shards, which are also the partitions of the feed: a power of two up to 65,536; 1,024 by default.
+    /// More shards reduce contention; each takes 128 bytes, empty or not.
     pub fn partitions(self, partitions: u32) -> Self {
         Self { partitions, ..self }
     }
 
-    /// How many items may wait for one subscriber of the feed: 8,192 by default, at least 4. One that falls behind
-    /// further gets a gap in their place. An item takes up to 5 KiB, most take 200 bytes.
+    /// How many items may be queued for one subscriber of the feed: 8,192 by default, at least 4. A subscriber that
+    /// falls further behind receives a gap in place of the changes it missed. An item takes up to 5 KiB; most take 200
+    /// bytes.
     pub fn subscriber_buffer(self, items: usize) -> Self {
         Self { subscriber_buffer: items, ..self }
     }
 
-    /// Makes the store.
+    /// Builds the store.
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) when a setting is out of its range.
+    /// [`Configuration`](ErrorKind::Configuration) when a setting is out of range.
     pub fn build(self) -> Result<MemoryStore, Error> {
-        let least = CALL_DEADLINE * TOMBSTONE_CALLS;
-        if self.tombstone < least {
-            return Err(refused(format!("a tombstone must stand for at least {} s", least.as_secs())));
+        let shortest = CALL_DEADLINE * TOMBSTONE_CALLS;
+        if self.tombstone < shortest {
+            return Err(refused(format!("the tombstone lifetime must be at least {} s", shortest.as_secs())));
         }
-        if !self.partitions.is_power_of_two() || self.partitions > MOST_PARTITIONS {
-            return Err(refused(format!("the number of partitions must be a power of two up to {MOST_PARTITIONS}")));
+        if !self.partitions.is_power_of_two() || self.partitions > MAX_PARTITIONS {
+            return Err(refused(format!("the number of partitions must be a power of two up to {MAX_PARTITIONS}")));
         }
-        Ok(self.make())
+        Ok(self.build_checked())
     }
 
-    /// Makes a store of settings that are in range.
-    pub(crate) fn make(self) -> MemoryStore {
+    /// Builds a store from settings that are known to be in range.
+    pub(crate) fn build_checked(self) -> MemoryStore {
         let rules = Rules::default().with_limits(self.limits).with_tombstone(self.tombstone).with_index();
         let data = Data::new(rules, self.clock, self.partitions, self.capacity, self.subscriber_buffer);
         MemoryStore::from_data(data)

@@ -1,4 +1,4 @@
-//! Sign-ins that may leave their principal with so many sessions and no more.
+//! Sign-ins under a cap on the number of sessions of their principal.
 
 use session_core::{
     Error, ErrorKind, Principal, SessionCap, SignIn,
@@ -11,7 +11,7 @@ use session_core::{
 
 use crate::{MemoryStore, data::Data, shard::Shard};
 
-/// A sign-in with a cap, and what admits it.
+/// The cap of a sign-in, and the check that admits it.
 pub(crate) struct Cap<'a> {
     principal: &'a Principal,
     cap: SessionCap,
@@ -24,21 +24,21 @@ impl<'a> Cap<'a> {
         Some(Self { principal: sign_in.principal(), cap: sign_in.cap()? })
     }
 
-    /// Under the lock of the session's shard: refuses the sign-in if it is one too many. `rehearse` does what is about
-    /// to be done, to slots that are thrown away.
+    /// Refuses the sign-in if it would exceed the cap. The caller holds the lock of the session's shard. `dry_run`
+    /// performs the step on slots that are discarded afterwards.
     pub(crate) fn admit<T>(
         &self,
         data: &Data,
         shard: &Shard,
-        rehearse: impl FnOnce(&mut Rehearsal<'_>) -> Result<Step<T>, Error>,
+        dry_run: impl FnOnce(&mut DryRun<'_>) -> Result<Step<T>, Error>,
     ) -> Result<(), Error> {
         let SessionCap::Refuse(most) = self.cap else { return Ok(()) };
-        let step = rehearse(&mut Rehearsal { shard, puts: Vec::new() })?;
-        let Some((_, to)) = step.arrived else { return Ok(()) };
-        // The session itself may be this principal's already; it is not one more.
+        let step = dry_run(&mut DryRun { shard, written: Vec::new() })?;
+        let Some((_, to)) = step.index_addition else { return Ok(()) };
+        // The session itself may belong to this principal already; then it is not an additional one.
         let from = step.effect.map(|effect| effect.digest);
         let is_other = |digest: &IdDigest| *digest != to && Some(*digest) != from;
-        let others = data.index.list(self.principal).iter().filter(|listed| is_other(&listed.digest)).count();
+        let others = data.index.list(self.principal).iter().filter(|entry| is_other(&entry.digest)).count();
         if others < most {
             return Ok(());
         }
@@ -48,15 +48,15 @@ impl<'a> Cap<'a> {
 }
 
 impl MemoryStore {
-    /// Runs a sign-in, one at a time for a principal if it has a cap. `attempt` answers with the digest of a session
-    /// that has just been signed in.
+    /// Runs a sign-in. Sign-ins under a cap run one at a time for each principal. `attempt` returns the digest of the
+    /// session if it has just been signed in.
     pub(crate) fn sign_in<T>(
         &self,
         cap: Option<&Cap<'_>>,
         attempt: impl Fn() -> Result<(T, Option<IdDigest>), Error>,
     ) -> Result<T, Error> {
         let Some(Cap { principal, cap }) = cap else { return attempt().map(|(outcome, _)| outcome) };
-        let _gate = self.data.index.gate(principal);
+        let _guard = self.data.index.sign_in_lock(principal);
         match *cap {
             SessionCap::EndOldest(most) => {
                 let destroy = Destroy::new(OpId::generate()?, EndReason::Limit);
@@ -67,69 +67,70 @@ impl MemoryStore {
                 Ok(outcome)
             }
             _ => match attempt() {
-                // Expired sessions were counted; without them there may be room.
-                Err(_) if self.forget_expired(principal) => attempt(),
+                // Expired sessions were counted. Once they are removed, the sign-in may fit.
+                Err(_) if self.remove_expired(principal) => attempt(),
                 answer => answer,
             }
             .map(|(outcome, _)| outcome),
         }
     }
 
-    /// Ends the oldest sessions of a principal until there are at most so many, `newest` among them.
+    /// Ends the oldest sessions of a principal until at most `most` are left, `newest` among them.
     fn end_oldest(&self, principal: &Principal, newest: &IdDigest, most: usize, destroy: &Destroy) {
         let excess = |store: &Self| {
             let mut list = store.data.index.list(principal);
             let excess = list.len().saturating_sub(most);
-            list.retain(|listed| listed.digest != *newest);
+            list.retain(|entry| entry.digest != *newest);
             list.split_off(list.len().saturating_sub(excess))
         };
-        if excess(self).is_empty() || (self.forget_expired(principal) && excess(self).is_empty()) {
+        if excess(self).is_empty() || (self.remove_expired(principal) && excess(self).is_empty()) {
             return;
         }
-        // A session that moves so often meanwhile that its trail is lost escapes one round, and is found in the next.
+        // A session that moves several times meanwhile can escape one round, because its forwards are gone; the next
+        // round finds it.
         loop {
             let oldest = excess(self);
             if oldest.is_empty() {
                 return;
             }
-            for listed in oldest {
-                self.revoke_at(principal, &listed.digest, destroy);
+            for entry in oldest {
+                self.revoke_at(principal, &entry.digest, destroy);
             }
         }
     }
 
-    /// Removes the expired sessions of a principal; false if there was none.
-    fn forget_expired(&self, principal: &Principal) -> bool {
+    /// Removes the expired sessions of a principal. Returns false if there were none.
+    fn remove_expired(&self, principal: &Principal) -> bool {
         let mut any = false;
-        for listed in self.data.index.list(principal) {
-            let digest = &listed.digest;
-            any |= self.data.on_session(digest, |shard, now| self.data.forget_ended(shard, now, digest));
+        for entry in self.data.index.list(principal) {
+            let digest = &entry.digest;
+            any |= self.data.with_shard_of(digest, |shard, now| self.data.remove_ended(shard, now, digest));
         }
         any
     }
 }
 
-/// A shard on which a step is tried: what it puts is seen by that step alone.
-pub(crate) struct Rehearsal<'s> {
+/// A shard on which a step is tried. The slots that the step writes are visible to that step only.
+pub(crate) struct DryRun<'s> {
     shard: &'s Shard,
-    puts: Vec<(IdDigest, Slot)>,
+    written: Vec<(IdDigest, Slot)>,
 }
 
-impl Slots for Rehearsal<'_> {
+impl Slots for DryRun<'_> {
     fn get(&self, id: &IdDigest) -> Option<&Slot> {
-        let put = self.puts.iter().rev().find(|(digest, _)| digest == id);
-        put.map(|(_, slot)| slot).or_else(|| self.shard.get(id))
+        let found = self.written.iter().rev().find(|(digest, _)| digest == id);
+        found.map(|(_, slot)| slot).or_else(|| self.shard.get(id))
     }
 
     fn get_mut(&mut self, id: &IdDigest) -> Option<&mut Slot> {
         let copy = self.get(id)?.clone();
-        self.puts.push((*id, copy));
-        self.puts.last_mut().map(|(_, slot)| slot)
+        self.written.push((*id, copy));
+        self.written.last_mut().map(|(_, slot)| slot)
     }
 
     fn put(&mut self, id: IdDigest, slot: Slot) -> Option<Slot> {
         let old = self.get(&id).cloned();
-        self.puts.push((id, slot));
+        self.written.push((id, slot));
         old
     }
 }

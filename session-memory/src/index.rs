@@ -1,4 +1,5 @@
-//! Which sessions a principal has. Changed only under the lock of the session's shard, so it never disagrees with it.
+//! The sessions of each principal. The index changes only under the lock of the session's shard, so it always agrees
+//! with it.
 
 use std::{
     cmp::Reverse,
@@ -13,30 +14,30 @@ use session_core::{
     model::{IdDigest, Timestamp},
 };
 
-/// A power of two.
+/// Must be a power of two.
 const SHARDS: usize = 256;
-/// Tables smaller than this are not shrunk.
-const LEAST_CAPACITY: usize = 32;
+/// Tables with less capacity than this are not shrunk.
+const MIN_SHRINK_CAPACITY: usize = 32;
 
 /// The sessions of all principals, sharded by principal.
 #[derive(Debug)]
 pub(crate) struct Index {
     /// Principals come from outside, so they need a keyed hash.
     hasher: RandomState,
-    shards: Box<[Shard]>,
+    shards: Box<[IndexShard]>,
 }
 
 #[derive(Debug)]
 #[repr(align(128))]
-struct Shard {
-    /// Held by a capped sign-in from its first look to its end. Taken before all other locks.
-    gate: Mutex<()>,
-    /// Taken after all other locks: inside that of a session shard, or alone.
-    listings: Mutex<Listings>,
+struct IndexShard {
+    /// Held by a sign-in under a cap from start to end. Taken before all other locks.
+    sign_in_lock: Mutex<()>,
+    /// Taken after all other locks: while a session shard is locked, or alone.
+    table: Mutex<IndexTable>,
 }
 
 #[derive(Debug)]
-struct Listings {
+struct IndexTable {
     principals: HashMap<Principal, Sessions, RandomState>,
     sign_ins: u64,
 }
@@ -44,87 +45,88 @@ struct Listings {
 /// Never empty.
 #[derive(Debug)]
 enum Sessions {
-    One(Listed),
-    Many(Box<HashTable<Listed>>),
+    One(IndexEntry),
+    Many(Box<HashTable<IndexEntry>>),
 }
 
-/// What the index knows of a session.
+/// The index entry of a session.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Listed {
+pub(crate) struct IndexEntry {
     pub(crate) digest: IdDigest,
     pub(crate) signed_in_at: Timestamp,
     /// Grows with each sign-in, and stays with the session when it moves.
     pub(crate) sign_in: u64,
 }
 
-/// A principal's session.
+/// A principal and the digest of one of its sessions.
 pub(crate) type At<'a> = (&'a Principal, &'a IdDigest);
 
 impl Index {
     pub(crate) fn new() -> Self {
         let hasher = RandomState::new();
-        let shard = |_| Shard { gate: Mutex::default(), listings: Mutex::new(Listings::new(hasher.clone())) };
+        let shard =
+            |_| IndexShard { sign_in_lock: Mutex::default(), table: Mutex::new(IndexTable::new(hasher.clone())) };
         Self { shards: (0..SHARDS).map(shard).collect(), hasher }
     }
 
-    fn shard(&self, principal: &Principal) -> &Shard {
-        // Neither the bits that choose a bucket within a shard nor those that tag it.
+    fn shard(&self, principal: &Principal) -> &IndexShard {
+        // These bits are used neither to choose a bucket within a shard nor as its tag.
         let bits = self.hasher.hash_one(principal) >> 40;
         &self.shards[bits as usize & (SHARDS - 1)]
     }
 
-    /// Keeps other capped sign-ins of this principal waiting while it is held.
-    pub(crate) fn gate(&self, principal: &Principal) -> MutexGuard<'_, ()> {
-        self.shard(principal).gate.lock()
+    /// While this guard is held, other sign-ins of this principal under a cap wait.
+    pub(crate) fn sign_in_lock(&self, principal: &Principal) -> MutexGuard<'_, ()> {
+        self.shard(principal).sign_in_lock.lock()
     }
 
-    /// A session has arrived or moved, and others may have departed. A move within one principal is one step: nobody
-    /// sees the session at both digests or at neither.
-    pub(crate) fn moved(&self, departed: &[(Principal, IdDigest)], arrived: Option<(At<'_>, Timestamp)>) {
-        let is_same = |who: &Principal| arrived.is_some_and(|((principal, _), _)| who == principal);
-        for (who, from) in departed.iter().filter(|(who, _)| !is_same(who)) {
-            self.depart(who, from);
+    /// Records that a session arrived or moved and that others departed. A move within one principal is one step: no
+    /// reader sees the session at both digests or at neither.
+    pub(crate) fn update(&self, departed: &[(Principal, IdDigest)], arrived: Option<(At<'_>, Timestamp)>) {
+        let is_same = |owner: &Principal| arrived.is_some_and(|((principal, _), _)| owner == principal);
+        for (owner, from) in departed.iter().filter(|(owner, _)| !is_same(owner)) {
+            self.remove(owner, from);
         }
         let Some(((principal, to), signed_in_at)) = arrived else { return };
-        let mut listings = self.shard(principal).listings.lock();
+        let mut table = self.shard(principal).table.lock();
         let mut sign_in = None;
-        for (_, from) in departed.iter().filter(|(who, _)| is_same(who)) {
-            let removed = listings.remove(principal, from);
-            // What departs from the digest at which this one arrives was another session, which had expired.
+        for (_, from) in departed.iter().filter(|(owner, _)| is_same(owner)) {
+            let removed = table.remove(principal, from);
+            // An entry at the digest where this session arrives belonged to another session, which had expired.
             if from != to {
-                sign_in = removed.map(|listed| listed.sign_in);
+                sign_in = removed.map(|entry| entry.sign_in);
             }
         }
-        listings.insert(principal, *to, signed_in_at, sign_in);
+        table.insert(principal, *to, signed_in_at, sign_in);
     }
 
-    /// A session has ended.
-    pub(crate) fn depart(&self, principal: &Principal, from: &IdDigest) {
-        self.shard(principal).listings.lock().remove(principal, from);
+    /// Records that a session has ended.
+    pub(crate) fn remove(&self, principal: &Principal, from: &IdDigest) {
+        self.shard(principal).table.lock().remove(principal, from);
     }
 
-    /// The sessions of a principal, the latest sign-in first; some may have expired.
-    pub(crate) fn list(&self, principal: &Principal) -> Vec<Listed> {
-        let mut list = self.shard(principal).listings.lock().list(principal);
-        list.sort_unstable_by_key(|listed| Reverse((listed.signed_in_at, listed.sign_in)));
+    /// The sessions of a principal, the latest sign-in first. Some may have expired.
+    pub(crate) fn list(&self, principal: &Principal) -> Vec<IndexEntry> {
+        let mut list = self.shard(principal).table.lock().list(principal);
+        list.sort_unstable_by_key(|entry| Reverse((entry.signed_in_at, entry.sign_in)));
         list
     }
 
-    /// How many principals have sessions.
+    /// The number of principals that have sessions.
     pub(crate) fn principals(&self) -> usize {
-        self.shards.iter().map(|shard| shard.listings.lock().principals.len()).sum()
+        self.shards.iter().map(|shard| shard.table.lock().principals.len()).sum()
     }
 }
 
-impl Listings {
+impl IndexTable {
     fn new(hasher: RandomState) -> Self {
         Self { principals: HashMap::with_hasher(hasher), sign_ins: 0 }
     }
 
-    fn list(&self, principal: &Principal) -> Vec<Listed> {
+    fn list(&self, principal: &Principal) -> Vec<IndexEntry> {
         match self.principals.get(principal) {
             None => Vec::new(),
-            Some(Sessions::One(listed)) => vec![*listed],
+            Some(Sessions::One(entry)) => vec![*entry],
             Some(Sessions::Many(many)) => many.iter().copied().collect(),
         }
     }
@@ -134,19 +136,19 @@ impl Listings {
             self.sign_ins += 1;
             self.sign_ins
         });
-        let listed = Listed { digest, signed_in_at, sign_in };
+        let entry = IndexEntry { digest, signed_in_at, sign_in };
         match self.principals.get_mut(principal) {
-            None => drop(self.principals.insert(principal.clone(), Sessions::One(listed))),
-            Some(sessions) => sessions.insert(listed),
+            None => drop(self.principals.insert(principal.clone(), Sessions::One(entry))),
+            Some(sessions) => sessions.insert(entry),
         }
     }
 
-    fn remove(&mut self, principal: &Principal, from: &IdDigest) -> Option<Listed> {
+    fn remove(&mut self, principal: &Principal, from: &IdDigest) -> Option<IndexEntry> {
         let sessions = self.principals.get_mut(principal)?;
         let removed = sessions.remove(from)?;
         if sessions.is_empty() {
             self.principals.remove(principal);
-            if self.principals.capacity() > LEAST_CAPACITY.max(self.principals.len() * 4) {
+            if self.principals.capacity() > MIN_SHRINK_CAPACITY.max(self.principals.len() * 4) {
                 self.principals.shrink_to(self.principals.len() * 2);
             }
         }
@@ -154,25 +156,25 @@ impl Listings {
     }
 }
 
-fn hash(listed: &Listed) -> u64 {
-    listed.digest.hash_bits()
+fn hash(entry: &IndexEntry) -> u64 {
+    entry.digest.hash_bits()
 }
 
 impl Sessions {
-    fn insert(&mut self, listed: Listed) {
+    fn insert(&mut self, entry: IndexEntry) {
         match self {
             Self::One(one) => {
                 let mut many = HashTable::with_capacity(2);
-                for listed in [*one, listed] {
-                    many.insert_unique(hash(&listed), listed, hash);
+                for entry in [*one, entry] {
+                    many.insert_unique(hash(&entry), entry, hash);
                 }
                 *self = Self::Many(Box::new(many));
             }
-            Self::Many(many) => drop(many.insert_unique(hash(&listed), listed, hash)),
+            Self::Many(many) => drop(many.insert_unique(hash(&entry), entry, hash)),
         }
     }
 
-    fn remove(&mut self, from: &IdDigest) -> Option<Listed> {
+    fn remove(&mut self, from: &IdDigest) -> Option<IndexEntry> {
         match self {
             Self::One(one) if one.digest == *from => {
                 let removed = *one;
@@ -181,9 +183,9 @@ impl Sessions {
             }
             Self::One(_) => None,
             Self::Many(many) => {
-                let found = many.find_entry(from.hash_bits(), |listed| listed.digest == *from);
+                let found = many.find_entry(from.hash_bits(), |entry| entry.digest == *from);
                 let removed = found.ok().map(hash_table::OccupiedEntry::remove)?.0;
-                if many.capacity() > LEAST_CAPACITY.max(many.len() * 4) {
+                if many.capacity() > MIN_SHRINK_CAPACITY.max(many.len() * 4) {
                     many.shrink_to(many.len() * 2, hash);
                 }
                 Some(removed)

@@ -1,4 +1,4 @@
-//! Locks, as [`machine`] has them.
+//! Session locks, as the reference [`machine`] defines them.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::MemoryStore;
 impl SessionLock for MemoryStore {
     async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
         let id = id.digest();
-        Ok(self.data.on_session(id, |shard, now| machine::acquire(shard, now, id, owner, lease)))
+        Ok(self.data.with_shard_of(id, |shard, now| machine::acquire(shard, now, id, owner, lease)))
     }
 
     async fn renew(&self, id: &SessionId, token: FencingToken, lease: Duration) -> Result<TenureOutcome, Error> {
         let id = id.digest();
-        Ok(self.data.on_session(id, |shard, now| machine::renew_lock(shard, now, id, token, lease)))
+        Ok(self.data.with_shard_of(id, |shard, now| machine::renew_lock(shard, now, id, token, lease)))
     }
 
     async fn release(&self, id: &SessionId, token: FencingToken) -> Result<TenureOutcome, Error> {
         let id = id.digest();
-        Ok(self.data.on_session(id, |shard, now| machine::release(shard, now, id, token)))
+        Ok(self.data.with_shard_of(id, |shard, now| machine::release(shard, now, id, token)))
     }
 }

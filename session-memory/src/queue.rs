@@ -1,4 +1,4 @@
-//! A subscriber's bounded queue.
+//! The bounded queue of one subscriber.
 
 use std::{
     collections::VecDeque,
@@ -9,44 +9,45 @@ use atomic_waker::AtomicWaker;
 use parking_lot::Mutex;
 use session_core::store::{FeedItem, GapCause};
 
-/// Items on their way to one subscriber. It never holds more than its bound: what does not fit becomes a gap.
+/// The items queued for one subscriber. The queue never holds more than `bound` items: on overflow, its changes become
+/// one gap.
 #[derive(Debug)]
 pub(crate) struct Queue {
     bound: usize,
-    items: Mutex<Items>,
+    state: Mutex<QueueState>,
     waker: AtomicWaker,
 }
 
 #[derive(Debug, Default)]
-struct Items {
+struct QueueState {
     waiting: VecDeque<FeedItem>,
-    /// How many of them are barriers.
+    /// How many of the waiting items are barriers.
     barriers: usize,
     closed: bool,
 }
 
 impl Queue {
-    /// The least bound: two barriers, a gap and a change.
-    pub(crate) const LEAST: usize = 4;
+    /// The smallest bound: two barriers, a gap and a change.
+    pub(crate) const MIN_BOUND: usize = 4;
 
     pub(crate) fn new(bound: usize) -> Self {
-        Self { bound: bound.max(Self::LEAST), items: Mutex::default(), waker: AtomicWaker::new() }
+        Self { bound: bound.max(Self::MIN_BOUND), state: Mutex::default(), waker: AtomicWaker::new() }
     }
 
-    /// Adds an item, without waking the subscriber. False for a barrier that finds half of the queue full of them:
-    /// they survive an overflow, and must leave room for what comes next.
+    /// Adds an item without waking the subscriber. Returns false for a barrier if barriers already fill half of the
+    /// queue: barriers survive an overflow, and must leave room for later items.
     pub(crate) fn push(&self, item: FeedItem) -> bool {
-        let mut items = self.items.lock();
+        let mut state = self.state.lock();
         if is_barrier(&item) {
-            if items.barriers >= self.bound / 2 {
+            if state.barriers >= self.bound / 2 {
                 return false;
             }
-            items.barriers += 1;
+            state.barriers += 1;
         }
-        if items.waiting.len() >= self.bound {
-            items.overflow();
+        if state.waiting.len() >= self.bound {
+            state.overflow();
         }
-        items.waiting.push_back(item);
+        state.waiting.push_back(item);
         true
     }
 
@@ -54,9 +55,9 @@ impl Queue {
         self.waker.wake();
     }
 
-    /// No more items will come.
+    /// Ends the stream once the waiting items are taken.
     pub(crate) fn close(&self) {
-        self.items.lock().closed = true;
+        self.state.lock().closed = true;
         self.wake();
     }
 
@@ -65,25 +66,26 @@ impl Queue {
             return Poll::Ready(item);
         }
         self.waker.register(cx.waker());
-        // An item that came before the registration woke nobody.
+        // An item added before the registration did not wake the subscriber.
         self.take()
     }
 
     fn take(&self) -> Poll<Option<FeedItem>> {
-        let mut items = self.items.lock();
-        match items.waiting.pop_front() {
+        let mut state = self.state.lock();
+        match state.waiting.pop_front() {
             Some(item) => {
-                items.barriers -= usize::from(is_barrier(&item));
+                state.barriers -= usize::from(is_barrier(&item));
                 Poll::Ready(Some(item))
             }
-            None if items.closed => Poll::Ready(None),
+            None if state.closed => Poll::Ready(None),
             None => Poll::Pending,
         }
     }
 }
 
-impl Items {
-    /// Replaces all changes by one gap. Barriers stay, behind it: nothing published before them is unaccounted for.
+impl QueueState {
+    /// Replaces all changes by one gap. Barriers stay behind the gap, so it accounts for everything published before
+    /// them.
     fn overflow(&mut self) {
         self.waiting.retain(is_barrier);
         self.waiting.push_front(FeedItem::Gap(None, GapCause::Overflow));
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
 
     const GAP: FeedItem = FeedItem::Gap(None, GapCause::Overflow);
-    /// Stands for a change: the queue tells only barriers from the rest.
+    /// Represents a change: the queue only distinguishes barriers from other items.
     const CHANGE: FeedItem = FeedItem::Gap(Some(7), GapCause::Reconnected);
 
     fn barrier(n: u64) -> FeedItem {
@@ -132,7 +134,7 @@ mod tests {
         assert!(!queue.push(barrier(3)));
         for _ in 0..100 {
             assert!(queue.push(CHANGE));
-            assert!(queue.items.lock().waiting.len() <= 4);
+            assert!(queue.state.lock().waiting.len() <= 4);
         }
         assert_eq!(drain(&queue)[..3], [GAP, barrier(1), barrier(2)]);
         assert!(queue.push(barrier(3)), "there is room again");

@@ -1,4 +1,4 @@
-//! Finding and revoking the sessions of a principal.
+//! Listing and revoking the sessions of a principal.
 
 use session_core::{
     Error, Principal, SessionId,
@@ -9,10 +9,10 @@ use session_core::{
     },
 };
 
-use crate::{MemoryStore, index::Listed, store::in_operation};
+use crate::{MemoryStore, index::IndexEntry, store::in_operation};
 
 impl MemoryStore {
-    /// Ends the session that is listed at a digest, or has moved on from there. True if there was one.
+    /// Ends the session that is indexed at a digest, or has moved on from there. Returns true if there was one.
     pub(crate) fn revoke_at(&self, principal: &Principal, digest: &IdDigest, destroy: &Destroy) -> bool {
         let revoked = self.data.mutate(&self.mutation(digest), |shard, now| {
             Ok(self.data.rules.revoke(shard, now, (principal, digest), destroy))
@@ -20,18 +20,18 @@ impl MemoryStore {
         revoked.unwrap_or(false)
     }
 
-    /// The sessions of a principal, and the one among them that an id gives access to.
-    fn list_with(&self, principal: &Principal, id: Option<&SessionId>) -> (Vec<Listed>, Option<u64>) {
+    /// The sessions of a principal, and the sign-in number of the one that `id` gives access to.
+    fn list_and_find(&self, principal: &Principal, id: Option<&SessionId>) -> (Vec<IndexEntry>, Option<u64>) {
         let Some(id) = id.map(SessionId::digest) else { return (self.data.index.list(principal), None) };
-        // While the shard is locked the session stays where it is.
-        let shard = self.data.cell_of(id.partition()).shard.read();
+        // The session cannot move while the shard is locked.
+        let shard = self.data.shard_of(id.partition()).shard.read();
         let now = self.data.clock.now();
         let at = match shard.get(id) {
             Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => forward.to,
             _ => *id,
         };
         let list = self.data.index.list(principal);
-        let sign_in = list.iter().find(|listed| listed.digest == at).map(|listed| listed.sign_in);
+        let sign_in = list.iter().find(|entry| entry.digest == at).map(|entry| entry.sign_in);
         (list, sign_in)
     }
 }
@@ -39,24 +39,24 @@ impl MemoryStore {
 #[async_trait]
 impl SessionIndex for MemoryStore {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
-        let look = |listed: &Listed| {
-            let shard = self.data.cell_of(listed.digest.partition()).shard.read();
-            let (digest, live) = follow(&*shard, self.data.clock.now(), &listed.digest)?;
+        let read = |entry: &IndexEntry| {
+            let shard = self.data.shard_of(entry.digest.partition()).shard.read();
+            let (digest, live) = follow(&*shard, self.data.clock.now(), &entry.digest)?;
             let (owner, expires_at) = (live.principal(), live.record().deadlines().expires_at());
             let session = IndexedSession::new(digest, live.signed_in_at()?, expires_at);
             (owner == Some(principal)).then_some(session)
         };
-        Ok(self.data.index.list(principal).iter().filter_map(look).take(limit).collect())
+        Ok(self.data.index.list(principal).iter().filter_map(read).take(limit).collect())
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let destroy = Destroy::new(OpId::generate().map_err(in_operation("revoke"))?, reason);
-        // A tombstone belongs only where a session was listed; any digest may be asked for here.
-        let is_there = {
-            let shard = self.data.cell_of(session.partition()).shard.read();
+        // `session` may be any digest, but a tombstone may be left only where a session was indexed.
+        let exists = {
+            let shard = self.data.shard_of(session.partition()).shard.read();
             follow(&*shard, self.data.clock.now(), session).is_some()
         };
-        Ok(is_there && self.revoke_at(principal, session, &destroy))
+        Ok(exists && self.revoke_at(principal, session, &destroy))
     }
 
     async fn revoke_all(
@@ -66,17 +66,18 @@ impl SessionIndex for MemoryStore {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let destroy = Destroy::new(OpId::generate().map_err(in_operation("revoke_all"))?, reason);
-        let (mut list, kept) = self.list_with(principal, except);
-        let Some(last) = list.iter().map(|listed| listed.sign_in).max() else { return Ok(0) };
+        let (mut list, kept) = self.list_and_find(principal, except);
+        let Some(last) = list.iter().map(|entry| entry.sign_in).max() else { return Ok(0) };
         let mut ended = 0;
         loop {
-            // Who signs in from now on may stay.
-            list.retain(|listed| listed.sign_in <= last && Some(listed.sign_in) != kept);
+            // Sessions that sign in from now on may stay.
+            list.retain(|entry| entry.sign_in <= last && Some(entry.sign_in) != kept);
             if list.is_empty() {
                 return Ok(ended);
             }
-            ended += list.iter().filter(|listed| self.revoke_at(principal, &listed.digest, &destroy)).count();
-            // A session that moved so often meanwhile that its trail was lost has escaped; it kept its number.
+            ended += list.iter().filter(|entry| self.revoke_at(principal, &entry.digest, &destroy)).count();
+            // A session that moved several times meanwhile may have escaped this round. It kept its sign-in number, so
+            // the next round finds it.
             list = self.data.index.list(principal);
         }
     }

@@ -10,60 +10,60 @@ use session_core::{
     store::machine::{Slot, Slots},
 };
 
-/// A shard with a table smaller than this is not swept because of its growth.
-const LEAST_GROWTH: usize = 32;
+/// A shard with fewer slots than this does not sweep itself.
+const MIN_SWEEP_SIZE: usize = 32;
 
-/// A shard behind its lock, in cache lines of its own, so that two shards never slow each other down.
+/// A shard and its lock, in cache lines of their own, so that two shards never contend for one line.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(crate) struct Cell {
-    /// No slot of this shard ends before this moment; read without the lock.
+pub(crate) struct LockedShard {
+    /// No slot of this shard ends before this moment. Readable without the lock.
     earliest_end: AtomicU64,
     pub(crate) shard: RwLock<Shard>,
 }
 
-impl Cell {
-    /// An empty shard whose changes are numbered from here.
+impl LockedShard {
+    /// An empty shard whose changes are numbered from `sequence` on.
     pub(crate) fn new(sequence: u64) -> Self {
         Self { earliest_end: AtomicU64::new(Timestamp::MAX.as_millis()), shard: RwLock::new(Shard::new(sequence)) }
     }
 
-    /// Whether some slot can have ended. False positives are possible, as a use moves a session's end.
+    /// Whether some slot may have ended. False positives are possible, because each use moves a session's end.
     pub(crate) fn may_have_ended(&self, now: Timestamp) -> bool {
         self.earliest_end.load(Ordering::Acquire) <= now.as_millis()
     }
 
-    /// Makes the bound known outside; for the holder of the lock.
-    pub(crate) fn publish_bound(&self, shard: &Shard) {
-        let bound = shard.earliest_end.as_millis();
-        if self.earliest_end.load(Ordering::Relaxed) != bound {
-            self.earliest_end.store(bound, Ordering::Release);
+    /// Makes the earliest end readable without the lock. The caller holds the lock.
+    pub(crate) fn publish_earliest_end(&self, shard: &Shard) {
+        let earliest_end = shard.earliest_end.as_millis();
+        if self.earliest_end.load(Ordering::Relaxed) != earliest_end {
+            self.earliest_end.store(earliest_end, Ordering::Release);
         }
     }
 }
 
-/// The slots of some partitions. Ids that rotate into each other share a partition, hence a shard.
+/// The slots of some partitions. Ids that rotate into each other share a partition, and therefore a shard.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    /// Found by [`IdDigest::hash_bits`]: a digest is uniformly random already.
+    /// Keyed by [`IdDigest::hash_bits`]: a digest is uniformly random already.
     table: HashTable<(IdDigest, Slot)>,
-    census: Census,
+    counts: SlotCounts,
     /// The number of the last change.
     sequence: u64,
     earliest_end: Timestamp,
-    /// The size at which it sweeps itself: twice what was live after the last sweep.
+    /// The number of slots at which the shard sweeps itself: twice the number left after the last sweep.
     sweep_at: usize,
 }
 
-/// How many slots of each kind there are, ended ones included.
+/// The number of slots of each kind, including ended ones.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Census {
+pub(crate) struct SlotCounts {
     pub(crate) sessions: usize,
     pub(crate) tombstones: usize,
     pub(crate) forwards: usize,
 }
 
-impl Census {
+impl SlotCounts {
     fn of(&mut self, slot: &Slot) -> &mut usize {
         match slot {
             Slot::Live(_) => &mut self.sessions,
@@ -81,50 +81,50 @@ impl Shard {
     fn new(sequence: u64) -> Self {
         Self {
             table: HashTable::new(),
-            census: Census::default(),
+            counts: SlotCounts::default(),
             sequence,
             earliest_end: Timestamp::MAX,
-            sweep_at: LEAST_GROWTH,
+            sweep_at: MIN_SWEEP_SIZE,
         }
     }
 
-    pub(crate) fn census(&self) -> Census {
-        self.census
+    pub(crate) fn counts(&self) -> SlotCounts {
+        self.counts
     }
 
-    /// Numbers one more change.
+    /// The number of the next change.
     pub(crate) fn next_sequence(&mut self) -> u64 {
         self.sequence = self.sequence.wrapping_add(1);
         self.sequence
     }
 
-    /// Whether it has grown enough since the last sweep to pay for another.
+    /// Whether the shard has grown enough since the last sweep to pay for another.
     pub(crate) fn is_sweep_due(&self) -> bool {
         self.table.len() >= self.sweep_at
     }
 
-    /// Removes what has ended and tells the principals of removed sessions. Returns how many slots were removed.
+    /// Removes ended slots, and reports each removed session to `departed`. Returns how many slots were removed.
     pub(crate) fn sweep(&mut self, now: Timestamp, mut departed: impl FnMut(&Principal, &IdDigest)) -> usize {
         let before = self.table.len();
-        let (census, mut earliest_end) = (&mut self.census, Timestamp::MAX);
+        let (counts, mut earliest_end) = (&mut self.counts, Timestamp::MAX);
         self.table.retain(|(digest, slot)| {
             let ends_at = slot.ends_at();
             let stays = ends_at > now;
             if stays {
                 earliest_end = earliest_end.min(ends_at);
             } else {
-                *census.of(slot) -= 1;
+                *counts.of(slot) -= 1;
                 principal(slot).inspect(|principal| departed(principal, digest));
             }
             stays
         });
         self.earliest_end = earliest_end;
-        self.settle_size();
+        self.plan_next_sweep();
         before - self.table.len()
     }
 
-    /// Removes what has ended at one digest.
-    pub(crate) fn forget_ended(
+    /// Removes the slot at one digest if it has ended.
+    pub(crate) fn remove_ended(
         &mut self,
         id: &IdDigest,
         now: Timestamp,
@@ -136,16 +136,16 @@ impl Shard {
             return false;
         }
         let ((digest, slot), _) = found.remove();
-        *self.census.of(&slot) -= 1;
+        *self.counts.of(&slot) -= 1;
         principal(&slot).inspect(|principal| departed(principal, &digest));
         true
     }
 
-    /// After a sweep: plans the next one, and gives back memory when most of the table is empty.
-    fn settle_size(&mut self) {
+    /// After a sweep: plans the next one, and frees memory when most of the table is empty.
+    fn plan_next_sweep(&mut self) {
         let len = self.table.len();
-        self.sweep_at = LEAST_GROWTH.max(len * 2);
-        if self.table.capacity() > LEAST_GROWTH.max(len * 4) {
+        self.sweep_at = MIN_SWEEP_SIZE.max(len * 2);
+        if self.table.capacity() > MIN_SWEEP_SIZE.max(len * 4) {
             self.table.shrink_to(len * 2, hash);
         }
     }
@@ -168,16 +168,16 @@ impl Slots for Shard {
     }
 
     fn put(&mut self, id: IdDigest, slot: Slot) -> Option<Slot> {
-        *self.census.of(&slot) += 1;
+        *self.counts.of(&slot) += 1;
         self.earliest_end = self.earliest_end.min(slot.ends_at());
         match self.table.entry(id.hash_bits(), |(digest, _)| *digest == id, hash) {
-            Entry::Occupied(mut there) => {
-                let old = std::mem::replace(&mut there.get_mut().1, slot);
-                *self.census.of(&old) -= 1;
+            Entry::Occupied(mut occupied) => {
+                let old = std::mem::replace(&mut occupied.get_mut().1, slot);
+                *self.counts.of(&old) -= 1;
                 Some(old)
             }
-            Entry::Vacant(free) => {
-                free.insert((id, slot));
+            Entry::Vacant(vacant) => {
+                vacant.insert((id, slot));
                 None
             }
         }

@@ -1,21 +1,22 @@
-//! What is in a store.
+//! The counters of a store.
 
-/// What a store holds and has done, counted shard by shard, so that it is exact only while nothing changes.
+/// The contents and the history of a store. The shards are counted one after the other, so the sums are exact only
+/// while nothing changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Sessions, those included that have expired and are not swept yet.
+    /// Sessions, including expired ones that are not swept yet.
     pub sessions: usize,
-    /// Ids whose sessions were ended, as long as that is remembered.
+    /// Tombstones of ended sessions.
     pub tombstones: usize,
-    /// Old ids of sessions that have moved.
+    /// Old ids that forward to a session or answer `Superseded`.
     pub forwards: usize,
     /// Principals that have sessions.
     pub principals: usize,
     /// Subscribers of the change feed.
     pub subscribers: usize,
-    /// Ended sessions, tombstones and forwards that were removed since the store was made.
+    /// Ended sessions, tombstones and forwards removed since the store was built.
     pub swept: u64,
-    /// Creates that were refused for want of capacity since the store was made.
+    /// Creates refused for lack of capacity since the store was built.
     pub refused: u64,
 }

@@ -18,13 +18,13 @@ use crate::{
     data::{Data, Mutation, unique_bits},
 };
 
-/// Its name in error messages.
+/// The name of the backend in error messages.
 pub(crate) const BACKEND: &str = "memory";
 
-/// Sessions in this process's memory.
+/// A session store in the memory of this process.
 ///
-/// A clone is another handle on the same sessions and costs as much as that of an `Arc`. The sessions end with the
-/// last handle.
+/// A clone is another handle on the same sessions and costs as much as the clone of an `Arc`. The sessions are dropped
+/// with the last handle.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     pub(crate) data: Arc<Data>,
@@ -32,12 +32,12 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store with [default](session_core::defaults) settings and no bound on its size.
+    /// An empty store with [default](session_core::defaults) settings and no limit on the number of sessions.
     pub fn new() -> Self {
-        MemoryStoreBuilder::default().make()
+        MemoryStoreBuilder::default().build_checked()
     }
 
-    /// An empty store with settings of your own.
+    /// A builder for a store with other settings.
     pub fn builder() -> MemoryStoreBuilder {
         MemoryStoreBuilder::default()
     }
@@ -46,33 +46,33 @@ impl MemoryStore {
         Self { data: Arc::new(data), origin: Origin::from_bits(unique_bits()) }
     }
 
-    /// Another handle on the same sessions, whose changes bear another [`Origin`]: to the feed it is what another
-    /// application node is to a shared store. Clones share their origin.
+    /// Another handle on the same sessions whose changes carry another [`Origin`]. For the feed it is another
+    /// application node on a shared store. Clones share their origin.
     #[must_use]
     pub fn node(&self) -> Self {
         Self { data: self.data.clone(), origin: Origin::from_bits(unique_bits()) }
     }
 
-    /// What the store holds. Looks at each shard for a moment.
+    /// The counters of the store. Locks each shard for a moment.
     pub fn stats(&self) -> Stats {
         self.data.stats()
     }
 
     pub(crate) fn mutation<'a>(&self, id: &'a IdDigest) -> Mutation<'a> {
-        Mutation { origin: self.origin, id, delta: None, places: 0 }
+        Mutation { origin: self.origin, id, delta: None, reserved: 0 }
     }
 
     fn create_now(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let cap = Cap::of(new.sign_in.as_ref());
         self.sign_in(cap.as_ref(), || {
-            let mut place = self.data.take_place();
-            let places = *place.as_ref().unwrap_or(&0);
-            let mutation = Mutation { delta: Some(&new.entries), places, ..self.mutation(id.digest()) };
+            let mut reservation = self.data.reserve();
+            let reserved = *reservation.as_ref().unwrap_or(&0);
+            let mutation = Mutation { delta: Some(&new.entries), reserved, ..self.mutation(id.digest()) };
             let outcome = self.data.mutate(&mutation, |shard, now| {
                 if let Some(cap) = &cap {
                     cap.admit(&self.data, shard, |slots| self.data.rules.create(slots, now, id.digest(), new))?;
                 }
-                self.data.refuse_one_more(std::mem::replace(&mut place, Ok(0)), shard, now, id.digest())?;
+                self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), shard, now, id.digest())?;
                 self.data.rules.create(shard, now, id.digest(), new)
             })?;
             let is_new = matches!(outcome, CreateOutcome::Created(applied) if !applied.repeated);
@@ -103,7 +103,7 @@ impl Default for MemoryStore {
     }
 }
 
-/// Completes the context of an error.
+/// Adds the backend and the operation to an error.
 pub(crate) fn in_operation(operation: &'static str) -> impl Fn(Error) -> Error {
     move |error| error.with_backend(BACKEND).with_operation(operation)
 }
@@ -134,7 +134,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        Ok(self.data.on_session(id.digest(), |shard, now| machine::touch(shard, now, id.digest(), options)))
+        Ok(self.data.with_shard_of(id.digest(), |shard, now| machine::touch(shard, now, id.digest(), options)))
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {

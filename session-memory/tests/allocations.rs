@@ -30,7 +30,7 @@ fn a_load_allocates_one_box() {
     let new = NewSession::generate(Expiry::default()).unwrap().with_entries(entries);
     store.create(&id, &new).now_or_never().unwrap().unwrap();
     let mut record = None;
-    // A pointer to a store is a store, and hands the one box on.
+    // An `Arc` of a store is a store, and passes the one box on.
     let shared: Arc<dyn SessionStore> = Arc::new(memory.clone());
     let boxed: Box<dyn SessionStore> = Box::new(shared.clone());
     for store in [store, &shared, &boxed, &store] {
@@ -45,6 +45,6 @@ fn a_load_allocates_one_box() {
         assert!(store.index().is_some() && store.lock().is_some() && store.feed().is_some());
     }
     let again = store.load(&id, LoadOptions::default()).now_or_never().unwrap().unwrap();
-    let LoadOutcome::Found(found) = again else { panic!("it is there") };
-    assert!(Arc::ptr_eq(&found.record, &record.unwrap()), "and hands out the record itself");
+    let LoadOutcome::Found(found) = again else { panic!("the session exists") };
+    assert!(Arc::ptr_eq(&found.record, &record.unwrap()), "the record is shared, not copied");
 }

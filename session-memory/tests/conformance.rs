@@ -13,7 +13,7 @@ impl Harness for Memory {
 
     async fn start(&self) -> Self::Backend {
         let clock = ManualClock::new();
-        // Low enough for the cases to reach them soon.
+        // Low limits, so that the cases reach them quickly.
         let limits =
             Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536);
         (MemoryStore::builder().clock(clock.clone()).limits(limits).build().expect("valid settings"), clock)

@@ -1,68 +1,65 @@
-//! How to reach the servers, and what each setting costs.
+//! How the servers are reached, and the cost of each setting.
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer};
-use session_core::Error;
 
-use crate::{defaults, net::Setup, secret::Secret, tls::TlsConfig};
+use crate::{defaults, secret::Secret, tls::TlsConfig};
 
-/// The most partitions: one for every cluster slot.
-pub(crate) const MOST_PARTITIONS: u32 = 16_384;
-
-/// How the servers stand to each other.
+/// How the servers are organised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Topology {
-    /// One server. Several URLs name the same server, or servers of which the first that is a primary is used.
+    /// One server. Several URLs name the same server, or servers of which the first primary is used.
     #[default]
     Standalone,
-    /// A primary and its replicas under Redis Sentinel; the URLs are those of the sentinels. List all of them.
+    /// A primary and its replicas under Redis Sentinel. The URLs are those of the sentinels; list all of them.
     Sentinel(Sentinel),
-    /// Redis Cluster; the URLs are those of any of its nodes, the others are found through them.
+    /// Redis Cluster. The URLs are those of any of its nodes, through which the others are found.
     Cluster,
 }
 
-/// What Sentinel needs to know besides the URLs. For serde: `master`, and where the sentinels ask for them, `username` and
-/// `password`.
+/// The settings for Sentinel besides the URLs. Field names for serde: `master`, and if the sentinels require them,
+/// `username` and `password`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Sentinel {
     /// The name of the monitored primary, as in `sentinel monitor <name> ...`.
     pub(crate) master: String,
-    /// User at the sentinels, if they ask for one.
+    /// The user at the sentinels, if they require one.
     #[serde(default)]
     pub(crate) username: Option<String>,
-    /// Password at the sentinels; they do not share that of the servers.
+    /// The password at the sentinels, which do not share that of the servers.
     #[serde(default)]
     pub(crate) password: Option<Secret>,
 }
 
 impl Sentinel {
-    /// The primary monitored under this name.
+    /// Sets the name under which the sentinels monitor the primary.
     pub fn new(master: impl Into<String>) -> Self {
         Self { master: master.into(), username: None, password: None }
     }
 
-    /// User at the sentinels.
+    /// Sets the user at the sentinels.
     #[must_use]
     pub fn username(self, username: impl Into<String>) -> Self {
         Self { username: Some(username.into()), ..self }
     }
 
-    /// Password at the sentinels.
+    /// Sets the password at the sentinels.
     #[must_use]
     pub fn password(self, password: impl Into<Secret>) -> Self {
         Self { password: Some(password.into()), ..self }
     }
 }
 
-/// Where the servers are and how they are talked to.
+/// How the servers are reached.
 ///
-/// Readable by serde: names as the setters, durations as whole milliseconds in fields that end in `_ms`; what is left out
-/// has its [default](crate::defaults), and unknown names are refused. Passwords are never printed. In JSON, all of it:
+/// Can be deserialized with serde: fields have the names of the setters, and durations are whole milliseconds in fields
+/// that end in `_ms`. Missing fields have their [default](crate::defaults), and unknown names are refused. Passwords are
+/// never printed. All fields, in JSON:
 ///
 /// ```
 /// # let text = r#"
@@ -142,96 +139,89 @@ impl RedisConfig {
         Self { urls: vec![url.into()], ..Self::default() }
     }
 
-    /// A primary under Sentinel: the URLs of all sentinels, and what they call the primary.
+    /// A primary under Sentinel: the URLs of all sentinels, and the name of the primary.
     pub fn sentinel<U: Into<String>>(urls: impl IntoIterator<Item = U>, sentinel: Sentinel) -> Self {
         Self { topology: Topology::Sentinel(sentinel), ..Self::default() }.urls(urls)
     }
 
-    /// A cluster: the URLs of some of its nodes. More of them help a start while nodes are down.
+    /// A cluster: the URLs of some of its nodes. With more of them the store can start while nodes are down.
     pub fn cluster<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
         Self { topology: Topology::Cluster, ..Self::default() }.urls(urls)
     }
 
-    /// The servers, or the sentinels. All must have one scheme, and agree on user, password and database.
+    /// Sets the URLs of the servers, or of the sentinels. All must have the same scheme, user, password and database.
     pub fn urls<U: Into<String>>(self, urls: impl IntoIterator<Item = U>) -> Self {
         Self { urls: urls.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// How the servers stand to each other: [`Topology::Standalone`] by default.
+    /// Sets how the servers are organised: [`Topology::Standalone`] by default.
     pub fn topology(self, topology: Topology) -> Self {
         Self { topology, ..self }
     }
 
-    /// The ACL user; none by default. Takes the place of one in a URL.
+    /// Sets the ACL user; none by default. Overrides one in a URL.
     pub fn username(self, username: impl Into<String>) -> Self {
         Self { username: Some(username.into()), ..self }
     }
 
-    /// The password; none by default. Takes the place of one in a URL.
+    /// Sets the password; none by default. Overrides one in a URL.
     pub fn password(self, password: impl Into<Secret>) -> Self {
         Self { password: Some(password.into()), ..self }
     }
 
-    /// The database number: that of the URL, or 0. A cluster has only 0.
+    /// Sets the database number: by default that of the URL, or 0. A cluster has only 0.
     pub fn database(self, database: u32) -> Self {
         Self { database: Some(database), ..self }
     }
 
-    /// Authority and client certificate for `rediss://` URLs. Without it the system's authorities are trusted.
+    /// Sets the authorities and the client certificate for `rediss://` URLs. By default the system's authorities are
+    /// trusted.
     pub fn tls(self, tls: TlsConfig) -> Self {
         Self { tls: Some(tls), ..self }
     }
 
-    /// What every key begins with: `sessions` by default. Two applications on one database need two prefixes; each
-    /// byte of it is stored with every session.
+    /// Sets the prefix of every key: `sessions` by default. Two applications on one database need two prefixes. Each byte
+    /// of it is stored with every session.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }
     }
 
-    /// How many partitions there are: a power of two up to 16,384; 256 by default. They spread over the slots of a
-    /// cluster, so take at least four for every primary that there may ever be. Each is one channel to subscribe to
-    /// and one counter; it cannot be changed while there are sessions.
+    /// Sets the number of partitions: a power of two up to 16,384; 256 by default. They are spread over the slots of a
+    /// cluster, so choose at least four for each primary that the cluster may grow to. Each costs a channel to subscribe
+    /// to and a counter. The number cannot be changed while there are sessions.
     pub fn partitions(self, partitions: u32) -> Self {
         Self { partitions, ..self }
     }
 
-    /// How long one call may take in all, reconnecting and redirections included: 2 s by default. Longer: callers wait
-    /// longer for a store that is down, and a half-open connection is noticed later. Shorter: more unknown outcomes.
+    /// Sets how long one call may take in total, including reconnects and redirections: 2 s by default. Longer: callers
+    /// wait longer while the store is down, and a half-open connection is detected later. Shorter: more unknown outcomes.
     pub fn call_deadline(self, deadline: Duration) -> Self {
         Self { call_deadline: deadline, ..self }
     }
 
-    /// How long one attempt to connect may take, from the look-up of the name to the first reply: 1 s by default.
-    /// Longer: a call may spend its deadline on one dead address. Shorter: a slow TLS handshake may never succeed.
+    /// Sets how long one attempt to connect may take, from the DNS lookup to the first reply: 1 s by default. Longer: one
+    /// dead address can use up a call's deadline. Shorter: a slow TLS handshake may never succeed.
     pub fn connect_deadline(self, deadline: Duration) -> Self {
         Self { connect_deadline: deadline, ..self }
     }
 
-    /// How often each primary is asked whether it is alive and still a primary: every second by default. Costs one
-    /// short command a time; a dead or demoted primary is noticed that much later at worst.
+    /// Sets how often each primary is checked for being alive and still a primary: every second by default. Each check
+    /// costs one short command. A dead or demoted primary may be detected one interval late.
     pub fn health_interval(self, interval: Duration) -> Self {
         Self { health_interval: interval, ..self }
     }
 
-    /// How many calls may be under way to one primary: 4,096 by default; one more is refused at once as
+    /// Sets how many calls to one primary may be in flight: 4,096 by default. Further calls are refused at once as
     /// [`Overloaded`](session_core::ErrorKind::Overloaded). More: longer queues, and more memory while a server is
     /// down. Fewer: bursts are refused.
     pub fn max_in_flight(self, calls: usize) -> Self {
         Self { max_in_flight: calls, ..self }
     }
 
-    /// How many connections to one primary may wait for replicas at the same time: 8 by default. They are opened when
-    /// first needed. More: more connections on the server. Fewer: durable writes queue.
+    /// Sets how many connections to one primary may wait for replicas at the same time: 8 by default. They are opened
+    /// when first needed. More: more connections on the server. Fewer: writes that wait for replicas queue.
     pub fn durable_connections(self, connections: usize) -> Self {
         Self { durable_connections: connections, ..self }
-    }
-
-    /// Checks every setting, without connecting.
-    ///
-    /// # Errors
-    /// [`Configuration`](session_core::ErrorKind::Configuration), with the remedy.
-    pub fn validate(&self) -> Result<(), Error> {
-        Setup::new(self).map(drop)
     }
 }
 
@@ -256,8 +246,8 @@ impl fmt::Debug for RedisConfig {
     }
 }
 
-/// The URL without what may be secret: all before the last `@`, and the query. A URL that did not parse is treated
-/// the same way, so nothing depends on how well it was written.
+/// The URL without the parts that may be secret: everything before the last `@`, and the query. An invalid URL is treated
+/// the same way, so that its form does not matter.
 fn redacted(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.split(['?', '#']).next().unwrap_or_default();

@@ -1,8 +1,9 @@
-//! Names of keys, of channels, and of the fields of a session's hash.
+//! The names of keys, channels, and the fields of a session's hash.
 //!
-//! Version 1 of the layout. `P` partitions are part of it: a store that was written with another number is refused.
+//! This is version 1 of the layout. The number of partitions `P` is part of it: a store that was written with another
+//! number is refused.
 //!
-//! | key | type | what |
+//! | key | type | content |
 //! |---|---|---|
 //! | `<prefix>:layout` | string | `1:<P>` |
 //! | `<prefix>:1:{<tag>}:s:<digest>` | hash | a session, a forward, or a tombstone |
@@ -10,10 +11,10 @@
 //! | `<prefix>:1:{<tag>}:p:<hash of a principal>` | hash | the sessions of a principal |
 //! | `<prefix>:1:<database>:{<tag>}:c` | channel | the partition's changes |
 //!
-//! Digests and hashes stand as raw bytes: 18 of a session, 16 of a principal.
+//! Digests and hashes are raw bytes: 18 of a session, 16 of a principal.
 //!
-//! Fields of a session's hash: `@…` metadata (see [`meta`](crate::meta)), `=<field>` a scalar, `:<length of the field
-//! name, one byte><field><key>` a keyed entry. Unknown fields of other first bytes are left alone.
+//! Fields of a session's hash: `@…` metadata (see `protocol/meta.rs`), `=<field>` a scalar, `:<length of the field name,
+//! one byte><field><key>` a keyed entry. Fields with other first bytes are left alone.
 
 use bytes::Bytes;
 use session_core::{
@@ -39,8 +40,9 @@ pub(crate) struct Layout {
 pub(crate) struct Partition {
     /// The cluster slot of all of its keys.
     pub(crate) slot: u16,
-    /// What its session keys begin with.
+    /// The prefix of its session keys.
     session: Box<[u8]>,
+    /// The prefix of the keys of its principals' lists.
     principal: Box<[u8]>,
     /// The key of its sequence number.
     pub(crate) sequence: Box<[u8]>,
@@ -84,14 +86,14 @@ impl Layout {
         [&self.partition(digest).session[..], &digest.to_bytes()].concat()
     }
 
-    /// The key that lists a principal's sessions, and its partition.
+    /// The key of a principal's list, and its partition.
     pub(crate) fn principal(&self, principal: &Principal) -> (&Partition, Vec<u8>) {
         let hash = Sha256::digest(principal.as_str());
         let partition = &self.partitions[usize::from(self.low_bits(u16::from_be_bytes([hash[0], hash[1]])))];
         (partition, [&partition.principal[..], &hash[..16]].concat())
     }
 
-    /// The key that says how the store is laid out, and what it says.
+    /// The key of the declared layout, and its value.
     pub(crate) fn declaration(&self) -> (String, String) {
         (format!("{}:layout", self.prefix), format!("{VERSION}:{}", self.partitions.len()))
     }
@@ -114,7 +116,7 @@ pub(crate) fn field_of(entry: Entry<'_>) -> Vec<u8> {
     }
 }
 
-/// What the hash fields of all entries of a keyed field begin with.
+/// The prefix of the hash fields of all entries of a keyed field.
 pub(crate) fn prefix_of(field: &session_core::model::Field) -> Vec<u8> {
     let name = field.as_str().as_bytes();
     // A field has at most 255 bytes.

@@ -1,4 +1,4 @@
-//! Sessions on Redis and Valkey: one server, a primary under Sentinel, or a cluster; one round trip per operation.
+//! Sessions on Redis and Valkey: on one server, under Sentinel, or in a cluster, with one round trip per operation.
 //!
 //! ```
 //! use session_core::{Error, Sessions};
@@ -8,7 +8,7 @@
 //! let sessions = Sessions::new(RedisStore::connect(url).await?);
 //! let mut session = sessions.create()?;
 //! session.map_mut("cart").insert("sku-1", 2u32)?;
-//! session.commit().await?; // one script, applied whole or not at all
+//! session.commit().await?; // one script, applied as a whole or not at all
 //! # Ok(())
 //! # }
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -19,70 +19,75 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **Reaching the servers**: [`RedisConfig`], by hand or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the
-//!   least permissions.
-//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), every [default](defaults), and its [`Stats`].
+//! - **Connecting**: [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least
+//!   permissions.
+//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), all [defaults](defaults), and its [`Stats`].
 //! - **Inspecting a deployment**: the module `doctor`, behind the feature of that name, and the command
 //!   `session-redis-doctor`.
 //!
 //! # What it does
-//! - A session is one hash. An update is one script, sent by its digest, whose cost depends on the size of the delta and
-//!   never on that of the session; whatever can fail is checked before its first write.
+//! - A session is one hash. An update is one script, called by its digest. Its cost depends on the size of the delta and
+//!   never on that of the session. All its checks precede its first write.
 //! - Reads are plain commands in one pipeline, and go to primaries.
 //! - Keys hold digests of ids: a dump, a replica or a slow log holds no usable id.
-//! - Every call ends within one deadline, outages included. Connections are watched: half-open ones are replaced, demoted
-//!   primaries left, lost ones dialled again for as long as it takes.
-//! - The [feed](session_core::store::ChangeFeed) tells every change, or that something may be missing.
+//! - Every call ends within one deadline, even in an outage. Connections are supervised: half-open ones are replaced,
+//!   demoted primaries are left, and lost ones are reconnected without limit.
+//! - The [feed](session_core::store::ChangeFeed) delivers every change, or reports that changes may be missing.
 //!
 //! # Consistency
-//! Updates of one session are applied one after another on its primary, and every read sees what was acknowledged before,
-//! **for as long as the servers keep what they acknowledged**. Redis acknowledges before it has told its replicas, and with
-//! most settings before it has written to disk: what a crash or a failover can lose is up to the deployment. Requests may
-//! [wait for replicas](session_core::store::Update::with_replicas), which makes a loss less likely and never excludes it. Each store
-//! remembers its destroys of the last minute, 8,192 of them at most, and repeats them when a primary is regained:
-//! [`Stats::destroys_undone`] counts those that had been lost, [`Stats::destroys_forgotten`] those that there was no room
-//! to remember.
+//! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
+//! before it, **for as long as the servers keep what they acknowledged**. Redis acknowledges a write before its replicas
+//! have it, and with most settings before it is on disk: what a crash or a failover can lose depends on the deployment.
+//! Requests may [wait for replicas](session_core::store::WriteOptions::with_replicas), which makes a loss less likely and never
+//! excludes it. Each store remembers its destroys of the last minute, up to 8,192, and repeats them when a primary is
+//! regained: [`Stats::destroys_undone`] counts the destroys that had been lost, [`Stats::destroys_forgotten`] those that
+//! exceeded this number.
 //!
-//! What survives a crash, a failover and a slot that moves, as tests have seen it: [`durability`].
+//! [`durability`] documents what survives a crash, a failover and a moving slot, as measured by tests.
 //!
 //! # Cancel safety
-//! Each future may be dropped at any point: a script that was sent is executed whole, one that was not is not, and no
-//! reply reaches another caller.
+//! Each future may be dropped at any point. A script that was sent is executed as a whole, one that was not sent is not
+//! executed, and no reply reaches another caller.
 //!
-//! # What it does not
-//! - It never reads from replicas, and looks through no keys on the path of a request.
-//! - It needs no modules, no expiry of hash fields, and no events of the key space. Redis from 7.0 on, Valkey from 7.2 on.
+//! # What it does not do
+//! - It never reads from replicas, and never scans keys while serving a request.
+//! - It needs no modules, no expiry of hash fields, and no keyspace notifications. It needs Redis 7.0 or Valkey 7.2, or
+//!   newer.
 //!
 //! # Features
-//! `tls` (default): rustls. `doctor`: inspection of a deployment. `tracing`: events of connections, failovers and losses.
+//! `tls` (default): TLS through rustls. `doctor`: inspection of a deployment. `tracing`: events of connections, failovers
+//! and gaps.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backoff;
 mod builder;
 mod config;
+mod connection_setup;
+mod counter;
 pub mod defaults;
 #[doc = include_str!("../DURABILITY.md")]
 pub mod durability {}
 #[cfg(feature = "doctor")]
 pub mod doctor;
+mod error_context;
 mod feed;
-mod greeter;
-mod hints;
 mod index;
-mod inner;
 mod layout;
 mod lifetimes;
 mod lock;
-mod meta;
 mod net;
+mod operation;
 mod ops;
 mod permissions;
-mod recent;
-mod record;
-mod script;
+mod principal_cache;
+mod protocol;
+mod recent_destroys;
+mod replay;
 mod secret;
 mod settings;
 mod stats;
 mod store;
+mod store_inner;
 mod tags;
 mod tls;
 

@@ -1,17 +1,18 @@
-//! How long a session lives, as scripts and the index reckon it.
+//! How long a session lives, as scripts and the index count it.
 
 use session_core::{
     Expiry,
     model::{Deadlines, Timestamp},
 };
 
-use crate::meta::{millis, put};
+use crate::protocol::{millis, put};
 
-/// A session without an absolute deadline is listed for so many idle timeouts at a time; when a renewal would outlive
-/// that, the index is told first. More: fewer such trips, and an entry of a session that was left alone stays longer.
-const LISTED_IDLES: u64 = 4;
+/// A session without an absolute deadline is listed for this many idle timeouts at a time. When a renewal would outlive
+/// that, the listing is extended first. More: fewer such round trips, and the entry of an abandoned session stays
+/// longer.
+const LISTED_TIMEOUTS: u64 = 4;
 
-/// In milliseconds.
+/// The lifetimes of a session, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lifetimes {
     /// The idle timeout plus one; 0 for none.
@@ -21,12 +22,12 @@ pub(crate) struct Lifetimes {
 }
 
 impl Lifetimes {
-    /// Of a session that starts now.
+    /// Those of a session that starts now.
     pub(crate) fn of(expiry: Expiry) -> Self {
         Self::left(expiry.start(Timestamp::default()), Timestamp::default())
     }
 
-    /// Of a session with these deadlines.
+    /// Those of a session with these deadlines.
     pub(crate) fn left(deadlines: Deadlines, now: Timestamp) -> Self {
         Self {
             timeout: deadlines.idle_timeout().map_or(0, |timeout| millis(timeout) + 1),
@@ -34,19 +35,22 @@ impl Lifetimes {
         }
     }
 
-    /// Of a session that is to be listed for so long.
+    /// Those of a session that must be listed for at least this long.
     pub(crate) fn at_least(left: u64) -> Self {
         Self { timeout: left.saturating_add(1), lifetime: 0 }
     }
 
-    /// For how long the index lists it.
+    /// How long the index lists the session.
     pub(crate) fn listed(self) -> u64 {
-        let span =
-            if self.lifetime > 0 { self.lifetime } else { self.timeout.saturating_sub(1).saturating_mul(LISTED_IDLES) };
+        let span = if self.lifetime > 0 {
+            self.lifetime
+        } else {
+            self.timeout.saturating_sub(1).saturating_mul(LISTED_TIMEOUTS)
+        };
         span.clamp(1, Timestamp::MAX.as_millis())
     }
 
-    /// How soon it can end by itself at the earliest.
+    /// The earliest time at which the session can end by itself.
     pub(crate) fn shortest(self) -> u64 {
         match (self.timeout, self.lifetime) {
             (0, lifetime) => lifetime,
@@ -55,7 +59,7 @@ impl Lifetimes {
         }
     }
 
-    /// As scripts read it.
+    /// Appends them as scripts read them.
     pub(crate) fn put(self, out: &mut Vec<u8>) {
         put::<7>(out, self.timeout);
         put::<7>(out, self.lifetime);

@@ -1,15 +1,15 @@
-//! What the server's ACL must allow, checked on each new connection before anything is written.
+//! The permissions that the store needs, which are checked on each new connection before any write.
 
 use crate::{
     layout::{Layout, Partition},
-    script::SCRIPTS,
+    protocol::SCRIPTS,
 };
 
-/// The least that a user needs, as one rule of an ACL file: what is missing is told when a store connects, before
-/// anything is written.
+/// The least permissions that a user needs, as one rule of an ACL file. Missing permissions are reported at connect,
+/// before any write.
 ///
-/// Put in a name, a password, and the prefix (`sessions` unless it is set otherwise). `~` names keys, `&` channels. `wait`
-/// is for writes that wait for replicas; `cluster|slots`, `asking`, `spublish` and `ssubscribe` are for clusters,
+/// Insert a name, a password, and the prefix (`sessions` by default). `~` precedes patterns of keys, `&` patterns of
+/// channels. `wait` is for writes that wait for replicas; `cluster|slots`, `asking`, `spublish` and `ssubscribe` are for clusters,
 /// `publish` and `subscribe` for everything else. A database other than 0 needs `+select` as well.
 ///
 /// ```text
@@ -17,12 +17,12 @@ use crate::{
 /// ```
 pub const ACL_RULE: &str = include_str!("acl.txt");
 
-/// Words of one command.
+/// The words of one command.
 type Command<'a> = Vec<&'a [u8]>;
 
-/// The commands that are used, each with keys and channels of this layout.
+/// The commands that the store uses, each with keys and channels of this layout.
 pub(crate) fn commands(layout: &Layout, is_cluster: bool, channel_command: &'static str) -> Vec<Vec<Vec<u8>>> {
-    // One partition stands for all: permissions are by pattern.
+    // One partition represents all, since permissions are patterns.
     let Some(partition) = layout.partitions().first() else { return Vec::new() };
     let key = [partition.sequence.as_ref(), b":check"].concat();
     let (declaration, declared) = layout.declaration();
@@ -72,10 +72,10 @@ fn of_connections<'a>(key: &'a [u8], partition: &'a Partition, is_cluster: bool)
     all
 }
 
-/// Asks which of them are refused.
-pub(crate) fn question(layout: &Layout, is_cluster: bool, channel_command: &'static str) -> redis::Cmd {
+/// The command that asks which of them are refused.
+pub(crate) fn check(layout: &Layout, is_cluster: bool, channel_command: &'static str) -> redis::Cmd {
     let commands = commands(layout, is_cluster, channel_command);
-    let mut cmd = SCRIPTS.permissions.call(&[], (commands.len() * 4, commands.len() * 64));
+    let mut cmd = SCRIPTS.permissions.command(&[], (commands.len() * 4, commands.len() * 64));
     for words in commands {
         cmd.arg(words.len());
         for word in words {

@@ -1,4 +1,4 @@
-//! A password that does not show itself.
+//! A password that is never printed.
 
 use std::{fmt, sync::Arc};
 
@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer};
 pub struct Secret(Arc<str>);
 
 impl Secret {
-    /// Takes the secret.
+    /// Wraps a secret.
     pub fn new(secret: impl Into<Arc<str>>) -> Self {
         Self(secret.into())
     }
 
-    /// The secret itself. Keep it out of logs.
+    /// Returns the secret itself. Keep it out of logs.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -46,7 +46,7 @@ impl fmt::Display for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not `&str` and no error of its own: an error here could quote what it read.
+        // Any other way could return an error that quotes the secret.
         String::deserialize(deserializer).map(Self::from)
     }
 }

@@ -1,15 +1,15 @@
-//! What a store is set to, besides how it is reached.
+//! The settings of a store, besides those of its connections.
 
 use std::time::Duration;
 
 use session_core::{Limits, store::Origin};
 
-/// What a store is set to.
+/// The settings of a store, besides those of its connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) tombstone: Duration,
-    /// The largest delta that travels with its change, encoded.
+    /// The largest delta that is published with its change, in encoded bytes.
     pub(crate) message_delta_bytes: usize,
     pub(crate) origin: Origin,
     /// `PUBLISH`, or `SPUBLISH` on a cluster.

@@ -1,42 +1,42 @@
-//! What a store went through.
+//! The counters of a store.
 
-use crate::inner::Inner;
+use crate::store_inner::StoreInner;
 
 /// Counters since the store was connected, over all its handles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Calls under way.
+    /// Calls in flight now.
     pub in_flight: usize,
-    /// Connections to a primary that took the place of a lost one.
+    /// Connections to a primary that replaced a lost one.
     pub reconnects: u64,
-    /// Calls that ran into their deadline.
+    /// Calls that reached their deadline.
     pub timeouts: u64,
-    /// Redirections of a cluster that were followed.
+    /// Redirections of a cluster (MOVED and ASK) that were followed.
     pub redirections: u64,
-    /// Requests that were sent once more.
+    /// Requests that were sent again, after a pause or on a new connection.
     pub resends: u64,
-    /// Calls that were refused since too many were under way.
+    /// Calls that were refused because too many were in flight.
     pub overloaded: u64,
-    /// Connections that were given up since nothing came over them any more.
+    /// Connections that were closed because nothing came over them.
     pub half_open: u64,
-    /// Connections that were given up since their server was no primary any more.
+    /// Connections that were given up because their server was no longer a primary.
     pub demoted: u64,
     /// Destroys that were sent again after a primary was regained.
     pub destroys_repeated: u64,
-    /// Sessions that had been destroyed, were back after a failover or restart, and were ended again: acknowledged
-    /// destroys that the servers had lost.
+    /// Destroyed sessions that were back after a failover or restart, and were ended again: acknowledged destroys that
+    /// the servers had lost.
     pub destroys_undone: u64,
-    /// Destroys of the last minute that made room for others: more than 8,192 were acknowledged within one minute. Should
-    /// the servers lose these, they are not repeated.
+    /// Destroys that made room for later ones within their minute, because more than 8,192 were acknowledged within one
+    /// minute. If the servers lose these, they are not repeated.
     pub destroys_forgotten: u64,
 }
 
 impl Stats {
-    pub(crate) fn of(inner: &Inner) -> Self {
-        let net = inner.net.stats();
+    pub(crate) fn of(store: &StoreInner) -> Self {
+        let (net, destroys) = (store.net.stats(), &store.recent_destroys);
         Self {
-            in_flight: inner.net.in_flight(),
+            in_flight: store.net.in_flight(),
             reconnects: net.reconnects.get(),
             timeouts: net.timeouts.get(),
             redirections: net.redirections.get(),
@@ -44,9 +44,9 @@ impl Stats {
             overloaded: net.overloaded.get(),
             half_open: net.half_open.get(),
             demoted: net.demoted.get(),
-            destroys_repeated: inner.recent.repeated(),
-            destroys_undone: inner.recent.undone(),
-            destroys_forgotten: inner.recent.forgotten(),
+            destroys_repeated: destroys.repeated.get(),
+            destroys_undone: destroys.undone.get(),
+            destroys_forgotten: destroys.forgotten.get(),
         }
     }
 }

@@ -13,21 +13,23 @@ use session_core::{
 
 use crate::{
     RedisConfig, RedisStoreBuilder, Stats,
-    inner::Inner,
-    net::{Resend, Slot},
+    error_context::{BACKEND, ErrorContext as _},
+    net::{Failure, HashSlot, Resend},
+    operation::Operation,
+    store_inner::StoreInner,
 };
 
 /// Sessions on Redis or Valkey: one server, a primary under Sentinel, or a cluster.
 ///
-/// A clone is another handle on the same connections and costs as much as that of an `Arc`. The connections end with
-/// the last handle.
+/// A clone is another handle on the same connections and costs as much as the clone of an `Arc`. The connections end
+/// with the last handle.
 #[derive(Clone, Debug)]
 pub struct RedisStore {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) inner: Arc<StoreInner>,
 }
 
 impl RedisStore {
-    /// The sessions on one server, with default settings: `redis://`, `rediss://` or `redis+unix://`.
+    /// Connects to one server, with default settings: `redis://`, `rediss://` or `redis+unix://`.
     ///
     /// # Errors
     /// As [`RedisStoreBuilder::connect`].
@@ -38,21 +40,37 @@ impl RedisStore {
         Self::builder(RedisConfig::standalone(url)).connect().await
     }
 
-    /// A store with settings of your own.
+    /// A builder for a store with other settings.
     pub fn builder(config: RedisConfig) -> RedisStoreBuilder {
         RedisStoreBuilder::new(config)
     }
 
-    /// What the store went through.
+    /// The store's counters.
     pub fn stats(&self) -> Stats {
         Stats::of(&self.inner)
     }
 }
 
+impl Operation<'_> {
+    /// Sends the heartbeat of the first partition: a write, so that it fails on a replica, and on a primary without
+    /// enough replicas. On a cluster it reaches one of the primaries.
+    async fn check(&self) -> Result<(), Error> {
+        let Some(partition) = self.store.layout.partitions().first() else { return Ok(()) };
+        let mut cmd = redis::cmd("GETEX");
+        cmd.arg(&*partition.sequence).arg("PERSIST");
+        let reply = self.command(HashSlot::new(partition.slot), &cmd, Resend::Harmless).await;
+        match reply.map_err(Failure::into_read_error)? {
+            Reply::ServerError(error) => Err(Failure::Refused(error).into_read_error()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The operation and the backend are added to errors here, and the deadline of each operation begins here.
 #[async_trait]
 impl SessionStore for RedisStore {
     fn backend(&self) -> &'static str {
-        "redis"
+        BACKEND
     }
 
     fn limits(&self) -> Limits {
@@ -60,40 +78,31 @@ impl SessionStore for RedisStore {
     }
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        self.inner.net.within_one_deadline(self.inner.create(id, new)).await
+        self.inner.operation().create(id, new).await.during("create")
     }
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
-        self.inner.net.within_one_deadline(self.inner.load(id, options)).await
+        self.inner.operation().load(id, options).await.during("load")
     }
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        self.inner.net.within_one_deadline(self.inner.apply(id, update)).await
+        self.inner.operation().apply(id, update).await.during("apply")
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        self.inner.net.within_one_deadline(self.inner.touch(id, options)).await
+        self.inner.operation().touch(id, options).await.during("touch")
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        self.inner.net.within_one_deadline(self.inner.rotate(id, rotation)).await
+        self.inner.operation().rotate(id, rotation).await.during("rotate")
     }
 
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
-        self.inner.net.within_one_deadline(self.inner.destroy(id, destroy)).await
+        self.inner.operation().destroy(id, destroy).await.during("destroy")
     }
 
-    /// Sends the heartbeat of the first partition: a write, so that a replica, or a primary without enough replicas,
-    /// fails it. On a cluster that is one of the primaries.
     async fn check(&self) -> Result<(), Error> {
-        let Some(partition) = self.inner.layout.partitions().first() else { return Ok(()) };
-        let mut cmd = redis::cmd("GETEX");
-        cmd.arg(&*partition.sequence).arg("PERSIST");
-        let reply = self.inner.net.command(Slot::new(partition.slot), &cmd, Resend::Harmless).await;
-        match reply.map_err(|failure| failure.into_error("check", false))? {
-            Reply::ServerError(error) => Err(crate::net::Failure::Refused(error).into_error("check", false)),
-            _ => Ok(()),
-        }
+        self.inner.operation().check().await.during("check")
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {
@@ -113,15 +122,15 @@ impl SessionStore for RedisStore {
 mod tests {
     use super::*;
 
-    /// Every call moves its future into a box: one that holds what it awaits twice, or what is rare, is a copy of many
-    /// kilobytes for each request.
+    /// Every call moves its future into a box. A future that held what it awaits twice, or room for rare cases, would
+    /// copy many kilobytes for each request.
     #[test]
     fn the_futures_of_calls_are_small() {
-        fn size_of_future<O, F>(_: impl FnOnce(&'static Inner, &'static SessionId, O) -> F) -> usize {
+        fn size_of_future<O, F>(_: impl FnOnce(&'static Operation<'static>, &'static SessionId, O) -> F) -> usize {
             size_of::<F>()
         }
-        let load = size_of_future(|inner, id, options| inner.net.within_one_deadline(inner.load(id, options)));
-        let apply = size_of_future(|inner, id, update| inner.net.within_one_deadline(inner.apply(id, update)));
+        let load = size_of_future(|operation, id, options| operation.load(id, options));
+        let apply = size_of_future(|operation, id, update| operation.apply(id, update));
         assert!(load < 3_072 && apply < 3_072, "{load} and {apply} bytes");
     }
 }

@@ -1,11 +1,13 @@
-//! Which cluster slot a partition lives in, and the hash tag that puts its keys there.
+//! The cluster slot of each partition, and the hash tag that puts its keys there.
 //!
-//! The partitions are spread evenly over the slots, each in the middle of its share, so that any number of primaries
-//! with contiguous shares of slots has nearly the same number of partitions. Tags that merely count ("0" to "255")
-//! would be spread at random: 2.25 times the mean on the fullest of 48 primaries.
+//! The partitions are spread evenly over the slots, each in the middle of its share. So any number of primaries with
+//! contiguous shares of slots get nearly equal numbers of partitions. The tags "0" to "255" would be spread at random:
+//! 2.25 times the mean on the fullest of 48 primaries.
+
+use crate::net::HashSlot;
 
 /// The number of slots of a cluster.
-pub(crate) const SLOTS: u16 = 16_384;
+const SLOTS: u16 = HashSlot::COUNT;
 
 /// The slot of a partition.
 pub(crate) const fn slot_of(partition: u16, partitions: u32) -> u16 {
@@ -13,8 +15,8 @@ pub(crate) const fn slot_of(partition: u16, partitions: u32) -> u16 {
     (partition as u32 * share + share / 2) as u16
 }
 
-/// The tags of all partitions: for each slot the smallest natural number, in decimal, that hashes to it. Keys in
-/// stores depend on this for good.
+/// The tags of all partitions: for each slot the smallest natural number, in decimal, that hashes to it. Stored keys
+/// depend on them, so they never change.
 pub(crate) fn tags(partitions: u32) -> Box<[Box<str>]> {
     let share = u32::from(SLOTS) / partitions;
     let mut tags: Vec<Option<Box<str>>> = vec![None; partitions as usize];
@@ -39,7 +41,7 @@ pub(crate) fn slot_of_key(key: &[u8]) -> u16 {
     crc16(key) % SLOTS
 }
 
-/// CRC-16/XMODEM, with which a cluster hashes keys.
+/// CRC-16/XMODEM, the hash of a cluster.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
@@ -50,7 +52,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
-    /// The check value of CRC-16/XMODEM, and the example of the cluster specification.
+    /// The check value of CRC-16/XMODEM, and the example in the cluster specification.
     #[test]
     fn the_hash_is_the_cluster_s() {
         assert_eq!(crc16(b"123456789"), 0x31c3);

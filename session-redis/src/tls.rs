@@ -1,4 +1,4 @@
-//! Whom to trust, and who we are.
+//! TLS: the trusted authorities and the client certificate.
 
 #[cfg(feature = "tls")]
 use std::borrow::Cow;
@@ -12,9 +12,8 @@ use crate::secret::Secret;
 
 /// TLS for `rediss://` URLs: each part as PEM text or as the path of a PEM file, never both.
 ///
-/// Files are read once, when the store connects. For serde: `ca` or `ca_file`, `client_certificate` or
-/// `client_certificate_file`, `client_key` or `client_key_file`; all may be left out, and a certificate and its key go
-/// together.
+/// Files are read once, when the store connects. Field names for serde: `ca` or `ca_file`, `client_certificate` or
+/// `client_certificate_file`, `client_key` or `client_key_file`. Each is optional, and a certificate needs its key.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -29,27 +28,27 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// The system's authorities, and no client certificate.
+    /// Trusts the system's authorities and has no client certificate.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The authorities to trust instead of the system's, as PEM text.
+    /// Sets the authorities to trust instead of the system's, as PEM text.
     pub fn ca(self, pem: impl Into<String>) -> Self {
         Self { ca: Some(pem.into()), ..self }
     }
 
-    /// The authorities to trust instead of the system's, in a PEM file.
+    /// Sets the authorities to trust instead of the system's, in a PEM file.
     pub fn ca_file(self, path: impl Into<PathBuf>) -> Self {
         Self { ca_file: Some(path.into()), ..self }
     }
 
-    /// The client's certificate and private key, as PEM text.
+    /// Sets the client's certificate and private key, as PEM text.
     pub fn client(self, certificate: impl Into<String>, key: impl Into<Secret>) -> Self {
         Self { client_certificate: Some(certificate.into()), client_key: Some(key.into()), ..self }
     }
 
-    /// The client's certificate and private key, in PEM files.
+    /// Sets the client's certificate and private key, in PEM files.
     pub fn client_files(self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         Self { client_certificate_file: Some(certificate.into()), client_key_file: Some(key.into()), ..self }
     }
@@ -68,14 +67,14 @@ impl fmt::Debug for TlsConfig {
     }
 }
 
-/// The parsed form, ready for any host.
+/// The parsed certificates and keys, for any host.
 #[cfg(feature = "tls")]
 #[derive(Clone)]
 pub(crate) struct Identity(redis::ConnectionAddr);
 
 #[cfg(feature = "tls")]
 impl Identity {
-    /// Reads the files and parses all of it, so that a bad certificate shows before the first connection.
+    /// Reads and parses all of them, so that a bad certificate is reported before the first connection.
     pub(crate) fn load(config: &TlsConfig) -> Result<Self, Error> {
         install_provider();
         let root_cert = one_of("ca", config.ca.as_deref(), config.ca_file.as_ref())?;
@@ -86,7 +85,7 @@ impl Identity {
         let client_tls = match (certificate, key) {
             (None, None) => None,
             (Some(client_cert), Some(client_key)) => Some(redis::ClientTlsConfig { client_cert, client_key }),
-            _ => return Err(refused("a client certificate and its key go together; set both or neither")),
+            _ => return Err(refused("a client certificate needs its key; set both or neither")),
         };
         if root_cert.as_ref().is_some_and(|pem| !holds_certificate(pem)) {
             return Err(refused("`tls.ca` holds no certificate; give it as PEM"));
@@ -94,16 +93,16 @@ impl Identity {
         Self::parse(redis::TlsCertificates { client_tls, root_cert })
     }
 
-    /// The only public way to the parsed form is through a client for some TLS address.
+    /// redis-rs parses certificates only for a client with a TLS address, so this makes one.
     fn parse(certificates: redis::TlsCertificates) -> Result<Self, Error> {
         let nowhere = redis::ConnectionAddr::TcpTls { host: String::new(), port: 0, insecure: false, tls_params: None };
-        // The cause is left out: it may quote the key.
+        // Without the source, which may quote the key.
         let client = redis::Client::build_with_tls(nowhere, certificates)
             .map_err(|_| refused("a TLS certificate or key cannot be read; give both as PEM"))?;
         Ok(Self(client.get_connection_info().addr().clone()))
     }
 
-    /// The address of a host, reached by this identity.
+    /// The address of a host, with this identity.
     pub(crate) fn at(&self, host: &str, port: u16) -> redis::ConnectionAddr {
         let tls_params = match &self.0 {
             redis::ConnectionAddr::TcpTls { tls_params, .. } => tls_params.clone(),
@@ -119,11 +118,11 @@ fn holds_certificate(pem: &[u8]) -> bool {
     pem.windows(BEGIN.len()).any(|window| window == BEGIN)
 }
 
-/// rustls panics without a provider for the process; an application that has chosen its own keeps it.
+/// rustls panics unless the process has a provider. A provider chosen by the application is kept.
 #[cfg(feature = "tls")]
 fn install_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Someone else may have been faster, which is as good.
+        // An error means that another thread has installed one meanwhile.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
@@ -143,5 +142,5 @@ fn one_of(name: &str, text: Option<&str>, path: Option<&PathBuf>) -> Result<Opti
 
 #[cfg(feature = "tls")]
 fn refused(message: impl Into<Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation("connect")
+    Error::new(ErrorKind::Configuration, message)
 }

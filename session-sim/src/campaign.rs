@@ -1,27 +1,27 @@
-//! Seeds on the real code: how a node is made of it, and what is told of a seed that fails.
+//! Runs of the real code: how a node is built, and the report of a seed that fails.
 
 use std::{fmt::Write as _, sync::Arc};
 
-use session_tiered::{Capacity, Mutant, Stats, TieredStore};
+use session_tiered_sim::{Capacity, Mutant, Stats, TieredStore};
 
-use crate::sim::{Coverage, Node, Outcome, SimStore, Subject, Tested, run};
+use crate::sim::{Coverage, NodeSetup, Outcome, SimStore, Subject, Tested, run};
 
-/// So many lines of the trace are told of a seed that fails.
+/// The lines of the trace in the report of a seed that fails.
 const LINES: usize = 60;
 
 /// A node with the real cache.
 #[must_use]
-pub fn tiered(node: Node) -> Tested {
+pub fn tiered(node: NodeSetup) -> Tested {
     tested(node, None)
 }
 
-/// A node with the real cache, and one of its mechanisms broken.
-pub fn mutated(mutant: Mutant) -> impl Fn(Node) -> Tested + Sync {
+/// A node with the real cache and one broken mechanism.
+pub fn mutated(mutant: Mutant) -> impl Fn(NodeSetup) -> Tested + Sync {
     move |node| tested(node, Some(mutant))
 }
 
-fn tested(node: Node, mutant: Option<Mutant>) -> Tested {
-    let Node { store, clock, settings, .. } = node;
+fn tested(node: NodeSetup, mutant: Option<Mutant>) -> Tested {
+    let NodeSetup { store, clock, settings, .. } = node;
     let builder = TieredStore::builder(store)
         .max_staleness(settings.max_staleness)
         .max_age(settings.max_age)
@@ -29,8 +29,7 @@ fn tested(node: Node, mutant: Option<Mutant>) -> Tested {
         .capacity(Capacity::entries(settings.capacity))
         .absent_capacity(settings.capacity)
         .self_check(settings.self_check)
-        .clock(clock)
-        .first_in_first_out();
+        .clock(clock);
     let store = match mutant {
         Some(mutant) => builder.mutant(mutant).build(),
         None => builder.build(),
@@ -62,7 +61,7 @@ fn count(stats: &Stats, coverage: &mut Coverage) {
     }
 }
 
-/// A seed that failed, run again for the end of its trace, without the heartbeats.
+/// Runs a seed that failed again, and returns the end of its trace without the heartbeats.
 #[must_use]
 pub fn explain(outcome: &Outcome, subject: Subject<'_>) -> String {
     let again = run(outcome.seed, subject, true);
@@ -77,14 +76,14 @@ pub fn explain(outcome: &Outcome, subject: Subject<'_>) -> String {
     text
 }
 
-/// Whether the cache found fault with itself. What it finds says nothing where the store lost updates: a state that it
-/// was right to miss can be the present one again.
+/// Whether a self-check of the cache reported a violation. Where the store lost updates, its reports mean nothing: a
+/// replaced state can be the current one again.
 #[must_use]
 pub fn found_fault_with_itself(coverage: &Coverage) -> bool {
     coverage.of("tiered: violations") > 0 && coverage.of("updates lost by the store") == 0
 }
 
-/// What must have been met in many seeds: a run in which none of it happens proves nothing.
+/// The events that must occur somewhere in many seeds: runs without them prove nothing.
 pub const INTERESTING: &[&str] = &[
     "local hits",
     "local absences",

@@ -1,11 +1,11 @@
-//! The tiered store under more adversity than a test can arrange.
+//! The tiered store under more faults than a test can arrange.
 //!
-//! | module | is |
+//! | module | contents |
 //! |---|---|
-//! | [`model`] | the protocol as a small machine whose every reachable state is visited |
-//! | [`sim`] | the real cache against a store and a network that fail, in virtual time, from a seed |
-//! | [`oracle`] | what must hold in each run of the simulation, one file for each invariant |
-//! | [`campaign`] | many seeds |
+//! | [`model`] | the protocol as a small state machine; every reachable state is visited |
+//! | [`sim`] | the real cache on a store and a network that fail, in virtual time, from a seed |
+//! | [`oracle`] | the invariants of each run of the simulation, one file each |
+//! | [`campaign`] | runs of many seeds |
 
 pub mod campaign;
 pub mod model;

@@ -1,7 +1,7 @@
-//! The long mode: as many seeds as asked for, or for as long.
+//! The long mode: a number of seeds, or as many as fit into a time.
 //!
-//! `cargo run --release -p session-sim -- --seeds 100000`, or `--seconds 600`; `--from` says where to begin. A seed
-//! that fails is run again with its trace.
+//! `cargo run --release -p session-sim -- --seeds 100000`, or `--seconds 600`. `--from` is the first seed. A
+//! seed that fails is run again with its trace.
 
 use std::{
     process::ExitCode,
@@ -24,18 +24,18 @@ struct Options {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// How many seeds.
+    /// The number of seeds.
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// For how long, instead of how many.
+    /// The time to run, instead of a number of seeds.
     #[arg(long)]
     seconds: Option<u64>,
-    /// The trace of the first seed, and nothing else.
+    /// Print only the trace of the first seed.
     #[arg(long)]
     trace: bool,
 }
 
-/// What all threads share.
+/// The state that all threads share.
 struct Campaign {
     options: Options,
     start: Instant,

@@ -1,4 +1,4 @@
-//! A run can be repeated, byte for byte.
+//! A run can be repeated byte for byte.
 #![allow(missing_docs)]
 
 use session_sim::{campaign::tiered, sim::run};

@@ -1,50 +1,54 @@
-//! The protocol's every state within the bounds, and one counterexample for each rule that is left out.
+//! Every state of the protocol within the bounds, and a counterexample for each mistake.
 
 use session_sim::model::{BOUNDED_STALENESS, Bounds, DESTROY_WINS, MONOTONIC_READS, Mistake, NO_STALE_FILL, Protocol};
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// One node against all that can happen to it; others write.
+/// One node, with anonymous writers.
 const ONE: Bounds =
     Bounds { nodes: 1, writes: 2, destroy: true, fills: 1, beats: 1, gaps: true, failover: true, max_staleness: 2 };
 
-/// Visits every state. Each promise holds in all of them, and everything that should occur does in some.
-fn exhaust(bounds: Bounds, may_lack: &[&str]) {
+/// Visits every state. The invariants hold in all of them, and every expected event occurs in some.
+fn exhaust(bounds: Bounds, without: &[&str]) {
     let checker = Protocol { bounds, mistake: None }.checker().symmetry().spawn_dfs().join();
     println!("{bounds:?}");
     println!("{} states, {} steps, depth {}", checker.unique_state_count(), checker.state_count(), checker.max_depth());
     let found = checker.discoveries();
-    for promise in [BOUNDED_STALENESS, MONOTONIC_READS, NO_STALE_FILL, DESTROY_WINS] {
-        assert!(!found.contains_key(promise), "{promise} is broken by {:?}", found[promise].clone().into_actions());
+    for invariant in [BOUNDED_STALENESS, MONOTONIC_READS, NO_STALE_FILL, DESTROY_WINS] {
+        assert!(
+            !found.contains_key(invariant),
+            "{invariant} is violated by {:?}",
+            found[invariant].clone().into_actions()
+        );
     }
     let properties = checker.model().properties();
     let occurrences = properties.iter().filter(|property| !property.expectation.discovery_is_failure());
     for name in occurrences.map(|property| property.name) {
-        assert_eq!(found.contains_key(name), !may_lack.contains(&name), "{name}");
+        assert_eq!(found.contains_key(name), !without.contains(&name), "{name}");
     }
 }
 
-/// Finds the shortest way in which the mistake breaks the promise, and tells it.
-fn caught(mistake: Mistake, promise: &'static str, bounds: Bounds) {
+/// Finds and prints the shortest way in which a mistake violates an invariant.
+fn caught(mistake: Mistake, invariant: &'static str, bounds: Bounds) {
     let mut depth = usize::MAX;
     let mut shortest = None;
-    // The checker's last finding need not be its shortest, so look again for a shorter one until there is none.
+    // The checker's last counterexample need not be the shortest, so search again until there is no shorter one.
     loop {
         let checker = Protocol { bounds, mistake: Some(mistake) }
             .checker()
             .target_max_depth(depth)
-            .finish_when(HasDiscoveries::AnyOf([promise].into()))
+            .finish_when(HasDiscoveries::AnyOf([invariant].into()))
             .spawn_bfs()
             .join();
-        let Some(path) = checker.discovery(promise) else { break };
+        let Some(path) = checker.discovery(invariant) else { break };
         let actions = path.into_actions();
         depth = actions.len() + 1;
         shortest = Some(actions);
     }
-    let Some(actions) = shortest else { panic!("{mistake:?} does not break {promise}") };
-    println!("{mistake:?} breaks {promise} in {} steps: {actions:?}", actions.len());
+    let Some(actions) = shortest else { panic!("{mistake:?} does not violate {invariant}") };
+    println!("{mistake:?} violates {invariant} in {} steps: {actions:?}", actions.len());
 }
 
-/// What cannot occur without lost feeds and failovers.
+/// The events that need lost feeds or failovers.
 const NEEDS_FAULTS: [&str; 4] = [
     "a fill outlives its epoch",
     "a copy of an ended epoch is found unchanged",

@@ -1,10 +1,10 @@
-//! Every mechanism of the cache is needed: without it, some seed shows a promise that is not kept.
+//! Every mechanism of the cache is necessary: without it, some seed shows a violation.
 #![allow(missing_docs)]
 
 use session_sim::{campaign::mutated, sim::run};
-use session_tiered::Mutant;
+use session_tiered_sim::Mutant;
 
-/// So many seeds, at most, until a mutant is caught.
+/// The most seeds until a mutant is caught.
 const SEEDS: u64 = 2_000;
 
 fn is_caught(mutant: Mutant) {

@@ -1,4 +1,4 @@
-//! The oracle finds no fault with a node that has no cache, and finds every fault in nodes that make it.
+//! The oracle finds no violation in a node without a cache, and finds the violations of nodes with a flaw.
 #![allow(missing_docs)]
 
 use std::{
@@ -14,13 +14,13 @@ use session_core::{
         Rotation, SessionStore, TouchOptions, TouchOutcome, Touched, Update, async_trait,
     },
 };
-use session_sim::sim::{Coverage, Node, SimStore, Tested, run};
+use session_sim::sim::{Coverage, NodeSetup, SimStore, Tested, run};
 
 #[test]
 fn a_node_without_a_cache_keeps_every_promise() {
     let mut coverage = Coverage::default();
     for seed in 0..150 {
-        let outcome = run(seed, &|node: Node| Tested::new(node.store), false);
+        let outcome = run(seed, &|node: NodeSetup| Tested::new(node.store), false);
         assert!(outcome.violation.is_none(), "seed {seed}: {:?}", outcome.violation);
         coverage.merge(&outcome.coverage);
     }
@@ -29,20 +29,20 @@ fn a_node_without_a_cache_keeps_every_promise() {
     }
 }
 
-/// What a node does wrong.
+/// The flaw of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mistake {
-    /// It keeps what it has read for good.
+enum Flaw {
+    /// It keeps everything that it has read for ever.
     KeepsForGood,
-    /// It keeps what it has read until it writes.
+    /// It keeps everything that it has read until it writes.
     KeepsUntilItWrites,
-    /// It says that a session was touched, and has not told the store.
+    /// It reports a touch that it has not sent to the store.
     WithholdsTouches,
     /// It sends an update again under another op id.
     SendsUnderAnotherName,
-    /// It says that an update failed, and goes on with it.
+    /// It reports that an update failed, and executes it.
     GoesOnAfterRefusal,
-    /// It says that an update with an unknown outcome was applied.
+    /// It reports a stamp that the session never had.
     SaysApplied,
 }
 
@@ -51,13 +51,13 @@ type Kept = Arc<Mutex<BTreeMap<IdDigest, LoadOutcome>>>;
 #[derive(Clone, Debug)]
 struct Careless {
     store: SimStore,
-    mistake: Mistake,
+    flaw: Flaw,
     kept: Kept,
 }
 
 impl Careless {
     fn keeps(&self) -> bool {
-        matches!(self.mistake, Mistake::KeepsForGood | Mistake::KeepsUntilItWrites)
+        matches!(self.flaw, Flaw::KeepsForGood | Flaw::KeepsUntilItWrites)
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<IdDigest, LoadOutcome>> {
@@ -65,24 +65,24 @@ impl Careless {
     }
 
     fn forget(&self, id: &SessionId) {
-        if self.mistake == Mistake::KeepsUntilItWrites {
+        if self.flaw == Flaw::KeepsUntilItWrites {
             self.kept().remove(id.digest());
         }
     }
 
     async fn apply_wrongly(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        match self.mistake {
-            Mistake::SendsUnderAnotherName => {
+        match self.flaw {
+            Flaw::SendsUnderAnotherName => {
                 let mut other = update.clone();
                 other.write.op = OpId::from_bits(!update.write.op.bits());
                 self.store.apply(id, &other).await
             }
-            Mistake::GoesOnAfterRefusal => {
+            Flaw::GoesOnAfterRefusal => {
                 let (store, id, update) = (self.store.clone(), *id, update.clone());
                 tokio::spawn(async move { store.apply(&id, &update).await });
                 Err(Error::new(ErrorKind::Unavailable, "not now"))
             }
-            Mistake::SaysApplied => match self.store.apply(id, update).await {
+            Flaw::SaysApplied => match self.store.apply(id, update).await {
                 Ok(ApplyOutcome::Applied(mut applied)) => {
                     applied.stamp = applied.stamp.next(update.write.op);
                     Ok(ApplyOutcome::Applied(applied))
@@ -128,7 +128,7 @@ impl SessionStore for Careless {
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        if self.mistake == Mistake::WithholdsTouches
+        if self.flaw == Flaw::WithholdsTouches
             && let LoadOutcome::Found(found) = self.store.load(id, LoadOptions::default()).await?
         {
             return Ok(TouchOutcome::Touched(Touched::new(found.record.deadlines(), found.now)));
@@ -157,17 +157,17 @@ impl SessionStore for Careless {
     }
 }
 
-/// Which promises some answers of such nodes break.
-fn broken_by(mistake: Mistake) -> BTreeSet<&'static str> {
-    let subject = |node: Node| Tested::new(Careless { store: node.store, mistake, kept: Arc::default() });
+/// The invariants that some answers of such nodes violate.
+fn broken_by(flaw: Flaw) -> BTreeSet<&'static str> {
+    let subject = |node: NodeSetup| Tested::new(Careless { store: node.store, flaw, kept: Arc::default() });
     (0..60).flat_map(|seed| run(seed, &subject, false).broken).collect()
 }
 
-macro_rules! mistakes {
-    ($($name:ident $mistake:ident: $($invariant:ident)*;)*) => {$(
+macro_rules! flaws {
+    ($($name:ident $flaw:ident: $($invariant:ident)*;)*) => {$(
         #[test]
         fn $name() {
-            let broken = broken_by(Mistake::$mistake);
+            let broken = broken_by(Flaw::$flaw);
             for invariant in [$(stringify!($invariant)),*] {
                 assert!(broken.contains(invariant), "{invariant} is not among {broken:?}");
             }
@@ -175,7 +175,7 @@ macro_rules! mistakes {
     )*};
 }
 
-mistakes! {
+flaws! {
     what_is_kept_for_good_is_stale KeepsForGood:
         i1_bounded_staleness i2_read_your_writes i3_monotonic_reads i4_floor i7_destroy_wins i10_no_immortal_copy;
     writes_of_others_count_too KeepsUntilItWrites: i1_bounded_staleness i3_monotonic_reads i4_floor;

@@ -1,4 +1,4 @@
-//! The real cache keeps its promises: a fixed set of seeds, and new ones.
+//! The real cache keeps its guarantees: a fixed set of seeds, and new ones.
 #![allow(missing_docs)]
 
 use session_sim::{
@@ -20,7 +20,7 @@ fn seeds(from: u64, count: u64) -> Coverage {
     coverage
 }
 
-/// And everything interesting has happened in them.
+/// All interesting events occur in them.
 #[test]
 fn a_fixed_set_of_seeds() {
     let coverage = seeds(0, 300);
@@ -28,11 +28,11 @@ fn a_fixed_set_of_seeds() {
     for what in INTERESTING {
         assert!(coverage.of(what) > 0, "it never happens: {what}\n{coverage}");
     }
-    // I8: what others write stays a hit, and is a hit in its new state.
+    // I8: after a write on another node, a copy stays a hit, in its new state.
     assert!(coverage.of("patched hits") * 10 > coverage.of("local hits"), "{coverage}");
 }
 
-/// Others each time, or from `SIM_SEED`.
+/// New seeds in each run, or those from `SIM_SEED`.
 #[test]
 fn new_seeds() {
     let given = std::env::var("SIM_SEED").ok().map(|seed| seed.parse().expect("SIM_SEED is a number"));

@@ -1,18 +1,18 @@
-//! Certificates made on the spot.
+//! Certificates of a server and its clients.
+
+#[cfg(feature = "tls")]
+mod make;
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
-};
-
 use crate::workdir::Workdir;
 
-/// An authority, a certificate of a server and one of a client, as text and as files. Clones share the files.
+/// An authority, a server certificate and a client certificate, as text and as files. Clones share the files.
+///
+/// The feature `tls` adds constructors that make them: `new`, `another_authority`, `for_names` and `expired`.
 #[derive(Clone, Debug)]
 pub struct Certificates {
     inner: Arc<Inner>,
@@ -33,35 +33,11 @@ struct Pair {
 }
 
 impl Certificates {
-    /// Certificates of a new authority, for `localhost`, `127.0.0.1` and `::1`.
+    /// Certificates that were made elsewhere, as PEM: the authority's, then the server's and the client's with their
+    /// private keys.
     #[must_use]
-    pub fn new() -> Self {
-        Self::build(&["localhost", "127.0.0.1", "::1"], false)
-    }
-
-    /// The same under a different authority, for clients that must refuse the server, or the server them.
-    #[must_use]
-    pub fn another_authority() -> Self {
-        Self::new()
-    }
-
-    /// A server certificate for other names, which a client that checks names must refuse.
-    #[must_use]
-    pub fn for_names(names: &[&str]) -> Self {
-        Self::build(names, false)
-    }
-
-    /// Certificates that ran out in the year 2001.
-    #[must_use]
-    pub fn expired() -> Self {
-        Self::build(&["localhost", "127.0.0.1", "::1"], true)
-    }
-
-    fn build(names: &[&str], expired: bool) -> Self {
-        let ca = authority();
-        let server = leaf(&ca, names, ExtendedKeyUsagePurpose::ServerAuth, expired);
-        let client = leaf(&ca, &["session-testkit-client"], ExtendedKeyUsagePurpose::ClientAuth, expired);
-        let ca = ca.pem();
+    pub fn from_pem(ca: String, server: (String, String), client: (String, String)) -> Self {
+        let [server, client] = [server, client].map(|(cert, key)| Pair { cert, key });
         let dir = Workdir::new();
         dir.write("ca.pem", &ca);
         for (name, pair) in [("server", &server), ("client", &client)] {
@@ -134,36 +110,4 @@ impl Certificates {
     fn dir(&self) -> &Path {
         self.inner.dir.path()
     }
-}
-
-impl Default for Certificates {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-const MADE: &str = "a certificate can be made";
-
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "session-testkit authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate().expect(MADE)).expect(MADE)
-}
-
-fn leaf(ca: &CertifiedIssuer<'_, KeyPair>, names: &[&str], purpose: ExtendedKeyUsagePurpose, expired: bool) -> Pair {
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let common = names.first().cloned().unwrap_or_default();
-    let mut params = CertificateParams::new(names).expect("names of hosts, or addresses");
-    params.distinguished_name.push(DnType::CommonName, common);
-    params.extended_key_usages = vec![purpose];
-    params.use_authority_key_identifier_extension = true;
-    if expired {
-        params.not_before = date_time_ymd(2000, 1, 1);
-        params.not_after = date_time_ymd(2001, 1, 1);
-    }
-    let key = KeyPair::generate().expect(MADE);
-    let cert = params.signed_by(&key, ca).expect(MADE);
-    Pair { cert: cert.pem(), key: key.serialize_pem() }
 }

@@ -1,4 +1,4 @@
-//! A client of a few lines, so that the kit needs neither `redis-cli` nor the client library under test.
+//! A small client, so that the kit needs neither `redis-cli` nor the client library under test.
 
 use std::{fmt, io, net::SocketAddr, path::Path};
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{Reply, wait::LIMIT};
 
-/// More than any reply of a test; a length above it is a broken stream.
+/// No reply of a test is longer; a greater length means a broken stream.
 const LONGEST: i64 = 512 << 20;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -26,7 +26,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// If nobody listens there.
+    /// If the address refuses connections.
     pub async fn tcp(addr: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(addr).await?;
         stream.set_nodelay(true)?;
@@ -37,7 +37,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// If nobody listens there.
+    /// If the address refuses connections.
     pub async fn unix(path: &Path) -> io::Result<Self> {
         Ok(Self { stream: BufReader::new(Box::new(UnixStream::connect(path).await?)) })
     }
@@ -46,7 +46,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// If the link ends, or carries something other than RESP2. A refusal is [`Reply::Error`].
+    /// If the connection ends or does not speak RESP2. A refusal is [`Reply::Error`].
     ///
     /// # Panics
     ///
@@ -60,7 +60,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// If the link ends.
+    /// If the connection ends.
     pub async fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<()> {
         let mut frame = format!("*{}\r\n", args.len()).into_bytes();
         for arg in args {
@@ -77,11 +77,11 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// If the link ends, or carries something other than RESP2.
+    /// If the connection ends or does not speak RESP2.
     ///
     /// # Panics
     ///
-    /// If nothing comes for 30 s, so that a test of a link that should have ended fails rather than hangs.
+    /// If nothing arrives for 30 s, so that a test of a connection that should have ended fails and does not hang.
     pub async fn receive(&mut self) -> io::Result<Reply> {
         let next = timeout(LIMIT, self.next()).await;
         next.expect("the server answers within 30 s")
@@ -135,7 +135,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A negative length stands for "nothing there".
+/// A negative length means a null reply.
 fn length(text: &str) -> io::Result<Option<usize>> {
     match text.parse::<i64>() {
         Ok(len) if len <= LONGEST => Ok(usize::try_from(len).ok()),

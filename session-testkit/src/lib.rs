@@ -7,14 +7,14 @@
 //! let server = Server::builder().config("maxmemory", "10mb").start().await;
 //! let link = LinkCutter::to(server.addr()).await;
 //!
-//! // Any client will do; this one is the kit's own.
+//! // Any client works; this one is the kit's own.
 //! let mut client = Connection::tcp(link.addr()).await.unwrap();
 //! link.hold(Direction::Replies);
 //! client.send(&["INCR", "visits"]).await.unwrap();
 //! link.wait_for_held(Direction::Replies, 1).await;
 //! link.cut().await;
 //!
-//! // The answer is lost, but the server has done the work.
+//! // The reply is lost, but the server has executed the command.
 //! assert!(client.receive().await.is_err());
 //! assert_eq!(server.command(&["GET", "visits"]).await.int(), 1);
 //! # });
@@ -25,27 +25,27 @@
 //! | [`Server`] | one server: unix socket, TCP, TLS; passwords, users, persistence, replication; kill, restart, pause |
 //! | [`Cluster`] | primaries and replicas; failovers, and slots that move step by step |
 //! | [`SentinelTrio`] | a primary, replicas, three sentinels |
-//! | [`LinkCutter`] | a proxy that delays, throttles, holds back, forgets, resets and cuts links, and counts round trips |
-//! | [`Certificates`] | an authority with certificates for servers and clients, and wrong ones |
-//! | [`Connection`] | a client of a few lines, that shares no code with the one under test |
-//! | [`until`], [`within`], [`shared`] | waiting for what must come; servers that all tests of a process share |
+//! | [`LinkCutter`] | a proxy that delays, throttles, holds, forgets, resets and cuts links, and counts round trips |
+//! | [`Certificates`] | an authority with valid and invalid certificates for servers and clients; the feature `tls` makes them |
+//! | [`Connection`] | a small client that shares no code with the client under test |
+//! | [`until`], [`within`], [`shared`] | waiting for expected events; servers that all tests of a process share |
 //!
 //! # Servers are children
 //!
-//! They listen on ports of 127.0.0.1 that no other user of this kit takes while they are down, so they come back at the
+//! Servers listen on ports of 127.0.0.1 that no other user of this kit takes while they are down, so they restart at the
 //! same address. They are killed when the last handle is dropped, and also when the test process is killed or ends with
-//! a server in a `static`. If one does not start, or something is waited for in vain for 30 s, the kit panics with the
-//! servers' logs. Apart from the waiting for a server's state, which has no other way than to ask again, nothing sleeps.
-//! Use the kit under a running clock only: a paused tokio clock makes every wait end at once.
+//! a server in a `static`. If a server does not start, or a wait exceeds 30 s, the kit panics with the servers' logs.
+//! Nothing sleeps, except waits for a server's state, which can only be polled. Use the kit under a running clock only:
+//! a paused tokio clock makes every wait end at once.
 //!
 //! # Which server
 //!
-//! `redis-server` by default; `REDIS_SERVER_BIN` names another, such as `valkey-server`. Only [`Cluster::reshard`] needs
-//! `redis-cli`, or what `REDIS_CLI_BIN` names. A test never passes because a server is missing: it fails with the line that
-//! installs it.
+//! The default is `redis-server`; `REDIS_SERVER_BIN` names another program, such as `valkey-server`. Only
+//! [`Cluster::reshard`] needs `redis-cli`, or the program named by `REDIS_CLI_BIN`. If the server is not installed, tests
+//! fail with the command that installs it.
 //!
-//! Every server has a user `testkit`, by which the kit, replicas, nodes and sentinels log in, whatever a test does to the
-//! default user. It shows in `ACL LIST`.
+//! The kit, replicas, nodes and sentinels log in as the user `testkit`, which every server has, so a test may change the
+//! default user. `ACL LIST` shows it.
 
 mod certificates;
 mod cluster;

@@ -1,15 +1,15 @@
-//! What survives a server's end.
+//! Persistence of a server.
 
 /// How a server keeps its data on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Persistence {
-    /// Not at all: a restart starts empty.
+    /// No persistence: a restart starts empty.
     #[default]
     None,
     /// Snapshots, written on `SAVE`, `BGSAVE` and an orderly shutdown.
     Rdb,
-    /// An append-only file synced once a second: a kill of the process keeps what the system has buffered.
+    /// An append-only file synced once a second: if the process is killed, writes buffered by the system survive.
     AofEverysec,
     /// An append-only file synced before every reply.
     AofAlways,
@@ -19,7 +19,7 @@ impl Persistence {
     pub(crate) fn directives(self) -> &'static str {
         match self {
             Self::None => "save \"\"\nappendonly no\n",
-            // A snapshot must be configured for a shutdown to write one; this one never comes by itself.
+            // A shutdown only writes a snapshot if one is configured; this schedule never triggers.
             Self::Rdb => "save 86400 1000000\nappendonly no\n",
             Self::AofEverysec => "save \"\"\nappendonly yes\nappendfsync everysec\n",
             Self::AofAlways => "save \"\"\nappendonly yes\nappendfsync always\n",

@@ -1,4 +1,4 @@
-//! Ports for servers that must come back at the same address.
+//! Ports for servers that must restart at the same address.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, UdpSocket},
@@ -8,15 +8,15 @@ use std::{
     },
 };
 
-/// Below the range from which the system draws ports of outgoing connections: one of those could otherwise take the
+/// Below the range from which the system assigns ports to outgoing connections: one of those could otherwise take the
 /// port of a server that is down.
 const FIRST: u16 = 11_000;
 const COUNT: u16 = 20_000;
 
 /// A TCP port that no other user of this kit on this machine takes while the value lives.
 ///
-/// The *UDP* port of the same number is held as the mark, since it does not hinder the child that binds the TCP port.
-/// The system takes the mark back when the process ends, however it ends.
+/// The *UDP* port of the same number is held as a mark, since it does not prevent the child from binding the TCP port.
+/// The system releases the mark when the process ends, for whatever reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Port {
     number: u16,
@@ -24,8 +24,8 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Marks a port. Programs that know nothing of the mark can still have it: whoever binds it must be ready to ask
-    /// for another.
+    /// Marks a port. Programs that ignore the mark can still have taken the port: a caller that fails to bind it must
+    /// reserve another.
     pub(crate) fn reserve() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         // Processes start at different places, so that they rarely try the same port.

@@ -14,7 +14,7 @@ use crate::{wait::first_answer, watchdog};
 
 /// A child that does not outlive this value.
 ///
-/// It is the standard library's child and not tokio's, since the runtime may be gone when the value is dropped.
+/// It is the standard library's child and not tokio's, since the runtime may have ended when the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: u32,
@@ -22,7 +22,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `program`; what it prints is added to the file `log`.
+    /// Starts `program` and appends its output to the file `log`.
     pub(crate) fn spawn(program: &str, args: &[&str], dir: &Path, log: &Path) -> io::Result<Self> {
         let out = OpenOptions::new().create(true).append(true).open(log)?;
         let child = Command::new(program)
@@ -31,7 +31,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
-            // An interrupt from the terminal is for the tests, which then take their servers down.
+            // An interrupt from the terminal should reach only the tests, which then stop their servers.
             .process_group(0)
             .spawn()?;
         let pid = child.id();
@@ -43,7 +43,7 @@ impl Process {
         self.pid
     }
 
-    /// How the child ended, if it did.
+    /// The exit status of the child, if it has ended.
     pub(crate) fn exited(&self) -> Option<ExitStatus> {
         let mut slot = self.child.lock();
         let status = slot.as_mut()?.try_wait().ok().flatten()?;
@@ -57,7 +57,7 @@ impl Process {
         self.child.lock().is_some()
     }
 
-    /// Kills the child and waits until it is gone, which takes no time worth awaiting.
+    /// Kills the child and waits until it is gone; this is too short to await.
     pub(crate) fn kill(&self) {
         if let Some(mut child) = self.child.lock().take() {
             watchdog::forget_process(self.pid);
@@ -66,14 +66,14 @@ impl Process {
         }
     }
 
-    /// Waits until the child ended by itself; whether it did in time.
+    /// Waits until the child ends; returns whether it did in time.
     pub(crate) async fn ended(&self) -> bool {
         first_answer(|| async { (!self.is_running()).then_some(()) }).await.is_some()
     }
 
     /// Sends a signal, given by its name. Does nothing when the child is gone.
     pub(crate) fn signal(&self, name: &str) {
-        // Under the lock, so that the child cannot be waited for, and its number given away, in between.
+        // Under the lock, so that the child cannot be reaped, and its id reused, in between.
         let slot = self.child.lock();
         if slot.is_some() {
             let line = format!("kill -{name} {}", self.pid);
@@ -82,11 +82,11 @@ impl Process {
         }
     }
 
-    /// Waits until the system has really stopped (or continued) the child: signals arrive when they like.
+    /// Waits until the system has stopped (or continued) the child, since signals are asynchronous.
     pub(crate) async fn stopped(&self, want: bool) {
         let path = format!("/proc/{}/stat", self.pid);
         let seen = first_answer(|| async {
-            // Where there is no such file, the signal has to be trusted.
+            // On a system without this file, the signal has to be trusted.
             let Ok(stat) = std::fs::read_to_string(&path) else { return Some(()) };
             let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
             (state.is_some_and(|state| matches!(state, 'T' | 't') == want)).then_some(())

@@ -1,4 +1,4 @@
-//! What a server answers.
+//! The replies of a server.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ pub enum Reply {
     Int(i64),
     /// A string of bytes.
     Bulk(Vec<u8>),
-    /// Nothing there.
+    /// A null reply.
     Nil,
     /// A list.
     Array(Vec<Reply>),
 }
 
 impl Reply {
-    /// The text of a status or a string of bytes, with the bytes that are no UTF-8 replaced.
+    /// The text of a status or a string of bytes, with invalid UTF-8 replaced.
     ///
     /// # Panics
     ///
@@ -36,11 +36,11 @@ impl Reply {
         }
     }
 
-    /// The integer, also when it was sent as a text.
+    /// The integer, even if it was sent as a string.
     ///
     /// # Panics
     ///
-    /// If the reply is no integer.
+    /// If the reply is not an integer.
     #[must_use]
     #[track_caller]
     pub fn int(&self) -> i64 {
@@ -56,7 +56,7 @@ impl Reply {
     ///
     /// # Panics
     ///
-    /// If the reply is no list.
+    /// If the reply is not a list.
     #[must_use]
     #[track_caller]
     pub fn items(&self) -> &[Reply] {
@@ -81,7 +81,7 @@ impl Reply {
         matches!(self, Self::Status(text) if text == "OK")
     }
 
-    /// The reply, after making sure that it is no error.
+    /// The reply, which must not be an error.
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl Reply {
     }
 }
 
-/// Bytes are shown as text where they can be, so that a failed assertion can be read.
+/// Bytes are shown as text where possible, so that a failed assertion is readable.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,7 @@
-//! Cleans up when nobody else can.
+//! Cleans up after a test process that was killed.
 //!
-//! `Drop` does not run when the test process is killed, and never for a server in a `static`. So one shell waits at the
-//! end of a pipe from this process: when the pipe ends, it kills what is still registered and removes the directories.
+//! `Drop` does not run when the test process is killed, and never for a server in a `static`. Therefore a shell reads from
+//! a pipe of this process: when the pipe ends, it kills the registered processes and removes the registered directories.
 
 use std::{
     io::Write,
@@ -33,7 +33,7 @@ for one in $all; do case $one in dir:*session-testkit-*) rm -rf "${one#dir:}" ;;
 
 struct Watchdog {
     pipe: Option<ChildStdin>,
-    // Kept so that the child is this process's own for as long as it lives.
+    // Kept so that the child is not reaped while it runs.
     _shell: Option<Child>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn watch_process(pid: u32) {
     tell(&format!("+ process:{pid}\n"));
 }
 
-/// Must be called before the process is waited for: afterwards the number may belong to somebody else.
+/// Must be called before the process is reaped: afterwards its id may belong to another process.
 pub(crate) fn forget_process(pid: u32) {
     tell(&format!("- process:{pid}\n"));
 }
@@ -69,7 +69,7 @@ pub(crate) fn forget_dir(path: &Path) {
 }
 
 fn tell(line: &str) {
-    // Without a watchdog tests still work; only the cleaning up after a crash is lost.
+    // Without a watchdog tests still work; only the cleanup after a crash is missing.
     if let Some(pipe) = &mut WATCHDOG.lock().pipe {
         let _ = pipe.write_all(line.as_bytes());
     }

@@ -1,4 +1,4 @@
-//! Directories that go away.
+//! Temporary directories.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub(crate) struct Workdir {
 
 impl Workdir {
     pub(crate) fn new() -> Self {
-        // A short name: the path of a unix socket may have 107 bytes at most.
+        // The name is short because the path of a unix socket has at most 107 bytes.
         let dir = tempfile::Builder::new().prefix("session-testkit-").tempdir();
         let dir = dir.expect("a temporary directory can be made; is there room, and is TMPDIR writable?");
         watchdog::watch_dir(dir.path());

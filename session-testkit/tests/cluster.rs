@@ -1,4 +1,4 @@
-//! A cluster: how it forms, moves slots, and survives the loss of a node.
+//! A cluster: it forms, moves slots, and survives the loss of a node.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! What happens when nobody is left to clean up. Each test runs this test program once more, as a child that is to come
-//! to harm.
+//! The cleanup after a test process that was killed. Each test runs this test program again, as a child that is killed.
 
 use std::{
     io::{BufRead, BufReader},
@@ -41,7 +40,7 @@ async fn a_killed_test_program_leaves_neither_server_nor_directory() {
     child.kill().unwrap();
     child.wait().unwrap();
     let gone = async {
-        // A process that nobody waited for is still listed, but without a command line.
+        // A zombie process is still listed, but without a command line.
         while std::fs::read(&process).is_ok_and(|line| !line.is_empty()) || Path::new(dir).exists() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -1,11 +1,11 @@
-//! Each fault of a link, seen from both ends.
+//! Each fault of a link, observed from both ends.
 
 use std::{io, time::Duration};
 
 use session_testkit::{Connection, Direction, LinkCutter, Reply, Server};
 use tokio::time::{Instant, timeout};
 
-/// Only to see that something does *not* come; a fault that works never makes a test wait longer.
+/// Only to check that something does *not* arrive; a working fault never makes a test wait longer.
 const SHORT: Duration = Duration::from_millis(50);
 
 async fn pair() -> (Server, LinkCutter, Connection) {
@@ -42,10 +42,10 @@ async fn a_cut_link_ends_and_none_is_accepted_until_it_is_healed() {
     let (server, link, mut client) = pair().await;
     link.cut().await;
     client.command(&["PING"]).await.expect_err("the link is gone");
-    let refused = Connection::tcp(link.addr()).await.expect_err("nobody listens");
+    let refused = Connection::tcp(link.addr()).await.expect_err("the port is closed");
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(link.open_links(), 0);
-    // The server sees it too: nobody is left but the one who asks.
+    // The server notices it too: only the connection that asks is left.
     server
         .wait("the server sees the cut", || async { (server.info("connected_clients").await? == "1").then_some(()) })
         .await;
@@ -60,7 +60,7 @@ async fn the_answer_is_lost_but_the_request_was_carried_out() {
     link.hold(Direction::Replies);
     client.send(&["INCR", "key"]).await.unwrap();
     link.wait_for_held(Direction::Replies, 4).await;
-    // Whatever leaks has time to do so while the server is asked something else.
+    // Leaked bytes would arrive while the server answers another command.
     assert_eq!(server.command(&["GET", "key"]).await.int(), 1);
     assert_eq!(link.held_bytes(Direction::Replies), 4);
     link.cut().await;
@@ -92,7 +92,7 @@ async fn a_half_open_link_says_nothing_and_never_ends() {
     let mut late = Connection::tcp(link.addr()).await.unwrap();
     late.send(&["SET", "key", "3"]).await.unwrap();
     link.heal().await;
-    // Healing is for new links; a forgotten one stays forgotten.
+    // Healing applies to new links; a forgotten one stays forgotten.
     for client in [&mut client, &mut late] {
         client.send(&["SET", "key", "4"]).await.unwrap();
         timeout(SHORT, client.receive()).await.expect_err("a dead link answered");
@@ -100,7 +100,7 @@ async fn a_half_open_link_says_nothing_and_never_ends() {
     let mut fresh = Connection::tcp(link.addr()).await.unwrap();
     assert_eq!(fresh.command(&["GET", "key"]).await.unwrap().int(), 1);
     assert_eq!(link.open_links(), 3);
-    // The server still believes in the first one, beside the fresh one and the one that asks.
+    // The server still considers the first one open, besides the new one and the one that asks.
     assert_eq!(server.info("connected_clients").await.as_deref(), Some("3"));
 }
 
@@ -118,8 +118,8 @@ async fn a_reset_is_seen_as_one_and_new_links_work() {
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
 
-/// A connection is complete before the proxy has accepted it. If an order overlooked those, it would sometimes be without
-/// effect on the link that the test has just opened.
+/// A connection is established before the proxy has accepted it. An order that overlooked such connections would sometimes
+/// not affect the link that the test has just opened.
 #[tokio::test]
 async fn an_order_finds_links_that_were_not_yet_accepted() {
     let (_server, link, _) = pair().await;
@@ -137,7 +137,7 @@ async fn a_thin_link_takes_its_time() {
     link.throttle(50_000);
     let begun = Instant::now();
     client.command(&["GET", "key"]).await.unwrap();
-    // 200 ms less the last portion, which nobody waits behind.
+    // 200 ms less the last portion, after which there is no pause.
     assert!(begun.elapsed() >= Duration::from_millis(150));
 }
 
@@ -146,7 +146,7 @@ async fn round_trips_are_turns_of_the_conversation() {
     let (_server, link, mut client) = pair().await;
     client.command(&["PING"]).await.unwrap();
     let recording = link.record();
-    // Held together, so that the server cannot answer the first before the second has come; but seen one by one.
+    // Held together, so that the server cannot answer the first before the second has arrived, but recorded one by one.
     link.hold(Direction::Requests);
     client.send(&["SET", "key", "1"]).await.unwrap();
     link.wait_for_held(Direction::Requests, 29).await;
@@ -176,7 +176,7 @@ async fn a_link_can_be_pointed_elsewhere() {
     client.command(&["SET", "here", "1"]).await.unwrap();
     assert_eq!(other.command(&["GET", "here"]).await.int(), 1);
     drop(other);
-    // The reset may come before the client has noticed that it was connected.
+    // The reset may arrive before the client has noticed that it is connected.
     if let Ok(mut client) = Connection::tcp(link.addr()).await {
         client.command(&["PING"]).await.expect_err("the target is gone");
     }

@@ -1,4 +1,4 @@
-//! One server: how it starts, ends, comes back, and whom it lets in.
+//! One server: its start, end and restart, and its logins.
 
 use session_testkit::{Certificates, Connection, Persistence, Reply, Server};
 
@@ -83,7 +83,7 @@ async fn a_paused_server_keeps_its_links_and_answers_later() {
     assert!(server.is_running());
     tcp.send(&["PING"]).await.unwrap();
     let mut answer = std::pin::pin!(tcp.receive());
-    // A stopped process cannot answer, however long one waits; a short look is enough to see a pause that does nothing.
+    // A stopped process never answers; a short wait is enough to detect a pause that does nothing.
     tokio::time::timeout(std::time::Duration::from_millis(50), &mut answer).await.expect_err("answered in its sleep");
     server.resume().await;
     assert_eq!(answer.await.unwrap().text(), "PONG");

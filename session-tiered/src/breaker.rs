@@ -1,4 +1,4 @@
-//! A circuit breaker: while the store does not answer, most calls fail at once instead of waiting for their deadlines.
+//! The circuit breaker: while the store does not answer, most calls fail at once instead of waiting for their deadlines.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -9,25 +9,25 @@ use session_core::{Clock, Error, ErrorKind, model::Timestamp};
 
 use crate::stats::Counter;
 
-/// Closed until so many calls in a row went unanswered; then open for a pause; then one call at a time is let through
-/// as a probe, until one is answered.
+/// Closed until `failures` calls in a row went unanswered. Then open for `pause`. Then one call at a time is let through as
+/// a probe, until one is answered.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     failures: u32,
     pause: Duration,
     unanswered: AtomicU32,
-    /// On the local clock, in milliseconds; what is not in the past keeps the circuit open.
+    /// On the local clock, in milliseconds. Until then the circuit is open.
     open_until: AtomicU64,
     probing: AtomicBool,
 }
 
-/// Leave for one call.
-struct Passage<'a> {
+/// Permission for one call.
+struct Permit<'a> {
     breaker: &'a Breaker,
     is_probe: bool,
 }
 
-impl Drop for Passage<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if self.is_probe {
             self.breaker.probing.store(false, Ordering::Release);
@@ -46,18 +46,18 @@ impl Breaker {
         }
     }
 
-    /// Lets a call through, or not.
+    /// Makes a call, or fails at once while the circuit is open.
     pub(crate) async fn call<T>(
         &self,
         clock: &dyn Clock,
         refused: &Counter,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let Some(_passage) = self.enter(clock.now()) else {
+        let Some(_permit) = self.permit(clock.now()) else {
             refused.count();
             return Err(Error::new(
                 ErrorKind::Unavailable,
-                "the store did not answer the calls before this one; it is tried again in a moment",
+                "the store did not answer the previous calls; it is tried again in a moment",
             ));
         };
         let answer = call.await;
@@ -65,20 +65,21 @@ impl Breaker {
             Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown) => {
                 self.fail(clock.now());
             }
-            // Refused before it was sent. In an outage that is what follows on the calls that wait: no answer either.
+            // Refused before it was sent, which says nothing about the store. In an outage it follows from the calls that
+            // are already waiting.
             Err(error) if matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::InvalidInput) => {}
             _ => self.unanswered.store(0, Ordering::Release),
         }
         answer
     }
 
-    fn enter(&self, now: Timestamp) -> Option<Passage<'_>> {
+    fn permit(&self, now: Timestamp) -> Option<Permit<'_>> {
         if self.unanswered.load(Ordering::Acquire) < self.failures {
-            return Some(Passage { breaker: self, is_probe: false });
+            return Some(Permit { breaker: self, is_probe: false });
         }
         let is_over = now.as_millis() >= self.open_until.load(Ordering::Acquire);
         let is_probe = is_over && !self.probing.swap(true, Ordering::AcqRel);
-        is_probe.then_some(Passage { breaker: self, is_probe })
+        is_probe.then_some(Permit { breaker: self, is_probe })
     }
 
     fn fail(&self, now: Timestamp) {
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_opens_after_so_many_and_closes_after_a_probe() {
+    async fn it_opens_after_failures_and_closes_after_a_probe() {
         let (breaker, clock) = (Breaker::new(2, PAUSE), ManualClock::new());
         let down = Err(ErrorKind::Unavailable);
         assert!(call(&breaker, &clock, down).await.0);
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_an_answer_whatever_it_says() {
+    async fn an_error_from_the_store_is_an_answer() {
         let (breaker, clock) = (Breaker::new(2, PAUSE), ManualClock::new());
         for kind in [ErrorKind::Unavailable, ErrorKind::LimitExceeded, ErrorKind::Unavailable] {
             assert!(call(&breaker, &clock, Err(kind)).await.0);
@@ -145,9 +146,9 @@ mod tests {
         assert!(call(&breaker, &clock, Ok(())).await.0, "never two in a row");
     }
 
-    /// What was refused on this side of the wire says nothing of the store: least of all that it is well.
+    /// A call that was refused before it was sent does not show that the store answers.
     #[tokio::test]
-    async fn what_was_never_sent_is_no_answer() {
+    async fn a_call_that_was_never_sent_is_no_answer() {
         let (breaker, clock) = (Breaker::new(2, PAUSE), ManualClock::new());
         for kind in [ErrorKind::Unavailable, ErrorKind::Overloaded, ErrorKind::InvalidInput, ErrorKind::Unavailable] {
             assert!(call(&breaker, &clock, Err(kind)).await.0);

@@ -7,118 +7,129 @@ use session_core::{
     store::{Absent, Found, LoadOutcome, Touched},
 };
 
-/// What is known of one digest.
+/// What the cache knows about one digest.
 #[derive(Clone, Debug)]
-pub(crate) enum Known {
+pub(crate) enum Content {
     Session(Arc<Record>),
-    /// No session; if one was ended, why and when.
+    /// No session. If one was ended: why, and when.
     Absent(Option<Ended>),
 }
 
-/// What the store answered, and when it was asked.
+/// Which request a copy goes back to. The store vouches for the copy from when that request left.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Vouched {
-    /// On the local clock: when the request left. The store vouches for the copy from then on.
+pub(crate) struct Provenance {
+    /// When the request left, on the local clock.
     pub(crate) asked_at: Timestamp,
-    /// On the store's clock: when it answered.
+    /// When the store answered, on the store's clock.
     pub(crate) store_now: Timestamp,
     /// The epoch in which the request left.
     pub(crate) epoch: u64,
 }
 
-/// A local copy. It is never changed: a patch puts another one in its place.
+/// A local copy. It is immutable: a patch replaces it with another one.
 #[derive(Debug)]
 pub(crate) struct Copy {
-    pub(crate) known: Known,
-    pub(crate) vouched: Vouched,
-    /// What the keeper was told that it takes in memory.
-    pub(crate) told_weight: u32,
+    pub(crate) content: Content,
+    pub(crate) provenance: Provenance,
+    /// The weight that the evictor knows for this copy.
+    pub(crate) reported_weight: u32,
 }
 
-impl Vouched {
+impl Provenance {
     /// The store's time, counted on the local clock from when the request left: never behind the true one.
     pub(crate) fn store_time(&self, now: Timestamp) -> Timestamp {
         Timestamp::from_millis(self.store_now.as_millis().saturating_add(self.age_millis(now)))
     }
 
-    /// The same as [`age`](Self::age); on the way of every hit, where making durations takes longer than all the rest.
+    /// The same as [`age`](Self::age) in milliseconds. Every hit calls it, and constructing a `Duration` would cost more
+    /// than the rest of the check.
     pub(crate) fn age_millis(&self, now: Timestamp) -> u64 {
         now.as_millis().saturating_sub(self.asked_at.as_millis())
     }
 
-    /// For how long the store has not been asked.
+    /// The time since the request left.
     pub(crate) fn age(&self, now: Timestamp) -> Duration {
         now.since(self.asked_at)
     }
 }
 
 impl Copy {
-    pub(crate) fn new(known: Known, vouched: Vouched) -> Self {
-        Self { known, vouched, told_weight: 0 }
+    pub(crate) fn new(content: Content, provenance: Provenance) -> Self {
+        Self { content, provenance, reported_weight: 0 }
     }
 
-    /// What a store answered, if it can be kept.
-    pub(crate) fn of(outcome: &LoadOutcome, vouched: impl FnOnce(Timestamp) -> Vouched) -> Option<Self> {
+    /// The copy of a store's answer, if the answer can be cached.
+    pub(crate) fn from_answer(outcome: &LoadOutcome, provenance: impl FnOnce(Timestamp) -> Provenance) -> Option<Self> {
         match outcome {
-            LoadOutcome::Found(found) => Some(Self::new(Known::Session(found.record.clone()), vouched(found.now))),
-            // Its age counts from now on; what the store's clock shows does not matter.
+            LoadOutcome::Found(found) => Some(Self::new(Content::Session(found.record.clone()), provenance(found.now))),
+            // The age of an absence counts from now; the time on the store's clock plays no part in it.
             LoadOutcome::Absent(Absent::NotFound(ended)) => {
-                Some(Self::new(Known::Absent(*ended), vouched(Timestamp::default())))
+                Some(Self::new(Content::Absent(*ended), provenance(Timestamp::default())))
             }
             _ => None,
         }
     }
 
     pub(crate) fn stamp(&self) -> Option<Stamp> {
-        match &self.known {
-            Known::Session(record) => Some(record.stamp()),
-            Known::Absent(_) => None,
+        match &self.content {
+            Content::Session(record) => Some(record.stamp()),
+            Content::Absent(_) => None,
         }
     }
 
     pub(crate) fn record(&self) -> Option<&Arc<Record>> {
-        match &self.known {
-            Known::Session(record) => Some(record),
-            Known::Absent(_) => None,
+        match &self.content {
+            Content::Session(record) => Some(record),
+            Content::Absent(_) => None,
         }
     }
 
-    /// The answer that it gives, unless its deadline has passed: then only the store knows.
-    pub(crate) fn answer(&self, known: Option<Stamp>, now: Timestamp) -> Option<LoadOutcome> {
-        match &self.known {
-            Known::Session(record) => {
-                let store_time = self.vouched.store_time(now);
-                if record.deadlines().is_expired(store_time) {
-                    return None;
-                }
-                Some(match known {
+    pub(crate) fn is_session(&self) -> bool {
+        matches!(self.content, Content::Session(_))
+    }
+
+    /// Whether the session's deadline has passed. Only the store knows then whether it was renewed.
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        match &self.content {
+            Content::Session(record) => record.deadlines().is_expired(self.provenance.store_time(now)),
+            Content::Absent(_) => false,
+        }
+    }
+
+    /// The answer of this copy to a caller that may have a state of its own.
+    pub(crate) fn answer(&self, known: Option<Stamp>, now: Timestamp) -> LoadOutcome {
+        match &self.content {
+            Content::Session(record) => {
+                let store_time = self.provenance.store_time(now);
+                match known {
                     Some(known) if known == record.stamp() => {
                         LoadOutcome::Unchanged(Touched::new(record.deadlines(), store_time))
                     }
                     _ => LoadOutcome::Found(Found::new(record.clone(), store_time)),
-                })
+                }
             }
-            Known::Absent(ended) => {
-                let older = |ended: Ended| Ended::new(ended.reason, ended.age.saturating_add(self.vouched.age(now)));
-                Some(LoadOutcome::Absent(Absent::NotFound(ended.map(older))))
+            Content::Absent(ended) => {
+                let older = |ended: Ended| Ended::new(ended.reason, ended.age.saturating_add(self.provenance.age(now)));
+                LoadOutcome::Absent(Absent::NotFound(ended.map(older)))
             }
         }
     }
 
-    /// The same session with other deadlines, as far as they lie later: answers come in any order.
+    /// The same session with these deadlines, if they are later than its own. Answers arrive in any order, so earlier
+    /// deadlines are out of date.
     pub(crate) fn renewed(&self, deadlines: Deadlines) -> Option<Self> {
         let record = self.record()?;
         if deadlines.expires_at() <= record.deadlines().expires_at() {
             return None;
         }
         let record = Record::clone(record).with_deadlines(deadlines);
-        Some(Self::new(Known::Session(Arc::new(record)), self.vouched))
+        Some(Self::new(Content::Session(Arc::new(record)), self.provenance))
     }
 
-    /// Roughly what it takes in memory, by the growth of processes that held many and replaced many.
+    /// The approximate memory of this copy, from the growth of processes that held many copies and replaced many.
     pub(crate) fn weight(&self) -> u32 {
-        /// Of the copy and its places in the maps and in the keeper's books, and of each entry. An eighth of both is for
-        /// what copies leave behind that are replaced, and an allocator cannot use again at once.
+        /// The copy, its places in the maps and in the evictor's books; and each entry. An eighth of both accounts for
+        /// memory of replaced copies that the allocator cannot reuse at once.
         const FIXED: usize = 760;
         const ENTRY: usize = 76;
         let size = self.record().map(|record| record.state().size()).unwrap_or_default();
@@ -133,11 +144,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_age_that_a_store_tells_is_too_much() {
+    fn the_greatest_age_does_not_overflow() {
         let ended = Ended::new(EndReason::Logout, Duration::MAX);
-        let vouched = Vouched { asked_at: Timestamp::default(), store_now: Timestamp::default(), epoch: 1 };
-        let copy = Copy::new(Known::Absent(Some(ended)), vouched);
+        let provenance = Provenance { asked_at: Timestamp::default(), store_now: Timestamp::default(), epoch: 1 };
+        let copy = Copy::new(Content::Absent(Some(ended)), provenance);
         let answer = copy.answer(None, Timestamp::from_millis(1));
-        assert_eq!(answer, Some(LoadOutcome::Absent(Absent::NotFound(Some(ended)))));
+        assert_eq!(answer, LoadOutcome::Absent(Absent::NotFound(Some(ended))));
     }
 }

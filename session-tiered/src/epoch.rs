@@ -1,8 +1,8 @@
-//! Epochs: what was cached before a gap is dead at once.
+//! Epochs: a gap in the feed ends the epoch of its partition, and with it the validity of every copy cached there.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Numbers for the epochs of all partitions, so that one of them also tells what came first.
+/// Numbers the epochs of all partitions from one counter, so that a greater number always means a later beginning.
 #[derive(Debug)]
 pub(crate) struct Epochs(AtomicU64);
 
@@ -11,7 +11,7 @@ impl Epochs {
         Self(AtomicU64::new(Epoch::FIRST))
     }
 
-    /// The last number that was given out. Whatever epoch has a greater one began later.
+    /// The last number given out. An epoch with a greater number began later.
     pub(crate) fn latest(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
@@ -21,7 +21,7 @@ impl Epochs {
     }
 }
 
-/// The epoch of one partition. A copy of another epoch answers nothing until the store has vouched for it again.
+/// The current epoch of one partition. A copy of another epoch answers nothing until the store has vouched for it again.
 #[derive(Debug)]
 pub(crate) struct Epoch(AtomicU64);
 
@@ -36,7 +36,7 @@ impl Epoch {
         self.0.load(Ordering::Acquire)
     }
 
-    /// Begins the epoch of this number: one store, however much is cached.
+    /// Begins the epoch with this number. One atomic store, however many copies the partition has.
     pub(crate) fn begin(&self, number: u64) {
         self.0.store(number, Ordering::Release);
     }

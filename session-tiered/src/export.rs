@@ -1,6 +1,6 @@
-//! Counts through the `metrics` facade. The names are in the docs of the crate.
+//! Publishes the counters through the `metrics` facade. The crate docs list the names.
 
-use crate::Stats;
+use crate::stats::Stats;
 
 pub(crate) fn publish(stats: &Stats) {
     for (name, count) in stats.named() {

@@ -1,4 +1,6 @@
-//! Fills in flight, and the floors below which none is installed.
+//! Fills in flight, and the floors that their answers must reach.
+
+use std::fmt;
 
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use session_core::{
@@ -7,50 +9,51 @@ use session_core::{
     store::LoadOutcome,
 };
 
-/// What a load of the store comes to. Everybody who waits for it gets a clone.
+/// The result of a load. Every caller that waits for the load gets a clone.
 pub(crate) type Answer = Result<LoadOutcome, Error>;
 
-/// The future of a load. Whoever waits drives it, so that none depends on the one who began.
-pub(crate) type Loading = Shared<BoxFuture<'static, Answer>>;
+/// The future of a load. Any of its callers drives it, so none depends on the caller that began it.
+pub(crate) type SharedLoad = Shared<BoxFuture<'static, Answer>>;
 
-/// A load of the store that is in flight.
+/// A load of the store in flight.
 pub(crate) struct Fill {
     pub(crate) id: FillId,
-    pub(crate) floor: Lowest,
-    /// When and in which epoch the request left, if it has.
-    pub(crate) left: Option<(Timestamp, u64)>,
-    /// Weak: a load that nobody waits for any more ends.
-    pub(crate) loading: WeakShared<BoxFuture<'static, Answer>>,
+    pub(crate) floor: FillFloor,
+    /// When, and in which epoch, the request left; `None` until it has left.
+    pub(crate) departed: Option<(Timestamp, u64)>,
+    /// Weak, so that the load ends when no caller waits for it any more.
+    pub(crate) load: WeakShared<BoxFuture<'static, Answer>>,
 }
 
-/// Names a fill; never used twice.
+/// Identifies a fill. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FillId(pub(crate) u64);
 
-/// What is known of the session's history, while a fill is in flight: nothing older is installed.
+/// What became known about the session while a fill was in flight. An older answer is not installed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lowest {
+pub(crate) struct FillFloor {
     pub(crate) stamp: Option<Stamp>,
-    /// The session has ended, or has left the digest: nothing is installed at all.
+    /// The session has ended or has moved to another digest: no answer is installed.
     pub(crate) ended: bool,
-    /// This session has left, if it was here: by an old id it was moved, which does not tell from where.
+    /// A session with this incarnation has moved away, if it was at this digest. A rotation through an old id does not
+    /// say which digest the session moved from.
     pub(crate) moved: Option<Incarnation>,
 }
 
-/// How an answer stands to a floor.
+/// How an answer relates to a floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Admission {
     Admitted,
     Below,
     Ended,
 }
 
-impl Lowest {
+impl FillFloor {
     pub(crate) fn at(stamp: Option<Stamp>) -> Self {
         Self { stamp, ..Self::default() }
     }
 
-    /// Another state was heard of. Of two versions of one session the later counts; of two sessions the last.
+    /// Another state became known. Of two versions of one session the later one counts; of two sessions the last one.
     pub(crate) fn raise(&mut self, stamp: Stamp) {
         let is_later = |floor: &Stamp| floor.incarnation() == stamp.incarnation() && floor.version() >= stamp.version();
         if !self.stamp.as_ref().is_some_and(is_later) {
@@ -67,22 +70,22 @@ impl Lowest {
         self.moved = Some(incarnation);
     }
 
-    /// Whether an answer may be installed. Equal versions must be equal states; and where a session is known of, the
-    /// store's word that there is none is older, or there would have been word of its end.
-    pub(crate) fn judge(&self, outcome: &LoadOutcome) -> Standing {
+    /// Whether an answer may be installed. Equal versions must be equal states. If a session is known here, an answer
+    /// that there is none is older: otherwise its end would be known too.
+    pub(crate) fn admission(&self, outcome: &LoadOutcome) -> Admission {
         let is_of = |moved| matches!(outcome, LoadOutcome::Found(found) if found.record.stamp().incarnation() == moved);
         if self.ended || self.moved.is_some_and(is_of) {
-            return Standing::Ended;
+            return Admission::Ended;
         }
         match (self.stamp, outcome) {
-            (None, _) => Standing::Admitted,
-            (Some(floor), LoadOutcome::Found(found)) if is_at_least(found.record.stamp(), floor) => Standing::Admitted,
-            (Some(_), _) => Standing::Below,
+            (None, _) => Admission::Admitted,
+            (Some(floor), LoadOutcome::Found(found)) if is_at_least(found.record.stamp(), floor) => Admission::Admitted,
+            (Some(_), _) => Admission::Below,
         }
     }
 
-    /// Whether an answer may be given to somebody who has seen what the floor says. That the session has ended since is
-    /// an answer.
+    /// Whether a caller that has seen this floor may be given an answer. An answer that the session has ended since is
+    /// one that it may be given.
     pub(crate) fn admits(&self, outcome: &LoadOutcome) -> bool {
         match (self.stamp, outcome) {
             (Some(floor), LoadOutcome::Found(found)) => floor.floor().admits(found.record.stamp()),
@@ -95,8 +98,8 @@ fn is_at_least(stamp: Stamp, floor: Stamp) -> bool {
     stamp == floor || stamp.incarnation() == floor.incarnation() && stamp.version() > floor.version()
 }
 
-impl std::fmt::Debug for Fill {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Fill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fill").field("id", &self.id).field("floor", &self.floor).finish_non_exhaustive()
     }
 }

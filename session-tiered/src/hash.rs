@@ -1,8 +1,8 @@
-//! Digests are uniformly random already: 64 of their bits are their hash.
+//! The hash of a digest. Digests are uniformly random already, so 64 of their bits serve as the hash.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Takes the first eight bytes of what is hashed.
+/// Takes the first eight bytes of its input.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FirstBytes(u64);
 
@@ -19,7 +19,7 @@ impl Hasher for FirstBytes {
         self.0 = bits;
     }
 
-    // The partition and the length say nothing that the hash does not.
+    // The partition and the length add nothing to the hash.
     fn write_u16(&mut self, _: u16) {}
 
     fn write_usize(&mut self, _: usize) {}

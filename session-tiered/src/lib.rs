@@ -1,4 +1,4 @@
-//! A local cache in front of a session store: local speed, with a stated bound on how stale an answer can be.
+//! A local cache in front of a session store: loads at local speed, with a stated bound on staleness.
 //!
 //! ```
 //! use session_core::{Error, Sessions};
@@ -11,7 +11,7 @@
 //! let sessions = Sessions::new(store.clone());
 //!
 //! let mut session = sessions.create()?;
-//! session.insert("theme", "dark")?;
+//! session.set("theme", "dark")?;
 //! session.commit().await?;                        // to the store first, then to the cache
 //! sessions.open(session.id()).await?;             // from the store once, then from memory
 //!
@@ -22,107 +22,106 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **The store**: [`TieredStore`], its [builder](TieredStoreBuilder), its [`Capacity`] and [`Eviction`], and every
-//!   [default](defaults).
-//! - **How fresh an answer is** is up to each call: see [Read levels](#read-levels) below, and
+//! - **The store**: [`TieredStore`], its [builder](TieredStoreBuilder), its [`Capacity`] and [`Eviction`], and all
+//!   [defaults].
+//! - **Freshness** is the choice of each call: see [Read levels](#read-levels) below, and
 //!   [`LoadOptions`](session_core::LoadOptions).
-//! - **What it went through**: [`Stats`], also through the features `metrics` and `tracing`.
+//! - **Observation**: [`Stats`], also through the features `metrics` and `tracing`.
 //!
-//! # What it promises
-//! For changes made through this library, and whatever the network does:
+//! # Guarantees
+//! They hold for changes made through this library, whatever the network does:
 //!
-//! | | promise |
+//! | | guarantee |
 //! |---|---|
 //! | I1 bounded staleness | No load is answered locally from a state that was replaced more than `max_staleness` ago (1 s). |
-//! | I2 read your writes | On a node, what was acknowledged is seen from then on. |
-//! | I3 monotonic reads | On a node, what was shown of a session is not taken back, across rotation and reconnect. |
-//! | I4 across nodes | A load with a [floor](session_core::LoadOptions::floor) is answered with that state or a later one. |
-//! | I5 no stale fill | An answer of the store is kept only if nothing newer was heard, and nothing can have been missed, while it was on its way. |
-//! | I6 no silent gap | Whatever may have been missed ends the epoch of its partition: what was cached there is asked about before it answers again. |
-//! | I7 destroy wins | Once a node has heard of the end, or its lease has run out, it serves the session no more. |
-//! | I8 patch in place | A change that carries its delta is applied to the copy: the writes of others do not turn reads into misses. |
-//! | I9 idle deadlines | [`Sessions`](session_core::Sessions) renews the deadlines of sessions it opens, hit or not; renewals at the same time are one request. A copy past its deadline is a miss. |
-//! | I10 no immortal copy | None is served past `max_age` (60 s) without the store having vouched for it. |
+//! | I2 read your writes | On a node, every load sees all writes that were acknowledged to that node before. |
+//! | I3 monotonic reads | On a node, no load of a session returns an older state than an earlier load did, across rotation and reconnect. |
+//! | I4 read your writes across nodes | A load with a [floor](session_core::LoadOptions::floor) is answered with that state or a later one. |
+//! | I5 no stale fill | An answer of the store is cached only if, while it was on its way, no newer state became known and no change can have been missed. |
+//! | I6 no silent gap | If a change may have been missed, the epoch of its partition ends: each copy from that epoch is revalidated with the store before it answers again. |
+//! | I7 destroy wins | Once a node has received the end of a session, or its lease has run out, it no longer serves the session. |
+//! | I8 patch in place | A change that carries its delta is applied to the copy: writes on other nodes do not turn reads into misses. |
+//! | I9 idle deadlines | [`Sessions`](session_core::Sessions) renews the deadlines of the sessions it opens, on hits too; renewals at the same time are one request. A copy past its deadline is a miss. |
+//! | I10 no immortal copy | No copy is served past `max_age` (60 s) without the store having vouched for it. |
 //!
-//! I2 to I4 hold while the store keeps what it acknowledged. Where it does not, one load settles it, and
-//! [`Stats::history_lost`] counts it.
+//! I2 to I4 hold while the store keeps the writes that it acknowledged. If it loses some, one load restores agreement with
+//! the store, and [`Stats::history_lost`] counts the loss.
 //!
-//! # How
-//! A *lease* lets copies answer. It is brought by a heartbeat: a [barrier](session_core::store::Barriers) whose answer stands in
-//! the feed behind everything published before it, and it runs from when the heartbeat was **sent**. Copies belong to an
-//! *epoch*, which ends with every gap. A *fill* notes the epoch when its request leaves, and changes that are heard while
-//! it is in flight raise the *floor* below which it is not installed. All that changes the copies of a partition happens
-//! at one desk, one at a time; hits wait for nobody.
+//! # How it works
+//! - A *lease* lets the copies of a partition answer. A heartbeat renews it: the listener asks for a
+//!   [barrier](session_core::store::Barriers), which arrives in the feed behind everything published before it. The lease runs from
+//!   when the heartbeat was **sent**.
+//! - An *epoch* ends with every gap in the feed. Copies of an ended epoch do not answer.
+//! - A *fill* is a load whose answer becomes a copy. It notes the epoch when its request leaves. Each change that arrives
+//!   while it is in flight raises its *floor*; an answer below the floor is not installed.
+//! - All changes to the copies of a partition happen under its lock, one at a time. Hits take no lock.
 //!
 //! # Read levels
-//! - [`ReadLevel::Local`](session_core::ReadLevel::Local), the default: within the bound.
+//! - [`ReadLevel::Local`](session_core::ReadLevel::Local), the default: within the staleness bound.
 //! - With a [floor](session_core::LoadOptions::floor): at least that version.
-//! - [`ReadLevel::Store`](session_core::ReadLevel::Store): the present state; what is cached makes that a conditional load.
+//! - [`ReadLevel::Store`](session_core::ReadLevel::Store): the current state. With a copy, the load is a conditional one.
 //! - With [`stale_if_error`](session_core::LoadOptions::stale_if_error): if the store does not answer, a copy of up to that
-//!   age, which the answer states. The only exception to I1, I4, I7 and I10. Without it, the load fails.
+//!   age, which the answer states. This is the only exception to I1, I4, I7 and I10. Without it, the load fails.
 //!
 //! # Consistency
-//! As stated above. With Redis under Sentinel the bound needs `min-replicas-to-write`, and a `min-replicas-max-lag` shorter
-//! than the failover: without them a primary that is cut off answers heartbeats, and a node that is cut off with it
-//! believes it.
+//! As guaranteed above. With Redis under Sentinel, the bound needs `min-replicas-to-write` and a `min-replicas-max-lag` shorter
+//! than the failover. Without them, a primary that is cut off still answers heartbeats, and a node that is cut off with it
+//! takes its answers for current.
 //!
 //! # Cancel safety
-//! A dropped write may have been done; its copy is dropped. A dropped load leaves the load to whoever else waits for it.
+//! A dropped write may have been executed; its copy is dropped. A dropped load goes on if other callers wait for it.
 //!
-//! # What it does not
-//! - It keeps nothing of a session reached by an old id that forwards: those loads go to the store, for a short grace.
-//! - It starts nothing by itself. The first call starts a task that listens, so calls need a Tokio runtime; until the
+//! # Limits
+//! - A session reached by an old id that forwards is not cached under that id. Such loads go to the store, for a short grace.
+//! - The crate starts nothing by itself. The first call starts the listener's task, so calls need a Tokio runtime. Until the
 //!   first lease, loads go to the store.
-//! - Its memory is bounded by an estimate, and moka, which decides what stays, may be behind by a few entries.
+//! - Memory is bounded by an estimate. moka, which decides what stays cached, may lag behind by a few entries.
 //!
 //! # Features
-//! `metrics`: every count of [`Stats`] through that facade. `tracing`: events of gaps and losses. `simulation`: for tests
-//! only.
+//! `metrics`: all counters of [`Stats`] through that facade. `tracing`: events for gaps and losses.
 //!
 //! # Metrics
-//! All are counters, published at each [heartbeat's interval](TieredStoreBuilder::heartbeat) for as long as the node
-//! listens, so the first call begins it. The recorder is the application's.
+//! All metrics are counters. They are published at each [heartbeat interval](TieredStoreBuilder::heartbeat) while the node
+//! listens, which begins with the first call. The application brings the recorder.
 //!
-//! | name | label | what |
+//! | name | label | value |
 //! |---|---|---|
-//! | `session_tiered_hits`, `_misses`, `_joined`, `_patched`, `_evicted`, `_displaced`, `_revalidated`, `_fills_rejected`, `_resurrections_refused`, `_gaps`, `_epochs_ended`, `_lease_losses`, `_history_lost`, `_served_stale`, `_broken_circuits`, `_heartbeats`, `_self_checks`, `_violations` | | the count of [`Stats`] of that name |
-//! | `session_tiered_staleness` | `sixteenth`: 1 to 16 | hits by their age: 3 counts those whose heartbeat was sent between 2/16 and 3/16 of `max_staleness` before. Each hit is in one of them |
+//! | `session_tiered_hits`, `_misses`, `_joined`, `_patched`, `_evicted`, `_displaced`, `_revalidated`, `_fills_rejected`, `_resurrections_refused`, `_gaps`, `_epochs_ended`, `_lease_losses`, `_history_lost`, `_served_stale`, `_broken_circuits`, `_heartbeats`, `_self_checks`, `_violations` | | the counter of [`Stats`] with that name |
+//! | `session_tiered_staleness` | `sixteenth`: 1 to 16 | hits by age: 3 counts the hits whose heartbeat was sent between 2/16 and 3/16 of `max_staleness` before. Each hit is counted once |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod apply;
 mod breaker;
 mod builder;
+mod capacity;
 mod copy;
 pub mod defaults;
 mod epoch;
+mod eviction;
 #[cfg(feature = "metrics")]
 mod export;
 mod fill;
 mod hash;
-mod hearing;
-mod inner;
-mod keeper;
-mod landing;
+mod install;
 mod lease;
 mod listener;
-mod local;
-#[cfg(feature = "simulation")]
-mod mutant;
-mod notes;
+mod local_cache;
 mod partition;
-#[cfg(feature = "simulation")]
-mod queue_policy;
+mod partition_guard;
+mod policy;
 mod reads;
 mod revocation;
 mod self_check;
 mod stats;
 mod store;
+mod tiers;
 mod touches;
+mod usage;
 mod writes;
 
 pub use builder::TieredStoreBuilder;
-pub use keeper::{Capacity, Eviction};
-#[cfg(feature = "simulation")]
-pub use mutant::Mutant;
+pub use capacity::Capacity;
+pub use policy::Eviction;
 pub use stats::Stats;
 pub use store::TieredStore;
 

@@ -1,4 +1,4 @@
-//! The listener: takes what the feed tells, and keeps the leases running.
+//! The listener: applies the items of the feed, and renews the leases.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -9,224 +9,228 @@ use session_core::{
     store::{BarrierId, FeedItem, GapCause, SessionStore, Subscription},
 };
 
-use crate::{
-    inner::Inner,
-    local::{Local, broken},
-    partition::Partition,
-};
+use crate::{local_cache::LocalCache, partition::Partition, tiers::Tiers};
 
-/// The pauses between attempts to subscribe.
+/// The first and the longest pause between attempts to subscribe.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// So many items in a row before other tasks have their turn.
-const IN_A_ROW: u32 = 64;
-/// So many heartbeats of a partition may be unanswered.
-const AT_ONCE: usize = 8;
-/// So many barriers that nobody knows yet are remembered.
-const EARLY: usize = 4_096;
+/// Items handled in a row before other tasks get a turn.
+const ITEMS_PER_TURN: u32 = 64;
+/// The most heartbeats of one partition that may be without a barrier id at a time.
+const MAX_REQUESTED: usize = 8;
+/// The most barriers that are kept until their heartbeat's request returns.
+const MAX_UNCLAIMED: usize = 4_096;
 
 /// Listens for as long as the store has a feed.
-pub(crate) async fn listen<R: SessionStore + 'static>(inner: Arc<Inner<R>>) {
+pub(crate) async fn listen<R: SessionStore + 'static>(tiers: Arc<Tiers<R>>) {
     let mut pause = FIRST_PAUSE;
-    while let Some(feed) = inner.remote.feed() {
+    while let Some(feed) = tiers.remote.feed() {
         if let Ok(subscription) = feed.subscribe().await {
             pause = FIRST_PAUSE;
-            // Whatever was installed so far was installed unheard.
-            inner.local.end_epoch(None);
-            Listener::new(&inner, subscription).run().await;
-            inner.local.end_epoch(None);
+            // No changes were received for the copies installed so far.
+            tiers.local.end_epoch(None);
+            Listener::new(&tiers, subscription).run().await;
+            tiers.local.end_epoch(None);
         }
-        inner.clock.sleep(pause).await;
+        tiers.clock.sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// A heartbeat: a barrier, and when and in which epochs it was asked for.
+/// A heartbeat: a request for a barrier.
 #[derive(Clone, Copy)]
-struct Beat {
+struct Heartbeat {
     partition: u16,
     sent_at: Timestamp,
-    /// Epochs that began later are not covered.
+    /// The latest epoch when it was sent. It grants no lease to an epoch that began later.
     latest_epoch: u64,
 }
 
-type Asked = BoxFuture<'static, (Beat, Option<BarrierId>)>;
+type BarrierRequest = BoxFuture<'static, (Heartbeat, Option<BarrierId>)>;
 
 struct Listener<'a, R> {
-    inner: &'a Inner<R>,
-    local: &'a Local,
+    tiers: &'a Tiers<R>,
+    local: &'a LocalCache,
     subscription: Subscription,
-    asked: FuturesUnordered<Asked>,
-    /// Barriers whose answers have not come out of the stream.
-    expected: HashMap<BarrierId, Beat>,
-    /// Barriers that came out of the stream before their names were known.
-    early: Vec<BarrierId>,
-    /// How many heartbeats of each partition have no name yet.
-    unnamed: HashMap<u16, usize>,
+    requests: FuturesUnordered<BarrierRequest>,
+    /// The number of `requests` for each partition.
+    requested: HashMap<u16, usize>,
+    /// Barriers that have not come out of the stream yet.
+    awaited: HashMap<BarrierId, Heartbeat>,
+    /// Barriers that came out of the stream before their request returned.
+    unclaimed: Vec<BarrierId>,
     /// The last heartbeat of each partition.
-    last: HashMap<u16, Beat>,
+    last: HashMap<u16, Heartbeat>,
 }
 
-/// Why it is time for heartbeats.
+/// Why heartbeats are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Occasion {
+enum Trigger {
     Interval,
-    /// There is a copy in a partition without a lease.
-    Need,
+    /// A partition without a lease has a copy.
+    MissingLease,
 }
 
 impl<'a, R: SessionStore + 'static> Listener<'a, R> {
-    fn new(inner: &'a Inner<R>, subscription: Subscription) -> Self {
+    fn new(tiers: &'a Tiers<R>, subscription: Subscription) -> Self {
         Self {
-            inner,
-            local: &inner.local,
+            tiers,
+            local: &tiers.local,
             subscription,
-            asked: FuturesUnordered::new(),
-            expected: HashMap::new(),
-            early: Vec::new(),
-            unnamed: HashMap::new(),
+            requests: FuturesUnordered::new(),
+            requested: HashMap::new(),
+            awaited: HashMap::new(),
+            unclaimed: Vec::new(),
             last: HashMap::new(),
         }
     }
 
     /// Returns when the subscription has ended.
     async fn run(mut self) {
-        let mut next_beat = self.inner.clock.sleep(Duration::ZERO);
+        let mut next_beat = self.tiers.clock.sleep(Duration::ZERO);
         let mut in_a_row = 0;
         loop {
             tokio::select! {
                 biased;
                 () = &mut next_beat => {
-                    self.beat(Occasion::Interval);
-                    next_beat = self.inner.clock.sleep(self.inner.heartbeat);
+                    self.beat(Trigger::Interval);
+                    next_beat = self.tiers.clock.sleep(self.tiers.heartbeat);
                 }
-                () = self.local.needed.notified() => self.beat(Occasion::Need),
-                Some((beat, barrier)) = self.asked.next(), if !self.asked.is_empty() => self.named(beat, barrier),
+                () = self.local.lease_needed.notified() => self.beat(Trigger::MissingLease),
+                Some((heartbeat, barrier)) = self.requests.next(), if !self.requests.is_empty() => {
+                    self.request_returned(heartbeat, barrier);
+                }
                 item = self.subscription.next() => {
                     let Some(item) = item else { return };
-                    self.take(item);
+                    self.handle(item);
                     in_a_row += 1;
                 }
             }
-            if in_a_row >= IN_A_ROW {
+            if in_a_row >= ITEMS_PER_TURN {
                 in_a_row = 0;
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// Asks for a barrier wherever there are copies; once for all, where one connection carries all partitions.
-    fn beat(&mut self, occasion: Occasion) {
+    /// Sends the heartbeats that are due.
+    fn beat(&mut self, trigger: Trigger) {
         #[cfg(feature = "metrics")]
-        if occasion == Occasion::Interval {
+        if trigger == Trigger::Interval {
             crate::export::publish(&self.local.counters.snapshot());
         }
-        if self.local.rules.term.is_nothing() {
+        if self.local.rules.term.is_zero() {
             return;
         }
-        let barriers = self.subscription.barriers();
-        let cached = (0..=u16::MAX).zip(self.local.partitions()).filter(|(_, partition)| partition.copies() > 0);
-        let cached: Vec<(u16, &Partition)> = cached.collect();
-        let now = self.inner.clock.now();
-        let targets: Vec<u16> = match cached.first() {
-            // One question for all of them, about one in which a session was found in this epoch: so it has a sequence,
-            // which the feed knows and which shows if the store has lost everything.
-            Some(first) if barriers.spans_partitions() => {
-                let (one, _) = cached.iter().find(|(_, partition)| partition.is_inhabited()).unwrap_or(first);
-                let is_any_due = cached.iter().any(|(_, partition)| self.is_due(*one, partition, occasion, now));
-                is_any_due.then_some(*one).into_iter().collect()
-            }
-            _ => cached
-                .iter()
-                .filter(|(number, partition)| self.is_due(*number, partition, occasion, now))
-                .map(|(number, _)| *number)
-                .collect(),
-        };
-        // Before any of them leaves.
-        let (sent_at, latest_epoch) = (self.inner.clock.now(), self.local.epochs.latest());
+        let targets = self.targets(trigger);
+        // Read before any request is sent.
+        let (sent_at, latest_epoch) = (self.tiers.clock.now(), self.local.epochs.latest());
         for partition in targets {
-            let (barriers, beat) = (barriers.clone(), Beat { partition, sent_at, latest_epoch });
-            self.asked.push(async move { (beat, barriers.barrier(partition).await.ok()) }.boxed());
-            self.last.insert(partition, beat);
-            *self.unnamed.entry(partition).or_default() += 1;
+            let (barriers, heartbeat) =
+                (self.subscription.barriers().clone(), Heartbeat { partition, sent_at, latest_epoch });
+            self.requests.push(async move { (heartbeat, barriers.barrier(partition).await.ok()) }.boxed());
+            self.last.insert(partition, heartbeat);
+            *self.requested.entry(partition).or_default() += 1;
             self.local.counters.heartbeats.count();
         }
     }
 
-    /// Whether a heartbeat of this number is to be sent for the sake of this partition.
-    fn is_due(&self, number: u16, partition: &Partition, occasion: Occasion, now: Timestamp) -> bool {
-        let unnamed = self.unnamed.get(&number).copied().unwrap_or(0);
-        match occasion {
-            Occasion::Interval => unnamed < AT_ONCE,
-            Occasion::Need => {
-                // One that was asked for and brought nothing is not asked for again with every miss.
-                let pause = self.inner.heartbeat.min(self.local.rules.term.duration());
-                let is_new =
-                    |last: &Beat| last.latest_epoch < partition.epoch.number() || now.since(last.sent_at) >= pause;
-                unnamed == 0 && partition.lease.left(now).is_none() && self.last.get(&number).is_none_or(is_new)
+    /// The partitions to send heartbeats to: those with copies, or one for all where one connection carries all partitions.
+    fn targets(&self, trigger: Trigger) -> Vec<u16> {
+        let now = self.tiers.clock.now();
+        let cached = (0..=u16::MAX).zip(self.local.partitions()).filter(|(_, partition)| partition.copies() > 0);
+        let cached: Vec<(u16, &Partition)> = cached.collect();
+        match cached.first() {
+            // It goes to a partition in which a session was found in this epoch. Such a partition has a sequence that the
+            // feed knows, which shows if the store has lost everything.
+            Some(first) if self.subscription.barriers().spans_partitions() => {
+                let (one, _) = cached.iter().find(|(_, partition)| partition.has_session()).unwrap_or(first);
+                let is_any_due = cached.iter().any(|(_, partition)| self.is_due(*one, partition, trigger, now));
+                is_any_due.then_some(*one).into_iter().collect()
+            }
+            _ => {
+                let due = cached.iter().filter(|(number, partition)| self.is_due(*number, partition, trigger, now));
+                due.map(|(number, _)| *number).collect()
             }
         }
     }
 
-    /// The name of a barrier is known, or there is none.
-    fn named(&mut self, beat: Beat, barrier: Option<BarrierId>) {
-        if let Some(unnamed) = self.unnamed.get_mut(&beat.partition) {
-            *unnamed = unnamed.saturating_sub(1);
+    /// Whether a heartbeat to the partition with this number is due for the sake of `partition`.
+    fn is_due(&self, number: u16, partition: &Partition, trigger: Trigger, now: Timestamp) -> bool {
+        let requested = self.requested.get(&number).copied().unwrap_or(0);
+        match trigger {
+            Trigger::Interval => requested < MAX_REQUESTED,
+            Trigger::MissingLease => {
+                // A heartbeat that brought no lease is not repeated with every miss.
+                let pause = self.tiers.heartbeat.min(self.local.rules.term.duration());
+                let is_outdated =
+                    |last: &Heartbeat| last.latest_epoch < partition.epoch.number() || now.since(last.sent_at) >= pause;
+                requested == 0 && partition.lease.left(now).is_none() && self.last.get(&number).is_none_or(is_outdated)
+            }
+        }
+    }
+
+    /// The request of a heartbeat has returned, with the id of its barrier if it succeeded.
+    fn request_returned(&mut self, heartbeat: Heartbeat, barrier: Option<BarrierId>) {
+        if let Some(requested) = self.requested.get_mut(&heartbeat.partition) {
+            *requested = requested.saturating_sub(1);
         }
         let Some(barrier) = barrier else { return };
-        match self.early.iter().position(|early| *early == barrier) {
+        match self.unclaimed.iter().position(|unclaimed| *unclaimed == barrier) {
             Some(at) => {
-                self.early.swap_remove(at);
-                self.grant(beat);
+                self.unclaimed.swap_remove(at);
+                self.grant(heartbeat);
             }
             None => {
-                self.expected.insert(barrier, beat);
+                self.awaited.insert(barrier, heartbeat);
             }
         }
     }
 
-    fn take(&mut self, item: FeedItem) {
+    fn handle(&mut self, item: FeedItem) {
         match item {
-            FeedItem::Change(change) => self.local.hear(&change),
-            FeedItem::Barrier(_, barrier) => match self.expected.remove(&barrier) {
-                Some(beat) => self.grant(beat),
+            FeedItem::Change(change) => self.local.apply_change(&change),
+            FeedItem::Barrier(_, barrier) => match self.awaited.remove(&barrier) {
+                Some(heartbeat) => self.grant(heartbeat),
                 None => {
-                    // One whose question failed after all is never asked for.
-                    if self.early.len() >= EARLY {
-                        self.early.remove(0);
+                    // The barrier of a request that failed after all is never claimed.
+                    if self.unclaimed.len() >= MAX_UNCLAIMED {
+                        self.unclaimed.remove(0);
                     }
-                    self.early.push(barrier);
+                    self.unclaimed.push(barrier);
                 }
             },
-            FeedItem::Gap(partition, cause) => {
-                self.local.counters.gaps.count();
-                // One store behind all partitions: where one of them has lost its place, the others have too, and nothing
-                // else may tell.
-                let spans = self.subscription.barriers().spans_partitions();
-                let partition = partition.filter(|_| !(spans && cause == GapCause::Missed));
-                self.local.end_epoch(partition);
-                // Their answers would come too late for anything.
-                self.expected.retain(|_, beat| partition.is_some_and(|partition| partition != beat.partition));
-                #[cfg(feature = "tracing")]
-                tracing::warn!(target: "session_tiered", ?partition, ?cause, "the feed has a gap");
-            }
-            // Whatever it is, something may have been missed.
+            FeedItem::Gap(partition, cause) => self.handle_gap(partition, cause),
+            // An unknown item may mean that a change was missed.
             _ => self.local.end_epoch(None),
         }
     }
 
-    /// All that was published before the answer has been heard.
-    fn grant(&self, beat: Beat) {
-        let from = if broken!(self.local, LeaseFromReceipt) { self.inner.clock.now() } else { beat.sent_at };
+    fn handle_gap(&mut self, partition: Option<u16>, cause: GapCause) {
+        self.local.counters.gaps.count();
+        // With one store behind all partitions, a sequence that was lost in one of them was lost in all, and no other item
+        // may report it.
+        let spans = self.subscription.barriers().spans_partitions();
+        let partition = partition.filter(|_| !(spans && cause == GapCause::Missed));
+        self.local.end_epoch(partition);
+        // Their barriers would grant no lease in the new epoch.
+        self.awaited.retain(|_, heartbeat| partition.is_some_and(|partition| partition != heartbeat.partition));
+        #[cfg(feature = "tracing")]
+        tracing::warn!(target: "session_tiered", ?partition, ?cause, "the feed has a gap");
+    }
+
+    /// The barrier of a heartbeat came out of the stream, behind everything published before it. The lease runs from when
+    /// the heartbeat was sent.
+    fn grant(&self, heartbeat: Heartbeat) {
         let partitions = self.local.partitions();
         let covered = if self.subscription.barriers().spans_partitions() {
             partitions
         } else {
-            let at = usize::from(beat.partition);
+            let at = usize::from(heartbeat.partition);
             partitions.get(at..=at).unwrap_or(&[])
         };
-        for partition in covered.iter().filter(|partition| partition.epoch.number() <= beat.latest_epoch) {
-            partition.lease.grant(from, self.local.rules.term);
+        for partition in covered.iter().filter(|partition| partition.epoch.number() <= heartbeat.latest_epoch) {
+            partition.lease.grant(heartbeat.sent_at, self.local.rules.term);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What belongs to one partition: its epoch, its lease, and the desk where its copies are changed.
+//! One partition: its epoch, its lease, and the lock under which its copies change.
 
 use std::{
     collections::HashMap,
@@ -10,26 +10,26 @@ use session_core::model::{IdDigest, Incarnation, Timestamp};
 
 use crate::{epoch::Epoch, fill::Fill, hash::ByDigest, lease::Lease};
 
-/// One partition. Reads look at the epoch and the lease and lock nothing.
+/// One partition. Reads check the epoch and the lease and take no lock.
 #[derive(Debug)]
 pub(crate) struct Partition {
     pub(crate) epoch: Epoch,
     pub(crate) lease: Lease,
-    /// How many copies there are, so that nobody asks for leases that nobody needs.
+    /// The number of copies. A partition without copies needs no lease.
     copies: AtomicUsize,
-    /// The epoch in which a session was last found here.
-    lived_in: AtomicU64,
-    desk: Mutex<Desk>,
+    /// The last epoch in which a session was found here.
+    last_session_epoch: AtomicU64,
+    state: Mutex<PartitionState>,
 }
 
-/// Whoever changes copies of the partition holds its lock, so that installing a fill, a patch and an eviction exclude
-/// each other, for the old and the new id of a rotation too: both are in one partition.
+/// The state under a partition's lock. Installing a fill, a patch and an eviction of one session exclude each other, as
+/// do those at the old and the new id of a rotation, because both ids are in one partition.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
-    /// The latest fill of each digest that is in flight.
+pub(crate) struct PartitionState {
+    /// The latest fill in flight for each digest.
     pub(crate) fills: HashMap<IdDigest, Fill, ByDigest>,
-    /// Where the copy of a session is: it keeps its incarnation when it moves to another id.
-    pub(crate) homes: HashMap<Incarnation, IdDigest, ByDigest>,
+    /// The digest at which each session's copy is. A session keeps its incarnation when it moves to another id.
+    pub(crate) locations: HashMap<Incarnation, IdDigest, ByDigest>,
 }
 
 impl Partition {
@@ -38,40 +38,41 @@ impl Partition {
             epoch: Epoch::new(),
             lease: Lease::default(),
             copies: AtomicUsize::new(0),
-            lived_in: AtomicU64::new(0),
-            desk: Mutex::default(),
+            last_session_epoch: AtomicU64::new(0),
+            state: Mutex::default(),
         }
     }
 
-    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock()
+    pub(crate) fn lock(&self) -> MutexGuard<'_, PartitionState> {
+        self.state.lock()
     }
 
-    /// What is left of the lease, in milliseconds, for a copy of this epoch.
+    /// The milliseconds that remain of the lease, for a copy of this epoch.
     ///
-    /// The lease is read first: if the epoch is the copy's afterwards, it was all the time, and the lease is of it. The
-    /// other way round, a thread that is held up in between could take the lease of a later epoch for this one's.
+    /// The lease is read before the epoch. If the epoch is the copy's afterwards, it was so when the lease was read, and
+    /// the lease belongs to it. In the other order, a thread that is held up in between could take the lease of a later
+    /// epoch for its copy's.
     pub(crate) fn lease_left(&self, epoch: u64, now: Timestamp) -> Option<u64> {
         let left = self.lease.left(now)?;
         (self.epoch.number() == epoch).then_some(left)
     }
 
-    /// A session was found here by a request of this epoch.
-    pub(crate) fn lives_in(&self, epoch: u64) {
-        self.lived_in.fetch_max(epoch, Ordering::AcqRel);
+    /// A request of this epoch found a session here.
+    pub(crate) fn record_session(&self, epoch: u64) {
+        self.last_session_epoch.fetch_max(epoch, Ordering::AcqRel);
     }
 
-    /// Whether a session was found here in this epoch, so that the partition has a sequence, which the feed knows.
-    pub(crate) fn is_inhabited(&self) -> bool {
-        self.lived_in.load(Ordering::Acquire) == self.epoch.number()
+    /// Whether a session was found here in this epoch. If so, the partition has a sequence, and the feed knows it.
+    pub(crate) fn has_session(&self) -> bool {
+        self.last_session_epoch.load(Ordering::Acquire) == self.epoch.number()
     }
 
-    /// Counts a copy in; true for the first one.
-    pub(crate) fn gained(&self) -> bool {
+    /// Counts one more copy; true if it is the first.
+    pub(crate) fn add_copy(&self) -> bool {
         self.copies.fetch_add(1, Ordering::AcqRel) == 0
     }
 
-    pub(crate) fn lost(&self) {
+    pub(crate) fn remove_copy(&self) {
         self.copies.fetch_sub(1, Ordering::AcqRel);
     }
 

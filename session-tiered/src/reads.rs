@@ -10,41 +10,42 @@ use session_core::{
 };
 
 use crate::{
-    fill::{Answer, FillId, Loading},
-    inner::Inner,
-    landing::{Awaited, Departure},
+    fill::{Answer, FillId, SharedLoad},
+    install::{Departure, PendingLoad},
+    local_cache::LastKnown,
+    tiers::Tiers,
 };
 
-impl<R: SessionStore + 'static> Inner<R> {
-    /// The answer of a local copy. Waits for nothing and locks nothing.
+impl<R: SessionStore + 'static> Tiers<R> {
+    /// The answer of a local copy. Takes no lock and never waits.
     pub(crate) fn local_answer(self: &Arc<Self>, id: &SessionId, options: &LoadOptions) -> Option<LoadOutcome> {
         if options.level != ReadLevel::Local {
             return None;
         }
         let now = self.clock.now();
-        let answer = self.local.hit(id.digest(), options, now)?;
+        let answer = self.local.lookup(id.digest(), options, now)?;
         if self.is_check_due(now) {
             self.begin_check(id);
         }
         Some(answer)
     }
 
-    /// The answer of the store. Callers who miss the same session at the same time share one load.
+    /// The answer of the store. Callers that miss the same session at the same time share one load.
     pub(crate) async fn fetch(self: &Arc<Self>, id: &SessionId, options: LoadOptions) -> Answer {
         self.local.counters.misses.count();
         let mut may_join = options.level == ReadLevel::Local;
         loop {
             let at = (id.digest(), self.clock.now());
-            let Awaited { loading, is_own, floor } =
-                self.local.enlist(at, may_join, |fill| self.clone().begin(*id, fill));
+            let begin = |fill, has_copy| self.clone().begin(*id, fill, has_copy);
+            let PendingLoad { load, is_own, floor } = self.local.join_or_begin(at, may_join, begin);
             if !is_own {
                 self.local.counters.joined.count();
             }
-            let outcome = match loading.await {
+            let outcome = match load.await {
                 Ok(outcome) => outcome,
                 Err(error) => return self.stale_answer(id.digest(), options, error),
             };
-            // A request of its own left after all that the caller has seen, here or elsewhere.
+            // The request left after all that the caller has seen, here or elsewhere.
             if is_own && floor.admits(&outcome) && !admits(options.floor, &outcome) {
                 self.local.history_lost();
             }
@@ -55,40 +56,38 @@ impl<R: SessionStore + 'static> Inner<R> {
         }
     }
 
-    /// A load of the store, and what becomes of its answer.
-    fn begin(self: Arc<Self>, id: SessionId, fill: FillId) -> Loading {
+    /// Loads a session from the store and installs the answer.
+    fn begin(self: Arc<Self>, id: SessionId, fill: FillId, has_copy: bool) -> SharedLoad {
         let load = async move {
-            let flight = Flight { inner: &self, digest: id.digest(), fill, has_landed: false };
-            // A store that comes back is not stormed by all who want to know whether their copies still hold.
-            let _permit = match self.local.stamp(id.digest()) {
-                Some(_) => self.revalidations.acquire().await.ok(),
-                None => None,
-            };
-            let departure = self.local.depart(id.digest(), fill, self.clock.now());
-            let copy = self.local.last_known(id.digest()).map(|(record, ..)| record);
+            let flight = Flight { tiers: &self, digest: id.digest(), fill, is_installed: false };
+            // After an outage every copy has to be revalidated. A limit keeps the recovering store from being flooded.
+            let _permit = if has_copy { self.revalidations.acquire().await.ok() } else { None };
+            let (departure, copy) = self.local.depart(id.digest(), fill, self.clock.now());
             let mut options = LoadOptions::default().with_level(ReadLevel::Store);
             options.known = copy.as_ref().map(|record| record.stamp());
             let outcome = match (self.ask(self.remote.load(&id, options)).await?, copy) {
                 (LoadOutcome::Unchanged(touched), Some(record)) => {
                     self.local.counters.revalidated.count();
-                    LoadOutcome::Found(vouched(record, touched))
+                    LoadOutcome::Found(revalidated(record, touched))
                 }
                 (outcome, _) => outcome,
             };
-            flight.land(departure, &outcome).await;
+            flight.install(departure, &outcome);
             Ok(outcome)
         };
         load.boxed().shared()
     }
 
-    /// The store did not answer: a copy, if the caller will have it.
+    /// The answer when the store did not give one: a copy, if the caller accepts its age.
     fn stale_answer(&self, digest: &IdDigest, options: LoadOptions, error: Error) -> Answer {
         let is_down =
             matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Overloaded);
         let Some(limit) = options.stale_if_error.filter(|_| is_down) else { return Err(error) };
         let now = self.clock.now();
-        let Some((record, vouched, known_at)) = self.local.last_known(digest) else { return Err(error) };
-        let (age, store_time) = (now.since(known_at), vouched.store_time(now));
+        let Some(LastKnown { record, provenance, current_at }) = self.local.last_known(digest) else {
+            return Err(error);
+        };
+        let (age, store_time) = (now.since(current_at), provenance.store_time(now));
         if age > limit || record.deadlines().is_expired(store_time) {
             return Err(error);
         }
@@ -97,43 +96,31 @@ impl<R: SessionStore + 'static> Inner<R> {
     }
 }
 
-/// A load in flight. However it ends, it is struck off the list.
+/// A load in flight. If it ends without an answer, its fill is removed.
 struct Flight<'a, R> {
-    inner: &'a Inner<R>,
+    tiers: &'a Tiers<R>,
     digest: &'a IdDigest,
     fill: FillId,
-    has_landed: bool,
+    is_installed: bool,
 }
 
 impl<R> Flight<'_, R> {
-    #[cfg_attr(not(feature = "simulation"), expect(clippy::unused_async, reason = "a mistake to be made waits"))]
-    async fn land(mut self, departure: Departure, outcome: &LoadOutcome) {
-        self.has_landed = true;
-        let local = &self.inner.local;
-        #[cfg(feature = "simulation")]
-        if local.rules.simulation.mutant == Some(crate::Mutant::CheckThenInsert) {
-            if local.would_land(self.digest, self.fill, outcome) {
-                self.inner.clock.sleep(std::time::Duration::from_millis(5)).await;
-                local.land_blindly(self.digest, self.fill, departure, outcome);
-            } else {
-                local.abandon(self.digest, self.fill);
-            }
-            return;
-        }
-        local.land(self.digest, self.fill, departure, outcome);
+    fn install(mut self, departure: Departure, outcome: &LoadOutcome) {
+        self.is_installed = true;
+        self.tiers.local.install(self.digest, self.fill, departure, outcome);
     }
 }
 
 impl<R> Drop for Flight<'_, R> {
     fn drop(&mut self) {
-        if !self.has_landed {
-            self.inner.local.abandon(self.digest, self.fill);
+        if !self.is_installed {
+            self.tiers.local.abandon(self.digest, self.fill);
         }
     }
 }
 
-/// A copy that the store says is the present state.
-fn vouched(record: Arc<Record>, touched: Touched) -> Found {
+/// A copy that the store has found unchanged.
+fn revalidated(record: Arc<Record>, touched: Touched) -> Found {
     let record = if record.deadlines() == touched.deadlines {
         record
     } else {
@@ -142,13 +129,16 @@ fn vouched(record: Arc<Record>, touched: Touched) -> Found {
     Found::new(record, touched.now).with_forwarded(touched.forwarded)
 }
 
-/// Whether the answer to a request that left before the call will do for a caller who has seen this.
+/// Whether the answer to a request that left before the call satisfies a caller that has seen this stamp and asks for this
+/// floor.
 fn may_share(seen: Option<Stamp>, floor: Option<Floor>, outcome: &LoadOutcome) -> bool {
     match outcome {
-        // What was seen of a session that has moved was seen at its home, of which nobody knew on joining.
+        // The session has moved. What this node has seen of it was seen at its new digest, which was not known when the
+        // caller joined.
         LoadOutcome::Found(found) if found.forwarded.is_some() => false,
         LoadOutcome::Found(_) => admits(seen.map(Stamp::floor), outcome) && admits(floor, outcome),
-        // There may have been none yet. To whom has seen one, only a request of its own can say that it has ended.
+        // The request may have left before the session was created. A caller that has already seen the session must load
+        // for itself to learn that it ended.
         _ => seen.is_none() && floor.is_none(),
     }
 }
@@ -160,7 +150,7 @@ fn admits(floor: Option<Floor>, outcome: &LoadOutcome) -> bool {
     }
 }
 
-/// What a caller that has a copy of its own wants to hear.
+/// The outcome for a caller that may have a copy of its own.
 fn tailored(outcome: LoadOutcome, options: LoadOptions) -> LoadOutcome {
     match outcome {
         LoadOutcome::Found(found) if options.known == Some(found.record.stamp()) => {

@@ -1,12 +1,20 @@
-//! Sessions by principal: the store's own index; what it revokes is dropped here at once.
+//! The index of the store, through the cache: copies of revoked sessions are dropped at once.
 
 use session_core::{
-    Error, Principal, SessionId,
+    Error, ErrorKind, Principal, SessionId,
     model::{EndReason, IdDigest},
     store::{IndexedSession, SessionIndex, SessionStore, async_trait},
 };
 
-use crate::{TieredStore, local::Local, store::no_index};
+use crate::{
+    local_cache::LocalCache,
+    store::{BACKEND, TieredStore},
+};
+
+fn no_index() -> Error {
+    Error::new(ErrorKind::Configuration, "the store behind the cache keeps no index of principals")
+        .with_backend(BACKEND)
+}
 
 #[async_trait]
 impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
@@ -16,7 +24,7 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let index = self.remote().index().ok_or_else(no_index)?;
-        let _gone = Gone { local: self.local(), sessions: vec![*session] };
+        let _evict = EvictEndedOnDrop { local: self.local(), sessions: vec![*session] };
         index.revoke(principal, session, reason).await
     }
 
@@ -27,23 +35,23 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let index = self.remote().index().ok_or_else(no_index)?;
-        // Listed before, since those that are revoked are not listed afterwards.
+        // Listed first, because the index no longer lists sessions that were revoked.
         let listed = index.sessions(principal, usize::MAX).await?;
         let revoked = listed.iter().map(|session| session.digest);
         let revoked = revoked.filter(|digest| except.is_none_or(|except| except.digest() != digest));
-        let _gone = Gone { local: self.local(), sessions: revoked.collect() };
+        let _evict = EvictEndedOnDrop { local: self.local(), sessions: revoked.collect() };
         index.revoke_all(principal, except, reason).await
     }
 }
 
-/// Sessions that are being revoked. However that ends, also if nobody waits for it any more, their copies are dropped.
-struct Gone<'a> {
-    local: &'a Local,
+/// Drops the copies of sessions that are being revoked, however the call ends, including when the caller drops it.
+struct EvictEndedOnDrop<'a> {
+    local: &'a LocalCache,
     sessions: Vec<IdDigest>,
 }
 
-impl Drop for Gone<'_> {
+impl Drop for EvictEndedOnDrop<'_> {
     fn drop(&mut self) {
-        self.sessions.iter().for_each(|session| self.local.evict(session, true));
+        self.sessions.iter().for_each(|session| self.local.evict_ended(session));
     }
 }

@@ -1,4 +1,4 @@
-//! A sample of what is served, compared with the store in the background.
+//! Self-checks: copies that are being served, compared with the store in the background.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -8,9 +8,9 @@ use session_core::{
     store::{LoadOutcome, SessionStore},
 };
 
-use crate::inner::Inner;
+use crate::tiers::Tiers;
 
-impl<R: SessionStore + 'static> Inner<R> {
+impl<R: SessionStore + 'static> Tiers<R> {
     pub(crate) fn is_check_due(&self, now: Timestamp) -> bool {
         let (now, due) = (now.as_millis(), self.next_check.load(Ordering::Relaxed));
         self.check_every > 0
@@ -21,18 +21,18 @@ impl<R: SessionStore + 'static> Inner<R> {
                 .is_ok()
     }
 
-    /// Compares the copy of a session with the store.
+    /// Compares the copy of a session with the store, in a task of its own.
     pub(crate) fn begin_check(self: &Arc<Self>, id: &SessionId) {
-        let (inner, id) = (Arc::downgrade(self), *id);
+        let (tiers, id) = (Arc::downgrade(self), *id);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            let Some(inner) = inner.upgrade() else { return };
-            let Some(stamp) = inner.local.served(id.digest(), inner.clock.now()) else { return };
-            inner.check(&id, stamp).await;
+            let Some(tiers) = tiers.upgrade() else { return };
+            let Some(stamp) = tiers.local.served_stamp(id.digest(), tiers.clock.now()) else { return };
+            tiers.check(&id, stamp).await;
         });
     }
 
-    /// What the store contradicts must not be served `max_staleness` later.
+    /// A copy that the store contradicts must not be served any more after `max_staleness`.
     async fn check(&self, id: &SessionId, stamp: Stamp) {
         let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(stamp);
         let Ok(outcome) = self.ask(self.remote.load(id, options)).await else { return };
@@ -41,10 +41,10 @@ impl<R: SessionStore + 'static> Inner<R> {
             return;
         }
         self.clock.sleep(self.max_staleness).await;
-        if self.local.served(id.digest(), self.clock.now()) == Some(stamp) {
+        if self.local.served_stamp(id.digest(), self.clock.now()) == Some(stamp) {
             self.local.counters.violations.count();
             #[cfg(feature = "tracing")]
-            tracing::error!(target: "session_tiered", "a copy is still served that the store has contradicted");
+            tracing::error!(target: "session_tiered", "a copy that the store has contradicted is still being served");
         }
     }
 }

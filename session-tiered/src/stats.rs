@@ -1,4 +1,4 @@
-//! What the cache went through.
+//! The counters of a cache.
 
 use std::{
     cell::Cell,
@@ -6,55 +6,56 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
-/// What a [`TieredStore`](crate::TieredStore) went through since it was built. All are counts.
+/// The counters of a [`TieredStore`](crate::TieredStore) since it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Loads that were answered locally.
     pub hits: u64,
-    /// Loads that the store was asked for, or that joined one.
+    /// Loads that went to the store, or joined a load in flight.
     pub misses: u64,
     /// Loads that joined another caller's load of the same session.
     pub joined: u64,
-    /// Copies that a change was applied to in place: they stayed.
+    /// Changes that were applied to a copy in place.
     pub patched: u64,
-    /// Copies that were dropped since a change could not be applied to them.
+    /// Copies that were dropped because their session ended or moved, a change could not be applied to
+    /// them, or the outcome of a write is unknown.
     pub evicted: u64,
-    /// Copies that had to go for others.
+    /// Copies that made room for others.
     pub displaced: u64,
-    /// Copies that the store has vouched for again.
+    /// Copies that the store found unchanged and vouched for again.
     pub revalidated: u64,
-    /// Fills that were not installed: something newer was heard while they were in flight, or an epoch had ended.
+    /// Fills that were not installed, because a newer state became known while they were in flight or an epoch ended.
     pub fills_rejected: u64,
-    /// Fills that were not installed since their session had ended while they were in flight.
+    /// Fills that were not installed because their session ended while they were in flight.
     pub resurrections_refused: u64,
     /// Gaps that the feed reported.
     pub gaps: u64,
-    /// Epochs that ended, each of one partition.
+    /// Epochs that ended. Each is of one partition.
     pub epochs_ended: u64,
-    /// Loads that found a copy whose lease had run out.
+    /// Loads that found a copy without a valid lease.
     pub lease_losses: u64,
-    /// Times that the store was found to have lost what it had acknowledged.
+    /// How often the store was found to have lost acknowledged writes.
     pub history_lost: u64,
-    /// Stale answers that were given since the store did not answer and the caller allowed it.
+    /// Stale answers, given because the store did not answer and the caller allowed them.
     pub served_stale: u64,
-    /// Calls that were refused at once since the store had not answered the ones before.
+    /// Calls that failed at once because the store had not answered the calls before.
     pub broken_circuits: u64,
     /// Heartbeats that were sent.
     pub heartbeats: u64,
     /// Copies that were compared with the store in the background.
     pub self_checks: u64,
-    /// Copies that were still served `max_staleness` after the store had answered with another stamp. Must be zero.
+    /// Copies that were still being served `max_staleness` after the store had answered with another stamp. Must be zero.
     pub violations: u64,
-    /// How many hits were answered so long after the last heartbeat was sent, in sixteenths of `max_staleness`: an
-    /// upper bound of how stale each answer can have been.
+    /// A histogram of hits by the time since the last heartbeat was sent, in sixteenths of `max_staleness`. That time is an
+    /// upper bound of the staleness of the answer.
     pub staleness: [u64; STEPS],
 }
 
-/// Steps of the histogram of staleness.
+/// Steps of the staleness histogram.
 pub(crate) const STEPS: usize = 16;
 
-/// Threads write down their hits apart, so that they do not wait for each other's cache lines.
+/// Threads count their hits in separate stripes, so that they do not contend for cache lines.
 pub(crate) const STRIPES: usize = 16;
 
 #[derive(Default)]
@@ -63,7 +64,7 @@ struct Stripe([AtomicU64; STEPS]);
 
 macro_rules! counters {
     ($($name:ident)*) => {
-        /// The counters themselves.
+        /// The live counters.
         #[derive(Default)]
         pub(crate) struct Counters {
             hits: [Stripe; STRIPES],
@@ -84,7 +85,7 @@ macro_rules! counters {
         }
 
         impl Stats {
-            /// Every count by its name, but the histogram.
+            /// Every counter by its name, without the histogram.
             #[cfg(feature = "metrics")]
             pub(crate) fn named(&self) -> Vec<(&'static str, u64)> {
                 vec![("hits", self.hits), $((stringify!($name), self.$name),)*]
@@ -98,7 +99,7 @@ counters! {
     lease_losses history_lost served_stale broken_circuits heartbeats self_checks violations
 }
 
-/// One count.
+/// One counter.
 #[derive(Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -122,7 +123,7 @@ thread_local! {
 
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// The calling thread's.
+/// The stripe of the calling thread.
 pub(crate) fn stripe() -> usize {
     STRIPE.with(|mine| {
         if mine.get() == usize::MAX {
@@ -133,7 +134,7 @@ pub(crate) fn stripe() -> usize {
 }
 
 impl Counters {
-    /// A hit, so many sixteenths of the bound after the heartbeat.
+    /// Counts a hit in a step of the histogram.
     pub(crate) fn hit(&self, step: usize) {
         self.hits[stripe()].0[step.min(STEPS - 1)].fetch_add(1, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The store and its handles.
+//! The tiered store and its handles.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -13,27 +13,27 @@ use session_core::{
 };
 use tokio::{runtime::Handle, task::AbortHandle};
 
-use crate::{Stats, TieredStoreBuilder, inner::Inner, listener::listen, local::Local};
+use crate::{listener::listen, local_cache::LocalCache, stats::Stats, tiers::Tiers};
 
-const BACKEND: &str = "tiered";
+pub(crate) const BACKEND: &str = "tiered";
 
 /// A local cache in front of a store: loads are answered from memory, and no answer is older than a stated bound.
 ///
-/// The [crate docs](crate) state what it promises. It starts nothing when it is made; the first call starts a task that
-/// listens to the store's [feed](ChangeFeed), so calls need a Tokio runtime. A clone is another handle on the same
-/// cache; the task ends with the last one. A store without a feed can be used, and nothing of it is ever answered
-/// locally: [`check`](SessionStore::check) says so.
+/// The [crate docs](crate) state the guarantees. A new store starts no task. The first call starts one that listens to the
+/// store's [feed](ChangeFeed), so calls need a Tokio runtime. A clone is another handle on the same cache; the task ends
+/// with the last handle. A store without a feed works too, but then no load is answered locally, and
+/// [`check`](SessionStore::check) reports that.
 pub struct TieredStore<R> {
-    inner: Arc<Inner<R>>,
-    /// Held by handles only, so that the listener's own hold on the rest does not keep it alive.
-    lifeline: Arc<Lifeline>,
+    tiers: Arc<Tiers<R>>,
+    /// Held by handles only: the listener holds `tiers` and must not keep itself alive.
+    listener: Arc<ListenerTask>,
 }
 
-/// Ends the listener with the last handle.
+/// The listener's task. Aborts it when the last handle is dropped.
 #[derive(Default)]
-struct Lifeline(Mutex<Option<AbortHandle>>);
+struct ListenerTask(Mutex<Option<AbortHandle>>);
 
-impl Drop for Lifeline {
+impl Drop for ListenerTask {
     fn drop(&mut self) {
         if let Some(listener) = self.0.get_mut() {
             listener.abort();
@@ -42,46 +42,36 @@ impl Drop for Lifeline {
 }
 
 impl<R: SessionStore + 'static> TieredStore<R> {
-    /// A cache with default settings.
-    pub fn new(remote: R) -> Self {
-        Self::builder(remote).build()
+    pub(crate) fn from_tiers(tiers: Tiers<R>) -> Self {
+        Self { tiers: Arc::new(tiers), listener: Arc::default() }
     }
 
-    /// A cache with settings of your own.
-    pub fn builder(remote: R) -> TieredStoreBuilder<R> {
-        TieredStoreBuilder::new(remote)
-    }
-
-    pub(crate) fn of(inner: Inner<R>) -> Self {
-        Self { inner: Arc::new(inner), lifeline: Arc::default() }
-    }
-
-    /// What the cache went through.
+    /// The counters of this cache.
     pub fn stats(&self) -> Stats {
-        self.inner.local.counters.snapshot()
+        self.tiers.local.counters.snapshot()
     }
 
     /// The store behind the cache.
     pub fn remote(&self) -> &R {
-        &self.inner.remote
+        &self.tiers.remote
     }
 
-    pub(crate) fn local(&self) -> &Local {
-        &self.inner.local
+    pub(crate) fn local(&self) -> &LocalCache {
+        &self.tiers.local
     }
 
-    /// Starts the listener, if none is there: none was started yet, or it ended with the runtime of that call.
+    /// Starts the listener unless it runs. An earlier one may have ended with the runtime of the call that started it.
     fn start(&self) -> Result<(), Error> {
-        let mut listener = self.lifeline.0.lock();
+        let mut listener = self.listener.0.lock();
         if listener.as_ref().is_some_and(|listener| !listener.is_finished()) {
             return Ok(());
         }
         let runtime = Handle::try_current().map_err(|error| {
-            let message = "calls need a Tokio runtime, for the task that listens to the store's changes";
+            let message = "calls need a Tokio runtime for the task that listens to the store's changes";
             Error::new(ErrorKind::Configuration, message).with_backend(BACKEND).with_source(error)
         })?;
-        if self.inner.remote.feed().is_some() {
-            *listener = Some(runtime.spawn(listen(self.inner.clone())).abort_handle());
+        if self.tiers.remote.feed().is_some() {
+            *listener = Some(runtime.spawn(listen(self.tiers.clone())).abort_handle());
         }
         Ok(())
     }
@@ -90,7 +80,7 @@ impl<R: SessionStore + 'static> TieredStore<R> {
 impl<R> Clone for TieredStore<R> {
     /// Another handle on the same cache.
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), lifeline: self.lifeline.clone() }
+        Self { tiers: self.tiers.clone(), listener: self.listener.clone() }
     }
 }
 
@@ -100,15 +90,10 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TieredStore")
-            .field("remote", &self.inner.remote)
-            .field("stats", &self.inner.local.counters)
+            .field("remote", &self.tiers.remote)
+            .field("stats", &self.tiers.local.counters)
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) fn no_index() -> Error {
-    Error::new(ErrorKind::Configuration, "the store behind the cache keeps no index of principals")
-        .with_backend(BACKEND)
 }
 
 #[async_trait]
@@ -119,15 +104,15 @@ impl<R: SessionStore + 'static> SessionStore for TieredStore<R> {
     }
 
     fn limits(&self) -> Limits {
-        self.inner.remote.limits()
+        self.tiers.remote.limits()
     }
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         self.start()?;
-        self.inner.create(id, new).await
+        self.tiers.create(id, new).await
     }
 
-    // Without the macro, and with a box of its own for the way to the store, so that the box of a hit is small.
+    // Written out instead of generated, with a separate box for the request to the store, so that the box of a hit is small.
     fn load<'s, 'i, 'f>(
         &'s self,
         id: &'i SessionId,
@@ -138,59 +123,59 @@ impl<R: SessionStore + 'static> SessionStore for TieredStore<R> {
         'i: 'f,
         Self: 'f,
     {
-        // The call begins when it is first polled: what was acknowledged by then is seen.
+        // The call begins when it is first polled. It sees every write acknowledged by then.
         Box::pin(async move {
-            if let Some(answer) = self.inner.local_answer(id, &options) {
+            if let Some(answer) = self.tiers.local_answer(id, &options) {
                 return Ok(answer);
             }
             self.start()?;
-            self.inner.fetch(id, options).boxed().await
+            self.tiers.fetch(id, options).boxed().await
         })
     }
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         self.start()?;
-        self.inner.apply(id, update).await
+        self.tiers.apply(id, update).await
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         self.start()?;
-        self.inner.touch(id, options).await
+        self.tiers.touch(id, options).await
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         self.start()?;
-        self.inner.rotate(id, rotation).await
+        self.tiers.rotate(id, rotation).await
     }
 
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         self.start()?;
-        self.inner.destroy(id, destroy).await
+        self.tiers.destroy(id, destroy).await
     }
 
     async fn check(&self) -> Result<(), Error> {
-        if self.inner.remote.feed().is_none() {
-            let message = "the store behind the cache has no change feed, so that nothing is answered locally";
+        if self.tiers.remote.feed().is_none() {
+            let message = "the store behind the cache has no change feed, so no load is answered locally";
             return Err(Error::new(ErrorKind::Configuration, message).with_backend(BACKEND));
         }
-        self.inner.remote.check().await
+        self.tiers.remote.check().await
     }
 
     async fn close(&self) -> Result<(), Error> {
-        self.inner.remote.close().await
+        self.tiers.remote.close().await
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {
-        self.inner.remote.index().map(|_| self as &dyn SessionIndex)
+        self.tiers.remote.index().map(|_| self as &dyn SessionIndex)
     }
 
-    /// The store's own: locks are not cached.
+    /// The store's own lock: locks are not cached.
     fn lock(&self) -> Option<&dyn SessionLock> {
-        self.inner.remote.lock()
+        self.tiers.remote.lock()
     }
 
-    /// The store's own.
+    /// The store's own feed.
     fn feed(&self) -> Option<&dyn ChangeFeed> {
-        self.inner.remote.feed()
+        self.tiers.remote.feed()
     }
 }

@@ -1,77 +1,70 @@
-//! Touches: callers who renew one session's deadline at the same time share one request.
+//! Touches in flight: callers that renew one session's deadline at the same time share one request.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared, WeakShared},
 };
-use session_core::{
-    Error, SessionId,
-    model::IdDigest,
-    store::{SessionStore, TouchOptions, TouchOutcome},
-};
+use parking_lot::Mutex;
+use session_core::{Error, model::IdDigest, store::TouchOutcome};
 
-use crate::inner::Inner;
+use crate::hash::ByDigest;
 
-type Answer = Result<TouchOutcome, Error>;
+/// The result of a touch.
+pub(crate) type TouchAnswer = Result<TouchOutcome, Error>;
 
-/// A touch in flight.
-pub(crate) struct Touching {
+/// The future of a touch. Any of its callers drives it.
+pub(crate) type SharedTouch = Shared<BoxFuture<'static, TouchAnswer>>;
+
+/// The latest touch in flight of each session.
+#[derive(Default)]
+pub(crate) struct Touches(Mutex<HashMap<IdDigest, PendingTouch, ByDigest>>);
+
+struct PendingTouch {
     idle: Option<Duration>,
-    /// Weak: one that nobody waits for any more ends.
-    touching: WeakShared<BoxFuture<'static, Answer>>,
+    /// Weak, so that the touch ends when no caller waits for it any more.
+    touch: WeakShared<BoxFuture<'static, TouchAnswer>>,
 }
 
-impl<R: SessionStore + 'static> Inner<R> {
-    pub(crate) async fn touch(self: &Arc<Self>, id: &SessionId, options: TouchOptions) -> Answer {
-        self.touching(id, options).await
-    }
-
-    /// The touch in flight, or a new one.
-    fn touching(self: &Arc<Self>, id: &SessionId, options: TouchOptions) -> Shared<BoxFuture<'static, Answer>> {
-        let mut touches = self.touches.lock();
-        let same = touches.get(id.digest()).filter(|touching| touching.idle == options.idle);
-        if let Some(touching) = same.and_then(|same| same.touching.upgrade()) {
-            return touching;
-        }
-        let touching = self.clone().send_touch(*id, options).boxed().shared();
-        if let Some(weak) = touching.downgrade() {
-            touches.insert(*id.digest(), Touching { idle: options.idle, touching: weak });
-        }
-        touching
-    }
-
-    /// What is in flight was sent before something else happened: nobody joins it any more.
-    pub(crate) fn part_from_touches(&self, digest: &IdDigest) {
-        let mut touches = self.touches.lock();
-        touches.remove(digest);
-    }
-
-    async fn send_touch(self: Arc<Self>, id: SessionId, options: TouchOptions) -> Answer {
-        let entry = Entry { inner: &self, digest: id.digest() };
-        let outcome = self.ask(self.remote.touch(&id, options)).await?;
-        // From now on a touch is another one.
-        drop(entry);
-        match outcome {
-            TouchOutcome::Touched(touched) => {
-                self.local.touched(&touched.forwarded.unwrap_or(*id.digest()), touched.deadlines);
-            }
-            _ => self.local.evict(id.digest(), true),
-        }
-        Ok(outcome)
-    }
-}
-
-/// A place in the list of touches in flight.
-struct Entry<'a, R> {
-    inner: &'a Inner<R>,
+/// Retires a touch when it has been answered or dropped.
+pub(crate) struct RetireOnDrop<'a> {
+    touches: &'a Touches,
     digest: &'a IdDigest,
 }
 
-impl<R> Drop for Entry<'_, R> {
+impl Touches {
+    /// The touch in flight with this idle timeout, or a new one.
+    pub(crate) fn join_or_begin(
+        &self,
+        digest: &IdDigest,
+        idle: Option<Duration>,
+        begin: impl FnOnce() -> BoxFuture<'static, TouchAnswer>,
+    ) -> SharedTouch {
+        let mut pending = self.0.lock();
+        let same = pending.get(digest).filter(|pending| pending.idle == idle);
+        if let Some(touch) = same.and_then(|same| same.touch.upgrade()) {
+            return touch;
+        }
+        let touch = begin().shared();
+        if let Some(weak) = touch.downgrade() {
+            pending.insert(*digest, PendingTouch { idle, touch: weak });
+        }
+        touch
+    }
+
+    /// From now on no caller joins the touch in flight: it was sent before a change that the caller may have seen.
+    pub(crate) fn retire(&self, digest: &IdDigest) {
+        self.0.lock().remove(digest);
+    }
+
+    pub(crate) fn retire_on_drop<'a>(&'a self, digest: &'a IdDigest) -> RetireOnDrop<'a> {
+        RetireOnDrop { touches: self, digest }
+    }
+}
+
+impl Drop for RetireOnDrop<'_> {
     fn drop(&mut self) {
-        let mut touches = self.inner.touches.lock();
-        touches.remove(self.digest);
+        self.touches.retire(self.digest);
     }
 }

@@ -1,116 +1,139 @@
 //! Writes: to the store first, then to the cache.
 
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
 use session_core::{
     Error, SessionId,
     model::{Delta, IdDigest, OpId},
     store::{
         Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, RotateOutcome, Rotation,
-        SessionStore, Update,
+        SessionStore, TouchOptions, TouchOutcome, Update,
     },
 };
 
-use crate::{copy::Vouched, hearing::Written, inner::Inner, landing::Departure, local::Local};
+use crate::{apply::OwnWrite, install::Departure, local_cache::LocalCache, tiers::Tiers, touches::TouchAnswer};
 
-/// A session that is being written to. Unless the store answers, its copy is dropped: nobody knows what is true now.
-struct Suspect<'a> {
-    local: &'a Local,
+/// Drops the copy of a session whose write has no known outcome: the store did not answer, or the caller dropped the call.
+struct EvictOnDrop<'a> {
+    local: &'a LocalCache,
     digest: &'a IdDigest,
-    is_cleared: bool,
+    is_disarmed: bool,
 }
 
-impl<'a> Suspect<'a> {
-    fn new(local: &'a Local, digest: &'a IdDigest) -> Self {
-        Self { local, digest, is_cleared: false }
+impl<'a> EvictOnDrop<'a> {
+    fn new(local: &'a LocalCache, digest: &'a IdDigest) -> Self {
+        Self { local, digest, is_disarmed: false }
     }
 
-    fn cleared(mut self) {
-        self.is_cleared = true;
+    fn disarm(mut self) {
+        self.is_disarmed = true;
     }
 }
 
-impl Drop for Suspect<'_> {
+impl Drop for EvictOnDrop<'_> {
     fn drop(&mut self) {
-        if !self.is_cleared {
-            self.local.evict(self.digest, false);
+        if !self.is_disarmed {
+            self.local.evict(self.digest);
         }
     }
 }
 
-impl<R: SessionStore + 'static> Inner<R> {
+impl<R: SessionStore + 'static> Tiers<R> {
     pub(crate) async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        let suspect = Suspect::new(&self.local, id.digest());
-        let departure = self.leave(id);
+        let evict = EvictOnDrop::new(&self.local, id.digest());
+        let departure = self.depart(id);
         let outcome = self.ask(self.remote.create(id, new)).await?;
         match outcome {
-            CreateOutcome::Created(applied) => self.note(id.digest(), departure, applied, None),
-            _ => self.local.evict(id.digest(), false),
+            CreateOutcome::Created(applied) => self.acknowledged(id.digest(), departure, applied, None),
+            _ => self.local.evict(id.digest()),
         }
-        suspect.cleared();
+        evict.disarm();
         Ok(outcome)
     }
 
     pub(crate) async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        let suspect = Suspect::new(&self.local, id.digest());
-        let departure = self.leave(id);
+        let evict = EvictOnDrop::new(&self.local, id.digest());
+        let departure = self.depart(id);
         let outcome = self.ask(self.remote.apply(id, update)).await?;
         match outcome {
             ApplyOutcome::Applied(applied) => {
-                self.note(id.digest(), departure, applied, Some((update.write.op, &update.delta)));
+                self.acknowledged(id.digest(), departure, applied, Some((update.write.op, &update.delta)));
             }
-            ApplyOutcome::Conflict(conflict) => self.local.told_of(id.digest(), conflict.current),
-            _ => self.local.evict(id.digest(), true),
+            ApplyOutcome::Conflict(conflict) => self.local.invalidate_older(id.digest(), conflict.current),
+            _ => self.local.evict_ended(id.digest()),
         }
-        suspect.cleared();
+        evict.disarm();
         Ok(outcome)
     }
 
     pub(crate) async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        let suspect = Suspect::new(&self.local, id.digest());
-        let departure = self.leave(&rotation.to);
+        let evict = EvictOnDrop::new(&self.local, id.digest());
+        let departure = self.depart(&rotation.to);
         let outcome = self.ask(self.remote.rotate(id, rotation)).await?;
-        self.part_from_touches(id.digest());
+        self.touches.retire(id.digest());
         match outcome {
             RotateOutcome::Rotated(applied) => {
-                self.local.evict(id.digest(), true);
-                self.local.moved(rotation.to.digest(), applied.stamp);
-                self.note(rotation.to.digest(), departure, applied, None);
+                self.local.evict_ended(id.digest());
+                self.local.apply_own_rotation(rotation.to.digest(), applied.stamp);
+                self.acknowledged(rotation.to.digest(), departure, applied, None);
             }
-            // The session stays where it is.
+            // The new id had ended; the session stays at the old one.
             RotateOutcome::Ended(_) => {}
-            _ => self.local.evict(id.digest(), true),
+            _ => self.local.evict_ended(id.digest()),
         }
-        suspect.cleared();
+        evict.disarm();
         Ok(outcome)
     }
 
     pub(crate) async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
-        let suspect = Suspect::new(&self.local, id.digest());
+        let evict = EvictOnDrop::new(&self.local, id.digest());
         let outcome = self.ask(self.remote.destroy(id, destroy)).await?;
-        self.part_from_touches(id.digest());
-        self.local.evict(id.digest(), true);
+        self.touches.retire(id.digest());
+        self.local.evict_ended(id.digest());
         if let DestroyOutcome::Destroyed { forwarded: Some(at), .. } = outcome {
-            self.part_from_touches(&at);
-            self.local.evict(&at, true);
+            self.touches.retire(&at);
+            self.local.evict_ended(&at);
         }
-        suspect.cleared();
+        evict.disarm();
         Ok(outcome)
     }
 
-    fn leave(&self, id: &SessionId) -> Departure {
+    /// Renews a session's idle deadline. Callers that do so at the same time share one request.
+    pub(crate) async fn touch(self: &Arc<Self>, id: &SessionId, options: TouchOptions) -> TouchAnswer {
+        let begin = || self.clone().send_touch(*id, options).boxed();
+        self.touches.join_or_begin(id.digest(), options.idle, begin).await
+    }
+
+    async fn send_touch(self: Arc<Self>, id: SessionId, options: TouchOptions) -> TouchAnswer {
+        let retire = self.touches.retire_on_drop(id.digest());
+        let outcome = self.ask(self.remote.touch(&id, options)).await?;
+        // A caller that comes from now on needs a touch of its own.
+        drop(retire);
+        match outcome {
+            TouchOutcome::Touched(touched) => {
+                self.local.renew_deadlines(&touched.forwarded.unwrap_or(*id.digest()), touched.deadlines);
+            }
+            _ => self.local.evict_ended(id.digest()),
+        }
+        Ok(outcome)
+    }
+
+    fn depart(&self, id: &SessionId) -> Departure {
         self.local.depart_with_write(id.digest(), self.clock.now())
     }
 
     /// The store has acknowledged a write.
-    fn note(&self, digest: &IdDigest, departure: Departure, applied: Applied, update: Option<(OpId, &Delta)>) {
-        if applied.forwarded.is_some() {
-            // The session is not there any more; what is cached or on its way for the old id is older than this.
-            self.local.evict(digest, true);
+    fn acknowledged(&self, digest: &IdDigest, departure: Departure, applied: Applied, update: Option<(OpId, &Delta)>) {
+        let Applied { stamp, deadlines, now, forwarded, repeated, .. } = applied;
+        if forwarded.is_some() {
+            // The session has left the old id. Its copy, and fills in flight there, are older than this write.
+            self.local.evict_ended(digest);
         }
-        let digest = &applied.forwarded.unwrap_or(*digest);
-        let vouched = Vouched { asked_at: departure.asked_at, store_now: applied.now, epoch: departure.epoch };
-        let Applied { stamp, deadlines, repeated, .. } = applied;
-        // A repeat tells the present stamp, but not which updates lie between it and the copy.
+        let digest = &forwarded.unwrap_or(*digest);
+        // A repeat is answered with the current stamp, without the updates between it and the copy.
         let update = update.filter(|_| !repeated);
-        self.local.wrote(digest, Written { stamp, update, deadlines, vouched });
+        let provenance = departure.provenance(now);
+        self.local.apply_own_write(digest, OwnWrite { stamp, update, deadlines, provenance });
     }
 }

@@ -1,4 +1,4 @@
-//! The cache in front of the memory store keeps every promise, with every capability.
+//! The cache in front of the memory store passes the conformance suite with every capability.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ impl Harness for Tiered {
 
     async fn start(&self) -> Self::Backend {
         let clock = ManualClock::new();
-        // Low enough for the cases to reach them soon.
+        // Low limits, so that the cases reach them soon.
         let limits =
             Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536);
         (MemoryStore::builder().clock(clock.clone()).limits(limits).build().expect("valid settings"), clock)

@@ -1,4 +1,4 @@
-//! What a recorder of the application is told.
+//! The metrics that a recorder of the application receives.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::{
@@ -62,7 +62,7 @@ impl Recorder for Counters {
 }
 
 impl Counters {
-    /// From now on, for this thread: that of the test, on which all of its tasks run.
+    /// Installs the recorder for this thread, on which all tasks of the test run.
     fn install(&self) -> LocalRecorderGuard<'_> {
         metrics::set_default_local_recorder(self)
     }
@@ -81,7 +81,7 @@ fn node(store: &MemoryStore, clock: &ManualClock) -> TieredStoreBuilder<MemorySt
     TieredStore::builder(store.node()).clock(clock.clone()).max_staleness(BOUND).self_check(None)
 }
 
-/// Lets everybody do what they can without time passing; all run on one thread.
+/// Runs all tasks until they wait. They share one thread.
 async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
@@ -102,7 +102,7 @@ async fn every_count_is_told_under_its_name() {
     let (store, clock) = store();
     let id = SessionId::generate().unwrap();
     store.create(&id, &NewSession::generate(Expiry::default()).unwrap()).await.unwrap();
-    // One heartbeat at the beginning, and then none before those of this test.
+    // One heartbeat at the beginning, and no other before those of this test.
     let node = node(&store, &clock).heartbeat(BOUND / 2).build();
     load(&node, &id, 4).await;
     clock.advance(Duration::from_secs(2));
@@ -113,9 +113,9 @@ async fn every_count_is_told_under_its_name() {
 
     let stats = node.stats();
     for (name, count) in named(&stats) {
-        // The heartbeat that has just been sent is counted after it was told of.
-        let told = counters.of(name).unwrap_or_else(|| panic!("nothing was told of {name}"));
-        assert_eq!(told, count - u64::from(name == "heartbeats"), "{name}");
+        // The last heartbeat is counted after the counters were published.
+        let published = counters.of(name).unwrap_or_else(|| panic!("nothing was published of {name}"));
+        assert_eq!(published, count - u64::from(name == "heartbeats"), "{name}");
     }
     for (sixteenth, count) in (1..).zip(stats.staleness) {
         assert_eq!(counters.of(&format!("staleness{{sixteenth={sixteenth}}}")), Some(count));
@@ -123,10 +123,10 @@ async fn every_count_is_told_under_its_name() {
     let steps: Vec<u64> = stats.staleness.to_vec();
     assert_eq!(stats.staleness[2], 3, "two seconds are two sixteenths and more: {steps:?}");
     assert_eq!(stats.staleness.iter().sum::<u64>(), stats.hits, "each hit is in one of them");
-    assert_eq!(counters.0.lock().unwrap().len(), named(&stats).len() + 16, "and nothing else is told");
+    assert_eq!(counters.0.lock().unwrap().len(), named(&stats).len() + 16, "and nothing else is published");
 }
 
-/// Where nothing is answered locally, there are no heartbeats, and misses to be told of.
+/// If no load is answered locally, no heartbeats are sent, and misses are still published.
 #[tokio::test]
 async fn a_node_without_a_cache_tells_too() {
     let counters = Counters::default();

@@ -1,5 +1,5 @@
-//! Measures how much memory a session takes in the memory store, and that time and memory grow in proportion to their
-//! number: `memory_per_session [MILLIONS]...`, by default 1 2 4.
+//! Measures the memory of a session in the memory store, and shows that time and memory grow in proportion to the
+//! number of sessions: `memory_per_session [MILLIONS]...`, by default 1 2 4.
 
 use std::process::ExitCode;
 
@@ -14,16 +14,16 @@ fn main() -> ExitCode {
         Ok(millions) if millions.is_empty() => vec![1, 2, 4],
         Ok(millions) => millions,
         Err(error) => {
-            eprintln!("error: a number of millions: {error}");
+            eprintln!("error: not a number of millions: {error}");
             return ExitCode::from(2);
         }
     };
     println!("{:>12} {:>14} {:>14} {:>12}", "sessions", "bytes/session", "ns/create *", "resident MB");
     let counts: Vec<usize> = millions.iter().map(|millions| millions.saturating_mul(1_000_000)).collect();
-    for grown in memory_store(&counts) {
-        let (bytes, nanos) = (grown.bytes_each(), grown.nanos_each());
-        println!("{:>12} {bytes:>14.0} {nanos:>14.0} {:>12.0}", grown.sessions, grown.bytes / 1e6);
+    for growth in memory_store(&counts) {
+        let (bytes, nanos) = (growth.bytes_each(), growth.nanos_each());
+        println!("{:>12} {bytes:>14.0} {nanos:>14.0} {:>12.0}", growth.sessions, growth.bytes / 1e6);
     }
-    println!("* the mean of those that are new in this line");
+    println!("* the mean of the sessions added in this line");
     ExitCode::SUCCESS
 }

@@ -10,13 +10,15 @@ use crate::{
     section::{Section, Table},
 };
 
-/// What the format byte and the way through the registry cost, against each format's library.
+/// Compares each codec with the library of its format: the cost of the format byte and of the registry.
 pub fn section(effort: Effort) -> Section {
-    let method = "One value of an application: an optional number, a text, a map of 6 entries, a set of 2. Through `Codecs`, with its format byte, \
-                  against the format's library called directly. `Codecs` calls the formats of session-core itself with the type at hand; a \
-                  format of the application's own would go through erased serializers.";
+    let method = "One value as an application stores it: an optional number, a text, a map of 6 entries, a set of 2. \
+                  It is encoded and decoded through `Codecs`, with its format byte, against the format's library \
+                  called directly. `Codecs` calls the formats of session-core itself with the concrete type; a format \
+                  that an application adds goes through erased serializers.";
     let mut section = Section::new("Codecs", method);
-    let mut table = Table::new("Time for one value, ns", ["format", "bytes", "encode", "bare", "decode", "bare"]);
+    let mut table =
+        Table::new("Time to encode or decode one value, ns", ["format", "bytes", "encode", "bare", "decode", "bare"]);
     for subject in subjects() {
         let shop = Shop::default();
         let name = subject.name;
@@ -29,8 +31,8 @@ pub fn section(effort: Effort) -> Section {
             .subject("decode", || each(500, || drop(black_box(subject.decoded()))))
             .subject("decode, bare", || each(500, || drop(black_box(subject.decoded_bare()))))
             .run(effort);
-        for way in ["encode", "decode"] {
-            let text = format!("To {way} a value in {name} through `Codecs`, against the library called directly");
+        for (way, verb) in [("encode", "Encoding"), ("decode", "Decoding")] {
+            let text = format!("{verb} a value in {name} through `Codecs`, against the library called directly");
             let pair = (way, &*format!("{way}, bare"));
             section.claims.push(costs.claim(format!("codec.{name}.{way}"), &text, pair, target));
         }

@@ -1,6 +1,6 @@
-//! What the servers do, and what the capacity model says that they do.
+//! The CPU time of the servers, and how well the capacity model predicts it.
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 
 pub use crate::fan_out::constants::constants;
 
@@ -17,51 +17,50 @@ use crate::{
 };
 
 const METHOD: &str = "\
-Processor time of the server, as the difference of used_cpu_user and used_cpu_sys over a batch, by operation, \
-without what the server takes when it is idle. Sessions of 8 fields of 29 bytes, updates of one field, one server \
-for each number of clients, loopback, no persistence; batches in turn. \"Model\" is `server_cpu` of \
-`session_examples::capacity` itself, called with the rate of the batch and with turns of the event loop as long as \
-they were in it; its constants are fitted anew in each round by the batches of five scenarios, and the others are \
-predicted. What is claimed is how far two figures are from each other: the median of the rounds' ratios, the larger by \
-the smaller.";
+CPU time of the server per operation, as the difference of used_cpu_user and used_cpu_sys over a batch, without the \
+CPU time of an idle server. Sessions of 8 fields of 29 bytes, updates of one field, one server for each number of \
+clients, loopback, no persistence; batches in turn. \"Model\" is `server_cpu` of `capacity` itself, \
+called with the rate of the batch and the length of its turns of the event loop. Its constants are fitted in each \
+round to the batches of five scenarios, and the others are predicted. The claims are about the distance between two \
+figures: the median of the rounds' ratios, the larger figure divided by the smaller.";
 
-const DIFFERENCE: &str = "a subscriber adds less to an update than that varies from batch to batch, so rounds \
-                          differ; the medians of both figures are nearer";
+const DIFFERENCE: &str = "a subscriber adds less to an update than updates vary from batch to batch, so rounds differ; \
+                          the medians of both figures are nearer to each other";
 
-/// The server's processor by operation, by subscriber and by heartbeat; predictions against measurements.
+/// The server CPU time per operation, per subscriber and per heartbeat, and predictions compared with measurements.
 pub fn section(effort: Effort) -> Section {
-    let mut section = Section::new("Fan-out and the servers' processors", METHOD);
+    let mut section = Section::new("Fan-out and server CPU time", METHOD);
     let found = Measured::once(effort);
     for scenario in PREDICTED {
-        let text = format!("The model of the server's processor for an update, {}", scenario.name());
+        let text = format!("Capacity model of the server CPU time per update, {}", scenario.name());
         section.claims.push(near(&found.fan_out, total_id(scenario), &text, &scenario.name()));
     }
     for (name, with, _) in INCREMENTS {
-        let text = format!("The model of what each subscriber adds to an update: {name}");
+        let text = format!("Capacity model of the server CPU time that each subscriber adds to an update: {name}");
         let claim = near(&found.fan_out, format!("capacity.subscriber.{}", way(with)), &text, name);
         section.claims.push(claim.missed_because(DIFFERENCE, 1.25..=2.0));
     }
     section.claims.push(near(
         &found.operations,
         "capacity.conditional.alone".to_owned(),
-        "The model of the server's processor for a conditional load by itself, fitted by those among many and by loads",
+        "Capacity model of the server CPU time of a lone conditional load, fitted to those among many and to loads",
         LONE,
     ));
     for operation in ["load", "apply"] {
         section.claims.push(primaries(&found.clusters, operation));
     }
-    section.claims.push(found.beats.claim(
+    section.claims.push(found.heartbeats.claim(
         "heartbeat.cpu",
-        "Processor time of the server for a heartbeat, among those of 250 partitions",
+        "Server CPU time per heartbeat, among those of 250 partitions",
         ("heartbeat among 250", "allowed"),
         Target::AtMost(1.0),
     ));
-    let operations = "Processor time of the server for one operation, us, 64 under way unless it says otherwise";
+    let operations = "Server CPU time per operation, us, 64 in flight unless stated otherwise";
     section.tables.push(updates(found));
     section.tables.push(figures_of(&found.operations, operations));
-    section.tables.push(figures_of(&found.clusters, "Processor time of all primaries for one operation, us"));
-    section.tables.push(found.beats.table("Processor time of the server for a sign of life, us", "heartbeat alone"));
-    section.tables.push(figures_of(&found.messages, "Processor time of the server for one message of 160 B, us"));
+    section.tables.push(figures_of(&found.clusters, "CPU time of all primaries per operation, us"));
+    section.tables.push(found.heartbeats.table("Server CPU time per heartbeat, us", "heartbeat alone"));
+    section.tables.push(figures_of(&found.messages, "Server CPU time per message of 160 B, us"));
     section.tables.push(figures(&constants(effort)));
     section.plots.push(plot(found));
     section
@@ -77,19 +76,19 @@ fn total_id(scenario: Scenario) -> String {
     format!("capacity.{what}.{}.{subscribers}", way(scenario))
 }
 
-/// How far the model is from what was measured, whichever is more.
+/// The distance between the model and the measurement, whichever is larger.
 fn near(costs: &Costs, id: String, text: &str, name: &str) -> Claim {
     costs.near(id, text, (&modelled(name), name), NEAR)
 }
 
 fn primaries(costs: &Costs, operation: &str) -> Claim {
     let (three, one) = (format!("{operation}, 3 primaries"), format!("{operation}, one server"));
-    let text = format!("Processor time of 3 primaries for one {operation}, against one server");
+    let text = format!("CPU time of 3 primaries per {operation}, against one server");
     costs.near(format!("capacity.cluster.{operation}"), &text, (&three, &one), NEAR)
 }
 
 fn updates(found: &Measured) -> Table {
-    let title = "Processor time of the server for one update, us; the model is fitted by those marked so";
+    let title = "Server CPU time per update, us; the model is fitted to the rows marked \"fitted\"";
     let mut table = Table::new(title, ["clients and nodes", "measured", "model", ""]);
     let mut row = |name: &str, is_fitted: bool| {
         let [measured, model] = [name, &modelled(name)].map(|name| Number(found.fan_out.median(name)).to_string());
@@ -101,11 +100,11 @@ fn updates(found: &Measured) -> Table {
     table
 }
 
-/// Those that are measured, without what the model says.
+/// The measured figures, without those of the model.
 fn figures_of(costs: &Costs, title: &str) -> Table {
     let mut table = Table::new(title, ["", "median", "quickest batch"]);
     for name in costs.names().iter().filter(|name| !name.starts_with(&modelled(""))) {
-        table.row([name.clone(), Number(costs.median(name)).to_string(), Number(costs.least(name)).to_string()]);
+        table.row([name.clone(), Number(costs.median(name)).to_string(), Number(costs.fastest(name)).to_string()]);
     }
     table
 }
@@ -131,15 +130,15 @@ fn plot(found: &Measured) -> Plot {
         let points = |of: &dyn Fn(&str) -> String| {
             scenarios.iter().map(|it| (it.subscribers as f64, found.fan_out.median(&of(&it.name())))).collect()
         };
-        let name = format!("{at_once} under way");
+        let name = format!("{at_once} in flight");
         series.push(Series { name: format!("measured, {name}"), points: points(&str::to_owned) });
         series.push(Series { name: format!("model, {name}"), points: points(&modelled) });
     }
     Plot {
         name: "fan_out".to_owned(),
-        title: "What subscribers take of the server".to_owned(),
+        title: "Server CPU time by number of subscribers".to_owned(),
         x: Axis::linear("subscribed nodes"),
-        y: Axis::linear("processor time of the server for one update, us"),
+        y: Axis::linear("server CPU time per update, us"),
         drawing: Drawing::Lines(series),
     }
 }

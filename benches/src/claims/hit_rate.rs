@@ -1,4 +1,4 @@
-//! What share of the loads local caches answer.
+//! The share of loads that local caches answer.
 
 use std::path::Path;
 
@@ -16,34 +16,32 @@ use crate::{
 };
 
 const METHOD: &str = "\
-Tiered stores in front of one store in memory. What is not as it is by default: capacities are in entries, and the store in \
-memory has fewer than its 1,024 partitions, 64 in what is measured at full speed and 1 in simulated time, since each costs \
-heartbeats and none has an effect on what is kept; and what a table varies. Each request is a load and, if it writes, an update of one field; it may also end the session, which begins \
-with its first request.
-
-The claims about writes are measured with 8 clients at full speed on two workers: 10,000 sessions in proportion to \
-n^-0.9, room for 2,500 copies on each node, a random node for each request; what counts is the second half of the \
-requests.
-
-Everything else is simulated time, in which a run takes 20 s and requests come evenly, with 4 nodes, random routing, room for a \
+Tiered stores in front of one memory store, with the default settings except these: capacities are in entries; the \
+memory store has fewer than its 1,024 partitions (64 at full speed, 1 in simulated time), because each costs \
+heartbeats and none affects the cached copies; and each table varies one parameter. Each request is a load and, if it \
+writes, an update of one field. It may also end the session; a session begins with its first request.\n\nThe claims \
+about writes are measured with 8 clients at full speed on two workers: 10,000 sessions in proportion to n^-0.9, room \
+for 2,500 copies on each node, a random node for each request. The second half of the requests counts.\n\nEverything \
+else is simulated time, in which a run takes 20 s and requests come evenly, with 4 nodes, random routing, room for a \
 quarter of all sessions on each node and max_age at 60 s, unless a table says otherwise. The caches are empty at first \
-and every load counts. All nodes have heard of a change before the next request. \"patch\" is the store as it is; \
-\"evict\" has a feed without deltas, so that a change drops the copy; \"deaf\" hears of no change, so that a copy answers \
-until max_age is up, present or not. \"By frequency\" is \"patch\" with `Eviction::LeastFrequent`. \"Ceiling\": each node misses a session's first load and nothing else. \"Belady\": \
-as many copies as the cache has, of the sessions whose next use on that node is nearest; what is used latest goes, which \
-may be what has just been loaded; nothing is ever out of date. \"LRU\": as many copies, and what was used least recently \
-goes. With failovers the run has 8 equal parts: in every second one a node is away, the first and the second by turns, the \
-others serve its sessions, and it comes back empty. Sessions do not expire: no run is longer than \
-their idle timeout. Routes, ids and writes are the same in each run. moka's housekeeping is not: it goes by its own clock, \
-and may leave up to 64 copies more than there is room for; so hit rates vary in the third digit, and those of \
-small caches are a little too good.";
+and every load counts. All nodes have received a change before the next request. \"patch\" is the store with its \
+defaults. \"evict\" has a feed without deltas, so a change evicts the copy. \"no feed\" \
+receives no change, so a copy answers until max_age, current or not. \"By frequency\" is \"patch\" with \
+`Eviction::LeastFrequent`. \"Ceiling\": each node misses only a session's first load. \"Belady\": as many copies as \
+the cache has, of the sessions whose next use on that node is nearest; the session whose next use is latest is \
+evicted, which may be the one just loaded; nothing is ever stale. \"LRU\": as many copies, and the least recently used \
+one is evicted. A run with failovers has 8 equal parts: in every second part one node is away, the first and the \
+second alternately; the other nodes serve its sessions, and it comes back empty. Sessions do not expire: no run is \
+longer than their idle timeout. Routes, ids and writes are the same in each run. moka's housekeeping is not: it uses \
+its own clock, and may leave up to 64 copies more than the capacity. So hit rates vary in the third digit, and those \
+of small caches are slightly too high.";
 
 const NODES: [usize; 3] = [2, 4, 8];
 
-/// Claims and tables; the simulation is of a trace, if there is one.
+/// Claims and tables. The simulation uses the trace, if there is one.
 ///
 /// # Errors
-/// When the trace cannot be used.
+/// If the trace cannot be used.
 pub fn section(effort: Effort, trace: Option<&Path>) -> Result<Section, Unreadable> {
     let base = Base::new(effort, trace)?;
     let mut section = Section::new("Hit rate", METHOD);
@@ -54,7 +52,7 @@ pub fn section(effort: Effort, trace: Option<&Path>) -> Result<Section, Unreadab
     let Measured { counts, ceiling, .. } = study.of(&unbounded);
     section.claims.push(Claim {
         id: "hit_rate.ceiling".to_owned(),
-        text: "8 nodes with room for all sessions: the writes of others cost no hit".to_owned(),
+        text: "8 nodes with room for all sessions: the writes of other nodes cost no hit".to_owned(),
         ours: Figure::new("hit rate", counts.hit_rate(), ""),
         reference: Figure::new("each node misses a session's first load only", ceiling, ""),
         ratio: Ratio::exact(counts.hit_rate(), ceiling),
@@ -69,12 +67,12 @@ pub fn section(effort: Effort, trace: Option<&Path>) -> Result<Section, Unreadab
     Ok(section)
 }
 
-/// With N nodes and a write in each request, against no writes.
+/// With N nodes and a write in each request, compared with no writes.
 fn meetings(effort: Effort, section: &mut Section) {
     let (rounds, requests) = effort.pick((6, 12_000), (8, 100_000));
-    let head = ["nodes", "no writes", "patch", "of it", "evict", "of it", "patched", "evicted", "gaps"];
+    let head = ["nodes", "no writes", "patch", "ratio", "evict", "ratio", "patched", "evicted", "gaps"];
     let title = format!(
-        "Hit rate with a write in each request: {SESSIONS} sessions, {COPIES} copies a node, {CLIENTS} clients"
+        "Hit rate with a write in each request: {SESSIONS} sessions, {COPIES} copies per node, {CLIENTS} clients"
     );
     let mut table = Table::new(title, head);
     for nodes in NODES {
@@ -131,17 +129,17 @@ impl Study {
         at.and_then(|at| self.measured.get(at)).copied().unwrap_or_default()
     }
 
-    /// Of the answers of all nodes that hear of changes.
+    /// The claim about the answers of all nodes that receive changes.
     fn current(&self) -> Claim {
-        let hearing = self.cells.iter().zip(&self.measured).filter(|(cell, _)| cell.reaction != Reaction::None);
-        let (answers, stale) = hearing.fold((0, 0), |(answers, stale), (_, Measured { counts, .. })| {
+        let subscribed = self.cells.iter().zip(&self.measured).filter(|(cell, _)| cell.reaction != Reaction::None);
+        let (answers, stale) = subscribed.fold((0, 0), |(answers, stale), (_, Measured { counts, .. })| {
             (answers + counts.hits + counts.misses, stale + counts.stale)
         });
         let current = (answers - stale) as f64;
         Claim {
             id: "hit_rate.current".to_owned(),
-            text: "nodes that have heard of all changes answer with the present state".to_owned(),
-            ours: Figure::new("present states", current, ""),
+            text: "Nodes that have received all changes answer with the current state".to_owned(),
+            ours: Figure::new("current states", current, ""),
             reference: Figure::new("answers", answers as f64, ""),
             ratio: Ratio::exact(current, answers as f64),
             target: Target::AtLeast(1.0),

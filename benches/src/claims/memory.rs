@@ -16,15 +16,16 @@ use crate::{
     section::Section,
 };
 
-/// So many sessions fit the processor's caches.
+/// A number of sessions that fits the processor's caches.
 const SMALL: usize = 1_000;
 
-/// Loads against bare maps, and an update against a blob that is written whole.
+/// Compares loads with bare maps, and an update with a blob that is written whole.
 pub fn section(effort: Effort) -> Section {
-    let method = "Loads through `&dyn SessionStore` of sessions of three values of 16 bytes, in an arbitrary order; bare papaya and \
-                  dashmap with their default hashers, keyed by the same digest, which give a clone of an `Arc`. \"No hashing\" takes 64 \
-                  bits of the digest as they are, as the store does. Before each batch comes an untimed pass over 1,000 sessions; threads begin \
-                  together. The update is of 2 of 20 fields; the blob is a `BTreeMap<String, Vec<u8>>` that bincode 2 decodes and encodes \
+    let method = "Loads through `&dyn SessionStore` of sessions of three values of 16 bytes, in a shuffled order, \
+                  against bare papaya and dashmap with their default hashers, which use the same digest as key and \
+                  return a clone of an `Arc`. \"No hashing\" takes 64 bits of the digest as the hash, as the store \
+                  does. An untimed pass over 1,000 sessions precedes each batch; threads begin together. The update \
+                  changes 2 of 20 fields. The blob is a `BTreeMap<String, Vec<u8>>` that bincode 2 decodes and encodes \
                   by its own traits.";
     let mut section = Section::new("Memory store", method);
     for keys in [SMALL, effort.pick(100_000, 1_000_000)] {
@@ -39,7 +40,7 @@ pub fn section(effort: Effort) -> Section {
 
 fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort) {
     let keys = loaded.ids.len();
-    // Of two milliseconds at least, of the store and of the reference.
+    // At least two milliseconds, for the store and for the reference.
     let batch = if keys == SMALL { effort.pick(60_000, 200_000) } else { 10_000 };
     let target = Target::AtMost(3.0);
     let gets = loaded.gets();
@@ -49,17 +50,17 @@ fn loads(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort)
         target,
     );
     for (at, (name, get)) in gets.iter().enumerate() {
-        // Far apart, so that none finds in the processor's cache what another has just loaded.
+        // The subjects start far apart, so that none finds in the processor's cache what another has just loaded.
         let mut batches = Batches { first: at * keys / gets.len(), threads, gets: batch };
         comparison = comparison.subject(*name, move || batches.next(&loaded.ids, get));
     }
     let costs = comparison.run(effort);
-    // The quicker of the two maps is the reference.
+    // The faster of the two maps is the reference.
     let reference = if costs.median("papaya") < costs.median("dashmap") { "papaya" } else { "dashmap" };
     section.claims.push(costs.claim(
         format!("memory.load.{}.{threads}", if keys == SMALL { "small" } else { "large" }),
         &format!(
-            "A load of one of {} sessions on {threads} thread(s), against the quicker bare map with its default hasher",
+            "A load of one of {} sessions on {threads} thread(s), against the faster bare map with its default hasher",
             Number(keys as f64)
         ),
         ("memory store", reference),

@@ -1,4 +1,4 @@
-//! What is claimed, one module for each thing that is measured.
+//! The claims, one module for each subject.
 
 pub mod algebra;
 pub mod codecs;
@@ -17,9 +17,9 @@ use crate::{effort::Effort, section::Section, study::workload::Unreadable};
 /// A program that sections start.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// The variable of the environment that names another.
+    /// The environment variable that names another program to use instead.
     pub setting: &'static str,
 }
 
@@ -31,11 +31,11 @@ const BENCHMARK: Program = Program { name: "redis-benchmark", setting: "REDIS_BE
 pub struct Measure {
     /// Its name.
     pub name: &'static str,
-    /// What it starts.
+    /// The programs that it starts.
     pub needs: &'static [Program],
-    /// Whether a recorded trace is of use to it.
+    /// Whether it uses a recorded trace.
     pub takes_trace: bool,
-    /// Measures.
+    /// The function that measures it.
     pub measure: fn(Effort, Option<&Path>) -> Result<Section, Unreadable>,
 }
 
@@ -49,7 +49,7 @@ impl Measure {
     }
 }
 
-/// The name of the section with which the constants of the capacity model are measured.
+/// The name of the section that also measures the constants of the capacity model.
 pub const FAN_OUT: &str = "fan-out";
 
 /// The sections of the report, in its order.

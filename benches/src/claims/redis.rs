@@ -8,21 +8,23 @@ use crate::{
     section::{Axis, Drawing, Plot, Section, Table},
 };
 
-/// So many requests under way.
+/// The numbers of requests in flight.
 const CONCURRENCY: [usize; 2] = [1, 64];
-/// What eight fields of so many bytes make.
+/// Sessions made of eight fields with values of this many bytes.
 const SIZES: [(&str, usize); 3] = [("300 B", 29), ("1 KB", 120), ("8 KB", 1_000)];
 
-const SERVER_BOUND: &str = "the server is the bound, with one of the two processors to itself: two fifths of its time are the interpreter of a \
-                            script that checks before it writes, where a GET and a SET check nothing, and lose updates under the same load";
-const NEAR: &str = "client and server share two processors, so what the store does besides is a few per cent of the server's time; from run \
-                    to run it ends on either side";
+const SERVER_BOUND: &str = "the server is the bottleneck, with one of the two processors to itself. The Lua \
+                            interpreter takes two fifths of its time, for a script that checks before it writes; a GET \
+                            and a SET check nothing, and lose updates under the same load";
+const NEAR: &str = "client and server share two processors, so the additional work of the store is a few per cent of \
+                    the server's time; the result varies around the target from run to run";
 
-/// Loads and updates against bare redis-rs and against stores of whole sessions.
+/// Compares loads and updates with bare redis-rs and with stores of whole sessions.
 pub fn section(effort: Effort) -> Section {
-    let method = "All clients in one process on a runtime of two workers, against one server without persistence, over loopback TCP without \
-                  Nagle's delay, one connection each, RESP3 where they speak it; the server shares the machine with them. Sessions of 8 \
-                  fields. The store's configuration is the default.";
+    let method = "All clients run in one process on a runtime of two workers, against one server without persistence, \
+                  over loopback TCP without Nagle's delay, with one connection each, and RESP3 where they support it. \
+                  The server shares the machine with them. Sessions have 8 fields. The store has its default \
+                  configuration.";
     let mut section = Section::new("Redis store", method);
     let clients = Clients::start();
     let mut plotted = Vec::new();
@@ -36,7 +38,7 @@ pub fn section(effort: Effort) -> Section {
     section
 }
 
-/// Microseconds of one request, in batches.
+/// Microseconds per request, in batches.
 fn compare(requests: &[Request], batch: u64) -> InTurn<'_> {
     requests.iter().fold(InTurn::new("us"), |comparison, request| {
         comparison.subject(request.name, move || request.run(batch).as_secs_f64() * 1e6 / batch as f64)
@@ -68,7 +70,7 @@ fn updates(section: &mut Section, clients: &Clients, tasks: usize, effort: Effor
         clients.apply(tasks, 29),
         clients.bare_apply(tasks),
         clients.same_commands(tasks),
-        clients.least_commands(tasks),
+        clients.minimal_commands(tasks),
         clients.tower_update(tasks, 29),
         clients.actix_update(tasks, 29),
     ];
@@ -119,7 +121,7 @@ fn throughputs(of: &[Costs]) -> Plot {
     }
 }
 
-/// From which size on it costs less to send a delta than to send the session twice.
+/// Shows from which size on sending a delta costs less than sending the session twice.
 fn sizes(section: &mut Section, clients: &Clients, effort: Effort) {
     let mut table = Table::new(
         "Updates of one field of 29 B per second, by the size of the session",
@@ -139,7 +141,7 @@ fn sizes(section: &mut Section, clients: &Clients, effort: Effort) {
     section.tables.push(table);
 }
 
-/// What the server does for a client that is as quick as can be.
+/// The throughput of the server alone, with the fastest possible client.
 fn server_alone(clients: &Clients, effort: Effort) -> Table {
     let mut table =
         Table::new("redis-benchmark on the same server, requests per second", ["command", "pipeline", "throughput"]);

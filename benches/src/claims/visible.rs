@@ -1,4 +1,4 @@
-//! From a commit on one node to its being visible on another.
+//! The time from a commit on one node until another node serves it.
 
 use std::cell::RefCell;
 
@@ -10,20 +10,21 @@ use crate::{
     visible::Pairs,
 };
 
-/// Requests of one turn, one in every millisecond.
+/// The requests of one turn, one per millisecond.
 const TURN: usize = 500;
 const PERCENTILES: [f64; 6] = [0.1, 0.5, 0.9, 0.95, 0.99, 0.999];
 const TARGET: Target = Target::AtMost(2.0);
 const OURS: &str = "commit to visible";
 const REFERENCE: &str = "PUBLISH to received";
 
-/// Against a bare `PUBLISH`.
+/// Compared with a bare `PUBLISH`.
 pub fn section(effort: Effort) -> Section {
-    let method = "1,000 requests a second on one server, over loopback, commits and bare messages of 160 B in turn, half a second each, in one \
-                  process on two workers; all connections speak RESP3. The time runs from before the request is sent, so a commit includes its \
-                  script; until the other node's listener has taken the change in and asks for the next one, and until the bare subscriber has \
-                  its message. A claim's percentile is the median over turns of the turn's percentile, of 500 requests; the table's are of all \
-                  requests together.";
+    let method = "1,000 requests a second on one server, over loopback: commits and bare messages of 160 B in turn, \
+                  half a second each, in one process on two workers. All connections speak RESP3. Times start before \
+                  the request is sent, so a commit includes its script. A commit's time ends when the other node's \
+                  listener has applied the change and polls for the next one, a bare message's when the subscriber has \
+                  received it. A claim's percentile is the median over turns of the turn's percentile, of 500 \
+                  requests; the table's percentiles are of all requests together.";
     let mut section = Section::new("Commit to visible", method);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -43,7 +44,7 @@ pub fn section(effort: Effort) -> Section {
         all.sort_by(f64::total_cmp);
         all
     });
-    let mut table = Table::new("Time until it is there, us", ["percentile", OURS, REFERENCE]);
+    let mut table = Table::new("Time until delivery, us", ["percentile", OURS, REFERENCE]);
     for share in PERCENTILES {
         let cells = [100.0 * share, percentile(&commits, share), percentile(&messages, share)];
         table.row(cells.map(|number| Number(number).to_string()));
@@ -53,19 +54,19 @@ pub fn section(effort: Effort) -> Section {
     section
 }
 
-/// What each turn found, sorted.
+/// The times of each turn, sorted.
 #[derive(Default)]
 struct Turns(RefCell<Vec<Vec<f64>>>);
 
 impl Turns {
-    /// The p99 of a turn, which decides for how long to go on.
+    /// The p99 of a turn, which decides how long to go on.
     fn note(&self, sorted: Vec<f64>) -> f64 {
         let p99 = percentile(&sorted, 0.99);
         self.0.borrow_mut().push(sorted);
         p99
     }
 
-    /// All but the first, which warms up.
+    /// All turns but the first, which warms up.
     fn counted(self) -> Vec<Vec<f64>> {
         self.0.into_inner().split_off(1)
     }
@@ -79,19 +80,24 @@ fn claim(turns: &[(Vec<f64>, Vec<f64>)], share: f64) -> Claim {
     let percent = Number(100.0 * share);
     Claim {
         id: format!("visible.p{percent}"),
-        text: format!("Commit on one node to visible on another at 1,000 a second, p{percent}, against a bare PUBLISH to its being received"),
+        text: format!(
+            "Commit on one node to visible on another at 1,000 a second, p{percent}, against a bare PUBLISH until it is received"
+        ),
         ours: Figure::new(OURS, Ratio::of(ours).median, "us"),
         reference: Figure::new(REFERENCE, Ratio::of(reference).median, "us"),
         ratio: Ratio::of(ratios),
         target: TARGET,
-        missed_because: (share > 0.9).then(|| Reason::new(
-            "a commit runs a script where PUBLISH runs a command, and its message goes to two nodes, the writer too, where the bare one goes to one subscriber",
-            2.0..=2.3,
-        )),
+        missed_because: (share > 0.9).then(|| {
+            Reason::new(
+                "a commit runs a script and PUBLISH runs one command, and its message goes to two nodes, including the \
+             writer, while the bare message goes to one subscriber",
+                2.0..=2.3,
+            )
+        }),
     }
 }
 
-/// Of sorted numbers.
+/// A percentile of sorted numbers.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted.get(((sorted.len().saturating_sub(1)) as f64 * share) as usize).copied().unwrap_or(f64::NAN)
 }

@@ -1,4 +1,4 @@
-//! What operations take of the primaries of a cluster.
+//! The CPU time of operations on the primaries of a cluster.
 
 use futures_util::{StreamExt as _, stream};
 use session_core::{LoadOptions, SessionId, store::SessionStore as _};
@@ -7,11 +7,11 @@ use session_testkit::Cluster;
 
 use super::{
     Meter,
-    station::{apply, create},
+    subscribed_server::{apply, create},
 };
 use crate::scalars;
 
-/// So many requests under way at each primary.
+/// The requests in flight at each primary.
 const AT_ONCE: usize = 64;
 
 /// A cluster and one client, without subscribers.
@@ -25,7 +25,7 @@ pub struct Clusters {
 }
 
 impl Clusters {
-    /// Of so many primaries.
+    /// A cluster of this many primaries.
     pub async fn start(primaries: usize) -> Self {
         let cluster = Cluster::start(primaries, 0).await;
         let store = RedisStore::builder(RedisConfig::cluster(cluster.urls())).connect().await.expect("a store");
@@ -34,14 +34,14 @@ impl Clusters {
         Self { primaries, store, ids, meter, _cluster: cluster }
     }
 
-    /// What an update takes of the primaries, in microseconds.
+    /// The CPU time of the primaries per update, in microseconds.
     pub async fn apply(&mut self, count: usize) -> f64 {
         let Self { store, ids, meter, primaries, .. } = self;
         let store = &*store;
         meter.each(count, apply(&[store], ids, count, AT_ONCE * *primaries)).await.cpu
     }
 
-    /// What a load takes of the primaries, in microseconds.
+    /// The CPU time of the primaries per load, in microseconds.
     pub async fn load(&mut self, count: usize) -> f64 {
         let Self { store, ids, meter, primaries, .. } = self;
         let store = &*store;

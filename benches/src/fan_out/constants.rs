@@ -1,12 +1,12 @@
-//! What the model of `session_examples::capacity` needs to know of a machine.
+//! The constants of a machine that the model of `capacity` needs.
 
 use std::fs;
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 
 use super::{
     Measured,
-    measured::{LISTENERS, LOADS, PUBLISHED, SUBSCRIBED, lone_read},
+    measured::{LOADS, NODES, PUBLISHED, SUBSCRIBED, lone_read},
     operations::{SHAPES, WIDE},
     scenario::Fitted,
 };
@@ -15,25 +15,26 @@ use crate::{
     footprint::{self, Wire, fit},
 };
 
-/// So many digits are significant.
+/// The significant digits of a constant.
 const DIGITS: i32 = 4;
 
-/// Measured on this machine, by medians: of both terms, where one is taken from another. What has been measured in this
-/// run already is not measured again.
+/// Measures the constants on this machine. They are computed from medians; for a difference, from the medians of both
+/// terms. Figures that this run has already measured are reused.
 pub fn constants(effort: Effort) -> Constants {
     let measured = Measured::once(effort);
     rounded(Constants { machine: machine(measured), ..processors(measured, sizes(footprint::Measured::once(effort))) })
 }
 
-/// Processor time, and all else as it is in `sizes`.
+/// The CPU times, with everything else taken from `sizes`.
 fn processors(measured: &Measured, sizes: Constants) -> Constants {
     let Fitted { apply, call, turn, message, write } = measured.fitted;
-    // Beside updates it is lost in what they vary by; what a subscriber adds to a lone update is known, though.
-    let [unheard, heard] = PUBLISHED.map(|name| measured.messages.median(name));
-    let message_us = ((heard - unheard) / SUBSCRIBED as f64).max(0.0);
+    // Beside updates a message is lost in their variation. The cost that a subscriber adds to a lone update is known,
+    // though.
+    let [unsubscribed, received] = PUBLISHED.map(|name| measured.messages.median(name));
+    let message_us = ((received - unsubscribed) / SUBSCRIBED as f64).max(0.0);
     let loads = LOADS.map(|name| (measured.operations.median(name), measured.reads[name]));
     let (plain, script) = (lone_read(loads), call + turn);
-    // Requests that came with others had a part in a system call and in a turn too.
+    // Requests that arrived together also had a share of a system call and of a turn.
     let operation = |name: &str, read: f64| (measured.operations.median(name) - measured.reads[name] * read).max(0.0);
     let loads = ["load", "load of 64 fields", "load of 8 KB"].map(|name| operation(name, plain));
     let [load_us, load_entry_us, load_byte_us] =
@@ -41,7 +42,7 @@ fn processors(measured: &Measured, sizes: Constants) -> Constants {
     let [small, wide] = ["create", "create of 64 fields"].map(|name| operation(name, script));
     let create_entry_us = (wide - small).max(0.0) / (WIDE - 8) as f64;
     let turn_us = (plain - call).clamp(0.0, turn);
-    let hearing = measured.hearing.median("listeners") - measured.hearing.median("no listeners");
+    let receiving = measured.receiving.median("listeners") - measured.receiving.median("no listeners");
     Constants {
         load_us,
         load_entry_us,
@@ -52,18 +53,18 @@ fn processors(measured: &Measured, sizes: Constants) -> Constants {
         create_us: (small - 8.0 * create_entry_us).max(0.0),
         create_entry_us,
         destroy_us: operation("destroy", script),
-        heartbeat_us: measured.beats.median("heartbeat among 250"),
+        heartbeat_us: measured.heartbeats.median("heartbeat among 250"),
         turn_us,
         script_us: turn - turn_us,
-        hear_us: (hearing / LISTENERS as f64).max(0.0),
-        heard_after_us: measured.heard_after,
+        hear_us: (receiving / NODES as f64).max(0.0),
+        heard_after_us: measured.received_after,
         message_us,
         write_us: (message + write - message_us).max(0.0),
         ..measured.fitted.constants(&sizes)
     }
 }
 
-/// Bytes in Redis, in a node and on the wire.
+/// The bytes in Redis, in a node and on the wire.
 fn sizes(footprint: &footprint::Measured) -> Constants {
     let [redis_session_bytes, redis_entry_bytes, redis_bytes_per_byte] = footprint.packed();
     let [table_session_bytes, table_entry_bytes, table_bytes_per_byte] = footprint.tables();

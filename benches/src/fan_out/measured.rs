@@ -1,16 +1,16 @@
-//! All of it, measured once in a run.
+//! All measurements of this section, made once per run.
 
 use std::{cell::RefCell, collections::BTreeMap, sync::OnceLock};
 
-use session_examples::capacity::Constants;
+use capacity::Constants;
 use tokio::runtime::Runtime;
 
 use super::{
-    Beats, Clusters, Listeners, Loaded, Messages, Operations, Reading, Scenario, Station,
-    beats::TOGETHER,
+    Clusters, Heartbeats, Listeners, Loaded, Messages, Operations, Reading, Scenario, SubscribedServer,
+    heartbeats::TOGETHER,
     operations::WIDE,
     runtime,
-    scenario::{FITTED, Fitted, MANY, PREDICTED, Seen},
+    scenario::{FITTED, Fitted, MANY, Observed, PREDICTED},
 };
 use crate::{
     claim::{Ratio, Target},
@@ -18,52 +18,52 @@ use crate::{
     in_turn::{Costs, InTurn},
 };
 
-/// Nodes that listen.
-pub const LISTENERS: usize = 4;
-/// The model must be as near to what is measured as this: the larger of both by the smaller.
+/// The number of subscribed nodes.
+pub const NODES: usize = 4;
+/// The accuracy that the model must have: the larger figure divided by the smaller.
 pub const NEAR: f64 = 1.25;
-/// What the design allows a heartbeat to take of a server, in microseconds.
+/// The design's limit for the server CPU time of a heartbeat, in microseconds.
 const ALLOWED: f64 = 2.0;
 
-/// What was measured.
+/// The measurements.
 #[derive(Debug)]
 pub struct Measured {
-    /// What an update takes of the server in each [`Scenario`], by its name, and what the model says of it, by
+    /// The server CPU time of an update in each [`Scenario`], by its name, and the prediction of the model, by
     /// [`modelled`] names.
     pub fan_out: Costs,
-    /// What the model needs to know for that, by medians.
+    /// The inputs of the model for that, by medians.
     pub fitted: Fitted,
     /// Operations.
     pub operations: Costs,
-    /// Reads from connections for each of them, by name: medians.
+    /// Reads from connections per operation, by name: medians.
     pub reads: BTreeMap<String, f64>,
     /// Heartbeats and PINGs.
-    pub beats: Costs,
-    /// Messages by themselves, with subscribers and without.
+    pub heartbeats: Costs,
+    /// Messages alone, with and without subscribers.
     pub messages: Costs,
-    /// Of this process: updates with and without listeners.
-    pub hearing: Costs,
-    /// From the start of an update to its being heard, in microseconds.
-    pub heard_after: f64,
+    /// The CPU time of this process: updates with and without subscribed nodes.
+    pub receiving: Costs,
+    /// The time from the start of an update until all have received it, in microseconds.
+    pub received_after: f64,
     /// Loads and updates on one server and on clusters.
     pub clusters: Costs,
-    /// What kind of server it is.
+    /// The kind of the server.
     pub server: String,
 }
 
-/// The name of what the model says of a subject.
+/// The name of the model's prediction for a subject.
 pub fn modelled(name: &str) -> String {
     format!("model: {name}")
 }
 
-/// What each of 8 subscribers adds, by name, and where to look: with them, and without.
+/// What each of 8 subscribers adds: a name, the scenario with them, and the one without.
 pub const INCREMENTS: [(&str, Scenario, Scenario); 2] = [
-    ("each of 8 hearing, 1 under way", PREDICTED[2], FITTED[0]),
-    ("each of 8 hearing, 64 under way", PREDICTED[5], FITTED[2]),
+    ("each of 8 subscribers, 1 in flight", PREDICTED[2], FITTED[0]),
+    ("each of 8 subscribers, 64 in flight", PREDICTED[5], FITTED[2]),
 ];
 
 impl Measured {
-    /// Measures, the first time; later calls are given the same.
+    /// Measures on the first call; later calls return the same.
     pub fn once(effort: Effort) -> &'static Self {
         static MEASURED: OnceLock<Measured> = OnceLock::new();
         MEASURED.get_or_init(|| Self::now(effort))
@@ -71,59 +71,61 @@ impl Measured {
 
     fn now(effort: Effort) -> Self {
         let runtime = runtime();
-        let (fan_out, fitted, heard_after) = fan_out(&runtime, effort);
-        let station = RefCell::new(runtime.block_on(Operations::start(effort.pick(1_000, 2_000))));
-        let (operations, reads) = operations(&runtime, &station, effort);
+        let (fan_out, fitted, received_after) = fan_out(&runtime, effort);
+        let server = RefCell::new(runtime.block_on(Operations::start(effort.pick(1_000, 2_000))));
+        let (operations, reads) = operations(&runtime, &server, effort);
         Self {
             fan_out,
             fitted,
             operations,
             reads,
-            beats: beats(&runtime, effort),
+            heartbeats: heartbeats(&runtime, effort),
             messages: messages(&runtime, effort),
-            hearing: hearing(&runtime, effort),
-            heard_after,
-            clusters: clusters(&runtime, &station, effort),
-            server: runtime.block_on(station.borrow().server()),
+            receiving: receiving(&runtime, effort),
+            received_after,
+            clusters: clusters(&runtime, &server, effort),
+            server: runtime.block_on(server.borrow().server()),
         }
     }
 }
 
-/// What was seen of each scenario, batch by batch.
-type Batches = [(Scenario, RefCell<Vec<Seen>>)];
+/// The observations of each scenario, batch by batch.
+type Batches = [(Scenario, RefCell<Vec<Observed>>)];
 
-fn last(batches: &Batches, scenario: Scenario) -> Seen {
-    let found = batches.iter().find(|(it, _)| *it == scenario).and_then(|(_, seen)| seen.borrow().last().copied());
+fn last(batches: &Batches, scenario: Scenario) -> Observed {
+    let found =
+        batches.iter().find(|(it, _)| *it == scenario).and_then(|(_, observed)| observed.borrow().last().copied());
     found.unwrap_or_default()
 }
 
-/// The constants of the model, by what was last seen.
+/// The constants of the model, from the latest observations.
 fn fitted_now(batches: &Batches) -> Constants {
     Fitted::of(FITTED.map(|scenario| last(batches, scenario))).constants(&Constants::default())
 }
 
-/// Stations in turn. In each round the model is fitted by what was last seen of some, and computes all.
+/// Runs the servers in turn. In each round the model is fitted to the latest observations of some scenarios, and
+/// predicts all.
 fn fan_out(runtime: &Runtime, effort: Effort) -> (Costs, Fitted, f64) {
     let all: Vec<Scenario> = FITTED.into_iter().chain(PREDICTED).collect();
-    let mut stations: BTreeMap<(usize, usize), RefCell<Station>> = BTreeMap::new();
+    let mut servers: BTreeMap<(usize, usize), RefCell<SubscribedServer>> = BTreeMap::new();
     for Scenario { callers, subscribers, .. } in &all {
-        let start = || RefCell::new(runtime.block_on(Station::of(*callers, *subscribers)));
-        stations.entry((*callers, *subscribers)).or_insert_with(start);
+        let start = || RefCell::new(runtime.block_on(SubscribedServer::of(*callers, *subscribers)));
+        servers.entry((*callers, *subscribers)).or_insert_with(start);
     }
-    let batches: Vec<(Scenario, RefCell<Vec<Seen>>)> = all.iter().map(|it| (*it, RefCell::default())).collect();
+    let batches: Vec<(Scenario, RefCell<Vec<Observed>>)> = all.iter().map(|it| (*it, RefCell::default())).collect();
     let mut comparison = InTurn::new("us");
-    for (scenario, seen) in &batches {
-        let station = &stations[&(scenario.callers, scenario.subscribers)];
+    for (scenario, observed) in &batches {
+        let server = &servers[&(scenario.callers, scenario.subscribers)];
         let count = if scenario.at_once == MANY { effort.pick(1_000, 2_000) } else { effort.pick(300, 1_000) };
         comparison = comparison.subject(scenario.name(), move || {
-            let batch = runtime.block_on(station.borrow_mut().apply(count, scenario.at_once));
-            seen.borrow_mut().push(scenario.seen(batch));
+            let batch = runtime.block_on(server.borrow_mut().apply(count, scenario.at_once));
+            observed.borrow_mut().push(scenario.observed(batch));
             batch.cpu
         });
     }
     let costs = increments(predictions(comparison, &batches), &batches).run(effort);
     let fitted = Fitted::of(FITTED.map(|scenario| median(&batches, scenario)));
-    let mut one = stations[&(1, 1)].borrow_mut();
+    let mut one = servers[&(1, 1)].borrow_mut();
     let latencies = (0..effort.pick(300, 2_000)).map(|_| runtime.block_on(one.latency())).collect();
     (costs, fitted, Ratio::of(latencies).median)
 }
@@ -140,7 +142,7 @@ fn predictions<'a>(mut comparison: InTurn<'a>, batches: &'a Batches) -> InTurn<'
     comparison
 }
 
-/// Differences of figures that vary: rounds do not go on until these are decided.
+/// Adds differences of figures that vary. The number of rounds does not depend on them.
 fn increments<'a>(mut comparison: InTurn<'a>, batches: &'a Batches) -> InTurn<'a> {
     for (name, with, without) in INCREMENTS {
         let each = move |of: &dyn Fn(Scenario) -> f64| (of(with) - of(without)) / with.subscribers as f64;
@@ -151,23 +153,26 @@ fn increments<'a>(mut comparison: InTurn<'a>, batches: &'a Batches) -> InTurn<'a
     comparison
 }
 
-fn median(batches: &Batches, scenario: Scenario) -> Seen {
-    let seen =
-        batches.iter().find(|(it, _)| *it == scenario).map(|(_, seen)| seen.borrow().clone()).unwrap_or_default();
-    let of = |figure: fn(&Seen) -> f64| Ratio::of(seen.iter().map(figure).collect()).median;
-    Seen { cpu: of(|it| it.cpu), reads: of(|it| it.reads), turns: of(|it| it.turns), micros: of(|it| it.micros) }
+fn median(batches: &Batches, scenario: Scenario) -> Observed {
+    let observed = batches
+        .iter()
+        .find(|(it, _)| *it == scenario)
+        .map(|(_, observed)| observed.borrow().clone())
+        .unwrap_or_default();
+    let of = |figure: fn(&Observed) -> f64| Ratio::of(observed.iter().map(figure).collect()).median;
+    Observed { cpu: of(|it| it.cpu), reads: of(|it| it.reads), turns: of(|it| it.turns), micros: of(|it| it.micros) }
 }
 
 type Operation = fn(&mut Operations) -> std::pin::Pin<Box<dyn Future<Output = Reading> + '_>>;
 
-/// A conditional load by itself is predicted: by those among many, and by what a load by itself takes more than one
-/// among many.
-pub const LONE: &str = "conditional load, 1 under way";
-/// Among many and by itself.
-pub const LOADS: [&str; 2] = ["load", "load, 1 under way"];
+/// A lone conditional load is predicted from those among many, and from the extra cost of a lone load over one among
+/// many.
+pub const LONE: &str = "conditional load, 1 in flight";
+/// A load among many, and a lone one.
+pub const LOADS: [&str; 2] = ["load", "load, 1 in flight"];
 const CONDITIONAL: &str = "conditional load";
 
-fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) -> (Costs, BTreeMap<String, f64>) {
+fn operations(runtime: &Runtime, server: &RefCell<Operations>, effort: Effort) -> (Costs, BTreeMap<String, f64>) {
     let subjects: [(&str, Operation); 12] = [
         (LOADS[0], |it| Box::pin(it.load(Loaded::Small, MANY))),
         (LOADS[1], |it| Box::pin(it.load(Loaded::Small, 1))),
@@ -176,7 +181,7 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
         (CONDITIONAL, |it| Box::pin(it.conditional(MANY))),
         (LONE, |it| Box::pin(it.conditional(1))),
         ("apply", |it| Box::pin(it.apply(MANY))),
-        ("apply, 1 under way", |it| Box::pin(it.apply(1))),
+        ("apply, 1 in flight", |it| Box::pin(it.apply(1))),
         ("touch", |it| Box::pin(it.touch())),
         ("create", |it| Box::pin(it.create(8))),
         ("create of 64 fields", |it| Box::pin(it.create(WIDE))),
@@ -187,21 +192,22 @@ fn operations(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) 
     let last = |name: &str| readings[name].borrow().last().copied().unwrap_or_default();
     let mut comparison = InTurn::new("us");
     for (name, operation) in subjects {
-        let seen = &readings[name];
+        let observed = &readings[name];
         comparison = comparison.subject(name, move || {
-            let reading = runtime.block_on(operation(&mut station.borrow_mut()));
-            seen.borrow_mut().push(reading);
+            let reading = runtime.block_on(operation(&mut server.borrow_mut()));
+            observed.borrow_mut().push(reading);
             reading.cpu
         });
     }
     let model = || lone(LOADS.map(last), last(CONDITIONAL), last(LONE).micros);
     let costs = comparison.derived(modelled(LONE), model).until_near(&modelled(LONE), LONE, NEAR).run(effort);
-    let reads = |seen: &RefCell<Vec<Reading>>| Ratio::of(seen.borrow().iter().map(|it| it.reads).collect()).median;
-    let reads = readings.iter().map(|(name, seen)| ((*name).to_owned(), reads(seen))).collect();
+    let reads =
+        |observed: &RefCell<Vec<Reading>>| Ratio::of(observed.borrow().iter().map(|it| it.reads).collect()).median;
+    let reads = readings.iter().map(|(name, observed)| ((*name).to_owned(), reads(observed))).collect();
     (costs, reads)
 }
 
-/// What the model says of a conditional load by itself, one in so many microseconds.
+/// The model's prediction for a lone conditional load, with one request per `micros` microseconds.
 fn lone(loads: [Reading; 2], conditional: Reading, micros: f64) -> f64 {
     let call_us = lone_read(loads.map(|it| (it.cpu, it.reads)));
     let load_us = (conditional.cpu - conditional.reads * call_us).max(0.0);
@@ -209,13 +215,13 @@ fn lone(loads: [Reading; 2], conditional: Reading, micros: f64) -> f64 {
     Scenario::load(&Constants { call_us, turn_us: 0.0, ..fitted }, micros)
 }
 
-/// What a read in a turn of its own takes, where no script runs: from what a load takes of the processor, and of reads,
-/// among many and by itself. A `PING` would not do: by itself it finds in the processor's caches what a load does not.
+/// The cost of a read in a turn of its own, where no script runs: from the CPU time and the reads of a load, among many
+/// and alone. A `PING` cannot serve, because alone it finds data in the processor's caches that a load does not find.
 pub(super) fn lone_read([among, by_itself]: [(f64, f64); 2]) -> f64 {
     ((by_itself.0 - among.0) / (by_itself.1 - among.1)).max(0.0)
 }
 
-fn clusters(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) -> Costs {
+fn clusters(runtime: &Runtime, server: &RefCell<Operations>, effort: Effort) -> Costs {
     let batch = effort.pick(1_000, 2_000);
     let (one, three) = runtime.block_on(async { tokio::join!(Clusters::start(1), Clusters::start(3)) });
     let (one, three) = (RefCell::new(one), RefCell::new(three));
@@ -224,31 +230,31 @@ fn clusters(runtime: &Runtime, station: &RefCell<Operations>, effort: Effort) ->
     ["load", "apply"]
         .into_iter()
         .fold(InTurn::new("us"), |comparison, it| comparison.until_near(&on_three(it), &on_one(it), NEAR))
-        .subject(on_one("load"), || runtime.block_on(station.borrow_mut().load(Loaded::Small, MANY)).cpu)
+        .subject(on_one("load"), || runtime.block_on(server.borrow_mut().load(Loaded::Small, MANY)).cpu)
         .subject("load, 1 primary", || runtime.block_on(one.borrow_mut().load(batch)))
         .subject(on_three("load"), || runtime.block_on(three.borrow_mut().load(batch)))
-        .subject(on_one("apply"), || runtime.block_on(station.borrow_mut().apply(MANY)).cpu)
+        .subject(on_one("apply"), || runtime.block_on(server.borrow_mut().apply(MANY)).cpu)
         .subject("apply, 1 primary", || runtime.block_on(one.borrow_mut().apply(batch)))
         .subject(on_three("apply"), || runtime.block_on(three.borrow_mut().apply(batch)))
         .run(effort)
 }
 
-fn beats(runtime: &Runtime, effort: Effort) -> Costs {
+fn heartbeats(runtime: &Runtime, effort: Effort) -> Costs {
     let (many, few) = (effort.pick(5_000, 20_000), effort.pick(500, 2_000));
-    let station = RefCell::new(runtime.block_on(Beats::start()));
+    let server = RefCell::new(runtime.block_on(Heartbeats::start()));
     InTurn::new("us")
         .until_decided("heartbeat among 250", "allowed", Target::AtMost(1.0))
         .subject("allowed", || ALLOWED)
-        .subject("heartbeat among 250", || runtime.block_on(station.borrow_mut().beat(many, TOGETHER)).cpu)
-        .subject("PING among 250", || runtime.block_on(station.borrow_mut().ping(many, TOGETHER)).cpu)
-        .subject("heartbeat alone", || runtime.block_on(station.borrow_mut().beat(few, 1)).cpu)
-        .subject("PING alone", || runtime.block_on(station.borrow_mut().ping(few, 1)).cpu)
+        .subject("heartbeat among 250", || runtime.block_on(server.borrow_mut().beat(many, TOGETHER)).cpu)
+        .subject("PING among 250", || runtime.block_on(server.borrow_mut().ping(many, TOGETHER)).cpu)
+        .subject("heartbeat alone", || runtime.block_on(server.borrow_mut().beat(few, 1)).cpu)
+        .subject("PING alone", || runtime.block_on(server.borrow_mut().ping(few, 1)).cpu)
         .run(effort)
 }
 
-/// Nobody is subscribed, and so many are.
-pub const PUBLISHED: [&str; 2] = ["PUBLISH among 250, nobody subscribed", "PUBLISH among 250, 8 subscribed"];
-/// Those of the second one.
+/// The names of the two subjects: without subscribers, and with [`SUBSCRIBED`] of them.
+pub const PUBLISHED: [&str; 2] = ["PUBLISH among 250, no subscriber", "PUBLISH among 250, 8 subscribed"];
+/// The number of subscribers of the second subject.
 pub(super) const SUBSCRIBED: usize = 8;
 
 fn messages(runtime: &Runtime, effort: Effort) -> Costs {
@@ -260,10 +266,10 @@ fn messages(runtime: &Runtime, effort: Effort) -> Costs {
         .run(effort)
 }
 
-fn hearing(runtime: &Runtime, effort: Effort) -> Costs {
+fn receiving(runtime: &Runtime, effort: Effort) -> Costs {
     let count = effort.pick(1_000, 3_000);
     let none = runtime.block_on(Listeners::start(0));
-    let some = runtime.block_on(Listeners::start(LISTENERS));
+    let some = runtime.block_on(Listeners::start(NODES));
     InTurn::new("us")
         .subject("no listeners", || runtime.block_on(none.apply(count)))
         .subject("listeners", || runtime.block_on(some.apply(count)))

@@ -1,4 +1,4 @@
-//! What a message takes of a server where many leave in one write.
+//! The server CPU time per message, where many messages leave in one write.
 
 use futures_util::StreamExt as _;
 use redis::{Pipeline, aio::MultiplexedConnection};
@@ -9,12 +9,12 @@ use super::{Meter, Reading};
 use crate::plain;
 
 const CHANNEL: &str = "messages";
-/// As long as the message of a small update.
+/// The length of the message of a small update.
 const LENGTH: usize = 160;
-/// So many in a row.
+/// The messages of one pipeline.
 const TOGETHER: usize = 250;
 
-/// One server, one who publishes, and so many who are subscribed, all of them bare redis-rs.
+/// One server, one publisher and some subscribers, all of them bare redis-rs.
 #[derive(Debug)]
 pub struct Messages {
     meter: Meter,
@@ -45,7 +45,7 @@ impl Messages {
         Self { meter, publisher, subscribers: listening, _server: server }
     }
 
-    /// So many messages.
+    /// Publishes this many messages.
     pub async fn publish(&mut self, count: usize) -> Reading {
         let mut all = Pipeline::with_capacity(TOGETHER);
         for _ in 0..TOGETHER {

@@ -1,11 +1,11 @@
-//! What a server has used so far.
+//! The resource usage of a server so far.
 
 use std::{collections::HashMap, ops::Sub, time::Duration};
 
 use session_testkit::{Connection, Server};
 use tokio::time::{Instant, sleep};
 
-/// How long it is watched what servers use that nobody asks anything.
+/// How long the meter observes the CPU usage of idle servers.
 const IDLE: Duration = Duration::from_millis(250);
 
 /// Totals of one server or of several.
@@ -17,7 +17,7 @@ pub struct Reading {
     pub reads: f64,
     /// Writes to connections.
     pub writes: f64,
-    /// Of a batch: how long it took, in microseconds.
+    /// The duration of a batch, in microseconds.
     pub micros: f64,
 }
 
@@ -38,12 +38,12 @@ impl Sub for Reading {
 #[derive(Debug)]
 pub struct Meter {
     servers: Vec<Connection>,
-    /// What they use when nobody asks them anything, as a share of a core.
+    /// The CPU usage of idle servers, as a share of a core.
     idle: f64,
 }
 
 impl Meter {
-    /// Of these servers, which are idle now: what they use all the same is not counted for what they do later.
+    /// A meter of these servers, which must be idle now. Their idle usage is subtracted from later readings.
     pub async fn of(servers: impl IntoIterator<Item = &Server>) -> Self {
         let mut connections = Vec::new();
         for server in servers {
@@ -56,7 +56,7 @@ impl Meter {
         meter
     }
 
-    /// Now.
+    /// The totals now.
     pub async fn read(&mut self) -> Reading {
         let mut sum = Reading::default();
         for connection in &mut self.servers {
@@ -70,7 +70,7 @@ impl Meter {
         sum
     }
 
-    /// What some work took, for each of so many operations.
+    /// The usage of `work`, per operation of `count`.
     pub async fn each(&mut self, count: usize, work: impl Future<Output = ()>) -> Reading {
         let before = self.read().await;
         let began = Instant::now();

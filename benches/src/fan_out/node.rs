@@ -1,4 +1,4 @@
-//! What hearing of changes takes of a node.
+//! The CPU time that receiving changes costs a node.
 
 use std::{fs, time::Duration};
 
@@ -8,23 +8,23 @@ use session_testkit::Server;
 use session_tiered::TieredStore;
 use tokio::time::sleep;
 
-use super::station::{apply, create};
+use super::subscribed_server::{apply, create};
 use crate::scalars;
 
-/// So much later everything has been heard.
+/// After this time all changes have been received.
 const SETTLED: Duration = Duration::from_millis(30);
 const AT_ONCE: usize = 64;
 
-/// Processor time of this process so far, in microseconds: that of all threads that live.
+/// The CPU time of this process so far, in microseconds: that of all live threads.
 pub fn process_cpu() -> f64 {
-    let threads = fs::read_dir("/proc/self/task").expect("the kernel tells");
+    let threads = fs::read_dir("/proc/self/task").expect("/proc/self/task can be read");
     let nanos = |path: fs::DirEntry| -> Option<f64> {
         fs::read_to_string(path.path().join("schedstat")).ok()?.split(' ').next()?.parse().ok()
     };
     threads.flatten().filter_map(nanos).sum::<f64>() / 1e3
 }
 
-/// A server, one client that writes, and nodes with local caches that have no copies of what is written.
+/// A server, one client that writes, and nodes with local caches that have no copies of the written sessions.
 #[derive(Debug)]
 pub struct Listeners {
     store: RedisStore,
@@ -34,7 +34,7 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// So many nodes.
+    /// A server with this many nodes.
     pub async fn start(nodes: usize) -> Self {
         let server = Server::start().await;
         let store = RedisStore::connect(&server.url()).await.expect("a store");
@@ -43,7 +43,7 @@ impl Listeners {
         let mut listening = Vec::new();
         for _ in 0..nodes {
             let node = TieredStore::new(RedisStore::connect(&server.url()).await.expect("a store"));
-            // The listener begins with the first load; where a load is a hit, it listens.
+            // The listener begins with the first load; once a load is a hit, it listens.
             while node.stats().hits == 0 {
                 let _ = node.load(&cached, LoadOptions::default()).await.expect("loaded");
                 sleep(Duration::from_millis(2)).await;
@@ -53,7 +53,7 @@ impl Listeners {
         Self { store, ids, _nodes: listening, _server: server }
     }
 
-    /// What one update takes of this process: the writing client, and all nodes.
+    /// The CPU time of this process per update: that of the writing client and of all nodes.
     pub async fn apply(&self, count: usize) -> f64 {
         let before = process_cpu();
         apply(&[&self.store], &self.ids, count, AT_ONCE).await;

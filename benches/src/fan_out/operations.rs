@@ -1,4 +1,4 @@
-//! What each operation takes of a server without subscribers.
+//! The server CPU time of each operation, without subscribers.
 
 use futures_util::{StreamExt as _, stream};
 use session_core::{
@@ -12,27 +12,27 @@ use session_testkit::Server;
 use super::{
     Meter, Reading,
     scenario::MANY,
-    station::{apply, create},
+    subscribed_server::{apply, create},
 };
 use crate::{op, scalars};
 
-/// So many sessions of each shape that is only loaded.
+/// The sessions of each shape that is only loaded.
 const SHAPED: usize = 200;
 
-/// Which sessions are loaded.
+/// The sessions that are loaded.
 #[derive(Clone, Copy, Debug)]
 pub enum Loaded {
-    /// Of 8 fields of 29 bytes.
+    /// 8 fields of 29 bytes.
     Small,
-    /// Of 64 fields of 29 bytes.
+    /// 64 fields of 29 bytes.
     Wide,
-    /// Of 8 fields of 1,000 bytes.
+    /// 8 fields of 1,000 bytes.
     Large,
 }
 
-/// Entries, and bytes of names and encoded values, of the sessions that are loaded.
+/// Entries, and bytes of names and encoded values, of the loaded sessions.
 pub(super) const SHAPES: [(f64, f64); 3] = [(8.0, 8.0 * 38.0), (64.0, 64.0 * 38.0), (8.0, 8.0 * 1_009.0)];
-/// Fields of the larger sessions that are created.
+/// The fields of the larger sessions that are created.
 pub(super) const WIDE: usize = 64;
 
 /// One server and one client.
@@ -40,7 +40,7 @@ pub(super) const WIDE: usize = 64;
 pub struct Operations {
     store: RedisStore,
     meter: Meter,
-    /// Read and touched: each once in a batch, for a second touch in the same millisecond would do nothing.
+    /// Read and touched, each once per batch, because a second touch in the same millisecond would do nothing.
     ids: Vec<SessionId>,
     stamps: Vec<Stamp>,
     written: Vec<SessionId>,
@@ -50,7 +50,7 @@ pub struct Operations {
 }
 
 impl Operations {
-    /// In batches of so many.
+    /// Measures in batches of this size.
     pub async fn start(batch: usize) -> Self {
         let server = Server::start().await;
         let store = RedisStore::connect(&server.url()).await.expect("a store");
@@ -69,14 +69,14 @@ impl Operations {
         Self { store, meter, ids, stamps, written, wide, large, server }
     }
 
-    /// What kind of server it is: its name and version.
+    /// The kind of the server: its name and version.
     pub async fn server(&self) -> String {
         let valkey = self.server.info("valkey_version").await.map(|version| format!("Valkey {version}"));
         let redis = self.server.info("redis_version").await.unwrap_or_default();
         valkey.unwrap_or_else(|| format!("Redis {redis}"))
     }
 
-    /// Loads, so many under way.
+    /// Loads, `at_once` of them in flight.
     pub async fn load(&mut self, of: Loaded, at_once: usize) -> Reading {
         let Self { store, meter, ids, wide, large, .. } = self;
         let (store, count) = (&*store, if at_once == 1 { ids.len() / 4 } else { ids.len() });
@@ -92,7 +92,7 @@ impl Operations {
         meter.each(count, all.map(one).buffer_unordered(at_once).collect()).await
     }
 
-    /// Loads of what is known, so many under way.
+    /// Conditional loads that find no change, `at_once` of them in flight.
     pub async fn conditional(&mut self, at_once: usize) -> Reading {
         let Self { store, meter, ids, stamps, .. } = self;
         let (store, count) = (&*store, if at_once == 1 { ids.len() / 4 } else { ids.len() });
@@ -104,14 +104,14 @@ impl Operations {
         meter.each(count, all.map(one).buffer_unordered(at_once).collect()).await
     }
 
-    /// Updates of one field of 29 bytes, so many under way.
+    /// Updates of one field of 29 bytes, `at_once` of them in flight.
     pub async fn apply(&mut self, at_once: usize) -> Reading {
         let Self { store, meter, ids, written, .. } = self;
         let count = if at_once == 1 { ids.len() / 4 } else { ids.len() };
         meter.each(count, apply(&[&*store], written, count, at_once)).await
     }
 
-    /// Renewals of deadlines.
+    /// Touches.
     pub async fn touch(&mut self) -> Reading {
         let Self { store, meter, ids, .. } = self;
         let store = &*store;
@@ -121,7 +121,7 @@ impl Operations {
         meter.each(ids.len(), stream::iter(&*ids).map(one).buffer_unordered(MANY).collect()).await
     }
 
-    /// New sessions of so many fields of 29 bytes.
+    /// Creates of sessions with this many fields of 29 bytes.
     pub async fn create(&mut self, fields: usize) -> Reading {
         let Self { store, meter, ids, .. } = self;
         let (store, count) = (&*store, if fields == WIDE { ids.len() / 4 } else { ids.len() });
@@ -131,7 +131,7 @@ impl Operations {
         meter.each(count, work).await
     }
 
-    /// Their ends.
+    /// Destroys of those sessions.
     pub async fn destroy(&mut self) -> Reading {
         let Self { store, meter, ids, .. } = self;
         let store = &*store;

@@ -1,4 +1,4 @@
-//! What grows is measured in a process of its own: in this one, memory that others have freed would be taken again.
+//! Memory growth is measured in a process of its own, because this one would reuse memory that others have freed.
 
 use std::{
     env,
@@ -7,37 +7,37 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grown, Shape, booked, copies, memory_store};
+use super::{Growth, Shape, copies, full_cache, memory_store};
 
 /// The first argument of such a process.
 const FLAG: &str = "--footprint-of";
 
-/// What is to be measured.
+/// The quantity to measure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Asked {
-    /// The memory store, with so many sessions, and more, and more.
+pub enum ChildTask {
+    /// The memory store with these numbers of sessions, one after the other.
     Memory(Vec<usize>),
-    /// A node's cache: sessions of this shape, and so many of them.
+    /// A node's cache with this many sessions of this shape.
     Copies(Shape, usize),
-    /// A node's cache that is too small: sessions of this shape, so many of them, and so many bytes for the cache.
-    Booked(Shape, usize, u64),
+    /// A node's cache that is too small: sessions of this shape, their number, and the bytes of the cache.
+    FullCache(Shape, usize, u64),
 }
 
 /// Measures and prints, if this process was started for that. Every binary that measures footprints calls it before it
-/// looks at its arguments, and ends if there is an exit code.
+/// reads its arguments, and exits if it returns an exit code.
 pub fn serve() -> Option<ExitCode> {
     let mut args = env::args().skip(1);
     let asked = args.next().filter(|arg| arg == FLAG).and_then(|_| args.next())?;
-    let grown = match serde_json::from_str(&asked) {
-        Ok(Asked::Memory(counts)) => memory_store(&counts),
-        Ok(Asked::Copies(shape, count)) => vec![copies(shape, count)],
-        Ok(Asked::Booked(shape, count, capacity)) => vec![booked(shape, count, capacity)],
+    let growth = match serde_json::from_str(&asked) {
+        Ok(ChildTask::Memory(counts)) => memory_store(&counts),
+        Ok(ChildTask::Copies(shape, count)) => vec![copies(shape, count)],
+        Ok(ChildTask::FullCache(shape, count, capacity)) => vec![full_cache(shape, count, capacity)],
         Err(error) => {
             eprintln!("error: {FLAG}: {error}");
             return Some(ExitCode::from(2));
         }
     };
-    println!("{}", serde_json::to_string(&grown).expect("figures"));
+    println!("{}", serde_json::to_string(&growth).expect("figures"));
     Some(ExitCode::SUCCESS)
 }
 
@@ -45,7 +45,7 @@ pub fn serve() -> Option<ExitCode> {
 ///
 /// # Panics
 /// If it fails, or this binary does not call [`serve`] first.
-pub fn measured_apart(asked: Asked) -> Vec<Grown> {
+pub fn measure_in_child(asked: ChildTask) -> Vec<Growth> {
     let asked = serde_json::to_string(&asked).expect("a request");
     let binary = env::current_exe().expect("this binary");
     let output = Command::new(binary).arg(FLAG).arg(asked).stderr(Stdio::inherit()).output().expect("started");

@@ -1,9 +1,9 @@
-//! Fitting figures to what was measured.
+//! Fitting figures to measurements.
 
-/// The unknowns that come nearest to what was measured, each of them zero or more: of all sums of known amounts times
-/// unknowns, the least squares of the errors as shares of what was measured.
+/// The non-negative unknowns that fit the measurements best. Each measurement is a sum of known amounts times the
+/// unknowns; the fit minimizes the squares of the relative errors.
 ///
-/// With three unknowns there are few enough ways to leave some of them out that all are tried.
+/// With three unknowns there are few ways to leave some of them out, so all are tried.
 pub fn fit(points: impl IntoIterator<Item = ([f64; 3], f64)>) -> [f64; 3] {
     let points: Vec<([f64; 3], f64)> = points.into_iter().map(|(x, y)| (x.map(|x| x / y), 1.0)).collect();
     let mut best = ([0.0; 3], f64::INFINITY);
@@ -19,7 +19,7 @@ pub fn fit(points: impl IntoIterator<Item = ([f64; 3], f64)>) -> [f64; 3] {
     best.0
 }
 
-/// The normal equations, by elimination; unknowns that are left out are zero.
+/// Solves the normal equations by elimination. Unknowns that are left out are zero.
 fn solved(points: &[([f64; 3], f64)], left_in: [bool; 3]) -> [f64; 3] {
     let mut rows = [[0.0; 4]; 3];
     for (at, row) in rows.iter_mut().enumerate() {
@@ -57,7 +57,7 @@ mod tests {
     const POINTS: [[f64; 3]; 4] = [[1.0, 4.0, 152.0], [1.0, 32.0, 1_216.0], [1.0, 8.0, 520.0], [1.0, 200.0, 4_000.0]];
 
     #[test]
-    fn what_made_the_figures_is_found() {
+    fn the_fit_recovers_the_unknowns() {
         let made = [300.0, 5.0, 1.1];
         let found = fit(POINTS.map(|x| (x, x.iter().zip(made).map(|(x, of)| x * of).sum())));
         for (found, made) in found.iter().zip(made) {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_less_than_nothing() {
+    fn no_unknown_is_negative() {
         let found = fit(POINTS.map(|x| (x, -50.0 + 2.0 * x[2])));
         assert!(found.iter().all(|unknown| *unknown >= 0.0) && found[2] > 1.0, "{found:?}");
     }

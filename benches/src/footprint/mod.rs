@@ -1,4 +1,4 @@
-//! What a session takes: in Redis, on the wire, in the memory store and in a node's cache.
+//! The footprint of a session: in Redis, on the wire, in the memory store and in a node's cache.
 
 mod child;
 mod fit;
@@ -10,18 +10,18 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-pub use child::{Asked, measured_apart, serve};
+pub use child::{ChildTask, measure_in_child, serve};
 pub use fit::fit;
 pub use redis::{Stored, stored};
-pub use resident::{Grown, booked, copies, memory_store, resident_bytes};
+pub use resident::{Growth, copies, full_cache, memory_store, resident_bytes};
 pub use wire::{Wire, on_the_wire};
 
 use crate::{effort::Effort, fan_out::runtime};
 
-/// What a session is like.
+/// The shape of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
-    /// So many.
+    /// The number of fields.
     pub fields: usize,
     /// Bytes of each value, without its format byte.
     pub value: usize,
@@ -32,52 +32,53 @@ const fn shape(fields: usize, value: usize) -> Shape {
 }
 
 impl Shape {
-    /// In words.
+    /// The shape in words.
     pub fn name(self) -> String {
         format!("{} fields of {} bytes", self.fields, self.value)
     }
 
-    /// So many sessions that they take about as much as so many of 8 fields of 29 bytes, and enough to be measured.
+    /// The number of sessions that take about as much as `usual` sessions of 8 fields of 29 bytes, and enough to be
+    /// measured.
     fn count(self, usual: usize) -> usize {
         (usual * 8 * 38 / (self.fields * (self.value + 9))).clamp(300, usual)
     }
 }
 
-/// Sessions that Redis packs into one piece, by which the model is fitted.
+/// Sessions that Redis packs, to which the model is fitted.
 pub const PACKED: [Shape; 4] = [shape(4, 29), shape(32, 29), shape(8, 58), shape(200, 10)];
-/// Those that it keeps as tables, by which the model is fitted: a value of more than 64 bytes, or more than 512
-/// entries.
+/// Sessions that Redis keeps as hash tables, to which the model is fitted: those with a value of more than 64 bytes, or
+/// more than 512 entries.
 pub const TABLES: [Shape; 5] = [shape(8, 66), shape(8, 1_000), shape(600, 10), shape(1_000, 29), shape(100, 91)];
-/// Those that the model predicts.
+/// Sessions that the model predicts.
 pub const PREDICTED: [Shape; 6] =
     [shape(8, 29), shape(16, 29), shape(100, 20), shape(8, 200), shape(32, 100), shape(800, 20)];
-/// Copies in a node by which the model is fitted.
+/// Copies in a node, to which the model is fitted.
 pub const COPIED: [Shape; 3] = [shape(4, 29), shape(32, 29), shape(8, 500)];
 
-/// What sessions are like where nothing else is said.
+/// The shape of sessions unless stated otherwise.
 pub const USUAL: Shape = shape(8, 29);
-/// How often what spreads is measured.
+/// The number of repetitions of measurements that vary.
 pub const TIMES: usize = 3;
-/// Bytes that the cache that is too small may take.
-pub const BOOKED: u64 = 16 * 1_024 * 1_024;
+/// The capacity of the cache that is too small, in bytes.
+pub const FULL_CACHE_BYTES: u64 = 16 * 1_024 * 1_024;
 
-/// What was measured.
+/// The measurements.
 #[derive(Debug)]
 pub struct Measured {
-    /// In Redis: those of [`PACKED`], of [`TABLES`], and of [`PREDICTED`].
+    /// In Redis: the sessions of [`PACKED`], of [`TABLES`], and of [`PREDICTED`].
     pub stored: Vec<Stored>,
     /// On the wire, of sessions of 300 B and of 100 KB.
     pub wire: [Wire; 2],
-    /// In the memory store, each time in a process of its own: some sessions, and twice and four times as many.
-    pub memory: [[Grown; 3]; TIMES],
-    /// In a node's cache that is too small for all, each time in a process of its own.
-    pub booked: [Grown; TIMES],
-    /// In a node's cache: those of [`COPIED`].
-    pub copies: [Grown; 3],
+    /// In the memory store, each time in a process of its own: some sessions, then twice and four times as many.
+    pub memory: [[Growth; 3]; TIMES],
+    /// In a node's cache that is too small for all sessions, each time in a process of its own.
+    pub full_cache: [Growth; TIMES],
+    /// In a node's cache: the copies of [`COPIED`].
+    pub copies: [Growth; 3],
 }
 
 impl Measured {
-    /// Measures, the first time; later calls are given the same.
+    /// Measures on the first call; later calls return the same.
     ///
     /// # Panics
     /// If the binary does not call [`serve`] first.
@@ -93,32 +94,35 @@ impl Measured {
         let stored = all.map(|shape| runtime.block_on(stored(*shape, shape.count(usual)))).collect();
         let wire = runtime.block_on(on_the_wire());
         let some = effort.pick(100_000, 1_000_000);
-        let steps = || measured_apart(Asked::Memory(vec![some, 2 * some, 4 * some]));
+        let steps = || measure_in_child(ChildTask::Memory(vec![some, 2 * some, 4 * some]));
         let memory = [(); TIMES].map(|()| steps().try_into().expect("three sizes are measured"));
-        let full = || measured_apart(Asked::Booked(USUAL, effort.pick(24_000, 100_000), BOOKED))[0];
-        let booked = [(); TIMES].map(|()| full());
+        let full = || measure_in_child(ChildTask::FullCache(USUAL, effort.pick(24_000, 100_000), FULL_CACHE_BYTES))[0];
+        let full_cache = [(); TIMES].map(|()| full());
         let usual = effort.pick(10_000, 100_000);
-        let copied = |shape: Shape| measured_apart(Asked::Copies(shape, shape.count(4 * usual).min(usual)))[0];
-        Self { stored, wire, memory, booked, copies: COPIED.map(copied) }
+        let copied = |shape: Shape| measure_in_child(ChildTask::Copies(shape, shape.count(4 * usual).min(usual)))[0];
+        Self { stored, wire, memory, full_cache, copies: COPIED.map(copied) }
     }
 
-    /// What a session that is packed takes in Redis besides its entries, what each entry adds, and each byte.
+    /// The bytes in Redis of a packed session without its entries, of each entry, and of each byte.
     pub fn packed(&self) -> [f64; 3] {
         fitted(&self.stored[..PACKED.len()])
     }
 
-    /// The same of a session that is kept as a table.
+    /// The same for a session that is kept as a hash table.
     pub fn tables(&self) -> [f64; 3] {
         fitted(&self.stored[PACKED.len()..][..TABLES.len()])
     }
 
-    /// The same of a copy in a node.
+    /// The same for a copy in a node.
     pub fn copied(&self) -> [f64; 3] {
         let payload = |shape: Shape| self.payload(shape);
-        fit(COPIED.iter().zip(&self.copies).map(|(shape, grown)| (terms(*shape, payload(*shape)), grown.bytes_each())))
+        fit(COPIED
+            .iter()
+            .zip(&self.copies)
+            .map(|(shape, growth)| (terms(*shape, payload(*shape)), growth.bytes_each())))
     }
 
-    /// Names and encoded values.
+    /// The bytes of names and encoded values.
     fn payload(&self, shape: Shape) -> f64 {
         let known = self.stored.iter().find(|stored| stored.shape.fields == shape.fields);
         let name = known.map_or(0.0, |known| known.payload / shape.fields as f64 - known.shape.value as f64);

@@ -1,4 +1,4 @@
-//! In Redis.
+//! The footprint in Redis.
 
 use session_core::{
     LoadOptions,
@@ -11,27 +11,28 @@ use session_testkit::{Reply, Server};
 use super::Shape;
 use crate::{fan_out::create_in_redis, scalars};
 
-/// What a session takes in Redis.
+/// The footprint of a session in Redis.
 #[derive(Clone, Copy, Debug)]
 pub struct Stored {
-    /// What it is like.
+    /// The shape of the session.
     pub shape: Shape,
-    /// Names and encoded values.
+    /// The bytes of names and encoded values.
     pub payload: f64,
-    /// By the difference of `used_memory` over many of them: with their places in the tables of keys and of deadlines.
+    /// The bytes by the difference of `used_memory` over many sessions, including their places in the tables of keys
+    /// and of deadlines.
     pub used_memory: f64,
-    /// By `MEMORY USAGE` of one of them.
+    /// The bytes by `MEMORY USAGE` of one session.
     pub memory_usage: f64,
-    /// Whether Redis keeps it as a table, by `OBJECT ENCODING`.
+    /// Whether Redis keeps it as a hash table, by `OBJECT ENCODING`.
     pub is_table: bool,
 }
 
-/// Of so many sessions of a shape.
+/// Measures this many sessions of a shape.
 pub async fn stored(shape: Shape, sessions: usize) -> Stored {
     let server = Server::start().await;
     let store = RedisStore::connect(&server.url()).await.expect("a store");
     let entries = scalars(shape.fields, shape.value);
-    // The first one brings the scripts and the sequences of some partitions.
+    // The first sessions load the scripts and create the sequences of some partitions.
     let warm = create_in_redis(&store, 500, Delta::new()).await;
     assert_eq!(warm.len(), 500);
     let before = used_memory(&server).await;

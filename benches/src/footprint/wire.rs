@@ -1,4 +1,4 @@
-//! On the wire.
+//! The footprint on the wire.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use session_testkit::{LinkCutter, Server};
 
 use crate::op;
 
-/// The value that an update sets.
+/// The length of the value that an update sets.
 const VALUE: usize = 32;
 
-/// Bytes both ways of a session of one size.
+/// The bytes in both directions, for a session of one size.
 #[derive(Clone, Copy, Debug)]
 pub struct Wire {
     /// Entries of the session.
     pub entries: f64,
-    /// Names and encoded values of them.
+    /// The bytes of their names and encoded values.
     pub payload: f64,
-    /// Names and encoded values of the update.
+    /// The bytes of the names and encoded values of the update.
     pub delta: f64,
     /// A load.
     pub load: f64,
@@ -38,7 +38,7 @@ pub struct Wire {
     pub heartbeat: f64,
 }
 
-/// Of a session of 300 B and of one of 100 KB.
+/// Measures a session of 300 B and one of 100 KB.
 pub async fn on_the_wire() -> [Wire; 2] {
     [of(8, 32).await, of(400, 250).await]
 }
@@ -55,14 +55,14 @@ impl Link {
 
 async fn connect(server: &Server) -> (Link, RedisStore) {
     let link = LinkCutter::to(server.addr()).await;
-    // Nobody asks whether the link is alive while it is measured.
+    // No health check is sent during the measurement.
     let config = RedisConfig::standalone(link.url()).health_interval(Duration::from_secs(3_600));
     (Link(link), RedisStore::builder(config).connect().await.expect("a store"))
 }
 
 async fn of(count: usize, bytes: usize) -> Wire {
     let server = Server::start().await;
-    let ((link, store), (heard, subscriber)) = (connect(&server).await, connect(&server).await);
+    let ((link, store), (received, subscriber)) = (connect(&server).await, connect(&server).await);
     let id = SessionId::generate().expect("an id");
     let new = NewSession::generate(Default::default()).expect("a session").with_entries(fields(count, bytes));
     let _ = store.create(&id, &new).await.expect("created");
@@ -75,7 +75,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
     let mut message = 0.0;
     let applied = link
         .bytes(async {
-            message = heard
+            message = received
                 .bytes(async {
                     apply().await;
                     while !matches!(subscription.next().await, Some(FeedItem::Change(_))) {}
@@ -97,7 +97,7 @@ async fn of(count: usize, bytes: usize) -> Wire {
         apply: applied,
         touch: link.bytes(async { assert!(store.touch(&id, TouchOptions::default()).await.is_ok()) }).await,
         message,
-        heartbeat: heard.bytes(async { assert!(barriers.barrier(0).await.is_ok()) }).await,
+        heartbeat: received.bytes(async { assert!(barriers.barrier(0).await.is_ok()) }).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! actix-session: an update loads the whole session and writes it, provided that it still exists.
+//! actix-session: an update loads the whole session and writes it back if it still exists.
 
 use std::{collections::HashMap, fmt};
 
@@ -22,7 +22,7 @@ impl Redis {
         Self(RedisSessionStore::new(url).await.expect("connected"))
     }
 
-    /// Sessions of eight fields of so many bytes.
+    /// Creates sessions of eight fields of this many bytes.
     pub async fn create(&self, count: usize, bytes: usize) -> Vec<String> {
         let mut keys = Vec::new();
         for _ in 0..count {

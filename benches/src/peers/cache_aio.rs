@@ -1,4 +1,4 @@
-//! redis-rs's own client-side cache, which the server tells what to forget, of version 0.32.
+//! The client-side cache of redis-rs 0.32, which the server invalidates.
 
 use std::{collections::HashMap, fmt};
 
@@ -7,7 +7,7 @@ use session_testkit::Server;
 
 use crate::shuffle;
 
-/// Keys that the cache has, each of eight fields of 29 bytes: as a hash, and as a value of as many bytes.
+/// A cache of keys, each of eight fields of 29 bytes: as a hash, and as one value of as many bytes.
 pub struct Cached {
     connection: MultiplexedConnection,
     hashes: Vec<String>,
@@ -21,7 +21,7 @@ impl fmt::Debug for Cached {
 }
 
 impl Cached {
-    /// A client of this server with so many keys of each sort, at most 5,000: by default it keeps 10,000.
+    /// A client of this server with this many keys of each kind, at most 5,000: by default it keeps 10,000.
     pub async fn start(server: &Server, keys: usize) -> Self {
         let client = Client::open(format!("{}?protocol=resp3", server.url())).expect("a client");
         let config = AsyncConnectionConfig::new().set_cache_config(CacheConfig::new());
@@ -40,27 +40,27 @@ impl Cached {
         for at in 0..keys {
             let _ = (cached.hgetall(at).await, cached.get(at).await);
         }
-        // Memory is not visited in the order in which it was allocated.
+        // Shuffled, so that memory is not visited in the order in which it was allocated.
         shuffle(&mut cached.hashes);
         shuffle(&mut cached.values);
         cached
     }
 
-    /// A hit that gives a hash, by the number of its key.
+    /// A hit that returns a hash, by the number of its key.
     pub async fn hgetall(&self, at: usize) -> HashMap<String, Vec<u8>> {
         let mut cmd = redis_0_32::cmd("HGETALL");
         cmd.arg(&self.hashes[at % self.hashes.len()]);
         cmd.query_async(&mut self.connection.clone()).await.expect("read")
     }
 
-    /// A hit that gives 300 bytes, by the number of its key.
+    /// A hit that returns 300 bytes, by the number of its key.
     pub async fn get(&self, at: usize) -> Vec<u8> {
         let mut cmd = redis_0_32::cmd("GET");
         cmd.arg(&self.values[at % self.values.len()]);
         cmd.query_async(&mut self.connection.clone()).await.expect("read")
     }
 
-    /// How many of the commands so far were answered from the cache, and how many were not.
+    /// The numbers of commands that were answered from the cache, and not from it.
     pub fn counts(&self) -> (usize, usize) {
         self.connection.get_cache_statistics().map_or((0, 0), |counted| (counted.hit, counted.miss))
     }

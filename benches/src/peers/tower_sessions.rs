@@ -1,4 +1,4 @@
-//! tower-sessions: an update loads the whole session and saves it, and a cache holds whole sessions.
+//! tower-sessions: an update loads the whole session and saves it, and a cache keeps whole sessions.
 
 use std::{collections::HashMap, fmt};
 
@@ -20,7 +20,7 @@ use tower_sessions_redis_store::{
     },
 };
 
-/// Its Redis store, on one connection that is set as ours.
+/// Its Redis store, on one connection that is configured like ours.
 pub struct Redis(RedisStore<Pool>);
 
 impl fmt::Debug for Redis {
@@ -44,7 +44,7 @@ impl Redis {
         Self(RedisStore::new(pool))
     }
 
-    /// Sessions of eight fields of so many bytes.
+    /// Creates sessions of eight fields of this many bytes.
     pub async fn create(&self, count: usize, bytes: usize) -> Vec<Id> {
         create(&self.0, count, bytes).await
     }
@@ -60,7 +60,7 @@ impl Redis {
 /// Its cache: moka in front of Redis.
 pub struct Cached {
     store: CachingSessionStore<MokaStore, RedisStore<Pool>>,
-    /// All of them in the cache.
+    /// The ids of the cached sessions.
     pub ids: Vec<Id>,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Debug for Cached {
 }
 
 impl Cached {
-    /// With so many sessions of eight fields of 29 bytes.
+    /// A cache with this many sessions of eight fields of 29 bytes.
     pub async fn start(server: &Server, sessions: usize) -> Self {
         let cache = MokaStore::new(Some(2 * sessions as u64));
         let store = CachingSessionStore::new(cache, Redis::connect(server).await.0);

@@ -1,4 +1,4 @@
-//! Bare redis-rs: what it costs to send the same commands without any of the store's work.
+//! Bare redis-rs: the cost of sending the same commands without any of the store's work.
 
 use std::collections::HashMap;
 
@@ -15,22 +15,21 @@ pub struct Script {
     source: &'static str,
 }
 
-/// The commands of `apply` for one field, with arguments of the same lengths and a reply of the same length, and
-/// nothing of its work.
+/// The commands of `apply` for one field, with arguments and a reply of the same lengths, and none of its work.
 pub const SAME: Script = Script { source: include_str!("same.lua") };
 
-/// What a session needs at the least: two fields, a counter, a deadline, a message.
-pub const LEAST: Script = Script { source: include_str!("least.lua") };
+/// The minimum that a session needs: two fields, a counter, a deadline, a message.
+pub const MINIMAL: Script = Script { source: include_str!("minimal.lua") };
 
 /// One connection.
 #[derive(Debug)]
 pub struct Bare(MultiplexedConnection);
 
 impl Bare {
-    /// A client of this server, which knows the scripts.
+    /// A client of this server, with the scripts loaded.
     pub async fn connect(server: &Server) -> Self {
         let bare = Self(plain::connect(server).await);
-        for script in [&SAME, &LEAST] {
+        for script in [&SAME, &MINIMAL] {
             let mut load = redis::cmd("SCRIPT");
             load.arg("LOAD").arg(script.source);
             load.exec_async(&mut bare.0.clone()).await.expect("loaded");
@@ -38,7 +37,7 @@ impl Bare {
         bare
     }
 
-    /// Copies of the hashes of these sessions under short keys, so that what is compared is of the same size.
+    /// Copies the hashes of these sessions to short keys, so that the compared data has the same size.
     pub async fn keys_of(&self, server: &Server, ids: &[SessionId]) -> Vec<Vec<u8>> {
         let mut keys = Vec::new();
         for id in ids {
@@ -66,12 +65,12 @@ impl Bare {
         redis::cmd("GET").arg(key).query_async(&mut self.0.clone()).await.expect("read")
     }
 
-    /// A call of the store's script.
+    /// Calls the store's script.
     pub(super) async fn resend(&self, sent: &Sent) {
         let _: Vec<u8> = sent.again().query_async(&mut self.0.clone()).await.expect("called");
     }
 
-    /// A call of a script.
+    /// Calls a script.
     pub async fn call(&self, script: &Script, key: &[u8]) {
         let mut cmd = Cmd::with_capacity(10, 600);
         cmd.arg("EVALSHA").arg(script.digest()).arg(2).arg(key).arg(&b"sequence:of:the:partition:000"[..]);
@@ -93,7 +92,7 @@ impl Script {
 
     fn digest(&self) -> &'static str {
         use std::sync::LazyLock;
-        static DIGESTS: LazyLock<[String; 2]> = LazyLock::new(|| [digest(SAME.source), digest(LEAST.source)]);
+        static DIGESTS: LazyLock<[String; 2]> = LazyLock::new(|| [digest(SAME.source), digest(MINIMAL.source)]);
         if std::ptr::eq(self.source, SAME.source) { &DIGESTS[0] } else { &DIGESTS[1] }
     }
 }

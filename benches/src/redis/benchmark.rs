@@ -1,28 +1,28 @@
-//! redis-benchmark: what the server does for a client that does nothing else.
+//! redis-benchmark: the throughput of the server with a client that does nothing else.
 
 use std::process::Command;
 
 use session_testkit::Server;
 
-use super::bare::LEAST;
+use super::bare::MINIMAL;
 use crate::claim::Figure;
 
-/// Commands of one client after another, and sixteen at once.
+/// Each client sends one command at a time, or sixteen.
 const PIPELINES: [u32; 2] = [1, 16];
 
 /// Requests per second with 64 connections, by command and pipeline. The hash and the value have the size of a session
 /// of eight fields of 29 bytes.
 ///
 /// # Panics
-/// If `redis-benchmark`, or what `REDIS_BENCHMARK_BIN` names, cannot be run.
+/// If neither `redis-benchmark` nor the program in `REDIS_BENCHMARK_BIN` can be run.
 pub async fn run(server: &Server, count: u32) -> Vec<(&'static str, u32, Figure)> {
     for field in 0..8 {
         server.command(&["HSET", "benchmark:hash", &format!("field-{field:02}"), &"7".repeat(29)]).await;
     }
     server.command(&["SET", "benchmark:value", &"7".repeat(300)]).await;
-    let script = server.command(&["SCRIPT", "LOAD", LEAST.source()]).await.text();
+    let script = server.command(&["SCRIPT", "LOAD", MINIMAL.source()]).await.text();
     let message = "8".repeat(100);
-    let least = [
+    let minimal = [
         "EVALSHA",
         &script,
         "2",
@@ -40,7 +40,7 @@ pub async fn run(server: &Server, count: u32) -> Vec<(&'static str, u32, Figure)
     let commands: [(&str, &[String]); 3] = [
         ("GET of 300 B", &["GET", "benchmark:value"].map(str::to_owned)),
         ("HGETALL of 8 fields", &["HGETALL", "benchmark:hash"].map(str::to_owned)),
-        ("EVALSHA, the least script", &least),
+        ("EVALSHA, the minimal script", &minimal),
     ];
     let mut figures = Vec::new();
     for pipeline in PIPELINES {
@@ -62,7 +62,7 @@ fn throughput(server: &Server, count: u32, pipeline: u32, command: &[String]) ->
             panic!("cannot run {program}: {error}. Install it with `apt-get install redis-tools`, or set REDIS_BENCHMARK_BIN")
         });
     let text = String::from_utf8_lossy(&output.stdout);
-    // The second column of the last line, behind the name of the command.
+    // The second column of the last line, after the name of the command.
     let line = text.lines().rfind(|line| line.starts_with('"')).unwrap_or_default();
     let figure = line.rsplit("\",\"").nth(6).and_then(|column| column.parse().ok());
     figure.unwrap_or_else(|| panic!("{program} said: {text}{}", String::from_utf8_lossy(&output.stderr)))

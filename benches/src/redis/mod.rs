@@ -19,7 +19,7 @@ use session_testkit::Server;
 use tokio::runtime::Runtime;
 
 use self::{
-    bare::{Bare, LEAST, SAME, Script},
+    bare::{Bare, MINIMAL, SAME, Script},
     sent::Sent,
     spread::{Work, run},
 };
@@ -29,7 +29,7 @@ use crate::{
     scalars,
 };
 
-/// A server, and a client of each sort.
+/// A server, and a client of each kind.
 #[derive(Debug)]
 pub struct Clients {
     runtime: Arc<Runtime>,
@@ -40,9 +40,9 @@ pub struct Clients {
     actix: Arc<actix_session::Redis>,
 }
 
-/// Something that is asked of a server, by so many tasks at once.
+/// A request that several tasks send at once.
 pub struct Request {
-    /// Of what, by whom.
+    /// The name of the client and of the request.
     pub name: &'static str,
     run: Box<dyn Fn(u64) -> Duration>,
 }
@@ -54,7 +54,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// How long so many of them take.
+    /// The time of this many requests.
     pub fn run(&self, count: u64) -> Duration {
         (self.run)(count)
     }
@@ -89,17 +89,17 @@ impl Clients {
         }
     }
 
-    /// The server that all of them ask.
+    /// The server of all clients.
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// On the runtime of the clients.
+    /// Runs a future on the runtime of the clients.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    /// As many sessions of eight fields as there are tasks: each task has its own.
+    /// One session of eight fields per task.
     fn sessions(&self, count: usize, bytes: usize) -> Arc<[SessionId]> {
         let create = |_| {
             let id = SessionId::generate().expect("an id");
@@ -110,7 +110,7 @@ impl Clients {
         (0..count).map(create).collect()
     }
 
-    /// Copies of the hashes of as many sessions of eight fields, under keys for [`Bare`].
+    /// Copies of the hashes of this many sessions of eight fields, under keys for [`Bare`].
     pub fn hashes(&self, count: usize) -> Arc<[Vec<u8>]> {
         let ids = self.sessions(count, 29);
         self.runtime.block_on(self.bare.keys_of(&self.server, &ids)).into()
@@ -149,7 +149,7 @@ impl Clients {
         })
     }
 
-    /// The store's update of one field of 29 bytes, of eight of so many.
+    /// The store's update of one field of 29 bytes, in a session of eight fields of this many bytes.
     pub fn apply(&self, tasks: usize, bytes: usize) -> Request {
         let (store, ids, change) = (self.store.clone(), self.sessions(tasks, bytes), scalars(1, 29));
         self.request("session-redis, apply", tasks, move |task: usize| {
@@ -161,7 +161,7 @@ impl Clients {
         })
     }
 
-    /// What the store sends for such an update, sent by redis-rs alone.
+    /// The commands of such an update, sent by redis-rs alone.
     pub fn bare_apply(&self, tasks: usize) -> Request {
         let bare = self.bare.clone();
         let ids = self.sessions(tasks, 29);
@@ -177,9 +177,9 @@ impl Clients {
         self.script("bare, the same commands", &SAME, tasks)
     }
 
-    /// The least that a session needs.
-    pub fn least_commands(&self, tasks: usize) -> Request {
-        self.script("bare, the least", &LEAST, tasks)
+    /// The minimum that a session needs.
+    pub fn minimal_commands(&self, tasks: usize) -> Request {
+        self.script("bare, minimal commands", &MINIMAL, tasks)
     }
 
     fn script(&self, name: &'static str, script: &'static Script, tasks: usize) -> Request {

@@ -1,4 +1,4 @@
-//! What the store sends for an update, taken off the wire.
+//! The commands that the store sends for an update, captured on the wire.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use session_testkit::{LinkCutter, Server};
 
 use crate::{op, scalars};
 
-/// The words of one call of the script of `apply`: EVALSHA, its digest, two keys, arguments.
+/// The arguments of one call of the script of `apply`: EVALSHA, its digest, two keys, arguments.
 #[derive(Debug)]
 pub(super) struct Sent(Vec<Vec<u8>>);
 
 impl Sent {
-    /// What is sent for an update of one field of each of these sessions.
+    /// Captures an update of one field of each of these sessions.
     pub(super) async fn capture(server: &Server, ids: &[SessionId]) -> Vec<Self> {
         let link = LinkCutter::to(server.addr()).await;
         let store = Arc::new(RedisStore::connect(&link.url()).await.expect("a store"));
@@ -32,7 +32,7 @@ impl Sent {
         sent
     }
 
-    /// The same call under another op id: a repeat would change nothing.
+    /// The same call with another op id, because a repeat would change nothing.
     pub(super) fn again(&self) -> Cmd {
         let mut cmd = Cmd::with_capacity(self.0.len(), 640);
         for (at, word) in self.0.iter().enumerate() {
@@ -51,7 +51,7 @@ impl Sent {
     }
 }
 
-/// The words of a request: a count, then for each word its length and its bytes.
+/// The arguments of a request: a count, then for each argument its length and its bytes.
 fn words(request: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = request;
     let count = number(&mut rest);

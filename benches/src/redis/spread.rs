@@ -9,7 +9,7 @@ use tokio::{runtime::Runtime, sync::Barrier};
 
 /// One request of a task, by the task's number.
 pub(super) trait Work: Fn(usize) -> Self::Request + Clone + Send + Sync + 'static {
-    /// What is waited for.
+    /// The future of the request.
     type Request: Future<Output = ()> + Send;
 }
 
@@ -17,8 +17,8 @@ impl<W: Fn(usize) -> R + Clone + Send + Sync + 'static, R: Future<Output = ()> +
     type Request = R;
 }
 
-/// How long so many requests take that are made by so many tasks at once, each one request after another: divided by
-/// their number, the reciprocal of the throughput of all tasks together.
+/// The time of `iterations` requests that `tasks` tasks make concurrently, each one request after another. Divided by
+/// `iterations`, it is the reciprocal of the throughput of all tasks together.
 pub(super) fn run(runtime: &Runtime, tasks: usize, iterations: u64, work: &impl Work) -> Duration {
     let work = work.clone();
     runtime.block_on(async move {

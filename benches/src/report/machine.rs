@@ -1,4 +1,4 @@
-//! Where a run took place, and with which settings.
+//! The machine of a run, and the settings.
 
 use std::{fs, process::Command};
 
@@ -8,23 +8,23 @@ use session_memory::defaults as memory;
 use session_redis::defaults as redis;
 use session_tiered::defaults as tiered;
 
-/// What the figures depend on.
+/// The environment on which the figures depend.
 #[derive(Debug, Serialize)]
 pub struct Machine {
-    /// As the kernel names it.
+    /// The processor, as the kernel names it.
     pub processor: String,
-    /// How many of its threads there are for this process.
+    /// The number of its threads available to this process.
     pub processors: usize,
-    /// The compiler on the path, which is the one that built this, as a rule.
+    /// The compiler on the path, which usually is the one that built this program.
     pub compiler: String,
-    /// Of the Redis server.
+    /// The version of the Redis server.
     pub server: String,
-    /// Of the sources, as git names it.
+    /// The revision of the sources, as git names it.
     pub revision: String,
 }
 
 impl Machine {
-    /// The one that this runs on. What it does not tell is "unknown".
+    /// The machine of this process. Anything unavailable is "unknown".
     pub fn this() -> Self {
         let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
@@ -45,7 +45,7 @@ fn said_by(program: &str, args: &[&str]) -> String {
     if text.is_empty() { "unknown".to_owned() } else { text }
 }
 
-/// The settings of the stores that are measured.
+/// The settings of the measured stores.
 pub(super) fn configuration() -> Vec<(String, String)> {
     let named = |(name, value): (&str, String)| (name.to_owned(), value);
     of_all_stores().map(named).into_iter().chain(of_redis().map(named)).chain(of_the_cache().map(named)).collect()
@@ -56,10 +56,10 @@ fn of_all_stores() -> [(&'static str, String); 9] {
         ("idle deadline", format!("{:?}", core::IDLE)),
         ("absolute deadline", format!("{:?}", core::ABSOLUTE)),
         ("tombstone", format!("{:?}", core::TOMBSTONE)),
-        ("deadline of a call", format!("{:?}", core::CALL_DEADLINE)),
-        ("entries of a session, at most", core::MAX_ENTRIES.to_string()),
-        ("bytes of a value, at most", core::MAX_VALUE_BYTES.to_string()),
-        ("bytes of a session, at most", core::MAX_SESSION_BYTES.to_string()),
+        ("call deadline", format!("{:?}", core::CALL_DEADLINE)),
+        ("entries of a session, maximum", core::MAX_ENTRIES.to_string()),
+        ("bytes of a value, maximum", core::MAX_VALUE_BYTES.to_string()),
+        ("bytes of a session, maximum", core::MAX_SESSION_BYTES.to_string()),
         ("replicas that a write waits for", core::REPLICAS.to_string()),
         ("memory store: partitions", memory::PARTITIONS.to_string()),
     ]
@@ -68,12 +68,12 @@ fn of_all_stores() -> [(&'static str, String); 9] {
 fn of_redis() -> [(&'static str, String); 7] {
     [
         ("Redis store: partitions", redis::PARTITIONS.to_string()),
-        ("Redis store: deadline of a connect", format!("{:?}", redis::CONNECT_DEADLINE)),
-        ("Redis store: a primary is asked whether it is alive every", format!("{:?}", redis::HEALTH_INTERVAL)),
-        ("Redis store: calls under way to one primary, at most", redis::MAX_IN_FLIGHT.to_string()),
-        ("Redis store: connections that wait for replicas", redis::DURABLE_CONNECTIONS.to_string()),
-        ("Redis store: bytes of a delta that travels, at most", redis::MESSAGE_DELTA_BYTES.to_string()),
-        ("Redis store: changes that wait for a subscriber", redis::SUBSCRIBER_BUFFER.to_string()),
+        ("Redis store: connect deadline", format!("{:?}", redis::CONNECT_DEADLINE)),
+        ("Redis store: interval of health checks", format!("{:?}", redis::HEALTH_INTERVAL)),
+        ("Redis store: calls in flight to one primary, maximum", redis::MAX_IN_FLIGHT.to_string()),
+        ("Redis store: connections for writes that wait for replicas", redis::DURABLE_CONNECTIONS.to_string()),
+        ("Redis store: bytes of a carried delta, maximum", redis::MESSAGE_DELTA_BYTES.to_string()),
+        ("Redis store: changes queued for a subscriber", redis::SUBSCRIBER_BUFFER.to_string()),
     ]
 }
 
@@ -84,10 +84,10 @@ fn of_the_cache() -> [(&'static str, String); 10] {
         ("heartbeats in one max_staleness", tiered::BEATS.to_string()),
         ("capacity of the local cache", format!("{:?}", tiered::CAPACITY)),
         ("eviction", format!("{:?}", tiered::EVICTION)),
-        ("ids without a session, remembered", tiered::ABSENT_CAPACITY.to_string()),
-        ("copies revalidated at once", tiered::REVALIDATIONS.to_string()),
-        ("unanswered calls that open the breaker", tiered::BREAKER_FAILURES.to_string()),
-        ("the breaker stays open for", format!("{:?}", tiered::BREAKER_PAUSE)),
-        ("a copy is compared with the store every", format!("{:?}", tiered::SELF_CHECK)),
+        ("remembered ids without a session", tiered::ABSENT_CAPACITY.to_string()),
+        ("concurrent revalidations", tiered::REVALIDATIONS.to_string()),
+        ("unanswered calls until the breaker opens", tiered::BREAKER_FAILURES.to_string()),
+        ("time for which the breaker stays open", format!("{:?}", tiered::BREAKER_PAUSE)),
+        ("interval of self-checks", format!("{:?}", tiered::SELF_CHECK)),
     ]
 }

@@ -1,4 +1,4 @@
-//! Measuring what is claimed, and writing what was found: a table for the terminal, a page, pictures, and all figures as JSON.
+//! Measuring the claims, and writing the results: a table for the terminal, a page, plots, and all figures as JSON.
 
 mod machine;
 mod needs;
@@ -9,10 +9,10 @@ mod scale;
 
 use std::{fmt::Write as _, fs, io, path::Path};
 
+use capacity::Constants;
 use serde::Serialize;
-use session_examples::capacity::Constants;
 
-pub use self::{machine::Machine, needs::Lacking, run::Failure};
+pub use self::{machine::Machine, needs::MissingProgram, run::Failure};
 use crate::{
     claim::{Claim, Number},
     effort::Effort,
@@ -22,22 +22,22 @@ use crate::{
 /// A whole run.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Whether it was a quick one, whose figures are not for quoting.
+    /// Whether it was a quick run, whose figures are not for quoting.
     pub is_quick: bool,
-    /// Where it ran.
+    /// The machine of the run.
     pub machine: Machine,
     /// The settings of the stores: the defaults, unless a section says otherwise.
     pub configuration: Vec<(String, String)>,
-    /// What was measured.
+    /// The results.
     pub sections: Vec<Section>,
-    /// What could not be.
+    /// The sections that could not be measured.
     pub failures: Vec<Failure>,
-    /// Of this machine, for the capacity model, if they were measured.
+    /// The constants of this machine for the capacity model, if they were measured.
     pub constants: Option<Constants>,
 }
 
 impl Report {
-    /// Nothing measured yet, on this machine.
+    /// An empty report on this machine.
     fn new(effort: Effort) -> Self {
         Self {
             is_quick: effort == Effort::Quick,
@@ -54,12 +54,12 @@ impl Report {
         self.sections.iter().flat_map(|section| &section.claims)
     }
 
-    /// How many claims do not hold.
+    /// The number of claims that do not hold.
     pub fn missed(&self) -> usize {
         self.claims().filter(|claim| !claim.holds()).count()
     }
 
-    /// One line for each claim.
+    /// A table with one line per claim.
     pub fn table(&self) -> String {
         let head = ["claim", "ours", "reference", "ratio", "95 % within this run", "target", ""].map(str::to_owned);
         let rows: Vec<[String; 7]> = std::iter::once(head).chain(self.claims().map(cells)).collect();
@@ -69,7 +69,7 @@ impl Report {
         for row in &rows {
             for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let pad = width - cell.chars().count();
-                // Numbers stand at the right.
+                // Numbers are aligned to the right.
                 let (before, after) = if (1..=4).contains(&at) { (pad, 0) } else { (0, pad) };
                 let _ = write!(text, "{:before$}{cell}{:after$}  ", "", "");
             }
@@ -79,7 +79,7 @@ impl Report {
         text
     }
 
-    /// Writes `report.json`, `report.md` and the pictures.
+    /// Writes `report.json`, `report.md` and the plots.
     ///
     /// # Errors
     /// Those of the file system, and of drawing.
@@ -110,7 +110,7 @@ fn cells(claim: &Claim) -> [String; 7] {
     ]
 }
 
-/// A claim that is near its target says so: another run may end on the other side.
+/// The verdict, which says if the claim is so close to its target that another run may decide otherwise.
 fn verdict(claim: &Claim) -> String {
     let verdict = if claim.holds() { "pass" } else { "MISS" };
     if claim.is_close() { format!("{verdict}, close") } else { verdict.to_owned() }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_written_even_of_what_has_no_figures() {
+    fn everything_is_written_even_without_figures() {
         let folder = tempfile::tempdir().unwrap();
         report().write(folder.path()).unwrap();
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -181,7 +181,7 @@ mod tests {
         let page = read("report.md");
         assert!(page.contains("`others` could not be measured**: no server"), "{page}");
         assert!(page.contains("the reference does less") && page.contains("(plot-1.svg)"), "{page}");
-        assert!(page.contains("Something \\| is quick"), "a bar in a cell would end it");
+        assert!(page.contains("Something \\| is quick"), "a bar must be escaped in a cell");
         for plot in 0..3 {
             let svg = read(&format!("plot-{plot}.svg"));
             assert!(svg.contains("A &lt;plot&gt;") && svg.ends_with("</svg>\n"), "{svg}");

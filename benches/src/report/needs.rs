@@ -1,18 +1,18 @@
-//! What a run needs, looked at before anything is measured.
+//! The programs that a run needs, checked before anything is measured.
 
 use std::{env, error::Error, fmt, io, process::Command};
 
 use crate::claims::Program;
 
-/// A program that lacks.
+/// A missing program.
 #[derive(Debug)]
-pub struct Lacking {
+pub struct MissingProgram {
     program: String,
     setting: &'static str,
     source: io::Error,
 }
 
-impl fmt::Display for Lacking {
+impl fmt::Display for MissingProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { program, setting, .. } = self;
         write!(
@@ -22,19 +22,19 @@ impl fmt::Display for Lacking {
     }
 }
 
-impl Error for Lacking {
+impl Error for MissingProgram {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
     }
 }
 
-/// Whether these programs can be run.
-pub(super) fn look(programs: impl IntoIterator<Item = Program>) -> Result<(), Lacking> {
+/// Checks that these programs can be run.
+pub(super) fn check(programs: impl IntoIterator<Item = Program>) -> Result<(), MissingProgram> {
     programs.into_iter().try_for_each(|Program { name, setting }| {
         let program = env::var(setting).unwrap_or_else(|_| name.to_owned());
         match Command::new(&program).arg("--version").output() {
             Ok(_) => Ok(()),
-            Err(source) => Err(Lacking { program, setting, source }),
+            Err(source) => Err(MissingProgram { program, setting, source }),
         }
     })
 }
@@ -44,14 +44,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
+    fn a_missing_program_is_named() {
         let setting = "NO_SUCH_PROGRAM_BIN";
-        let lacking = look([Program { name: "no-such-program", setting }]).unwrap_err();
+        let missing = check([Program { name: "no-such-program", setting }]).unwrap_err();
         assert!(
-            lacking.to_string().contains("`no-such-program`") && lacking.to_string().contains(setting),
-            "{lacking}"
+            missing.to_string().contains("`no-such-program`") && missing.to_string().contains(setting),
+            "{missing}"
         );
-        assert!(lacking.source().is_some());
-        look([Program { name: "rustc", setting }]).unwrap();
+        assert!(missing.source().is_some());
+        check([Program { name: "rustc", setting }]).unwrap();
     }
 }

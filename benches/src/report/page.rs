@@ -1,4 +1,4 @@
-//! The page.
+//! The page `report.md`.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::{
     section::{Section, Table},
 };
 
-/// All of a report, with its pictures by name.
+/// The whole report as markdown. Plots are referred to by name.
 pub(super) fn markdown(report: &Report) -> String {
     let mut page = String::from("# Report\n\n");
     let machine = &report.machine;
@@ -18,14 +18,16 @@ pub(super) fn markdown(report: &Report) -> String {
         if report.is_quick { " -- --quick" } else { "" }
     );
     if report.is_quick {
-        page.push_str("A quick run: believe the ratios, as far as their intervals go, and quote no figure.\n\n");
+        page.push_str("A quick run: the ratios are valid within their intervals; the figures are not for quoting.\n\n");
     }
     let _ = writeln!(
         page,
-        "{} processors ({}), {}, {}. Revision {}.\n\nA ratio is ours divided by the reference's, taken round by round in turn; its median decides. \
-         The interval of 95 % beside it says how sure that median is **within this run**: two runs on one machine may differ by more, \
-         and have had intervals that do not meet. Of fewer than six ratios it is the least and the greatest. \"Close\" marks a ratio within 5 % of its target, or whose interval contains it: \
-         another run may decide otherwise. For times less is better, for throughputs more.\n",
+        "{} processors ({}), {}, {}. Revision {}.\n\nA ratio is our figure divided by the reference, taken round by \
+         round in turn; its median decides. The 95 % interval beside it is the uncertainty of that median **within \
+         this run**: two runs on one machine may differ by more, and some had disjoint intervals. For fewer than six \
+         ratios it spans the smallest to the largest. \"Close\" marks a ratio that is within 5 % of its target, or \
+         whose interval contains the target: another run may decide otherwise. Lower is better for times, higher for \
+         throughputs.\n",
         machine.processors, machine.processor, machine.compiler, machine.server, machine.revision
     );
     for failure in &report.failures {
@@ -84,7 +86,7 @@ fn write_table(page: &mut String, table: &Table) {
     }
 }
 
-/// A bar in a cell would end it.
+/// Escapes bars, which would end a cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

@@ -1,4 +1,4 @@
-//! The pictures.
+//! The plots.
 
 use std::{error::Error, path::Path};
 
@@ -14,8 +14,8 @@ use crate::{
     section::{Drawing, Plot, Series},
 };
 
-/// Told apart by all who see colours, whichever way: M. Okabe, K. Ito, "Color Universal Design", 2008. Lines also
-/// differ in their marks.
+/// Distinguishable with any kind of colour vision: M. Okabe, K. Ito, "Color Universal Design", 2008. Lines also differ
+/// in their marks.
 const PALETTE: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
@@ -54,7 +54,7 @@ fn colour(at: usize) -> RGBColor {
     PALETTE[at % PALETTE.len()]
 }
 
-/// The title and, below it, what each colour stands for; the rest of the area.
+/// Draws the title and, below it, the legend. Returns the rest of the area.
 fn headed<'a>(title: &str, names: &[&str], area: &Area<'a>) -> Result<Area<'a>, Box<dyn Error>> {
     let (head, rest) = area.split_vertically(HEAD);
     let centred = (FONT, 18).into_font().into_text_style(&head).pos(Pos::new(HPos::Center, VPos::Center));
@@ -102,7 +102,7 @@ fn lines(plot: &Plot, series: &[Series], area: &Area<'_>) -> Result<(), Box<dyn 
 
 fn line(chart: &mut Chart<'_, '_>, at: usize, points: Vec<(f64, f64)>) -> Result<(), Box<dyn Error>> {
     let style = ShapeStyle { color: colour(at).to_rgba(), filled: at.is_multiple_of(2), stroke_width: 2 };
-    // Where there are few points each has a mark.
+    // Each point has a mark if there are few.
     let has_marks = points.len() <= 24;
     let marks: Vec<_> = if has_marks { points.clone() } else { Vec::new() };
     chart.draw_series(LineSeries::new(points, style))?;
@@ -114,7 +114,7 @@ fn line(chart: &mut Chart<'_, '_>, at: usize, points: Vec<(f64, f64)>) -> Result
     Ok(())
 }
 
-/// Lying, so that the names can be read.
+/// Horizontal bars, so that the names can be read.
 fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Area<'_>) -> Result<(), Box<dyn Error>> {
     let values = || series.iter().flat_map(|(_, values)| values).copied().filter(|value| value.is_finite());
     let longest = values().fold(0.0, f64::max).max(1e-9);
@@ -155,7 +155,7 @@ fn bars(plot: &Plot, groups: &[String], series: &[(String, Vec<f64>)], area: &Ar
     Ok(())
 }
 
-/// At the left of each group of bars.
+/// Writes the name of each group to its left.
 fn name_groups(chart: &Bars<'_, '_>, groups: &[String], block: f64, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
     let beside = Pos::new(HPos::Right, VPos::Center);
     for (at, name) in groups.iter().enumerate() {

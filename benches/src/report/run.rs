@@ -1,4 +1,4 @@
-//! A run: what fails takes nothing with it that was measured.
+//! A run. A failure in one section does not lose the results of others.
 
 use std::{
     any::Any,
@@ -19,9 +19,9 @@ use crate::{
 /// A section that could not be measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Failure {
-    /// Its name.
+    /// The name of the section.
     pub section: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
@@ -29,12 +29,12 @@ impl Report {
     /// Measures these sections, with a recorded trace, if there is one.
     ///
     /// # Errors
-    /// If something that they need is not there: then nothing has been measured. What fails later is in the report.
+    /// If something that they need is missing; then nothing has been measured. Later failures are in the report.
     pub fn measure(sections: &[&Measure], effort: Effort, trace: Option<&Path>) -> Result<Self, Box<dyn Error>> {
-        needs::look(sections.iter().flat_map(|section| section.needs).copied())?;
+        needs::check(sections.iter().flat_map(|section| section.needs).copied())?;
         if let Some(path) = trace {
             if !sections.iter().any(|section| section.takes_trace) {
-                return Err("a trace was given, and no section that takes one is measured".into());
+                return Err("a trace was given, but none of the measured sections uses one".into());
             }
             let _ = Workload::read(path, 1_000, 1)?;
         }
@@ -43,7 +43,7 @@ impl Report {
             eprintln!("measuring: {}", section.name);
             let measured = report.attempt(section.name, || (section.measure)(effort, trace));
             report.sections.extend(measured);
-            // They come with that section's measurements.
+            // The constants come with that section's measurements.
             let is_measured = report.failures.iter().all(|failure| failure.section != section.name);
             if section.name == claims::FAN_OUT && is_measured {
                 report.constants = report.attempt("constants", || Ok(claims::fan_out::constants(effort)));
@@ -52,24 +52,24 @@ impl Report {
         Ok(report)
     }
 
-    /// What it returns; a failure or a panic is noted.
+    /// Returns the result of `work`; a failure or a panic is recorded.
     fn attempt<T>(&mut self, section: &str, work: impl FnOnce() -> Result<T, Unreadable>) -> Option<T> {
         let why = match catch_unwind(AssertUnwindSafe(work)) {
             Ok(Ok(measured)) => return Some(measured),
             Ok(Err(error)) => error.to_string(),
-            Err(panic) => told(&*panic),
+            Err(panic) => panic_message(&*panic),
         };
-        // A server's log may follow; the line is one line.
+        // A server's log may follow; all of it becomes one line.
         let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
         self.failures.push(Failure { section: section.to_owned(), why });
         None
     }
 }
 
-/// What a panic said.
-fn told(panic: &(dyn Any + Send)) -> String {
+/// The message of a panic.
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it panicked").to_owned()
+    text.unwrap_or("the section panicked").to_owned()
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
         Measure { name: "good", needs: &[], takes_trace: false, measure: |_, _| Ok(Section::new("Good", "Measured.")) };
 
     #[test]
-    fn what_fails_takes_nothing_with_it() {
+    fn a_failure_loses_no_other_results() {
         let bad = Measure { name: "bad", measure: |_, _| panic!("no\n{}\n", "server"), ..GOOD };
         let last = Measure { name: "last", ..GOOD };
         let report = Report::measure(&[&GOOD, &bad, &last], Effort::Quick, None).unwrap();
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_looked_at_before_anything_is_measured() {
+    fn a_trace_is_checked_before_anything_is_measured() {
         let unused = Measure { measure: |_, _| unreachable!(), ..GOOD };
         let taking = Measure { takes_trace: true, ..unused };
         let path = Path::new("no/such.csv");

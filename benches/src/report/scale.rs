@@ -7,19 +7,19 @@ use plotters::coord::{
 
 use crate::section::Axis;
 
-/// So few places of an axis are all named.
+/// Up to this many places on an axis are all labelled.
 const FEW: usize = 10;
 
-/// Where numbers stand on an axis, and which of them are named.
+/// The places of numbers on an axis, and the ones that are labelled.
 pub(super) struct Scale {
     range: Range<f64>,
     is_logarithmic: bool,
-    /// Where the figures stand, if there are few such places.
+    /// The places of the figures, if there are few.
     named: Vec<f64>,
 }
 
 impl Scale {
-    /// Of what lies below: all places that have figures are named, if they are few.
+    /// The horizontal axis. All places that have figures are labelled, if they are few.
     pub(super) fn across(axis: &Axis, numbers: impl Iterator<Item = f64>) -> Self {
         let mut named: Vec<f64> = numbers.filter(|number| number.is_finite()).collect();
         named.sort_by(f64::total_cmp);
@@ -31,7 +31,7 @@ impl Scale {
         Self { range, is_logarithmic: axis.is_logarithmic, named }
     }
 
-    /// Of what stands at the side: shares are read against nothing and all, other quantities against nothing.
+    /// The vertical axis. Shares are shown between zero and one, other quantities from zero on.
     pub(super) fn up(axis: &Axis, numbers: impl Iterator<Item = f64>) -> Self {
         let (low, high) = numbers
             .filter(|number| number.is_finite())
@@ -51,7 +51,7 @@ impl Scale {
     }
 }
 
-/// With some room; something in any case.
+/// The range with a margin, and never an empty one.
 fn range(axis: &Axis, low: Option<f64>, high: Option<f64>) -> Range<f64> {
     match (low, high) {
         (Some(low), Some(high)) if low <= high && axis.is_logarithmic => low.max(1e-9) * 0.9..high.max(1e-9) * 1.1,

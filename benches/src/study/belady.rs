@@ -1,19 +1,19 @@
-//! The most hits that a cache of a given size can have, by one that knows the future.
+//! The most hits that a cache of a given size can have, by an algorithm that knows the future.
 //!
-//! L. A. Belady, A study of replacement algorithms for a virtual-storage computer, IBM Systems Journal 5 (1966): what is
-//! used again latest goes first. Here a session need not be kept when it was loaded, as no cache is bound to admit what
-//! it has loaded; so the one that goes may be the one that has just come. Nothing is ever out of date.
+//! L. A. Belady, A study of replacement algorithms for a virtual-storage computer, IBM Systems Journal 5 (1966): evict
+//! the entry whose next use is latest. Here a loaded session need not be kept, since no cache is bound to admit what it
+//! has loaded; so the evicted session may be the one that was just loaded. Nothing is ever stale.
 
 use std::collections::{BTreeSet, HashMap};
 
-/// How many of the requests to each place are hits, with this many copies a place.
+/// The number of hits among the requests to each place, with this many copies per place.
 pub fn hits(sequences: &[Vec<u32>], copies: u64) -> u64 {
     sequences.iter().map(|sequence| hits_of_one(sequence, copies)).sum()
 }
 
 fn hits_of_one(sequence: &[u32], copies: u64) -> u64 {
     let next_uses = next_uses(sequence);
-    // What is kept, by its next use. A place in the sequence names one session.
+    // The kept sessions, by their next use. A position in the sequence identifies one session.
     let mut kept: BTreeSet<usize> = BTreeSet::new();
     let mut hits = 0;
     for (at, next) in next_uses.into_iter().enumerate() {
@@ -26,7 +26,7 @@ fn hits_of_one(sequence: &[u32], copies: u64) -> u64 {
     hits
 }
 
-/// When the session of each request is asked for again, if it is.
+/// The position of the next request for the same session, if there is one.
 fn next_uses(sequence: &[u32]) -> Vec<Option<usize>> {
     let mut seen = HashMap::new();
     let mut next: Vec<_> = sequence.iter().enumerate().rev().map(|(at, session)| seen.insert(*session, at)).collect();
@@ -36,11 +36,11 @@ fn next_uses(sequence: &[u32]) -> Vec<Option<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use session_examples::trace::Rng;
+    use replay::trace::Rng;
 
     use super::*;
 
-    /// The best of all ways to keep or to drop after each request: the most hits that lead to each set of copies.
+    /// The best of all ways to keep or to evict after each request: the most hits that lead to each set of copies.
     fn tried(sequence: &[u32], copies: u32) -> u64 {
         let mut best: HashMap<u32, u64> = HashMap::from([(0, 0)]);
         for session in sequence {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn no_choice_brings_more_hits() {
+    fn no_choice_gives_more_hits() {
         let mut rng = Rng::new(1);
         for _ in 0..60 {
             let sequence: Vec<u32> = (0..24).map(|_| rng.below(6)).collect();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_just_come_need_not_be_kept() {
+    fn a_session_just_loaded_need_not_be_kept() {
         let sequence = [1, 2, 1, 3, 1, 4, 1];
         assert_eq!(hits_of_one(&sequence, 1), 3);
         assert_eq!(hits_of_one(&sequence, 0), 0);

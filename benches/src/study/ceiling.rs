@@ -1,8 +1,8 @@
-//! The most hits that routing leaves: caches without bounds, and nothing that is ever out of date.
+//! The most hits that routing allows: caches without bounds, in which nothing is ever stale.
 
 use std::collections::HashSet;
 
-/// How many of these requests are hits if a place misses nothing but a session's first load.
+/// The number of hits if a place misses only a session's first load.
 pub fn hits(sequences: &[Vec<u32>]) -> u64 {
     let first_loads = |sequence: &Vec<u32>| sequence.iter().collect::<HashSet<_>>().len();
     sequences.iter().map(|sequence| (sequence.len() - first_loads(sequence)) as u64).sum()

@@ -24,26 +24,26 @@ const SEED: u64 = 1;
 /// One measurement.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// Who asks for what.
+    /// The requests.
     pub workload: Arc<Workload>,
-    /// How many nodes there are.
+    /// The number of nodes.
     pub nodes: u32,
-    /// Which of them serves whom.
+    /// How requests are routed to nodes.
     pub routing: Routing,
-    /// Copies that each node may keep, as a share of all sessions; `None` for any number.
+    /// The copies that each node may keep, as a share of all sessions; `None` for any number.
     pub room: Option<f64>,
-    /// What nodes do about the writes of others.
+    /// The reaction of nodes to the writes of others.
     pub reaction: Reaction,
-    /// Which copies go when there is no room.
+    /// The eviction policy of a full cache.
     pub eviction: Eviction,
-    /// For how long a copy answers without the store having vouched for it.
+    /// How long a copy answers without being validated by the store.
     pub max_age: Duration,
-    /// From one request to the next, in simulated time.
+    /// The simulated time from one request to the next.
     pub spacing: Duration,
 }
 
 impl PartialEq for Cell {
-    /// The same workload is the one in the same place.
+    /// Workloads are compared by their address.
     fn eq(&self, other: &Self) -> bool {
         let settings = |cell: &Self| {
             let Self { nodes, routing, room, reaction, eviction, max_age, spacing, .. } = *cell;
@@ -53,26 +53,26 @@ impl PartialEq for Cell {
     }
 }
 
-/// What was measured, and what it is to be compared with.
+/// The measurement, and the rates it is compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// By the tiered stores.
+    /// The counters of the tiered stores.
     pub counts: Counts,
-    /// The hit rate of caches of this size that drop what was used least recently and are never out of date.
+    /// The hit rate of caches of this size that evict the least recently used copy, in which nothing is ever stale.
     pub lru: f64,
-    /// The hit rate of caches of this size that know the future and are never out of date.
+    /// The hit rate of caches of this size that know the future, in which nothing is ever stale.
     pub belady: f64,
-    /// The hit rate of caches without bounds that are never out of date.
+    /// The hit rate of caches without bounds, in which nothing is ever stale.
     pub ceiling: f64,
 }
 
 impl Cell {
-    /// Copies that each node may keep.
+    /// The copies that each node may keep.
     pub fn copies(&self) -> Option<u64> {
         self.room.map(|share| (f64::from(self.workload.sessions) * share).ceil() as u64)
     }
 
-    /// Measures.
+    /// Runs the measurement.
     pub fn measure(&self) -> Measured {
         let routes = self.routing.routes(&self.workload, self.nodes, SEED);
         let sequences = routes.sequences(&self.workload);
@@ -87,7 +87,7 @@ impl Cell {
             let mut ends = routes.ends.iter().peekable();
             for (at, (request, place)) in self.workload.requests.iter().zip(&routes.of_requests).enumerate() {
                 while let Some((_, place)) = ends.next_if(|(end, _)| *end == at) {
-                    fleet.leave(*place);
+                    fleet.stop(*place);
                 }
                 fleet.serve(*place, *request).await;
             }
@@ -97,7 +97,7 @@ impl Cell {
     }
 }
 
-/// Measures all, on as many threads as there are cores: nothing here depends on how long it takes.
+/// Runs all measurements, on as many threads as there are cores. The results do not depend on how long they take.
 pub fn measure(cells: &[Cell]) -> Vec<Measured> {
     let (next, measured) = (AtomicUsize::new(0), Mutex::new(vec![Measured::default(); cells.len()]));
     let work = || {
@@ -136,7 +136,8 @@ mod tests {
         Cell { workload, ..cell(reaction) }
     }
 
-    /// What the whole study stands on: every node hears of everything before the next request, in lease and in epoch.
+    /// The basis of the whole study: every node receives every change before the next request, within its lease and its
+    /// epoch.
     #[test]
     fn with_room_for_all_patched_caches_reach_the_ceiling_and_are_never_stale() {
         for routing in [Routing::Random, Routing::Sticky, Routing::Failover] {
@@ -150,16 +151,16 @@ mod tests {
     }
 
     #[test]
-    fn so_do_those_of_many_nodes() {
+    fn caches_of_many_nodes_reach_the_ceiling_too() {
         let workload = Arc::new(Workload::zipf((100, 0.9), 2_000, 1.0, 3));
         let Measured { counts, ceiling, .. } = Cell { workload, nodes: 64, ..zipf(Reaction::Patch) }.measure();
         assert_eq!((counts.hit_rate(), counts.stale), (ceiling, 0), "{counts:?}");
         assert!(counts.patched > 10_000, "{counts:?}");
     }
 
-    /// A node has a valid copy if it has loaded the session since another one wrote to it.
+    /// A node has a valid copy if it has loaded the session since another node wrote to it.
     #[test]
-    fn evicting_costs_the_hits_that_it_must() {
+    fn evicting_costs_exactly_the_expected_hits() {
         let cell = zipf(Reaction::Evict);
         let routes = cell.routing.routes(&cell.workload, cell.nodes, SEED);
         let (mut valid, mut hits) = (std::collections::HashSet::new(), 0);
@@ -175,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn who_hears_nothing_answers_with_what_is_out_of_date_until_its_age_is_up() {
-        let deaf = zipf(Reaction::None).measure().counts;
-        assert!(deaf.stale > 500 && deaf.patched == 0, "{deaf:?}");
+    fn a_node_without_a_feed_answers_with_stale_copies_until_their_maximum_age() {
+        let no_feed = zipf(Reaction::None).measure().counts;
+        assert!(no_feed.stale > 500 && no_feed.patched == 0, "{no_feed:?}");
         let spacing = Duration::from_millis(100);
         let young = Cell { spacing, max_age: Duration::from_secs(1), ..zipf(Reaction::None) }.measure().counts;
-        assert!(young.stale < deaf.stale / 5 && young.hits < deaf.hits, "{young:?}");
+        assert!(young.stale < no_feed.stale / 5 && young.hits < no_feed.hits, "{young:?}");
         let patched = Cell { spacing, max_age: Duration::from_secs(1), ..zipf(Reaction::Patch) }.measure().counts;
         assert!(patched.stale == 0 && patched.revalidated > 100, "{patched:?}");
     }
@@ -195,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn many_are_measured_as_one_is() {
+    fn many_cells_measure_the_same_as_one() {
         let cells = [zipf(Reaction::Patch), zipf(Reaction::Evict), cell(Reaction::Patch)];
         assert_eq!(measure(&cells), cells.each_ref().map(Cell::measure));
     }
 
     #[test]
-    fn who_knows_the_future_is_never_worse() {
+    fn a_cache_that_knows_the_future_is_never_worse() {
         let cell = Cell { room: Some(0.3), ..zipf(Reaction::Patch) };
         let Measured { counts, lru, belady, ceiling } = cell.measure();
         assert!(counts.hit_rate().max(lru) < belady && belady < ceiling, "{counts:?}, {lru}, {belady}, {ceiling}");

@@ -1,44 +1,44 @@
-//! The nodes: tiered stores on one store in memory, in simulated time.
+//! The nodes: tiered stores on one memory store, in simulated time.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a measurement that cannot run must not go on")]
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::ready};
+use replay::trace::Rng;
 use session_core::{
     Expiry, LoadOptions, ManualClock, SessionId,
     model::{EndReason, Incarnation, OpId, Stamp},
     store::{ApplyOutcome, CreateOutcome, Destroy, FeedItem, LoadOutcome, NewSession, SessionStore, Update},
 };
-use session_examples::trace::Rng;
 use session_memory::MemoryStore;
 use session_tiered::{Capacity, Eviction, Stats, TieredStore};
 
 use super::workload::{Act, Request};
 use crate::{Tapped, scalars};
 
-/// What a node does about the writes of others.
+/// The reaction of a node to the writes of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reaction {
     /// Applies the change to its copy.
     Patch,
     /// Drops its copy: changes come without their deltas.
     Evict,
-    /// Nothing: it hears of no change, and a copy answers until its age is up.
+    /// None: it receives no change, and a copy answers until its maximum age.
     None,
 }
 
 impl Reaction {
-    /// In one word.
+    /// The name of the reaction.
     pub fn name(self) -> &'static str {
         match self {
             Self::Patch => "patch",
             Self::Evict => "evict",
-            Self::None => "deaf",
+            Self::None => "no feed",
         }
     }
 
-    /// A node's store, with the feed that leads to this reaction.
+    /// A node's store, with the feed that causes this reaction.
     pub fn node(self, memory: &MemoryStore) -> Arc<dyn SessionStore> {
         match self {
             Self::Patch => Arc::new(memory.node()),
@@ -57,45 +57,45 @@ fn without_delta(mut item: FeedItem) -> FeedItem {
     item
 }
 
-/// How the nodes are set. What is not here is as it is by default.
+/// The settings of the nodes. Everything else has its default.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// What they do about the writes of others.
+    /// Their reaction to the writes of others.
     pub reaction: Reaction,
-    /// Copies that each may keep; `None` for any number.
+    /// The copies that each may keep; `None` for any number.
     pub copies: Option<u64>,
-    /// Which of them go.
+    /// The eviction policy.
     pub eviction: Eviction,
-    /// For how long a copy answers without the store having vouched for it.
+    /// How long a copy answers without being validated by the store.
     pub max_age: Duration,
-    /// From one request to the next.
+    /// The time from one request to the next.
     pub spacing: Duration,
 }
 
-/// What the caches went through, all together.
+/// The counters of all caches together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Loads that were answered locally.
     pub hits: u64,
-    /// Loads that the store was asked for.
+    /// Loads that were sent to the store.
     pub misses: u64,
-    /// Answers that were not the present state.
+    /// Answers that were not the current state.
     pub stale: u64,
-    /// Misses at which the store only vouched for the copy that was there.
+    /// Misses at which the store only validated the existing copy.
     pub revalidated: u64,
-    /// Copies that a change was applied to.
+    /// Copies to which a change was applied.
     pub patched: u64,
-    /// Copies that were dropped since a change could not be applied to them, or their session had ended.
+    /// Copies that were evicted because a change could not be applied to them, or because their session had ended.
     pub evicted: u64,
 }
 
 impl Counts {
-    /// Of all loads.
+    /// Hits as a share of all loads.
     pub fn hit_rate(&self) -> f64 {
         self.share(self.hits)
     }
 
-    /// So many, as a share of all loads.
+    /// A count as a share of all loads.
     pub fn share(&self, count: u64) -> f64 {
         count as f64 / (self.hits + self.misses) as f64
     }
@@ -111,35 +111,35 @@ impl Counts {
 
 type Node = TieredStore<Arc<dyn SessionStore>>;
 
-/// Nodes on one store, and what a client who sees everything knows.
+/// Nodes on one store, and the current state of every session.
 #[derive(Debug)]
 pub struct Fleet {
     settings: Settings,
     clock: ManualClock,
-    /// Time that has passed and that the clock, which counts milliseconds, does not show.
-    owed: Duration,
+    /// Elapsed time that the clock, which counts milliseconds, does not show yet.
+    pending: Duration,
     memory: MemoryStore,
-    /// Those that are up, and what they went through before they counted.
+    /// The running nodes, each with its counters from before the measurement.
     places: Vec<Option<(Node, Stats)>>,
-    /// The sessions that have begun: ids and present states.
+    /// The sessions that have begun: their ids and current stamps.
     sessions: Vec<Option<(SessionId, Stamp)>>,
     rng: Rng,
     counts: Counts,
 }
 
-/// Less than a heartbeat, so that leases go on however long the pause between requests is.
+/// Shorter than a heartbeat, so that leases continue however long the pause between requests is.
 const STEP: Duration = Duration::from_millis(200);
 
 impl Fleet {
-    /// None of the places is up; each is from its first request on.
+    /// No place runs a node yet; each starts with its first request.
     pub fn new(settings: Settings, places: u32, sessions: u32, seed: u64) -> Self {
         let clock = ManualClock::new();
-        // One partition, and so one heartbeat: how many there are has no effect on what is cached.
+        // One partition, and therefore one heartbeat: the number of partitions has no effect on the cached copies.
         let memory = MemoryStore::builder().partitions(1).clock(clock.clone()).build().unwrap();
         Self {
             settings,
             clock,
-            owed: Duration::ZERO,
+            pending: Duration::ZERO,
             memory,
             places: (0..places).map(|_| None).collect(),
             sessions: vec![None; sessions as usize],
@@ -148,7 +148,7 @@ impl Fleet {
         }
     }
 
-    /// One request at a place, after the pause between two.
+    /// Sends one request to a place, after the pause between two requests.
     pub async fn serve(&mut self, place: u32, request: Request) {
         self.pass(self.settings.spacing).await;
         let node = self.node(place).await;
@@ -173,32 +173,32 @@ impl Fleet {
             }
             Act::End => self.end(&node, &id).await,
         }
-        settle().await;
+        run_until_idle().await;
     }
 
-    /// The place goes away, with all it had.
-    pub fn leave(&mut self, place: u32) {
+    /// Stops the node of a place; its copies are lost.
+    pub fn stop(&mut self, place: u32) {
         if let Some((node, before)) = self.places[place as usize].take() {
             self.counts.add(&before, &node.stats());
         }
     }
 
-    /// What all places went through.
+    /// The counters of all places.
     pub fn counts(mut self) -> Counts {
-        (0..).take(self.places.len()).for_each(|place| self.leave(place));
+        (0..).take(self.places.len()).for_each(|place| self.stop(place));
         self.counts
     }
 
     async fn pass(&mut self, pause: Duration) {
-        self.owed += pause;
-        while self.owed > STEP {
+        self.pending += pause;
+        while self.pending > STEP {
             self.clock.advance(STEP);
-            settle().await;
-            self.owed -= STEP;
+            run_until_idle().await;
+            self.pending -= STEP;
         }
-        let millis = Duration::from_millis(u64::try_from(self.owed.as_millis()).unwrap_or(u64::MAX));
+        let millis = Duration::from_millis(u64::try_from(self.pending.as_millis()).unwrap_or(u64::MAX));
         self.clock.advance(millis);
-        self.owed -= millis;
+        self.pending -= millis;
     }
 
     async fn node(&mut self, place: u32) -> Node {
@@ -223,14 +223,14 @@ impl Fleet {
         let (probe, _) = self.begin(&node).await;
         while node.stats().hits == 0 {
             let _ = node.load(&probe, LoadOptions::default()).await.unwrap();
-            settle().await;
+            run_until_idle().await;
         }
         self.end(&node, &probe).await;
-        settle().await;
+        run_until_idle().await;
         node
     }
 
-    /// A new session, as a node begins one: that leaves no copy of it.
+    /// Creates a session through a node, as an application would. This leaves no copy of it.
     async fn begin(&mut self, node: &Node) -> (SessionId, Stamp) {
         let id = self.id();
         let mut new = NewSession::generate(Expiry::default()).unwrap().with_entries(scalars(8, 29));
@@ -250,12 +250,12 @@ impl Fleet {
         OpId::from_bits(self.rng.bits())
     }
 
-    /// An id that is the same in each run of a seed: whom moka's sketch takes for whom depends on it.
+    /// An id that is the same in each run of a seed, because collisions in moka's sketch depend on it.
     fn id(&mut self) -> SessionId {
         let mut bytes = [0; 18];
         let random = [self.rng.bits(), self.rng.bits(), self.rng.bits()].map(u64::to_le_bytes);
         bytes.iter_mut().zip(random.as_flattened()).for_each(|(byte, random)| *byte = *random);
-        // A version 4 UUID behind the partition.
+        // A version 4 UUID after the partition.
         bytes[8] = bytes[8] & 0x0f | 0x40;
         bytes[10] = bytes[10] & 0x3f | 0x80;
         text(&bytes).parse().unwrap()
@@ -272,14 +272,14 @@ fn text(bytes: &[u8; 18]) -> String {
     bytes.chunks_exact(3).flat_map(digits).collect()
 }
 
-/// Everybody does what can be done without time passing: the runtime must run all that is ready before it looks
-/// elsewhere, as that of [`runtime`] does.
-async fn settle() {
+/// Lets every task run until it waits for time to pass. The runtime must run all ready tasks before it polls the
+/// driver, as that of [`runtime`] does.
+async fn run_until_idle() {
     tokio::task::yield_now().await;
     tokio::task::yield_now().await;
 }
 
-/// A runtime of one thread, on which the nodes' turns are the same in each run.
+/// A single-threaded runtime, on which the tasks of the nodes run in the same order in each run.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().event_interval(100_000).build().unwrap()
 }

@@ -1,9 +1,9 @@
-//! The hits of a cache of a given size that drops what was used least recently: what a policy without a memory of how often
-//! something was used makes of the same requests. Nothing is ever out of date.
+//! The hits of a cache of a given size that evicts the least recently used copy: the result of a policy that ignores
+//! frequency, on the same requests. Nothing is ever stale.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// How many of the requests to each place are hits, with this many copies a place.
+/// The number of hits among the requests to each place, with this many copies per place.
 pub fn hits(sequences: &[Vec<u32>], copies: u64) -> u64 {
     sequences.iter().map(|sequence| hits_of_one(sequence, copies)).sum()
 }
@@ -31,9 +31,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_used_least_recently_goes() {
+    fn the_least_recently_used_copy_is_evicted() {
         let sequence = [1, 2, 1, 3, 1, 2, 3];
-        assert_eq!(hits_of_one(&sequence, 2), 2, "1 twice; 2 went for 3, and 3 for 2");
+        assert_eq!(hits_of_one(&sequence, 2), 2, "1 hits twice; 3 evicts 2, and 2 evicts 3");
         assert_eq!(hits_of_one(&sequence, 3), 4);
         assert_eq!(hits_of_one(&sequence, 0), 0);
     }

@@ -1,9 +1,9 @@
-//! What share of the loads local caches answer: several nodes on one store, driven by a trace or by a generator, in
+//! The share of loads that local caches answer: several nodes on one store, driven by a trace or by a generator, in
 //! simulated time.
 //!
-//! A run is one client, whose requests come one after another and evenly spaced; each is a load, and an update if it
-//! writes. All nodes have heard of a change before the next request comes: what changes under way do to hits is
-//! measured by [`concurrent`]. Every load of a run counts, from empty caches on.
+//! A run has one client, whose requests come one after another and evenly spaced. Each is a load, and an update if it
+//! writes. All nodes have received a change before the next request comes; [`concurrent`] measures the effect of
+//! concurrent changes. Every load of a run counts, starting with empty caches.
 
 pub mod belady;
 pub mod ceiling;

@@ -1,26 +1,26 @@
-//! Which node serves a request.
+//! The routing of requests to nodes.
 
-use session_examples::trace::Rng;
+use replay::trace::Rng;
 
 use super::workload::Workload;
 
-/// How requests find their node.
+/// How requests are routed to nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routing {
-    /// Any node, for each request anew.
+    /// A random node for each request.
     Random,
     /// A session stays on its node.
     Sticky,
-    /// The same; but two nodes by turns go away and come back empty, and meanwhile their sessions are spread over the
-    /// others. The run has [`PARTS`] equal parts; in every second one a node is away.
+    /// Like `Sticky`, but two nodes alternately go away and come back empty; meanwhile their sessions are spread over
+    /// the others. The run has [`PARTS`] equal parts; in every second one a node is away.
     Failover,
 }
 
-/// Parts of a run with failovers.
+/// The parts of a run with failovers.
 pub const PARTS: usize = 8;
 
 impl Routing {
-    /// In words.
+    /// The name of the routing.
     pub fn name(self) -> &'static str {
         match self {
             Self::Random => "random",
@@ -29,10 +29,10 @@ impl Routing {
         }
     }
 
-    /// Where each request of a workload goes.
+    /// The route of each request of a workload.
     pub fn routes(self, workload: &Workload, nodes: u32, seed: u64) -> Routes {
         let mut rng = Rng::new(seed ^ 0x726f_7574_6573);
-        // The place at which each node is up.
+        // The place of each running node.
         let mut up: Vec<u32> = (0..nodes).collect();
         let mut routes = Routes { places: nodes, of_requests: Vec::new(), ends: Vec::new() };
         let (mut away, mut part) = (None, 0);
@@ -52,19 +52,19 @@ impl Routing {
     }
 }
 
-/// Where each request goes. A node that comes back is another place: nothing is left of what it had.
+/// The route of each request. A node that comes back is another place, because its copies are lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
-    /// How many there are, all in all.
+    /// The number of places.
     pub places: u32,
     /// The place of each request.
     pub of_requests: Vec<u32>,
-    /// Before which request a place goes away.
+    /// The request before which a place goes away.
     pub ends: Vec<(usize, u32)>,
 }
 
 impl Routes {
-    /// A part of the run begins: returns the node that is away in it, if any.
+    /// Begins a part of the run. Returns the node that is away in it, if any.
     fn turn(&mut self, at: usize, part: usize, up: &mut [u32]) -> Option<u32> {
         let node = ((part - 1) / 2) % up.len().min(2);
         if part.is_multiple_of(2) {
@@ -76,7 +76,7 @@ impl Routes {
         u32::try_from(node).ok()
     }
 
-    /// The sessions that each place is asked for, in order.
+    /// The sessions that are requested at each place, in order.
     pub fn sequences(&self, workload: &Workload) -> Vec<Vec<u32>> {
         let mut sequences = vec![Vec::new(); self.places as usize];
         for (place, request) in self.of_requests.iter().zip(&workload.requests) {
@@ -121,13 +121,13 @@ mod tests {
         assert!(part(1_000).iter().all(|place| *place == 1));
         assert!(part(2_000).iter().all(|place| [1, 2].contains(place)));
         for (place, request) in part(2_000).iter().zip(&workload.requests[2_000..]) {
-            assert_eq!(*place == 1, home(request.session, 2, None) == 1, "who had not moved is where it was");
+            assert_eq!(*place == 1, home(request.session, 2, None) == 1, "a session that did not move keeps its place");
         }
         assert!(part(7_000).iter().all(|place| *place == 4));
     }
 
     #[test]
-    fn one_seed_makes_one_route_and_all_nodes_take_part() {
+    fn one_seed_gives_one_route_over_all_nodes() {
         let workload = workload();
         let routes = Routing::Random.routes(&workload, 64, 1);
         assert_eq!(routes, Routing::Random.routes(&workload, 64, 1));

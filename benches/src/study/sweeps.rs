@@ -1,4 +1,4 @@
-//! What is varied, one thing at a time, around one base.
+//! The sweeps: one parameter at a time is varied around one base.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -15,69 +15,69 @@ use crate::{
     section::{Axis, Drawing, Plot, Series, Table},
 };
 
-/// What nodes may do about the writes of others.
+/// The reactions of nodes to the writes of others.
 pub const REACTIONS: [Reaction; 3] = [Reaction::Patch, Reaction::Evict, Reaction::None];
-/// How nodes are set: those that keep by recency, by frequency, and the others.
+/// The variants of the nodes: eviction by recency and by frequency, and the other reactions.
 const VARIANTS: [(Reaction, Eviction); 4] = [
     (Reaction::Patch, Eviction::LeastRecent),
     (Reaction::Patch, Eviction::LeastFrequent),
     (Reaction::Evict, Eviction::LeastRecent),
     (Reaction::None, Eviction::LeastRecent),
 ];
-/// What is shown: the nodes, then what they are compared with.
-const CURVES: [&str; 7] = ["patch", "patch, by frequency", "evict", "deaf", "Belady", "ceiling", "LRU"];
-/// LRU only in the tables: it runs along "patch".
+/// The curves: the nodes, then the rates that they are compared with.
+const CURVES: [&str; 7] = ["patch", "patch, by frequency", "evict", "no feed", "Belady", "ceiling", "LRU"];
+/// LRU is only in the tables, because its curve nearly coincides with "patch".
 const PLOTTED: usize = 6;
-/// Of all requests, as over all sessions of Wikimedia: three reads to a write.
+/// The share of writes in all requests, as in all sessions of Wikimedia: three reads to a write.
 pub const WRITES: f64 = 0.25;
 const NODES: u32 = 4;
 const ROOM: f64 = 0.25;
 const MAX_AGE: Duration = session_tiered::defaults::MAX_AGE;
-/// How long a run takes, so that no copy becomes too old in it …
+/// The length of a run, so short that no copy reaches its maximum age …
 const SHORT: Duration = Duration::from_secs(20);
-/// … unless its age is what matters.
+/// … unless its age is the varied parameter.
 const LONG: Duration = Duration::from_secs(600);
 const SEED: u64 = 1;
 
-/// Measurements that differ in one thing.
+/// Measurements that differ in one parameter.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    /// Names the plot.
+    /// The name of the plot.
     pub name: &'static str,
-    /// What is varied.
+    /// The title, which names the varied parameter.
     pub title: String,
-    /// What stands below.
+    /// The horizontal axis.
     pub axis: Axis,
-    /// From left to right.
+    /// The points, from left to right.
     pub points: Vec<Point>,
-    /// Whether copies become too old in it.
+    /// Whether copies reach their maximum age in it.
     pub has_ages: bool,
 }
 
-/// One thing's value, and a cell for any reaction.
+/// One value of the parameter, with a cell for each reaction.
 #[derive(Clone, Debug)]
 pub struct Point {
-    /// Its name.
+    /// Its label.
     pub label: String,
-    /// Its place on the axis; none where things have names only.
+    /// Its place on the axis; none if values have only names.
     pub at: Option<f64>,
     cell: Cell,
 }
 
-/// The cell that others differ from, and the workloads to compare.
+/// The base cell, and the workloads to compare.
 #[derive(Debug)]
 pub struct Base {
-    /// The cell.
+    /// The base cell.
     pub cell: Cell,
     workloads: Vec<Arc<Workload>>,
     shop: Arc<Workload>,
 }
 
 impl Base {
-    /// Of a trace, or of requests that follow Zipf's law.
+    /// From a trace, or from requests that follow Zipf's law.
     ///
     /// # Errors
-    /// When the trace cannot be used.
+    /// If the trace cannot be used.
     pub fn new(effort: Effort, trace: Option<&Path>) -> Result<Self, Unreadable> {
         let requests = effort.pick(20_000, 200_000);
         let zipf = |alpha: f64| Workload::zipf((requests / 20, alpha), requests, WRITES, SEED);
@@ -113,7 +113,7 @@ impl Base {
         Point { label: label.into(), at: Some(at), cell }
     }
 
-    /// All of them.
+    /// All sweeps.
     pub fn sweeps(&self, effort: Effort) -> Vec<Sweep> {
         vec![
             self.nodes(effort),
@@ -143,7 +143,7 @@ impl Base {
         self.sweep("hit_rate_room", "cache size", room_axis(), [0.05, 0.1, 0.25, 0.5, 1.0].map(point).into())
     }
 
-    /// Most of a shop's sessions are gone for good: about one in a hundred is under way.
+    /// Most of a shop's sessions are over: about one in a hundred is active.
     fn room_for_shop(&self) -> Sweep {
         let point = |share: f64| {
             self.point(percent(share), 100.0 * share, |cell| {
@@ -205,13 +205,13 @@ impl Base {
     }
 }
 
-/// From one request to the next, in a run of this length.
+/// The time from one request to the next, in a run of this length.
 fn spacing(workload: &Workload, run: Duration) -> Duration {
     run / u32::try_from(workload.requests.len()).unwrap_or(u32::MAX).max(1)
 }
 
 fn room_axis() -> Axis {
-    Axis::logarithmic("copies that a node may keep (% of all sessions)")
+    Axis::logarithmic("capacity of a node (copies, % of all sessions)")
 }
 
 fn percent(share: f64) -> String {
@@ -219,32 +219,32 @@ fn percent(share: f64) -> String {
 }
 
 impl Sweep {
-    /// What is to be measured.
+    /// The cells to measure.
     pub fn cells(&self) -> impl Iterator<Item = Cell> {
         self.points.iter().flat_map(|point| VARIANTS.map(|variant| point.with(variant)))
     }
 
-    /// In figures.
+    /// The results as a table.
     pub fn table(&self, measured: impl Fn(&Cell) -> Measured) -> Table {
         let head =
-            [&self.axis.label, "writes"].into_iter().chain(CURVES).chain(["patch/Belady", "deaf: stale answers"]);
-        let ages = ["patch: vouched for again", "deaf: vouched for again"].into_iter().filter(|_| self.has_ages);
+            [&self.axis.label, "writes"].into_iter().chain(CURVES).chain(["patch/Belady", "no feed: stale answers"]);
+        let ages = ["patch: revalidated", "no feed: revalidated"].into_iter().filter(|_| self.has_ages);
         let mut table = Table::new(&self.title, head.chain(ages));
         for point in &self.points {
-            let [patch, _, _, deaf] = VARIANTS.map(|variant| measured(&point.with(variant)));
+            let [patch, _, _, no_feed] = VARIANTS.map(|variant| measured(&point.with(variant)));
             let mut cells = vec![point.label.clone(), percent(point.cell.workload.write_share())];
             cells.extend(point.rates(&measured).map(rate));
             cells.push(rate(patch.counts.hit_rate() / patch.belady));
-            cells.push(percent(deaf.counts.share(deaf.counts.stale)));
+            cells.push(percent(no_feed.counts.share(no_feed.counts.stale)));
             if self.has_ages {
-                cells.extend([patch, deaf].map(|one| percent(one.counts.share(one.counts.revalidated))));
+                cells.extend([patch, no_feed].map(|one| percent(one.counts.share(one.counts.revalidated))));
             }
             table.row(cells);
         }
         table
     }
 
-    /// As a picture: lines over numbers, bars over names.
+    /// The results as a plot: lines over numbers, bars over names.
     pub fn plot(&self, measured: impl Fn(&Cell) -> Measured) -> Plot {
         let rates: Vec<[f64; CURVES.len()]> = self.points.iter().map(|point| point.rates(&measured)).collect();
         let drawing = if self.points.iter().all(|point| point.at.is_some()) {
@@ -275,11 +275,11 @@ impl Point {
         Cell { reaction, eviction, ..self.cell.clone() }
     }
 
-    /// In the order of [`CURVES`].
+    /// The rates in the order of [`CURVES`].
     fn rates(&self, measured: impl Fn(&Cell) -> Measured) -> [f64; CURVES.len()] {
-        let [patch, frequent, evict, deaf] = VARIANTS.map(|variant| measured(&self.with(variant)));
+        let [patch, frequent, evict, no_feed] = VARIANTS.map(|variant| measured(&self.with(variant)));
         let hits = |one: Measured| one.counts.hit_rate();
-        [hits(patch), hits(frequent), hits(evict), hits(deaf), patch.belady, patch.ceiling, patch.lru]
+        [hits(patch), hits(frequent), hits(evict), hits(no_feed), patch.belady, patch.ceiling, patch.lru]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who asks for what: sessions and requests, from a trace or a generator.
+//! Workloads: sessions and requests, from a trace or a generator.
 
 use std::{
     collections::HashMap,
@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use session_examples::{
+use replay::{
     plan::{Planner, Step, Task},
     trace::{self, Rng, TraceError},
 };
 
 use crate::Zipf;
 
-/// What a request does besides the load.
+/// What a request does in addition to the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Nothing.
@@ -28,18 +28,18 @@ pub enum Act {
 /// One request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Whose. Sessions are numbered in the order of their first requests.
+    /// The session. Sessions are numbered in the order of their first requests.
     pub session: u32,
-    /// What it does.
+    /// The additional action.
     pub act: Act,
 }
 
-/// Requests in the order in which they come. A session begins with its first one.
+/// Requests in order. A session begins with its first request.
 #[derive(Clone, Debug)]
 pub struct Workload {
-    /// What it is.
+    /// The name of the workload.
     pub name: String,
-    /// How many sessions there are, all in all.
+    /// The number of sessions.
     pub sessions: u32,
     /// The requests.
     pub requests: Vec<Request>,
@@ -67,22 +67,22 @@ impl Error for Unreadable {
 impl Workload {
     /// Sessions requested in proportion to n^-alpha; this share of the requests writes.
     pub fn zipf((sessions, alpha): (usize, f64), requests: usize, writes: f64, seed: u64) -> Self {
-        let mut whom = Zipf::with_alpha(sessions, alpha, seed);
-        let read = |_| (whom.draw() as u64, Act::Read);
+        let mut sampler = Zipf::with_alpha(sessions, alpha, seed);
+        let read = |_| (sampler.sample() as u64, Act::Read);
         Self::of(format!("Zipf {alpha}"), (0..requests).map(read)).with_writes(writes, seed)
     }
 
-    /// The traffic of a shop, by published figures: short sessions, most of which are gone soon.
+    /// The traffic of a shop, by published figures: short sessions, most of which end soon.
     pub fn shop(requests: u32, seed: u64) -> Self {
         let mut planner = Planner::default();
         trace::generate(requests, seed, &mut planner);
         Self::planned("shop", &planner.finish().steps)
     }
 
-    /// At most so many lines of a recorded trace.
+    /// The first `lines` lines of a recorded trace.
     ///
     /// # Errors
-    /// When it cannot be read, or is no trace.
+    /// If it cannot be read, or is not a trace.
     pub fn read(path: &Path, lines: u32, seed: u64) -> Result<Self, Unreadable> {
         let mut planner = Planner::default();
         match trace::read(path, Some(lines), seed, &mut planner) {
@@ -91,7 +91,7 @@ impl Workload {
         }
     }
 
-    /// What comes after a session's end would find nothing, and is left out.
+    /// Leaves out requests after a session's end, which would find nothing.
     fn planned(name: &str, steps: &[Step]) -> Self {
         let mut ended = std::collections::HashSet::new();
         let requests = steps.iter().filter_map(|step| {
@@ -122,7 +122,7 @@ impl Workload {
         Self { name, sessions: u32::try_from(numbers.len()).unwrap_or(u32::MAX), requests }
     }
 
-    /// The same sessions in the same order, and this share of the requests writes. Ends stay.
+    /// The same sessions in the same order, with this share of writing requests. Ends stay.
     #[must_use]
     pub fn with_writes(&self, share: f64, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
@@ -133,13 +133,13 @@ impl Workload {
         workload
     }
 
-    /// Under another name.
+    /// The same workload under another name.
     #[must_use]
     pub fn named(self, name: impl Into<String>) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// The share of the requests that write.
+    /// The share of writing requests.
     pub fn write_share(&self) -> f64 {
         let writes = self.requests.iter().filter(|request| request.act == Act::Write).count();
         writes as f64 / self.requests.len().max(1) as f64
@@ -165,18 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn writes_are_drawn_anew_and_the_order_stays() {
+    fn writes_are_redrawn_and_the_order_stays() {
         let zipf = Workload::zipf((1_000, 0.9), 20_000, 0.0, 1);
         assert_eq!(zipf.write_share(), 0.0);
         let written = zipf.with_writes(0.25, 7);
         assert!((0.24..0.26).contains(&written.write_share()), "{}", written.write_share());
-        let whom = |workload: &Workload| workload.requests.iter().map(|request| request.session).collect::<Vec<_>>();
-        assert_eq!(whom(&zipf), whom(&written));
+        let sampler = |workload: &Workload| workload.requests.iter().map(|request| request.session).collect::<Vec<_>>();
+        assert_eq!(sampler(&zipf), sampler(&written));
         assert_eq!(written.requests, zipf.with_writes(0.25, 7).requests);
     }
 
     #[test]
-    fn a_trace_that_is_not_there_is_named() {
+    fn a_missing_trace_is_named() {
         let error = Workload::read(Path::new("no/such.csv"), 10, 1).unwrap_err();
         assert_eq!(error.to_string(), "the trace no/such.csv cannot be used");
         assert!(error.source().is_some());

@@ -1,4 +1,4 @@
-//! Bare redis-rs: one connection that publishes, one that is subscribed.
+//! Bare redis-rs: one publishing connection and one subscribed.
 
 use std::{
     sync::{Arc, Mutex},
@@ -13,7 +13,7 @@ use super::Arrivals;
 use crate::plain;
 
 const CHANNEL: &str = "bare";
-/// As long as the message of a small update.
+/// The length of the message of a small update.
 const LENGTH: usize = 160;
 
 /// A publisher and a subscriber.

@@ -1,7 +1,8 @@
-//! From a commit on one node to the moment at which another serves it, against a bare `PUBLISH`.
+//! The time from a commit on one node until another node serves it, compared with a bare `PUBLISH`.
 //!
-//! Both on one server, over loopback. Times run from before the request is sent: for a commit until the other node's listener
-//! has taken the change in and asks for the next item, for a bare message until the subscriber has it.
+//! Both run on one server, over loopback. Times start before the request is sent. A commit's time ends when the other
+//! node's listener has applied the change and polls for the next item; a bare message's ends when the subscriber has
+//! received it.
 
 mod bare;
 mod nodes;
@@ -16,10 +17,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 pub use self::{bare::Bare, nodes::Nodes};
 
-/// Between two requests.
+/// The time from one request to the next.
 const PACE: Duration = Duration::from_millis(1);
 
-/// How long each request took to get there, in microseconds.
+/// The time of each request until its delivery, in microseconds.
 #[derive(Clone, Debug, Default)]
 pub struct Arrivals(Arc<Mutex<Vec<f64>>>);
 
@@ -28,7 +29,7 @@ impl Arrivals {
         self.0.lock().unwrap().push(sent.elapsed().as_secs_f64() * 1e6);
     }
 
-    /// Those since the last call, the quickest first.
+    /// The times since the last call, the shortest first.
     pub fn take_sorted(&self) -> Vec<f64> {
         let mut all = std::mem::take(&mut *self.0.lock().unwrap());
         all.sort_by(f64::total_cmp);
@@ -52,7 +53,7 @@ impl Pairs {
         Self { nodes: Arc::new(nodes), bare: Arc::new(bare), _server: server }
     }
 
-    /// So many commits, one in every millisecond: how long each took to be visible.
+    /// Makes this many commits, one per millisecond. Returns how long each took to be visible.
     pub async fn commits(&self, count: usize) -> Vec<f64> {
         let nodes = &self.nodes;
         paced(count, || {
@@ -63,7 +64,7 @@ impl Pairs {
         nodes.arrivals.take_sorted()
     }
 
-    /// So many bare messages, one in every millisecond: how long each took to be received.
+    /// Sends this many bare messages, one per millisecond. Returns how long each took to be received.
     pub async fn messages(&self, count: usize) -> Vec<f64> {
         let bare = &self.bare;
         paced(count, || {
@@ -74,13 +75,13 @@ impl Pairs {
         bare.arrivals.take_sorted()
     }
 
-    /// That the reader has, without asking the store, what was written last.
+    /// Verifies that the reader has the last write of every session without a load from the store.
     pub async fn verify(&self) {
         self.nodes.verify().await;
     }
 }
 
-/// One request in every millisecond, whether or not the ones before have been answered.
+/// Sends one request per millisecond, whether or not the earlier ones have been answered.
 async fn paced<F: Future<Output = ()> + Send + 'static>(count: usize, mut send: impl FnMut() -> F) {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -92,6 +93,6 @@ async fn paced<F: Future<Output = ()> + Send + 'static>(count: usize, mut send: 
     for request in sent {
         request.await.unwrap();
     }
-    // What was sent last arrives outside everybody's turn.
+    // The last requests arrive after all turns.
     tokio::time::sleep(Duration::from_millis(20)).await;
 }

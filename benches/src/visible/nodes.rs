@@ -23,10 +23,10 @@ use tokio::task::yield_now;
 use super::Arrivals;
 use crate::{Tapped, op, scalars};
 
-/// Written in turn, so that two writes of one session hardly ever meet.
+/// The sessions, written in turn, so that two writes of one session hardly ever overlap.
 const SESSIONS: usize = 64;
 
-/// When the write was sent that leads to this version.
+/// The time at which the write was sent that leads to this version.
 type Sent = Arc<Mutex<HashMap<(IdDigest, u64), Instant>>>;
 
 /// A writer and a reader.
@@ -34,7 +34,8 @@ type Sent = Arc<Mutex<HashMap<(IdDigest, u64), Instant>>>;
 pub struct Nodes {
     writer: TieredStore<RedisStore>,
     reader: TieredStore<Tapped<RedisStore>>,
-    /// Each with its version. One write at a time, so that the version that it leads to is known before it is sent.
+    /// Each session with its version. Writes are made one at a time, so that the resulting version is known before the
+    /// write is sent.
     sessions: Vec<(SessionId, tokio::sync::Mutex<u64>)>,
     next: AtomicUsize,
     sent: Sent,
@@ -67,7 +68,7 @@ impl Nodes {
         nodes
     }
 
-    /// Until the reader answers everything by itself.
+    /// Loads until the reader answers everything locally.
     async fn warm_up(&self) {
         loop {
             let before = self.reader.stats().misses;
@@ -98,8 +99,8 @@ impl Nodes {
         }
     }
 
-    /// That every change was patched in: the reader has what was written last. Copies that are older than `max_age` are
-    /// vouched for by the store first.
+    /// Verifies that every change was patched in: the reader has the last write. The store first validates copies older
+    /// than `max_age`.
     pub async fn verify(&self) {
         let last = self.last.lock().unwrap().clone();
         let stats = self.reader.stats();
@@ -110,13 +111,13 @@ impl Nodes {
                 other => panic!("{other:?}"),
             }
         }
-        // Had one missed a change, the store would have sent another state.
+        // If a copy had missed a change, the store would have sent another state.
         let after = self.reader.stats();
         assert_eq!(after.misses - stats.misses, after.revalidated - stats.revalidated, "{after:?}");
     }
 }
 
-/// The same items. When the listener asks for the next one, it has done with the one before.
+/// The same items. When the listener polls for the next item, it has finished with the previous one.
 fn tapped(subscription: Subscription, sent: Sent, arrivals: Arrivals) -> stream::BoxStream<'static, FeedItem> {
     let next = move |(mut subscription, taken): (Subscription, Option<(IdDigest, u64)>)| {
         if let Some(sent) = taken.and_then(|change| sent.lock().unwrap().remove(&change)) {

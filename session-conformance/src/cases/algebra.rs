@@ -1,4 +1,4 @@
-//! S′ = (S − D) ∪ U on a live store, beside a plain model.
+//! S′ = (S − D) ∪ U on a live store, compared with a plain model.
 
 use session_core::model::Value;
 
@@ -12,7 +12,7 @@ fn sample() -> Changes {
     cart.set("theme", "dark").set("name", "Ada").insert_value("roles", "admin", &Value::MEMBER)
 }
 
-/// Applies these changes, each list as one delta, to a sample session and compares it with the model after each.
+/// Applies each list of changes as one delta to a sample session, and compares the session with the model after each.
 async fn same_as_model(world: &World, steps: &[Changes]) {
     let (id, _) = world.start_with(&sample()).await;
     let mut model = Model::from(&sample());
@@ -23,7 +23,7 @@ async fn same_as_model(world: &World, steps: &[Changes]) {
     }
 }
 
-/// An update that only adds is a union: it adds and replaces, and touches nothing else.
+/// An update that only adds is a union: it adds and replaces entries, and leaves the others alone.
 pub(crate) async fn union_adds_and_replaces(world: &World) {
     let steps = [
         changes().set("lang", "de").insert("cart", "sku-3", "3"),
@@ -33,14 +33,14 @@ pub(crate) async fn union_adds_and_replaces(world: &World) {
     same_as_model(world, &steps).await;
 }
 
-/// An update that only removes is a difference: scalars, single keyed entries, and whole keyed fields.
+/// An update that only removes is a difference: of scalars, single keyed entries, and whole keyed fields.
 pub(crate) async fn difference_removes(world: &World) {
     let steps = [changes().remove("theme"), changes().remove_key("cart", "sku-1"), changes().clear("cart")];
     same_as_model(world, &steps).await;
 }
 
-/// One delta removes and adds at once.
-pub(crate) async fn a_delta_does_both(world: &World) {
+/// One delta can remove and add at once.
+pub(crate) async fn one_delta_removes_and_adds(world: &World) {
     let steps = [
         changes().remove("theme").set("lang", "de").remove_key("cart", "sku-1").insert("cart", "sku-3", "3"),
         changes().remove("lang").clear("roles").insert("roles", "editor", "x").set("theme", "blue"),
@@ -60,7 +60,7 @@ pub(crate) async fn insert_then_clear_empties_the_field(world: &World) {
     same_as_model(world, &[changes().insert("cart", "sku-9", "9").clear("cart")]).await;
 }
 
-/// A keyed field whose last entry was removed is gone, and can come back.
+/// A keyed field whose last entry was removed is absent, and can be filled again.
 pub(crate) async fn an_emptied_field_is_absent(world: &World) {
     let (id, _) = world.start_with(&sample()).await;
     world.apply(&id, &changes().remove_key("roles", "admin")).await;
@@ -70,7 +70,7 @@ pub(crate) async fn an_emptied_field_is_absent(world: &World) {
     assert_eq!(world.found(&id).await.record.state().keyed_len("roles"), 1);
 }
 
-/// A scalar and a keyed field of one name do not disturb each other, whatever is done to either.
+/// A scalar and a keyed field of the same name are independent: a change of one never affects the other.
 pub(crate) async fn scalars_and_keyed_entries_are_separate(world: &World) {
     let steps = [
         changes().set("cart", "a scalar"),
@@ -82,15 +82,15 @@ pub(crate) async fn scalars_and_keyed_entries_are_separate(world: &World) {
     same_as_model(world, &steps).await;
 }
 
-/// Removing what is not there is an update like any other: it changes no entry, and counts.
-pub(crate) async fn removing_what_is_absent_counts(world: &World) {
+/// Removing an absent entry is an update like any other: it changes no entry, and the version grows.
+pub(crate) async fn removing_an_absent_entry_counts_as_an_update(world: &World) {
     let (id, _) = world.start_with(&sample()).await;
     let nothing = changes().remove("absent").remove_key("cart", "absent").remove_key("absent", "k").clear("void");
     assert_eq!(world.apply(&id, &nothing).await.stamp.version(), 2);
     assert_eq!(world.model(&id).await, Model::from(&sample()));
 }
 
-/// Identity: the empty delta changes nothing, not even the version or the deadline.
+/// Identity: the empty delta changes nothing, neither the version nor the deadline.
 pub(crate) async fn the_empty_delta_is_the_identity(world: &World) {
     let (id, stamp) = world.start_with(&sample()).await;
     let before = world.found(&id).await.record;
@@ -100,8 +100,8 @@ pub(crate) async fn the_empty_delta_is_the_identity(world: &World) {
     assert_eq!(world.found(&id).await.record, before);
 }
 
-/// Idempotence: a delta applied twice in a row, as two updates, leaves the state that one leaves.
-pub(crate) async fn a_delta_twice_is_a_delta_once(world: &World) {
+/// Idempotence: a delta applied twice in a row, as two updates, leaves the same state as once.
+pub(crate) async fn a_delta_is_idempotent(world: &World) {
     let delta = changes().clear("cart").insert("cart", "sku-5", "5").remove("theme").set("name", "Grace");
     let (id, _) = world.start_with(&sample()).await;
     world.apply(&id, &delta).await;
@@ -110,8 +110,8 @@ pub(crate) async fn a_delta_twice_is_a_delta_once(world: &World) {
     assert_eq!(world.model(&id).await, once);
 }
 
-/// Closure: the composition of two deltas, applied as one, does what one after the other does.
-pub(crate) async fn composition_is_one_after_the_other(world: &World) {
+/// Closure: the composition of two deltas, applied as one, has the same effect as the two in sequence.
+pub(crate) async fn composition_equals_applying_in_sequence(world: &World) {
     let deltas = [
         changes().clear("cart").set("theme", "a").remove("name"),
         changes().insert("cart", "sku-1", "x").remove_key("cart", "sku-2").set("name", "b"),
@@ -132,8 +132,8 @@ pub(crate) async fn composition_is_one_after_the_other(world: &World) {
     }
 }
 
-/// Commutation: deltas that do not overlap give one state in either order.
-pub(crate) async fn separate_deltas_commute(world: &World) {
+/// Commutation: deltas that do not overlap give the same state in either order.
+pub(crate) async fn disjoint_deltas_commute(world: &World) {
     let one = changes().set("theme", "a").remove_key("cart", "sku-1").clear("roles");
     let two = changes().remove("name").insert("cart", "sku-2", "b").set("roles", "c");
     assert!(!one.delta().overlaps(&two.delta()));
@@ -148,8 +148,8 @@ pub(crate) async fn separate_deltas_commute(world: &World) {
     assert_eq!(states[0], states[1]);
 }
 
-/// Equivalence: a long run of arbitrary deltas leaves the state that the model has, at every step.
-pub(crate) async fn arbitrary_deltas_equal_the_model(world: &World) {
+/// Equivalence: a long run of arbitrary deltas leaves the same state as the model, at every step.
+pub(crate) async fn arbitrary_deltas_match_the_model(world: &World) {
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut draw = |below: u64| {
         seed ^= seed << 13;

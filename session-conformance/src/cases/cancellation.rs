@@ -1,5 +1,5 @@
-//! Futures that are dropped: a browser that hangs up, a timeout. Each operation is dropped at each of its awaits in
-//! turn; the session must then be as before or as after it, and a retry with the same op id must settle it.
+//! Dropped futures: a client that disconnects, a timeout. Each operation is dropped at each of its awaits in turn. The
+//! session must then be as before or as after the operation, and a retry with the same op id must settle it.
 
 use std::{
     pin::pin,
@@ -14,13 +14,15 @@ use session_core::{
 
 use crate::{
     model::{Changes, Model, changes},
-    world::{Must as _, World, destroy, must_be, new_id, update},
+    must::{Must as _, must_be},
+    world::{World, destroy, new_id, update},
 };
 
 /// More awaits than any operation has.
-const MOST: usize = 10_000;
+const MAX_AWAITS: usize = 10_000;
 
-/// Drops a future when it waits for the `limit`th time; 0 drops it before it has begun. `None` if it was dropped.
+/// Drops a future when it is pending for the `limit`th time; with 0, before its first poll. Returns `None` if it was
+/// dropped.
 async fn dropped_after<F: Future>(limit: usize, future: F) -> Option<F::Output> {
     if limit == 0 {
         return None;
@@ -45,16 +47,16 @@ fn delta() -> Changes {
     changes().clear("cart").insert("cart", "sku-3", "3").remove("a").set("b", "2")
 }
 
-/// The state at this id must be that before or that after the delta.
+/// The state at this id must be either that before or that after the delta.
 async fn is_whole(world: &World, id: &SessionId, dropped_at: usize) {
     let state = world.model(id).await;
     let whole = [Model::from(&before()), Model::from(&before()).after(&delta())];
     assert!(whole.contains(&state), "dropped at await {dropped_at}: {state:?}");
 }
 
-/// A create that is dropped leaves the whole session or none.
+/// A dropped create leaves the whole session or none.
 pub(crate) async fn of_a_create(world: &World) {
-    for at in 0..MOST {
+    for at in 0..MAX_AWAITS {
         let (id, new) = (new_id(), world.new_session().with_entries(before().delta()));
         let answer = dropped_after(at, world.store().create(&id, &new)).await;
         match world.load(&id).await {
@@ -69,9 +71,9 @@ pub(crate) async fn of_a_create(world: &World) {
     }
 }
 
-/// An update that is dropped is applied whole or not at all, and its retry applies it once.
+/// A dropped update is applied whole or not at all, and its retry applies it once.
 pub(crate) async fn of_an_update(world: &World) {
-    for at in 0..MOST {
+    for at in 0..MAX_AWAITS {
         let (id, base) = world.start_with(&before()).await;
         let update = update(&delta());
         let answer = dropped_after(at, world.store().apply(&id, &update)).await;
@@ -85,9 +87,9 @@ pub(crate) async fn of_an_update(world: &World) {
     }
 }
 
-/// A touch that is dropped leaves the session as it was, with the old deadline or the new one.
+/// A dropped touch leaves the session as it was, with the old deadline or the new one.
 pub(crate) async fn of_a_touch(world: &World) {
-    for at in 0..MOST {
+    for at in 0..MAX_AWAITS {
         let (id, stamp) = world.start_with(&before()).await;
         let old = world.found(&id).await.record.deadlines();
         world.elapse(world.ticks(1)).await;
@@ -101,10 +103,10 @@ pub(crate) async fn of_a_touch(world: &World) {
     }
 }
 
-/// A rotation that is dropped leaves the session at one of the two ids, whole; its retry settles it.
+/// A dropped rotation leaves the whole session at one of the two ids. Its retry settles it.
 pub(crate) async fn of_a_rotation(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
-        for at in 0..MOST {
+        for at in 0..MAX_AWAITS {
             let (id, stamp) = world.start_with(&before()).await;
             let rotation = world.rotation(&id, kind).with_delta(delta().delta());
             let answer = dropped_after(at, world.store().rotate(&id, &rotation)).await;
@@ -126,9 +128,9 @@ pub(crate) async fn of_a_rotation(world: &World) {
     }
 }
 
-/// A destroy that is dropped has ended the session or not; its retry ends it.
+/// A dropped destroy has ended the session or not. Its retry ends it.
 pub(crate) async fn of_a_destroy(world: &World) {
-    for at in 0..MOST {
+    for at in 0..MAX_AWAITS {
         let (id, _) = world.start_with(&before()).await;
         let logout = destroy(EndReason::Logout);
         let answer = dropped_after(at, world.store().destroy(&id, &logout)).await;
@@ -144,11 +146,11 @@ pub(crate) async fn of_a_destroy(world: &World) {
     }
 }
 
-/// A load that is dropped has changed nothing.
+/// A dropped load has changed nothing.
 pub(crate) async fn of_a_load(world: &World) {
     let (id, _) = world.start_with(&before()).await;
     let record = world.found(&id).await.record;
-    for at in 0..MOST {
+    for at in 0..MAX_AWAITS {
         let options = session_core::LoadOptions::default();
         let answer = dropped_after(at, world.store().load(&id, options)).await;
         assert_eq!(world.found(&id).await.record, record);
@@ -158,9 +160,9 @@ pub(crate) async fn of_a_load(world: &World) {
     }
 }
 
-/// A revocation that is dropped has ended some sessions or none; a repeat ends the others.
+/// A dropped revocation has ended some of the sessions or none. A repeat ends the others.
 pub(crate) async fn of_a_revocation(world: &World) {
-    for at in 0..MOST {
+    for at in 0..MAX_AWAITS {
         let principal = crate::world::new_principal();
         let ids = [world.sign_in(&principal).await, world.sign_in(&principal).await];
         let answer = dropped_after(at, world.index().revoke_all(&principal, None, EndReason::Revoked)).await;
@@ -175,14 +177,14 @@ pub(crate) async fn of_a_revocation(world: &World) {
     }
 }
 
-/// A sign-in that is dropped leaves a session that is listed, or none; its retry settles it.
+/// A dropped sign-in leaves a session that is listed, or none. Its retry settles it.
 pub(crate) async fn of_a_sign_in(world: &World) {
-    for at in 0..MOST {
+    for at in 0..MAX_AWAITS {
         let principal = crate::world::new_principal();
         let (id, new) = (new_id(), world.signed_in(&principal));
         let answer = dropped_after(at, world.store().create(&id, &new)).await;
         let live = world.is_live(&id).await;
-        assert!(!live || world.listed(&principal).await == [*id.digest()], "alive and not listed");
+        assert!(!live || world.listed(&principal).await == [*id.digest()], "the session is live and not listed");
         must_be!(world.store().create(&id, &new).await.must(), CreateOutcome::Created(_));
         assert_eq!(world.listed(&principal).await, [*id.digest()]);
         if answer.is_some() {

@@ -1,4 +1,4 @@
-//! Requests at once, on two nodes. What each was acknowledged is there in the end.
+//! Concurrent requests on two nodes. Every acknowledged change is there in the end.
 
 use std::sync::{
     Arc,
@@ -12,7 +12,8 @@ use session_core::{
 
 use crate::{
     model::{Changes, Model, changes, field, value},
-    world::{Must as _, World, must_be, new_id, update},
+    must::{Must as _, must_be},
+    world::{World, new_id, update},
 };
 
 /// Sends an update from a task.
@@ -20,7 +21,7 @@ async fn sent(store: Arc<dyn SessionStore>, id: SessionId, update: Update) -> Ap
     store.apply(&id, &update).await.must()
 }
 
-/// Two changes at once, again and again; both must be in the state.
+/// Makes two changes at once, several times; both must be in the state.
 async fn both_kept(world: &World, one: Changes, two: Changes) {
     for _ in 0..25 {
         let id = world.start().await;
@@ -44,7 +45,7 @@ pub(crate) async fn two_keys_of_one_cart_are_both_kept(world: &World) {
     both_kept(world, changes().insert("cart", "sku-1", "1"), changes().insert("cart", "sku-2", "2")).await;
 }
 
-/// A removal and an addition at once are both kept.
+/// A concurrent removal and addition are both kept.
 pub(crate) async fn a_removal_and_an_addition_are_both_kept(world: &World) {
     for _ in 0..25 {
         let (id, _) = world.start_with(&changes().insert("cart", "sku-1", "1")).await;
@@ -54,8 +55,8 @@ pub(crate) async fn a_removal_and_an_addition_are_both_kept(world: &World) {
     }
 }
 
-/// Many writers, each with entries of its own: none is lost, and each counts once.
-pub(crate) async fn many_writers_lose_nothing(world: &World) {
+/// Many writers with separate entries: no update is lost, and each counts once.
+pub(crate) async fn no_update_of_many_writers_is_lost(world: &World) {
     const WRITERS: usize = 16;
     const EACH: usize = 8;
     let id = world.start().await;
@@ -70,8 +71,8 @@ pub(crate) async fn many_writers_lose_nothing(world: &World) {
     assert_eq!(world.stamp(&id).await.version(), 1 + (WRITERS * EACH) as u64);
 }
 
-/// Clearing a cart and adding to it at once has one of the two outcomes that one after the other has.
-pub(crate) async fn a_clear_and_an_insert_are_in_some_order(world: &World) {
+/// A clear of a cart and a concurrent insert have the outcome of one order or the other.
+pub(crate) async fn a_clear_and_an_insert_are_serialized(world: &World) {
     for _ in 0..25 {
         let (id, _) = world.start_with(&changes().insert("cart", "old", "1")).await;
         let both = [changes().clear("cart"), changes().insert("cart", "new", "2").insert("cart", "newer", "3")];
@@ -81,7 +82,8 @@ pub(crate) async fn a_clear_and_an_insert_are_in_some_order(world: &World) {
     }
 }
 
-/// Reads until it has seen this many states, and tells whether all were whole: every entry from one delta.
+/// Reads until it has seen `states` states. Returns whether all were whole, that is, had all their entries from one
+/// delta.
 async fn read_whole(store: &dyn SessionStore, id: &SessionId, states: usize) -> bool {
     let (mut seen, mut last) = (0, None);
     while seen < states {
@@ -97,7 +99,7 @@ async fn read_whole(store: &dyn SessionStore, id: &SessionId, states: usize) -> 
     true
 }
 
-/// A writer replaces several entries by one delta; no reader ever sees some old and some new.
+/// A writer replaces several entries by one delta. No reader ever sees some old and some new ones.
 pub(crate) async fn readers_see_whole_deltas(world: &World) {
     const READERS: usize = 2;
     let all = |step: usize| {
@@ -114,7 +116,7 @@ pub(crate) async fn readers_see_whole_deltas(world: &World) {
                 done.fetch_add(1, Ordering::Relaxed);
                 return whole;
             }
-            // The writer goes on until all have read enough, so that every read meets it at work.
+            // The writer goes on until all readers are done, so that every read meets a running writer.
             for step in 1.. {
                 must_be!(sent(store.clone(), id, update(&all(step))).await, ApplyOutcome::Applied(_));
                 if done.load(Ordering::Relaxed) == READERS {
@@ -129,7 +131,7 @@ pub(crate) async fn readers_see_whole_deltas(world: &World) {
     assert!(!whole.contains(&false), "a reader saw half of a delta");
 }
 
-/// More than others can win while one loses: a store that never lets anybody win must not keep a case for ever.
+/// More attempts than the other tasks can win. They bound a case on a store that never lets any attempt win.
 const ATTEMPTS: usize = 1_000;
 
 /// Increments a counter by compare-and-set until it succeeds.
@@ -144,13 +146,13 @@ async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> 
             false => Precondition::Stamp(record.stamp()),
         };
         let longer = changes().set_value("count", &session_core::model::Value::from_bytes(vec![3; count + 1].into()));
-        // Lets the others in between, also where a store answers without waiting.
+        // Lets the other tasks run in between, even if the store's futures are never pending.
         tokio::task::yield_now().await;
         if let ApplyOutcome::Applied(_) = store.apply(id, &update(&longer).with_precondition(when)).await? {
             return Ok(());
         }
     }
-    panic!("{ATTEMPTS} attempts failed, and others made at most a few dozen increments");
+    panic!("{ATTEMPTS} attempts failed, although the other tasks made at most a few dozen increments");
 }
 
 async fn counted(world: &World, by_entry: bool) {
@@ -168,18 +170,18 @@ async fn counted(world: &World, by_entry: bool) {
     assert_eq!(record.stamp().version(), 1 + (TASKS * EACH) as u64);
 }
 
-/// A storm of compare-and-sets on the stamp counts right.
-pub(crate) async fn compare_and_set_by_stamp_counts(world: &World) {
+/// Many concurrent compare-and-sets on the stamp count exactly.
+pub(crate) async fn compare_and_set_on_the_stamp_counts_exactly(world: &World) {
     counted(world, false).await;
 }
 
-/// A storm of compare-and-sets on one entry counts right.
-pub(crate) async fn compare_and_set_by_entry_counts(world: &World) {
+/// Many concurrent compare-and-sets on one entry count exactly.
+pub(crate) async fn compare_and_set_on_an_entry_counts_exactly(world: &World) {
     counted(world, true).await;
 }
 
 /// Of several requests that take a one-time token, exactly one gets it.
-pub(crate) async fn a_token_is_taken_once(world: &World) {
+pub(crate) async fn a_one_time_token_is_taken_once(world: &World) {
     for _ in 0..20 {
         let (id, _) = world.start_with(&changes().set("token", "t")).await;
         let when = Precondition::Scalar(field("token"), Some(value("t")));
@@ -190,7 +192,7 @@ pub(crate) async fn a_token_is_taken_once(world: &World) {
     }
 }
 
-/// Of several creates on one id exactly one creates, and its session is the one that stands.
+/// Of several creates on one id exactly one succeeds, and its session is the one that exists.
 pub(crate) async fn one_of_many_creates_wins(world: &World) {
     for _ in 0..20 {
         let id = new_id();
@@ -208,8 +210,8 @@ pub(crate) async fn one_of_many_creates_wins(world: &World) {
     }
 }
 
-/// One update that arrives several times at once is applied once.
-pub(crate) async fn one_update_many_times_is_applied_once(world: &World) {
+/// An update that arrives several times at once is applied once.
+pub(crate) async fn an_update_sent_many_times_at_once_is_applied_once(world: &World) {
     for _ in 0..20 {
         let id = world.start().await;
         let once = update(&changes().set("theme", "dark"));
@@ -220,8 +222,8 @@ pub(crate) async fn one_update_many_times_is_applied_once(world: &World) {
     }
 }
 
-/// Touches between updates lose none of them.
-pub(crate) async fn touches_disturb_no_update(world: &World) {
+/// Concurrent touches lose no update.
+pub(crate) async fn touches_lose_no_update(world: &World) {
     const TASKS: usize = 6;
     let id = world.start().await;
     let task = move |turn: usize, store: Arc<dyn SessionStore>| async move {

@@ -1,4 +1,4 @@
-//! Nothing brings a destroyed session back.
+//! Nothing recreates a destroyed session.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use session_core::{
 use crate::{
     gone::Gone,
     model::changes,
-    world::{Must as _, World, destroy, must_be, update},
+    must::{Must as _, must_be},
+    world::{World, destroy, update},
 };
 
 const ENDED: Gone = Gone::NotFound(Some(EndReason::Logout));
@@ -27,7 +28,7 @@ pub(crate) async fn over_a_late_update(world: &World) {
     world.must_be_gone(&id, ENDED).await;
 }
 
-/// So a late touch.
+/// A late touch does not recreate it.
 pub(crate) async fn over_a_late_touch(world: &World) {
     let id = world.start().await;
     world.end(&id).await;
@@ -36,7 +37,7 @@ pub(crate) async fn over_a_late_touch(world: &World) {
     world.must_be_gone(&id, ENDED).await;
 }
 
-/// So a late rotation of either kind; nothing is at the new id.
+/// A late rotation of either kind does not recreate it, and no session is at the new id.
 pub(crate) async fn over_a_late_rotation(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let id = world.start().await;
@@ -47,7 +48,7 @@ pub(crate) async fn over_a_late_rotation(world: &World) {
     }
 }
 
-/// So the retry of an update that had been applied: the answer is that there is no session.
+/// The retry of an update that had been applied answers that there is no session.
 pub(crate) async fn over_a_retried_update(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let update = update(&changes().set("cart", "1"));
@@ -59,7 +60,7 @@ pub(crate) async fn over_a_retried_update(world: &World) {
     world.must_be_gone(&id, ENDED).await;
 }
 
-/// So a delayed attempt of the create itself, and any other create on that id.
+/// Neither a delayed attempt of its own create nor any other create on that id recreates it.
 pub(crate) async fn over_a_delayed_create(world: &World) {
     let new = world.new_session();
     let (id, _) = world.create(&new).await;
@@ -72,7 +73,7 @@ pub(crate) async fn over_a_delayed_create(world: &World) {
     world.must_be_gone(&id, ENDED).await;
 }
 
-/// So a rotation towards it: a destroyed id is no target, and the session that would move stays where it is.
+/// A rotation to its id is refused: a destroyed id is no target, and the session that would move stays at its id.
 pub(crate) async fn over_a_rotation_to_its_id(world: &World) {
     let id = world.start().await;
     let mut rotation = world.rotation(&id, RotationKind::Privilege);
@@ -89,7 +90,7 @@ pub(crate) async fn over_a_rotation_to_its_id(world: &World) {
     world.rotate(&id, &rotation).await;
 }
 
-/// Writers of all sorts race one destroy: once it is acknowledged, the session is gone for good.
+/// Writers of all kinds race one destroy. Once it is acknowledged, the session is gone for good.
 pub(crate) async fn over_everything_at_once(world: &World) {
     for _ in 0..25 {
         let new = world.new_session();
@@ -110,7 +111,7 @@ pub(crate) async fn over_everything_at_once(world: &World) {
     }
 }
 
-/// A rotation races a destroy of the old id. If the destroy answers Destroyed, nothing is left at either id.
+/// A rotation races a destroy of the old id. If the destroy answers Destroyed, no session is left at either id.
 pub(crate) async fn over_a_racing_rotation(world: &World) {
     for round in 0..25 {
         let kind = if round % 2 == 0 { RotationKind::Renew } else { RotationKind::Privilege };
@@ -129,14 +130,14 @@ pub(crate) async fn over_a_racing_rotation(world: &World) {
         let answers = world.race(2, task).await;
         let live = world.is_live(&rotation.to).await;
         match answers[0] {
-            Some(DestroyOutcome::Destroyed { .. }) => assert!(!live && !world.is_live(&id).await, "it lives on"),
+            Some(DestroyOutcome::Destroyed { .. }) => assert!(!live && !world.is_live(&id).await, "it is still live"),
             Some(DestroyOutcome::Absent(Absent::Superseded)) => assert!(live, "superseded by what?"),
             ref other => panic!("unexpected {other:?}"),
         }
     }
 }
 
-/// For as long as its tombstone stands, and not for longer, NotFound says why the session ended.
+/// NotFound says why the session ended for exactly as long as its tombstone exists.
 pub(crate) async fn until_the_tombstone_ends(world: &World) {
     let id = world.start().await;
     world.end(&id).await;
@@ -146,8 +147,9 @@ pub(crate) async fn until_the_tombstone_ends(world: &World) {
     world.must_be_gone(&id, Gone::NotFound(None)).await;
 }
 
-/// Then the id is as unknown as any other, and a create of it is admitted: tombstones take no memory for ever.
-pub(crate) async fn and_frees_its_id_when_the_tombstone_ends(world: &World) {
+/// After the tombstone, the id is unknown like any other, and a create on it is admitted: tombstones do not take memory
+/// forever.
+pub(crate) async fn the_id_is_free_when_the_tombstone_ends(world: &World) {
     let id = world.start().await;
     world.end(&id).await;
     world.elapse(world.tombstone() + world.ticks(1)).await;
@@ -156,7 +158,7 @@ pub(crate) async fn and_frees_its_id_when_the_tombstone_ends(world: &World) {
     assert_eq!(world.stamp(&id).await, new.stamp());
 }
 
-/// What was destroyed on one node is gone on the other at once.
+/// A session destroyed on one node is gone on the other at once.
 pub(crate) async fn on_the_other_node(world: &World) {
     let id = world.start().await;
     must_be!(world.other().destroy(&id, &destroy(EndReason::Logout)).await.must(), DestroyOutcome::Destroyed { .. });

@@ -1,4 +1,4 @@
-//! Every mutation bears an op id, and a repeat of one changes nothing.
+//! Every mutation carries an op id, and a repeat changes nothing.
 
 use session_core::{
     ErrorKind, SessionId,
@@ -10,17 +10,18 @@ use session_core::{
 
 use crate::{
     model::{Model, changes, field},
-    world::{Must as _, World, destroy, must_be, update},
+    must::{Must as _, must_be},
+    world::{World, destroy, update},
 };
 
-/// So many updates by others.
+/// Applies this many updates by other writers.
 async fn meanwhile(world: &World, id: &SessionId, updates: u32) {
     for step in 0..updates {
         world.apply(id, &changes().set("other", &step.to_string())).await;
     }
 }
 
-/// An update sent twice is applied once; the second answer is marked as a repeat and bears the same stamp.
+/// An update sent twice is applied once. The second answer is marked as a repeat and has the same stamp.
 pub(crate) async fn a_repeated_update_changes_nothing(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let update = update(&changes().set("theme", "dark"));
@@ -31,8 +32,8 @@ pub(crate) async fn a_repeated_update_changes_nothing(world: &World) {
     }
 }
 
-/// Δ, then another writer's X, then Δ again: X stays, and the answer bears the stamp after X.
-pub(crate) async fn a_retry_does_not_undo_what_came_between(world: &World) {
+/// Δ, then another writer's X, then Δ again: X stays, and the answer has the stamp after X.
+pub(crate) async fn a_retry_does_not_undo_another_writers_update(world: &World) {
     let (id, base) = world.start_with(&changes().insert("cart", "sku-1", "1")).await;
     let delta = update(&changes().set("theme", "mine").remove_key("cart", "sku-1"));
     world.send(&id, &delta).await;
@@ -44,7 +45,7 @@ pub(crate) async fn a_retry_does_not_undo_what_came_between(world: &World) {
 }
 
 /// A repeat renews no deadline.
-pub(crate) async fn a_repeat_does_not_renew(world: &World) {
+pub(crate) async fn a_repeated_update_renews_no_deadline(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
     let update = update(&changes().set("theme", "dark"));
     let deadlines = world.send(&id, &update).await.deadlines;
@@ -53,7 +54,7 @@ pub(crate) async fn a_repeat_does_not_renew(world: &World) {
     assert_eq!(world.found(&id).await.record.deadlines(), deadlines);
 }
 
-/// A compare-and-set that was applied and is retried answers Applied, not Conflict.
+/// The retry of a compare-and-set that was applied answers Applied, not Conflict.
 pub(crate) async fn a_retried_compare_and_set_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let absent = Precondition::Scalar(field("theme"), None);
@@ -64,7 +65,7 @@ pub(crate) async fn a_retried_compare_and_set_is_applied(world: &World) {
     assert_eq!((again.repeated, again.stamp), (true, stamp));
 }
 
-/// A compare-and-set whose first attempt was lost on the way, and whose stamp has been overtaken, conflicts.
+/// The retry of a compare-and-set whose first attempt was lost conflicts if the stamp has changed meanwhile.
 pub(crate) async fn a_retry_of_a_lost_compare_and_set_conflicts(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     meanwhile(world, &id, 1).await;
@@ -80,8 +81,8 @@ pub(crate) async fn a_retry_of_a_lost_update_is_applied(world: &World) {
     assert_eq!((applied.repeated, applied.stamp.version()), (false, 2));
 }
 
-/// The last 16 updates are remembered: one that 15 others followed is.
-pub(crate) async fn the_last_sixteen_are_remembered(world: &World) {
+/// The last 16 updates are remembered, so one that 15 others followed still is.
+pub(crate) async fn the_last_sixteen_updates_are_remembered(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let update = update(&changes().set("theme", "dark"));
     world.send(&id, &update).await;
@@ -93,16 +94,17 @@ pub(crate) async fn the_last_sixteen_are_remembered(world: &World) {
     }
 }
 
-/// A retry of a lost update that is 15 behind is known to be lost, and applied.
-pub(crate) async fn fifteen_behind_is_applied(world: &World) {
+/// A retry of a lost update whose base is 15 versions behind is applied, because the first attempt is known to be lost.
+pub(crate) async fn a_lost_update_fifteen_versions_behind_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     meanwhile(world, &id, 15).await;
     let applied = world.send(&id, &update(&changes().set("theme", "dark")).with_retry_from(base)).await;
     assert_eq!((applied.repeated, applied.stamp.version()), (false, 17));
 }
 
-/// A retry that is not remembered and 16 behind may have happened: it changes nothing and says so.
-pub(crate) async fn sixteen_behind_is_unknown(world: &World) {
+/// A retry that is not remembered and 16 versions behind may have been applied: it changes nothing and answers that the
+/// outcome is unknown.
+pub(crate) async fn a_retry_sixteen_versions_behind_is_unknown(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let applied = update(&changes().set("theme", "dark"));
     world.send(&id, &applied).await;
@@ -117,7 +119,7 @@ pub(crate) async fn sixteen_behind_is_unknown(world: &World) {
     }
 }
 
-/// A retry that knew another session of this id is not applied to the present one.
+/// A retry whose base is another session of this id is not applied to the current one.
 pub(crate) async fn a_retry_of_another_incarnation_is_not_applied(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
     let stamp = world.stamp(&id).await;
@@ -127,8 +129,8 @@ pub(crate) async fn a_retry_of_another_incarnation_is_not_applied(world: &World)
     assert_eq!(world.model(&id).await, Model::default());
 }
 
-/// A create sent twice creates once, even when the session has moved on between.
-pub(crate) async fn a_repeated_create_is_created(world: &World) {
+/// A create sent twice creates once, even if the session has moved on in between.
+pub(crate) async fn a_repeated_create_answers_created(world: &World) {
     let new = world.new_session().with_entries(changes().set("theme", "dark").delta());
     let (id, _) = world.create(&new).await;
     let stamp = world.apply(&id, &changes().set("theme", "light")).await.stamp;
@@ -138,8 +140,8 @@ pub(crate) async fn a_repeated_create_is_created(world: &World) {
     assert_eq!(world.model(&id).await, Model::from(&changes().set("theme", "light")));
 }
 
-/// A destroy sent twice is destroyed both times; one of another op id finds nothing.
-pub(crate) async fn a_repeated_destroy_is_destroyed(world: &World) {
+/// A destroy sent twice answers Destroyed both times; one with another op id finds nothing.
+pub(crate) async fn a_repeated_destroy_answers_destroyed(world: &World) {
     let id = world.start().await;
     let destroy_once = destroy(EndReason::Logout);
     for _ in 0..2 {
@@ -151,8 +153,8 @@ pub(crate) async fn a_repeated_destroy_is_destroyed(world: &World) {
     assert_eq!(ended.reason, EndReason::Logout, "the second destroy does not overwrite the first");
 }
 
-/// A rotation sent twice rotates once; the repeat answers Rotated and its delta is not applied again.
-pub(crate) async fn a_repeated_rotation_is_rotated(world: &World) {
+/// A rotation sent twice rotates once. The repeat answers Rotated and does not apply its delta again.
+pub(crate) async fn a_repeated_rotation_answers_rotated(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let (id, _) = world.start_with(&changes()).await;
         let rotation = world.rotation(&id, kind).with_delta(changes().set("step", "mine").delta());
@@ -164,9 +166,9 @@ pub(crate) async fn a_repeated_rotation_is_rotated(world: &World) {
     }
 }
 
-/// A rotation whose answer was lost and that is sent again when the old id is forgotten: the session is at the new id,
-/// and says so. To another rotation the old id is unknown.
-pub(crate) async fn a_rotation_repeated_after_its_grace_is_rotated(world: &World) {
+/// A rotation whose answer was lost and that is repeated when the old id is forgotten answers Rotated, from the session
+/// at the new id. For another rotation the old id is unknown.
+pub(crate) async fn a_rotation_repeated_after_its_grace_answers_rotated(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let (id, _) = world.start_with(&changes()).await;
         let rotation = world.rotation(&id, kind).with_grace(world.ticks(2));
@@ -182,7 +184,7 @@ pub(crate) async fn a_rotation_repeated_after_its_grace_is_rotated(world: &World
     }
 }
 
-/// A rotation that is repeated after its session was destroyed does not bring it back.
+/// A repeated rotation does not recreate its session after a destroy.
 pub(crate) async fn a_repeated_rotation_of_a_destroyed_session_is_not_found(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
     let rotation = world.rotation(&id, RotationKind::Privilege);

@@ -1,4 +1,4 @@
-//! Sessions that end by themselves. All durations are in ticks, with a tick of margin on either side.
+//! Sessions that expire. All durations are in ticks, with a tick of margin on either side.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use session_core::{
 use crate::{
     gone::Gone,
     model::{changes, field},
-    world::{Must as _, World, must_be, same_moment, update},
+    must::{Must as _, must_be},
+    world::{World, same_moment, update},
 };
 
 impl World {
@@ -23,8 +24,8 @@ impl World {
     }
 }
 
-/// The deadlines of a new session lie as far ahead as it was asked for, on the store's clock.
-pub(crate) async fn deadlines_start_at_the_create(world: &World) {
+/// The deadlines of a new session are as far ahead as requested, on the store's clock.
+pub(crate) async fn deadlines_count_from_the_create(world: &World) {
     let (idle, absolute) = (world.ticks(4), world.ticks(9));
     let (_, applied) = world.start_for(Expiry::both(idle, absolute)).await;
     let (deadlines, now) = (applied.deadlines, applied.now);
@@ -33,16 +34,16 @@ pub(crate) async fn deadlines_start_at_the_create(world: &World) {
     assert!(deadlines.absolute().is_some_and(|at| same_moment(world, at, now.after(absolute))));
 }
 
-/// A session that is not used ends at its idle deadline, and no operation finds it or brings it back.
-pub(crate) async fn an_unused_session_ends(world: &World) {
+/// An unused session ends at its idle deadline. After that, no operation finds it or recreates it.
+pub(crate) async fn an_unused_session_expires(world: &World) {
     let (id, _) = world.start_for(world.idle(4)).await;
     world.pass(5).await;
     world.must_be_gone(&id, Gone::NotFound(None)).await;
     must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
-/// A session ends at its absolute deadline, used or not, and nothing brings it back.
-pub(crate) async fn the_absolute_deadline_ends_it(world: &World) {
+/// A session ends at its absolute deadline, used or not, and nothing recreates it.
+pub(crate) async fn the_absolute_deadline_ends_the_session(world: &World) {
     let (id, _) = world.start_for(Expiry::absolute(world.ticks(4))).await;
     world.pass(2).await;
     world.apply(&id, &changes().set("theme", "dark")).await;
@@ -51,8 +52,8 @@ pub(crate) async fn the_absolute_deadline_ends_it(world: &World) {
     world.must_be_gone(&id, Gone::NotFound(None)).await;
 }
 
-/// With both deadlines, use prolongs the session up to the absolute one and not beyond.
-pub(crate) async fn use_prolongs_up_to_the_absolute_deadline(world: &World) {
+/// With both deadlines, use extends the session up to the absolute one and not beyond.
+pub(crate) async fn use_extends_the_session_up_to_the_absolute_deadline(world: &World) {
     let (id, applied) = world.start_for(Expiry::both(world.ticks(4), world.ticks(7))).await;
     world.pass(3).await;
     world.touch(&id, TouchOptions::default()).await;
@@ -63,29 +64,29 @@ pub(crate) async fn use_prolongs_up_to_the_absolute_deadline(world: &World) {
     world.must_be_gone(&id, Gone::NotFound(None)).await;
 }
 
-/// It is there just before its deadline, and not at it.
-pub(crate) async fn the_deadline_itself_is_too_late(world: &World) {
+/// A session is live just before its deadline, and gone at it.
+pub(crate) async fn a_session_is_gone_at_its_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
     world.elapse(world.ticks(2) - 2 * world.resolution()).await;
-    assert!(world.is_live(&id).await, "before its deadline");
+    assert!(world.is_live(&id).await, "the session must be live before its deadline");
     world.elapse(2 * world.resolution()).await;
     must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// Deadlines are not rounded to seconds.
-pub(crate) async fn deadlines_have_fractions_of_a_second(world: &World) {
+pub(crate) async fn deadlines_are_not_rounded_to_seconds(world: &World) {
     let half = Duration::from_millis(500).min(world.ticks(10));
     let (id, applied) = world.start_for(Expiry::idle(half)).await;
     assert_eq!(applied.deadlines.idle_timeout(), Some(half));
     assert!(same_moment(world, applied.deadlines.expires_at(), applied.now.after(half)));
     world.elapse(half.mul_f32(0.75)).await;
-    assert!(world.is_live(&id).await, "before its deadline");
+    assert!(world.is_live(&id).await, "the session must be live before its deadline");
     world.elapse(half.mul_f32(0.25)).await;
-    assert!(!world.is_live(&id).await, "at its deadline");
+    assert!(!world.is_live(&id).await, "the session must be gone at its deadline");
 }
 
-/// The shortest lifetime is a lifetime: it ends, and is not taken for "never".
-pub(crate) async fn the_shortest_lifetime_ends(world: &World) {
+/// The shortest lifetime is a lifetime: the session ends, and the lifetime is not taken for "never".
+pub(crate) async fn the_shortest_lifetime_expires(world: &World) {
     for expiry in [Expiry::idle(Duration::ZERO), Expiry::absolute(Duration::from_nanos(1))] {
         let (id, applied) = world.start_for(expiry).await;
         assert!(applied.deadlines.remaining(applied.now) <= Duration::from_millis(1));
@@ -94,8 +95,8 @@ pub(crate) async fn the_shortest_lifetime_ends(world: &World) {
     }
 }
 
-/// The longest lifetime does not overflow: it can be loaded, renewed, updated and moved.
-pub(crate) async fn the_longest_lifetime_lasts(world: &World) {
+/// The longest lifetime does not overflow: the session can be loaded, renewed, updated and moved.
+pub(crate) async fn the_longest_lifetime_does_not_overflow(world: &World) {
     let longest = Duration::MAX;
     for expiry in [Expiry::idle(longest), Expiry::absolute(longest), Expiry::both(longest, longest)] {
         let (id, created) = world.start_for(expiry).await;
@@ -108,8 +109,8 @@ pub(crate) async fn the_longest_lifetime_lasts(world: &World) {
     }
 }
 
-/// A touch renews the idle deadline to its own time plus the timeout, and that is what keeps the session.
-pub(crate) async fn a_touch_renews(world: &World) {
+/// A touch sets the idle deadline to its own time plus the timeout, and so keeps the session alive.
+pub(crate) async fn a_touch_renews_the_idle_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(4)).await;
     world.pass(3).await;
     let touched = world.touch(&id, TouchOptions::default()).await;
@@ -130,21 +131,21 @@ pub(crate) async fn a_touch_changes_no_state(world: &World) {
     assert_eq!(record.deadlines(), touched.deadlines);
 }
 
-/// Two touches that arrive in the wrong order leave the later deadline: no touch shortens.
-pub(crate) async fn no_touch_shortens(world: &World) {
+/// Two touches that arrive in the wrong order leave the later deadline: a touch never shortens it.
+pub(crate) async fn a_touch_never_shortens_the_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
     let long = world.touch(&id, TouchOptions::default().with_idle(world.ticks(8))).await;
     for shorter in [TouchOptions::default(), TouchOptions::default().with_idle(Duration::ZERO)] {
         assert_eq!(world.touch(&id, shorter).await.deadlines, long.deadlines);
     }
     world.pass(6).await;
-    assert!(world.is_live(&id).await, "until the longer deadline");
+    assert!(world.is_live(&id).await, "the session must live until the later deadline");
     world.pass(3).await;
     assert!(!world.is_live(&id).await);
 }
 
-/// The idle timeout of one touch is good for that touch, not for later ones.
-pub(crate) async fn a_touch_lends_its_timeout_once(world: &World) {
+/// The idle timeout of one touch applies to that touch, not to later ones.
+pub(crate) async fn a_touch_timeout_applies_once(world: &World) {
     let (id, _) = world.start_for(world.idle(4)).await;
     world.touch(&id, TouchOptions::default().with_idle(world.ticks(6))).await;
     world.pass(4).await;
@@ -153,7 +154,7 @@ pub(crate) async fn a_touch_lends_its_timeout_once(world: &World) {
     assert!(same_moment(world, touched.deadlines.expires_at(), touched.now.after(world.ticks(4))));
 }
 
-/// A session without an idle deadline gets none by a touch.
+/// A touch does not add an idle deadline to a session without one.
 pub(crate) async fn a_touch_adds_no_idle_deadline(world: &World) {
     let (id, applied) = world.start_for(Expiry::absolute(world.ticks(20))).await;
     world.pass(1).await;
@@ -162,7 +163,7 @@ pub(crate) async fn a_touch_adds_no_idle_deadline(world: &World) {
 }
 
 /// An update renews the idle deadline, as a touch does, up to the absolute one.
-pub(crate) async fn an_update_renews(world: &World) {
+pub(crate) async fn an_update_renews_the_idle_deadline(world: &World) {
     let (id, created) = world.start_for(Expiry::both(world.ticks(4), world.ticks(8))).await;
     world.pass(3).await;
     let applied = world.apply(&id, &changes().set("a", "1")).await;
@@ -173,15 +174,15 @@ pub(crate) async fn an_update_renews(world: &World) {
     assert_eq!(last.deadlines.expires_at(), created.deadlines.absolute().unwrap_or_default());
 }
 
-/// An update does not shorten what a touch has lent.
-pub(crate) async fn an_update_does_not_shorten(world: &World) {
+/// An update does not shorten a deadline that a touch has extended.
+pub(crate) async fn an_update_does_not_shorten_the_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
     let touched = world.touch(&id, TouchOptions::default().with_idle(world.ticks(9))).await;
     assert_eq!(world.apply(&id, &changes().set("a", "1")).await.deadlines, touched.deadlines);
 }
 
-/// A load renews nothing.
-pub(crate) async fn a_load_does_not_renew(world: &World) {
+/// A load renews no deadline.
+pub(crate) async fn a_load_renews_no_deadline(world: &World) {
     let (id, created) = world.start_for(world.idle(4)).await;
     for _ in 0..3 {
         world.pass(1).await;
@@ -191,8 +192,8 @@ pub(crate) async fn a_load_does_not_renew(world: &World) {
     assert!(!world.is_live(&id).await);
 }
 
-/// An update that is refused renews nothing.
-pub(crate) async fn a_refused_update_does_not_renew(world: &World) {
+/// A refused update renews no deadline.
+pub(crate) async fn a_refused_update_renews_no_deadline(world: &World) {
     let (id, created) = world.start_for(world.idle(9)).await;
     world.pass(2).await;
     let refused: Update = update(&changes().set("a", "1")).with_precondition(Precondition::Keyed(
@@ -204,8 +205,8 @@ pub(crate) async fn a_refused_update_does_not_renew(world: &World) {
     assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
 }
 
-/// A retry of an update that comes after the end does not bring the session back.
-pub(crate) async fn a_retry_after_the_end_is_not_found(world: &World) {
+/// A retry of an update that arrives after the session expired does not recreate it.
+pub(crate) async fn a_retry_after_expiry_is_not_found(world: &World) {
     let (id, applied) = world.start_for(world.idle(3)).await;
     let update = update(&changes().set("a", "1"));
     world.send(&id, &update).await;
@@ -215,8 +216,8 @@ pub(crate) async fn a_retry_after_the_end_is_not_found(world: &World) {
     assert!(!world.is_live(&id).await);
 }
 
-/// A session that was moved ends like any other, at both its ids.
-pub(crate) async fn a_moved_session_ends(world: &World) {
+/// A rotated session expires like any other, at both its ids.
+pub(crate) async fn a_rotated_session_expires(world: &World) {
     let (old, _) = world.start_for(world.idle(4)).await;
     let new = world.moved(&old, RotationKind::Renew).await;
     world.pass(5).await;
@@ -227,7 +228,7 @@ pub(crate) async fn a_moved_session_ends(world: &World) {
 }
 
 /// A rotation without deadlines renews the idle one and keeps the absolute one.
-pub(crate) async fn a_rotation_renews(world: &World) {
+pub(crate) async fn a_rotation_renews_the_idle_deadline(world: &World) {
     let (id, created) = world.start_for(Expiry::both(world.ticks(6), world.ticks(30))).await;
     world.pass(3).await;
     let applied = world.rotate(&id, &world.rotation(&id, RotationKind::Privilege)).await;
@@ -252,8 +253,8 @@ pub(crate) async fn a_rotation_sets_deadlines(world: &World) {
     }
 }
 
-/// Sessions end each at their own time.
-pub(crate) async fn sessions_end_one_by_one(world: &World) {
+/// Each session expires at its own time.
+pub(crate) async fn each_session_expires_at_its_own_time(world: &World) {
     let mut ids = Vec::new();
     for ticks in [2, 4, 6] {
         let new = NewSession::generate(world.idle(ticks)).must();

@@ -12,41 +12,42 @@ use session_core::{
 
 use crate::{
     model::changes,
-    world::{Must as _, World, destroy, must_be, update},
+    must::{Must as _, must_be},
+    world::{World, destroy, update},
 };
 
-/// A subscription and what it has told so far.
-struct Listener {
+/// A subscription and the changes received so far.
+struct Subscriber {
     subscription: Subscription,
     partitions: u32,
-    told: Vec<SessionChange>,
+    received: Vec<SessionChange>,
 }
 
-impl Listener {
+impl Subscriber {
     async fn on(store: &dyn SessionStore) -> Self {
-        let feed = store.feed().unwrap_or_else(|| panic!("the feed is gone"));
+        let feed = store.feed().unwrap_or_else(|| panic!("the store no longer has a feed"));
         let subscription = feed.subscribe().await.must();
-        Self { subscription, partitions: feed.partitions(), told: Vec::new() }
+        Self { subscription, partitions: feed.partitions(), received: Vec::new() }
     }
 
     fn partition(&self, id: &SessionId) -> u16 {
-        // At most 2^16 partitions, so the low bits of the digest's.
+        // There are at most 2^16 partitions, so the partition is the low bits of the digest's.
         id.digest().partition() & u16::try_from(self.partitions - 1).unwrap_or(u16::MAX)
     }
 
-    /// Reads until a barrier asked for now, and gives all changes of that session's partition so far.
+    /// Reads up to a barrier requested now, and returns all changes of that session's partition so far.
     async fn changes(&mut self, id: &SessionId) -> Vec<SessionChange> {
         let partition = self.partition(id);
         let barrier = self.subscription.barriers().barrier(partition).await.must();
         loop {
             match self.subscription.next().await {
-                Some(FeedItem::Change(change)) => self.told.push(change),
+                Some(FeedItem::Change(change)) => self.received.push(change),
                 Some(FeedItem::Barrier(at, reached)) if (at, reached) == (partition, barrier) => break,
                 Some(FeedItem::Barrier(..)) => {}
                 other => panic!("expected a change or a barrier, got {other:?}"),
             }
         }
-        self.told.iter().filter(|change| change.partition == partition).cloned().collect()
+        self.received.iter().filter(|change| change.partition == partition).cloned().collect()
     }
 
     async fn kinds(&mut self, id: &SessionId) -> Vec<ChangeKind> {
@@ -61,9 +62,9 @@ fn in_order(changes: &[SessionChange]) {
     }
 }
 
-/// Every change is announced once, with the stamps before and after it, and they form a chain.
+/// Every change is published once, with the stamps before and after it, and the stamps form a chain.
 pub(crate) async fn stamps_form_a_chain(world: &World) {
-    let mut listener = Listener::on(world.store()).await;
+    let mut subscriber = Subscriber::on(world.store()).await;
     let (id, mut stamp) = world.start_with(&changes().set("a", "0")).await;
     let mut expected = vec![(None, Some(stamp), ChangeKind::Created)];
     for step in ["1", "2", "3"] {
@@ -73,40 +74,41 @@ pub(crate) async fn stamps_form_a_chain(world: &World) {
     }
     world.end(&id).await;
     expected.push((Some(stamp), None, ChangeKind::Destroyed(EndReason::Logout)));
-    let told = listener.changes(&id).await;
-    in_order(&told);
-    assert!(told.iter().all(|change| change.digest == *id.digest()));
-    let told: Vec<(Option<Stamp>, Option<Stamp>, ChangeKind)> =
-        told.iter().map(|change| (change.before, change.after, change.kind)).collect();
-    assert_eq!(told, expected);
+    let received = subscriber.changes(&id).await;
+    in_order(&received);
+    assert!(received.iter().all(|change| change.digest == *id.digest()));
+    let received: Vec<(Option<Stamp>, Option<Stamp>, ChangeKind)> =
+        received.iter().map(|change| (change.before, change.after, change.kind)).collect();
+    assert_eq!(received, expected);
 }
 
-/// A rotation is announced under the old digest, with the new one; what follows is under the new one.
+/// A rotation is published under the old digest and names the new one; later changes are under the new one.
 pub(crate) async fn rotations_name_both_ids(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
-        let mut listener = Listener::on(world.store()).await;
+        let mut subscriber = Subscriber::on(world.store()).await;
         let (old, stamp) = world.start_with(&changes().set("a", "0")).await;
         let rotation = world.rotation(&old, kind).with_delta(changes().set("a", "1").delta());
         let moved = world.rotate(&old, &rotation).await.stamp;
         let through = if kind == RotationKind::Renew { old } else { rotation.to };
         world.apply(&through, &changes().set("a", "2")).await;
         world.end(&through).await;
-        let told = listener.changes(&old).await;
-        in_order(&told);
+        let received = subscriber.changes(&old).await;
+        in_order(&received);
         let to = *rotation.to.digest();
-        assert_eq!(told[1].kind, ChangeKind::Rotated { to, kind });
-        assert_eq!((told[1].before, told[1].after), (Some(stamp), Some(moved)));
-        let digests: Vec<IdDigest> = told.iter().map(|change| change.digest).collect();
-        assert_eq!(digests, [*old.digest(), *old.digest(), to, to], "never an id that forwards");
+        assert_eq!(received[1].kind, ChangeKind::Rotated { to, kind });
+        assert_eq!((received[1].before, received[1].after), (Some(stamp), Some(moved)));
+        let digests: Vec<IdDigest> = received.iter().map(|change| change.digest).collect();
+        assert_eq!(digests, [*old.digest(), *old.digest(), to, to], "a change never names an id that forwards");
     }
 }
 
-/// What changes nothing is not announced: touches, empty deltas, repeats, conflicts, refusals, and what is not found.
-pub(crate) async fn what_changes_nothing_is_not_announced(world: &World) {
+/// Requests without effect are not published: touches, empty deltas, repeats, conflicts, refusals, and requests for
+/// absent sessions.
+pub(crate) async fn requests_without_effect_are_not_published(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "0")).await;
     let once = update(&changes().set("a", "1"));
     world.send(&id, &once).await;
-    let mut listener = Listener::on(world.store()).await;
+    let mut subscriber = Subscriber::on(world.store()).await;
     world.touch(&id, TouchOptions::default()).await;
     world.apply(&id, &changes()).await;
     world.send(&id, &once).await;
@@ -121,12 +123,12 @@ pub(crate) async fn what_changes_nothing_is_not_announced(world: &World) {
         world.store().destroy(&id, &logout).await.must();
     }
     world.store().apply(&id, &update(&changes().set("late", "x"))).await.must();
-    assert_eq!(listener.kinds(&id).await, [ChangeKind::Destroyed(EndReason::Logout)]);
+    assert_eq!(subscriber.kinds(&id).await, [ChangeKind::Destroyed(EndReason::Logout)]);
 }
 
-/// A repeated create or rotation is announced once.
-pub(crate) async fn repeats_are_announced_once(world: &World) {
-    let mut listener = Listener::on(world.store()).await;
+/// A repeated create or rotation is published once.
+pub(crate) async fn repeats_are_published_once(world: &World) {
+    let mut subscriber = Subscriber::on(world.store()).await;
     let new = world.new_session();
     let (id, _) = world.create(&new).await;
     world.store().create(&id, &new).await.must();
@@ -134,13 +136,13 @@ pub(crate) async fn repeats_are_announced_once(world: &World) {
     for _ in 0..2 {
         world.rotate(&id, &rotation).await;
     }
-    assert_eq!(listener.kinds(&id).await.len(), 2);
+    assert_eq!(subscriber.kinds(&id).await.len(), 2);
 }
 
-/// A delta that is carried makes of the state before the state after; so a copy can be patched in place.
+/// A carried delta turns the state before into the state after, so a copy can be patched in place.
 pub(crate) async fn carried_deltas_patch_a_copy(world: &World) {
     let (id, _) = world.start_with(&changes().set("a", "0").insert("cart", "sku-1", "1")).await;
-    let mut listener = Listener::on(world.store()).await;
+    let mut subscriber = Subscriber::on(world.store()).await;
     let record = world.found(&id).await.record;
     let (mut copy, mut stamp): (State, Stamp) = (record.state().clone(), record.stamp());
     let steps = [
@@ -151,7 +153,7 @@ pub(crate) async fn carried_deltas_patch_a_copy(world: &World) {
     for step in &steps {
         world.apply(&id, step).await;
     }
-    for change in listener.changes(&id).await {
+    for change in subscriber.changes(&id).await {
         let delta = change.delta.unwrap_or_else(|| panic!("a delta of a few bytes is small enough to carry"));
         assert_eq!(change.before, Some(stamp));
         delta.apply_to(&mut copy);
@@ -161,57 +163,57 @@ pub(crate) async fn carried_deltas_patch_a_copy(world: &World) {
     assert_eq!((stamp, &copy), (record.stamp(), record.state()));
 }
 
-/// A large delta may be left out, but its change is announced; what is carried is right.
-pub(crate) async fn a_large_change_is_announced(world: &World) {
+/// A large delta may be left out, but its change is published; a delta that is carried is right.
+pub(crate) async fn a_large_change_is_published(world: &World) {
     let id = world.start().await;
-    let mut listener = Listener::on(world.store()).await;
+    let mut subscriber = Subscriber::on(world.store()).await;
     let large = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes].into());
     let delta = changes().set_value("large", &large);
     let after = world.apply(&id, &delta).await.stamp;
-    let told = listener.changes(&id).await;
-    assert_eq!((told.len(), told[0].after), (1, Some(after)));
-    assert!(told[0].delta.as_ref().is_none_or(|carried| **carried == delta.delta()));
+    let received = subscriber.changes(&id).await;
+    assert_eq!((received.len(), received[0].after), (1, Some(after)));
+    assert!(received[0].delta.as_ref().is_none_or(|carried| **carried == delta.delta()));
 }
 
 /// A subscription starts with the changes that follow it.
 pub(crate) async fn a_subscription_starts_now(world: &World) {
     let id = world.start().await;
     world.apply(&id, &changes().set("a", "1")).await;
-    let mut listener = Listener::on(world.store()).await;
-    assert_eq!(listener.kinds(&id).await, []);
+    let mut subscriber = Subscriber::on(world.store()).await;
+    assert_eq!(subscriber.kinds(&id).await, []);
     world.apply(&id, &changes().set("a", "2")).await;
-    assert_eq!(listener.kinds(&id).await, [ChangeKind::Applied]);
+    assert_eq!(subscriber.kinds(&id).await, [ChangeKind::Applied]);
 }
 
-/// A barrier comes behind everything that was announced before it was asked for.
-pub(crate) async fn a_barrier_comes_last(world: &World) {
+/// A barrier follows every change that was published before it was requested.
+pub(crate) async fn a_barrier_follows_earlier_changes(world: &World) {
     let id = world.start().await;
-    let mut listener = Listener::on(world.store()).await;
+    let mut subscriber = Subscriber::on(world.store()).await;
     for step in 1..=20 {
         world.node(step).apply(&id, &update(&changes().set("a", &step.to_string()))).await.must();
-        assert_eq!(listener.changes(&id).await.len(), step);
+        assert_eq!(subscriber.changes(&id).await.len(), step);
     }
 }
 
-/// Each node hears of the other's changes, and knows its own by their origin.
-pub(crate) async fn nodes_hear_each_other(world: &World) {
+/// Each node receives the other's changes, and recognizes its own by their origin.
+pub(crate) async fn nodes_receive_each_others_changes(world: &World) {
     let id = world.start().await;
-    let mut listeners = [Listener::on(world.store()).await, Listener::on(world.other()).await];
+    let mut subscribers = [Subscriber::on(world.store()).await, Subscriber::on(world.other()).await];
     for turn in 0..6 {
         world.node(turn).apply(&id, &update(&changes().set("a", &turn.to_string()))).await.must();
     }
     let origin = |store: &dyn SessionStore| store.feed().map(|feed| feed.origin());
     let origins = [origin(world.store()), origin(world.other())];
-    assert_ne!(origins[0], origins[1], "two nodes are two origins");
-    for listener in &mut listeners {
-        let told: Vec<_> = listener.changes(&id).await.into_iter().map(|change| Some(change.origin)).collect();
-        assert_eq!(told, [0, 1, 0, 1, 0, 1].map(|turn: usize| origins[turn]));
+    assert_ne!(origins[0], origins[1], "two nodes have two origins");
+    for subscriber in &mut subscribers {
+        let received: Vec<_> = subscriber.changes(&id).await.into_iter().map(|change| Some(change.origin)).collect();
+        assert_eq!(received, [0, 1, 0, 1, 0, 1].map(|turn: usize| origins[turn]));
     }
 }
 
-/// Under concurrent writers every change is told once and in order: per partition the sequence grows by one, per
-/// session each stamp before is the stamp after of the change before.
-pub(crate) async fn concurrent_changes_are_told_in_order(world: &World) {
+/// Under concurrent writers every change is published once and in order: per partition the sequence grows by one, and
+/// per session each stamp before is the stamp after of the previous change.
+pub(crate) async fn concurrent_changes_are_published_in_order(world: &World) {
     let mut ids = vec![world.start().await];
     for _ in 0..3 {
         ids.push(crate::world::sibling(&ids[0]));
@@ -219,7 +221,7 @@ pub(crate) async fn concurrent_changes_are_told_in_order(world: &World) {
     for id in &ids[1..] {
         world.store().create(id, &world.new_session()).await.must();
     }
-    let mut listener = Listener::on(world.other()).await;
+    let mut subscriber = Subscriber::on(world.other()).await;
     let targets = ids.clone();
     let task = |turn: usize, store: Arc<dyn SessionStore>| {
         let ids = targets.clone();
@@ -231,37 +233,40 @@ pub(crate) async fn concurrent_changes_are_told_in_order(world: &World) {
         }
     };
     world.race(4, task).await;
-    let told = listener.changes(&ids[0]).await;
-    assert_eq!(told.len(), 60);
-    in_order(&told);
+    let received = subscriber.changes(&ids[0]).await;
+    assert_eq!(received.len(), 60);
+    in_order(&received);
     let mut last: HashMap<IdDigest, Option<Stamp>> = HashMap::new();
-    for change in &told {
+    for change in &received {
         let before = last.insert(change.digest, change.after);
-        assert!(before.is_none_or(|before| before == change.before), "a stamp was skipped or told twice");
+        assert!(before.is_none_or(|before| before == change.before), "a stamp was skipped or published twice");
     }
     for id in &ids {
         assert_eq!(last[id.digest()], Some(world.stamp(id).await));
     }
 }
 
-/// Changes of sessions in different partitions are told each in its own.
-pub(crate) async fn partitions_are_those_of_the_digests(world: &World) {
-    let mut listener = Listener::on(world.store()).await;
-    assert!(listener.partitions.is_power_of_two() && listener.partitions <= 1 << 16);
+/// Each change is published in the partition of its session's digest.
+pub(crate) async fn changes_are_published_in_the_partition_of_their_digest(world: &World) {
+    let mut subscriber = Subscriber::on(world.store()).await;
+    assert!(subscriber.partitions.is_power_of_two() && subscriber.partitions <= 1 << 16);
     for _ in 0..8 {
         let id = world.start().await;
-        let told = listener.changes(&id).await;
-        in_order(&told);
-        assert!(told.iter().any(|change| change.digest == *id.digest()), "told in another partition");
+        let received = subscriber.changes(&id).await;
+        in_order(&received);
+        assert!(
+            received.iter().any(|change| change.digest == *id.digest()),
+            "the change was published in another partition"
+        );
     }
 }
 
-/// A revocation is announced like any other end, with its reason.
-pub(crate) async fn revocations_are_announced(world: &World) {
+/// A revocation is published like any other end, with its reason.
+pub(crate) async fn revocations_are_published(world: &World) {
     let Some(index) = world.store().index() else { return };
     let principal = crate::world::new_principal();
     let id = world.sign_in(&principal).await;
-    let mut listener = Listener::on(world.other()).await;
+    let mut subscriber = Subscriber::on(world.other()).await;
     index.revoke_all(&principal, None, EndReason::Revoked).await.must();
-    assert_eq!(listener.kinds(&id).await, [ChangeKind::Destroyed(EndReason::Revoked)]);
+    assert_eq!(subscriber.kinds(&id).await, [ChangeKind::Destroyed(EndReason::Revoked)]);
 }

@@ -8,7 +8,8 @@ use session_core::{
 
 use crate::{
     model::{Model, changes},
-    world::{Must as _, World, must_be, new_id, new_principal, same_moment},
+    must::{Must as _, must_be},
+    world::{World, new_id, new_principal, same_moment},
 };
 
 impl World {
@@ -47,8 +48,8 @@ pub(crate) async fn a_signed_in_session_is_listed(world: &World) {
     assert_eq!(listed[0].expires_at, record.deadlines().expires_at());
 }
 
-/// A principal without sessions has none, and sessions without a principal are nobody's.
-pub(crate) async fn others_are_not_listed(world: &World) {
+/// A principal without sessions has an empty list, and sessions without a principal are in no list.
+pub(crate) async fn sessions_of_others_are_not_listed(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     world.start().await;
     let id = world.sign_in(&ada).await;
@@ -57,7 +58,7 @@ pub(crate) async fn others_are_not_listed(world: &World) {
 }
 
 /// The latest sign-in comes first, and the limit cuts off the earliest.
-pub(crate) async fn the_newest_come_first(world: &World) {
+pub(crate) async fn the_latest_sign_in_comes_first(world: &World) {
     let principal = new_principal();
     let mut ids = Vec::new();
     for _ in 0..4 {
@@ -72,7 +73,7 @@ pub(crate) async fn the_newest_come_first(world: &World) {
     }
 }
 
-/// Principals may bear any name: no name is read as another's, or as part of a key.
+/// Principals may have any name: no name is read as another's, or as part of a key.
 pub(crate) async fn principals_are_not_confused(world: &World) {
     let base = new_principal();
     let names = ["", ":", "*", "\0", " ", "{0}", "ü", "{", "}:idx"];
@@ -108,8 +109,8 @@ pub(crate) async fn the_index_follows_a_rotation(world: &World) {
     }
 }
 
-/// A session that moves, also by a sign-in of the same principal, keeps the time of its sign-in and its place.
-pub(crate) async fn a_moved_session_keeps_its_place(world: &World) {
+/// A rotated session keeps the time of its sign-in and its place, even after a second sign-in of the same principal.
+pub(crate) async fn a_rotated_session_keeps_its_place(world: &World) {
     let principal = new_principal();
     let mut first = world.sign_in(&principal).await;
     world.elapse(world.ticks(1)).await;
@@ -130,9 +131,9 @@ pub(crate) async fn a_moved_session_keeps_its_place(world: &World) {
     }
 }
 
-/// A session that was nobody's for long and signs in now is the newest: it is listed first, and the next sign-in under
+/// An old session that had no principal and signs in now is the newest: it is listed first, and the next sign-in under
 /// a cap ends another.
-pub(crate) async fn an_old_session_that_signs_in_is_the_newest(world: &World) {
+pub(crate) async fn an_old_session_that_signs_in_is_listed_first(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
     let guest = world.start().await;
@@ -150,7 +151,7 @@ pub(crate) async fn an_old_session_that_signs_in_is_the_newest(world: &World) {
     world.must_be_gone(&oldest, crate::gone::Gone::NotFound(Some(EndReason::Limit))).await;
 }
 
-/// A sign-in as somebody else takes the session from the one and gives it to the other.
+/// A sign-in of another principal moves the session from the first principal's list to the second's.
 pub(crate) async fn a_sign_in_replaces_the_principal(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let id = world.sign_in(&ada).await;
@@ -162,7 +163,7 @@ pub(crate) async fn a_sign_in_replaces_the_principal(world: &World) {
     assert!(world.is_live(&rotation.to).await);
 }
 
-/// A session that was destroyed or has expired is not listed.
+/// A destroyed or expired session is not listed.
 pub(crate) async fn ended_sessions_are_not_listed(world: &World) {
     let principal = new_principal();
     let destroyed = world.sign_in(&principal).await;
@@ -174,8 +175,8 @@ pub(crate) async fn ended_sessions_are_not_listed(world: &World) {
     assert_eq!(world.listed(&principal).await, digests(&[stays]));
 }
 
-/// A session that is prolonged by use stays listed, with its new deadline.
-pub(crate) async fn a_used_session_stays_listed(world: &World) {
+/// A session extended by use stays listed, with its new deadline.
+pub(crate) async fn an_extended_session_stays_listed(world: &World) {
     let principal = new_principal();
     // Each use comes three ticks early, and none of them may be missed: two waits are longer than the timeout.
     let new = NewSession::generate(Expiry::idle(world.ticks(8))).must().with_sign_in(SignIn::new(principal.clone()));
@@ -193,8 +194,8 @@ pub(crate) async fn a_used_session_stays_listed(world: &World) {
     assert_eq!(listed[0].expires_at, world.found(&id).await.record.deadlines().expires_at());
 }
 
-/// A cap that refuses: one session more is refused whole, and a place that becomes free can be taken.
-pub(crate) async fn a_cap_refuses_one_more(world: &World) {
+/// A cap that refuses: a session beyond it is refused whole, and is admitted once another has ended.
+pub(crate) async fn a_cap_refuses_one_session_more(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
     let first = world.create(&world.new_session().with_sign_in(sign_in.clone())).await.0;
@@ -212,7 +213,7 @@ pub(crate) async fn a_cap_refuses_one_more(world: &World) {
     assert_eq!(world.listed(&principal).await.len(), 2);
 }
 
-/// A cap that ends the oldest: one session more ends the oldest, which says why.
+/// A cap that ends the oldest: a session beyond it ends the oldest, whose tombstone says why.
 pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
@@ -231,8 +232,8 @@ pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
     assert!(world.is_live(&rotation.to).await && world.is_live(&ids[0]).await && !world.is_live(&ids[1]).await);
 }
 
-/// A create that is repeated at the cap is the one session, not one more.
-pub(crate) async fn a_repeat_at_the_cap_is_created(world: &World) {
+/// A create that is repeated at the cap is the same session, not an additional one.
+pub(crate) async fn a_repeated_create_at_the_cap_answers_created(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
         let principal = new_principal();
         let new = world.new_session().with_sign_in(SignIn::new(principal.clone()).with_cap(cap));
@@ -243,8 +244,8 @@ pub(crate) async fn a_repeat_at_the_cap_is_created(world: &World) {
     }
 }
 
-/// A session of the principal that signs in again, at a step-up, is not one more.
-pub(crate) async fn a_step_up_at_the_cap_is_the_same_session(world: &World) {
+/// A session of the principal that signs in again, at a step-up, is not an additional one.
+pub(crate) async fn a_step_up_at_the_cap_adds_no_session(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
         let principal = new_principal();
         let sign_in = SignIn::new(principal.clone()).with_cap(cap);
@@ -255,8 +256,8 @@ pub(crate) async fn a_step_up_at_the_cap_is_the_same_session(world: &World) {
     }
 }
 
-/// A sign-in by rotation that is repeated, within its grace and after it, is the one session, not one more.
-pub(crate) async fn a_late_repeat_at_the_cap_is_rotated(world: &World) {
+/// A sign-in by rotation that is repeated, within its grace and after it, is the same session, not an additional one.
+pub(crate) async fn a_late_repeat_at_the_cap_answers_rotated(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
         let principal = new_principal();
         let guest = world.start().await;
@@ -271,30 +272,33 @@ pub(crate) async fn a_late_repeat_at_the_cap_is_rotated(world: &World) {
     }
 }
 
-/// Sessions that have ended take no place under a cap.
-pub(crate) async fn ended_sessions_take_no_place(world: &World) {
-    let principal = new_principal();
-    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+/// Signs in a new session, which must then be the only one of its principal.
+async fn admits_the_only_session(world: &World, sign_in: SignIn) {
+    let principal = sign_in.principal().clone();
+    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    assert_eq!(world.listed(&principal).await, digests(&[id]));
+}
+
+/// Ended sessions do not count under a cap.
+pub(crate) async fn ended_sessions_do_not_count_under_a_cap(world: &World) {
+    let sign_in = SignIn::new(new_principal()).with_cap(SessionCap::Refuse(1));
     let short = NewSession::generate(Expiry::idle(world.ticks(2))).must().with_sign_in(sign_in.clone());
     world.create(&short).await;
     world.elapse(world.ticks(3)).await;
-    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
-    assert_eq!(world.listed(&principal).await, digests(&[id]));
+    admits_the_only_session(world, sign_in).await;
 }
 
-/// Under a cap that refuses, a session takes no place any more when its tombstone has ended too.
-pub(crate) async fn a_place_stays_free_after_the_tombstone(world: &World) {
-    let principal = new_principal();
-    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+/// Under a cap that refuses, an ended session does not count after its tombstone has ended either.
+pub(crate) async fn ended_sessions_do_not_count_after_their_tombstone(world: &World) {
+    let sign_in = SignIn::new(new_principal()).with_cap(SessionCap::Refuse(1));
     let (first, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
     world.end(&first).await;
     world.elapse(world.tombstone() + world.ticks(1)).await;
-    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
-    assert_eq!(world.listed(&principal).await, digests(&[id]));
+    admits_the_only_session(world, sign_in).await;
 }
 
-/// Under a cap that refuses, a session that has moved takes one place, also when its old id is forgotten.
-pub(crate) async fn a_moved_session_takes_one_place(world: &World) {
+/// Under a cap that refuses, a rotated session counts once, also when its old id is forgotten.
+pub(crate) async fn a_rotated_session_counts_once_under_a_cap(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
     let (first, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
@@ -306,8 +310,8 @@ pub(crate) async fn a_moved_session_takes_one_place(world: &World) {
     assert!(world.is_live(&renewal.to).await && world.is_live(&second).await);
 }
 
-/// A step-up through the forward of a renewal is not one more either.
-pub(crate) async fn a_step_up_through_a_forward_at_the_cap_is_the_same_session(world: &World) {
+/// A step-up through the forward of a renewal does not add a session either.
+pub(crate) async fn a_step_up_through_a_forward_at_the_cap_adds_no_session(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
     let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
@@ -317,8 +321,8 @@ pub(crate) async fn a_step_up_through_a_forward_at_the_cap_is_the_same_session(w
     assert_eq!(world.listed(&principal).await, digests(&[rotation.to]));
 }
 
-/// At the cap, a sign-in that could not happen anyway is told why.
-pub(crate) async fn a_cap_refuses_only_what_is_one_more(world: &World) {
+/// At the cap, a sign-in that is impossible for another reason is refused for that reason.
+pub(crate) async fn a_cap_does_not_mask_other_refusals(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
     let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
@@ -331,8 +335,8 @@ pub(crate) async fn a_cap_refuses_only_what_is_one_more(world: &World) {
     assert_eq!(world.listed(&principal).await, digests(&[id]));
 }
 
-/// A sign-in that fails for where it would lead to leaves the session that is there in the index.
-pub(crate) async fn a_failed_sign_in_delists_nobody(world: &World) {
+/// A sign-in that fails because of its target leaves the existing session in the index.
+pub(crate) async fn a_failed_sign_in_removes_no_session_from_the_index(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone());
     let gone = world.start().await;
@@ -347,8 +351,9 @@ pub(crate) async fn a_failed_sign_in_delists_nobody(world: &World) {
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
 }
 
-/// Of sign-ins at once under a cap that ends the oldest, so many stay as it allows: they do not end each other.
-pub(crate) async fn sign_ins_at_once_leave_as_many_as_the_cap_allows(world: &World) {
+/// Concurrent sign-ins under a cap that ends the oldest leave as many sessions as it allows: they do not end each
+/// other.
+pub(crate) async fn concurrent_sign_ins_leave_as_many_sessions_as_the_cap_allows(world: &World) {
     for _ in 0..10 {
         let principal = new_principal();
         let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));

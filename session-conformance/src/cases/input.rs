@@ -1,4 +1,4 @@
-//! Names and values of every kind come back as they went in.
+//! Names and values of every kind read back as they were written.
 
 use session_core::{
     ErrorKind, Principal, SessionId,
@@ -9,10 +9,11 @@ use session_core::{
 
 use crate::{
     model::{Changes, Model, changes},
-    world::{World, must_be, new_id},
+    must::must_be,
+    world::{World, new_id},
 };
 
-/// Stores these entries in two ways and compares what comes back; then removes each again.
+/// Stores these entries in two ways and compares the result; then removes each again.
 async fn comes_back(world: &World, entries: &Changes) {
     let (created, _) = world.start_with(entries).await;
     let updated = world.start().await;
@@ -22,7 +23,7 @@ async fn comes_back(world: &World, entries: &Changes) {
     }
 }
 
-/// Text that a store might take for something of its own.
+/// Text that a store might mistake for its own syntax or keys.
 const ODD: [&str; 24] = [
     " ",
     "\0",
@@ -50,8 +51,8 @@ const ODD: [&str; 24] = [
     "日本語 \u{1F36A}\u{200D}\u{FEFF}",
 ];
 
-/// Empty and overlong names cannot be built, so no store ever sees one.
-pub(crate) async fn unusable_names_cannot_be_built(_: &World) {
+/// Empty and overlong names cannot be built, so a store never receives one.
+pub(crate) async fn invalid_names_cannot_be_built(_: &World) {
     let long = "x".repeat(Key::MAX_LEN + 1);
     let refused = [Field::new("").err(), Field::new(&long).err(), Key::new(&long).err(), Principal::new("").err()];
     for error in refused {
@@ -62,14 +63,14 @@ pub(crate) async fn unusable_names_cannot_be_built(_: &World) {
     }
 }
 
-/// Field names may be any text.
-pub(crate) async fn odd_field_names_come_back(world: &World) {
+/// A field name may be any text.
+pub(crate) async fn any_field_name_reads_back(world: &World) {
     let entries = ODD.iter().fold(changes(), |all, name| all.set(name, name).insert(name, "k", name));
     comes_back(world, &entries).await;
 }
 
-/// Keys may be any text, the empty one included.
-pub(crate) async fn odd_keys_come_back(world: &World) {
+/// A key may be any text, including the empty one.
+pub(crate) async fn any_key_reads_back(world: &World) {
     let entries = ODD.iter().fold(changes().insert("f", "", "empty"), |all, key| all.insert("f", key, key));
     comes_back(world, &entries).await;
     let (id, _) = world.start_with(&entries).await;
@@ -78,7 +79,7 @@ pub(crate) async fn odd_keys_come_back(world: &World) {
     assert_eq!(world.model(&id).await, Model::from(&changes().insert("f", "", "empty")));
 }
 
-/// Field and key are two names, whatever stands between them in the store.
+/// Field and key are two names, whatever separates them in the store.
 pub(crate) async fn field_and_key_do_not_run_together(world: &World) {
     let mut entries = changes();
     for separator in [":", "\0", ".", "/", " ", "\u{1f}", "\u{ff}"] {
@@ -98,7 +99,7 @@ pub(crate) async fn field_and_key_do_not_run_together(world: &World) {
 }
 
 /// Names of the greatest length work, and differ in their last byte.
-pub(crate) async fn the_longest_names_come_back(world: &World) {
+pub(crate) async fn the_longest_names_read_back(world: &World) {
     let long = |last: &str, len: usize| format!("{}{last}", "x".repeat(len - 1));
     let (field, key) = (long("a", Field::MAX_LEN), long("a", Key::MAX_LEN));
     let entries = changes().set(&field, "1").set(&long("b", Field::MAX_LEN), "2").insert(&field, &key, "3").insert(
@@ -109,15 +110,15 @@ pub(crate) async fn the_longest_names_come_back(world: &World) {
     comes_back(world, &entries).await;
 }
 
-/// Every byte may stand anywhere in a value.
-pub(crate) async fn every_byte_comes_back(world: &World) {
+/// Every byte may occur anywhere in a value.
+pub(crate) async fn every_byte_reads_back(world: &World) {
     let all: Vec<u8> = (0..=255).collect();
     let value = Value::from_bytes(all.into());
     comes_back(world, &changes().set_value("all", &value).insert_value("all", "k", &value)).await;
 }
 
-/// A value that nobody can decode is stored and returned as it is: to read it is for who asks for it.
-pub(crate) async fn unreadable_values_come_back(world: &World) {
+/// A value that cannot be decoded is stored and returned unchanged; decoding is up to the reader.
+pub(crate) async fn undecodable_values_read_back(world: &World) {
     let entries = (0..=255u8).fold(changes(), |all, format| {
         let value = Value::from_bytes(vec![format, 0xff, 0x00, 0xfe].into());
         all.set_value(&format!("scalar-{format}"), &value).insert_value("keyed", &format.to_string(), &value)
@@ -125,21 +126,21 @@ pub(crate) async fn unreadable_values_come_back(world: &World) {
     comes_back(world, &entries).await;
 }
 
-/// The empty value is a value: a member of a set, and a scalar too.
-pub(crate) async fn empty_values_come_back(world: &World) {
+/// The empty value is a value: of a member of a set, and of a scalar.
+pub(crate) async fn empty_values_read_back(world: &World) {
     let member = &Value::MEMBER;
     comes_back(world, &changes().set_value("flag", member).insert_value("roles", "admin", member)).await;
 }
 
-/// A session of 10,000 entries, or as many as the store allows, comes back whole.
-pub(crate) async fn ten_thousand_entries_come_back(world: &World) {
+/// A session of 10,000 entries, or as many as the store allows, reads back whole.
+pub(crate) async fn ten_thousand_entries_read_back(world: &World) {
     let entries = world.store().limits().max_entries.min(10_000);
     let entries = (0..entries).fold(changes(), |all, at| all.insert_value("m", &format!("{at:05}"), &Value::MEMBER));
     comes_back(world, &entries).await;
 }
 
-/// A delta of 5,000 removals, or half of what the store allows, is one step.
-pub(crate) async fn thousands_of_removals_are_one_delta(world: &World) {
+/// A delta of 5,000 removals, or half of the store's entry limit, is one step.
+pub(crate) async fn thousands_of_removals_fit_in_one_delta(world: &World) {
     let entries = world.store().limits().max_entries.min(10_000);
     let all = (0..entries).fold(changes(), |all, at| all.insert_value("m", &format!("{at:05}"), &Value::MEMBER));
     let even = (0..entries).step_by(2).fold(changes(), |even, at| even.remove_key("m", &format!("{at:05}")));
@@ -148,8 +149,8 @@ pub(crate) async fn thousands_of_removals_are_one_delta(world: &World) {
     assert_eq!(world.model(&id).await, Model::from(&all).after(&even));
 }
 
-/// Ids that this server did not issue, in whatever number, find nothing and leave nothing.
-pub(crate) async fn ids_never_issued_find_nothing(world: &World) {
+/// Ids that this server did not issue find nothing and leave nothing, however many there are.
+pub(crate) async fn unissued_ids_find_nothing(world: &World) {
     let id = world.start().await;
     for _ in 0..50 {
         must_be!(world.load(&new_id()).await, LoadOutcome::Absent(Absent::NotFound(None)));
@@ -157,8 +158,8 @@ pub(crate) async fn ids_never_issued_find_nothing(world: &World) {
     assert!(world.is_live(&id).await);
 }
 
-/// No error names an id, a key or a value: errors go to logs.
-pub(crate) async fn errors_hold_no_secrets(world: &World) {
+/// No error message contains an id, a key or a value, because errors go to logs.
+pub(crate) async fn errors_contain_no_secrets(world: &World) {
     let id = world.start().await;
     let mut huge = b"secret-value ".to_vec();
     huge.resize(world.store().limits().max_value_bytes + 1, b'.');

@@ -1,4 +1,4 @@
-//! A session from its first to its last moment.
+//! A session from its creation to its end.
 
 use session_core::{
     LoadOptions, ReadLevel,
@@ -9,11 +9,12 @@ use session_core::{
 use crate::{
     gone::Gone,
     model::{Model, changes},
-    world::{Must as _, World, destroy, must_be, new_id, same_moment, sibling},
+    must::{Must as _, must_be},
+    world::{World, destroy, new_id, same_moment, sibling},
 };
 
 /// A created session is loaded with its entries, its stamp and its deadlines.
-pub(crate) async fn created_is_loaded(world: &World) {
+pub(crate) async fn a_created_session_can_be_loaded(world: &World) {
     let entries = changes().set("theme", "dark").insert("cart", "sku-1", "2");
     let new = world.new_session().with_entries(entries.delta());
     let (id, applied) = world.create(&new).await;
@@ -21,7 +22,7 @@ pub(crate) async fn created_is_loaded(world: &World) {
     assert_eq!(Model::of(record.state()), Model::from(&entries));
     assert_eq!((record.stamp(), applied.stamp), (new.stamp(), new.stamp()));
     assert_eq!(record.deadlines(), applied.deadlines);
-    assert!(!applied.repeated, "nothing was there before");
+    assert!(!applied.repeated, "the id was unused");
     assert!(same_moment(world, record.created_at(), applied.now), "created at the time of the create");
 }
 
@@ -31,28 +32,28 @@ pub(crate) async fn an_empty_session_exists(world: &World) {
     assert!(world.found(&id).await.record.state().is_empty());
 }
 
-/// An id that was never used is not found, by any operation, and none of them creates a session.
+/// An id that was never used is not found by any operation, and no operation creates a session there.
 pub(crate) async fn an_unknown_id_is_not_found(world: &World) {
     let id = new_id();
     world.must_be_gone(&id, Gone::NotFound(None)).await;
     must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
-/// The sibling of a live id is as unknown as any other.
-pub(crate) async fn a_sibling_of_a_live_id_is_unknown(world: &World) {
+/// The sibling of a live id is not found, like any other unused id.
+pub(crate) async fn a_sibling_of_a_live_id_is_not_found(world: &World) {
     let id = world.start().await;
     world.must_be_gone(&sibling(&id), Gone::NotFound(None)).await;
 }
 
-/// A destroyed session is not found, by any operation.
-pub(crate) async fn destroyed_is_gone(world: &World) {
+/// A destroyed session is not found by any operation.
+pub(crate) async fn a_destroyed_session_is_not_found(world: &World) {
     let id = world.start().await;
     world.end(&id).await;
     world.must_be_gone(&id, Gone::NotFound(Some(EndReason::Logout))).await;
 }
 
-/// The tombstone keeps each reason, and how long ago it was.
-pub(crate) async fn an_ended_session_says_why_and_when(world: &World) {
+/// The tombstone keeps each reason, and its age.
+pub(crate) async fn a_tombstone_keeps_reason_and_age(world: &World) {
     for reason in [EndReason::Logout, EndReason::Revoked, EndReason::Limit] {
         let id = world.start().await;
         must_be!(world.store().destroy(&id, &destroy(reason)).await.must(), DestroyOutcome::Destroyed { .. });
@@ -64,8 +65,8 @@ pub(crate) async fn an_ended_session_says_why_and_when(world: &World) {
     }
 }
 
-/// Another session's create on a live id changes nothing and says so.
-pub(crate) async fn a_used_id_already_exists(world: &World) {
+/// A create of another session on a live id changes nothing and answers AlreadyExists.
+pub(crate) async fn a_create_on_a_used_id_is_refused(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
     let second = world.new_session().with_entries(changes().set("theme", "light").delta());
     must_be!(world.store().create(&id, &second).await.must(), CreateOutcome::AlreadyExists);
@@ -74,7 +75,7 @@ pub(crate) async fn a_used_id_already_exists(world: &World) {
 }
 
 /// The version is 1 at first and grows by one with every update.
-pub(crate) async fn versions_count_updates(world: &World) {
+pub(crate) async fn the_version_counts_updates(world: &World) {
     let id = world.start().await;
     assert_eq!(world.stamp(&id).await.version(), 1);
     for version in 2..=5 {
@@ -83,8 +84,8 @@ pub(crate) async fn versions_count_updates(world: &World) {
     }
 }
 
-/// The answer to an update bears the stamp that a load then finds.
-pub(crate) async fn stamps_chain_op_ids(world: &World) {
+/// The answer to an update has the same stamp as the next load.
+pub(crate) async fn stamps_are_derived_from_op_ids(world: &World) {
     let new = world.new_session();
     let (id, _) = world.create(&new).await;
     let mut expected = Stamp::first(new.incarnation, new.write.op);
@@ -96,8 +97,8 @@ pub(crate) async fn stamps_chain_op_ids(world: &World) {
     }
 }
 
-/// A load with the present stamp answers Unchanged, with the present deadlines.
-pub(crate) async fn a_known_stamp_is_unchanged(world: &World) {
+/// A load with the current stamp answers Unchanged, with the current deadlines.
+pub(crate) async fn a_load_with_the_current_stamp_answers_unchanged(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
     let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
     world.elapse(world.ticks(2)).await;
@@ -107,7 +108,7 @@ pub(crate) async fn a_known_stamp_is_unchanged(world: &World) {
 }
 
 /// A load with an older stamp finds the record.
-pub(crate) async fn an_older_stamp_is_found(world: &World) {
+pub(crate) async fn a_load_with_an_older_stamp_finds_the_record(world: &World) {
     let (id, created) = world.create(&world.new_session()).await;
     world.apply(&id, &changes().set("theme", "dark")).await;
     let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(created.stamp);
@@ -115,7 +116,7 @@ pub(crate) async fn an_older_stamp_is_found(world: &World) {
     assert_eq!(found.record.stamp().version(), 2);
 }
 
-/// A stamp of the present version but of another history is not the present stamp, nor is another incarnation's.
+/// A stamp of the current version but another history is not the current stamp, nor is that of another incarnation.
 pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
     let other = world.new_session();
@@ -129,15 +130,15 @@ pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
     }
 }
 
-/// A known stamp does not make a session of one that is gone.
-pub(crate) async fn a_known_stamp_of_a_destroyed_session_is_not_found(world: &World) {
+/// A load with the known stamp of a destroyed session answers NotFound.
+pub(crate) async fn a_load_with_the_stamp_of_a_destroyed_session_is_not_found(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
     world.end(&id).await;
     let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
     must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Absent(Absent::NotFound(Some(_))));
 }
 
-/// A record that was loaded stays as it is when the session moves on.
+/// A loaded record stays as it is when the session changes.
 pub(crate) async fn a_loaded_record_is_a_snapshot(world: &World) {
     let before = changes().set("theme", "dark").insert("cart", "sku-1", "1");
     let (id, _) = world.start_with(&before).await;
@@ -148,7 +149,7 @@ pub(crate) async fn a_loaded_record_is_a_snapshot(world: &World) {
 }
 
 /// The creation time is that of the create, not of the last update or rotation.
-pub(crate) async fn the_creation_time_stays(world: &World) {
+pub(crate) async fn the_creation_time_never_changes(world: &World) {
     let id = world.start().await;
     let created_at = world.found(&id).await.record.created_at();
     world.elapse(world.ticks(2)).await;
@@ -157,8 +158,8 @@ pub(crate) async fn the_creation_time_stays(world: &World) {
     assert_eq!(world.found(&moved).await.record.created_at(), created_at);
 }
 
-/// Removals among the first entries have nothing to remove and do no harm.
-pub(crate) async fn first_entries_may_remove(world: &World) {
+/// Removals among the initial entries remove nothing and do no harm.
+pub(crate) async fn initial_entries_may_contain_removals(world: &World) {
     let entries = changes().remove("absent").clear("cart").insert("cart", "sku-1", "1").remove_key("roles", "admin");
     let (id, _) = world.start_with(&entries).await;
     assert_eq!(world.model(&id).await, Model::from(&entries));
@@ -168,7 +169,7 @@ pub(crate) async fn first_entries_may_remove(world: &World) {
 pub(crate) async fn sessions_are_separate(world: &World) {
     let id = world.start().await;
     let neighbour = sibling(&id);
-    let new = NewSession::generate(world.roomy()).must();
+    let new = NewSession::generate(world.long_expiry()).must();
     must_be!(world.store().create(&neighbour, &new).await.must(), CreateOutcome::Created(_));
     world.apply(&id, &changes().set("theme", "dark")).await;
     assert_eq!(world.model(&neighbour).await, Model::default());
@@ -176,8 +177,8 @@ pub(crate) async fn sessions_are_separate(world: &World) {
     assert!(world.is_live(&neighbour).await);
 }
 
-/// A store that serves says so, and names itself.
-pub(crate) async fn a_running_store_checks_out(world: &World) {
+/// The check of a running store succeeds, and the store has a name.
+pub(crate) async fn the_check_of_a_running_store_succeeds(world: &World) {
     world.store().check().await.must();
-    assert!(!world.store().backend().is_empty(), "the name stands in error messages");
+    assert!(!world.store().backend().is_empty(), "error messages contain the name");
 }

@@ -1,10 +1,11 @@
-//! What is too large is refused whole, in the same step that would have stored it.
+//! Anything too large is refused whole, in the same step that would have stored it.
 
 use session_core::{ErrorKind, SessionId, model::Value, store::Absent, store::LoadOutcome};
 
 use crate::{
     model::{Changes, Model, changes},
-    world::{Must as _, World, must_be, new_id, update},
+    must::{Must as _, must_be},
+    world::{World, new_id, update},
 };
 
 fn bytes(len: usize) -> Value {
@@ -32,7 +33,7 @@ fn full_of_bytes(world: &World) -> Vec<Changes> {
     while left > 0 {
         let name = format!("b{:06}", deltas.len());
         let mut len = left.saturating_sub(name.len()).min(limits.max_value_bytes);
-        // What is left must hold another name, or nothing.
+        // The rest must hold another name, or nothing.
         let rest = left.saturating_sub(name.len() + len);
         if rest > 0 && rest <= name.len() {
             len -= name.len();
@@ -43,8 +44,8 @@ fn full_of_bytes(world: &World) -> Vec<Changes> {
     deltas
 }
 
-/// A value of the greatest length is stored; one byte more is refused, and nothing of its delta is applied.
-pub(crate) async fn a_value_may_be_so_long(world: &World) {
+/// A value of the greatest length is stored. One byte more is refused, and nothing of its delta is applied.
+pub(crate) async fn the_value_limit_is_exact(world: &World) {
     let max = world.store().limits().max_value_bytes;
     let (id, _) = world.start_with(&changes().set("a", "1")).await;
     let fits = changes().set_value("big", &bytes(max));
@@ -62,8 +63,8 @@ pub(crate) async fn the_error_names_the_field(world: &World) {
     assert_eq!(error.field().map(session_core::model::Field::as_str), Some("avatar"));
 }
 
-/// A session may have so many entries and not one more; replacing one at the limit is allowed.
-pub(crate) async fn there_may_be_so_many_entries(world: &World) {
+/// A session can hold exactly the limit of entries; replacing one at the limit is allowed.
+pub(crate) async fn the_entry_limit_is_exact(world: &World) {
     let full = full_of_entries(world);
     let (id, _) = world.start_with(&full).await;
     refused(world, &id, &changes().set("one-more", "x")).await;
@@ -73,8 +74,8 @@ pub(crate) async fn there_may_be_so_many_entries(world: &World) {
     assert_eq!(world.model(&id).await.len(), world.store().limits().max_entries);
 }
 
-/// A session may have so many bytes and not one more.
-pub(crate) async fn there_may_be_so_many_bytes(world: &World) {
+/// A session can hold exactly the limit of bytes.
+pub(crate) async fn the_size_limit_is_exact(world: &World) {
     let id = world.start().await;
     for delta in full_of_bytes(world) {
         world.apply(&id, &delta).await;
@@ -98,7 +99,7 @@ pub(crate) async fn removing_is_never_refused(world: &World) {
 }
 
 /// A session that would be too large from the start is not created.
-pub(crate) async fn a_create_is_refused_whole(world: &World) {
+pub(crate) async fn an_oversized_create_is_refused_whole(world: &World) {
     let huge = bytes(world.store().limits().max_value_bytes + 1);
     let entries = [full_of_entries(world).set("one-more", "x"), changes().set("a", "1").set_value("huge", &huge)];
     for entries in entries {

@@ -1,4 +1,4 @@
-//! Locks on a session, and the tokens that fence off a holder who was overtaken.
+//! Locks on a session, and the tokens that fence off a former holder.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use session_core::{
 
 use crate::{
     model::changes,
-    world::{Must as _, World, must_be, new_id, update},
+    must::{Must as _, must_be},
+    world::{World, new_id, update},
 };
 
 fn owner() -> LockOwner {
@@ -45,8 +46,8 @@ impl World {
     }
 }
 
-/// A free lock is acquired by the first who asks; another learns for how long it is held.
-pub(crate) async fn one_holds_it(world: &World) {
+/// The first request acquires a free lock; another learns the remaining time of the lease.
+pub(crate) async fn one_owner_holds_the_lock(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 10).await;
     let left = must_be!(world.ask(&id, owner(), 10).await, AcquireOutcome::Held(left) => left);
@@ -55,15 +56,15 @@ pub(crate) async fn one_holds_it(world: &World) {
 }
 
 /// A repeated request of the same owner gets the same tenure.
-pub(crate) async fn a_repeat_is_the_same_tenure(world: &World) {
+pub(crate) async fn a_repeated_acquire_is_the_same_tenure(world: &World) {
     let (id, owner) = (world.start().await, owner());
     let first = must_be!(world.ask(&id, owner, 10).await, AcquireOutcome::Acquired(token) => token);
     let again = must_be!(world.ask(&id, owner, 10).await, AcquireOutcome::Acquired(token) => token);
     assert_eq!((first, first.owner()), (again, owner));
 }
 
-/// A lock that is released is free at once, and its token is worth nothing.
-pub(crate) async fn a_release_frees_it(world: &World) {
+/// A released lock is free at once, and its token is void.
+pub(crate) async fn a_release_frees_the_lock(world: &World) {
     let id = world.start().await;
     let first = world.acquired(&id, 10).await;
     must_be!(world.locks().release(&id, first).await.must(), TenureOutcome::Done);
@@ -73,8 +74,8 @@ pub(crate) async fn a_release_frees_it(world: &World) {
     world.must_hold(&id, second).await;
 }
 
-/// A lease that ends frees the lock, and fences off its holder.
-pub(crate) async fn a_lease_ends(world: &World) {
+/// An expired lease frees the lock, and fences off its holder.
+pub(crate) async fn a_lease_expires(world: &World) {
     let id = world.start().await;
     let first = world.acquired(&id, 3).await;
     world.elapse(world.ticks(4)).await;
@@ -85,8 +86,8 @@ pub(crate) async fn a_lease_ends(world: &World) {
     world.must_hold(&id, second).await;
 }
 
-/// A renewal lets the lease run anew.
-pub(crate) async fn a_renewal_prolongs(world: &World) {
+/// A renewal restarts the lease.
+pub(crate) async fn a_renewal_extends_the_lease(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 3).await;
     for _ in 0..2 {
@@ -99,8 +100,8 @@ pub(crate) async fn a_renewal_prolongs(world: &World) {
     world.must_be_fenced_off(&id, token).await;
 }
 
-/// Counters grow from tenure to tenure, across releases, lease ends and rotations.
-pub(crate) async fn counters_grow(world: &World) {
+/// Counters grow from tenure to tenure, across releases, expired leases and rotations.
+pub(crate) async fn token_counters_grow(world: &World) {
     let mut id = world.start().await;
     let mut last = 0;
     for round in 0..4 {
@@ -117,7 +118,7 @@ pub(crate) async fn counters_grow(world: &World) {
     }
 }
 
-/// A token of the right counter and a wrong owner, or the other way about, is worth nothing.
+/// A token with the right counter and a wrong owner, or the reverse, is void.
 pub(crate) async fn tokens_cannot_be_guessed(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 10).await;
@@ -133,15 +134,15 @@ pub(crate) async fn tokens_cannot_be_guessed(world: &World) {
     world.must_hold(&id, token).await;
 }
 
-/// A lock holds up only updates that name it.
-pub(crate) async fn other_updates_are_not_held_up(world: &World) {
+/// A lock blocks only updates that name it.
+pub(crate) async fn a_lock_does_not_block_other_updates(world: &World) {
     let id = world.start().await;
     world.acquired(&id, 10).await;
     world.apply(&id, &changes().set("free", "x")).await;
 }
 
-/// Taking and giving back a lock changes neither state nor stamp.
-pub(crate) async fn a_lock_is_not_state(world: &World) {
+/// Acquiring and releasing a lock change neither state nor stamp.
+pub(crate) async fn a_lock_changes_no_state(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let token = world.acquired(&id, 10).await;
     must_be!(world.locks().release(&id, token).await.must(), TenureOutcome::Done);
@@ -168,7 +169,7 @@ pub(crate) async fn a_lock_moves_with_its_session(world: &World) {
     }
 }
 
-/// A lock ends with its session, and where there is no session there is no lock.
+/// A lock ends with its session, and there is no lock without a session.
 pub(crate) async fn a_lock_ends_with_its_session(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 50).await;
@@ -183,13 +184,13 @@ pub(crate) async fn a_lock_ends_with_its_session(world: &World) {
     must_be!(world.locks().release(&new_id(), token).await.must(), TenureOutcome::Absent(Absent::NotFound(None)));
 }
 
-/// Of several who ask at once one holds the lock.
-pub(crate) async fn one_of_many_holds_it(world: &World) {
+/// Of several concurrent owners one acquires the lock.
+pub(crate) async fn one_of_many_owners_holds_the_lock(world: &World) {
     for _ in 0..20 {
         let id = world.start().await;
         let lease = world.ticks(50);
         let task = |_, store: Arc<dyn SessionStore>| async move {
-            let lock = store.lock().unwrap_or_else(|| panic!("the lock is gone"));
+            let lock = store.lock().unwrap_or_else(|| panic!("the store no longer has locks"));
             matches!(lock.acquire(&id, owner(), lease).await.must(), AcquireOutcome::Acquired(_))
         };
         let held = world.race(6, task).await.into_iter().filter(|held| *held).count();

@@ -1,4 +1,4 @@
-//! The cases by topic. Each function is one promise; [`__cases!`](crate::__cases) lists them.
+//! The cases by topic. Each function checks one promise; [`__cases!`](crate::__cases) lists them.
 
 pub(crate) mod algebra;
 pub(crate) mod cancellation;

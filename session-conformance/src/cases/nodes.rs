@@ -8,10 +8,11 @@ use session_core::{
 
 use crate::{
     model::{Model, changes},
-    world::{Must as _, World, must_be, update},
+    must::{Must as _, must_be},
+    world::{World, update},
 };
 
-/// The stamp that this node sees at this level.
+/// The stamp that this node reads with these options.
 async fn seen(store: &dyn SessionStore, id: &session_core::SessionId, options: LoadOptions) -> Stamp {
     must_be!(store.load(id, options).await.must(), LoadOutcome::Found(found) => found.record.stamp())
 }
@@ -20,8 +21,8 @@ fn from_store() -> LoadOptions {
     LoadOptions::default().with_level(ReadLevel::Store)
 }
 
-/// At the level of the store, each node sees at once what the other was acknowledged.
-pub(crate) async fn each_sees_the_other(world: &World) {
+/// At the read level of the store, each node sees the acknowledged writes of the other at once.
+pub(crate) async fn each_node_sees_the_others_writes(world: &World) {
     let id = world.start().await;
     for step in 0..10 {
         let (writer, reader) =
@@ -34,7 +35,7 @@ pub(crate) async fn each_sees_the_other(world: &World) {
 }
 
 /// A node reads its own writes, at any level.
-pub(crate) async fn each_reads_its_own_writes(world: &World) {
+pub(crate) async fn each_node_reads_its_own_writes(world: &World) {
     let id = world.start().await;
     for step in 0..5 {
         let stamp = world.apply(&id, &changes().set("step", &step.to_string())).await.stamp;
@@ -44,8 +45,8 @@ pub(crate) async fn each_reads_its_own_writes(world: &World) {
     must_be!(world.store().load(&id, LoadOptions::default()).await.must(), LoadOutcome::Absent(Absent::NotFound(_)));
 }
 
-/// What one node was acknowledged, a floor shows on the other, without going to the store for every read.
-pub(crate) async fn a_floor_shows_what_was_written_elsewhere(world: &World) {
+/// A floor shows the acknowledged writes of the other node, without sending every read to the store.
+pub(crate) async fn a_floor_shows_the_other_nodes_writes(world: &World) {
     let id = world.start().await;
     seen(world.other(), &id, LoadOptions::default()).await;
     for step in 0..5 {
@@ -55,15 +56,15 @@ pub(crate) async fn a_floor_shows_what_was_written_elsewhere(world: &World) {
     }
 }
 
-/// A copy that one node holds is no longer known when the other has written.
-pub(crate) async fn a_copy_is_outdated_by_the_other(world: &World) {
+/// A stamp that one node knows is no longer current when the other has written.
+pub(crate) async fn a_known_stamp_is_outdated_by_the_other_node(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     must_be!(world.other().load(&id, from_store().with_known(stamp)).await.must(), LoadOutcome::Unchanged(_));
     let after = world.apply(&id, &changes().set("a", "2")).await.stamp;
     assert_eq!(seen(world.other(), &id, from_store().with_known(stamp)).await, after);
 }
 
-/// A conflict bears the stamp that the other node wrote.
+/// A conflict has the stamp that the other node wrote.
 pub(crate) async fn a_conflict_names_the_others_stamp(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let theirs = world.apply(&id, &changes().set("a", "2")).await.stamp;
@@ -73,7 +74,7 @@ pub(crate) async fn a_conflict_names_the_others_stamp(world: &World) {
 }
 
 /// A retry may come from another node than the first attempt.
-pub(crate) async fn a_retry_may_change_nodes(world: &World) {
+pub(crate) async fn a_retry_may_come_from_another_node(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
     let once = update(&changes().set("a", "1"));
     world.send(&id, &once).await;
@@ -81,8 +82,8 @@ pub(crate) async fn a_retry_may_change_nodes(world: &World) {
     assert!(must_be!(again, ApplyOutcome::Applied(applied) => applied).repeated);
 }
 
-/// A rotation on one node is there for the other: the new id at once, the old one as its kind says.
-pub(crate) async fn a_rotation_shows_on_the_other(world: &World) {
+/// A rotation on one node is visible on the other: the new id at once, the old one as its kind requires.
+pub(crate) async fn a_rotation_is_visible_on_the_other_node(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let (old, stamp) = world.start_with(&changes().set("a", "1")).await;
         let new = world.moved(&old, kind).await;
@@ -96,8 +97,8 @@ pub(crate) async fn a_rotation_shows_on_the_other(world: &World) {
     }
 }
 
-/// Both nodes state the same limits, and both enforce them.
-pub(crate) async fn both_have_the_same_limits(world: &World) {
+/// Both nodes report the same limits, and both enforce them.
+pub(crate) async fn both_nodes_have_the_same_limits(world: &World) {
     let limits = world.store().limits();
     assert_eq!(world.other().limits(), limits);
     let id = world.start().await;

@@ -1,4 +1,4 @@
-//! Updates that are applied only if something holds.
+//! Updates that are applied only under a condition.
 
 use session_core::{
     SessionId,
@@ -9,22 +9,23 @@ use session_core::{
 use crate::{
     gone::Gone,
     model::{Model, changes, field, key, value},
-    world::{Must as _, World, must_be, new_id, update},
+    must::{Must as _, must_be},
+    world::{World, new_id, update},
 };
 
 async fn conflict(world: &World, id: &SessionId, update: &Update) -> Conflict {
     must_be!(world.store().apply(id, update).await.must(), ApplyOutcome::Conflict(conflict) => conflict)
 }
 
-/// A compare-and-set on the present stamp is applied.
-pub(crate) async fn the_present_stamp_is_accepted(world: &World) {
+/// A compare-and-set on the current stamp is applied.
+pub(crate) async fn the_current_stamp_is_accepted(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
     let applied =
         world.send(&id, &update(&changes().set("theme", "dark")).with_precondition(Precondition::Stamp(stamp))).await;
     assert_eq!(applied.stamp.version(), 2);
 }
 
-/// A compare-and-set on an old stamp conflicts, and names the present one.
+/// A compare-and-set on an old stamp conflicts, and the conflict has the current one.
 pub(crate) async fn an_old_stamp_conflicts(world: &World) {
     let (id, old) = world.start_with(&changes()).await;
     let current = world.apply(&id, &changes().set("theme", "dark")).await.stamp;
@@ -34,8 +35,8 @@ pub(crate) async fn an_old_stamp_conflicts(world: &World) {
     assert_eq!(world.model(&id).await, Model::from(&changes().set("theme", "dark")));
 }
 
-/// A stamp of the present version but another history conflicts.
-pub(crate) async fn a_stamp_is_compared_whole(world: &World) {
+/// A stamp of the current version but another history conflicts.
+pub(crate) async fn all_parts_of_a_stamp_are_compared(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
     let tag = stamp.tag() ^ 1;
     let incarnation = world.new_session().incarnation;
@@ -74,8 +75,8 @@ pub(crate) async fn a_keyed_entry_is_compared(world: &World) {
     }
 }
 
-/// A member of a set, whose value is empty, is present: not the same as absent.
-pub(crate) async fn an_empty_value_is_not_an_absent_one(world: &World) {
+/// A member of a set, whose value is empty, is present and not absent.
+pub(crate) async fn an_empty_value_is_not_an_absent_value(world: &World) {
     let member = session_core::model::Value::MEMBER;
     let (id, _) = world.start_with(&changes().insert_value("roles", "admin", &member)).await;
     let when = |expected| Precondition::Keyed(field("roles"), key("admin"), expected);
@@ -85,7 +86,7 @@ pub(crate) async fn an_empty_value_is_not_an_absent_one(world: &World) {
 }
 
 /// All preconditions must hold, in whatever order they are given.
-pub(crate) async fn all_must_hold(world: &World) {
+pub(crate) async fn all_preconditions_must_hold(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let right = Precondition::Stamp(stamp);
     let wrong = Precondition::Scalar(field("a"), None);
@@ -97,8 +98,8 @@ pub(crate) async fn all_must_hold(world: &World) {
     assert_eq!(world.model(&id).await.len(), 1);
 }
 
-/// They are checked against the state before the delta, not after it.
-pub(crate) async fn they_see_the_state_before(world: &World) {
+/// Preconditions are checked against the state before the delta, not after it.
+pub(crate) async fn preconditions_see_the_state_before_the_delta(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
     let absent = Precondition::Scalar(field("once"), None);
     world.send(&id, &update(&changes().set("once", "1")).with_precondition(absent.clone())).await;
@@ -127,7 +128,7 @@ pub(crate) async fn a_conflict_is_not_remembered(world: &World) {
 }
 
 /// An empty delta checks its preconditions and changes nothing.
-pub(crate) async fn an_empty_delta_only_checks(world: &World) {
+pub(crate) async fn an_empty_delta_only_checks_preconditions(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let right = Precondition::Scalar(field("a"), Some(value("1")));
     assert_eq!(world.send(&id, &update(&changes()).with_precondition(right)).await.stamp, stamp);
@@ -135,8 +136,8 @@ pub(crate) async fn an_empty_delta_only_checks(world: &World) {
     assert_eq!(conflict(world, &id, &update(&changes()).with_precondition(wrong)).await.current, stamp);
 }
 
-/// A session that is not there is not found, whatever the preconditions say of absent entries.
-pub(crate) async fn absence_of_an_entry_is_not_absence_of_the_session(world: &World) {
+/// An absent session is not found, even if the precondition is that an entry is absent.
+pub(crate) async fn an_absent_session_is_not_an_absent_entry(world: &World) {
     let id = new_id();
     let first = update(&changes().set("once", "1")).with_precondition(Precondition::Scalar(field("once"), None));
     must_be!(world.store().apply(&id, &first).await.must(), ApplyOutcome::Absent(Absent::NotFound(None)));

@@ -10,7 +10,8 @@ use session_core::{
 
 use crate::{
     gone::Gone,
-    world::{Must as _, World, must_be, new_id, new_principal},
+    must::{Must as _, must_be},
+    world::{World, new_id, new_principal},
 };
 
 const REVOKED: Gone = Gone::NotFound(Some(EndReason::Revoked));
@@ -25,8 +26,8 @@ pub(crate) async fn one_session_is_revoked(world: &World) {
     assert!(!world.index().revoke(&principal, goes.digest(), EndReason::Revoked).await.must(), "twice");
 }
 
-/// Nobody revokes the session of another, or one that is not there.
-pub(crate) async fn others_are_not_revoked(world: &World) {
+/// A revocation ends neither the session of another principal nor one that does not exist.
+pub(crate) async fn sessions_of_others_are_not_revoked(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let (id, guest) = (world.sign_in(&ada).await, world.start().await);
     for digest in [id.digest(), guest.digest(), new_id().digest()] {
@@ -52,8 +53,8 @@ pub(crate) async fn all_sessions_are_revoked(world: &World) {
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 0, "twice");
 }
 
-/// All but one: the one that asks is kept, also when it is known by an id that forwards.
-pub(crate) async fn all_but_this_one_are_revoked(world: &World) {
+/// All sessions but the excepted one are revoked; it is kept also when it is named by an id that forwards.
+pub(crate) async fn all_sessions_except_one_are_revoked(world: &World) {
     for renewed in [false, true] {
         let principal = new_principal();
         let (this, other) = (world.sign_in(&principal).await, world.sign_in(&principal).await);
@@ -66,8 +67,8 @@ pub(crate) async fn all_but_this_one_are_revoked(world: &World) {
     }
 }
 
-/// A session that was renewed is revoked at its new id, and the forward leads to its tombstone.
-pub(crate) async fn a_moved_session_is_revoked(world: &World) {
+/// A renewed session is revoked at its new id, and the forward leads to its tombstone.
+pub(crate) async fn a_renewed_session_is_revoked(world: &World) {
     let principal = new_principal();
     let old = world.sign_in(&principal).await;
     let new = world.moved(&old, RotationKind::Renew).await;
@@ -77,8 +78,8 @@ pub(crate) async fn a_moved_session_is_revoked(world: &World) {
     }
 }
 
-/// A session that was listed, and has signed in and stepped up since, is the one that is meant.
-pub(crate) async fn a_listing_that_moved_twice_is_revoked(world: &World) {
+/// A session that has signed in and stepped up since it was listed is revoked at its current id.
+pub(crate) async fn a_session_that_moved_twice_is_revoked(world: &World) {
     for kind in [RotationKind::Privilege, RotationKind::Renew] {
         let principal = new_principal();
         let listed = world.sign_in(&principal).await;
@@ -90,7 +91,7 @@ pub(crate) async fn a_listing_that_moved_twice_is_revoked(world: &World) {
     }
 }
 
-/// A revoked session stays ended: no delayed create brings it back.
+/// A revoked session stays ended: no delayed create recreates it.
 pub(crate) async fn a_revoked_session_stays_ended(world: &World) {
     let principal = new_principal();
     let new = world.signed_in(&principal);
@@ -100,8 +101,8 @@ pub(crate) async fn a_revoked_session_stays_ended(world: &World) {
     assert_eq!(world.listed(&principal).await, []);
 }
 
-/// A sign-in after the revocation stands.
-pub(crate) async fn a_later_sign_in_stands(world: &World) {
+/// A sign-in after the revocation is not revoked.
+pub(crate) async fn a_later_sign_in_is_not_revoked(world: &World) {
     let principal = new_principal();
     world.sign_in(&principal).await;
     world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
@@ -115,16 +116,16 @@ async fn live(store: &dyn SessionStore, id: &SessionId) -> bool {
     matches!(store.load(id, level).await.must(), LoadOutcome::Found(_))
 }
 
-/// Lists, then revokes all; gives what was listed before.
+/// Lists the sessions, then revokes all. Returns the sessions listed before.
 async fn revoke_all(store: &dyn SessionStore, principal: &Principal) -> Vec<IdDigest> {
-    let index = store.index().unwrap_or_else(|| panic!("the index is gone"));
+    let index = store.index().unwrap_or_else(|| panic!("the store no longer has an index"));
     let listed = index.sessions(principal, 1_000).await.must();
     index.revoke_all(principal, None, EndReason::Revoked).await.must();
     listed.into_iter().map(|session| session.digest).collect()
 }
 
-/// Sign-ins race a revocation. What was there before it, or was listed when it began, is gone; what is alive after it
-/// is listed, so the next one ends it.
+/// Sign-ins race a revocation. Sessions that existed before it, or were listed when it began, are gone. Sessions that
+/// are live after it are listed, so the next revocation ends them.
 pub(crate) async fn sign_ins_race_a_revocation(world: &World) {
     for _ in 0..40 {
         let principal = new_principal();
@@ -149,7 +150,7 @@ pub(crate) async fn sign_ins_race_a_revocation(world: &World) {
         let now_listed = world.listed(&principal).await;
         for (id, _) in &logins {
             let live = world.is_live(id).await;
-            assert_eq!(live, now_listed.contains(id.digest()), "alive, or listed, but not both");
+            assert_eq!(live, now_listed.contains(id.digest()), "a session is live exactly if it is listed");
             assert!(!live || !listed.contains(id.digest()), "it was listed when the revocation began");
         }
         revoke_all(world.store(), &principal).await;
@@ -159,7 +160,21 @@ pub(crate) async fn sign_ins_race_a_revocation(world: &World) {
     }
 }
 
-/// Sessions that move while they are revoked are revoked: none escapes under a new id.
+/// Makes these rotations while all sessions of the principal are revoked.
+async fn race_a_revocation(world: &World, principal: &Principal, moves: &[(SessionId, Rotation)]) {
+    let task = |turn: usize, store: Arc<dyn SessionStore>| {
+        let (principal, step) = (principal.clone(), moves.get(turn).cloned());
+        async move {
+            match step {
+                Some((id, rotation)) => drop(store.rotate(&id, &rotation).await.must()),
+                None => drop(revoke_all(store.as_ref(), &principal).await),
+            }
+        }
+    };
+    world.race(moves.len() + 1, task).await;
+}
+
+/// Sessions that move during a revocation are revoked: none escapes under a new id.
 pub(crate) async fn rotations_race_a_revocation(world: &World) {
     for round in 0..40 {
         let principal = new_principal();
@@ -169,25 +184,17 @@ pub(crate) async fn rotations_race_a_revocation(world: &World) {
             let id = world.sign_in(&principal).await;
             moves.push((id, world.rotation(&id, kind)));
         }
-        let task = |turn: usize, store: Arc<dyn SessionStore>| {
-            let (principal, step) = (principal.clone(), moves.get(turn).cloned());
-            async move {
-                match step {
-                    Some((id, rotation)) => drop(store.rotate(&id, &rotation).await.must()),
-                    None => drop(revoke_all(store.as_ref(), &principal).await),
-                }
-            }
-        };
-        world.race(5, task).await;
+        race_a_revocation(world, &principal, &moves).await;
         for (id, rotation) in &moves {
-            assert!(!live(world.store(), id).await, "alive at the old id");
+            assert!(!live(world.store(), id).await, "live at the old id");
             assert!(!live(world.store(), &rotation.to).await, "escaped to the new id");
         }
         assert_eq!(world.listed(&principal).await, []);
     }
 }
 
-/// Sign-ins by rotation race a revocation: what is alive after it is listed, and the next one ends it.
+/// Sign-ins by rotation race a revocation. Sessions that are live after it are listed, and the next revocation ends
+/// them.
 pub(crate) async fn sign_ins_by_rotation_race_a_revocation(world: &World) {
     for _ in 0..25 {
         let principal = new_principal();
@@ -197,16 +204,7 @@ pub(crate) async fn sign_ins_by_rotation_race_a_revocation(world: &World) {
             let sign_in = SignIn::new(principal.clone());
             moves.push((guest, world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in)));
         }
-        let task = |turn: usize, store: Arc<dyn SessionStore>| {
-            let (principal, step) = (principal.clone(), moves.get(turn).cloned());
-            async move {
-                match step {
-                    Some((id, rotation)) => drop(store.rotate(&id, &rotation).await.must()),
-                    None => drop(revoke_all(store.as_ref(), &principal).await),
-                }
-            }
-        };
-        world.race(5, task).await;
+        race_a_revocation(world, &principal, &moves).await;
         let listed = world.listed(&principal).await;
         for (_, rotation) in &moves {
             assert_eq!(world.is_live(&rotation.to).await, listed.contains(rotation.to.digest()));

@@ -12,7 +12,8 @@ use session_core::{
 use crate::{
     gone::Gone,
     model::{Model, changes},
-    world::{Must as _, World, destroy, must_be, new_id, sibling, update},
+    must::{Must as _, must_be},
+    world::{World, destroy, new_id, sibling, update},
 };
 
 const BOTH: [RotationKind; 2] = [RotationKind::Renew, RotationKind::Privilege];
@@ -23,7 +24,7 @@ async fn already_rotated(world: &World, id: &SessionId, kind: RotationKind) {
     must_be!(world.load(&late.to).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
-/// The session is at the new id with all that it was.
+/// The whole session is at the new id.
 pub(crate) async fn the_session_is_at_the_new_id(world: &World) {
     for kind in BOTH {
         let (id, _) = world.start_with(&changes().set("theme", "dark").insert("cart", "sku-1", "1")).await;
@@ -33,7 +34,7 @@ pub(crate) async fn the_session_is_at_the_new_id(world: &World) {
         assert!(!applied.repeated);
         let after = world.found(&rotation.to).await.record;
         assert_eq!((after.state(), after.created_at()), (before.state(), before.created_at()));
-        assert_eq!([after.stamp(), applied.stamp], [before.stamp(); 2], "the stamp stays without a delta");
+        assert_eq!([after.stamp(), applied.stamp], [before.stamp(); 2], "the stamp does not change without a delta");
     }
 }
 
@@ -51,7 +52,7 @@ pub(crate) async fn a_delta_is_applied_in_the_same_step(world: &World) {
 }
 
 /// After a renewal every operation works through the old id, for the grace.
-pub(crate) async fn a_renewed_id_forwards(world: &World) {
+pub(crate) async fn the_old_id_of_a_renewal_forwards(world: &World) {
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
     let new = world.moved(&old, RotationKind::Renew).await;
     assert_eq!(world.found(&old).await.record, world.found(&new).await.record);
@@ -65,8 +66,8 @@ pub(crate) async fn a_renewed_id_forwards(world: &World) {
     must_be!(world.store().load(&old, options).await.must(), LoadOutcome::Unchanged(_));
 }
 
-/// Whoever keeps copies learns where the session is that an old id led to.
-pub(crate) async fn a_forward_says_where_it_leads(world: &World) {
+/// The answer to a load of an old id says which session it forwards to, so that a cache can follow.
+pub(crate) async fn a_forward_names_the_session_it_leads_to(world: &World) {
     let old = world.start().await;
     assert_eq!(world.found(&old).await.forwarded, None);
     let new = world.moved(&old, RotationKind::Renew).await;
@@ -90,7 +91,7 @@ pub(crate) async fn a_forward_says_where_it_leads(world: &World) {
     }
 }
 
-/// A destroy through the old id ends the session at the new one, and is repeatable.
+/// A destroy through the old id ends the session at the new one, and can be repeated.
 pub(crate) async fn a_destroy_works_through_a_forward(world: &World) {
     let old = world.start().await;
     let new = world.moved(&old, RotationKind::Renew).await;
@@ -121,8 +122,8 @@ pub(crate) async fn a_forward_ends_with_the_grace(world: &World) {
     assert!(world.is_live(&rotation.to).await);
 }
 
-/// Use of a forward does not prolong it.
-pub(crate) async fn use_does_not_prolong_a_grace(world: &World) {
+/// Use of a forward does not extend it.
+pub(crate) async fn use_does_not_extend_the_grace(world: &World) {
     let old = world.start().await;
     let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
     world.rotate(&old, &rotation).await;
@@ -135,8 +136,8 @@ pub(crate) async fn use_does_not_prolong_a_grace(world: &World) {
     must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
-/// After a sign-in the old id gives no access at all, and says that it was superseded.
-pub(crate) async fn privilege_supersedes_the_old_id(world: &World) {
+/// After a sign-in the old id gives no access at all, and answers Superseded.
+pub(crate) async fn a_privilege_rotation_supersedes_the_old_id(world: &World) {
     let old = world.start().await;
     let new = world.moved(&old, RotationKind::Privilege).await;
     world.must_be_gone(&old, Gone::Superseded).await;
@@ -144,7 +145,7 @@ pub(crate) async fn privilege_supersedes_the_old_id(world: &World) {
 }
 
 /// When the grace of a sign-in is over, its old id is unknown like any other.
-pub(crate) async fn superseded_ends_with_the_grace(world: &World) {
+pub(crate) async fn a_superseded_id_is_unknown_after_the_grace(world: &World) {
     let old = world.start().await;
     let rotation = world.rotation(&old, RotationKind::Privilege).with_grace(world.ticks(4));
     world.rotate(&old, &rotation).await;
@@ -154,16 +155,16 @@ pub(crate) async fn superseded_ends_with_the_grace(world: &World) {
     world.must_be_gone(&old, Gone::NotFound(None)).await;
 }
 
-/// A superseded id stays superseded when its session is destroyed: a logout elsewhere is not its business.
-pub(crate) async fn superseded_survives_the_session(world: &World) {
+/// A superseded id stays superseded when its session is destroyed: it does not reveal a logout elsewhere.
+pub(crate) async fn a_superseded_id_stays_superseded_after_a_destroy(world: &World) {
     let old = world.start().await;
     let new = world.moved(&old, RotationKind::Privilege).await;
     world.end(&new).await;
     world.must_be_gone(&old, Gone::Superseded).await;
 }
 
-/// Nothing is created at an id that forwards or was superseded.
-pub(crate) async fn a_moved_id_is_not_free(world: &World) {
+/// No session is created at an id that forwards or is superseded.
+pub(crate) async fn no_session_is_created_at_an_old_id(world: &World) {
     for kind in BOTH {
         let old = world.start().await;
         let new = world.moved(&old, kind).await;
@@ -173,7 +174,7 @@ pub(crate) async fn a_moved_id_is_not_free(world: &World) {
     }
 }
 
-/// A renewal during the grace of one loses, through the old id and through the new one; so forwards never chain.
+/// A renewal during the grace of another loses, through the old id and through the new one, so forwards never chain.
 pub(crate) async fn a_renewal_during_a_grace_loses(world: &World) {
     let old = world.start().await;
     let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
@@ -225,7 +226,7 @@ pub(crate) async fn rotations_follow_each_other(world: &World) {
 }
 
 /// A new id in another partition, the old id itself, and an id in use are refused, and the session stays.
-pub(crate) async fn unusable_targets_are_refused(world: &World) {
+pub(crate) async fn invalid_targets_are_refused(world: &World) {
     let id = world.start().await;
     let in_use = sibling(&id);
     let other = world.new_session();
@@ -248,7 +249,7 @@ pub(crate) async fn unusable_targets_are_refused(world: &World) {
 }
 
 /// An old id is no target while it is remembered: a session never moves back to an id that may have leaked.
-pub(crate) async fn a_session_does_not_move_back(world: &World) {
+pub(crate) async fn a_session_never_moves_back_to_an_old_id(world: &World) {
     for kind in BOTH {
         let old = world.start().await;
         let new = world.moved(&old, kind).await;

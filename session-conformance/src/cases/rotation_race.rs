@@ -1,4 +1,4 @@
-//! Rotations at the same time as others.
+//! Rotations that race other requests.
 
 use std::sync::Arc;
 
@@ -10,11 +10,16 @@ use session_core::{
 use crate::{
     gone::Gone,
     model::changes,
-    world::{Must as _, World, must_be, update},
+    must::{Must as _, must_be},
+    world::{World, update},
 };
 
-/// Readers read until they have seen the rotation, or so often.
+/// Readers stop after this many reads if they have not seen the rotation.
 const READS: usize = 100_000;
+
+fn at_store() -> LoadOptions {
+    LoadOptions::default().with_level(ReadLevel::Store)
+}
 
 async fn raced(world: &World, id: SessionId, rotations: &[Rotation]) -> Vec<RotateOutcome> {
     let task = |turn: usize, store: Arc<dyn SessionStore>| {
@@ -24,8 +29,8 @@ async fn raced(world: &World, id: SessionId, rotations: &[Rotation]) -> Vec<Rota
     world.race(rotations.len(), task).await
 }
 
-/// Of several rotations of one kind one wins; the others learn that they lost, and nothing is at their ids.
-pub(crate) async fn one_of_many_wins(world: &World) {
+/// Of several rotations of one kind one wins; the others learn that they lost, and no session is at their ids.
+pub(crate) async fn one_of_many_rotations_wins(world: &World) {
     for round in 0..20 {
         let kind = if round % 2 == 0 { RotationKind::Renew } else { RotationKind::Privilege };
         let id = world.start().await;
@@ -44,7 +49,7 @@ pub(crate) async fn one_of_many_wins(world: &World) {
     }
 }
 
-/// A renewal and a sign-in race: whichever order they take, the sign-in holds and the old id gives no access.
+/// A renewal and a sign-in race. In either order, the sign-in holds and the old id gives no access.
 pub(crate) async fn a_sign_in_beats_a_renewal(world: &World) {
     for _ in 0..20 {
         let id = world.start().await;
@@ -110,11 +115,18 @@ pub(crate) async fn updates_during_a_sign_in_are_kept_or_refused(world: &World) 
     }
 }
 
-/// A reader of the old id during a renewal finds the session at every moment.
-pub(crate) async fn a_renewal_has_no_gap(world: &World) {
+/// Runs one rotation and two readers at once, several times. The readers check with `is_moved`, which returns whether the
+/// session is at the new id, until it is.
+async fn read_while_moving<F>(
+    world: &World,
+    kind: RotationKind,
+    is_moved: impl Fn(Arc<dyn SessionStore>, SessionId, SessionId) -> F + Copy + Send + 'static,
+) where
+    F: Future<Output = bool> + Send,
+{
     for _ in 0..10 {
         let id = world.start().await;
-        let rotation = world.rotation(&id, RotationKind::Renew);
+        let rotation = world.rotation(&id, kind);
         let task = |turn: usize, store: Arc<dyn SessionStore>| {
             let rotation = rotation.clone();
             async move {
@@ -122,10 +134,8 @@ pub(crate) async fn a_renewal_has_no_gap(world: &World) {
                     must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
                     return;
                 }
-                let options = LoadOptions::default().with_level(ReadLevel::Store);
                 for _ in 0..READS {
-                    must_be!(store.load(&id, options).await.must(), LoadOutcome::Found(_));
-                    if let LoadOutcome::Found(_) = store.load(&rotation.to, options).await.must() {
+                    if is_moved(store.clone(), id, rotation.to).await {
                         break;
                     }
                     tokio::task::yield_now().await;
@@ -136,33 +146,27 @@ pub(crate) async fn a_renewal_has_no_gap(world: &World) {
     }
 }
 
-/// A reader of both ids during a sign-in finds the session at one of them, never at both and then at neither: the new
-/// id has it whenever the old one says that it was superseded.
-pub(crate) async fn a_sign_in_has_no_gap(world: &World) {
-    for _ in 0..10 {
-        let id = world.start().await;
-        let rotation = world.rotation(&id, RotationKind::Privilege);
-        let task = |turn: usize, store: Arc<dyn SessionStore>| {
-            let rotation = rotation.clone();
-            async move {
-                if turn == 0 {
-                    must_be!(store.rotate(&id, &rotation).await.must(), RotateOutcome::Rotated(_));
-                    return;
-                }
-                let options = LoadOptions::default().with_level(ReadLevel::Store);
-                for _ in 0..READS {
-                    match store.load(&id, options).await.must() {
-                        LoadOutcome::Found(_) => {}
-                        LoadOutcome::Absent(Absent::Superseded) => {
-                            must_be!(store.load(&rotation.to, options).await.must(), LoadOutcome::Found(_));
-                            break;
-                        }
-                        other => panic!("unexpected {other:?}"),
-                    }
-                    tokio::task::yield_now().await;
-                }
+/// A reader of the old id during a renewal finds the session at every moment.
+pub(crate) async fn readers_find_the_session_throughout_a_renewal(world: &World) {
+    let is_moved = |store: Arc<dyn SessionStore>, old, new| async move {
+        must_be!(store.load(&old, at_store()).await.must(), LoadOutcome::Found(_));
+        matches!(store.load(&new, at_store()).await.must(), LoadOutcome::Found(_))
+    };
+    read_while_moving(world, RotationKind::Renew, is_moved).await;
+}
+
+/// A reader of both ids during a sign-in finds the session at one of them: whenever the old id answers Superseded, the
+/// session is at the new one.
+pub(crate) async fn readers_find_the_session_throughout_a_sign_in(world: &World) {
+    let is_moved = |store: Arc<dyn SessionStore>, old, new| async move {
+        match store.load(&old, at_store()).await.must() {
+            LoadOutcome::Found(_) => false,
+            LoadOutcome::Absent(Absent::Superseded) => {
+                must_be!(store.load(&new, at_store()).await.must(), LoadOutcome::Found(_));
+                true
             }
-        };
-        world.race(3, task).await;
-    }
+            other => panic!("unexpected {other:?}"),
+        }
+    };
+    read_while_moving(world, RotationKind::Privilege, is_moved).await;
 }

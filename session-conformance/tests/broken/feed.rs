@@ -1,4 +1,4 @@
-//! What goes wrong with the stream of changes.
+//! Faults of the change feed.
 
 use std::sync::Arc;
 
@@ -9,24 +9,24 @@ use session_core::{
     store::{BarrierId, Barriers, ChangeFeed as _, FeedItem, Subscription, async_trait},
 };
 
-use super::{Twist, twist::TwistedFeed};
+use super::{Fault, fault::FaultyFeed};
 use crate::toy::Toy;
 
-/// A feed whose items pass through a function: what it makes of each item, and of the one that it held back.
-macro_rules! twisted_feeds {
+/// A feed whose items pass through a function, which is given each item and the one that it held back.
+macro_rules! faulty_feeds {
     ($($(#[$doc:meta])* $name:ident: |$held:ident, $item:ident| $made:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub(crate) struct $name;
 
-        impl Twist for $name {
-            fn feed(&self) -> Option<&dyn TwistedFeed> {
+        impl Fault for $name {
+            fn feed(&self) -> Option<&dyn FaultyFeed> {
                 Some(self)
             }
         }
 
         #[async_trait]
-        impl TwistedFeed for $name {
+        impl FaultyFeed for $name {
             async fn subscribe(&self, inner: &Toy) -> Result<Subscription, Error> {
                 let right = inner.subscribe().await?;
                 let barriers = right.barriers().clone();
@@ -42,8 +42,8 @@ macro_rules! twisted_feeds {
     )*};
 }
 
-twisted_feeds! {
-    /// Every second change is lost, and no gap says so.
+faulty_feeds! {
+    /// Drops every second change, without a gap.
     Drops: |held, item| match (&item, held.take()) {
         (FeedItem::Change(_), None) => {
             *held = Some(item.clone());
@@ -53,13 +53,13 @@ twisted_feeds! {
         _ => vec![item],
     };
 
-    /// At least once.
+    /// Delivers at least once.
     Duplicates: |_held, item| match item {
         FeedItem::Change(_) => vec![item.clone(), item],
         other => vec![other],
     };
 
-    /// Two changes change places.
+    /// Swaps two changes.
     Reorders: |held, item| match (held.take(), &item) {
         (None, FeedItem::Change(_)) => {
             *held = Some(item);
@@ -68,7 +68,7 @@ twisted_feeds! {
         (before, _) => std::iter::once(item).chain(before).collect(),
     };
 
-    /// A delta of something else.
+    /// Carries the delta of another change.
     CarriesTheWrongDelta: |_held, item| match item {
         FeedItem::Change(mut change) => {
             let mut wrong = Delta::new();
@@ -80,7 +80,7 @@ twisted_feeds! {
     };
 }
 
-/// The answer to a barrier overtakes what is still on its way.
+/// The answer to a barrier overtakes changes that are still on their way.
 #[derive(Debug, Default)]
 pub(crate) struct AnswersBarriersEarly;
 
@@ -94,14 +94,14 @@ impl Barriers for Early {
     }
 }
 
-impl Twist for AnswersBarriersEarly {
-    fn feed(&self) -> Option<&dyn TwistedFeed> {
+impl Fault for AnswersBarriersEarly {
+    fn feed(&self) -> Option<&dyn FaultyFeed> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedFeed for AnswersBarriersEarly {
+impl FaultyFeed for AnswersBarriersEarly {
     async fn subscribe(&self, inner: &Toy) -> Result<Subscription, Error> {
         let right = inner.subscribe().await?;
         let early = (0..4).map(|partition| FeedItem::Barrier(partition, BarrierId(0)));

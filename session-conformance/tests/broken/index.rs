@@ -1,4 +1,4 @@
-//! What goes wrong with principals and locks.
+//! Faults of principals and locks.
 
 use std::{cmp::Reverse, collections::HashSet, sync::Mutex};
 
@@ -13,29 +13,29 @@ use session_core::{
 };
 
 use super::{
-    Twist,
-    twist::{TwistedIndex, TwistedLock},
+    Fault,
+    fault::{FaultyIndex, FaultyLock},
 };
 use crate::toy::Toy;
 
-/// The session moves, its place in the index does not.
+/// The session moves, its index entry does not.
 #[derive(Debug, Default)]
 pub(crate) struct ForgetsRotations(Mutex<HashSet<IdDigest>>);
 
 #[async_trait]
-impl Twist for ForgetsRotations {
+impl Fault for ForgetsRotations {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         self.0.lock().unwrap().insert(*rotation.to.digest());
         inner.rotate(id, rotation).await
     }
 
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedIndex for ForgetsRotations {
+impl FaultyIndex for ForgetsRotations {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         let mut sessions = inner.sessions(principal, limit).await?;
         sessions.retain(|session| !self.0.lock().unwrap().contains(&session.digest));
@@ -47,14 +47,14 @@ impl TwistedIndex for ForgetsRotations {
 #[derive(Debug, Default)]
 pub(crate) struct ListsByCreation;
 
-impl Twist for ListsByCreation {
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+impl Fault for ListsByCreation {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedIndex for ListsByCreation {
+impl FaultyIndex for ListsByCreation {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         let mut sessions = inner.sessions(principal, limit).await?;
         let (table, _) = inner.table();
@@ -66,18 +66,18 @@ impl TwistedIndex for ListsByCreation {
     }
 }
 
-/// Revokes what the first page of a scan shows.
+/// Revokes only the first page of a scan.
 #[derive(Debug, Default)]
 pub(crate) struct RevokesAllButOne;
 
-impl Twist for RevokesAllButOne {
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+impl Fault for RevokesAllButOne {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedIndex for RevokesAllButOne {
+impl FaultyIndex for RevokesAllButOne {
     async fn revoke_all(
         &self,
         inner: &Toy,
@@ -95,16 +95,16 @@ impl TwistedIndex for RevokesAllButOne {
 
 /// "All but this one" compares ids and does not follow a forward.
 #[derive(Debug, Default)]
-pub(crate) struct RevokesTheOneThatAsks;
+pub(crate) struct RevokesTheExceptedSession;
 
-impl Twist for RevokesTheOneThatAsks {
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+impl Fault for RevokesTheExceptedSession {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedIndex for RevokesTheOneThatAsks {
+impl FaultyIndex for RevokesTheExceptedSession {
     async fn revoke_all(
         &self,
         inner: &Toy,
@@ -122,12 +122,12 @@ impl TwistedIndex for RevokesTheOneThatAsks {
     }
 }
 
-/// The session first, the index entry in a second round trip.
+/// The session is written first, the index entry in a second round trip.
 #[derive(Debug, Default)]
 pub(crate) struct ListsAfterCreating(Mutex<HashSet<IdDigest>>);
 
 #[async_trait]
-impl Twist for ListsAfterCreating {
+impl Fault for ListsAfterCreating {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         self.0.lock().unwrap().insert(*id.digest());
         let outcome = inner.create(id, new).await?;
@@ -138,13 +138,13 @@ impl Twist for ListsAfterCreating {
         Ok(outcome)
     }
 
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedIndex for ListsAfterCreating {
+impl FaultyIndex for ListsAfterCreating {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         let mut sessions = inner.sessions(principal, limit).await?;
         sessions.retain(|session| !self.0.lock().unwrap().contains(&session.digest));
@@ -152,26 +152,26 @@ impl TwistedIndex for ListsAfterCreating {
     }
 }
 
-/// The index entry first, as it should be; but a revocation that meets an entry whose session is not there yet drops
-/// the entry and leaves no tombstone, so the sign-in in flight goes through unlisted.
+/// The index entry is written first, as it should be; but a revocation that meets an entry whose session does not exist
+/// yet drops the entry and leaves no tombstone. So the sign-in in flight succeeds unlisted.
 #[derive(Debug, Default)]
 pub(crate) struct RevokesWithoutTombstones(Mutex<HashSet<IdDigest>>);
 
 #[async_trait]
-impl Twist for RevokesWithoutTombstones {
+impl Fault for RevokesWithoutTombstones {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         self.0.lock().unwrap().insert(*id.digest());
         tokio::task::yield_now().await;
         inner.create(id, new).await
     }
 
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedIndex for RevokesWithoutTombstones {
+impl FaultyIndex for RevokesWithoutTombstones {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         let mut sessions = inner.sessions(principal, limit).await?;
         sessions.retain(|session| self.0.lock().unwrap().contains(&session.digest));
@@ -190,18 +190,18 @@ impl TwistedIndex for RevokesWithoutTombstones {
     }
 }
 
-/// Lists first, then ends what stands at those ids; a session that moves in between escapes.
+/// Lists first, then ends the sessions at those ids; a session that moves in between escapes.
 #[derive(Debug, Default)]
 pub(crate) struct RevokesWhatItListed;
 
-impl Twist for RevokesWhatItListed {
-    fn index(&self) -> Option<&dyn TwistedIndex> {
+impl Fault for RevokesWhatItListed {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl TwistedIndex for RevokesWhatItListed {
+impl FaultyIndex for RevokesWhatItListed {
     async fn revoke(
         &self,
         inner: &Toy,
@@ -229,7 +229,7 @@ impl TwistedIndex for RevokesWhatItListed {
     }
 }
 
-/// Any number of sessions for anybody.
+/// Ignores caps on the number of sessions.
 #[derive(Debug, Default)]
 pub(crate) struct HasNoCaps;
 
@@ -238,7 +238,7 @@ fn uncapped(sign_in: Option<&SignIn>) -> Option<SignIn> {
 }
 
 #[async_trait]
-impl Twist for HasNoCaps {
+impl Fault for HasNoCaps {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         inner.create(id, &with!(new; sign_in: uncapped(new.sign_in.as_ref()))).await
     }
@@ -248,12 +248,12 @@ impl Twist for HasNoCaps {
     }
 }
 
-/// A lock that only those respect who ask for it.
+/// A lock that does not fence updates.
 #[derive(Debug, Default)]
 pub(crate) struct DoesNotFence;
 
 #[async_trait]
-impl Twist for DoesNotFence {
+impl Fault for DoesNotFence {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let mut update = update.clone();
         update.preconditions.retain(|precondition| !matches!(precondition, Precondition::Lock(_)));
@@ -265,13 +265,13 @@ impl Twist for DoesNotFence {
 #[derive(Debug, Default)]
 pub(crate) struct NeverCounts;
 
-impl Twist for NeverCounts {
-    fn lock(&self) -> Option<&dyn TwistedLock> {
+impl Fault for NeverCounts {
+    fn lock(&self) -> Option<&dyn FaultyLock> {
         Some(self)
     }
 }
 
-impl TwistedLock for NeverCounts {
+impl FaultyLock for NeverCounts {
     fn token(&self, token: FencingToken) -> FencingToken {
         FencingToken::new(token.owner(), 1)
     }

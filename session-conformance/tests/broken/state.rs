@@ -1,4 +1,4 @@
-//! What goes wrong with entries, stamps and limits.
+//! Faults of entries, stamps and limits.
 
 use session_core::{
     Error, ErrorKind, Expiry, Limits, LoadOptions, ManualClock, SessionId,
@@ -9,10 +9,10 @@ use session_core::{
     },
 };
 
-use super::Twist;
+use super::Fault;
 use crate::toy::{Toy, ToyHarness};
 
-/// Puts everything that a state holds into a delta.
+/// A delta that contains all entries of a state.
 pub(crate) fn whole(state: &State) -> Delta {
     let mut delta = Delta::new();
     for (field, value) in state.scalars() {
@@ -37,16 +37,16 @@ fn additions(delta: &Delta) -> Delta {
     added
 }
 
-/// HSET without EXISTS: an update of what is not there makes a session of it.
+/// HSET without EXISTS: an update of an absent session creates it.
 #[derive(Debug, Default)]
 pub(crate) struct UpsertsOnMissing;
 
 #[async_trait]
-impl Twist for UpsertsOnMissing {
+impl Fault for UpsertsOnMissing {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let outcome = inner.apply(id, update).await?;
         if matches!(outcome, ApplyOutcome::Absent(Absent::NotFound(_))) && update.preconditions.is_empty() {
-            inner.table().0.forget(id.digest());
+            inner.table().0.remove(id.digest());
             let new = NewSession::generate(Expiry::default())?.with_entries(update.delta.clone());
             if let CreateOutcome::Created(applied) = inner.create(id, &new).await? {
                 return Ok(ApplyOutcome::Applied(applied));
@@ -61,7 +61,7 @@ impl Twist for UpsertsOnMissing {
 pub(crate) struct WritesTheWholeBlob;
 
 #[async_trait]
-impl Twist for WritesTheWholeBlob {
+impl Fault for WritesTheWholeBlob {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let LoadOutcome::Found(found) = inner.get(id).await? else { return inner.apply(id, update).await };
         tokio::task::yield_now().await;
@@ -76,12 +76,12 @@ impl Twist for WritesTheWholeBlob {
     }
 }
 
-/// Only additions are written, so what was removed comes back.
+/// Writes only additions, so removed entries stay.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoresTheDifference;
 
 #[async_trait]
-impl Twist for IgnoresTheDifference {
+impl Fault for IgnoresTheDifference {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         inner.apply(id, &with!(update; delta: additions(&update.delta))).await
     }
@@ -92,7 +92,7 @@ impl Twist for IgnoresTheDifference {
 pub(crate) struct AppliesInTwoSteps;
 
 #[async_trait]
-impl Twist for AppliesInTwoSteps {
+impl Fault for AppliesInTwoSteps {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let mut removals = Delta::new();
         for selector in update.delta.removals() {
@@ -114,7 +114,7 @@ impl Twist for AppliesInTwoSteps {
 pub(crate) struct WritesEntryByEntry;
 
 #[async_trait]
-impl Twist for WritesEntryByEntry {
+impl Fault for WritesEntryByEntry {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         for (entry, value) in update.delta.insertions() {
             let mut one = Delta::new();
@@ -129,34 +129,34 @@ impl Twist for WritesEntryByEntry {
     }
 }
 
-/// Every attempt is taken for a new update.
+/// Takes every attempt for a new update.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoresOpIds;
 
 #[async_trait]
-impl Twist for IgnoresOpIds {
+impl Fault for IgnoresOpIds {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         inner.apply(id, &with!(update; write: OpId::generate()?.into())).await
     }
 }
 
-/// WATCH forgotten: whatever was asked to hold is not looked at.
+/// WATCH forgotten: preconditions are ignored.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoresPreconditions;
 
 #[async_trait]
-impl Twist for IgnoresPreconditions {
+impl Fault for IgnoresPreconditions {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         inner.apply(id, &with!(update; preconditions: Vec::new())).await
     }
 }
 
-/// HINCRBY version, whether or not anything follows.
+/// HINCRBY version, even if the delta is empty.
 #[derive(Debug, Default)]
 pub(crate) struct CountsEmptyDeltas;
 
 #[async_trait]
-impl Twist for CountsEmptyDeltas {
+impl Fault for CountsEmptyDeltas {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let mut update = update.clone();
         if update.delta.is_empty() {
@@ -166,12 +166,12 @@ impl Twist for CountsEmptyDeltas {
     }
 }
 
-/// Stamps that count, and say nothing of the history.
+/// Stamps that count versions, and ignore the history.
 #[derive(Debug, Default)]
 pub(crate) struct TagsByVersion;
 
 #[async_trait]
-impl Twist for TagsByVersion {
+impl Fault for TagsByVersion {
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         let LoadOutcome::Found(Found { record, now, .. }) = inner.load(id, options).await? else {
             return inner.load(id, options).await;
@@ -182,12 +182,12 @@ impl Twist for TagsByVersion {
     }
 }
 
-/// A copy of the present version is taken for the present state.
+/// Takes a copy of the current version for the current state.
 #[derive(Debug, Default)]
 pub(crate) struct ComparesVersionsOnly;
 
 #[async_trait]
-impl Twist for ComparesVersionsOnly {
+impl Fault for ComparesVersionsOnly {
     async fn load(&self, inner: &Toy, id: &SessionId, mut options: LoadOptions) -> Result<LoadOutcome, Error> {
         if let (Some(known), LoadOutcome::Found(found)) = (options.known, inner.get(id).await?) {
             options.known = (known.version() == found.record.stamp().version()).then(|| found.record.stamp());
@@ -196,18 +196,18 @@ impl Twist for ComparesVersionsOnly {
     }
 }
 
-/// A retry that cannot be told from a new update is applied.
+/// Applies a retry that cannot be distinguished from a new update.
 #[derive(Debug, Default)]
 pub(crate) struct NeverSaysUnknown;
 
 #[async_trait]
-impl Twist for NeverSaysUnknown {
+impl Fault for NeverSaysUnknown {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         inner.apply(id, &with!(update; retry_from: None)).await
     }
 }
 
-/// States limits and does not enforce them.
+/// Reports limits and does not enforce them.
 #[derive(Debug)]
 pub(crate) struct HasNoLimits(Toy);
 
@@ -222,7 +222,7 @@ impl Default for HasNoLimits {
 }
 
 #[async_trait]
-impl Twist for HasNoLimits {
+impl Fault for HasNoLimits {
     async fn create(&self, _: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         self.0.create(id, new).await
     }
@@ -246,10 +246,10 @@ impl Twist for HasNoLimits {
 
 /// A script that fails after its first write.
 #[derive(Debug, Default)]
-pub(crate) struct AppliesPartOfWhatItRefuses;
+pub(crate) struct AppliesPartOfARefusedUpdate;
 
 #[async_trait]
-impl Twist for AppliesPartOfWhatItRefuses {
+impl Fault for AppliesPartOfARefusedUpdate {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let refused = inner.apply(id, update).await;
         if refused.is_err() {
@@ -265,12 +265,12 @@ impl Twist for AppliesPartOfWhatItRefuses {
     }
 }
 
-/// An error is answered as if there were no session.
+/// Answers an error as if there were no session.
 #[derive(Debug, Default)]
 pub(crate) struct ReadsRefusalAsMissing;
 
 #[async_trait]
-impl Twist for ReadsRefusalAsMissing {
+impl Fault for ReadsRefusalAsMissing {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         match inner.apply(id, update).await {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => Ok(ApplyOutcome::Absent(Absent::NotFound(None))),
@@ -279,12 +279,12 @@ impl Twist for ReadsRefusalAsMissing {
     }
 }
 
-/// `field:key` as one name, so that `("a", "b:c")` is `("a:b", "c")`.
+/// `field:key` as one name, so that `("a", "b:c")` equals `("a:b", "c")`.
 #[derive(Debug, Default)]
-pub(crate) struct RunsFieldAndKeyTogether;
+pub(crate) struct JoinsFieldAndKey;
 
 #[async_trait]
-impl Twist for RunsFieldAndKeyTogether {
+impl Fault for JoinsFieldAndKey {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let mut delta = Delta::new();
         for (entry, value) in update.delta.insertions() {

@@ -1,4 +1,4 @@
-//! What goes wrong with deadlines, rotations and ends.
+//! Faults of deadlines, rotations and destroys.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
@@ -12,7 +12,7 @@ use session_core::{
     },
 };
 
-use super::{Twist, state::whole};
+use super::{Fault, state::whole};
 use crate::toy::Toy;
 
 /// HSET without PEXPIRE.
@@ -20,13 +20,13 @@ use crate::toy::Toy;
 pub(crate) struct ForgetsTheDeadline;
 
 #[async_trait]
-impl Twist for ForgetsTheDeadline {
+impl Fault for ForgetsTheDeadline {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         inner.create(id, &with!(new; expiry: Expiry::absolute(Duration::MAX))).await
     }
 }
 
-/// idle := now + idle, also when that lies before the present one.
+/// idle := now + idle, even if that is earlier than the current deadline.
 #[derive(Debug, Default)]
 pub(crate) struct TouchShortens(Mutex<HashMap<IdDigest, Timestamp>>);
 
@@ -39,7 +39,7 @@ impl TouchShortens {
 }
 
 #[async_trait]
-impl Twist for TouchShortens {
+impl Fault for TouchShortens {
     async fn touch(&self, inner: &Toy, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         let answer = inner.touch(id, options).await?;
         let TouchOutcome::Touched(Touched { deadlines, now, .. }) = answer else { return Ok(answer) };
@@ -65,12 +65,12 @@ impl Twist for TouchShortens {
     }
 }
 
-/// The idle deadline alone decides.
+/// Only the idle deadline counts.
 #[derive(Debug, Default)]
 pub(crate) struct TouchPassesTheAbsoluteDeadline;
 
 #[async_trait]
-impl Twist for TouchPassesTheAbsoluteDeadline {
+impl Fault for TouchPassesTheAbsoluteDeadline {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let idle = new.expiry.start(Timestamp::default()).idle_timeout();
         let expiry = idle.map_or(new.expiry, Expiry::idle);
@@ -78,24 +78,24 @@ impl Twist for TouchPassesTheAbsoluteDeadline {
     }
 }
 
-/// GETEX: whoever looks keeps it alive.
+/// GETEX: every read renews the deadline.
 #[derive(Debug, Default)]
 pub(crate) struct LoadRenews;
 
 #[async_trait]
-impl Twist for LoadRenews {
+impl Fault for LoadRenews {
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         inner.touch(id, TouchOptions::default()).await?;
         inner.load(id, options).await
     }
 }
 
-/// An update writes and leaves the deadline to the next touch.
+/// An update renews nothing and leaves the deadline to the next touch.
 #[derive(Debug, Default)]
 pub(crate) struct UpdatesDoNotRenew(Mutex<HashMap<IdDigest, Deadlines>>);
 
 #[async_trait]
-impl Twist for UpdatesDoNotRenew {
+impl Fault for UpdatesDoNotRenew {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let LoadOutcome::Found(before) = inner.get(id).await? else { return inner.apply(id, update).await };
         let mut outcome = inner.apply(id, update).await?;
@@ -107,12 +107,12 @@ impl Twist for UpdatesDoNotRenew {
     }
 }
 
-/// The sweeper has not come by yet, so it is still there.
+/// Returns expired sessions until the sweeper runs.
 #[derive(Debug, Default)]
 pub(crate) struct ReturnsTheExpired(Mutex<HashMap<IdDigest, Found>>);
 
 #[async_trait]
-impl Twist for ReturnsTheExpired {
+impl Fault for ReturnsTheExpired {
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         let outcome = inner.load(id, options).await?;
         let mut seen = self.0.lock().unwrap();
@@ -132,7 +132,7 @@ impl Twist for ReturnsTheExpired {
 pub(crate) struct CountsInSeconds;
 
 #[async_trait]
-impl Twist for CountsInSeconds {
+impl Fault for CountsInSeconds {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let deadlines = new.expiry.start(Timestamp::default());
         let idle = deadlines.idle_timeout().map(|idle| Expiry::idle(Duration::from_secs(idle.as_secs().max(1))));
@@ -140,12 +140,12 @@ impl Twist for CountsInSeconds {
     }
 }
 
-/// `cycle_id`: destroy the old one, then create the new one.
+/// `cycle_id`: destroys the old session, then creates the new one.
 #[derive(Debug, Default)]
 pub(crate) struct RotatesInTwoSteps;
 
 #[async_trait]
-impl Twist for RotatesInTwoSteps {
+impl Fault for RotatesInTwoSteps {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let LoadOutcome::Found(found) = inner.get(id).await? else { return inner.rotate(id, rotation).await };
         let mut state = found.record.state().clone();
@@ -162,10 +162,10 @@ impl Twist for RotatesInTwoSteps {
 
 /// The old id forwards until the session ends.
 #[derive(Debug, Default)]
-pub(crate) struct ForwardsForEver;
+pub(crate) struct ForwardsForever;
 
 #[async_trait]
-impl Twist for ForwardsForEver {
+impl Fault for ForwardsForever {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         inner.rotate(id, &rotation.clone().with_grace(Duration::MAX)).await
     }
@@ -176,18 +176,18 @@ impl Twist for ForwardsForEver {
 pub(crate) struct ForwardsAfterSignIn;
 
 #[async_trait]
-impl Twist for ForwardsAfterSignIn {
+impl Fault for ForwardsAfterSignIn {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         inner.rotate(id, &with!(rotation; kind: RotationKind::Renew)).await
     }
 }
 
-/// The loser of a race is told that it won, and sets its cookie.
+/// The loser of a race is answered that it won, and sets its cookie.
 #[derive(Debug, Default)]
 pub(crate) struct BothRotationsWin;
 
 #[async_trait]
-impl Twist for BothRotationsWin {
+impl Fault for BothRotationsWin {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let outcome = inner.rotate(id, rotation).await?;
         if outcome == RotateOutcome::AlreadyRotated {
@@ -200,12 +200,12 @@ impl Twist for BothRotationsWin {
     }
 }
 
-/// The forward is all that remembers a rotation.
+/// Only the forward remembers a rotation.
 #[derive(Debug, Default)]
 pub(crate) struct ForgetsRotationsWithTheGrace;
 
 #[async_trait]
-impl Twist for ForgetsRotationsWithTheGrace {
+impl Fault for ForgetsRotationsWithTheGrace {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         match inner.get(id).await? {
             LoadOutcome::Absent(Absent::NotFound(None)) => Ok(RotateOutcome::Absent(Absent::NotFound(None))),
@@ -214,27 +214,27 @@ impl Twist for ForgetsRotationsWithTheGrace {
     }
 }
 
-/// RENAME, and what was to be written with it is lost.
+/// RENAME that loses the delta.
 #[derive(Debug, Default)]
 pub(crate) struct RotatesWithoutTheDelta;
 
 #[async_trait]
-impl Twist for RotatesWithoutTheDelta {
+impl Fault for RotatesWithoutTheDelta {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         inner.rotate(id, &rotation.clone().with_delta(Delta::new())).await
     }
 }
 
-/// DEL, and nothing remembers it.
+/// DEL without a tombstone.
 #[derive(Debug, Default)]
 pub(crate) struct LeavesNoTombstone;
 
 #[async_trait]
-impl Twist for LeavesNoTombstone {
+impl Fault for LeavesNoTombstone {
     async fn destroy(&self, inner: &Toy, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let outcome = inner.destroy(id, destroy).await?;
         if matches!(outcome, DestroyOutcome::Destroyed { .. }) {
-            inner.table().0.forget(id.digest());
+            inner.table().0.remove(id.digest());
         }
         Ok(outcome)
     }
@@ -242,16 +242,16 @@ impl Twist for LeavesNoTombstone {
 
 /// A tombstone without PEXPIRE.
 #[derive(Debug, Default)]
-pub(crate) struct BuriesForEver(Mutex<HashMap<IdDigest, Ended>>);
+pub(crate) struct KeepsTombstonesForever(Mutex<HashMap<IdDigest, Ended>>);
 
-impl BuriesForEver {
+impl KeepsTombstonesForever {
     fn ended(&self, id: &SessionId) -> Option<Ended> {
         self.0.lock().unwrap().get(id.digest()).copied()
     }
 }
 
 #[async_trait]
-impl Twist for BuriesForEver {
+impl Fault for KeepsTombstonesForever {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         match self.ended(id) {
             Some(ended) => Ok(CreateOutcome::Ended(ended)),
@@ -275,12 +275,12 @@ impl Twist for BuriesForEver {
     }
 }
 
-/// A tombstone that says only that it is one.
+/// A tombstone without a reason.
 #[derive(Debug, Default)]
 pub(crate) struct ForgetsTheReason;
 
 #[async_trait]
-impl Twist for ForgetsTheReason {
+impl Fault for ForgetsTheReason {
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         match inner.load(id, options).await? {
             LoadOutcome::Absent(Absent::NotFound(_)) => Ok(LoadOutcome::Absent(Absent::NotFound(None))),

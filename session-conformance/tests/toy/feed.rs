@@ -1,4 +1,5 @@
-//! Its changes: every item goes to every listener while the table is locked, so the order is that of the changes.
+//! The feed of the toy store: every item goes to every subscriber while the table is locked, so the order is that of
+//! the changes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,15 +12,15 @@ use session_core::{
 use super::{Table, Toy, table::PARTITIONS};
 
 #[derive(Debug)]
-struct Asker(Arc<Mutex<Table>>);
+struct ToyBarriers(Arc<Mutex<Table>>);
 
 #[async_trait]
-impl Barriers for Asker {
+impl Barriers for ToyBarriers {
     async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.barriers += 1;
         let barrier = BarrierId(table.barriers);
-        table.tell(&FeedItem::Barrier(partition, barrier));
+        table.send(&FeedItem::Barrier(partition, barrier));
         Ok(barrier)
     }
 }
@@ -36,7 +37,7 @@ impl ChangeFeed for Toy {
 
     async fn subscribe(&self) -> Result<Subscription, Error> {
         let (sender, mut items) = tokio::sync::mpsc::unbounded_channel();
-        self.table().0.listeners.push(sender);
-        Ok(Subscription::new(poll_fn(move |cx| items.poll_recv(cx)), Arc::new(Asker(self.table.clone()))))
+        self.table().0.subscribers.push(sender);
+        Ok(Subscription::new(poll_fn(move |cx| items.poll_recv(cx)), Arc::new(ToyBarriers(self.table.clone()))))
     }
 }

@@ -1,4 +1,4 @@
-//! A store of every capability in the fewest lines: one table behind one mutex, moved by the reference machine.
+//! A store with every capability in the fewest lines: one table behind one mutex, changed by the reference machine.
 
 mod feed;
 mod table;
@@ -23,7 +23,7 @@ use session_core::{
 
 pub(crate) use table::Table;
 
-/// One node's handle.
+/// The handle of one node.
 #[derive(Clone, Debug)]
 pub(crate) struct Toy {
     table: Arc<Mutex<Table>>,
@@ -38,12 +38,12 @@ impl Toy {
         Self { table: Arc::default(), clock, rules, origin: Origin::generate().unwrap() }
     }
 
-    /// Another node's handle on the same table.
+    /// The handle of another node on the same table.
     pub(crate) fn node(&self) -> Self {
         Self { origin: Origin::generate().unwrap(), ..self.clone() }
     }
 
-    /// The table at this moment, for stores that break it on purpose.
+    /// The locked table and the time, for deliberately broken stores.
     pub(crate) fn table(&self) -> (MutexGuard<'_, Table>, Timestamp) {
         (self.table.lock().unwrap_or_else(PoisonError::into_inner), self.clock.now())
     }
@@ -101,10 +101,10 @@ impl SessionStore for Toy {
             machine::load(&*table, now, id.digest(), LoadOptions::default()),
             LoadOutcome::Absent(Absent::NotFound(None))
         );
-        let over =
+        let excess =
             if unused { self.admit(&mut table, now, &[*id.digest()], new.sign_in.as_ref())? } else { Vec::new() };
         let step = self.rules.create(&mut *table, now, id.digest(), new)?;
-        for oldest in over {
+        for oldest in excess {
             self.end(&mut table, now, &oldest, EndReason::Limit)?;
         }
         Ok(self.publish(&mut table, step, Some(&new.entries)))
@@ -128,17 +128,17 @@ impl SessionStore for Toy {
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let (mut table, now) = self.table();
-        // What cannot move is not one more.
+        // A session that cannot move is not an additional one.
         let moves = matches!(machine::load(&*table, now, id.digest(), LoadOptions::default()), LoadOutcome::Found(_));
-        let over = if moves {
-            let own = [table.locate(now, id.digest()), *rotation.to.digest()];
+        let excess = if moves {
+            let own = [table.follow_forward(now, id.digest()), *rotation.to.digest()];
             self.admit(&mut table, now, &own, rotation.sign_in.as_ref())?
         } else {
             Vec::new()
         };
         let step = self.rules.rotate(&mut *table, now, id.digest(), rotation)?;
         if matches!(&step.outcome, RotateOutcome::Rotated(applied) if !applied.repeated) {
-            for oldest in over {
+            for oldest in excess {
                 self.end(&mut table, now, &oldest, EndReason::Limit)?;
             }
         }
@@ -194,7 +194,7 @@ impl SessionIndex for Toy {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let (mut table, now) = self.table();
-        let kept = except.map(|id| table.locate(now, id.digest()));
+        let kept = except.map(|id| table.follow_forward(now, id.digest()));
         let mut ended = 0;
         for session in table.sessions(now, principal) {
             if Some(session.digest) != kept {
@@ -223,7 +223,7 @@ impl SessionLock for Toy {
     }
 }
 
-/// How a test reaches it; limits are low, so that cases reach them soon.
+/// The harness of the toy store. Its limits are low, so that cases reach them quickly.
 #[derive(Debug)]
 pub(crate) struct ToyHarness;
 

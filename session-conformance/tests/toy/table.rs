@@ -1,4 +1,4 @@
-//! The slots of all partitions, and who listens.
+//! The slots of all partitions, and the subscribers.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,10 +15,10 @@ use tokio::sync::mpsc::UnboundedSender;
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     slots: HashMap<IdDigest, Slot>,
-    /// Sessions in the order in which they came to their ids.
-    born: Vec<IdDigest>,
+    /// Sessions in the order in which they arrived at their ids.
+    arrivals: Vec<IdDigest>,
     sequences: HashMap<u16, u64>,
-    pub(crate) listeners: Vec<UnboundedSender<FeedItem>>,
+    pub(crate) subscribers: Vec<UnboundedSender<FeedItem>>,
     pub(crate) barriers: u64,
 }
 
@@ -36,19 +36,19 @@ impl Slots for Table {
 
     fn put(&mut self, id: IdDigest, slot: Slot) -> Option<Slot> {
         if matches!(slot, Slot::Live(_)) {
-            self.born.push(id);
+            self.arrivals.push(id);
         }
         self.slots.insert(id, slot)
     }
 }
 
 impl Table {
-    /// Removes what stands there: what no right store does.
-    pub(crate) fn forget(&mut self, id: &IdDigest) {
+    /// Removes a slot, which no correct store does.
+    pub(crate) fn remove(&mut self, id: &IdDigest) {
         self.slots.remove(id);
     }
 
-    pub(crate) fn locate(&self, now: Timestamp, id: &IdDigest) -> IdDigest {
+    pub(crate) fn follow_forward(&self, now: Timestamp, id: &IdDigest) -> IdDigest {
         match self.get(id) {
             Some(Slot::Forward(forward)) if forward.until > now => forward.to,
             _ => *id,
@@ -58,7 +58,7 @@ impl Table {
     /// The live sessions of a principal, the latest sign-in first.
     pub(crate) fn sessions(&self, now: Timestamp, principal: &Principal) -> Vec<IndexedSession> {
         let mut sessions: Vec<IndexedSession> = self
-            .born
+            .arrivals
             .iter()
             .filter_map(|id| match self.get(id) {
                 Some(Slot::Live(live)) if live.principal() == Some(principal) => {
@@ -79,10 +79,10 @@ impl Table {
         *sequence += 1;
         let place = (partition, *sequence);
         let delta = delta.filter(|delta| !delta.is_empty()).cloned().map(Arc::new);
-        self.tell(&FeedItem::Change(SessionChange::new(place, origin, effect, delta)));
+        self.send(&FeedItem::Change(SessionChange::new(place, origin, effect, delta)));
     }
 
-    pub(crate) fn tell(&mut self, item: &FeedItem) {
-        self.listeners.retain(|listener| listener.send(item.clone()).is_ok());
+    pub(crate) fn send(&mut self, item: &FeedItem) {
+        self.subscribers.retain(|subscriber| subscriber.send(item.clone()).is_ok());
     }
 }

@@ -7,13 +7,13 @@ use crate::{
 
 /// The longest payload, in bytes.
 const MAX_PAYLOAD: usize = 16 * 1_024 * 1_024;
-/// bincode counts each number at its full width, up to 16 times what it takes in the payload.
+/// bincode counts each number at its full width, up to 16 times its size in the payload.
 const WIDEST: usize = 16;
 
-/// bincode 2 with its standard configuration, through serde. Compact; not self-describing, so fields can be neither
+/// bincode 2 with its standard configuration, through serde. Compact. It is not self-describing: fields can be neither
 /// added to nor reordered in a stored struct, and `serde_json::Value` cannot be read back.
 ///
-/// Not for types that let a payload from outside run away with the decoder; see [`Codec::decode`].
+/// Do not use it for types with which a payload from outside can exhaust the decoder; see [`Codec::decode`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bincode;
 
@@ -36,13 +36,13 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecErr
     bytes.push(Format::BINCODE.byte());
     bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())?;
     if bytes.len() > MAX_PAYLOAD {
-        return Err("a bincode payload has at most 16 MiB".into());
+        return Err("a bincode payload may not exceed 16 MiB".into());
     }
     Ok(Value::from_bytes(bytes.into()))
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {
-    // bincode allocates what a length prefix says, up to a limit that it wants to know at compile time.
+    // bincode allocates as much as a length prefix says, up to a limit that must be known at compile time.
     let (value, used) = match payload.len() {
         0..=1_024 => decode_within::<{ 1_024 * WIDEST }, S>(payload, seed)?,
         1_025..=65_536 => decode_within::<{ 65_536 * WIDEST }, S>(payload, seed)?,
@@ -70,7 +70,7 @@ mod tests {
 
     /// Small numbers take one byte each and are counted at eight or sixteen.
     #[test]
-    fn what_was_written_can_be_read_at_every_size() {
+    fn written_values_can_be_read_at_every_size() {
         let field = Field::new("f").unwrap();
         let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
         let codecs = Codecs::new(Bincode);
@@ -81,8 +81,8 @@ mod tests {
         }
     }
 
-    /// A length prefix cannot make it allocate much more than the payload could hold: at each size the limit stands
-    /// before the allocation.
+    /// A length prefix cannot cause an allocation much larger than the payload could fill: at each size, the limit is
+    /// checked before the allocation.
     #[test]
     fn a_length_prefix_is_bounded_by_the_payload() {
         for (len, claimed) in [(1_000, 32_768u32), (65_000, 2_097_152), (1_000_000, 33_554_432)] {

@@ -5,8 +5,8 @@ use crate::{
     model::{Format, Value},
 };
 
-/// JSON: self-describing, so it reads `serde_json::Value` and structs that have gained or lost fields, and a store can
-/// be inspected by eye. Larger and slower than the binary formats.
+/// JSON. It is self-describing, so it reads `serde_json::Value` and structs that have gained or lost fields, and a
+/// person can inspect the store. Larger and slower than the binary formats.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
 

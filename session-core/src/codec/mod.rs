@@ -1,8 +1,8 @@
-//! How values become bytes and back.
+//! How values are encoded and decoded.
 //!
-//! Every stored value starts with a [format byte](crate::model::Format), so values of one session may be of different formats, and a
-//! new default format takes over value by value as they are written. A [`Codec`] handles one format; [`Codecs`]
-//! writes with one and reads with several.
+//! Every stored value starts with a [format byte](crate::model::Format), so one session may have values of different
+//! formats. A new default format takes effect value by value, as values are written. A [`Codec`] handles one format;
+//! [`Codecs`] writes one format and reads several.
 //!
 //! | format | feature | self-describing | note |
 //! |---|---|---|---|
@@ -10,12 +10,17 @@
 //! | [`Postcard`] | `postcard` | no | the maintained binary alternative |
 //! | [`Json`] | `json` (default) | yes | works for `serde_json::Value` |
 //! | [`Sealed`] | `sealed` | – | XChaCha20-Poly1305 around any of them |
+//!
+#![cfg_attr(not(feature = "bincode"), doc = "[`Bincode`]: crate::codec")]
+#![cfg_attr(not(feature = "postcard"), doc = "[`Postcard`]: crate::codec")]
+#![cfg_attr(not(feature = "json"), doc = "[`Json`]: crate::codec")]
+#![cfg_attr(not(feature = "sealed"), doc = "[`Sealed`]: crate::codec")]
 
+mod any_codec;
 #[cfg(feature = "bincode")]
 mod bincode;
 #[cfg(feature = "json")]
 mod json;
-mod member;
 #[cfg(feature = "postcard")]
 mod postcard;
 mod registry;
@@ -38,20 +43,20 @@ pub use self::registry::Codecs;
 #[cfg(feature = "sealed")]
 pub use self::sealed::{KeyRing, Sealed};
 
-/// Room for a value of usual size, so that it is written without growing its buffer.
+/// Capacity for a value of typical size, so that its buffer need not grow.
 #[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]
 const TYPICAL_BYTES: usize = 64;
 
-/// Why a value cannot be encoded or decoded. It is for the codec's author; it may quote the value, so
+/// Why a value cannot be encoded or decoded. It is meant for the author of the codec. It may quote the value, so
 /// [`Codecs`] keeps it out of the errors that applications see.
 pub type CodecError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where a value stands: what a sealing codec binds it to.
+/// The place of a value in a session. A sealing codec binds the value to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Location<'a> {
-    /// Of the session.
+    /// The incarnation of the session.
     pub incarnation: Incarnation,
-    /// Field and, for a keyed entry, key.
+    /// The field and, for a keyed entry, the key.
     pub entry: Entry<'a>,
 }
 
@@ -60,30 +65,30 @@ pub trait Codec: fmt::Debug + Send + Sync {
     /// The format, which is the first byte of every value it writes.
     fn format(&self) -> Format;
 
-    /// Encodes a value, format byte included.
+    /// Encodes a value, including the format byte.
     ///
     /// # Errors
     /// When the value cannot be represented.
     fn encode(&self, value: &dyn erased_serde::Serialize, at: &Location<'_>) -> Result<Value, CodecError>;
 
-    /// Decodes a payload (what follows the format byte) by handing a deserializer to `read`, and refuses what is left
-    /// over. Payloads come from outside: no input may make it panic or allocate without bound.
+    /// Decodes a payload, which is the bytes after the format byte, by handing a deserializer to `read`. It refuses
+    /// trailing bytes. Payloads come from outside: no input may make it panic or allocate without bound.
     ///
-    /// Two things depend on the type that is read, and neither [`Bincode`] nor [`Postcard`] bounds them ([`Json`] does):
-    /// - elements of size zero, as in `Vec<()>`, take no bytes, so a length prefix of a few bytes can demand as many
-    ///   steps as it likes;
-    /// - a recursive type, as `enum List { Cons(Box<List>), Nil }`, is read as deep as the payload is long: 60 KB
+    /// Two things depend on the type that is read, and neither `Bincode` nor `Postcard` bounds them (`Json` does):
+    /// - Elements of size zero, as in `Vec<()>`, take no bytes, so a length prefix of a few bytes can demand any number
+    ///   of steps.
+    /// - A recursive type, such as `enum List { Cons(Box<List>), Nil }`, is read as deep as the payload is long: 60 KB
     ///   overflow the stack.
     ///
-    /// Store no such types where others can write to the store, or read them from JSON or [`Sealed`] values.
+    /// Where others can write to the store, do not store such types, or read them only from JSON or `Sealed` values.
     ///
     /// # Errors
     /// When the payload is malformed or `read` fails.
     fn decode<'de>(&self, payload: &'de [u8], read: Read<'_, 'de>) -> Result<(), CodecError>;
 
-    /// For a codec that wraps values of other formats (sealing, compression): the value within, and then
-    /// [`inner`](Self::inner) says who decodes that. Not asked of a codec that has no inner one. The default says that
-    /// there is none.
+    /// Unwraps a value, for a codec that wraps values of other formats (sealing, compression). The codecs of
+    /// [`inner`](Self::inner) then decode the result. It is not called on a codec that has no inner codecs. The default
+    /// returns `None`: this codec does not wrap.
     ///
     /// # Errors
     /// When the value cannot be opened.
@@ -92,16 +97,16 @@ pub trait Codec: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// For a codec that wraps values of other formats: the codecs of the values within.
+    /// The codecs of the wrapped values, for a codec that wraps values of other formats.
     fn inner(&self) -> Option<&Codecs> {
         None
     }
 }
 
-/// What reads the value from a deserializer.
+/// Reads the value from a deserializer.
 pub type Read<'r, 'de> = &'r mut dyn FnMut(&mut dyn erased_serde::Deserializer<'de>) -> Result<(), erased_serde::Error>;
 
-/// A [`Read`] as a seed, for formats whose deserializer has a type of its own.
+/// A [`Read`] as a seed, for formats whose deserializer has its own type.
 pub struct ReadSeed<'r, 'de>(pub Read<'r, 'de>);
 
 impl fmt::Debug for ReadSeed<'_, '_> {

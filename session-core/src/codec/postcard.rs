@@ -5,9 +5,9 @@ use crate::{
     model::{Format, Value},
 };
 
-/// postcard 1. Compact and maintained; not self-describing, with the same consequences as for bincode.
+/// postcard 1. Compact and maintained. It is not self-describing, with the same consequences as for bincode.
 ///
-/// Not for types that let a payload from outside run away with the decoder; see [`Codec::decode`].
+/// Do not use it for types with which a payload from outside can exhaust the decoder; see [`Codec::decode`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postcard;
 

@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     Error, ErrorKind,
-    codec::{Codec, CodecError, Location, member::Member},
+    codec::{Codec, CodecError, Location, any_codec::AnyCodec},
     model::{Delta, Entry, Incarnation, State, Value},
 };
 
@@ -15,34 +15,34 @@ use crate::{
 /// [`Configuration`](ErrorKind::Configuration).
 #[derive(Clone, Debug)]
 pub struct Codecs {
-    /// The first one writes. Empty only when no format's feature is on.
-    codecs: Vec<Member>,
+    /// The first one writes. Empty only when the feature of every format is off.
+    codecs: Vec<AnyCodec>,
 }
 
 impl Default for Codecs {
     fn default() -> Self {
         let codecs = vec![
             #[cfg(feature = "bincode")]
-            Member::Bincode,
+            AnyCodec::Bincode,
             #[cfg(feature = "postcard")]
-            Member::Postcard,
+            AnyCodec::Postcard,
             #[cfg(feature = "json")]
-            Member::Json,
+            AnyCodec::Json,
         ];
         Self { codecs }
     }
 }
 
 impl Codecs {
-    /// Writes and reads this format, and reads no other.
+    /// Writes and reads this format only.
     pub fn new(codec: impl Codec + 'static) -> Self {
-        Self { codecs: vec![Member::new(codec)] }
+        Self { codecs: vec![AnyCodec::new(codec)] }
     }
 
     /// Reads this format as well.
     #[must_use]
     pub fn also_reads(mut self, codec: impl Codec + 'static) -> Self {
-        self.codecs.push(Member::new(codec));
+        self.codecs.push(AnyCodec::new(codec));
         self
     }
 
@@ -64,7 +64,7 @@ impl Codecs {
         })
     }
 
-    /// In the format that is written.
+    /// Encodes in the format that new values are written in.
     pub(super) fn encode_first<T: Serialize + ?Sized>(
         &self,
         value: &T,
@@ -83,16 +83,16 @@ impl Codecs {
         codec.and_then(|codec| codec.decode(opened.payload())).map_err(|_| unreadable::<T>(value, at))
     }
 
-    /// Whether `stored` is what `value` was encoded to, in whichever format. Values that wrap others are compared by
-    /// what is within, since sealing twice gives different bytes.
+    /// Whether `stored` is an encoding of `value`, in any format. For codecs that wrap values, the wrapped values are
+    /// compared, since sealing a value twice gives different bytes.
     pub(crate) fn matches(&self, stored: &Value, value: &dyn erased_serde::Serialize, at: &Location<'_>) -> bool {
         let Ok(opened) = self.open(stored, at) else { return false };
         self.leaf(&opened).and_then(|codec| codec.encode(value, at)).is_ok_and(|encoded| encoded == *opened)
     }
 
-    /// The state with every wrapped value replaced by the value within, and every value that may not be read by an
-    /// unreadable one. Where no codec wraps there is nothing to do: all that decode are this registry's own, so what it
-    /// does not name is unreadable as it is.
+    /// Returns the state with every wrapped value replaced by its content, and every value that may not be read
+    /// replaced by an unreadable one. If no codec wraps values, the state is returned as it is: only this registry's
+    /// codecs decode, so a value of any other format is unreadable already.
     pub(crate) fn opened<'s>(&self, state: &'s State, incarnation: Incarnation) -> Cow<'s, State> {
         if self.codecs.iter().all(|codec| codec.inner().is_none()) {
             return Cow::Borrowed(state);
@@ -117,8 +117,8 @@ impl Codecs {
         Cow::Owned(opened)
     }
 
-    /// Unwraps a value once, if its codec is one that wraps. A format that this registry does not name is refused, so
-    /// that where values must be sealed a plain one is not taken for the inside of a sealed one.
+    /// Unwraps a value once, if its codec wraps values. A format that is not in this registry is refused. Where values
+    /// must be sealed, a plain value is therefore not mistaken for the content of a sealed one.
     fn open<'v>(&self, value: &'v Value, at: &Location<'_>) -> Result<Cow<'v, Value>, CodecError> {
         let Some(format) = value.format() else { return Ok(Cow::Borrowed(value)) };
         let codec = self.codecs.iter().find(|codec| codec.format() == format).ok_or("no codec of this format")?;
@@ -128,14 +128,14 @@ impl Codecs {
         Ok(codec.unwrap(value, at)?.map_or(Cow::Borrowed(value), Cow::Owned))
     }
 
-    /// Decodes a value that [`open`](Self::open) or [`opened`](Self::opened) gave.
+    /// Decodes a value that [`open`](Self::open) or [`opened`](Self::opened) returned.
     pub(crate) fn decode_opened<'de>(&self, value: &'de Value, read: super::Read<'_, 'de>) -> Result<(), CodecError> {
         self.leaf(value)?.decode_erased(value.payload(), read)
     }
 
-    /// The codec that decodes an opened value: this registry's, or one within a codec that wraps.
-    fn leaf(&self, value: &Value) -> Result<&Member, CodecError> {
-        let within = |codec| match Member::inner(codec) {
+    /// The codec that decodes an opened value: one of this registry, or one within a codec that wraps values.
+    fn leaf(&self, value: &Value) -> Result<&AnyCodec, CodecError> {
+        let within = |codec| match AnyCodec::inner(codec) {
             Some(inner) => inner.codecs.iter(),
             None => std::slice::from_ref(codec).iter(),
         };

@@ -17,17 +17,18 @@ const NONCE: usize = 24;
 
 /// Values sealed by XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha, with a random 192-bit nonce for each value).
 ///
-/// Field, key and the session's incarnation are bound in as associated data, so a sealed value opens only where it was
-/// put: it cannot be moved to another field, key or session. What is not hidden: field names, keys, members of sets,
-/// lengths. Whoever can write to the store can still put back an older value of the same entry.
+/// The field, the key and the session's incarnation are bound in as associated data, so a sealed value opens only at
+/// its own place: it cannot be moved to another field, key or session. Field names, keys, members of sets and lengths
+/// are not hidden. An attacker who can write to the store can still put back an older value of the same entry.
 ///
-/// Members of sets have no value, so there is nothing to seal: whoever can write to the store can add and remove them.
-/// Keep what grants something, such as roles, as sealed values: in a map to a value, or in one scalar.
+/// Members of sets have no value, so there is nothing to seal: an attacker who can write to the store can add and
+/// remove them. Keep data that grants something, such as roles, in sealed values: in a map to a value, or in one
+/// scalar.
 ///
 /// ```
 /// use session_core::codec::{Bincode, Codecs, KeyRing, Sealed};
 ///
-/// let ring = KeyRing::new([7; 32]).also_opens([6; 32]); // the second key is on its way out
+/// let ring = KeyRing::new([7; 32]).also_opens([6; 32]); // the second key is being phased out
 /// let codecs = Codecs::new(Sealed::new(Codecs::new(Bincode), ring));
 /// # let _ = codecs;
 /// ```
@@ -37,14 +38,14 @@ pub struct Sealed {
     ring: KeyRing,
 }
 
-/// The keys of [`Sealed`]: the first seals, all open. To rotate keys, put the new one first everywhere once every node
-/// knows it, and drop the old one when the last session written with it has ended.
+/// The keys of [`Sealed`]: the first key seals, and all keys open. To rotate keys, first add the new key on every node.
+/// Then put it first everywhere. Drop the old key when the last session written with it has ended.
 #[derive(Clone)]
 pub struct KeyRing(Vec<SealingKey>);
 
 #[derive(Clone)]
 struct SealingKey {
-    /// Derived from the key; tells which key sealed a value.
+    /// Derived from the key. It tells which key sealed a value.
     id: [u8; KEY_ID],
     cipher: XChaCha20Poly1305,
 }
@@ -63,7 +64,7 @@ impl KeyRing {
         Self(vec![SealingKey::new(key)])
     }
 
-    /// With one more key that opens.
+    /// Adds a key that opens.
     #[must_use]
     pub fn also_opens(mut self, key: [u8; 32]) -> Self {
         self.0.push(SealingKey::new(key));
@@ -78,13 +79,13 @@ impl fmt::Debug for KeyRing {
 }
 
 impl Sealed {
-    /// Seals what `inner` writes and opens what it reads.
+    /// Seals the values that `inner` writes, and opens the values that it reads.
     pub fn new(inner: Codecs, ring: KeyRing) -> Self {
         Self { inner, ring }
     }
 }
 
-/// What a value is bound to, unambiguously: the field's length stands before it.
+/// The data that a value is bound to. It is unambiguous, because the length of the field precedes the field.
 fn associated_data(key_id: [u8; KEY_ID], at: &Location<'_>) -> Vec<u8> {
     let (kind, field, key) = match at.entry {
         Entry::Scalar(field) => (0, field, ""),

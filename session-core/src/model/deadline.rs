@@ -1,11 +1,11 @@
-//! When a session ends by itself.
+//! The deadlines of a session.
 
 use std::{num::NonZeroU64, time::Duration};
 
 use crate::{clock::millis, defaults, model::Timestamp};
 
-/// How long a session lives: while it is used (idle), in all (absolute), or both. There is no session without a
-/// deadline. Durations are rounded up to a millisecond and are at least one.
+/// How long a session lives: while it stays unused (idle), in total (absolute), or both. Every session has a deadline.
+/// Durations are rounded up to a millisecond and are at least one millisecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
     idle: Option<Duration>,
@@ -13,17 +13,17 @@ pub struct Expiry {
 }
 
 impl Expiry {
-    /// Ends when unused for this long.
+    /// The session ends when it is unused for this long.
     pub const fn idle(idle: Duration) -> Self {
         Self { idle: Some(idle), absolute: None }
     }
 
-    /// Ends this long after it was created, used or not.
+    /// The session ends this long after it was created, whether it is used or not.
     pub const fn absolute(absolute: Duration) -> Self {
         Self { idle: None, absolute: Some(absolute) }
     }
 
-    /// Ends when unused for `idle`, and `absolute` after it was created in any case.
+    /// The session ends when it is unused for `idle`, and in any case `absolute` after it was created.
     pub const fn both(idle: Duration, absolute: Duration) -> Self {
         Self { idle: Some(idle), absolute: Some(absolute) }
     }
@@ -54,14 +54,15 @@ impl Default for Expiry {
     }
 }
 
-/// The latest absolute deadline. One moment later means that there is none.
+/// The latest absolute deadline. One millisecond later means that there is no absolute deadline.
 const LATEST: Timestamp = Timestamp::from_millis(Timestamp::MAX.as_millis() - 1);
 
 fn at_least_a_millisecond(duration: Duration) -> Duration {
     duration.max(Duration::from_millis(1))
 }
 
-/// At most the latest moment, in milliseconds, plus one: a number that is never zero, so that none at all takes no room of its own in each record.
+/// The timeout in milliseconds, at most that of the latest moment, plus one. The number is never zero, so an absent
+/// timeout takes no extra room in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct IdleTimeout(NonZeroU64);
 
@@ -86,10 +87,10 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
-    /// Deadlines as a store holds them: the idle timeout with the idle deadline, and the absolute deadline, which may
-    /// also be [`Timestamp::MAX`] for none.
+    /// Deadlines as a store holds them: the idle timeout with the idle deadline, and the absolute deadline. An absolute
+    /// deadline of [`Timestamp::MAX`] also means none.
     ///
-    /// `None` if there is neither: what a store must treat as a record that cannot be read.
+    /// Returns `None` if there is neither. A store must treat such a record as unreadable.
     pub fn from_parts(idle: Option<(Duration, Timestamp)>, absolute: Option<Timestamp>) -> Option<Self> {
         let absolute = absolute.unwrap_or(Timestamp::MAX);
         if idle.is_none() && absolute == Timestamp::MAX {
@@ -122,19 +123,19 @@ impl Deadlines {
         self.idle.min(self.absolute)
     }
 
-    /// Whether the session has ended: at its deadline it has.
+    /// Whether the session has ended. At the deadline itself it has ended.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at()
     }
 
-    /// The time that is left.
+    /// The remaining time.
     pub fn remaining(&self, now: Timestamp) -> Duration {
         self.expires_at().since(now)
     }
 
     /// These deadlines after a use at `now`: idle := min(absolute, max(idle, now + timeout)). `idle` replaces the
-    /// session's own timeout for this once. A renewal never shortens, and does nothing to a session without an idle
-    /// deadline.
+    /// session's own timeout for this use only. A renewal never shortens a deadline. It has no effect on a session
+    /// without an idle deadline.
     #[must_use]
     pub fn renewed(self, now: Timestamp, idle: Option<Duration>) -> Self {
         let Some(own) = self.idle_timeout else { return self };

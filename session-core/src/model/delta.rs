@@ -1,4 +1,4 @@
-//! Deltas: what an update removes and what it sets.
+//! Deltas: the entries that an update removes and sets.
 
 use std::sync::Arc;
 
@@ -10,13 +10,14 @@ use crate::model::{
 
 /// An update (U, D) of a session, applied as S′ = (S − D) ∪ U: first the difference, then the union.
 ///
-/// A delta is always in normal form: each scalar is set or removed, each keyed field may be cleared, and each key is set
-/// or removed, the latter only if the field is not cleared. There is therefore one `Delta` for each effect, equality is
-/// equality of effects, and a sequence that (S − D) ∪ U could not express cannot be built. The methods append a step:
-/// `insert` then `clear` is a `clear`.
+/// A delta is always in normal form. Each scalar is set or removed. Each keyed field may be cleared. Each key is set or
+/// removed; it is removed only if its field is not cleared. There is therefore exactly one `Delta` for each effect,
+/// equality of deltas is equality of effects, and a sequence that (S − D) ∪ U cannot express cannot be built. The
+/// methods append a step: `insert` then `clear` is a `clear`.
 ///
-/// Laws: applying a delta twice in a row equals applying it once; [`a.then(b)`](Self::then) applied equals a, then b;
-/// `then` is associative, and the empty delta is its identity; deltas that do not [overlap](Self::overlaps) commute.
+/// Laws: applying a delta twice in a row equals applying it once; applying [`a.then(b)`](Self::then) equals applying a,
+/// then b; `then` is associative, and the empty delta is its identity; deltas that do not [overlap](Self::overlaps)
+/// commute.
 ///
 /// ```
 /// use session_core::{model::{Delta, Field, Format, Key, State, Value}};
@@ -41,7 +42,7 @@ pub struct Delta {
 
 /// What a delta does to one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Edit {
+pub(crate) enum Edit {
     /// Sets the entry to this value.
     Set(Value),
     /// Removes the entry.
@@ -52,11 +53,11 @@ pub enum Edit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyedDelta {
     pub(crate) clear: bool,
-    /// Holds no `Remove` when `clear` is set.
+    /// Contains no `Remove` when `clear` is set.
     pub(crate) entries: SortedMap<Key, Edit>,
 }
 
-/// What a difference removes.
+/// Selects the entries that a difference removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector<'a> {
     /// One scalar.
@@ -98,7 +99,7 @@ impl Delta {
     }
 
     /// Sets the entry with this name.
-    pub fn set_entry(&mut self, entry: Entry<'_>, value: Value) {
+    pub(crate) fn set_entry(&mut self, entry: Entry<'_>, value: Value) {
         match entry {
             Entry::Scalar(field) => self.set(field.clone(), value),
             Entry::Keyed(field, key) => self.insert(field.clone(), key.clone(), value),
@@ -106,7 +107,7 @@ impl Delta {
     }
 
     /// Removes the entry with this name.
-    pub fn remove_entry(&mut self, entry: Entry<'_>) {
+    pub(crate) fn remove_entry(&mut self, entry: Entry<'_>) {
         match entry {
             Entry::Scalar(field) => self.remove(field.clone()),
             Entry::Keyed(field, key) => self.remove_key(field.clone(), key.clone()),
@@ -130,7 +131,7 @@ impl Delta {
         keyed.entries.clear();
     }
 
-    /// The one delta that does what this one and then `later` do.
+    /// Returns the one delta with the effect of this delta followed by `later`.
     #[must_use]
     pub fn then(mut self, later: &Self) -> Self {
         let scalars = later.scalars.iter().map(|(field, edit)| (field.clone(), Some(edit.clone())));
@@ -141,7 +142,7 @@ impl Delta {
         self
     }
 
-    /// Applies it: S′ = (S − D) ∪ U.
+    /// Applies the delta: S′ = (S − D) ∪ U.
     pub fn apply_to(&self, state: &mut State) {
         state.size = self.size_after(state);
         state.scalars.merge(self.scalars.iter().map(|(field, edit)| (field.clone(), edit.value().cloned())));
@@ -161,8 +162,8 @@ impl Delta {
         }
     }
 
-    /// The size of the state that this delta would make of `state`, without making it. The cost depends on the size
-    /// of the delta alone.
+    /// The size that `state` would have with this delta applied, without applying it. The cost depends only on the size
+    /// of the delta.
     pub fn size_after(&self, state: &State) -> Size {
         let mut size = state.size;
         for (field, edit) in self.scalars.iter() {
@@ -189,15 +190,19 @@ impl Delta {
         self.scalars.is_empty() && self.maps.is_empty()
     }
 
-    /// Whether both deltas edit the same entry; clearing a field edits each of its entries. Deltas that do not overlap
+    /// Whether both deltas edit the same entry. Clearing a field edits each of its entries. Deltas that do not overlap
     /// commute.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.scalars.iter().any(|(field, _)| other.scalars.get(field).is_some())
             || self.maps.iter().any(|(field, keyed)| other.maps.get(field).is_some_and(|it| keyed.overlaps(it)))
     }
 
-    /// What this delta does to one entry, if it edits it.
-    pub fn edit(&self, entry: Entry<'_>) -> Option<&Edit> {
+    /// The edit that this delta makes to one entry, if any: the new value, or `None` for a removal.
+    pub fn edit(&self, entry: Entry<'_>) -> Option<Option<&Value>> {
+        self.find_edit(entry).map(Edit::value)
+    }
+
+    pub(crate) fn find_edit(&self, entry: Entry<'_>) -> Option<&Edit> {
         match entry {
             Entry::Scalar(field) => self.scalars.get(field),
             Entry::Keyed(field, key) => {
@@ -207,7 +212,7 @@ impl Delta {
         }
     }
 
-    /// The difference D, in order. Selectors of entries that the union replaces are redundant and left out.
+    /// The difference D, in order. It omits the selectors of entries that the union replaces, which would be redundant.
     pub fn removals(&self) -> impl Iterator<Item = Selector<'_>> {
         let scalars = self.scalars.iter().filter(|(_, edit)| **edit == Edit::Remove);
         let keyed = self.maps.iter().flat_map(|(field, keyed)| {
@@ -233,7 +238,7 @@ impl Delta {
 
 impl Edit {
     /// The new value; `None` for a removal.
-    pub fn value(&self) -> Option<&Value> {
+    pub(crate) fn value(&self) -> Option<&Value> {
         match self {
             Self::Set(value) => Some(value),
             Self::Remove => None,
@@ -255,7 +260,7 @@ impl KeyedDelta {
         self.entries.merge(entries);
     }
 
-    /// Applies the edits of entries; the caller handles `clear`.
+    /// Applies the edits of entries. The caller handles `clear`.
     pub(crate) fn apply_to(&self, keyed: &mut Keyed) {
         for (key, edit) in self.entries.iter() {
             let length = |value: Option<&Value>| value.map_or(0, |value| key.as_str().len() + value.len());
@@ -288,8 +293,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Its value in a state.
-    pub fn value_in(self, state: &State) -> Option<&Value> {
+    /// The value of the entry in a state.
+    pub(crate) fn value_in(self, state: &State) -> Option<&Value> {
         match self {
             Self::Scalar(field) => state.get(field.as_str()),
             Self::Keyed(field, key) => state.get_keyed(field.as_str(), key.as_str()),

@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 pub enum EndReason {
     /// Its user signed out.
     Logout,
-    /// It was revoked: by its user from elsewhere, or by an operator.
+    /// It was revoked, by its user from elsewhere or by an operator.
     Revoked,
     /// Its principal had too many sessions.
     Limit,
@@ -24,18 +24,18 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// What a tombstone says.
+/// The information in a tombstone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ended {
-    /// Why.
+    /// Why the session was ended.
     pub reason: EndReason,
-    /// How long ago.
+    /// How long ago the session was ended.
     pub age: Duration,
 }
 
 impl Ended {
-    /// Ended for this reason, this long ago.
+    /// A session that was ended for this reason, this long ago.
     pub fn new(reason: EndReason, age: Duration) -> Self {
         Self { reason, age }
     }

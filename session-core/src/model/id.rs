@@ -1,4 +1,4 @@
-//! Session ids: what a browser holds, and the digest under which a store knows it.
+//! Session ids, which browsers hold, and the digests under which a store keeps sessions.
 
 use std::{fmt, hash::Hash, str::FromStr};
 
@@ -14,8 +14,8 @@ const LEN: usize = PARTITION + 16;
 /// A session id: 16 bits that name a partition, and a version 4 UUID with 122 random bits from the operating
 /// system's CSPRNG.
 ///
-/// It is a bearer secret: whoever has it has the session. So neither `Debug` nor `Display` prints it, and
-/// [`expose`](Self::expose) is the one way to its text (24 characters, URL-safe). Parsing is strict: one text per id,
+/// An id is a bearer secret: everyone who has it has the session. Neither `Debug` nor `Display` prints it, and
+/// [`expose`](Self::expose) is the only way to its text (24 characters, URL-safe). Parsing is strict: one text per id,
 /// no padding, no white space. Stores never see the id, only its [digest](Self::digest), which is computed once.
 ///
 /// ```
@@ -35,7 +35,7 @@ pub struct SessionId {
 
 impl SessionId {
     /// Length of the text form, in bytes.
-    pub const TEXT_LEN: usize = 24;
+    const TEXT_LEN: usize = 24;
 
     /// A new id in a random partition.
     ///
@@ -47,7 +47,7 @@ impl SessionId {
         Ok(Self::from_random(bytes))
     }
 
-    /// A new id in the same partition: what a rotation moves the session to.
+    /// A new id in the same partition, for the target of a rotation.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes.
@@ -98,7 +98,7 @@ impl FromStr for SessionId {
     }
 }
 
-/// Ids are compared by their digests, so a comparison's timing says nothing about the id.
+/// Ids are compared by their digests, so the timing of a comparison reveals nothing about the id.
 impl PartialEq for SessionId {
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
@@ -125,9 +125,20 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// What a store knows of a session id: its partition bits and the first 128 bits of its SHA-256.
+/// The name under which a store keeps a session: the partition bits of its id, and the first 128 bits of the id's SHA-256.
 ///
-/// The id cannot be computed from it, so a dump, a replica or a log of a store holds no usable id.
+/// The id cannot be computed from its digest, so a dump, a replica or a log of a store holds no usable id. A digest gives
+/// no access: [`Sessions::revoke`](crate::Sessions::revoke) takes one, and its text form (24 characters, URL-safe) can go
+/// into a link that ends a session.
+///
+/// ```
+/// use session_core::{SessionId, model::IdDigest};
+///
+/// let digest = *SessionId::generate()?.digest();
+/// let link = format!("/sessions/{digest}/revoke");
+/// assert_eq!(link.split('/').nth(2).unwrap().parse::<IdDigest>()?, digest);
+/// # Ok::<(), session_core::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdDigest {
     partition: u16,
@@ -137,6 +148,9 @@ pub struct IdDigest {
 impl IdDigest {
     /// Length of the byte form.
     pub const LEN: usize = 18;
+
+    /// Length of the text form, in bytes.
+    const TEXT_LEN: usize = 24;
 
     fn of(id: &[u8; LEN]) -> Self {
         let digest = Sha256::digest(id);
@@ -150,12 +164,7 @@ impl IdDigest {
         self.partition
     }
 
-    /// The 128 bits of hash.
-    pub const fn hash_bytes(&self) -> &[u8; 16] {
-        &self.hash
-    }
-
-    /// 64 bits of the hash, uniformly distributed: a table needs no hash function of its own.
+    /// 64 bits of the hash, uniformly distributed. A hash table can use them directly.
     pub const fn hash_bits(&self) -> u64 {
         let h = &self.hash;
         u64::from_ne_bytes([h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]])
@@ -174,6 +183,28 @@ impl IdDigest {
         let mut hash = [0; 16];
         hash.copy_from_slice(&bytes[2..]);
         Self { partition: u16::from_be_bytes([bytes[0], bytes[1]]), hash }
+    }
+}
+
+impl fmt::Display for IdDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; IdDigest::TEXT_LEN];
+        let text = Base64UrlUnpadded::encode(&self.to_bytes(), &mut text).map_err(|_| fmt::Error)?;
+        f.pad(text)
+    }
+}
+
+impl FromStr for IdDigest {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = || Error::new(ErrorKind::InvalidInput, "not the digest of a session id");
+        if text.len() != Self::TEXT_LEN {
+            return Err(invalid());
+        }
+        let mut bytes = [0; Self::LEN];
+        Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| invalid())?;
+        Ok(Self::from_bytes(&bytes))
     }
 }
 
@@ -227,9 +258,32 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_reads_back_from_its_text_and_from_no_other() {
+        for _ in 0..1_000 {
+            let digest = *SessionId::generate().unwrap().digest();
+            let text = digest.to_string();
+            assert_eq!(text.len(), IdDigest::TEXT_LEN);
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+            assert_eq!(text.parse::<IdDigest>().unwrap(), digest);
+        }
+        let good = SessionId::generate().unwrap().digest().to_string();
+        for bad in ["", &good[1..], &format!("{good}A"), &format!("{}=", &good[1..]), "é".repeat(12).as_str()] {
+            let error = bad.parse::<IdDigest>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(error.to_string(), "invalid input: not the digest of a session id");
+        }
+    }
+
+    #[test]
     fn nothing_prints_the_id() {
         let id = SessionId::generate().unwrap();
-        for shown in [format!("{id:?}"), format!("{id}"), format!("{id:#?}"), format!("{:?}", id.digest())] {
+        for shown in [
+            format!("{id:?}"),
+            format!("{id}"),
+            format!("{id:#?}"),
+            format!("{:?}", id.digest()),
+            id.digest().to_string(),
+        ] {
             assert!(!shown.contains(&id.expose()[4..]), "{shown}");
         }
     }

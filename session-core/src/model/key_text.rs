@@ -9,8 +9,8 @@ use serde::{
 };
 use smol_str::{SmolStr, ToSmolStr};
 
-/// Why a value is not a key, or a text not a value. Always in our own words: what a type says for itself may quote the
-/// key, which is data.
+/// Why a value cannot be a key, or a text cannot be decoded. The wording is always our own: the messages of a type may
+/// quote the key, which is data.
 #[derive(Debug)]
 pub(crate) struct KeyError(&'static str);
 
@@ -24,13 +24,13 @@ impl std::error::Error for KeyError {}
 
 impl ser::Error for KeyError {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self("the type refused to be written as a key")
+        Self("the type cannot be serialized as a key")
     }
 }
 
 impl de::Error for KeyError {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self("the type refused the key's text")
+        Self("the type does not accept the key's text")
     }
 
     fn unknown_variant(_: &str, _: &'static [&'static str]) -> Self {
@@ -155,7 +155,7 @@ impl Serializer for Writer {
     }
 }
 
-/// Reads the canonical text, and only that: neither "+1" nor "01" is the integer 1.
+/// Reads the canonical text only: neither "+1" nor "01" is the integer 1.
 pub(crate) struct Reader<'a>(pub(crate) &'a str);
 
 macro_rules! parse {
@@ -213,7 +213,7 @@ impl<'de> EnumAccess<'de> for Reader<'_> {
     }
 }
 
-/// The data of a variant that has none.
+/// Accepts unit variants only.
 pub(crate) struct UnitOnly;
 
 impl<'de> VariantAccess<'de> for UnitOnly {

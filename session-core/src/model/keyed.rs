@@ -1,4 +1,4 @@
-//! The entries of one keyed field, as a map whose clones share what they have in common.
+//! The entries of one keyed field, as a map whose clones share their common parts.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
@@ -8,20 +8,22 @@ use crate::model::{Key, Value, sorted::SortedMap};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keyed {
     pub(crate) entries: Chunks<Key, Value>,
-    /// Of keys and values, without the field's name.
+    /// The bytes of keys and values, without the field's name.
     pub(crate) bytes: usize,
 }
 
-/// The most entries of a chunk: what a change copies while a reader holds the map, besides one pointer a chunk.
+/// The maximum number of entries in a chunk. A change copies one chunk while a reader holds the map, and one pointer
+/// per chunk.
 const MAX: usize = 64;
 
-/// A sorted map in chunks. A change copies the chunk it is in if a clone shares it, and leaves the others shared.
+/// A sorted map in chunks. A change copies the chunk that it changes if a clone shares it; the other chunks stay
+/// shared.
 #[derive(Clone)]
 pub(crate) struct Chunks<K, V>(Repr<K, V>);
 
 #[derive(Clone)]
 enum Repr<K, V> {
-    /// At most [`MAX`] entries: no larger than the plain map.
+    /// At most [`MAX`] entries. No larger than a plain map.
     One(SortedMap<K, V>),
     Many(Box<Many<K, V>>),
 }
@@ -29,7 +31,7 @@ enum Repr<K, V> {
 #[derive(Clone)]
 struct Many<K, V> {
     len: usize,
-    /// At least two, in order, none of them empty or larger than [`MAX`], and no two neighbours that [`fit`].
+    /// At least two chunks, in order. No chunk is empty or larger than [`MAX`], and no two neighbours [`fit`] into one.
     chunks: Vec<Arc<SortedMap<K, V>>>,
 }
 
@@ -77,7 +79,7 @@ impl<K: Ord + Clone, V: Clone> Chunks<K, V> {
         }
     }
 
-    /// Applies changes that are sorted by key; in one pass over the chunks when there are many of them.
+    /// Applies changes that are sorted by key. Many changes take one pass over the chunks.
     pub(crate) fn merge(&mut self, changes: impl ExactSizeIterator<Item = (K, Option<V>)>) {
         match &mut self.0 {
             Repr::One(map) => {
@@ -98,7 +100,7 @@ impl<K: Ord + Clone, V: Clone> Chunks<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> Many<K, V> {
-    /// The chunk that holds a key if any does.
+    /// The index of the only chunk that can hold a key.
     fn place<Q: Ord + ?Sized>(&self, key: &Q) -> usize
     where
         K: Borrow<Q>,
@@ -107,7 +109,7 @@ impl<K: Ord + Clone, V: Clone> Many<K, V> {
     }
 
     fn merge(&mut self, changes: impl ExactSizeIterator<Item = (K, Option<V>)>) {
-        // So few that chunks are left however many of these are removals.
+        // There are few enough changes that chunks are left even if all of them are removals.
         if changes.len() * 8 < self.chunks.len() {
             for (key, value) in changes {
                 self.change(key, value);
@@ -134,7 +136,7 @@ impl<K: Ord + Clone, V: Clone> Many<K, V> {
         }
     }
 
-    /// Joins a chunk with a neighbour if both are small, so that removals do not leave many chunks of few entries.
+    /// Joins a chunk with a neighbour if both are small, so that removals do not leave many chunks with few entries.
     fn join(&mut self, at: usize) {
         for at in [Some(at), at.checked_sub(1)].into_iter().flatten() {
             if self.chunks.get(at + 1).is_some_and(|next| fit(&self.chunks[at], next)) {
@@ -149,7 +151,7 @@ impl<K: Ord + Clone, V: Clone> Many<K, V> {
         let mut changes = changes.peekable();
         let mut old = std::mem::take(&mut self.chunks).into_iter().peekable();
         while let Some(mut chunk) = old.next() {
-            // All that comes before the next chunk belongs into this one.
+            // All changes up to the next chunk belong to this one.
             let end = old.peek().and_then(|next| next.first_key());
             let here = |(key, _): &(K, Option<V>)| end.is_none_or(|end| key < end);
             let run: Vec<_> = std::iter::from_fn(|| changes.next_if(here)).collect();
@@ -165,12 +167,12 @@ impl<K: Ord + Clone, V: Clone> Many<K, V> {
     }
 }
 
-/// Far from full even together, so that the next insertions do not part them again.
+/// Whether two chunks together are far from full, so that the next insertions do not split them again.
 fn fit<K: Ord, V>(a: &SortedMap<K, V>, b: &SortedMap<K, V>) -> bool {
     a.len() + b.len() <= MAX / 2
 }
 
-/// Applies changes to a chunk. What it cannot hold is returned as the chunks that follow it.
+/// Applies changes to a chunk. Entries that exceed its capacity are returned as the chunks that follow it.
 fn merge_chunk<K: Ord + Clone, V: Clone>(
     chunk: &mut Arc<SortedMap<K, V>>,
     changes: impl ExactSizeIterator<Item = (K, Option<V>)>,
@@ -189,7 +191,7 @@ fn merge_chunk<K: Ord + Clone, V: Clone>(
 pub(crate) struct Iter<'a, K, V> {
     chunks: std::slice::Iter<'a, Arc<SortedMap<K, V>>>,
     front: std::slice::Iter<'a, (K, V)>,
-    /// The number of entries of `chunks`.
+    /// The number of entries in `chunks`.
     behind: usize,
 }
 
@@ -279,7 +281,7 @@ mod tests {
         }
     }
 
-    /// One or few changes, a run, or a sweep that empties or fills a part.
+    /// One or a few changes, a run, or a sweep that empties or fills a range.
     fn changes() -> impl Strategy<Value = BTreeMap<u16, Option<u8>>> {
         let sweep = (0u16..1_200, 0u16..900, 1usize..4, any::<Option<u8>>()).prop_map(|(start, len, step, value)| {
             (start..(start + len).min(1_200)).step_by(step).map(|key| (key, value)).collect()
@@ -292,10 +294,10 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is split, emptied and joined, it is what a `BTreeMap` is, and clones made on the way stay as they
-        /// were.
+        /// Under any splits, removals and joins, it behaves like a `BTreeMap`, and clones made on the way do not
+        /// change.
         #[test]
-        fn it_is_a_btree_map_and_clones_are_not_changed(steps in prop::collection::vec(changes(), 0..9)) {
+        fn it_behaves_like_a_btree_map_and_clones_do_not_change(steps in prop::collection::vec(changes(), 0..9)) {
             let (mut map, mut model) = (Map::default(), BTreeMap::new());
             let mut clones = Vec::new();
             for step in steps {
@@ -307,7 +309,7 @@ mod tests {
             clones.iter().for_each(|(map, model)| map.check(model));
         }
 
-        /// Single changes of a large map: chunks split, then shrink, join and empty, to the last one.
+        /// Single changes of a large map: chunks split, then shrink, join and become empty, down to the last one.
         #[test]
         fn single_changes_add_up(
             added in prop::collection::vec(0u16..1_200, 0..300),

@@ -1,4 +1,4 @@
-//! What a store refuses as too large.
+//! The limits on the size of a session.
 
 use crate::{
     Error, ErrorKind, defaults,
@@ -7,17 +7,17 @@ use crate::{
 
 /// The limits that a store enforces in the same atomic step as the update.
 ///
-/// An update that would leave the session over a limit is refused whole with
-/// [`LimitExceeded`](ErrorKind::LimitExceeded). One that shrinks a session is never refused, so a session that is
-/// over a limit which was lowered since can be emptied.
+/// An update that would leave the session over a limit is refused as a whole with
+/// [`LimitExceeded`](ErrorKind::LimitExceeded). An update that shrinks a session is never refused, so a session that
+/// exceeds a limit that was lowered later can be emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Entries in one session.
+    /// The maximum number of entries in one session.
     pub max_entries: usize,
-    /// Bytes of one encoded value.
+    /// The maximum size of one encoded value, in bytes.
     pub max_value_bytes: usize,
-    /// Bytes of one session, as [`Size::bytes`](crate::model::Size::bytes) counts them.
+    /// The maximum size of one session, in bytes, as [`Size::bytes`](crate::model::Size::bytes) counts them.
     pub max_session_bytes: usize,
 }
 
@@ -32,25 +32,25 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Entries in one session.
+    /// Sets the maximum number of entries in one session.
     #[must_use]
     pub const fn with_max_entries(self, max_entries: usize) -> Self {
         Self { max_entries, ..self }
     }
 
-    /// Bytes of one encoded value.
+    /// Sets the maximum size of one encoded value, in bytes.
     #[must_use]
     pub const fn with_max_value_bytes(self, max_value_bytes: usize) -> Self {
         Self { max_value_bytes, ..self }
     }
 
-    /// Bytes of one session.
+    /// Sets the maximum size of one session, in bytes.
     #[must_use]
     pub const fn with_max_session_bytes(self, max_session_bytes: usize) -> Self {
         Self { max_session_bytes, ..self }
     }
 
-    /// Whether a store may apply this delta to this state.
+    /// Checks whether a store may apply this delta to this state.
     ///
     /// # Errors
     /// [`LimitExceeded`](ErrorKind::LimitExceeded), with the limit and, for a value, its field.
@@ -70,17 +70,17 @@ impl Limits {
         Ok(())
     }
 
-    /// Whether each value of a delta may be stored at all.
+    /// Checks whether each value of a delta is small enough to be stored.
     pub(crate) fn admit_values(&self, delta: &Delta) -> Result<(), Error> {
         delta.insertions().try_for_each(|(entry, value)| self.admit_value(entry.field(), value))
     }
 
-    /// Whether a value may be stored at all.
+    /// Checks whether a value is small enough to be stored.
     pub(crate) fn admit_value(&self, field: &Field, value: &Value) -> Result<(), Error> {
         if value.len() <= self.max_value_bytes {
             return Ok(());
         }
-        let message = format!("a value of {} bytes; at most {} are allowed", value.len(), self.max_value_bytes);
+        let message = format!("the value has {} bytes; at most {} are allowed", value.len(), self.max_value_bytes);
         Err(Error::new(ErrorKind::LimitExceeded, message).with_field(field.clone()))
     }
 }

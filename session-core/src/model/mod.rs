@@ -1,8 +1,8 @@
-//! What sessions are made of: entries and states, deltas, records, stamps and deadlines.
+//! The data model: entries and states, deltas, records, stamps and deadlines.
 //!
 //! A session's [`State`] is a finite set of entries, and a [`Delta`] (U, D) changes it as S′ = (S − D) ∪ U. A
 //! [`Record`] is one state of one session, with its [`Stamp`] and its [`Deadlines`]. These are plain values: nothing
-//! here waits, locks or reads a clock, and [`wire`] is their encoded form.
+//! here waits, locks or reads a clock. [`wire`] is their encoded form.
 
 pub(crate) mod deadline;
 mod delta;
@@ -22,7 +22,8 @@ pub mod wire;
 
 pub use crate::clock::{Sleep, Timestamp};
 pub use deadline::Deadlines;
-pub use delta::{Delta, Edit, Entry, Selector};
+pub(crate) use delta::Edit;
+pub use delta::{Delta, Entry, Selector};
 pub use ended::{EndReason, Ended};
 pub use id::IdDigest;
 pub use name::{Field, Key};

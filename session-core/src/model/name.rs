@@ -9,15 +9,15 @@ use crate::{Error, ErrorKind, model::key_text};
 
 /// The name of a scalar or of a keyed field: 1 to 255 bytes of UTF-8.
 ///
-/// Names up to 23 bytes are stored inline, so a clone of one copies 24 bytes and allocates nothing.
+/// Names up to 23 bytes are stored inline, so a clone copies 24 bytes and allocates nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Field(SmolStr);
 
 impl Field {
-    /// The longest name, in bytes.
+    /// The maximum length, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// The field of this name.
+    /// The field with this name.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) when the name is empty or longer than [`MAX_LEN`](Self::MAX_LEN).
@@ -54,9 +54,9 @@ impl fmt::Debug for Field {
 
 /// The key of an entry within a keyed field: up to 1,024 bytes of UTF-8, the empty string included.
 ///
-/// Keys have one canonical text, independent of the codec of values, so that every node, version and language
-/// finds the same entry: strings as they are, integers in decimal, `bool`, `char` and unit variants by name,
-/// newtypes as what they wrap. Floats, bytes, options and compounds are refused.
+/// A key has one canonical text, independent of the codec of values, so that every node, version and language finds the
+/// same entry. Strings are used as they are, integers in decimal, `bool`, `char` and unit variants by name, and
+/// newtypes as the type that they wrap. Floats, bytes, options and compound types are refused.
 ///
 /// ```
 /// use session_core::model::Key;
@@ -71,13 +71,13 @@ impl fmt::Debug for Field {
 pub struct Key(SmolStr);
 
 impl Key {
-    /// The longest key, in bytes.
+    /// The maximum length, in bytes.
     pub const MAX_LEN: usize = 1_024;
 
     /// The key with this text.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when it is longer than [`MAX_LEN`](Self::MAX_LEN).
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the text is longer than [`MAX_LEN`](Self::MAX_LEN).
     pub fn new(text: &str) -> Result<Self, Error> {
         Self::from_text(SmolStr::new(text))
     }
@@ -104,13 +104,13 @@ impl Key {
         Self::from_text(text)
     }
 
-    /// The value whose canonical key this is.
+    /// Decodes the value whose canonical key this is.
     ///
     /// # Errors
     /// [`UnreadableField`](ErrorKind::UnreadableField) when the text is not the canonical text of a `K`.
     pub fn decode<K: DeserializeOwned>(&self) -> Result<K, Error> {
         K::deserialize(key_text::Reader(self.as_str())).map_err(|source| {
-            Error::new(ErrorKind::UnreadableField, "a key is not of the requested type").with_source(source)
+            Error::new(ErrorKind::UnreadableField, "the key is not of the requested type").with_source(source)
         })
     }
 

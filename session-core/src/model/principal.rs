@@ -1,4 +1,4 @@
-//! Whose session it is.
+//! Principals and sign-ins.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use smol_str::SmolStr;
 
 use crate::{Error, ErrorKind};
 
-/// Who is signed in: the key of a [`SessionIndex`](crate::store::SessionIndex). 1 to 255 bytes of UTF-8, such as a user id.
+/// The identity of the signed-in user, which is the key of a [`SessionIndex`](crate::store::SessionIndex): 1 to 255
+/// bytes of UTF-8, such as a user id.
 ///
 /// `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +17,7 @@ impl Principal {
     /// The longest principal, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// The principal of this name.
+    /// The principal with this name.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) when the name is empty or longer than [`MAX_LEN`](Self::MAX_LEN).
@@ -46,7 +47,7 @@ pub struct SignIn {
     cap: Option<SessionCap>,
 }
 
-/// How many sessions one principal may have, and what happens to one more.
+/// How many sessions one principal may have, and what happens when a sign-in exceeds that number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionCap {
@@ -57,24 +58,24 @@ pub enum SessionCap {
 }
 
 impl SignIn {
-    /// With any number of sessions.
+    /// Allows any number of sessions.
     pub fn new(principal: Principal) -> Self {
         Self { principal, cap: None }
     }
 
-    /// With at most so many sessions, this one included.
+    /// Allows at most this many sessions, including this one.
     #[must_use]
     pub fn with_cap(mut self, cap: SessionCap) -> Self {
         self.cap = Some(cap);
         self
     }
 
-    /// Who signs in.
+    /// The principal that signs in.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// How many sessions they may have.
+    /// The cap on the principal's sessions, if there is one.
     pub fn cap(&self) -> Option<SessionCap> {
         self.cap
     }

@@ -1,11 +1,11 @@
-//! What a store holds of a session, as a reader sees it.
+//! The state that a store holds of a session, as a reader sees it.
 
 use crate::model::{Deadlines, Stamp, State, Timestamp};
 
-/// One state of one session: immutable, shared through an `Arc`, its values still encoded.
+/// One state of one session: immutable, shared through an `Arc`, with its values still encoded.
 ///
-/// The fields stand in this order because a store looks at the deadlines of every record it hands out: there they are
-/// beside the count of the `Arc`, so the look costs no more memory access than the clone.
+/// The order of the fields is deliberate. A store reads the deadlines of every record that it returns. As the first
+/// field, they are next to the reference count of the `Arc`, so reading them costs no further memory access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Record {
@@ -21,7 +21,7 @@ impl Record {
         Self { deadlines, stamp, created_at, state }
     }
 
-    /// Which state of which session this is.
+    /// Identifies the state and its session.
     pub fn stamp(&self) -> Stamp {
         self.stamp
     }
@@ -31,7 +31,7 @@ impl Record {
         self.created_at
     }
 
-    /// When it ends by itself, as of the moment it was read: a touch moves the store's deadline, not this one.
+    /// When the session ends by itself, as of the moment it was read. A touch moves the store's deadline, not this one.
     pub fn deadlines(&self) -> Deadlines {
         self.deadlines
     }
@@ -47,7 +47,7 @@ impl Record {
         Self { deadlines, ..self }
     }
 
-    /// For whoever owns the record: the parts that an update replaces.
+    /// The parts that an update replaces, for the owner of the record.
     pub fn parts_mut(&mut self) -> (&mut Stamp, &mut Deadlines, &mut State) {
         (&mut self.stamp, &mut self.deadlines, &mut self.state)
     }

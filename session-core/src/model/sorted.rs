@@ -1,4 +1,4 @@
-//! A map kept as one sorted vector: compact, one allocation, binary search.
+//! A map in one sorted vector: compact, one allocation, binary search.
 
 use std::{borrow::Borrow, fmt};
 
@@ -20,7 +20,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         Self(Vec::with_capacity(capacity))
     }
 
-    /// Puts an entry behind all others; false, and nothing is changed, if it does not belong there.
+    /// Appends an entry with the greatest key. Returns false, and changes nothing, if the key is not the greatest.
     #[must_use]
     pub(crate) fn push_last(&mut self, key: K, value: V) -> bool {
         let last = self.0.last().is_none_or(|(last, _)| *last < key);
@@ -34,7 +34,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Entries mostly arrive in order; then this comparison is the only one.
+        // Entries mostly arrive in order. Then this is the only comparison.
         match self.0.last() {
             Some((last, _)) if last.borrow() < key => Err(self.0.len()),
             _ => self.0.binary_search_by(|(k, _)| k.borrow().cmp(key)),
@@ -48,7 +48,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.find(key).ok().map(|at| &self.0[at].1)
     }
 
-    /// The value of `key`, put there if it is absent.
+    /// The value of `key`. If the key is absent, a default value is inserted first.
     pub(crate) fn get_or_default(&mut self, key: K) -> &mut V
     where
         V: Default,
@@ -105,12 +105,12 @@ impl<K: Ord, V> SortedMap<K, V> {
         self.0.last().map(|(key, _)| key)
     }
 
-    /// Puts entries behind all others; the caller knows that they belong there.
+    /// Appends entries with greater keys. The caller guarantees the order.
     pub(crate) fn append(&mut self, mut later: Self) {
         self.0.append(&mut later.0);
     }
 
-    /// Parts it evenly into pieces of at most `max` entries.
+    /// Splits the map evenly into pieces of at most `max` entries.
     pub(crate) fn pieces(self, max: usize) -> impl Iterator<Item = Self> {
         let size = self.len().div_ceil(self.len().div_ceil(max).max(1)).max(1);
         let mut entries = self.0.into_iter();
@@ -120,7 +120,7 @@ impl<K: Ord, V> SortedMap<K, V> {
         })
     }
 
-    /// Applies changes that are sorted by key, in one pass over both when there are many of them.
+    /// Applies changes that are sorted by key. Many changes take one pass over both sequences.
     pub(crate) fn merge(&mut self, changes: impl ExactSizeIterator<Item = (K, Option<V>)>) {
         if changes.len() * 8 < self.0.len() {
             for (key, value) in changes {
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Both ways of merging do what a `BTreeMap` does.
+        /// Both ways of merging have the same effect as on a `BTreeMap`.
         #[test]
         fn merge_equals_a_btree_map(
             old in prop::collection::btree_map(0u8..64, any::<u8>(), 0..40),

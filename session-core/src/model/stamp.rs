@@ -4,32 +4,14 @@ use std::fmt;
 
 use sha1::{Digest as _, Sha1};
 
-use crate::{Error, random};
+use crate::random::{self, random_identity};
 
 /// The identity of one mutation: 64 random bits. A retry has the op id of its original, so a store that remembers the
 /// original changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OpId(u64);
 
-impl OpId {
-    /// A new op id.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::buffered_u64().map(Self)
-    }
-
-    /// The op id with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
+random_identity!(OpId, "op id", random::buffered_u64);
 
 impl fmt::Debug for OpId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,25 +24,7 @@ impl fmt::Debug for OpId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Incarnation(u64);
 
-impl Incarnation {
-    /// A new incarnation.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::u64().map(Self)
-    }
-
-    /// The incarnation with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
+random_identity!(Incarnation, "incarnation", random::u64);
 
 impl fmt::Debug for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,12 +32,12 @@ impl fmt::Debug for Incarnation {
     }
 }
 
-/// Which state of which session: incarnation, version and tag.
+/// Identifies one state of one session: incarnation, version and tag.
 ///
-/// Within one incarnation the version orders states. Two states are equal only if **all three parts** are: after a
-/// failover that lost updates, two different states can have one version. The tag chains the op ids of all updates so
-/// far, so equal stamps mean equal histories. A stamp is therefore made by [`first`](Self::first) and
-/// [`next`](Self::next); [`from_parts`](Self::from_parts) is for stores that read back what they stored.
+/// Within one incarnation, the version orders states. Two states are equal only if **all three parts** are equal: after
+/// a failover that lost updates, two different states can have the same version. The tag chains the op ids of all
+/// updates so far, so equal stamps mean equal histories. Stamps are therefore made by [`first`](Self::first) and
+/// [`next`](Self::next). [`from_parts`](Self::from_parts) is for stores that read a stamp back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     incarnation: Incarnation,
@@ -93,12 +57,12 @@ impl Stamp {
         Self { version: self.version.saturating_add(1), tag: chain(self.tag, op), ..self }
     }
 
-    /// The stamp of these parts, as a store kept them.
+    /// The stamp with these parts, as a store kept them.
     pub const fn from_parts(incarnation: Incarnation, version: u64, tag: u64) -> Self {
         Self { incarnation, version, tag }
     }
 
-    /// Generated when the session was created.
+    /// The session's incarnation, which was generated when the session was created.
     pub const fn incarnation(self) -> Incarnation {
         self.incarnation
     }
@@ -143,7 +107,8 @@ impl Floor {
         self.version
     }
 
-    /// Whether a state with this stamp satisfies the floor. Another incarnation does: the floor says nothing of it.
+    /// Whether a state with this stamp satisfies the floor. A state of another incarnation does, because the floor does
+    /// not apply to it.
     pub fn admits(self, stamp: Stamp) -> bool {
         stamp.incarnation() != self.incarnation || stamp.version() >= self.version
     }

@@ -8,7 +8,7 @@ use crate::model::{Delta, Field, Key, Value, keyed::Iter, sorted::SortedMap};
 /// The state of a session: scalars (`field → value`) and keyed entries (`(field, key) → value`), in separate name
 /// spaces. A field with keyed entries is a map; a map whose values are empty is a set.
 ///
-/// States are plain data. A clone shares the keyed fields, and [`Delta::apply_to`] copies of those only the part that it
+/// States are plain data. A clone shares the keyed fields. [`Delta::apply_to`] copies only the parts of them that it
 /// changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -28,9 +28,9 @@ impl Size {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Size {
-    /// Scalars and keyed entries.
+    /// The number of scalars and keyed entries.
     pub entries: usize,
-    /// The sum over all entries of the lengths of field name, key and encoded value.
+    /// The sum, over all entries, of the lengths of field name, key and encoded value.
     pub bytes: usize,
 }
 
@@ -43,7 +43,7 @@ impl State {
         Self::default()
     }
 
-    /// The state that a delta makes of the empty one.
+    /// The state that results from applying a delta to the empty state.
     pub fn from_delta(delta: &Delta) -> Self {
         let mut state = Self::default();
         delta.apply_to(&mut state);
@@ -52,8 +52,8 @@ impl State {
         state
     }
 
-    /// The state of these entries, in any order; of two with one name, one stays. For stores that read a session
-    /// entry by entry.
+    /// The state with these entries, in any order. Of two entries with one name, one is kept. For stores that read a
+    /// session entry by entry.
     pub fn from_entries(mut scalars: Vec<(Field, Value)>, mut keyed: Vec<(Field, Key, Value)>) -> Self {
         scalars.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         keyed.sort_unstable_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
@@ -105,7 +105,7 @@ impl State {
         self.maps.iter().map(|(field, _)| field)
     }
 
-    /// The entries of a keyed field, by key; none if it has none.
+    /// The entries of a keyed field, by key; none if there is no such field.
     pub fn keyed(&self, field: &str) -> impl Iterator<Item = (&Key, &Value)> {
         self.keyed_entries(field)
     }
@@ -119,12 +119,12 @@ impl State {
         self.maps.get(field).map_or(0, |keyed| keyed.entries.len())
     }
 
-    /// Entries and bytes. Counted as deltas are applied, so this costs nothing.
+    /// The number of entries and bytes. It is maintained as deltas are applied, so reading it costs nothing.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// Whether there is no entry at all.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.size.entries == 0
     }

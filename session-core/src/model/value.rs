@@ -1,4 +1,4 @@
-//! Encoded values: a format byte and a payload, or nothing at all for a member of a set.
+//! Encoded values: a format byte and a payload, or nothing for a member of a set.
 
 use std::{
     fmt,
@@ -21,7 +21,7 @@ impl Format {
     /// XChaCha20-Poly1305 around a value of another format.
     pub const SEALED: Self = Self(4);
 
-    /// A format of your own: 128 to 255. The numbers below are this workspace's; other numbers give `None`.
+    /// A custom format: 128 to 255. Lower numbers are reserved for this workspace and give `None`.
     pub const fn custom(byte: u8) -> Option<Self> {
         if byte >= 128 { Some(Self(byte)) } else { None }
     }
@@ -46,12 +46,12 @@ impl fmt::Debug for Format {
 
 /// An encoded value, immutable and cheap to clone: a format byte and a payload.
 ///
-/// The empty value has neither; it is the value of a member of a set. Values up to 23 bytes are stored inline, so they
-/// allocate nothing. `Debug` prints the format and the length only.
+/// The empty value has neither; it is the value of a member of a set. Values up to 23 bytes are stored inline, without
+/// an allocation. `Debug` prints only the format and the length.
 #[derive(Clone)]
 pub struct Value(Repr);
 
-/// As large as `Bytes` alone: the length of an inline value stands where no pointer can.
+/// As large as `Bytes` alone: the length of an inline value is at a place where no pointer can be.
 #[derive(Clone)]
 enum Repr {
     Inline(u8, [u8; INLINE]),
@@ -82,8 +82,8 @@ impl Value {
         Self(Repr::Heap(bytes.into()))
     }
 
-    /// A value as a store holds it: format byte and payload, or empty. Not decoded, hence never refused: what
-    /// cannot be read is an error when it is read.
+    /// A value in its stored form: format byte and payload, or empty. It is not decoded and therefore never refused; a
+    /// value that cannot be decoded is an error when it is read.
     pub fn from_bytes(bytes: Bytes) -> Self {
         if bytes.len() > INLINE {
             return Self(Repr::Heap(bytes));
@@ -101,7 +101,7 @@ impl Value {
         }
     }
 
-    /// The stored form, shared where it is long.
+    /// The stored form. A long value is shared, not copied.
     pub fn to_bytes(&self) -> Bytes {
         match &self.0 {
             Repr::Inline(..) => Bytes::copy_from_slice(self.as_bytes()),
@@ -114,12 +114,12 @@ impl Value {
         self.as_bytes().first().copied().map(Format)
     }
 
-    /// What follows the format byte.
+    /// The bytes after the format byte.
     pub fn payload(&self) -> &[u8] {
         self.as_bytes().get(1..).unwrap_or_default()
     }
 
-    /// Length of the stored form, in bytes.
+    /// The length of the stored form, in bytes.
     pub const fn len(&self) -> usize {
         match &self.0 {
             Repr::Inline(len, _) => *len as usize,
@@ -127,7 +127,7 @@ impl Value {
         }
     }
 
-    /// Whether this is the empty value, that of a member of a set.
+    /// Whether this is the empty value, which is that of a member of a set.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -179,7 +179,7 @@ mod tests {
         }
         assert!(Value::MEMBER.is_empty() && Value::MEMBER.format().is_none());
         assert_eq!(Value::from_bytes(Bytes::new()), Value::MEMBER);
-        // A long buffer cut short is the same value as a short one.
+        // A long buffer that is sliced to a short one is the same value as a short one.
         let long = Bytes::from(vec![1; 100]);
         assert_eq!(Value::from_bytes(long.slice(..3)), Value::from_bytes(Bytes::from_static(&[1; 3])));
     }

@@ -1,11 +1,11 @@
-//! Setting up sessions.
+//! The builder of sessions.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{Policy, Sessions, Shared};
 use crate::{Clock, Expiry, SystemClock, codec::Codecs, defaults, store::SessionStore};
 
-/// Sets up [`Sessions`]; see [`defaults`] for what each setting is otherwise.
+/// Sets up [`Sessions`]. [`defaults`] lists the value of each setting that is not set.
 #[derive(Debug)]
 pub struct SessionsBuilder {
     store: Arc<dyn SessionStore>,
@@ -25,57 +25,58 @@ impl SessionsBuilder {
         Self { store, codecs: Codecs::default(), clock: Arc::new(SystemClock), policy }
     }
 
-    /// How long sessions live.
+    /// Sets how long sessions live.
     #[must_use]
     pub fn expiry(mut self, expiry: Expiry) -> Self {
         self.policy.expiry = expiry;
         self
     }
 
-    /// How long an old id is remembered after a rotation. It should outlast ten call deadlines of the store, so that no
-    /// request in flight outlives it.
+    /// Sets how long an old id is remembered after a rotation. The grace should outlast ten call deadlines of the
+    /// store, so that no request in flight outlives it.
     #[must_use]
     pub fn rotation_grace(mut self, grace: Duration) -> Self {
         self.policy.rotation_grace = grace;
         self
     }
 
-    /// How often a closure is run before its conflict is reported; at least once.
+    /// Sets the maximum number of runs of a closure before its conflict is reported; at least one.
     #[must_use]
     pub fn conflict_attempts(mut self, attempts: u32) -> Self {
         self.policy.conflict_attempts = attempts.max(1);
         self
     }
 
-    /// Every write, be it a create, a commit, a rotation or a destroy, waits until `n` replicas have it, or until the
-    /// call's time is over: then it stands all the same, and [`Session::replicas`](crate::Session::replicas) tells how
-    /// many had it. Opening a session waits for none, nor do touches and locks.
+    /// Sets the number of replicas that every write (create, commit, rotation or destroy) waits for. The write waits
+    /// until `n` replicas have it, or until the call deadline. After the deadline the write remains valid, and
+    /// [`Session::replicas`](crate::Session::replicas) returns how many replicas had it. Opening a session, touches and
+    /// locks wait for no replicas.
     ///
-    /// It costs each write the time in which the primary tells its replicas, and in a store that waits on connections set
-    /// aside for it, writes may queue for those. With fewer replicas than `n`, each write takes the whole of the call's
-    /// time. What a failover can lose becomes less likely to be lost, and never certain to be kept. A store without
-    /// replicas ignores it.
+    /// The setting costs each write the time that the primary needs to reach its replicas. In a store that waits on
+    /// dedicated connections, writes may queue for those. If there are fewer than `n` replicas, each write takes until
+    /// the call deadline. A failover becomes less likely to lose a write, but can still lose it. A store without
+    /// replicas ignores the setting.
     #[must_use]
     pub fn replicas(mut self, n: u32) -> Self {
         self.policy.replicas = n;
         self
     }
 
-    /// How values are encoded.
+    /// Sets how values are encoded.
     #[must_use]
     pub fn codecs(mut self, codecs: Codecs) -> Self {
         self.codecs = codecs;
         self
     }
 
-    /// Where time comes from: for waiting, and for [`Session::expires_in`](crate::Session::expires_in).
+    /// Sets the source of time, which is used for waiting and for [`Session::expires_in`](crate::Session::expires_in).
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The sessions.
+    /// Builds the sessions.
     pub fn build(self) -> Sessions {
         let Self { store, codecs, clock, policy } = self;
         let (closed, upkeep) = Default::default();

@@ -8,11 +8,11 @@ use crate::{
 };
 
 impl Sessions {
-    /// The live sessions of a principal, the latest sign-in first, and at most
-    /// [1,000](defaults::MAX_LISTED) of them.
+    /// Lists the live sessions of a principal, the latest sign-in first, and at most [1,000](defaults::MAX_LISTED) of
+    /// them.
     ///
-    /// A digest is not an id: it gives no access, so a page can carry its text form in a link that
-    /// [revokes](Self::revoke) the session.
+    /// A digest is not an id and gives no access. A page can put its text form into a link that [revokes](Self::revoke)
+    /// the session.
     ///
     /// # Consistency
     /// As [`SessionIndex::sessions`].
@@ -40,8 +40,8 @@ impl Sessions {
         self.principals()?.revoke(principal, session, EndReason::Revoked).await
     }
 
-    /// Ends all sessions of a principal: sign out everywhere. Returns how many it ended. A handle that has one of them
-    /// open learns it from its next request to the store; then [`Session::is_ended`](crate::Session::is_ended) is true.
+    /// Ends all sessions of a principal: sign out everywhere. Returns how many it ended. An open handle on one of them
+    /// learns that from its next request to the store; then [`Session::is_ended`](crate::Session::is_ended) is true.
     ///
     /// # Consistency
     /// As [`SessionIndex::revoke_all`].
@@ -55,7 +55,8 @@ impl Sessions {
         self.principals()?.revoke_all(principal, None, EndReason::Revoked).await
     }
 
-    /// Ends all sessions of a principal but this one, as after a change of password. Returns how many it ended.
+    /// Ends all sessions of a principal except this one, for example after a change of password. Returns how many it
+    /// ended.
     ///
     /// # Consistency
     /// As [`SessionIndex::revoke_all`].

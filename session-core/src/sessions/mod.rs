@@ -1,4 +1,4 @@
-//! The front door: sessions of one store under one policy.
+//! Sessions of one store under one policy.
 
 mod builder;
 mod by_principal;
@@ -26,7 +26,7 @@ use upkeep::Upkeep;
 pub use builder::SessionsBuilder;
 pub use session::{Map, Rotate, Rotated, Session, Set};
 
-/// Sessions of one store: opens, creates and ends them. A clone is another handle on the same.
+/// Opens, creates, lists and ends the sessions of one store. A clone is another handle on the same sessions.
 ///
 /// ```
 /// # use session_core::{Error, Sessions};
@@ -35,7 +35,7 @@ pub use session::{Map, Rotate, Rotated, Session, Set};
 /// let sessions = Sessions::new(MemoryStore::new());
 ///
 /// let mut session = sessions.create()?;
-/// session.insert("theme", "dark")?;
+/// session.set("theme", "dark")?;
 /// session.commit().await?; // stored, with its first entries, in one step
 ///
 /// let session = sessions.open(session.id()).await?;
@@ -59,7 +59,7 @@ struct Shared {
     upkeep: Upkeep,
 }
 
-/// How sessions live.
+/// The policy for sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Policy {
     pub(crate) expiry: Expiry,
@@ -69,34 +69,34 @@ pub(crate) struct Policy {
 }
 
 impl Sessions {
-    /// The sessions of this store, with default policy.
+    /// The sessions of this store, with the default policy.
     pub fn new(store: impl SessionStore + 'static) -> Self {
         Self::builder(store).build()
     }
 
-    /// The sessions of this store, with a policy of your own.
+    /// A builder for the sessions of this store with a custom policy.
     pub fn builder(store: impl SessionStore + 'static) -> SessionsBuilder {
         SessionsBuilder::new(Arc::new(store))
     }
 
     /// Opens a session: one load, or a local hit. Once a tenth of the idle timeout has passed since the last renewal,
-    /// it also renews the deadline, which is one more call; if that fails, the session opens all the same.
+    /// it also renews the deadline, which is one more call. If that call fails, the session opens nevertheless.
     ///
     /// # Consistency
-    /// [`ReadLevel::Local`](crate::ReadLevel::Local): within the staleness that the store states.
+    /// [`ReadLevel::Local`](crate::ReadLevel::Local): within the staleness that the store documents.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded),
     /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close), and the failures of the store, which
-    /// never read as an absent session.
+    /// are never reported as an absent session.
     ///
     /// # Cancel safety
-    /// Changes nothing but the deadline.
+    /// Changes nothing except the deadline.
     pub async fn open(&self, id: &SessionId) -> Result<Session, Error> {
         self.open_with(id, LoadOptions::default()).await
     }
 
-    /// Opens a session with a floor or a read level; a known stamp is of no use here and ignored.
+    /// Opens a session with a floor or a read level. A known stamp has no use here and is ignored.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -106,19 +106,20 @@ impl Sessions {
     pub async fn open_with(&self, id: &SessionId, mut options: LoadOptions) -> Result<Session, Error> {
         self.refuse_if_closed("open")?;
         options.known = None;
-        let asked_at = self.shared.clock.now();
+        let sent_at = self.shared.clock.now();
         let found = self.load(id, options).await?;
         let due = Self::touch_due(&found);
-        let mut session = Session::stored(self.clone(), *id, found, asked_at);
+        let mut session = Session::stored(self.clone(), *id, found, sent_at);
         if let Some(idle_timeout) = due {
             self.touch(&mut session, idle_timeout).await;
         }
         Ok(session)
     }
 
-    /// Opens the session that a cookie or a header names. The outer error is a failure; within it, `Err` means that there
-    /// is no such session, and says why and how long ago it ended, if that is still remembered. Text that is not a
-    /// session id, such as the cookie of another application, is treated like the id of a session that does not exist.
+    /// Opens the session that a cookie or a header names. The outer error is a failure. The inner `Err` means that
+    /// there is no such session, and tells why and how long ago it ended if its tombstone is still kept. Text that is
+    /// not a session id, such as the cookie of another application, is treated like the id of a session that does not
+    /// exist.
     ///
     /// ```
     /// # use session_core::{Error, Session, Sessions};
@@ -131,7 +132,7 @@ impl Sessions {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](Self::open), but for [`NotFound`](ErrorKind::NotFound). After [`Superseded`](ErrorKind::Superseded)
+    /// As [`open`](Self::open), except [`NotFound`](ErrorKind::NotFound). After [`Superseded`](ErrorKind::Superseded),
     /// create no session: the request that signed in sets the cookie.
     ///
     /// # Cancel safety
@@ -157,8 +158,8 @@ impl Sessions {
         Err(self.with_context(error, "load"))
     }
 
-    /// A new session. Nothing is sent until its first [`commit`](Session::commit) with changes, which stores it with
-    /// them. [`Session::persist`] stores it empty.
+    /// Creates a new session. Nothing is sent until its first [`commit`](Session::commit) with changes, which stores
+    /// the session with them. [`Session::persist`] stores it even if it is empty.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes;
@@ -169,7 +170,7 @@ impl Sessions {
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
 
-    /// A write with a fresh op id, under this policy.
+    /// Options for a write with a fresh op id, under this policy.
     pub(crate) fn write_options(&self) -> Result<WriteOptions, Error> {
         Ok(WriteOptions::generate()?.with_replicas(self.policy().replicas))
     }
@@ -177,8 +178,8 @@ impl Sessions {
     /// Ends a session because its user signed out. A session that is already gone is a success.
     ///
     /// # Errors
-    /// [`Superseded`](ErrorKind::Superseded): a sign-in replaced the id, and the session continues at the new id; and the
-    /// failures of the store.
+    /// [`Superseded`](ErrorKind::Superseded) if a sign-in replaced the id, in which case the session continues at the
+    /// new id; and the failures of the store.
     ///
     /// # Cancel safety
     /// If the future is dropped, the session is ended or as before.
@@ -186,7 +187,7 @@ impl Sessions {
         self.end(id).await.map(drop)
     }
 
-    /// Ends a session, and returns how many replicas had that, if any were asked for.
+    /// Ends a session, and returns how many replicas have that write, if any were asked for.
     pub(crate) async fn end(&self, id: &SessionId) -> Result<Option<u32>, Error> {
         let destroy = Destroy::new(self.write_options()?, EndReason::Logout);
         match self.store().destroy(id, &destroy).await? {
@@ -196,10 +197,10 @@ impl Sessions {
         }
     }
 
-    /// Whether the store can serve: for readiness probes.
+    /// Checks whether the store can serve requests, for readiness probes.
     ///
     /// # Errors
-    /// The failure that an operation would meet now.
+    /// The failure that an operation would have now.
     ///
     /// # Cancel safety
     /// Changes nothing.
@@ -236,7 +237,7 @@ impl Sessions {
         &self.shared.policy
     }
 
-    /// Names backend and operation in an error. What a tombstone said passes here, whichever operation met it.
+    /// Adds the backend and the operation to an error. Every error that carries a tombstone passes here and is logged.
     pub(crate) fn with_context(&self, error: Error, operation: &'static str) -> Error {
         #[cfg(feature = "tracing")]
         if let Some(ended) = error.ended() {
@@ -246,8 +247,8 @@ impl Sessions {
         error.with_operation(operation).with_backend(self.store().backend())
     }
 
-    /// Waits before the next attempt at something contended: at first not at all, then for a random time whose bound
-    /// doubles up to 64 ms.
+    /// Waits before the next attempt at a contended operation. The first retry does not wait. Later retries wait for a
+    /// random time whose bound doubles up to 64 ms.
     pub(crate) async fn back_off(&self, attempt: u32) -> Result<(), Error> {
         let Some(doublings) = attempt.checked_sub(1) else { return Ok(()) };
         let bound_us = 1_000 << doublings.min(6);

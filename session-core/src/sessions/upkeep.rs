@@ -1,4 +1,4 @@
-//! What sessions owe their store: touches that failed, and locks to release.
+//! Deferred work for the store: touches that failed, and locks to release.
 
 use std::{
     collections::HashMap,
@@ -13,67 +13,67 @@ use crate::{
     store::{FencingToken, Found, TouchOptions},
 };
 
-/// How many sessions whose touch failed are remembered for [`Sessions::close`].
-const MAX_UNTOUCHED: usize = 1_024;
+/// The maximum number of failed touches that are remembered for [`Sessions::close`].
+const MAX_FAILED_TOUCHES: usize = 1_024;
 
-/// How many locks of dropped handles one [`Session::lock`] releases: more than are added by one.
-const ABANDONED_AT_ONCE: usize = 8;
+/// The maximum number of abandoned locks that one [`Session::lock`] releases. One call adds fewer than that.
+const MAX_RELEASED_AT_ONCE: usize = 8;
 
-/// A use of a session that its store does not know of.
+/// A use of a session whose touch failed, so that the store does not know of it.
 #[derive(Clone, Copy, Debug)]
-struct Use {
+struct FailedTouch {
     id: SessionId,
     at: Timestamp,
     idle_timeout: Duration,
 }
 
-/// A lock that a handle holds, or was dropped with.
+/// A lock that a handle holds or was dropped with.
 #[derive(Clone, Copy, Debug)]
 struct Tenure {
     id: SessionId,
-    /// The handle was dropped.
+    /// Whether the handle was dropped.
     abandoned: bool,
 }
 
-/// What is owed.
+/// The deferred work.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     locks: Mutex<HashMap<FencingToken, Tenure>>,
-    /// Sessions whose last touch failed.
-    untouched: Mutex<HashMap<IdDigest, Use>>,
+    /// The last failed touch of each session.
+    failed_touches: Mutex<HashMap<IdDigest, FailedTouch>>,
 }
 
 impl Sessions {
-    /// Before a shutdown: sends touches that had failed or were deferred and releases all locks. From then on no session
-    /// can be opened or created; handles that are open still commit.
+    /// Sends touches that failed or were deferred, and releases all locks. Call it before a shutdown. Afterwards no
+    /// session can be opened or created; open handles can still commit.
     ///
     /// # Errors
-    /// The first failure of the store, after everything was tried. What failed is tried again by another call.
+    /// The first failure of the store, after everything was attempted. Another call retries what failed.
     ///
     /// # Cancel safety
-    /// May be called again, and goes on where it was.
+    /// May be called again; it continues where it stopped.
     pub async fn close(&self) -> Result<(), Error> {
         self.shared.closed.store(true, Ordering::Relaxed);
         let locks: Vec<_> = lock(&self.shared.upkeep.locks).iter().map(|(token, tenure)| (*token, tenure.id)).collect();
         let mut result = self.release_locks(locks).await;
-        let uses: Vec<Use> = lock(&self.shared.upkeep.untouched).values().copied().collect();
-        for used in uses {
-            result = result.and(self.send_use(used).await);
+        let touches: Vec<FailedTouch> = lock(&self.shared.upkeep.failed_touches).values().copied().collect();
+        for touch in touches {
+            result = result.and(self.retry_touch(touch).await);
         }
         result.and(self.store().close().await)
     }
 
     /// Renews the deadline from the moment of the use, not from now.
-    async fn send_use(&self, used: Use) -> Result<(), Error> {
-        let left = used.idle_timeout.saturating_sub(self.shared.clock.now().since(used.at));
+    async fn retry_touch(&self, touch: FailedTouch) -> Result<(), Error> {
+        let left = touch.idle_timeout.saturating_sub(self.shared.clock.now().since(touch.at));
         if !left.is_zero() {
-            self.store().touch(&used.id, TouchOptions::default().with_idle(left)).await?;
+            self.store().touch(&touch.id, TouchOptions::default().with_idle(left)).await?;
         }
-        lock(&self.shared.upkeep.untouched).remove(used.id.digest());
+        lock(&self.shared.upkeep.failed_touches).remove(touch.id.digest());
         Ok(())
     }
 
-    /// The idle timeout of a session whose deadline is due for renewal.
+    /// The idle timeout of the session, if its deadline is due for renewal.
     pub(super) fn touch_due(found: &Found) -> Option<Duration> {
         let deadlines = found.record.deadlines();
         let (timeout, idle) = (deadlines.idle_timeout()?, deadlines.idle()?);
@@ -83,23 +83,23 @@ impl Sessions {
     }
 
     pub(super) async fn touch(&self, session: &mut Session, idle_timeout: Duration) {
-        let used = Use { id: *session.id(), at: self.shared.clock.now(), idle_timeout };
-        let digest = *used.id.digest();
-        match self.store().touch(&used.id, TouchOptions::default()).await {
+        let touch = FailedTouch { id: *session.id(), at: self.shared.clock.now(), idle_timeout };
+        let digest = *touch.id.digest();
+        match self.store().touch(&touch.id, TouchOptions::default()).await {
             Ok(outcome) => {
-                lock(&self.shared.upkeep.untouched).remove(&digest);
-                session.note_touch(outcome, used.at);
+                lock(&self.shared.upkeep.failed_touches).remove(&digest);
+                session.apply_touch(outcome, touch.at);
             }
             Err(_) => {
-                let mut untouched = lock(&self.shared.upkeep.untouched);
-                if untouched.len() < MAX_UNTOUCHED || untouched.contains_key(&digest) {
-                    untouched.insert(digest, used);
+                let mut failed_touches = lock(&self.shared.upkeep.failed_touches);
+                if failed_touches.len() < MAX_FAILED_TOUCHES || failed_touches.contains_key(&digest) {
+                    failed_touches.insert(digest, touch);
                 }
             }
         }
     }
 
-    pub(crate) fn note_lock(&self, token: FencingToken, id: SessionId) {
+    pub(crate) fn track_lock(&self, token: FencingToken, id: SessionId) {
         lock(&self.shared.upkeep.locks).insert(token, Tenure { id, abandoned: false });
     }
 
@@ -109,11 +109,11 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn forget_lock(&self, token: FencingToken) {
+    pub(crate) fn untrack_lock(&self, token: FencingToken) {
         lock(&self.shared.upkeep.locks).remove(&token);
     }
 
-    /// Releases some locks whose handles were dropped, those of this session first.
+    /// Releases some locks whose handles were dropped, starting with those of this session.
     pub(crate) async fn release_abandoned_locks(&self, id: &SessionId) -> Result<(), Error> {
         let mut due: Vec<_> = lock(&self.shared.upkeep.locks)
             .iter()
@@ -121,7 +121,7 @@ impl Sessions {
             .map(|(token, tenure)| (*token, tenure.id))
             .collect();
         due.sort_by_key(|(_, of)| of != id);
-        due.truncate(ABANDONED_AT_ONCE);
+        due.truncate(MAX_RELEASED_AT_ONCE);
         self.release_locks(due).await
     }
 
@@ -130,7 +130,7 @@ impl Sessions {
         let mut result = Ok(());
         for (token, id) in due {
             match locks.release(&id, token).await {
-                Ok(_) => self.forget_lock(token),
+                Ok(_) => self.untrack_lock(token),
                 Err(error) => result = result.and(Err(error)),
             }
         }

@@ -1,4 +1,4 @@
-//! Sugar on top of the trait.
+//! Convenience methods on top of the trait.
 
 use async_trait::async_trait;
 
@@ -8,7 +8,8 @@ use crate::{
     store::{ApplyOutcome, Destroy, DestroyOutcome, LoadOutcome, SessionStore, Update},
 };
 
-/// The common calls of a [`SessionStore`] without option structs. Every store has them; nobody implements them.
+/// The common calls of a [`SessionStore`] without option structs. Every store has them through a blanket
+/// implementation.
 #[async_trait]
 pub trait SessionStoreExt: SessionStore {
     /// [`load`](SessionStore::load) with default options.
@@ -22,8 +23,8 @@ pub trait SessionStoreExt: SessionStore {
         self.load(id, LoadOptions::default()).await
     }
 
-    /// [`apply`](SessionStore::apply) once, without preconditions, under a fresh op id. After
-    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) the op id is lost; use `apply` where retries matter.
+    /// [`apply`](SessionStore::apply) once, without preconditions, with a fresh op id. After
+    /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) the op id is lost, so use `apply` where retries matter.
     ///
     /// # Errors
     /// As `apply`.
@@ -34,7 +35,7 @@ pub trait SessionStoreExt: SessionStore {
         self.apply(id, &Update::new(OpId::generate()?, delta)).await
     }
 
-    /// [`destroy`](SessionStore::destroy) under a fresh op id.
+    /// [`destroy`](SessionStore::destroy) with a fresh op id.
     ///
     /// # Errors
     /// As `destroy`.

@@ -1,4 +1,4 @@
-//! The stream of all changes, for caches and for whoever wants to know.
+//! The stream of all changes, for caches and other observers.
 
 use std::{
     fmt,
@@ -13,59 +13,42 @@ use futures_core::Stream;
 use crate::{
     Error,
     model::{Delta, EndReason, IdDigest, Stamp},
-    random,
+    random::{self, random_identity},
     store::RotationKind,
 };
 
-/// Who made a change: 64 random bits for each store handle, so that a node knows its own changes.
+/// The source of a change: 64 random bits for each store handle, so that a node recognises its own changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(u64);
 
-impl Origin {
-    /// A new origin.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::u64().map(Self)
-    }
-
-    /// The origin with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
+random_identity!(Origin, "origin", random::u64);
 
 /// One change of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionChange {
-    /// The partition it happened in.
+    /// The partition of the session.
     pub partition: u16,
-    /// Its place in that partition: one more than the change before it. It starts at a random number, so that a
-    /// store that was emptied or restored shows as a jump.
+    /// The position of the change in its partition: one more than the change before it. It starts at a random number,
+    /// so that a store that was emptied or restored shows as a jump.
     pub sequence: u64,
-    /// The session; for a rotation its old digest.
+    /// The session. For a rotation, its old digest.
     pub digest: IdDigest,
-    /// The stamp before, if there was a session before.
+    /// The stamp before the change, if the session existed.
     pub before: Option<Stamp>,
-    /// The stamp after, if there is a session after.
+    /// The stamp after the change, if the session exists.
     pub after: Option<Stamp>,
-    /// Who made it.
+    /// The store handle that made the change.
     pub origin: Origin,
-    /// What it was.
+    /// The kind of the change.
     pub kind: ChangeKind,
-    /// The delta, if one was applied and it is small enough to carry.
+    /// The delta, if one was applied and it is small enough to be sent.
     pub delta: Option<Arc<Delta>>,
 }
 
 impl SessionChange {
-    /// A change of the session `digest`, the given one of its partition, by `origin`.
+    /// A change of a session: a partition and a sequence number in it, the handle that made the change, the change
+    /// itself, and its delta.
     pub fn new(
         (partition, sequence): (u16, u64),
         origin: Origin,
@@ -77,7 +60,7 @@ impl SessionChange {
     }
 }
 
-/// The sorts of change. Touches and expiry are not announced.
+/// The kinds of change. Touches and expiry are not announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeKind {
@@ -89,13 +72,13 @@ pub enum ChangeKind {
     Rotated {
         /// Its new digest.
         to: IdDigest,
-        /// What became of the old one.
+        /// How the old id behaves.
         kind: RotationKind,
     },
     /// The session was ended.
     Destroyed(EndReason),
-    /// A kind that this version does not know, or whose particulars it cannot read: something became of the session,
-    /// so whoever keeps a copy of it evicts it.
+    /// A kind that this version does not know, or whose details it cannot read. The session has changed, so caches must
+    /// evict their copies of it.
     Unknown,
 }
 
@@ -103,48 +86,49 @@ pub enum ChangeKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FeedItem {
-    /// A change: each at most once, in order within a partition.
+    /// A change. Each change is delivered at most once, in order within a partition.
     Change(SessionChange),
-    /// The answer to [`Barriers::barrier`], behind everything that was published in that partition before it.
+    /// The answer to [`Barriers::barrier`]. It follows everything that was published in that partition before it.
     Barrier(u16, BarrierId),
-    /// Changes may be missing before this point: in one partition, or in all (`None`).
+    /// Changes may be missing before this point, in one partition or in all partitions (`None`).
     Gap(Option<u16>, GapCause),
 }
 
 /// Why a feed has a gap.
 ///
-/// Some trouble makes two gaps: one at once, when it is noticed, and one when the feed listens again. Changes made in
-/// between are missing, and the second gap stands behind all of them.
+/// Some failures make two gaps: one at once, when the failure is noticed, and one when the feed listens again. Changes
+/// made in between are missing, and the second gap comes after all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapCause {
-    /// The subscriber did not keep up and its buffer was full.
+    /// The subscriber did not keep up, and its buffer was full.
     Overflow,
-    /// The connection to the store was lost and made anew.
+    /// The connection to the store was lost and was re-established.
     Reconnected,
     /// A hole or a jump in the sequence of a partition: a change was lost, or the store was emptied or restored.
     Missed,
-    /// Something was announced that cannot be read. It may have been about any session of the partition.
+    /// An announcement cannot be read. It may be about any session of the partition.
     Unreadable,
-    /// The connection to the store is lost. Another gap follows when there is a new one.
+    /// The connection to the store is lost. Another gap follows when there is a new connection.
     Disconnected,
-    /// The partition leaves its server for another one, or has arrived there.
+    /// The partition is leaving its server for another one, or has arrived there.
     SlotMoved,
     /// The server is no longer the primary. Another gap follows when there is a connection to the new one.
     Demoted,
-    /// Another server is the primary now, and the feed listens to it. It may lack the last changes of the old one.
+    /// Another server is the primary now, and the feed listens to it. The last changes of the old primary may be
+    /// missing there.
     FailedOver,
 }
 
-/// The name of one barrier.
+/// Identifies one barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BarrierId(pub u64);
 
-/// The means of asking for barriers, shareable while the stream is being read.
+/// Requests barriers. It can be shared while the stream is being read.
 #[async_trait]
 pub trait Barriers: fmt::Debug + Send + Sync {
-    /// Asks the store for an answer that arrives in this subscription's stream behind everything published in the
-    /// partition before.
+    /// Requests an answer from the store. It arrives in this subscription's stream after everything that was published
+    /// in the partition before.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -153,26 +137,26 @@ pub trait Barriers: fmt::Debug + Send + Sync {
     /// If the future is dropped, the barrier may still arrive in the stream.
     async fn barrier(&self, partition: u16) -> Result<BarrierId, Error>;
 
-    /// Whether a barrier of any partition stands behind everything published before in *all* of them, since one
-    /// connection carries them all. Then one is enough for everything that is cached.
+    /// Whether a barrier of any partition follows everything published before in *all* partitions, because one
+    /// connection carries them all. One barrier is then enough for the whole cache.
     fn spans_partitions(&self) -> bool {
         false
     }
 }
 
-/// A live subscription: a stream of [`FeedItem`]s. It ends when it is dropped, or when the store is.
+/// A live subscription: a stream of [`FeedItem`]s. It ends when it is dropped, or when the store is dropped.
 pub struct Subscription {
     items: Pin<Box<dyn Stream<Item = FeedItem> + Send>>,
     barriers: Arc<dyn Barriers>,
 }
 
 impl Subscription {
-    /// A subscription to this stream.
+    /// A subscription that reads this stream.
     pub fn new(items: impl Stream<Item = FeedItem> + Send + 'static, barriers: Arc<dyn Barriers>) -> Self {
         Self { items: Box::pin(items), barriers }
     }
 
-    /// The means of asking for barriers in this stream.
+    /// Requests barriers in this stream.
     pub fn barriers(&self) -> &Arc<dyn Barriers> {
         &self.barriers
     }
@@ -200,28 +184,30 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// The capability of telling all changes.
+/// The capability to follow all changes.
 ///
 /// # Contract
-/// Each change at most once; in order within a partition; whatever may be missing is announced by a
-/// [`Gap`](FeedItem::Gap). A subscription starts with the changes that follow it.
+/// Each change is delivered at most once, and in order within a partition. A [`Gap`](FeedItem::Gap) is delivered
+/// wherever changes may be missing. A subscription starts with the changes that follow it.
 ///
-/// A cache relies on two things more. A store never answers a load from a server that its feed has left for a later
-/// primary: such an answer would be kept, and nothing would ever contradict it. And a subscription knows from its beginning
-/// where each partition stands, so that a store that loses everything shows at the next barrier.
+/// A cache relies on two further guarantees. First, a store never answers a load from a server that its feed has left
+/// for a later primary: the cache would keep such an answer, and nothing would ever contradict it. Second, a
+/// subscription knows the position of each partition from its beginning, so that the next barrier reveals a store that
+/// has lost everything.
 #[async_trait]
 pub trait ChangeFeed: Send + Sync {
-    /// The origin that this handle's own changes bear.
+    /// The origin of this handle's own changes.
     fn origin(&self) -> Origin;
 
-    /// The number of partitions, a power of two. The low bits of [`IdDigest::partition`] tell a session's.
+    /// The number of partitions, a power of two. The low bits of [`IdDigest::partition`] select the partition of a
+    /// session.
     fn partitions(&self) -> u32;
 
     /// Starts listening.
     ///
     /// # Consistency
-    /// Of every change that is acknowledged after it has returned, the subscription tells, or it tells of a gap. What was
-    /// acknowledged before is not told of: load after subscribing.
+    /// The subscription delivers every change that is acknowledged after this call returns, or a gap in its place.
+    /// Changes that were acknowledged before are not delivered, so load after subscribing.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).

@@ -1,24 +1,24 @@
-//! Forwarding: the macro for wrappers, and stores behind pointers.
+//! Forwarding: the macro for wrappers, and implementations for pointers to stores.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::{Error, store::SessionStore};
 
-/// The future that `async_trait` makes of an `async fn` of a store.
+/// The future that `async_trait` generates for an `async fn` of a store.
 #[doc(hidden)]
-pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// Writes methods of [`SessionStore`] that forward to another store: for wrappers.
+/// Writes the methods of a [`SessionStore`] wrapper, which forward to another store.
 ///
-/// `forward!(self => self.inner)` writes all of them, and `forward!(self => self.inner; load, touch, …)` those that it
-/// names. The methods return the inner store's future as it is, so a call is boxed once however many wrappers it passes.
-/// Keep `#[deny(clippy::missing_trait_methods)]` on the implementation: a capability that a wrapper forgets would
-/// silently be missing.
+/// `forward!(self => self.inner)` writes all methods, and `forward!(self => self.inner; load, touch, …)` writes the
+/// named ones. The methods return the future of the inner store unchanged, so a call is boxed once, regardless of the
+/// number of wrappers. Keep `#[deny(clippy::missing_trait_methods)]` on the implementation: otherwise a capability that
+/// a wrapper does not forward is silently missing.
 ///
 /// ```
 /// use session_core::{Error, SessionId, store::{self, Destroy, DestroyOutcome, SessionStore}};
 ///
-/// /// A store in which nobody can end a session.
+/// /// A store whose sessions cannot be ended.
 /// #[derive(Debug)]
 /// struct Eternal<S>(S);
 ///
@@ -92,13 +92,13 @@ macro_rules! __forward_session_store {
             $to.feed()
         }
     };
-    // The signatures that `async_trait` gives the methods, without its box.
+    // The signatures that `async_trait` gives the methods, without the box.
     (@borrowed $self:ident $to:expr, $method:ident, $request:ident, $outcome:ident) => {
         fn $method<'s, 'i, 'r, 'f>(
             &'s $self,
             id: &'i $crate::SessionId,
             request: &'r $crate::store::$request,
-        ) -> $crate::store::Answer<'f, $crate::store::$outcome>
+        ) -> $crate::store::StoreFuture<'f, $crate::store::$outcome>
         where
             's: 'f,
             'i: 'f,
@@ -113,7 +113,7 @@ macro_rules! __forward_session_store {
             &'s $self,
             id: &'i $crate::SessionId,
             options: $options,
-        ) -> $crate::store::Answer<'f, $crate::store::$outcome>
+        ) -> $crate::store::StoreFuture<'f, $crate::store::$outcome>
         where
             's: 'f,
             'i: 'f,
@@ -123,7 +123,7 @@ macro_rules! __forward_session_store {
         }
     };
     (@bare $self:ident $to:expr, $method:ident) => {
-        fn $method<'s, 'f>(&'s $self) -> $crate::store::Answer<'f, ()>
+        fn $method<'s, 'f>(&'s $self) -> $crate::store::StoreFuture<'f, ()>
         where
             's: 'f,
             Self: 'f,

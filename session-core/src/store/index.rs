@@ -1,4 +1,4 @@
-//! All sessions of a principal.
+//! The index: all sessions of a principal.
 
 use async_trait::async_trait;
 
@@ -11,33 +11,36 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexedSession {
-    /// Its digest: good for [`revoke`](SessionIndex::revoke), not for access.
+    /// The session's digest. It is sufficient for [`revoke`](SessionIndex::revoke), but gives no access.
     pub digest: IdDigest,
-    /// When this principal signed in at the session, which may be long after the session was created. It stays when
-    /// the session moves, also when the same principal signs in there again.
+    /// When this principal signed in to the session, which may be long after the session was created. A rotation keeps
+    /// it, even if the same principal signs in again.
     pub signed_in_at: Timestamp,
-    /// When it ends unless it is used.
+    /// When the session ends unless it is used.
     pub expires_at: Timestamp,
 }
 
 impl IndexedSession {
-    /// The session of this digest.
+    /// The session with this digest.
     pub fn new(digest: IdDigest, signed_in_at: Timestamp, expires_at: Timestamp) -> Self {
         Self { digest, signed_in_at, expires_at }
     }
 }
 
-/// The capability of finding and revoking all sessions of a principal.
+/// The capability to find and revoke all sessions of a principal.
 ///
-/// Revoking is safe against a racing sign-in: a session is listed before it can be used, revoking leaves a tombstone
-/// at every listed id, and create and rotate refuse a tombstoned id. A sign-in that began after the revocation stands.
+/// Revoking is safe against a racing sign-in: a session is listed before it can be used, revoking leaves a tombstone at
+/// every listed id, and create and rotate refuse an id with a tombstone. A sign-in that began after the revocation is
+/// not affected.
 #[async_trait]
 pub trait SessionIndex: Send + Sync {
-    /// The live sessions of a principal, at most `limit`, the latest [sign-in](IndexedSession::signed_in_at) first.
+    /// Returns the live sessions of a principal, at most `limit`, the latest [sign-in](IndexedSession::signed_in_at)
+    /// first.
     ///
     /// # Consistency
-    /// Every sign-in that was acknowledged before the call is seen, on any node and also through a cache. It need not be
-    /// one moment: a session that signs in, moves or ends during the call may be listed or not.
+    /// The list includes every sign-in that was acknowledged before the call, on any node and also through a cache. It
+    /// need not be a snapshot of one moment: a session that signs in, moves or ends during the call may be listed or
+    /// not.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -46,11 +49,11 @@ pub trait SessionIndex: Send + Sync {
     /// Changes nothing.
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error>;
 
-    /// Ends one session of a principal, also one that has moved since it was listed, while the old ids are remembered;
-    /// false if it is not among them.
+    /// Ends one session of a principal, even if it has moved since it was listed, as long as its old ids are
+    /// remembered. Returns false if it is not one of the principal's sessions.
     ///
     /// # Consistency
-    /// That of [`destroy`](crate::store::SessionStore::destroy).
+    /// As for [`destroy`](crate::store::SessionStore::destroy).
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -59,19 +62,20 @@ pub trait SessionIndex: Send + Sync {
     /// If the future is dropped, the session is ended or as before.
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error>;
 
-    /// Ends all sessions of a principal, all but `except` if that is given, and tells how many there were.
+    /// Ends all sessions of a principal, except `except` if that is given, and returns the number of ended sessions.
     ///
     /// # Consistency
-    /// One session after another, each as by [`destroy`](crate::store::SessionStore::destroy). When it has returned, none is left
-    /// of those whose sign-in was acknowledged before the call, wherever they have moved meanwhile. A sign-in that is under
-    /// way is ended or refused if it was listed when the sessions were read, and is a later one if it was not.
+    /// The sessions are ended one after another, each as by [`destroy`](crate::store::SessionStore::destroy). After it
+    /// returns, no session is left whose sign-in was acknowledged before the call, even if the session has moved
+    /// meanwhile. A sign-in in flight is ended or refused if it was listed when the sessions were read; otherwise it
+    /// counts as later than the call.
     ///
     /// # Errors
-    /// Those of the store; see [`ErrorKind`](crate::ErrorKind). After an error, some may have been ended; a repeat
-    /// ends the others.
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind). After an error, some sessions may have been ended; a
+    /// repeat ends the others.
     ///
     /// # Cancel safety
-    /// If the future is dropped, some may have been ended; a repeat ends the others.
+    /// If the future is dropped, some sessions may have been ended; a repeat ends the others.
     async fn revoke_all(
         &self,
         principal: &Principal,

@@ -4,35 +4,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Error, SessionId, random, store::Absent};
+use crate::{
+    Error, SessionId,
+    random::{self, random_identity},
+    store::Absent,
+};
 
-/// The identity of one attempt to acquire a lock: 64 random bits. It cannot be guessed, and a repeated request is
-/// recognised by it.
+/// The identity of one attempt to acquire a lock: 64 random bits. It cannot be guessed, and identifies repeated
+/// requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LockOwner(u64);
 
-impl LockOwner {
-    /// A new owner.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        random::u64().map(Self)
-    }
+random_identity!(LockOwner, "owner", random::u64);
 
-    /// The owner with these bits.
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits)
-    }
-
-    /// Its bits.
-    pub const fn bits(self) -> u64 {
-        self.0
-    }
-}
-
-/// Proof of one tenure of a lock. Counters grow with every tenure of one session's lock, so a guarded resource can refuse
-/// a holder whose lease has passed to another.
+/// Proof of one tenure of a lock. Counters grow with every tenure of one session's lock, so a guarded resource can
+/// refuse a holder whose lease has passed to another owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FencingToken {
     owner: LockOwner,
@@ -40,7 +26,7 @@ pub struct FencingToken {
 }
 
 impl FencingToken {
-    /// The token of these parts, as a store kept them.
+    /// The token with these parts, as a store kept them.
     pub const fn new(owner: LockOwner, counter: u64) -> Self {
         Self { owner, counter }
     }
@@ -74,25 +60,25 @@ pub enum AcquireOutcome {
 pub enum TenureOutcome {
     /// The tenure is renewed, or released.
     Done,
-    /// The tenure had ended before: its lease ran out, or it was released.
+    /// The tenure had already ended: its lease ran out, or it was released.
     Lost,
     /// There is no session to lock.
     Absent(Absent),
 }
 
-/// The capability of locking a session for longer than one update.
+/// The capability to lock a session for longer than one update.
 ///
-/// Most work needs no lock: updates that touch different entries never disturb each other, and compare-and-set covers
-/// the rest. The lock is part of its session: it moves with a rotation and ends with a destroy. An update guards itself
-/// with [`Precondition::Lock`](crate::store::Precondition::Lock); updates without that precondition are not blocked.
+/// Most work needs no lock: updates of different entries never disturb each other, and compare-and-set covers the rest.
+/// The lock is part of its session: it moves with a rotation and ends with a destroy. An update guards itself with
+/// [`Precondition::Lock`](crate::store::Precondition::Lock). Updates without that precondition are not blocked.
 #[async_trait]
 pub trait SessionLock: Send + Sync {
     /// Acquires the lock if it is free, without waiting.
     ///
     /// # Consistency
-    /// By the store's clock at most one tenure holds the lock at any moment. A holder is not notified when its tenure ends,
-    /// so its writes should have the token as a [precondition](crate::store::Precondition::Lock). A store that loses
-    /// acknowledged writes may lose a tenure too.
+    /// By the store's clock, at most one tenure holds the lock at any moment. A holder is not notified when its tenure
+    /// ends, so its writes should have the token as a [precondition](crate::store::Precondition::Lock). A store that
+    /// loses acknowledged writes may lose a tenure too.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -116,7 +102,7 @@ pub trait SessionLock: Send + Sync {
     /// Ends a tenure.
     ///
     /// # Consistency
-    /// Atomic: once the call has answered, the lock is free and an update with the token is refused. It never ends the
+    /// Atomic: after the call returns, the lock is free and an update with the token is refused. It never ends the
     /// tenure of another owner.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! What a store answers. Outcomes that a caller must tell apart are variants; failures are [`Error`](crate::Error)s.
+//! The outcomes of a store's operations. Results that a caller must distinguish are variants; failures are
+//! [`Error`](crate::Error)s.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,10 +9,11 @@ use crate::{
     store::{AcquireOutcome, TenureOutcome},
 };
 
-/// Why there is no session to act on. Every outcome that can meet this converts from it.
+/// Why there is no session to act on. Every outcome with this case converts from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// The session was never created, has expired or was ended; if its tombstone is still there, why and when it ended.
+    /// The session was never created, has expired or was ended. If its tombstone is still kept, it tells why and when
+    /// it ended.
     NotFound(Option<Ended>),
     /// A sign-in replaced the id. The session lives on under an id that this caller does not know.
     Superseded,
@@ -163,7 +165,7 @@ impl Applied {
 pub struct Conflict {
     /// The session's current stamp.
     pub current: Stamp,
-    /// The sort of the first precondition that failed.
+    /// The kind of the first precondition that failed.
     pub cause: ConflictCause,
 }
 
@@ -174,7 +176,7 @@ impl Conflict {
     }
 }
 
-/// The sort of precondition that failed.
+/// The kind of precondition that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConflictCause {

@@ -1,4 +1,4 @@
-//! The reference machine on slots that can be looked at: what no store shows through its trait.
+//! Tests of the reference machine on slots that can be inspected. The trait of a store does not show these details.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::{cell::Cell, collections::HashMap, time::Duration};
@@ -20,17 +20,17 @@ const BOTH: [RotationKind; 2] = [RotationKind::Renew, RotationKind::Privilege];
 #[derive(Default)]
 struct Table {
     slots: HashMap<IdDigest, Slot>,
-    looks: Cell<usize>,
+    lookups: Cell<usize>,
 }
 
 impl Slots for Table {
     fn get(&self, id: &IdDigest) -> Option<&Slot> {
-        self.looks.set(self.looks.get() + 1);
+        self.lookups.set(self.lookups.get() + 1);
         self.slots.get(id)
     }
 
     fn get_mut(&mut self, id: &IdDigest) -> Option<&mut Slot> {
-        self.looks.set(self.looks.get() + 1);
+        self.lookups.set(self.lookups.get() + 1);
         self.slots.get_mut(id)
     }
 
@@ -93,7 +93,7 @@ fn as_user(rotation: Rotation, who: &str) -> Rotation {
     rotation.with_sign_in(SignIn::new(principal(who)))
 }
 
-/// The old id is forgotten when the retry comes, swept or not; the session at the new one remembers what brought it.
+/// The old id is forgotten at the time of the retry, swept or not. The session at the new id remembers the rotation.
 #[test]
 fn a_rotation_repeated_after_its_grace_is_rotated() {
     for (kind, swept) in BOTH.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {
@@ -106,20 +106,20 @@ fn a_rotation_repeated_after_its_grace_is_rotated() {
         }
         let again = table.rotate(30, &id, &rotation);
         assert!(matches!(again.outcome, RotateOutcome::Rotated(applied) if applied.repeated), "{:?}", again.outcome);
-        assert!(again.effect.is_none() && again.arrived.is_none() && again.departed.is_empty());
+        assert!(again.effect.is_none() && again.index_addition.is_none() && again.index_removals.is_empty());
         let mut another = rotation.clone();
         another.write.op = op();
         assert_eq!(
             table.rotate(30, &id, &another).outcome,
             RotateOutcome::Absent(Absent::NotFound(None)),
-            "not its op"
+            "another op id"
         );
     }
 }
 
-/// What a later rotation, an expiry or a destroy took from the new id is not at it.
+/// After a later rotation, an expiry or a destroy, the session is no longer at the new id.
 #[test]
-fn a_repeat_does_not_vouch_for_a_session_that_is_gone() {
+fn a_repeat_does_not_report_a_session_that_is_gone() {
     let gone = |end: fn(&mut Table, &SessionId)| {
         let (mut table, id) = (Table::default(), SessionId::generate().unwrap());
         table.create(0, &id, None);
@@ -141,7 +141,7 @@ fn a_repeat_does_not_vouch_for_a_session_that_is_gone() {
     }
 }
 
-/// Two sign-ins in a row, or a renewal and a sign-in, between the listing and the revocation.
+/// The session moves one or more times between the listing and the revocation.
 #[test]
 fn a_revocation_follows_a_session_that_moved_more_than_once() {
     for moves in [1, 2, 3, 8] {
@@ -156,15 +156,15 @@ fn a_revocation_follows_a_session_that_moved_more_than_once() {
         assert!(!table.revoke(2, "bob", &first).outcome && table.is_live(2, &id));
         let step = table.revoke(2, "ada", &first);
         assert!(step.outcome, "{moves} moves");
-        assert_eq!(step.departed, [(principal("ada"), *id.digest())]);
+        assert_eq!(step.index_removals, [(principal("ada"), *id.digest())]);
         assert!(!table.is_live(2, &id));
         assert!(!table.revoke(2, "ada", &first).outcome, "twice");
     }
 }
 
-/// Forwards in a circle are none that this machine makes; a store that has them hangs in no call.
+/// This machine never makes a cycle of forwards. A store that has one must not hang.
 #[test]
-fn a_revocation_ends_however_often_the_session_moved() {
+fn a_revocation_terminates_after_any_number_of_moves() {
     let (mut table, first) = (Table::default(), SessionId::generate().unwrap());
     table.create(0, &first, Some("ada"));
     let mut id = first;
@@ -173,14 +173,14 @@ fn a_revocation_ends_however_often_the_session_moved() {
         table.moved(1, &id, &rotation);
         id = rotation.to;
     }
-    table.looks.set(0);
+    table.lookups.set(0);
     assert!(!table.revoke(2, "ada", &first).outcome);
-    assert!(table.is_live(2, &id) && table.looks.get() <= 10);
+    assert!(table.is_live(2, &id) && table.lookups.get() <= 10);
 }
 
-/// An index that follows the steps would list the expired session for ever.
+/// Otherwise an index that applies the steps would list the expired session forever.
 #[test]
-fn an_expired_session_at_the_new_id_departs() {
+fn an_expired_session_at_the_new_id_leaves_the_index() {
     for who in ["ada", "bob"] {
         let (mut table, from) = (Table::default(), SessionId::generate().unwrap());
         let rotation = rotation(&from, RotationKind::Renew);
@@ -188,13 +188,13 @@ fn an_expired_session_at_the_new_id_departs() {
         table.create(60, &from, Some(who));
         let step = table.moved(60, &from, &rotation);
         let expected = [(principal(who), *from.digest()), (principal("ada"), *rotation.to.digest())];
-        assert_eq!(step.departed, expected);
-        assert_eq!(step.arrived, Some((principal(who), *rotation.to.digest())));
+        assert_eq!(step.index_removals, expected);
+        assert_eq!(step.index_addition, Some((principal(who), *rotation.to.digest())));
     }
 }
 
 #[test]
-fn a_sign_in_is_dated_when_the_principal_comes_and_not_again() {
+fn the_sign_in_time_is_that_of_the_principals_first_sign_in() {
     let (mut table, mut id) = (Table::default(), SessionId::generate().unwrap());
     table.create(0, &id, None);
     assert_eq!(table.signed_in_at(&id), None);
@@ -207,17 +207,17 @@ fn a_sign_in_is_dated_when_the_principal_comes_and_not_again() {
     }
 }
 
-/// Every look takes a hash and a cache miss.
+/// Every lookup costs a hash and a cache miss.
 #[test]
-fn a_change_looks_a_session_up_twice() {
+fn a_change_takes_two_lookups() {
     let (mut table, id) = (Table::default(), SessionId::generate().unwrap());
     table.create(0, &id, None);
     let mut delta = Delta::new();
     delta.set(Field::new("theme").unwrap(), Value::new(Format::JSON, b"1"));
-    table.looks.set(0);
+    table.lookups.set(0);
     Rules::default().apply(&mut table, at(1), id.digest(), &Update::new(op(), delta)).unwrap();
-    assert_eq!(table.looks.take(), 2, "apply");
+    assert_eq!(table.lookups.take(), 2, "apply");
     let touched = machine::touch(&mut table, at(1), id.digest(), TouchOptions::default());
     assert!(matches!(touched, TouchOutcome::Touched(_)));
-    assert_eq!(table.looks.take(), 2, "touch");
+    assert_eq!(table.lookups.take(), 2, "touch");
 }

@@ -1,4 +1,4 @@
-//! Codecs: what is written is read, and what is damaged is an error on that field alone.
+//! Codecs: written values can be read, and a damaged value is an error on its field alone.
 #![cfg(all(feature = "bincode", feature = "json"))]
 
 use std::{
@@ -73,7 +73,7 @@ where
     Ok(written)
 }
 
-/// Refused with the field's name, or stable once it is written again.
+/// Reading fails with the field's name, or the value can be written again.
 fn strict<T: Serialize + DeserializeOwned>(codecs: &Codecs, value: &Value, at: &Location<'_>) {
     match codecs.decode::<T>(value, at) {
         Ok(read) => drop(codecs.encode(&read, at).unwrap()),
@@ -86,7 +86,7 @@ fn strict<T: Serialize + DeserializeOwned>(codecs: &Codecs, value: &Value, at: &
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(sample in sample(), f in field(), k in key(), incarnation: u64) {
+    fn written_values_can_be_read(sample in sample(), f in field(), k in key(), incarnation: u64) {
         let incarnation = Incarnation::from_bits(incarnation);
         for codecs in all() {
             for entry in [Entry::Scalar(&f), Entry::Keyed(&f, &k)] {
@@ -101,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_damaged_is_an_error_on_that_field(
+    fn damaged_values_are_errors_on_their_field(
         sample in sample(), f in field(), at: prop::sample::Index, bits: u8, cut: prop::sample::Index,
     ) {
         let location = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&f) };

@@ -10,12 +10,12 @@ use session_core::{
 
 use crate::strategy::{deadlines, millis, moment};
 
-/// A use: when, and the idle timeout for this once.
+/// A use: its time, and its idle timeout if it has its own.
 fn uses() -> impl Strategy<Value = Vec<(Timestamp, Option<Duration>)>> {
     prop::collection::vec((moment(), prop::option::of(millis())), 0..6)
 }
 
-/// Of every magnitude, and none at all.
+/// Durations of every magnitude, and zero.
 fn duration() -> impl Strategy<Value = Duration> {
     prop_oneof![any::<Duration>(), millis(), Just(Duration::ZERO), Just(Duration::from_nanos(1))]
 }
@@ -77,7 +77,7 @@ proptest! {
         prop_assert!(deadlines.idle().is_none_or(|idle| idle <= deadlines.absolute().unwrap_or(Timestamp::MAX)));
     }
 
-    /// What a store keeps of deadlines is enough to make them again.
+    /// The parts that a store keeps are enough to restore the deadlines.
     #[test]
     fn parts_make_the_same_deadlines(d in deadlines()) {
         prop_assert_eq!(Deadlines::from_parts(d.idle_timeout().zip(d.idle()), d.absolute()), Some(d));

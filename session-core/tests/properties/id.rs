@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use session_core::{ErrorKind, SessionId, model::IdDigest};
 
-/// The 24 characters of base64url, taken apart bit by bit: the 18 bytes that they stand for.
+/// Decodes the 24 characters of base64url bit by bit into 18 bytes.
 fn bytes(text: &str) -> Option<Vec<u8>> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let sextets: Option<Vec<usize>> = text.chars().map(|c| ALPHABET.find(c)).collect();
@@ -12,7 +12,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     Some(bits.chunks(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | u8::try_from(*bit).unwrap())).collect())
 }
 
-/// Version 4, variant 10 of RFC 9562, behind the two bytes of the partition.
+/// Version 4, variant 10 of RFC 9562, after the two bytes of the partition.
 fn is_an_id(text: &str) -> bool {
     text.len() == 24 && bytes(text).is_some_and(|bytes| bytes[8] >> 4 == 4 && bytes[10] >> 6 == 2)
 }
@@ -59,7 +59,7 @@ proptest! {
     }
 }
 
-/// The id of these bits, with version and variant set.
+/// The id with these bits, with version and variant set.
 fn make(partition: u16, uuid: u128) -> SessionId {
     use base64ct::{Base64UrlUnpadded, Encoding as _};
     let uuid = uuid::Builder::from_u128(uuid).with_version(uuid::Version::Random).with_variant(uuid::Variant::RFC4122);

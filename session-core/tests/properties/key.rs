@@ -25,7 +25,7 @@ struct Nested {
     line: Line,
 }
 
-/// As the `uuid` crate does it: text for formats that people read, and keys are one.
+/// Like the `uuid` crate: text for human-readable formats, and keys are such a format.
 #[derive(Clone, Debug, PartialEq)]
 struct UuidLike(u128);
 
@@ -51,7 +51,7 @@ fn round_trip<K: Serialize + DeserializeOwned + PartialEq + Debug>(value: &K, te
     assert_eq!(key.decode::<K>().unwrap(), *value);
 }
 
-/// Only the text that `encode` writes is read.
+/// Only the text that `encode` writes can be read.
 #[track_caller]
 fn strict<K: Serialize + DeserializeOwned>(text: &str) {
     let key = Key::new(text).unwrap();
@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn what_has_no_canonical_text_is_refused(f: f64, bytes: Vec<u8>, option: Option<u8>, pair: (u8, u8)) {
+    fn values_without_a_canonical_text_are_refused(f: f64, bytes: Vec<u8>, option: Option<u8>, pair: (u8, u8)) {
         for refused in [
             Key::encode(&f), Key::encode(&(f as f32)), Key::encode(&bytes), Key::encode(&option), Key::encode(&pair),
             Key::encode(&()), Key::encode(&[option]),
@@ -147,7 +147,7 @@ fn unit_variant_keys() {
     round_trip(&Colour::Blue, "blue-ish");
 }
 
-/// Quotes what it is given in every message that serde lets it write.
+/// Quotes its input in every message that serde lets it write.
 #[derive(Debug)]
 struct Talkative;
 
@@ -169,7 +169,7 @@ impl Serialize for Talkative {
 }
 
 #[test]
-fn errors_do_not_say_what_the_key_was() {
+fn errors_do_not_show_the_key() {
     for text in ["secret", "secret-", "secret--"] {
         let error = Key::new(text).unwrap().decode::<Talkative>().unwrap_err();
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");

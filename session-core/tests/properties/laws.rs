@@ -1,7 +1,7 @@
 //! The laws of deltas.
 
 use proptest::prelude::*;
-use session_core::model::{Delta, Edit, Entry, Field, Key, State, Value};
+use session_core::model::{Delta, Entry, Field, Key, State, Value};
 
 use crate::{
     naive::{self, NaiveState, Step, applied, count, delta, overlap, parts, read},
@@ -14,12 +14,12 @@ fn after(state: &NaiveState, delta: &Delta) -> State {
     state
 }
 
-/// The steps of `b` that overlap none of `a`.
+/// The steps of `b` that do not overlap with any step of `a`.
 fn apart(a: &[Step], b: Vec<Step>) -> Vec<Step> {
     b.into_iter().filter(|step| !overlap(a, std::slice::from_ref(step))).collect()
 }
 
-/// What a delta puts in, each entry with its name.
+/// The entries that a delta sets, each with its name.
 fn entries(delta: &Delta) -> Vec<(Field, Option<Key>, Value)> {
     let owned = |(entry, value): (Entry<'_>, &Value)| match entry {
         Entry::Scalar(field) => (field.clone(), None, value.clone()),
@@ -102,7 +102,7 @@ proptest! {
         prop_assert_eq!(delta(&b).overlaps(&delta(&a)), expected);
     }
 
-    /// The full state has every name and more, with values that no step puts in, so it tells all effects apart.
+    /// The full state has every name, and values that no step sets, so it distinguishes all effects.
     #[test]
     fn the_normal_form_is_unique(a in tiny_steps(), b in tiny_steps()) {
         let one_effect = applied(&full_state(), &a) == applied(&full_state(), &b);
@@ -147,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn equal_states_are_equal_however_they_came_about(s in naive_state(), a in steps()) {
+    fn equal_states_are_equal_with_different_histories(s in naive_state(), a in steps()) {
         let model = applied(&s, &a);
         prop_assert_eq!(after(&s, &delta(&a)), naive::state(&model));
     }
@@ -159,9 +159,9 @@ proptest! {
         prop_assert_eq!(one_by_one, at_once);
     }
 
-    /// Which of them is not said.
+    /// Which entry is kept is unspecified.
     #[test]
-    fn of_entries_with_one_name_one_stays(a in strategy::delta(), b in strategy::delta()) {
+    fn of_entries_with_one_name_one_is_kept(a in strategy::delta(), b in strategy::delta()) {
         let state = from_entries(entries(&a).into_iter().chain(entries(&b)).collect());
         let (a, b) = (read(&State::from_delta(&a)), read(&State::from_delta(&b)));
         let stayed = read(&state);
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn a_delta_tells_what_it_does_to_an_entry(a in steps()) {
+    fn a_delta_returns_its_edit_of_an_entry(a in steps()) {
         let model = applied(&full_state(), &a);
         let a = delta(&a);
         for (name, untouched) in full_state() {
@@ -189,15 +189,15 @@ proptest! {
             let entry = key.as_ref().map_or(Entry::Scalar(&field), |key| Entry::Keyed(&field, key));
             match (a.edit(entry), model.get(&name)) {
                 (None, Some(value)) => prop_assert_eq!(value, &untouched),
-                (Some(Edit::Remove), None) => {}
-                (Some(Edit::Set(value)), Some(there)) => prop_assert_eq!(value.as_bytes(), &there[..]),
+                (Some(None), None) => {}
+                (Some(Some(value)), Some(there)) => prop_assert_eq!(value.as_bytes(), &there[..]),
                 (said, there) => prop_assert!(false, "{said:?} {there:?}"),
             }
         }
     }
 
     #[test]
-    fn a_delta_that_is_applied_leaves_clones_of_the_state_alone(s in naive_state(), a in steps()) {
+    fn applying_a_delta_does_not_change_clones_of_the_state(s in naive_state(), a in steps()) {
         let before = naive::state(&s);
         let mut state = before.clone();
         delta(&a).apply_to(&mut state);

@@ -1,4 +1,4 @@
-//! Limits: what would exceed one is refused, what shrinks a session never is.
+//! Limits: an update that exceeds a limit is refused, and an update that shrinks a session never is.
 
 use proptest::prelude::*;
 use session_core::{ErrorKind, Limits};
@@ -14,7 +14,7 @@ fn limits() -> impl Strategy<Value = Limits> {
     })
 }
 
-/// Whether an update that leads from one state to another, with this union, is refused.
+/// Whether an update between these two states, with this union, is refused.
 fn refused(limits: &Limits, before: &NaiveState, after: &NaiveState, longest: usize) -> bool {
     let ((old_entries, old_bytes), (entries, bytes)) = (count(before), count(after));
     longest > limits.max_value_bytes
@@ -24,7 +24,7 @@ fn refused(limits: &Limits, before: &NaiveState, after: &NaiveState, longest: us
 
 proptest! {
     #[test]
-    fn limits_refuse_what_would_exceed_them_and_nothing_else(l in limits(), s in naive_state(), a in steps()) {
+    fn limits_refuse_exactly_the_updates_that_exceed_them(l in limits(), s in naive_state(), a in steps()) {
         let after = applied(&s, &a);
         let (a, state) = (delta(&a), naive::state(&s));
         let longest = a.insertions().map(|(_, value)| value.len()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The laws of the model, each a property; what is compared with is written independently of the crate's code.
+//! The laws of the model as properties. The reference models are written independently of the crate's code.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod codec;

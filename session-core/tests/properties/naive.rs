@@ -1,11 +1,11 @@
-//! The naive model: a state is a map by name, a delta is the list of its steps.
+//! The naive model: a state is a map by name, and a delta is a list of steps.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use session_core::model::{Delta, Field, Key, Selector, Size, State, Value};
 
-/// A field, and for a keyed entry its key.
+/// A field and, for a keyed entry, its key.
 pub(crate) type Name = (String, Option<String>);
 pub(crate) type NaiveState = BTreeMap<Name, Vec<u8>>;
 
@@ -62,7 +62,7 @@ pub(crate) fn delta(steps: &[Step]) -> Delta {
     delta
 }
 
-/// The contract's formula, from what a delta says of itself: (S − D) ∪ U.
+/// The formula of the contract, computed from the parts of a delta: (S − D) ∪ U.
 pub(crate) fn difference_then_union(state: &NaiveState, delta: &Delta) -> NaiveState {
     let mut state = state.clone();
     for selector in delta.removals() {
@@ -85,7 +85,7 @@ pub(crate) fn name(entry: session_core::model::Entry<'_>) -> Name {
     }
 }
 
-/// The crate's state, read through its public functions.
+/// Reads the crate's state through its public functions.
 pub(crate) fn read(state: &State) -> NaiveState {
     let mut naive = NaiveState::new();
     for (field, value) in state.scalars() {
@@ -105,7 +105,7 @@ pub(crate) fn state(naive: &NaiveState) -> State {
     State::from_delta(&delta(&steps))
 }
 
-/// Entries and bytes, counted anew.
+/// The number of entries and bytes, recounted.
 pub(crate) fn count(state: &NaiveState) -> (usize, usize) {
     let bytes =
         |((field, key), value): (&Name, &Vec<u8>)| field.len() + key.as_ref().map_or(0, String::len) + value.len();

@@ -8,7 +8,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::strategy::stamp;
 
-/// The contract's sentence: the first 64 bits of SHA-1(previous tag ‖ op id).
+/// The definition in the contract: the first 64 bits of SHA-1(previous tag ‖ op id).
 fn tag(previous: u64, op: u64) -> u64 {
     let digest = Sha1::digest(format!("{previous:016x}{op:016x}"));
     u64::from_str_radix(&digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>(), 16).unwrap()
@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn a_floor_admits_what_is_not_older(seen in stamp(), other in stamp(), version: u64) {
+    fn a_floor_admits_states_that_are_not_older(seen in stamp(), other in stamp(), version: u64) {
         let same = Stamp::from_parts(seen.incarnation(), version, seen.tag());
         prop_assert_eq!(seen.floor().admits(same), version >= seen.version());
         prop_assert!(other.incarnation() == seen.incarnation() || seen.floor().admits(other));

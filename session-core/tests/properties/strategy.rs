@@ -1,4 +1,4 @@
-//! Strategies, shared by all properties.
+//! Strategies shared by all properties.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use session_core::model::{Deadlines, Delta, Field, Incarnation, Key, Record, Sta
 
 use crate::naive::{self, NaiveState, Name, Step};
 
-/// Few names, so that steps meet; one of them longer than what is stored inline.
+/// A few names, so that steps overlap. One is too long to be stored inline.
 const FIELDS: [&str; 4] = ["cart", "roles", "ü", "a field name that is longer than most"];
 const KEYS: [&str; 5] = ["", "1", "10", "ключ", "a key that is longer than most of the others"];
 
@@ -35,7 +35,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 0..12)
 }
 
-/// Steps over so few names and values that two lists often have one effect.
+/// Steps over few names and values, so that two lists often have the same effect.
 pub(crate) fn tiny_steps() -> impl Strategy<Value = Vec<Step>> {
     let name = prop_oneof![Just(("cart".to_owned(), None)), Just(("cart".to_owned(), Some("1".to_owned())))];
     let step = prop_oneof![
@@ -50,19 +50,19 @@ pub(crate) fn naive_state() -> impl Strategy<Value = NaiveState> {
     prop::collection::btree_map(name(), value(), 0..12)
 }
 
-/// Every name there is, the unused ones included, with a value that no step puts in.
+/// Every name, including the unused ones, with a value that no step sets.
 pub(crate) fn full_state() -> NaiveState {
     let mut state = NaiveState::new();
     for field in FIELDS {
         let keys = KEYS.iter().chain([&UNUSED_KEY]).map(|key| Some((*key).to_owned()));
         for key in keys.chain([None]) {
-            state.insert((field.to_owned(), key), b"a value that no step puts in".to_vec());
+            state.insert((field.to_owned(), key), b"a value that no step sets".to_vec());
         }
     }
     state
 }
 
-/// Any field name: unlike the few above, all of what is allowed.
+/// Any field name. In contrast to the few above, it can be any allowed name.
 pub(crate) fn field() -> impl Strategy<Value = Field> {
     text(1, Field::MAX_LEN).prop_map(|name| Field::new(&name).unwrap())
 }
@@ -82,7 +82,7 @@ fn text(least: usize, most: usize) -> impl Strategy<Value = String> {
     .prop_filter_map("within the limits", move |text: String| (least..=most).contains(&text.len()).then_some(text))
 }
 
-/// Any delta: few names that meet, and a few of any sort.
+/// Any delta: mostly few names that overlap, and some arbitrary ones.
 pub(crate) fn delta() -> impl Strategy<Value = Delta> {
     (steps(), vec((field(), key(), value(), 0..5), 0..4)).prop_map(|(steps, extra)| {
         let mut delta = naive::delta(&steps);

@@ -1,4 +1,4 @@
-//! The encoded form: canonical, and safe to read from anyone.
+//! The encoded form: canonical, and safe to decode from untrusted input.
 
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use session_core::{
 
 use crate::strategy::{delta, record};
 
-/// The law for any input: it is refused with a typed error, or is just what is written for what was read.
+/// The law for any input: it is refused with a typed error, or encoding the decoded value gives the same bytes.
 fn strict(input: &[u8]) -> Result<(), TestCaseError> {
     let input = Bytes::copy_from_slice(input);
     let again = [
@@ -26,7 +26,7 @@ fn strict(input: &[u8]) -> Result<(), TestCaseError> {
 }
 
 /// No input makes a decoder allocate more than 64 times its length, besides an error.
-fn frugal(input: &[u8]) -> Result<(), TestCaseError> {
+fn check_allocations(input: &[u8]) -> Result<(), TestCaseError> {
     let bytes = Bytes::copy_from_slice(input);
     for read in [|bytes| drop(Delta::from_bytes(bytes)), |bytes| drop(Record::from_bytes(bytes))] {
         let allocated = allocation_counter::measure(|| read(bytes.clone())).bytes_max;
@@ -35,11 +35,11 @@ fn frugal(input: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Counts that are as great as can be believed, one within the other.
-fn greedy(fields: u16, entries: u16, rest: u16) -> Vec<u8> {
+/// Nested counts that are as large as the decoder accepts.
+fn nested_counts(fields: u16, entries: u16, rest: u16) -> Vec<u8> {
     let varint = |number: u16| match number.to_le_bytes() {
         [low @ 0..0x80, 0] => vec![low],
-        // Of what is longer, the lowest bits and one more byte are enough.
+        // Of a longer number, the lowest bits and one more byte are enough.
         [low, high] => vec![low | 0x80, high.clamp(1, 0x7f)],
     };
     let body = [&varint(fields)[..], b"\x01a", &varint(entries), &vec![b'b'; usize::from(rest)]].concat();
@@ -87,7 +87,7 @@ fn damaged(bytes: &[u8], damage: &[Damage]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn a_delta_is_read_as_it_was_written(delta in delta()) {
+    fn a_delta_round_trips(delta in delta()) {
         let bytes = delta.to_bytes();
         prop_assert_eq!(bytes[0], session_core::model::wire::VERSION);
         prop_assert_eq!(bytes.len(), delta.encoded_len());
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn a_record_is_read_as_it_was_written(record in record()) {
+    fn a_record_round_trips(record in record()) {
         let bytes = record.to_bytes();
         prop_assert_eq!(bytes[0], session_core::model::wire::VERSION);
         let read = Record::from_bytes(bytes).unwrap();
@@ -115,7 +115,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_cut_short_is_refused(delta in delta(), record in record(), at: prop::sample::Index) {
+    fn truncated_input_is_refused(delta in delta(), record in record(), at: prop::sample::Index) {
         let bytes = delta.to_bytes();
         is_unreadable(&Delta::from_bytes(bytes.slice(..at.index(bytes.len()))).unwrap_err())?;
         let bytes = record.to_bytes();
@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_longer_is_refused(delta in delta(), record in record(), more: u8) {
+    fn input_with_trailing_bytes_is_refused(delta in delta(), record in record(), more: u8) {
         let longer = |bytes: Bytes| Bytes::from([&bytes[..], &[more]].concat());
         is_unreadable(&Delta::from_bytes(longer(delta.to_bytes())).unwrap_err())?;
         is_unreadable(&Record::from_bytes(longer(record.to_bytes())).unwrap_err())?;
@@ -144,14 +144,14 @@ proptest! {
     }
 
     #[test]
-    fn no_input_allocates_more_than_a_multiple_of_its_length(
+    fn allocations_are_bounded_by_the_length_of_the_input(
         delta in delta(), record in record(), damage in prop::collection::vec(damage(), 0..4),
         fields: u16, entries: u16, rest: u16,
     ) {
-        frugal(&damaged(&delta.to_bytes(), &damage))?;
-        frugal(&damaged(&record.to_bytes(), &damage))?;
-        frugal(&greedy(fields, entries, rest))?;
-        frugal(&greedy(rest / 3, rest / 2, rest))?;
+        check_allocations(&damaged(&delta.to_bytes(), &damage))?;
+        check_allocations(&damaged(&record.to_bytes(), &damage))?;
+        check_allocations(&nested_counts(fields, entries, rest))?;
+        check_allocations(&nested_counts(rest / 3, rest / 2, rest))?;
     }
 
     #[test]
@@ -163,12 +163,12 @@ proptest! {
     }
 }
 
-/// Each breaks one rule of the layout and no other.
+/// Each input breaks exactly one rule of the layout.
 #[test]
-fn what_encoding_never_writes_is_refused() {
+fn non_canonical_deltas_are_refused() {
     let refused: [(&str, &[u8]); 14] = [
-        ("nothing at all", b""),
-        ("a number longer than it need be", b"\x01\x80\x00\x00"),
+        ("empty input", b""),
+        ("a number not in its shortest form", b"\x01\x80\x00\x00"),
         ("a number of 65 bits", b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
         ("a number of eleven bytes", b"\x01\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),
         ("a count of 2^64 - 1", b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01aaaaaaaaaaaaaaa"),
@@ -177,7 +177,7 @@ fn what_encoding_never_writes_is_refused() {
         ("a scalar twice", b"\x01\x02\x01a\x00\x01a\x01\x00"),
         ("keys out of order", b"\x01\x00\x01\x01a\x04\x01b\x00\x01a\x00"),
         ("keyed fields out of order", b"\x01\x00\x02\x01b\x01\x01a\x01"),
-        ("a keyed field of which nothing is said", b"\x01\x00\x01\x01a\x00"),
+        ("a keyed field without edits", b"\x01\x00\x01\x01a\x00"),
         ("a removal from a field that is cleared", b"\x01\x00\x01\x01a\x03\x01k\x00"),
         ("an empty field name", b"\x01\x01\x00\x00\x00"),
         ("a name that is not UTF-8", b"\x01\x01\x02\xc3\x28\x00\x00"),
@@ -193,7 +193,7 @@ fn what_encoding_never_writes_is_refused() {
 }
 
 #[test]
-fn records_that_encoding_never_writes_are_refused() {
+fn non_canonical_records_are_refused() {
     let head = |deadlines: &[u8], state: &[u8]| {
         Bytes::from([&[1][..], &[0; 8], &[1], &[0; 8], &[0], deadlines, state].concat())
     };
@@ -201,10 +201,10 @@ fn records_that_encoding_never_writes_are_refused() {
     assert!(Record::from_bytes(head(some, empty)).is_ok());
     for (what, deadlines) in [
         ("no deadline at all", &b"\x00\xff\xff\xff\xff\xff\xff\xff\x0f"[..]),
-        ("2^53 as a moment", b"\x01\x05\x06\x80\x80\x80\x80\x80\x80\x80\x10"),
-        // Found by the fuzz target: it was read, and capped, and written as another number.
+        ("2^53 as a timestamp", b"\x01\x05\x06\x80\x80\x80\x80\x80\x80\x80\x10"),
+        // Found by the fuzz target: it was decoded, capped, and encoded as another number.
         ("2^64 - 1 as a timeout", b"\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x05\x06"),
-        ("an idle deadline that is neither there nor absent", b"\x02\xff\xff\xff\xff\xff\xff\xff\x0f"),
+        ("an idle deadline that is neither present nor absent", b"\x02\xff\xff\xff\xff\xff\xff\xff\x0f"),
         ("an idle deadline after the absolute one", b"\x01\x05\x06\x05"),
     ] {
         assert!(Record::from_bytes(head(deadlines, empty)).is_err(), "{what}");

@@ -1,4 +1,4 @@
-//! Files of every format version ever written are read as what they were, and written again byte for byte.
+//! Golden files of every format version are decoded to the expected values and encoded again byte for byte.
 
 use std::{path::Path, time::Duration};
 

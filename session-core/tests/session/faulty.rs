@@ -1,4 +1,4 @@
-//! A store that loses requests or answers when told to, and counts what it is sent.
+//! A store that loses requests or answers on demand, and counts its calls.
 
 use std::{
     collections::VecDeque,
@@ -17,18 +17,18 @@ use session_core::{
 };
 use session_memory::MemoryStore;
 
-/// What happens to one mutation.
+/// The fault of one mutation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fault {
-    /// It does not reach the store, and the caller does not know.
+    /// The request does not reach the store, and the caller does not know.
     LostRequest,
-    /// It happens, but the caller does not learn of it.
+    /// The request is executed, but the caller does not learn the answer.
     LostAnswer,
-    /// It does not reach the store, and the caller knows.
+    /// The request does not reach the store, and the caller knows.
     Refused,
-    /// It happens, and the answer never comes: the caller gives up waiting.
+    /// The request is executed, but the answer never comes, so the caller stops waiting.
     Silence,
-    /// It happens once another mutation has been done meanwhile; set by the test through `MemoryStore`.
+    /// No fault. The test may make another mutation meanwhile, through `MemoryStore`.
     None,
 }
 
@@ -45,12 +45,12 @@ impl Faulty {
         Self { inner, faults: Mutex::default(), calls: AtomicUsize::new(0), touches: AtomicUsize::new(0) }
     }
 
-    /// The fates of the next mutations, in order.
+    /// Sets the faults of the next mutations, in order.
     pub(crate) fn script(&self, faults: impl IntoIterator<Item = Fault>) {
         self.faults.lock().unwrap().extend(faults);
     }
 
-    /// How many calls of any kind have come since the last time this was asked.
+    /// The number of calls of any kind since the last call of this method.
     pub(crate) fn calls(&self) -> usize {
         self.calls.swap(0, Ordering::Relaxed)
     }
@@ -62,12 +62,12 @@ impl Faulty {
     async fn mutate<T>(&self, happen: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let fault = self.faults.lock().unwrap().pop_front().unwrap_or(Fault::None);
-        let unknown = || Error::new(ErrorKind::OutcomeUnknown, "a fault of the test");
+        let unknown = || Error::new(ErrorKind::OutcomeUnknown, "injected fault");
         match fault {
             Fault::None => happen.await,
             Fault::LostRequest => Err(unknown()),
             Fault::LostAnswer => happen.await.and(Err(unknown())),
-            Fault::Refused => Err(Error::new(ErrorKind::Unavailable, "a fault of the test")),
+            Fault::Refused => Err(Error::new(ErrorKind::Unavailable, "injected fault")),
             Fault::Silence => {
                 happen.await?;
                 std::future::pending().await

@@ -1,12 +1,11 @@
-//! Reading and recording, and what a commit costs.
+//! Reading and recording, and the cost of a commit.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use session_core::{
     ErrorKind, Expiry, Limits, ManualClock, SessionId, Sessions, defaults,
     model::{EndReason, Field, Value},
-    store::Absent,
-    store::SessionStoreExt,
+    store::{Absent, SessionStoreExt},
 };
 use session_memory::MemoryStore;
 
@@ -35,7 +34,7 @@ async fn reads_see_the_requests_own_writes() {
     assert_eq!(session.map("cart").get::<u32>("b").unwrap(), None);
 
     session.commit().await.unwrap();
-    let mut fresh = world.sessions.open(session.id()).await.unwrap();
+    let fresh = world.sessions.open(session.id()).await.unwrap();
     assert_eq!(fresh.state(), session.state());
     assert_eq!(fresh.stamp(), session.stamp());
     assert_eq!(fresh.map("cart").get::<u32>("c").unwrap(), Some(3));
@@ -43,12 +42,12 @@ async fn reads_see_the_requests_own_writes() {
 }
 
 #[tokio::test]
-async fn a_commit_is_one_call_and_an_empty_one_none() {
+async fn a_commit_is_one_call_and_an_empty_commit_is_none() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
     assert!(session.is_new() && session.stamp().is_none());
     assert_eq!(world.store.calls(), 0);
-    session.commit().await.unwrap();
+    session.persist().await.unwrap();
     assert_eq!((world.store.calls(), session.is_new()), (1, false));
     session.commit().await.unwrap();
     assert_eq!(world.store.calls(), 0);
@@ -76,14 +75,14 @@ async fn two_requests_never_lose_each_others_changes() {
     b.map_mut("lines").insert(2u32, 2u32).unwrap();
     a.commit().await.unwrap();
     b.commit().await.unwrap();
-    let mut now = world.sessions.open(a.id()).await.unwrap();
+    let now = world.sessions.open(a.id()).await.unwrap();
     assert!(now.contains("cart") && now.contains("theme"));
     assert_eq!(now.map("lines").len(), 2);
 }
 
 /// Eliding a write that looks redundant against a stale copy would lose it.
 #[tokio::test]
-async fn an_explicit_write_of_what_is_there_already_is_sent() {
+async fn an_explicit_write_of_the_current_value_is_sent() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("n", 2u32).unwrap();
@@ -96,7 +95,7 @@ async fn an_explicit_write_of_what_is_there_already_is_sent() {
 }
 
 #[tokio::test]
-async fn a_commit_after_anothers_logout_is_not_found_with_the_reason_and_resurrects_nothing() {
+async fn a_commit_after_a_logout_elsewhere_is_not_found_with_the_reason_and_recreates_nothing() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.destroy().await.unwrap();
@@ -108,12 +107,12 @@ async fn a_commit_after_anothers_logout_is_not_found_with_the_reason_and_resurre
     let ended = error.ended().unwrap();
     assert_eq!((ended.reason, ended.age), (EndReason::Logout, Duration::from_secs(5)));
     assert!(error.to_string().contains("logout"), "{error}");
-    assert!(!b.pending().is_empty(), "what was recorded is still there to be looked at");
+    assert!(!b.pending().is_empty(), "the recorded changes are still available");
     assert_eq!(world.sessions.open(b.id()).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
-async fn an_id_that_was_never_issued_is_not_adopted() {
+async fn an_id_that_was_never_issued_is_not_accepted() {
     let world = world();
     let made_up = SessionId::generate().unwrap();
     assert_eq!(world.sessions.open(&made_up).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -128,7 +127,7 @@ async fn an_id_that_was_never_issued_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn discard_forgets_what_was_recorded() {
+async fn discard_drops_recorded_changes() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("n", 9u32).unwrap();
@@ -202,7 +201,7 @@ async fn opening_an_active_session_keeps_it_alive_with_few_touches() {
 }
 
 #[tokio::test]
-async fn a_session_near_its_absolute_deadline_is_not_touched_in_vain() {
+async fn a_session_near_its_absolute_deadline_is_not_touched_needlessly() {
     let world = world();
     let expiry = Expiry::both(Duration::from_secs(10), Duration::from_secs(15));
     let sessions = Sessions::builder(world.store.clone()).clock(world.clock.clone()).expiry(expiry).build();
@@ -219,7 +218,7 @@ async fn a_session_near_its_absolute_deadline_is_not_touched_in_vain() {
 }
 
 #[tokio::test]
-async fn a_touch_that_fails_does_not_fail_the_read_and_is_sent_at_close() {
+async fn a_failed_touch_does_not_fail_the_read_and_is_retried_at_close() {
     let world = world();
     let (session, _) = world.two_requests().await;
     world.clock.advance(defaults::IDLE / 2);
@@ -251,7 +250,7 @@ async fn the_policy_sets_the_deadlines() {
 }
 
 #[tokio::test]
-async fn nothing_shows_ids_or_values() {
+async fn debug_output_shows_no_ids_or_values() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("password", "hunter2").unwrap();

@@ -13,7 +13,7 @@ use crate::world;
 const LEASE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn a_lost_lock_fails_the_commits_it_guarded() {
+async fn a_lost_lock_fails_guarded_commits() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     let first = a.lock(LEASE, Duration::ZERO).await.unwrap();
@@ -36,7 +36,7 @@ async fn a_lost_lock_fails_the_commits_it_guarded() {
 }
 
 #[tokio::test]
-async fn a_waiter_gets_the_lock_when_it_is_free_and_gives_up_in_time() {
+async fn a_waiter_gets_the_lock_when_it_is_free_and_times_out() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.lock(LEASE, Duration::ZERO).await.unwrap();

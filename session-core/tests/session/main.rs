@@ -1,14 +1,15 @@
-//! The typed session: what a request sees, records and sends, also when the store fails under it.
+//! The typed session: what a request sees, records and sends, also when the store fails.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod compare_and_set;
 mod faulty;
 mod handle;
 mod locking;
 mod model;
-mod once;
 mod replicas;
 mod rotating;
+mod sessions;
 mod settling;
 mod unknown;
 mod view;

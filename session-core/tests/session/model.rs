@@ -1,4 +1,4 @@
-//! A typed session against a plain map, over a store that loses requests and answers.
+//! A typed session compared with a plain map, over a store that loses requests and answers.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use session_core::Session;
 
 use crate::{World, faulty::Fault, world};
 
-/// Entry name (field, key) to value; scalars have no key.
+/// Maps the name of an entry (field, key) to its value. Scalars have no key.
 type Model = BTreeMap<(&'static str, Option<u8>), u32>;
 
 const SCALARS: [&str; 2] = ["a", "b"];
@@ -30,7 +30,7 @@ enum Step {
     Discard,
     Reopen,
     Fault(Fault),
-    /// Another request writes an entry that this one does not touch.
+    /// Another request writes an entry that this one never changes.
     Other(u32),
 }
 
@@ -56,14 +56,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
-/// Settles everything; each fault fails one call at most.
+/// Settles everything. Each fault fails at most one call.
 async fn commit(session: &mut Session) {
     for _ in 0..100 {
-        if session.commit().await.is_ok() {
+        // A new session is stored also while it is empty, so that the other requests find it.
+        let committed = if session.is_new() { session.persist().await } else { session.commit().await };
+        if committed.is_ok() {
             return;
         }
     }
-    panic!("a session that cannot be committed");
+    panic!("the session cannot be committed");
 }
 
 fn seen(session: &mut Session) -> Model {
@@ -133,7 +135,7 @@ async fn run(world: &World, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 stored = model.clone();
             }
             Step::CommitIfUnchanged => {
-                // Nobody else is checked for here; whatever it says, the commit after it must settle all.
+                // This outcome is not checked. After any outcome, the next commit must settle everything.
                 session.commit_if_unchanged().await.ok();
                 commit(&mut session).await;
                 stored = model.clone();
@@ -153,7 +155,7 @@ async fn run(world: &World, steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
             Step::Fault(fault) => world.store.script([fault]),
             Step::Other(n) if !session.is_new() => {
-                // Around the faults, which are this request's.
+                // Without the faults, which apply to this request only.
                 let others = session_core::Sessions::new(world.store.inner.clone());
                 let mut other = others.open(session.id()).await.unwrap();
                 other.map_mut("other").insert(n % 4, n).unwrap();

@@ -1,4 +1,4 @@
-//! How many replicas a write waits for.
+//! The number of replicas that a write waits for.
 
 use std::sync::{
     Arc, Mutex,
@@ -14,17 +14,17 @@ use session_core::{
 };
 use session_memory::MemoryStore;
 
-/// A store that claims to have replicas, and notes what is asked of them.
+/// A store that claims to have replicas, and records how many each request asks for.
 #[derive(Debug)]
 struct Replicated {
     inner: MemoryStore,
-    /// How many have what was written.
+    /// The number of replicas that have each write.
     have: AtomicU32,
     asked: Mutex<Vec<(&'static str, u32)>>,
 }
 
 impl Replicated {
-    /// The answer to a request that waits for so many.
+    /// The answer to a request that waits for this many replicas.
     fn wait(&self, operation: &'static str, replicas: u32) -> Option<u32> {
         self.asked.lock().unwrap().push((operation, replicas));
         (replicas > 0).then(|| self.have.load(Ordering::Relaxed))
@@ -34,7 +34,7 @@ impl Replicated {
         applied.with_replicas(self.wait(operation, replicas))
     }
 
-    /// What was asked since the last time this was.
+    /// The numbers that were asked for since the last call of this method.
     fn asked(&self) -> Vec<(&'static str, u32)> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
@@ -108,7 +108,7 @@ fn replicated() -> Arc<Replicated> {
 }
 
 #[tokio::test]
-async fn every_write_waits_for_as_many_replicas_as_were_set() {
+async fn every_write_waits_for_the_configured_number_of_replicas() {
     let store = replicated();
     let sessions = Sessions::builder(store.clone()).replicas(2).build();
     let mut session = sessions.create().unwrap();
@@ -138,7 +138,7 @@ async fn every_write_waits_for_as_many_replicas_as_were_set() {
 }
 
 #[tokio::test]
-async fn unless_set_no_write_waits() {
+async fn without_the_setting_no_write_waits() {
     let store = replicated();
     let sessions = Sessions::new(store.clone());
     let mut session = sessions.create().unwrap();
@@ -152,7 +152,7 @@ async fn unless_set_no_write_waits() {
 }
 
 #[tokio::test]
-async fn the_handle_tells_how_many_had_its_last_write() {
+async fn the_handle_returns_the_number_of_replicas_of_its_last_write() {
     let store = replicated();
     let sessions = Sessions::builder(store.clone()).replicas(2).build();
     let mut session = sessions.create().unwrap();
@@ -165,8 +165,8 @@ async fn the_handle_tells_how_many_had_its_last_write() {
     assert_eq!(session.replicas(), Some(2), "there was nothing to write");
     session.set("a", 1u32).unwrap();
     session.commit().await.unwrap();
-    assert_eq!(session.replicas(), Some(1), "too few are no failure");
-    assert_eq!(sessions.open(session.id()).await.unwrap().replicas(), None, "that handle has written nothing");
+    assert_eq!(session.replicas(), Some(1), "too few replicas are not a failure");
+    assert_eq!(sessions.open(session.id()).await.unwrap().replicas(), None, "this handle has written nothing");
 
     store.have.store(0, Ordering::Relaxed);
     let _ = session.rotate(Rotate::renew()).await.unwrap();

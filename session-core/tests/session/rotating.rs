@@ -13,7 +13,7 @@ fn sign_in(name: &str) -> SignIn {
 }
 
 #[tokio::test]
-async fn a_sign_in_moves_the_session_with_what_was_recorded() {
+async fn a_sign_in_moves_the_session_with_its_recorded_changes() {
     let world = world();
     let (mut session, mut planted) = world.two_requests().await;
     let old = *session.id();
@@ -36,7 +36,7 @@ async fn a_sign_in_moves_the_session_with_what_was_recorded() {
 }
 
 #[tokio::test]
-async fn a_renewal_disturbs_no_request_in_flight() {
+async fn a_renewal_does_not_disturb_requests_in_flight() {
     let world = world();
     let (mut session, mut tab) = world.two_requests().await;
     let old = *session.id();

@@ -1,4 +1,4 @@
-//! Every pair of calls with a lost request or answer between them, and what a handle must not mix up while it settles.
+//! Every pair of calls with a lost request or answer in between, and settled outcomes that must not be mixed up.
 
 use std::{
     pin::pin,
@@ -16,7 +16,7 @@ use crate::{World, faulty::Fault, world};
 
 const LOST: [Fault; 2] = [Fault::LostRequest, Fault::LostAnswer];
 
-/// Calls with an effect of their own, which a retry must not repeat and a loss must not drop.
+/// Calls with an effect of their own. A retry must not repeat the effect, and a loss must not drop it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Call {
     Commit,
@@ -91,12 +91,12 @@ async fn signed_in(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn each_of_two_calls_happens_once_whatever_is_lost_between_them() {
+async fn each_of_two_calls_happens_once_after_any_loss_between_them() {
     for fault in LOST {
         for first in Call::ALL {
             for second in Call::ALL {
                 if first == second && !matches!(first, Call::Take | Call::Update | Call::SignIn) {
-                    continue; // Said again it is another one, or there is nothing to tell.
+                    continue; // A second call would be another operation, or cannot be distinguished.
                 }
                 let world = world();
                 let (mut session, _) = world.two_requests().await;
@@ -105,7 +105,7 @@ async fn each_of_two_calls_happens_once_whatever_is_lost_between_them() {
                 let old = *session.id();
                 world.store.script([fault]);
                 assert_eq!(first.make(&mut session).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
-                // A renewal by itself says that it was second to the sign-in's; what counts is checked below.
+                // A renewal may report that it lost to the sign-in. The effects are checked below.
                 second.make(&mut session).await.unwrap_or_else(|error| panic!("{first:?} {second:?}: {error}"));
                 session.commit().await.unwrap();
                 if first == Call::Take && second != Call::Take {
@@ -122,7 +122,7 @@ async fn each_of_two_calls_happens_once_whatever_is_lost_between_them() {
 }
 
 #[tokio::test]
-async fn a_take_and_an_update_of_one_entry_are_not_taken_for_each_other() {
+async fn a_take_and_an_update_of_one_entry_are_not_confused() {
     for fault in LOST {
         let world = world();
         let (mut session, _) = world.two_requests().await;
@@ -135,7 +135,7 @@ async fn a_take_and_an_update_of_one_entry_are_not_taken_for_each_other() {
         world.store.script([fault]);
         session.take::<u32>("n").await.unwrap_err();
         assert_eq!(session.update("n", |n: u32| n + 10).await.unwrap(), 10);
-        assert_eq!(session.take::<u32>("n").await.unwrap(), Some(1), "what the first call took");
+        assert_eq!(session.take::<u32>("n").await.unwrap(), Some(1), "the value of the first call");
         assert_eq!(session.take::<u32>("n").await.unwrap(), Some(10));
     }
 }
@@ -153,7 +153,7 @@ async fn a_value_that_was_taken_as_another_type_is_not_lost() {
 }
 
 #[tokio::test]
-async fn a_commit_does_not_fail_for_a_take_that_lost_its_race() {
+async fn a_commit_does_not_fail_because_of_a_take_that_lost_its_race() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     world.store.script([Fault::LostRequest]);
@@ -164,9 +164,9 @@ async fn a_commit_does_not_fail_for_a_take_that_lost_its_race() {
     assert_eq!(a.pending().removals().count(), 0);
 }
 
-/// The conflict of a compare-and-set is the caller's business, also when another call settles it.
+/// The conflict of a compare-and-set is reported to the caller, even if another call settles it.
 #[tokio::test]
-async fn a_compare_and_set_is_never_written_blind() {
+async fn a_compare_and_set_is_never_committed_without_its_check() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("balance", 5u32).unwrap();
@@ -175,7 +175,7 @@ async fn a_compare_and_set_is_never_written_blind() {
     b.set("balance", 100u32).unwrap();
     b.commit().await.unwrap();
     assert_eq!(a.update("hits", |n: u32| n + 1).await.unwrap_err().kind(), ErrorKind::Conflict);
-    assert!(!a.pending().is_empty(), "recorded again, and the caller knows");
+    assert!(!a.pending().is_empty(), "recorded again, and reported to the caller");
 }
 
 #[derive(Serialize, Deserialize, Default, Clone)]
@@ -185,7 +185,7 @@ struct Numbers {
 }
 
 #[tokio::test]
-async fn a_save_in_a_transaction_is_saved_again_after_a_conflict_and_after_a_failure() {
+async fn a_save_in_a_transaction_is_repeated_after_a_conflict_and_after_a_failure() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     b.set("other", 1u32).unwrap();
@@ -224,7 +224,7 @@ async fn a_create_of_unknown_outcome_is_not_given_up() {
 }
 
 #[tokio::test]
-async fn the_floor_and_the_retry_follow_what_the_store_told_of() {
+async fn the_floor_and_the_retry_follow_the_stamps_of_the_store() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     for n in 0..20u32 {
@@ -234,7 +234,7 @@ async fn the_floor_and_the_retry_follow_what_the_store_told_of() {
     b.set("y", 1u32).unwrap();
     b.commit().await.unwrap();
     assert_eq!(b.floor().unwrap().version(), 22);
-    assert_eq!(b.stamp().unwrap().version(), 1, "it has not seen what a wrote");
+    assert_eq!(b.stamp().unwrap().version(), 1, "it has not seen the change of a");
     b.set("y", 2u32).unwrap();
     world.store.script([Fault::LostRequest]);
     b.commit().await.unwrap_err();
@@ -265,13 +265,13 @@ async fn a_destroyed_handle_stores_nothing() {
     session.commit().await.unwrap();
     session.set("x", 1u32).unwrap();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(session.update("x", |n: u32| n).await.unwrap(), 1, "recorded, never sent");
+    assert_eq!(session.update("x", |n: u32| n).await.unwrap(), 1, "recorded, but never sent");
     assert_eq!(session.rotate(Rotate::renew()).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(world.sessions.open(session.id()).await.is_err());
 }
 
 #[tokio::test]
-async fn a_refused_sign_in_does_not_stick_to_a_new_session() {
+async fn a_refused_sign_in_does_not_stay_on_a_new_session() {
     let world = world();
     let capped = sign_in().with_cap(SessionCap::Refuse(1));
     let mut one = world.sessions.create().unwrap();
@@ -284,7 +284,7 @@ async fn a_refused_sign_in_does_not_stick_to_a_new_session() {
 }
 
 #[tokio::test]
-async fn a_sign_in_leaves_no_way_in_for_the_old_id() {
+async fn after_a_sign_in_the_old_id_gives_no_access() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     let planted = *session.id();
@@ -293,7 +293,7 @@ async fn a_sign_in_leaves_no_way_in_for_the_old_id() {
 }
 
 #[tokio::test]
-async fn remember_me_is_not_lost_behind_another_rotation() {
+async fn remember_me_is_not_lost_after_another_rotation() {
     for fault in LOST {
         let world = world();
         let (mut session, _) = world.two_requests().await;
@@ -309,7 +309,7 @@ async fn remember_me_is_not_lost_behind_another_rotation() {
 const LEASE: Duration = Duration::from_secs(10);
 
 #[tokio::test]
-async fn a_rotation_writes_nothing_under_a_lost_lock() {
+async fn a_rotation_writes_nothing_after_its_lock_is_lost() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.lock(LEASE, Duration::ZERO).await.unwrap();
@@ -321,7 +321,7 @@ async fn a_rotation_writes_nothing_under_a_lost_lock() {
 }
 
 #[tokio::test]
-async fn locking_twice_renews_and_locking_anew_leaves_no_trace() {
+async fn locking_twice_renews_and_a_new_lock_leaves_no_trace() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     let token = a.lock(LEASE, Duration::ZERO).await.unwrap();
@@ -336,7 +336,7 @@ async fn locking_twice_renews_and_locking_anew_leaves_no_trace() {
     assert_eq!(format!("{:?}", world.sessions).matches("FencingToken").count(), 1);
 }
 
-/// The use at ten minutes counts from then, whenever it is told.
+/// The use at ten minutes counts from that moment, even if the touch is sent later.
 #[tokio::test]
 async fn a_late_touch_does_not_prolong_an_unused_session() {
     let world = world();
@@ -352,7 +352,7 @@ async fn a_late_touch_does_not_prolong_an_unused_session() {
     }
     world.store.touches();
     world.sessions.close().await.unwrap();
-    assert_eq!(world.store.touches(), 1, "a close that was cancelled goes on");
+    assert_eq!(world.store.touches(), 1, "a cancelled close continues");
     let alive = async || matches!(world.store.inner.get(session.id()).await.unwrap(), LoadOutcome::Found(_));
     world.clock.advance(10 * minute);
     assert!(alive().await);

@@ -1,4 +1,4 @@
-//! What becomes of a handle after an outcome that it does not know.
+//! A handle after an unknown outcome.
 
 use std::{
     pin::pin,
@@ -25,9 +25,9 @@ async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
         b.commit().await.unwrap();
         world.store.calls();
         a.commit().await.unwrap();
-        assert_eq!(world.store.calls(), 2, "first the old request, then what came later");
+        assert_eq!(world.store.calls(), 2, "first the old request, then the later changes");
         let now = world.sessions.open(a.id()).await.unwrap();
-        // Applied before b's if it had happened, after it if it had not; never twice.
+        // Applied before b's change if the request was executed, after it otherwise; never twice.
         let expected = if fault == Fault::LostAnswer { 3 } else { 2 };
         assert_eq!(now.get::<u32>("n").unwrap(), Some(expected), "{fault:?}");
         assert_eq!(now.get::<u32>("later").unwrap(), Some(1));
@@ -35,7 +35,7 @@ async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
     }
 }
 
-/// A compare-and-set that was applied and whose answer was lost is Applied at the retry, not a conflict with itself.
+/// A compare-and-set that was applied but whose answer was lost is Applied on the retry, not a conflict with itself.
 #[tokio::test]
 async fn a_lost_answer_of_a_compare_and_set_is_not_a_conflict() {
     let world = world();
@@ -67,9 +67,9 @@ async fn a_create_whose_answer_is_lost_is_created_once() {
     }
 }
 
-/// A commit that is not new carries on with what was recorded after a create of unknown outcome.
+/// A commit of a handle that is no longer new also sends the changes recorded after a create of unknown outcome.
 #[tokio::test]
-async fn a_create_that_was_settled_late_is_followed_by_what_came_later() {
+async fn a_create_that_is_settled_late_is_followed_by_later_changes() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
     session.set("n", 1u32).unwrap();
@@ -82,7 +82,7 @@ async fn a_create_that_was_settled_late_is_followed_by_what_came_later() {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_recorded_as_before() {
+async fn a_refused_request_keeps_its_changes_recorded() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("n", 2u32).unwrap();
@@ -95,14 +95,14 @@ async fn a_refused_request_is_recorded_as_before() {
     assert_eq!(world.store.calls(), 1);
 }
 
-/// A refusal of the retry says nothing of the first attempt.
+/// The refusal of a retry does not reveal the outcome of the first attempt.
 #[tokio::test]
 async fn a_refused_retry_leaves_the_outcome_unknown() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("n", 2u32).unwrap();
     world.store.script([Fault::LostAnswer, Fault::Refused]);
-    session.commit().await.unwrap_err();
+    session.persist().await.unwrap_err();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     assert!(session.has_unsettled());
     session.commit().await.unwrap();
@@ -127,7 +127,7 @@ async fn a_dropped_commit_is_settled_by_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_retry_that_is_too_late_to_tell_stays_unknown_until_it_is_given_up() {
+async fn a_retry_that_is_too_late_stays_unknown_until_it_is_discarded() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("n", 2u32).unwrap();
@@ -146,7 +146,7 @@ async fn a_retry_that_is_too_late_to_tell_stays_unknown_until_it_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_retry_after_a_logout_resurrects_nothing() {
+async fn a_retry_after_a_logout_recreates_nothing() {
     let world = world();
     let (mut a, _) = world.two_requests().await;
     a.set("n", 2u32).unwrap();
@@ -189,7 +189,7 @@ async fn a_destroy_settles_a_create_and_a_rotation_first() {
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let mut session = world.sessions.create().unwrap();
         world.store.script([fault]);
-        session.commit().await.unwrap_err();
+        session.persist().await.unwrap_err();
         session.destroy().await.unwrap();
         assert!(world.sessions.open(session.id()).await.unwrap_err().ended().is_some(), "{fault:?}");
 
@@ -201,7 +201,7 @@ async fn a_destroy_settles_a_create_and_a_rotation_first() {
     }
     let mut session = world.sessions.create().unwrap();
     world.store.script([Fault::LostAnswer, Fault::Refused]);
-    session.commit().await.unwrap_err();
+    session.persist().await.unwrap_err();
     assert_eq!(session.destroy().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     session.destroy().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! A struct read from a session, and the difference that is sent.
+//! Reading a struct from a session, and sending the difference.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -27,7 +27,7 @@ fn sizes(session: &Session) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn only_what_changed_is_sent() {
+async fn only_changes_are_sent() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
     let mut shop: Shop = session.view().unwrap();
@@ -53,11 +53,11 @@ async fn only_what_changed_is_sent() {
     session.commit().await.unwrap();
     shop.roles.clear();
     session.save(&shop).unwrap();
-    assert_eq!(sizes(&session), (0, 1), "saving again compares with what was saved");
+    assert_eq!(sizes(&session), (0, 1), "saving again compares with the saved struct");
 }
 
 #[tokio::test]
-async fn what_others_change_meanwhile_is_kept() {
+async fn changes_by_others_are_kept() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     let mut mine: Shop = a.view().unwrap();
@@ -143,7 +143,7 @@ async fn scalars_of_every_shape_round_trip_in_every_format() {
         let viewed: Everything = session.view().unwrap();
         assert_eq!(viewed, everything);
         session.save(&viewed).unwrap();
-        assert_eq!(sizes(&session), (0, 0), "also where sealing twice gives different bytes");
+        assert_eq!(sizes(&session), (0, 0), "even though sealing twice gives different bytes");
         assert_eq!(session.get::<Level>("level").unwrap(), Some(Level::Member { since: 9 }));
         assert_eq!(session.get::<String>("renamed").unwrap().as_deref(), Some("n"));
     }
@@ -176,7 +176,7 @@ struct Strict {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_an_error_on_its_field() {
+async fn a_mismatch_is_an_error_on_its_field() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     let error = session.view::<Strict>().unwrap_err();
@@ -227,7 +227,7 @@ struct Sparse {
     unsaved: u32,
 }
 
-/// What `skip_serializing_if` leaves out is gone; what is never serialized is not the struct's to remove.
+/// A field that `skip_serializing_if` omits is removed. A field that is never serialized is not removed.
 #[tokio::test]
 async fn a_skipped_field_is_removed() {
     let world = world();
@@ -293,7 +293,7 @@ fn combinations<'a>(
 
 static DECODED: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts how often one is read.
+/// Counts how often a value is decoded.
 #[derive(Serialize)]
 struct Counted(u32);
 
@@ -316,9 +316,9 @@ struct Defaults {
     c: (u8, bool),
 }
 
-/// A field that is absent restarts the reading, so those come first.
+/// An absent field restarts the reading, so absent fields come first.
 #[tokio::test]
-async fn absent_fields_do_not_make_the_present_ones_be_read_again() {
+async fn absent_fields_do_not_cause_present_fields_to_be_decoded_twice() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
     for n in 0..100u32 {
@@ -328,7 +328,7 @@ async fn absent_fields_do_not_make_the_present_ones_be_read_again() {
     assert_eq!(DECODED.swap(0, Ordering::Relaxed), 100);
     session.set("d", (1u8, true)).unwrap();
     assert_eq!(session.view::<Defaults>().unwrap().c, (1, true));
-    assert_eq!(DECODED.load(Ordering::Relaxed), 100, "nor does an alias");
+    assert_eq!(DECODED.load(Ordering::Relaxed), 100, "an alias is not decoded twice either");
 }
 
 #[tokio::test]
@@ -360,8 +360,8 @@ fn entries(shop: &Shop) -> BTreeSet<String> {
 }
 
 proptest! {
-    /// The difference is exactly that: what it puts in is new or changed, what it takes away is gone, and the struct
-    /// that comes back is the one that was saved.
+    /// The difference is exact: every entry in it is new or changed, every entry that it removes is gone, and the
+    /// struct that is read back is the one that was saved.
     #[test]
     fn the_difference_is_exact(before in shops(), after in shops()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -369,7 +369,7 @@ proptest! {
             let sessions = Sessions::new(MemoryStore::new());
             let mut session = sessions.create().unwrap();
             session.save(&before).unwrap();
-            session.commit().await.unwrap();
+            session.persist().await.unwrap();
             let mut session = sessions.open(session.id()).await.unwrap();
             prop_assert_eq!(&session.view::<Shop>().unwrap(), &before);
             session.save(&after).unwrap();

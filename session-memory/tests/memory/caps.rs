@@ -34,7 +34,7 @@ fn sign_in_by_rotation(store: &MemoryStore, from: &SessionId, sign_in: SignIn) -
 }
 
 #[test]
-fn one_too_many_is_refused_until_one_expires() {
+fn a_sign_in_beyond_the_cap_is_refused_until_a_session_expires() {
     let (store, clock) = store(|it| it);
     sign_in(&store, refuse(2)).unwrap();
     clock.advance(Duration::from_secs(10));
@@ -48,7 +48,7 @@ fn one_too_many_is_refused_until_one_expires() {
 }
 
 #[test]
-fn a_repeat_or_a_step_up_is_not_one_more() {
+fn a_repeat_or_a_step_up_adds_no_session() {
     let (store, _clock) = store(|it| it);
     let (id, new) = (id(), new_session().with_sign_in(refuse(1)));
     try_create(&store, &id, &new).unwrap();
@@ -66,7 +66,7 @@ fn a_repeat_or_a_step_up_is_not_one_more() {
 }
 
 #[test]
-fn the_oldest_end_and_are_told_why() {
+fn the_oldest_sessions_end_with_their_reason() {
     let (store, clock) = store(|it| it);
     let ids: Vec<_> = (0..3)
         .map(|_| {
@@ -78,7 +78,9 @@ fn the_oldest_end_and_are_told_why() {
     create(&store, &anonymous);
     sign_in_by_rotation(&store, &anonymous, end_oldest(2)).unwrap();
     assert_eq!(ids.iter().map(|id| is_live(&store, id)).collect::<Vec<_>>(), [false, false, true]);
-    let LoadOutcome::Absent(Absent::NotFound(Some(ended))) = load(&store, &ids[0]) else { panic!("it was ended") };
+    let LoadOutcome::Absent(Absent::NotFound(Some(ended))) = load(&store, &ids[0]) else {
+        panic!("the session was ended")
+    };
     assert_eq!(ended.reason, EndReason::Limit);
     assert_eq!(count(&store), 2);
 }
@@ -94,7 +96,7 @@ fn expired_sessions_are_not_ended_in_place_of_live_ones() {
     assert_eq!(store.stats().tombstones, 0);
 }
 
-/// Two sign-ins that both count before either is listed would both be admitted.
+/// Two sign-ins that both count before either is indexed would both be admitted.
 #[test]
 fn caps_are_strict_under_racing_sign_ins() {
     for _ in 0..20 {

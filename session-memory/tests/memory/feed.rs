@@ -17,7 +17,7 @@ fn subscribe(store: &MemoryStore) -> Subscription {
     now(store.feed().unwrap().subscribe()).unwrap()
 }
 
-/// What is there without waiting.
+/// All items that are ready now.
 fn drain(subscription: &mut Subscription) -> Vec<FeedItem> {
     std::iter::from_fn(|| subscription.next().now_or_never().flatten()).collect()
 }
@@ -25,12 +25,12 @@ fn drain(subscription: &mut Subscription) -> Vec<FeedItem> {
 fn change(item: &FeedItem) -> &SessionChange {
     match item {
         FeedItem::Change(change) => change,
-        other => panic!("{other:?} is no change"),
+        other => panic!("{other:?} is not a change"),
     }
 }
 
 #[test]
-fn every_change_is_told_once_in_order_with_its_stamps() {
+fn every_change_is_published_once_in_order_with_its_stamps() {
     let (store, _clock) = store(|it| it);
     let (node, mut id, mut listener) = (store.node(), id(), subscribe(&store));
     create(&store, &id);
@@ -58,7 +58,7 @@ fn every_change_is_told_once_in_order_with_its_stamps() {
 }
 
 #[test]
-fn large_deltas_stay_at_home() {
+fn large_deltas_are_not_carried() {
     let (store, _clock) = store(|it| it);
     let (id, mut listener) = (id(), subscribe(&store));
     create(&store, &id);
@@ -72,7 +72,7 @@ fn large_deltas_stay_at_home() {
 }
 
 #[test]
-fn sequences_go_on_without_listeners_and_differ_between_stores() {
+fn sequences_continue_without_subscribers_and_differ_between_stores() {
     let (first, _clock) = store(|it| it.partitions(1));
     let (second, _clock) = store(|it| it.partitions(1));
     let next = |store: &MemoryStore| {
@@ -87,7 +87,7 @@ fn sequences_go_on_without_listeners_and_differ_between_stores() {
 }
 
 #[test]
-fn a_slow_listener_learns_of_its_gap() {
+fn a_slow_subscriber_receives_a_gap() {
     let (store, _clock) = store(|it| it.subscriber_buffer(8).partitions(1));
     let (mut slow, mut quick) = (subscribe(&store), subscribe(&store));
     let mut seen = 0;
@@ -95,18 +95,18 @@ fn a_slow_listener_learns_of_its_gap() {
         create(&store, &id());
         seen += drain(&mut quick).iter().map(change).count();
     }
-    assert_eq!(seen, 20, "one listener does not hold up another");
+    assert_eq!(seen, 20, "one subscriber does not delay another");
     let items = drain(&mut slow);
     assert!(items.len() <= 8);
     assert_eq!(items[0], FeedItem::Gap(None, GapCause::Overflow));
     let rest: Vec<_> = items[1..].iter().map(|item| change(item).sequence).collect();
-    assert!(rest.windows(2).all(|pair| pair[0] + 1 == pair[1]), "no other hole");
+    assert!(rest.windows(2).all(|pair| pair[0] + 1 == pair[1]), "no other gap");
     create(&store, &id());
     assert_eq!(change(&drain(&mut slow)[0]).sequence, rest[rest.len() - 1] + 1);
 }
 
 #[test]
-fn a_barrier_stands_behind_what_was_published_before() {
+fn a_barrier_follows_everything_published_before_it() {
     let (store, _clock) = store(|it| it.partitions(2));
     let mut listener = subscribe(&store);
     let barriers = listener.barriers().clone();
@@ -137,9 +137,10 @@ fn subscriptions_end_when_dropped_and_with_the_store() {
     assert_eq!(waiting.join().unwrap(), (true, true));
 }
 
-/// Publishing outside of the lock under which a change is made would let two changes of one partition swap places.
+/// If changes were published outside the lock under which they are made, two changes of one partition could swap
+/// places.
 #[test]
-fn changes_of_many_threads_are_told_in_order() {
+fn changes_of_many_threads_are_published_in_order() {
     let (store, _clock) = store(|it| it.partitions(4).subscriber_buffer(100_000));
     let (shared, mut listener) = (id(), subscribe(&store));
     create(&store, &shared);

@@ -1,4 +1,4 @@
-//! Short ways to say what a test starts from.
+//! Short ways to set up the start of a test.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use session_memory::{MemoryStore, MemoryStoreBuilder};
 
 pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
-/// A future of this store never waits.
+/// A future of this store is never pending.
 pub(crate) fn now<T>(future: BoxFuture<'_, T>) -> T {
-    future.now_or_never().expect("the memory store does not wait")
+    future.now_or_never().expect("a future of the memory store is never pending")
 }
 
 pub(crate) fn store(settings: impl FnOnce(MemoryStoreBuilder) -> MemoryStoreBuilder) -> (MemoryStore, ManualClock) {

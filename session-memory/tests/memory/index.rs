@@ -1,4 +1,4 @@
-//! The index follows every way a session comes, moves and goes.
+//! The index follows every way in which a session arrives, moves and ends.
 
 use std::{
     sync::{
@@ -46,7 +46,7 @@ fn sessions_are_listed_newest_first_where_they_are_now() {
 }
 
 #[test]
-fn nothing_is_left_of_principals_whose_sessions_are_gone() {
+fn principals_without_sessions_are_removed() {
     let (store, clock) = store(|it| it);
     let (ada, bob) = (principal("ada"), principal("bob"));
     let destroyed = sign_in(&store, SignIn::new(ada.clone())).unwrap();
@@ -58,10 +58,10 @@ fn nothing_is_left_of_principals_whose_sessions_are_gone() {
     now(store.rotate(&moved, &rotation)).unwrap();
     assert_eq!((sessions(&store, &ada).len(), sessions(&store, &bob)), (0, vec![*to.digest()]));
     clock.advance(IDLE);
-    assert!(sessions(&store, &bob).is_empty(), "expired ones are not listed");
+    assert!(sessions(&store, &bob).is_empty(), "expired sessions are not listed");
     store.sweep();
     assert_eq!(store.stats().principals, 0);
-    // An expired session whose id is used again, by a create and by a rotation.
+    // The id of an expired session is used again, by a create and by a rotation.
     let reused = sign_in(&store, SignIn::new(ada.clone())).unwrap();
     clock.advance(IDLE);
     create(&store, &reused);
@@ -74,7 +74,7 @@ fn nothing_is_left_of_principals_whose_sessions_are_gone() {
     assert_eq!(store.stats().principals, 0);
 }
 
-/// The expired session at the new id is another of the same principal; the one that moves keeps its own place.
+/// The expired session at the new id is another one of the same principal; the one that moves keeps its own place.
 #[test]
 fn a_session_that_moves_over_an_expired_one_keeps_its_place() {
     let (store, clock) = store(|it| it);
@@ -101,9 +101,9 @@ fn revoke_ends_one_session_of_its_principal_only() {
     };
     assert!(!revoke("bob", &id));
     assert!(!revoke("ada", &crate::given::id()));
-    assert_eq!(store.stats().tombstones, 0, "an id that was never listed gets no tombstone");
+    assert_eq!(store.stats().tombstones, 0, "an id that was never indexed gets no tombstone");
     rotate(&store, &id, RotationKind::Renew);
-    assert!(revoke("ada", &id), "listed before it moved");
+    assert!(revoke("ada", &id), "indexed before it moved");
     assert!(!revoke("ada", &id));
     assert!(sessions(&store, &principal("ada")).is_empty());
 }
@@ -123,8 +123,8 @@ fn revoke_all_keeps_the_session_of_an_old_id() {
     assert_eq!(store.stats().principals, 0);
 }
 
-/// A session that is listed, and has moved twice before its tombstone is laid, is behind a forward that points to a
-/// forward; one round over the list would leave it alive.
+/// A session that has moved twice since it was listed is behind a chain of two forwards when it is revoked. A single
+/// pass over the list would leave it alive.
 #[test]
 fn no_session_escapes_revoke_all_by_moving() {
     for _ in 0..200 {

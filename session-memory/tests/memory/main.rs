@@ -1,4 +1,4 @@
-//! What is particular to this backend. The contract that it shares with all others is the conformance suite's.
+//! The behaviour specific to this backend. The conformance suite checks the contract that all backends share.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod capacity;

@@ -1,4 +1,4 @@
-//! Building a store, and its handles.
+//! Builds a store and its handles.
 
 use std::time::Duration;
 

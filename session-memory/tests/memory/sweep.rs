@@ -1,4 +1,4 @@
-//! Memory comes back: by hand, by a task, and by itself.
+//! Memory is freed by a call, by a task, and by the shards themselves.
 
 use std::{
     future::Future,
@@ -12,7 +12,7 @@ use session_core::store::{RotationKind, SessionStore, TouchOptions};
 use crate::given::{IDLE, create, destroy, id, is_live, now, rotate, store};
 
 #[test]
-fn a_sweep_removes_what_has_ended_and_nothing_else() {
+fn a_sweep_removes_ended_slots_and_nothing_else() {
     let (store, clock) = store(|it| it.partitions(4));
     let ids: Vec<_> = (0..100).map(|_| id()).collect();
     ids.iter().for_each(|id| create(&store, id));
@@ -28,7 +28,7 @@ fn a_sweep_removes_what_has_ended_and_nothing_else() {
     assert_eq!(store.sweep(), 1);
     clock.advance(Duration::from_secs(1));
     assert_eq!(store.stats().sessions, 90, "expired sessions are still there");
-    assert!(!is_live(&store, &ids[49]) && is_live(&store, &ids[50]), "and are not returned");
+    assert!(!is_live(&store, &ids[49]) && is_live(&store, &ids[50]), "expired sessions are not returned");
     assert_eq!(store.sweep(), 40);
     let stats = store.stats();
     assert_eq!((stats.sessions, stats.tombstones, stats.forwards, stats.swept), (50, 10, 0, 41));
@@ -43,9 +43,9 @@ fn a_bounded_sweep_goes_round_all_shards() {
     let (store, clock) = store(|it| it.partitions(64));
     (0..640).for_each(|_| create(&store, &id()));
     clock.advance(IDLE);
-    let first = store.sweep_some(16);
+    let first = store.sweep_next(16);
     assert!(0 < first && first < 320, "{first} in a quarter of the shards");
-    let rest: usize = (0..3).map(|_| store.sweep_some(16)).sum();
+    let rest: usize = (0..3).map(|_| store.sweep_next(16)).sum();
     assert_eq!(first + rest, 640);
 }
 
@@ -64,14 +64,14 @@ fn the_sweeper_sweeps_each_interval_and_ends_with_the_store() {
     let other = store.clone();
     drop(store);
     clock.advance(interval);
-    assert!(run().is_none(), "a handle is left");
+    assert!(run().is_none(), "it runs while a handle is left");
     drop(other);
     clock.advance(interval);
     assert!(run().is_some());
 }
 
 #[test]
-fn nobody_sweeps_and_memory_stays_bounded() {
+fn memory_stays_bounded_without_a_sweeper() {
     let (store, clock) = store(|it| it.partitions(16));
     let (live, rounds) = (1_000, 50);
     for _ in 0..rounds {

@@ -21,7 +21,7 @@ use crate::given::{create, destroy, id, is_live, load, now, one_field, op, store
 
 const THREADS: usize = 4;
 
-/// An update that is not atomic loses the field of another thread.
+/// An update that is not atomic would lose the field of another thread.
 #[test]
 fn no_update_is_lost() {
     let (store, _clock) = store(|it| it.partitions(1));
@@ -45,7 +45,7 @@ fn no_update_is_lost() {
         }
     });
     for id in &ids {
-        let LoadOutcome::Found(found) = load(&store, id) else { panic!("it is there") };
+        let LoadOutcome::Found(found) = load(&store, id) else { panic!("the session exists") };
         assert_eq!(found.record.state().size().entries, THREADS * 500);
         assert_eq!(found.record.stamp().version(), 1 + THREADS as u64 * 500);
     }
@@ -67,7 +67,7 @@ fn destroy_wins_over_racing_updates() {
                         let was_destroyed = destroyed.load(Ordering::Acquire);
                         let outcome = now(store.apply(&id, &Update::new(op(), one_field("f")))).unwrap();
                         let applied = matches!(outcome, ApplyOutcome::Applied(_));
-                        assert!(!(applied && was_destroyed), "an update after the end");
+                        assert!(!(applied && was_destroyed), "an update was applied after the destroy");
                     }
                 });
             }
@@ -79,7 +79,7 @@ fn destroy_wins_over_racing_updates() {
     }
 }
 
-/// A clock that holds up one thread for as long as a test wants. The store reads its clock under the lock of a shard.
+/// A clock that blocks one thread for as long as a test wants. The store reads its clock under the lock of a shard.
 #[derive(Debug, Clone)]
 struct Gate {
     clock: ManualClock,
@@ -112,7 +112,7 @@ fn in_partition(bit: u16) -> SessionId {
 
 /// While an update is stuck in the middle of its shard, all operations on another shard go on.
 #[test]
-fn a_busy_shard_holds_up_no_other() {
+fn a_busy_shard_does_not_block_another() {
     let gate = Gate { clock: ManualClock::new(), hold: Arc::default(), held: Arc::default(), open: Arc::default() };
     let store = MemoryStore::builder().clock(gate.clone()).partitions(2).build().unwrap();
     let (busy, free) = (in_partition(0), in_partition(1));
@@ -134,10 +134,10 @@ fn a_busy_shard_holds_up_no_other() {
         create(&store, &in_partition(1));
         let _ = done.send(());
     });
-    // Only a store that is wrong ever waits for so long.
+    // Only a broken store takes this long.
     let went_on = is_done.recv_timeout(Duration::from_secs(30));
     *gate.open.0.lock().unwrap() = true;
     gate.open.1.notify_all();
-    assert!(went_on.is_ok(), "another shard was held up");
+    assert!(went_on.is_ok(), "another shard was blocked");
     assert!(matches!(stuck.join().unwrap(), ApplyOutcome::Applied(_)));
 }

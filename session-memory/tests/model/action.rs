@@ -1,29 +1,29 @@
-//! What a sequence is made of, before stamps and tokens are filled in.
+//! The actions of a sequence, before stamps and tokens are filled in.
 
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use session_core::{Expiry, model::EndReason, store::RotationKind};
 
-/// An index into the few ids, all in one partition but the last.
+/// An index into the few ids, which are all in one partition except the last.
 pub(crate) type Id = usize;
 
 pub(crate) const IDS: usize = 6;
 
-/// In place of an index: where a session was created or moved to last.
+/// In place of an index: the id to which a session was created or moved last.
 pub(crate) const CURRENT: Id = IDS;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Create(Id, Vec<Step>, Expiry),
-    /// With the stamp seen so many answers ago as the known one.
+    /// The stamp seen that many answers ago is the known one.
     Load(Id, Option<usize>),
-    /// A delta, preconditions, and for a retry whose first attempt was lost, which stamp is the base.
+    /// A delta, preconditions, and, for a retry whose first attempt was lost, the stamp that is its base.
     Apply(Id, Vec<Step>, Vec<When>, Option<usize>),
     /// Many small updates in a row, then a retry from before them whose first attempt was lost.
     Burst(Id, usize),
     Touch(Id, Option<Duration>),
-    /// `again`: sent once more at once.
+    /// `again`: sent a second time at once.
     Rotate {
         id: Id,
         to: Id,
@@ -37,7 +37,7 @@ pub(crate) enum Action {
     Acquire(Id, u64, Duration),
     Renew(Id, usize, Duration),
     Release(Id, usize),
-    /// The request sent so many requests ago once more; an update may say that it is a retry.
+    /// Repeats the request sent that many requests ago; an update may be marked as a retry.
     Repeat(usize, bool),
     Elapse(Duration),
 }
@@ -59,7 +59,7 @@ pub(crate) enum When {
     Lock(usize),
 }
 
-/// Few names: two fields, three keys. The length of a value is its number, so some are over the limit.
+/// Few names: two fields, three keys. The length of a value is its number, so some exceed the limit.
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..2u8, length()).prop_map(|(field, length)| Step::Set(field, length)),
@@ -91,18 +91,18 @@ fn recent() -> impl Strategy<Value = usize> {
     prop_oneof![6 => Just(0usize), 2 => 1..3usize, 1 => 3..25usize]
 }
 
-/// The same, and at times from before a burst of updates.
+/// The same, and sometimes from before a burst of updates.
 fn far() -> impl Strategy<Value = usize> {
     prop_oneof![4 => recent(), 1 => 14..30usize]
 }
 
-/// Mostly whole seconds, so that moments coincide; at times a millisecond to either side.
+/// Mostly whole seconds, so that moments coincide; sometimes a millisecond to either side.
 fn duration() -> impl Strategy<Value = Duration> {
     let seconds = select(&[0u64, 1, 2, 5, 10, 30, 59, 60][..]);
     (seconds, select(&[0u64, 0, 0, 0, 1, 999][..])).prop_map(|(s, ms)| Duration::from_millis(s * 1_000 + ms))
 }
 
-/// Mostly so little that sessions live on.
+/// Mostly short, so that sessions live on.
 fn elapse() -> impl Strategy<Value = Duration> {
     prop_oneof![3 => (1..6u64).prop_map(Duration::from_secs), 1 => duration()]
 }
@@ -121,7 +121,7 @@ fn kind() -> impl Strategy<Value = RotationKind> {
     select(&[RotationKind::Renew, RotationKind::Privilege][..])
 }
 
-/// Most operations are where a session is or was, so that they meet.
+/// Most operations go to an id where a session is or was, so that they meet.
 fn id() -> impl Strategy<Value = Id> {
     prop_oneof![3 => Just(CURRENT), 3 => Just(0usize), 2 => 1..3usize, 1 => 0..IDS]
 }
@@ -150,7 +150,7 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// A sequence. It starts with a session that lives for a while, since most of what there is to see needs one.
+/// A sequence. It starts with a session that lives for a while, since most outcomes need one.
 pub(crate) fn script() -> impl Strategy<Value = Vec<Action>> {
     let first = Action::Create(0, Vec::new(), Expiry::both(Duration::from_secs(30), Duration::from_secs(120)));
     vec(action(), 1..60).prop_map(move |mut actions| {

@@ -21,7 +21,7 @@ use crate::{
     request::{Clients, Request, id},
 };
 
-/// What a store and the model answer.
+/// The answers of a store and of the model.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Create(CreateOutcome),
@@ -35,10 +35,10 @@ pub(crate) enum Answer {
     Refused(ErrorKind),
 }
 
-/// Which sorts of answer a sequence has met.
+/// The kinds of answer that a sequence has produced.
 pub(crate) type Transcript = Vec<String>;
 
-/// Small, so that they are met.
+/// Small limits, so that the sequences reach them.
 pub(crate) fn limits() -> Limits {
     Limits::default().with_max_entries(5).with_max_value_bytes(8).with_max_session_bytes(40)
 }
@@ -74,11 +74,11 @@ pub(crate) fn run(
     Ok(transcript)
 }
 
-/// The stores here never wait.
+/// The futures of these stores are never pending.
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("a store in memory waited"),
+        Poll::Pending => panic!("the future of a store in memory was pending"),
     }
 }
 
@@ -118,9 +118,9 @@ impl Clients {
     }
 }
 
-/// The sort of an answer: the names of its variants, and whether it is a repeat or tells why the session ended.
+/// The kind of an answer: the names of its variants, and whether it is a repeat or says why the session ended.
 fn name(answer: &Answer) -> String {
-    let text = format!("{answer:?}");
+    let text = format!("{answer:?}").replace("Absent(", "");
     let head: Vec<&str> = text.split(['(', ' ']).take(2).map(|part| part.trim_end_matches(')')).collect();
     let mut name = head.join(" ");
     for (mark, sign) in [("repeated: true", " again"), ("Some(Ended", " ended")] {
@@ -131,7 +131,7 @@ fn name(answer: &Answer) -> String {
     name
 }
 
-/// Every answer that there is to meet.
+/// Every kind of answer.
 pub(crate) const OUTCOMES: [&str; 41] = [
     "Create Created",
     "Create Created again",

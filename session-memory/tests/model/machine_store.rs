@@ -1,4 +1,4 @@
-//! The reference machine behind one mutex: the shortest store there is.
+//! The reference machine behind one mutex: the shortest possible store.
 
 use std::{
     collections::HashMap,

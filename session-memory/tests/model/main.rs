@@ -1,5 +1,6 @@
 //! Random sequences of operations, on the reference machine, on the memory store and on a plain model that was written
-//! from the contract's text and shares no code with them. Whatever differs is shrunk to the shortest sequence that shows it.
+//! from the contract's text and shares no code with them. Any difference is shrunk to the shortest sequence that shows
+//! it.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod action;
@@ -45,18 +46,18 @@ proptest! {
     #![proptest_config(Config { cases: 2 * Config::default().cases, max_shrink_iters: 20_000, ..Config::default() })]
 
     #[test]
-    fn the_machine_does_what_the_contract_says(script in script()) {
+    fn the_machine_matches_the_contract(script in script()) {
         on_the_machine(&script)?;
     }
 
-    /// However late the sweeper is, and however early.
+    /// The sweeper may run at any time, however late or early.
     #[test]
-    fn the_memory_store_does_what_the_contract_says(script in script(), sweep: bool) {
+    fn the_memory_store_matches_the_contract(script in script(), sweep: bool) {
         in_memory(&script, sweep)?;
     }
 }
 
-/// The sequences are worth something only if they reach every answer.
+/// The sequences prove something only if they reach every kind of answer.
 #[test]
 fn the_sequences_reach_every_outcome() {
     let mut runner = TestRunner::deterministic();

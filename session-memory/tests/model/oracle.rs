@@ -17,18 +17,18 @@ use crate::{
     request::Request,
 };
 
-/// How long the tombstones of the model stand.
+/// The tombstone lifetime of the model.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Oracle {
     limits: Limits,
     now: u64,
-    standing: HashMap<IdDigest, Standing>,
+    known: HashMap<IdDigest, Known>,
 }
 
-/// What is known of an id.
+/// The state of an id.
 #[derive(Clone, Debug)]
-enum Standing {
+enum Known {
     Session(Session),
     Ended { op: OpId, reason: EndReason, at: u64, until: u64 },
     Moved { to: IdDigest, kind: RotationKind, op: OpId, until: u64 },
@@ -52,7 +52,7 @@ macro_rules! session {
 
 impl Oracle {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, now: 0, standing: HashMap::new() }
+        Self { limits, now: 0, known: HashMap::new() }
     }
 
     pub(crate) fn answer(&mut self, now: Timestamp, request: &Request) -> Answer {
@@ -82,8 +82,8 @@ impl Oracle {
         }
     }
 
-    /// Whether a request puts a session where another one ended while a forward to it still runs. New ids are drawn, so
-    /// no client does that, and the contract says nothing of it.
+    /// Whether a request puts a session where another one ended while a forward to it still runs. New ids are random,
+    /// so no client does that, and the contract does not cover it.
     pub(crate) fn reuses_an_id(&mut self, now: Timestamp, request: &Request) -> bool {
         self.now = now.as_millis();
         let target = match request {
@@ -91,41 +91,41 @@ impl Oracle {
             Request::Rotate(_, rotation) => rotation.to.digest(),
             _ => return false,
         };
-        self.standing(target).is_none() && self.has_forward_to(target)
+        self.known(target).is_none() && self.has_forward_to(target)
     }
 
-    /// What stands at an id now: "an expired record is not returned", and tombstones and forwards end.
-    fn standing(&self, id: &IdDigest) -> Option<&Standing> {
-        self.standing.get(id).filter(|standing| match standing {
-            Standing::Session(session) => self.now < session.expires_at(),
-            Standing::Ended { until, .. } | Standing::Moved { until, .. } => self.now < *until,
+    /// The state of an id now: "an expired record is not returned", and tombstones and forwards end.
+    fn known(&self, id: &IdDigest) -> Option<&Known> {
+        self.known.get(id).filter(|known| match known {
+            Known::Session(session) => self.now < session.expires_at(),
+            Known::Ended { until, .. } | Known::Moved { until, .. } => self.now < *until,
         })
     }
 
-    /// Where the session is that this id gives access to.
+    /// The id of the session that this id gives access to.
     fn access(&self, id: &IdDigest) -> Result<IdDigest, Absent> {
-        match self.standing(id) {
+        match self.known(id) {
             None => Err(Absent::NotFound(None)),
-            Some(Standing::Session(_)) => Ok(*id),
+            Some(Known::Session(_)) => Ok(*id),
             // "While it stands, NotFound carries reason and age"
-            Some(Standing::Ended { .. }) => Err(Absent::NotFound(self.ended(id))),
+            Some(Known::Ended { .. }) => Err(Absent::NotFound(self.ended(id))),
             // "For the grace it answers Superseded"
-            Some(Standing::Moved { kind: RotationKind::Privilege, .. }) => Err(Absent::Superseded),
+            Some(Known::Moved { kind: RotationKind::Privilege, .. }) => Err(Absent::Superseded),
             // "The old id forwards to the session"; "a forward to a superseded id answers Superseded"
-            Some(Standing::Moved { kind: RotationKind::Renew, to, .. }) => self.access(to),
+            Some(Known::Moved { kind: RotationKind::Renew, to, .. }) => self.access(to),
         }
     }
 
     fn ended(&self, id: &IdDigest) -> Option<Ended> {
-        match self.standing(id) {
-            Some(Standing::Ended { reason, at, .. }) => Some(Ended::new(*reason, Duration::from_millis(self.now - at))),
+        match self.known(id) {
+            Some(Known::Ended { reason, at, .. }) => Some(Ended::new(*reason, Duration::from_millis(self.now - at))),
             _ => None,
         }
     }
 
     fn session(&mut self, home: &IdDigest) -> &mut Session {
-        match self.standing.get_mut(home) {
-            Some(Standing::Session(session)) => session,
+        match self.known.get_mut(home) {
+            Some(Known::Session(session)) => session,
             _ => unreachable!("access() has seen a session there"),
         }
     }
@@ -150,7 +150,7 @@ impl Oracle {
         }
         let session = Session::new(new.write.op, new.stamp(), now, new.expiry, &new.entries);
         let applied = session.applied(now);
-        self.standing.insert(*id.digest(), Standing::Session(session));
+        self.known.insert(*id.digest(), Known::Session(session));
         Answer::Create(CreateOutcome::Created(applied))
     }
 
@@ -164,7 +164,7 @@ impl Oracle {
         })
     }
 
-    /// Where an old id leads, while it does.
+    /// The id to which an old id forwards, while it does.
     fn forwarded(&self, id: &SessionId) -> Option<IdDigest> {
         self.access(id.digest()).ok().filter(|home| home != id.digest())
     }
@@ -220,7 +220,7 @@ impl Oracle {
         if let Some(answer) = self.repeated_rotation(id, rotation) {
             return Answer::Rotate(answer);
         }
-        let moved = matches!(self.standing(id), Some(Standing::Moved { .. }));
+        let moved = matches!(self.known(id), Some(Known::Moved { .. }));
         let home = match self.access(id) {
             Ok(home) => home,
             // "Of two racing rotations one wins; the other learns AlreadyRotated": here by a sign-in.
@@ -231,7 +231,7 @@ impl Oracle {
         if rotation.kind == RotationKind::Renew && (moved || self.has_forward_to(&home)) {
             return Answer::Rotate(RotateOutcome::AlreadyRotated);
         }
-        match (self.standing(to), self.ended(to)) {
+        match (self.known(to), self.ended(to)) {
             (None, _) => {}
             // "Create and rotate refuse a tombstoned target."
             (_, Some(ended)) => return Answer::Rotate(RotateOutcome::Ended(ended)),
@@ -244,34 +244,34 @@ impl Oracle {
         session.rotate(now, rotation.write.op, &rotation.delta, rotation.expiry);
         let applied = session.applied(now);
         let until = later(now, rotation.grace);
-        let moved = Standing::Moved { to: *to, kind: rotation.kind, op: rotation.write.op, until };
-        self.standing.insert(home, moved);
-        self.standing.insert(*to, Standing::Session(session));
+        let moved = Known::Moved { to: *to, kind: rotation.kind, op: rotation.write.op, until };
+        self.known.insert(home, moved);
+        self.known.insert(*to, Known::Session(session));
         Answer::Rotate(RotateOutcome::Rotated(applied))
     }
 
     fn is_superseded(&self, id: &IdDigest) -> bool {
-        matches!(self.standing(id), Some(Standing::Moved { kind: RotationKind::Privilege, .. }))
+        matches!(self.known(id), Some(Known::Moved { kind: RotationKind::Privilege, .. }))
     }
 
     fn has_forward_to(&self, home: &IdDigest) -> bool {
-        self.standing.keys().any(
-            |id| matches!(self.standing(id), Some(Standing::Moved { to, kind: RotationKind::Renew, .. }) if to == home),
-        )
+        self.known
+            .keys()
+            .any(|id| matches!(self.known(id), Some(Known::Moved { to, kind: RotationKind::Renew, .. }) if to == home))
     }
 
     /// "Tombstones and forwards keep their op id, so a repeated destroy answers Destroyed and a repeated rotate
-    /// Rotated": at the id it was sent to, or where that one forwards to; and "a session remembers the rotation that
-    /// brought it to its id, so a repeat answers Rotated also when the grace is over".
+    /// Rotated": at the id that the request was sent to, or at the id that it forwards to; and "a session remembers the
+    /// rotation that brought it to its id, so a repeat answers Rotated also when the grace is over".
     fn repeated_rotation(&mut self, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
         let (now, op) = (self.now, rotation.write.op);
-        if let Some(Standing::Session(there)) = self.standing(rotation.to.digest())
+        if let Some(Known::Session(there)) = self.known(rotation.to.digest())
             && there.moved_by == Some(op)
         {
             return Some(RotateOutcome::Rotated(there.applied(now).with_repeated(true)));
         }
         let mut at = *id;
-        while let Some(Standing::Moved { to, kind, op: by, .. }) = self.standing(&at).cloned() {
+        while let Some(Known::Moved { to, kind, op: by, .. }) = self.known(&at).cloned() {
             if by == op {
                 return Some(match self.access(&to) {
                     Ok(home) => RotateOutcome::Rotated(self.session(&home).applied(now).with_repeated(true)),
@@ -288,10 +288,10 @@ impl Oracle {
 
     fn destroy(&mut self, id: &SessionId, destroy: &Destroy) -> Answer {
         let mut at = *id.digest();
-        while let Some(Standing::Moved { to, kind: RotationKind::Renew, .. }) = self.standing(&at) {
+        while let Some(Known::Moved { to, kind: RotationKind::Renew, .. }) = self.known(&at) {
             at = *to;
         }
-        if matches!(self.standing(&at), Some(Standing::Ended { op, .. }) if *op == destroy.write.op) {
+        if matches!(self.known(&at), Some(Known::Ended { op, .. }) if *op == destroy.write.op) {
             let forwarded = (at != *id.digest()).then_some(at);
             return Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded });
         }
@@ -299,8 +299,8 @@ impl Oracle {
             Err(denied) => denied!(denied, Destroy, DestroyOutcome),
             Ok(home) => {
                 let until = later(self.now, TOMBSTONE);
-                let ended = Standing::Ended { op: destroy.write.op, reason: destroy.reason, at: self.now, until };
-                self.standing.insert(home, ended);
+                let ended = Known::Ended { op: destroy.write.op, reason: destroy.reason, at: self.now, until };
+                self.known.insert(home, ended);
                 let forwarded = (home != *id.digest()).then_some(home);
                 Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded })
             }

@@ -37,7 +37,7 @@ struct Tenure {
     until: u64,
 }
 
-/// Milliseconds after a moment, at most the last moment there is.
+/// Milliseconds after a moment, at most the greatest timestamp.
 pub(crate) fn later(now: u64, duration: Duration) -> u64 {
     let duration = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     now.saturating_add(duration).min(Timestamp::MAX.as_millis())
@@ -80,7 +80,7 @@ impl Session {
         session
     }
 
-    /// An expiry does not show its parts, but what it makes of a moment does.
+    /// An expiry hides its parts, but its effect on a moment shows them.
     fn set_deadlines(&mut self, now: u64, expiry: Expiry) {
         let made = expiry.start(Timestamp::from_millis(now));
         let timeout = made.idle_timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap());
@@ -111,7 +111,7 @@ impl Session {
         self.update(op, delta);
     }
 
-    /// Entries, version and memory; an empty delta changes none of them.
+    /// Updates entries, version and op ids; an empty delta changes none of them.
     pub(crate) fn update(&mut self, op: OpId, delta: &Delta) {
         if delta.is_empty() {
             return;
@@ -142,7 +142,7 @@ impl Session {
                 Precondition::Keyed(field, key, value) => {
                     (self.is(&(field.clone(), Some(key.clone())), value), ConflictCause::Entry)
                 }
-                other => panic!("a precondition that the model does not know: {other:?}"),
+                other => panic!("unknown precondition: {other:?}"),
             };
             if !holds {
                 return Some(cause);
@@ -155,7 +155,7 @@ impl Session {
         self.entries.get(name) == value.as_ref()
     }
 
-    /// The token of whoever holds the lock, and for how long.
+    /// The token of the owner that holds the lock, and the remaining time.
     pub(crate) fn holder(&self, now: u64) -> Option<(FencingToken, Duration)> {
         let tenure = self.lock.filter(|tenure| now < tenure.until)?;
         Some((tenure.token, Duration::from_millis(tenure.until - now)))

@@ -1,4 +1,4 @@
-//! What is sent: an action with the stamps and tokens that its client knows.
+//! The requests that are sent: an action with the stamps and tokens that its client knows.
 
 use std::time::Duration;
 
@@ -24,18 +24,18 @@ pub(crate) enum Request {
     Release(SessionId, FencingToken),
 }
 
-/// What the clients have seen and sent, all of them together.
+/// Everything that the clients together have seen and sent.
 #[derive(Default)]
 pub(crate) struct Clients {
     pub(crate) stamps: Vec<Stamp>,
     pub(crate) tokens: Vec<FencingToken>,
-    /// With the stamp that was the last one seen at that time.
+    /// Each with the stamp that was the last one seen at that time.
     sent: Vec<(Request, Option<Stamp>)>,
     next_op: u64,
     pub(crate) current: Option<SessionId>,
 }
 
-/// The ids: version 4 UUIDs of almost only zeros, in partition 0, the last one in another.
+/// The ids: version 4 UUIDs that consist almost only of zeros, in partition 0; the last one is in another partition.
 pub(crate) fn id(index: Id) -> SessionId {
     let partition = if index + 1 == crate::action::IDS { 'B' } else { 'A' };
     let last = char::from(b'A' + u8::try_from(index).unwrap());
@@ -78,7 +78,7 @@ impl Clients {
         OpId::from_bits(self.next_op)
     }
 
-    /// The stamp seen so many answers ago; a made-up one if there were fewer.
+    /// The stamp seen `back` answers ago; an invented one if there were fewer.
     fn stamp(&self, back: usize) -> Stamp {
         let made_up = Stamp::from_parts(Incarnation::from_bits(0), 1, 0);
         self.stamps.iter().rev().nth(back).copied().unwrap_or(made_up)
@@ -156,12 +156,12 @@ impl Clients {
             Action::Acquire(at, owner, lease) => Request::Acquire(self.at(*at), LockOwner::from_bits(*owner), *lease),
             Action::Renew(at, back, lease) => Request::Renew(self.at(*at), self.token(*back), *lease),
             Action::Release(at, back) => Request::Release(self.at(*at), self.token(*back)),
-            Action::Burst(..) | Action::Repeat(..) | Action::Elapse(_) => unreachable!("not one request"),
+            Action::Burst(..) | Action::Repeat(..) | Action::Elapse(_) => unreachable!("not a single request"),
         }
     }
 }
 
-/// The same request; an update may say that it is a retry, from the stamp that was known when it was first sent.
+/// The same request; an update may be marked as a retry, from the stamp that was known when it was first sent.
 fn again((request, base): &(Request, Option<Stamp>), retry: bool) -> Request {
     match (request, base) {
         (Request::Apply(id, update), Some(base)) if retry && update.retry_from.is_none() => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{ConnectionAddr, IntoConnectionInfo as _};
 
-use super::internals::{Layout, RedisConfig, Setup, Topology};
+use super::internals::{CheckedConfig, Layout, RedisConfig, Topology};
 
 /// The topology of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
-    pub(super) fn new(config: &RedisConfig, setup: &Setup, store_user: Option<&str>) -> Self {
+    pub(super) fn new(config: &RedisConfig, setup: &CheckedConfig, store_user: Option<&str>) -> Self {
         let kind = match setup.topology {
             Topology::Standalone => Kind::Standalone,
             Topology::Sentinel(_) => Kind::Sentinel,

@@ -9,7 +9,7 @@ use super::{
     discover::{self, Expected},
     facts::{Facts, Share, gather},
     findings::Findings,
-    internals::{Dialer, RedisConfig, Setup},
+    internals::{CheckedConfig, Dialer, RedisConfig},
     sentinels,
 };
 
@@ -66,7 +66,7 @@ impl Doctor {
     /// # Cancel safety
     /// The future changes nothing, so it may be dropped at any point.
     pub async fn examine(self) -> Result<Report, Error> {
-        let setup = Setup::new(&self.config)?;
+        let setup = CheckedConfig::new(&self.config)?;
         let mut deployment = Deployment::new(&self.config, &setup, self.store_user.as_deref());
         let mut findings = Findings::new();
         // All clocks are compared with this one moment.

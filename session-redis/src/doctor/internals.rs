@@ -3,7 +3,7 @@
 pub(super) use crate::{
     RedisConfig, Topology,
     layout::{Layout, VERSION as LAYOUT_VERSION},
-    net::{Address, Dialer, Failure, Setup},
+    net::{Address, CheckedConfig, Dialer, Failure},
     permissions::commands as needed_commands,
     tags::slot_of_key,
 };

@@ -1,4 +1,4 @@
-//! Which channel and which sequence key belong to which partition.
+//! The channel and the sequence key of each partition.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use crate::layout::{Layout, Partition};
 
-/// What one partition is listened to by.
+/// The channel of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Channel {
     /// The cluster slot of all keys of the partition.
     pub(crate) slot: u16,
-    /// The name of the channel on which its changes are published.
+    /// The name on which the changes are published.
     pub(crate) name: Bytes,
-    /// The key that holds the sequence number of its last change.
+    /// The key that holds the sequence number of the last change.
     pub(crate) sequence_key: Bytes,
 }
 
@@ -26,8 +26,8 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
-    /// The channels of partitions 0, 1, 2 … in this order; their number is a power of two. `sharded` on a cluster,
-    /// where each primary is asked for the channels of its slots.
+    /// The channels of partitions 0, 1, 2 … in this order; their number is a power of two. They are `sharded` on a
+    /// cluster, where each primary has the channels of its slots.
     pub(crate) fn new(sharded: bool, channels: impl IntoIterator<Item = Channel>) -> Self {
         let of_partition: Box<[Channel]> = channels.into_iter().collect();
         debug_assert!(of_partition.len().is_power_of_two());
@@ -59,9 +59,9 @@ impl Channels {
         self.of_partition.len()
     }
 
-    /// Which of the partition bits of a digest name one of these partitions.
+    /// The mask of the partition bits of a digest that select one of these partitions.
     pub(crate) fn mask(&self) -> u16 {
-        // 65,536 partitions would be the most that a digest can tell apart.
+        // A digest can distinguish at most 65,536 partitions.
         (self.of_partition.len() - 1) as u16
     }
 

@@ -1,4 +1,4 @@
-//! What is published with every change.
+//! The message that is published for every change.
 //!
 //! The header is frozen: every version of this crate writes and reads it like this. Integers are big-endian.
 //!
@@ -20,22 +20,25 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use session_core::{
-    model::{Delta, EndReason, IdDigest, Incarnation, Stamp},
+    model::{Delta, IdDigest, Stamp},
     store::{ChangeKind, Origin, RotationKind, SessionChange, machine::Effect},
 };
+
+use crate::protocol::{Cursor, STAMP, end_reason, stamp};
 
 const VERSION: u8 = 1;
 /// Length of the header.
 pub(crate) const HEADER: usize = 102;
-const STAMP: usize = 32;
+/// The flags of the stamps that a message has.
 const BEFORE: u8 = 1;
 const AFTER: u8 = 2;
+const BOTH: u8 = BEFORE | AFTER;
 
-/// The longest body that is decoded. What is longer was not written by this crate, or by a version with other
-/// limits: the change is delivered without its delta, so that a buffer of changes stays small.
+/// The longest body that is decoded. A longer one was not written by this crate, or by a version with other limits: the
+/// change is delivered without its delta, so that a buffer of changes stays small.
 const MAX_BODY: usize = 1 << 20;
 
-/// A change that was announced, and the bytes that it keeps in memory besides itself.
+/// A published change, and the bytes that it holds in memory besides itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) change: SessionChange,
@@ -43,7 +46,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Reads what was published in this partition, or nothing if not even the header can be read. `mask` is that of
+    /// Reads a message that was published in this partition. Returns `None` if its header cannot be read. `mask` selects
     /// the partition bits.
     pub(crate) fn read(payload: Vec<u8>, partition: u16, mask: u16) -> Option<Self> {
         let header: Header = Header::read(payload.first_chunk()?)?;
@@ -77,31 +80,33 @@ impl Header {
         if *version != VERSION {
             return None;
         }
-        let (sequence, rest) = rest.split_first_chunk()?;
-        let (digest, rest) = rest.split_first_chunk()?;
-        let (origin, rest) = rest.split_first_chunk()?;
-        let (before, rest) = rest.split_first_chunk()?;
-        let after = rest.first_chunk()?;
+        let mut cursor = Cursor(rest);
+        let sequence = cursor.number::<8>()?;
+        let (digest, origin) = (cursor.take()?, cursor.number::<8>()?);
+        // A stamp that its flag does not announce is zeroes, and not read.
+        let (before, after) = (stamp(&mut Cursor(cursor.take::<STAMP>()?)), stamp(&mut cursor));
         Some(Self {
             kind: *kind,
             flags: *flags,
             reason: *reason,
-            sequence: u64::from_be_bytes(*sequence),
+            sequence,
             digest: IdDigest::from_bytes(digest),
-            origin: Origin::from_bits(u64::from_be_bytes(*origin)),
-            before: if flags & BEFORE == 0 { None } else { Some(stamp(before)?) },
-            after: if flags & AFTER == 0 { None } else { Some(stamp(after)?) },
+            origin: Origin::from_bits(origin),
+            before: if flags & BEFORE == 0 { None } else { Some(before?) },
+            after: if flags & AFTER == 0 { None } else { Some(after?) },
         })
     }
 
-    /// The kind and the delta, or nothing if this version does not know what to make of them.
+    /// The kind and the delta, or `None` if this version does not know them.
     fn body(&self, mut body: Bytes, mask: u16) -> Option<(ChangeKind, Option<Delta>)> {
         let kind = match (self.kind, self.flags, self.reason) {
             (1, AFTER, 0) => ChangeKind::Created,
-            (2, 3, 0) => ChangeKind::Applied,
-            (3, 3, 0) => ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Renew },
-            (4, 3, 0) => ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Privilege },
-            (5, 0 | BEFORE, reason) => ChangeKind::Destroyed(end_reason(reason)?),
+            (2, BOTH, 0) => ChangeKind::Applied,
+            (3, BOTH, 0) => ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Renew },
+            (4, BOTH, 0) => {
+                ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Privilege }
+            }
+            (5, 0 | BEFORE, reason) => ChangeKind::Destroyed(end_reason(reason)),
             _ => return None,
         };
         let carried = !body.is_empty() && body.len() <= MAX_BODY;
@@ -112,34 +117,7 @@ impl Header {
     fn new_digest(&self, body: &mut Bytes, mask: u16) -> Option<IdDigest> {
         let digest = IdDigest::from_bytes(body.first_chunk()?);
         let _ = body.split_to(IdDigest::LEN);
-        // A rotation that left the partition would be one that nobody can make.
+        // A rotation never leaves its partition.
         (digest.partition() & mask == self.digest.partition() & mask).then_some(digest)
-    }
-}
-
-fn end_reason(byte: u8) -> Option<EndReason> {
-    match byte {
-        1 => Some(EndReason::Logout),
-        2 => Some(EndReason::Revoked),
-        3 => Some(EndReason::Limit),
-        _ => None,
-    }
-}
-
-fn stamp(bytes: &[u8; STAMP]) -> Option<Stamp> {
-    let (incarnation, rest) = bytes.split_first_chunk()?;
-    let (version, tag) = rest.split_first_chunk()?;
-    Some(Stamp::from_parts(
-        Incarnation::from_bits(u64::from_be_bytes(*incarnation)),
-        u64::from_be_bytes(*version),
-        tag.iter().try_fold(0, |bits, digit| Some(bits << 4 | hex(*digit)?))?,
-    ))
-}
-
-fn hex(digit: u8) -> Option<u64> {
-    match digit {
-        b'0'..=b'9' => Some(u64::from(digit - b'0')),
-        b'a'..=b'f' => Some(u64::from(digit - b'a') + 10),
-        _ => None,
     }
 }

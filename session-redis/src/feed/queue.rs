@@ -1,41 +1,41 @@
-//! What waits for the subscriber.
+//! The items that wait for the subscriber.
 
 use std::collections::VecDeque;
 
 use session_core::store::{FeedItem, GapCause};
 
-/// Items on their way to one subscriber, bounded in number and in bytes. What does not fit becomes a gap.
+/// The items that wait for one subscriber, bounded in number and in bytes. On overflow they are replaced by a gap.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    bound: usize,
-    byte_bound: usize,
-    /// Each with the bytes that it keeps in memory besides itself.
+    max_items: usize,
+    max_bytes: usize,
+    /// Each with the bytes that it holds in memory besides itself.
     waiting: VecDeque<(FeedItem, usize)>,
     bytes: usize,
     barriers: usize,
 }
 
 impl Queue {
-    /// The least bound: two barriers, a gap and a change.
-    pub(crate) const LEAST: usize = 4;
+    /// The smallest limit: two barriers, a gap and a change.
+    pub(crate) const MIN_ITEMS: usize = 4;
 
-    pub(crate) fn new(bound: usize, byte_bound: usize) -> Self {
-        Self { bound: bound.max(Self::LEAST), byte_bound, waiting: VecDeque::new(), bytes: 0, barriers: 0 }
+    pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
+        Self { max_items: max_items.max(Self::MIN_ITEMS), max_bytes, waiting: VecDeque::new(), bytes: 0, barriers: 0 }
     }
 
     /// Adds a change or a gap.
     pub(crate) fn push(&mut self, item: FeedItem, weight: usize) {
-        if self.waiting.len() >= self.bound || self.bytes + weight > self.byte_bound {
+        if self.waiting.len() >= self.max_items || self.bytes + weight > self.max_bytes {
             self.overflow();
         }
-        // One change that is larger than the bound is still let in: it is not larger than what a message may carry.
+        // One change that is larger than the limit is still queued: it is no larger than the largest message.
         self.bytes += weight;
         self.waiting.push_back((item, weight));
     }
 
-    /// Adds a barrier. False if half of the queue is barriers: they survive an overflow, and must leave room.
+    /// Adds a barrier. Returns false if barriers fill half of the queue: they survive an overflow, and must leave room.
     pub(crate) fn push_barrier(&mut self, barrier: FeedItem) -> bool {
-        if self.barriers >= self.bound / 2 {
+        if self.barriers >= self.max_items / 2 {
             return false;
         }
         self.push(barrier, 0);
@@ -55,8 +55,8 @@ impl Queue {
         (self.bytes, self.barriers) = (0, 0);
     }
 
-    /// Replaces all changes and gaps by one gap. Barriers stay, behind it: nothing published before them is
-    /// unaccounted for.
+    /// Replaces all changes and gaps by one gap. Barriers stay after it: the gap accounts for everything that was published
+    /// before them.
     fn overflow(&mut self) {
         self.waiting.retain(|(item, _)| is_barrier(item));
         self.waiting.push_front((FeedItem::Gap(None, GapCause::Overflow), 0));
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     const GAP: FeedItem = FeedItem::Gap(None, GapCause::Overflow);
-    /// Stands for a change: the queue tells only barriers from the rest.
+    /// Represents a change: the queue distinguishes only barriers from other items.
     const CHANGE: FeedItem = FeedItem::Gap(Some(7), GapCause::Missed);
 
     fn barrier(n: u64) -> FeedItem {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_overflows_is_one_gap_before_the_barriers() {
+    fn an_overflow_is_one_gap_before_the_barriers() {
         let mut queue = Queue::new(4, 100);
         queue.push(CHANGE, 0);
         assert!(queue.push_barrier(barrier(1)));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_bounded_too_and_come_free_again() {
+    fn bytes_are_bounded_too_and_are_freed_again() {
         let mut queue = Queue::new(100, 100);
         queue.push(CHANGE, 60);
         queue.push(CHANGE, 40);

@@ -1,24 +1,24 @@
--- Why there is no session in a key, and what is rarely looked at.
+-- Why a key holds no session, and functions that are rarely called.
 
--- Whether there is a lock in '@l' = l that cannot be read.
+-- Whether '@l' = l is a lock that cannot be read.
 local function is_odd_lock(l)
-  return l and (#l ~= 22 or string.byte(l) ~= 1)
+  return l and (#l ~= $LOCK_LENGTH or string.byte(l) ~= 1)
 end
 
--- Who is signed in by '@p' = p; nothing if that is not there or cannot be read.
+-- The principal in '@p' = p; an empty string if there is none or it cannot be read.
 local function principal_of(p)
-  return p and #p > 14 and string.byte(p) == 1 and string.sub(p, 15) or ''
+  return p and #p >= $PRINCIPAL_AT and string.byte(p) == 1 and string.sub(p, $PRINCIPAL_AT) or ''
 end
 
--- When the session of '@' = m and '@c' = c ends by itself. A '@c' that cannot be read has no say.
+-- When the session of '@' = m and '@c' = c ends by itself. A '@c' that cannot be read is ignored.
 local function ends_at(m, c)
-  local idle = struct.unpack('>I7', m, 35)
+  local idle = struct.unpack('>I7', m, $IDLE_AT)
   if not is_whole(c) then return idle end
-  local absolute = struct.unpack('>I7', c, 15)
+  local absolute = struct.unpack('>I7', c, $ABSOLUTE_AT)
   return math.min(idle, absolute)
 end
 
--- The answer about a key without a live session, from its '@'. `through`: a forward has led here, and another one leads
+-- The reply about a key without a live session, from its '@'. `through`: a forward has led here, and a second one leads
 -- nowhere.
 --   N nothing · T<reason:1><since:6><now:6> ended · S superseded · F<digest:18> forwards · G cannot be read
 local function absent(key, m, through)
@@ -26,11 +26,11 @@ local function absent(key, m, through)
     return redis.call('EXISTS', key) == 0 and 'N' or 'G'
   end
   local head = string.sub(m, 1, 2)
-  if head == '\1T' and #m == 24 then
-    local reason, since, till = struct.unpack('>c1I6I7', m, 11)
-    return till <= now and 'N' or 'T' .. reason .. struct.pack('>I6I6', since, now)
-  elseif head == '\1F' and #m == 36 then
-    local how, op, till, to = struct.unpack('>c1c8I7c18', m, 3)
+  if head == $TOMBSTONE_HEAD and #m == $TOMBSTONE_LENGTH then
+    local _, op, reason, since, till = struct.unpack($TOMBSTONE_FORMAT, m)
+    return till <= now and 'N' or 'T' .. struct.pack('>BI6I6', reason, since, now)
+  elseif head == $FORWARD_HEAD and #m == $FORWARD_LENGTH then
+    local _, how, op, till, to = struct.unpack($FORWARD_FORMAT, m)
     if till <= now then return 'N' end
     if how == 'P' then return 'S' end
     return through and 'N' or 'F' .. to

@@ -1,12 +1,12 @@
 #!lua
--- Takes a session's lock if it is free.
+-- Acquires a session's lock if it is free.
 --
 -- KEYS  1 the session
 -- ARGV  1 owner:8, lease:7, through a forward:1
--- Reply A<counter:6> held with this token, H<time left:7> held by another; or as `absent` says
--- All checks come before the one write.
+-- Reply A<counter:6> acquired, with the counter of the token, H<time left:7> held by another owner; or as in `absent`
+-- All checks precede the one write.
 
---@shared
+--@prelude
 --@absent
 
 local owner, lease, through = struct.unpack('>c8I7B', ARGV[1])
@@ -18,7 +18,7 @@ if not is_whole(c) or is_odd_lock(l) then return 'G' end
 if ends_at(m, c) <= now then return 'N' end
 local counter = 0
 if l then
-  local holder, count, till = struct.unpack('>c8I6I7', l, 2)
+  local _, holder, count, till = struct.unpack($LOCK_FORMAT, l)
   counter = count
   if till > now then
     if holder == owner then return 'A' .. struct.pack('>I6', counter) end
@@ -26,5 +26,5 @@ if l then
   end
 end
 counter = counter + 1
-redis.call('HSET', key, '@l', struct.pack('>Bc8I6I7', 1, owner, counter, math.min(now + lease, NEVER)))
+redis.call('HSET', key, '@l', struct.pack($LOCK_FORMAT, 1, owner, counter, math.min(now + lease, NEVER)))
 return 'A' .. struct.pack('>I6', counter)

@@ -3,17 +3,17 @@
 --
 -- KEYS  1 the session, 2 its partition's sequence
 -- ARGV  1 op id:8, the same in hexadecimal:16, limits: bytes of a value:4, entries:4, bytes:5; then, unless all of it is
---         zero, of a retry the incarnation:8 and version:6 that it knew (0: none); how long the index lists it for:7,
+--         zero, of a retry the incarnation:8 and version:6 that it is based on (0: none); how long the index lists it:7,
 --         through a forward:1, numbers of fields to clear, of preconditions, of names to remove: 4 each
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel
---       6 … fields to clear; what the preconditions' hash fields must hold; those fields; names to remove; names to put;
+--       6 … fields to clear; the expected values of preconditions; their hash fields; names to remove; names to put;
 --         as many values
--- Reply A<@:50><@c:43><now:6> applied, R the same: done before, C<s|e|l><@:50> a precondition failed, U too far behind
---       to know, L a limit, I<span:7><principal> the index must list it for so long first; or as `absent` says
--- All checks come before the first write: type and format of the metadata, age, retry, preconditions, sizes, index.
+-- Reply A<@:50><@c:43><now:6> applied, R the same: applied before, C<s|e|l><@:50> a precondition failed, U the retry is
+--       too late to tell, L a limit, I<span:7><principal> the index must list it for this long first; or as in `absent`
+-- All checks precede the first write: type and format of the metadata, age, retry, preconditions, sizes, index.
 --
--- The most frequent of all scripts: what is rare stands in branches, and a string or a table that is not made is time saved,
--- also of the collector.
+-- The most frequent script: rare cases are in branches, and every string or table that is not created saves time, also
+-- of the garbage collector.
 
 local ARGV, call, pack, read, sub, find = ARGV, redis.call, struct.pack, struct.unpack, string.sub, string.find
 local head, key = ARGV[1], KEYS[1]
@@ -26,7 +26,7 @@ local clears_at, names_at = 6, 6 + clears + preconditions
 local removes_at = names_at + preconditions
 local puts_at = removes_at + removes
 local puts = (#ARGV - puts_at + 1) / 2
-local last, CHUNK = puts_at + puts - 1, 4000
+local last, CHUNK = puts_at + puts - 1, $CHUNK
 local values
 if last - names_at < CHUNK then
   values = call('HMGET', key, '@', '@c', '@0', '@1', unpack(ARGV, names_at, last))
@@ -36,22 +36,21 @@ else
 end
 local m, c, ring0, ring1 = values[1], values[2], values[3], values[4]
 local sort, incarnation, version, tag, idle, had_entries, had_bytes, made, timeout, absolute, listed
-if m and #m == 50 and c and #c == 43 then
-  sort, incarnation, version, tag, idle, had_entries, had_bytes = read('>I2c8I8c16I7I4I5', m)
+if m and #m == $STATE_LENGTH and c and #c == $CONSTANTS_LENGTH then
+  sort, incarnation, version, tag, idle, had_entries, had_bytes = read($STATE_FORMAT, m)
   made, timeout, absolute, listed = read('>I7I7I7I7', c)
 end
--- 1 and `S`; and a format of 1 before the six bytes of the time of creation.
-if sort ~= 339 or made < 281474976710656 or made >= 562949953421312 then
-  --@shared
+-- `made` is the format of '@c', which must be 1, and the six bytes of the time of creation.
+if sort ~= $SESSION_TYPE or made < 281474976710656 or made >= 562949953421312 then
+  --@prelude
   --@absent
   return is_live(m) and 'G' or absent(key, m, through == 1)
 end
--- The clock, by what the key has left: its expiry is the session's end. That is half the price of TIME, and what reads
--- go by too.
+-- The time, from what the key has left: its expiry is the session's end. That costs half of TIME, and reads do the same.
 local ends, left = idle < absolute and idle or absolute, call('PTTL', key)
-local now, NEVER = ends - left, 9007199254740991
+local now, NEVER = ends - left, $NEVER
 if left < 0 then
-  -- Somebody has removed the expiry.
+  -- Another program has removed the expiry.
   local clock = call('TIME')
   now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 end
@@ -59,20 +58,20 @@ if ends <= now then return 'N' end
 
 if retry_version > 0 and retry_of ~= incarnation then return 'N' end
 if ring0 and find(ring0, op, 1, true) or ring1 and find(ring1, op, 1, true) then
-  --@has
-  if has(ring0, op) or has(ring1, op) then return 'R' .. m .. c .. pack('>I6', now) end
+  --@ring_contains
+  if ring_contains(ring0, op) or ring_contains(ring1, op) then return 'R' .. m .. c .. pack('>I6', now) end
 end
 local changes = clears + removes + puts > 0
-if changes and retry_version > 0 and version - retry_version >= 16 then return 'U' end
+if changes and retry_version > 0 and version - retry_version >= $REMEMBERED then return 'U' end
 if preconditions > 0 then
   --@absent
   for i = 1, preconditions do
     local name, expected, held = ARGV[names_at + i - 1], ARGV[5 + clears + i], values[4 + i]
     if name == '@' then
-      if sub(m, 3, 34) ~= expected then return 'Cs' .. m end
+      if sub(m, $STAMP_RANGE) ~= expected then return 'Cs' .. m end
     elseif name == '@l' then
       if is_odd_lock(held) then return 'G' end
-      if not held or sub(held, 2, 15) ~= expected or read('>I7', held, 16) <= now then return 'Cl' .. m end
+      if not held or sub(held, $TOKEN_RANGE) ~= expected or read('>I7', held, $LEASE_AT) <= now then return 'Cl' .. m end
     elseif (held and '1' .. held or '0') ~= expected then
       return 'Ce' .. m
     end
@@ -80,12 +79,12 @@ if preconditions > 0 then
 end
 if not changes then return 'A' .. m .. c .. pack('>I6', now) end
 local skip = 4 + preconditions
---@sizes
+--@size_change
 if too_large then return too_large end
 entries, bytes = had_entries + entries, had_bytes + bytes
 if entries > had_entries or bytes > had_bytes then
   local max_entries, max_bytes = read('>I4I5', head, 29)
-  --@limits
+  --@check_limits
 end
 
 local before = left < 0 and 0 or ends
@@ -95,19 +94,19 @@ if timeout > 0 then
   ends = idle < absolute and idle or absolute
 end
 version = version + 1
---@remember
-local after = pack('>I2c8I8c16I7I4I5', 339, incarnation, version, redis.sha1hex(tag .. hex), idle, entries, bytes)
+--@op_ring
+local after = pack($STATE_FORMAT, $SESSION_TYPE, incarnation, version, redis.sha1hex(tag .. hex), idle, entries, bytes)
 if ends > listed then
   --@absent
   local relisted = math.min(now + span, NEVER)
   if relisted < ends then return 'I' .. pack('>I7', ends - now) .. principal_of(call('HGET', key, '@p')) end
-  c = sub(c, 1, 21) .. pack('>I7', relisted) .. sub(c, 29)
+  c = sub(c, 1, $LISTED_AT - 1) .. pack('>I7', relisted) .. sub(c, $LISTED_AT + 7)
 end
 
 local q = call('INCR', KEYS[2])
 if q == 1 then
   local sequence, seed = KEYS[2], op
-  --@seed
+  --@seed_sequence
 end
 if puts == 1 and removes == 0 and not gone and ends <= listed then
   call('HSET', key, '@', after, place, ring, ARGV[puts_at], ARGV[last + 1])
@@ -118,9 +117,9 @@ else
     set[count + 1], set[count + 2] = '@c', c
     count = count + 2
   end
-  --@write
+  --@write_entries
 end
 if ends ~= before then call('PEXPIREAT', key, ends) end
--- Format 1, an update, both stamps, no reason: what `announce` does, in one piece.
-call(ARGV[4], ARGV[5], pack('>I4I8', 16909056, q) .. ARGV[2] .. sub(m, 3, 34) .. sub(after, 3, 34) .. ARGV[3])
+-- Format 1, an update, both stamps, no reason: what `publish` does, in one piece.
+call(ARGV[4], ARGV[5], pack('>I4I8', 16909056, q) .. ARGV[2] .. sub(m, $STAMP_RANGE) .. sub(after, $STAMP_RANGE) .. ARGV[3])
 return 'A' .. after .. c .. pack('>I6', now)

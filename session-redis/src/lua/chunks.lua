@@ -1,6 +1,6 @@
--- Calls with more arguments than Lua's stack holds.
+-- Calls with more arguments than fit on Lua's stack.
 
--- Appends to `all` what is held under the names of a list from one place to another.
+-- Appends to `all` the values of the names in `list` from index `from` to `to`.
 local function fetch(key, all, list, from, to)
   for at = from, to, CHUNK do
     local part, count = redis.call('HMGET', key, unpack(list, at, math.min(at + CHUNK - 1, to))), #all

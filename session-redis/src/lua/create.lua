@@ -3,16 +3,16 @@
 --
 -- KEYS  1 the session, 2 its partition's sequence
 -- ARGV  1 op id:8, the same in hexadecimal:16, incarnation:8, idle timeout plus 1:7 (0: none), lifetime:7 (0: none),
---         how long the index lists it for:7 (0: it does not), limits: bytes of a value:4, entries:4, bytes:5;
+--         how long the index lists it:7 (0: not at all), limits: bytes of a value:4, entries:4, bytes:5;
 --         number of pairs:4
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel,
 --       6 who signs in or nothing, 7 … names and values
 -- Reply A<@:50><@c:43><now:6> created, R the same: created before, X the id is in use, L a limit, I<span:7> the index
---       must list it for so long; or as `absent` says, of which N cannot be
--- All checks come before the first write.
+--       must list it for this long first; or as in `absent`, except N
+-- All checks precede the first write.
 
---@shared
---@announce
+--@prelude
+--@publish
 --@absent
 
 local op, hex, incarnation, timeout, lifetime, span, max_value, max_entries, max_bytes, puts =
@@ -23,7 +23,7 @@ local m, c = held[1], held[2]
 if is_live(m) then
   if not is_whole(c) then return 'G' end
   if ends_at(m, c) > now then
-    return (string.sub(m, 3, 10) == incarnation and 'R' or 'X') .. m .. c .. struct.pack('>I6', now)
+    return (string.sub(m, $INCARNATION_RANGE) == incarnation and 'R' or 'X') .. m .. c .. struct.pack('>I6', now)
   end
 else
   local answer = absent(key, m, false)
@@ -31,35 +31,36 @@ else
   if answer ~= 'N' then return answer end
 end
 
--- The metadata stands first: a small hash is searched from its beginning. So does the place of the second update's op id.
+-- The metadata comes first, since a small hash is searched from its beginning. So does the field for the second
+-- update's op id.
 local entries, bytes, count, set = 0, 0, 8, { '@', '', '@0', op, '@1', '', '@c', '' }
 for i = 1, puts do
   local name, value = ARGV[5 + 2 * i], ARGV[6 + 2 * i]
   if #value > max_value then return 'Lv' .. struct.pack('>I8', #value) .. name end
-  entries, bytes = entries + 1, bytes + #name - (string.byte(name) == 61 and 1 or 2) + #value
+  entries, bytes = entries + 1, bytes + #name - (string.byte(name) == $SCALAR and 1 or 2) + #value
   set[count + 1], set[count + 2] = name, value
   count = count + 2
 end
 local had_entries, had_bytes = 0, 0
---@limits
+--@check_limits
 local absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
 local idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
 local listed = NEVER
 if ARGV[6] ~= '' then
   listed = math.min(now + span, NEVER)
   if span == 0 or listed < math.min(idle, absolute) then return 'I' .. struct.pack('>I7', math.min(idle, absolute) - now) end
-  set[count + 1], set[count + 2] = '@p', struct.pack('>BI6I7', 1, now, listed) .. ARGV[6]
+  set[count + 1], set[count + 2] = '@p', struct.pack($PRINCIPAL_FORMAT, 1, now, listed) .. ARGV[6]
   count = count + 2
 end
 local tag = string.sub(redis.sha1hex('0000000000000000' .. hex), 1, 16)
-m = struct.pack('>BBc8I8c16I7I4I5', 1, 83, incarnation, 1, tag, idle, entries, bytes)
-c = struct.pack('>BI6I7I7I7c8I7', 1, now, timeout, absolute, listed, op, 0)
+m = struct.pack($STATE_FORMAT, $SESSION_TYPE, incarnation, 1, tag, idle, entries, bytes)
+c = struct.pack($CONSTANTS_FORMAT, 1, now, timeout, absolute, listed, op, 0)
 set[2], set[8] = m, c
 
-local q = draw_number(KEYS[2], op)
+local q = next_number(KEYS[2], op)
 if held[1] then redis.call('DEL', key) end
-local CHUNK, at, gone, removes, puts_at = 4000, key, nil, 0, 0
---@write
+local CHUNK, at, gone, removes, puts_at = $CHUNK, key, nil, 0, 0
+--@write_entries
 redis.call('PEXPIREAT', key, math.min(idle, absolute))
-announce(1, 0, nil, m, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
+publish(1, 0, nil, m, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. m .. c .. struct.pack('>I6', now)

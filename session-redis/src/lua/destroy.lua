@@ -2,15 +2,15 @@
 -- Ends a session and leaves a tombstone. Works when memory is short.
 --
 -- KEYS  1 the session, 2 its partition's sequence
--- ARGV  1 op id:8, reason:1, how long the tombstone stands:7, through a forward:1
+-- ARGV  1 op id:8, reason:1, lifetime of the tombstone:7, through a forward:1
 --       2 digest:18 and origin:8, 3 PUBLISH or SPUBLISH, 4 the channel
--- Reply A ended, R ended before by the same op id; or as `absent` says
--- All checks come before the first write.
+-- Reply A ended, R ended before by the same op id; or as in `absent`
+-- All checks precede the first write.
 
---@shared
+--@prelude
 --@absent
---@announce
---@bury
+--@publish
+--@tombstone
 
 local op, reason, tombstone, through = struct.unpack('>c8BI7B', ARGV[1])
 local key = KEYS[1]
@@ -18,10 +18,10 @@ local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if not is_live(m) then
   local answer = absent(key, m, through == 1)
-  if string.byte(answer) == 84 and string.sub(m, 3, 10) == op then return 'R' end
+  if string.byte(answer) == 84 and string.sub(m, $TOMBSTONE_OP_RANGE) == op then return 'R' end -- 84 is `T`
   return answer
 end
--- What has a stamp can be ended even if the rest of it cannot be read.
+-- A session with a stamp can be ended even if its other fields cannot be read.
 if ends_at(m, c) <= now then return 'N' end
-bury(key, m, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+write_tombstone(key, m, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
 return 'A'

@@ -3,7 +3,7 @@
 --
 -- KEYS  none: the keys are only named, not used
 -- ARGV  commands, each preceded by its number of words
--- Reply the names of those that are refused, one after another with a comma between; nothing if none is
+-- Reply the names of the refused commands, separated by commas; an empty string if none is refused
 
 local refused = {}
 local at = 1

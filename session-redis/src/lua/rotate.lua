@@ -4,18 +4,18 @@
 -- KEYS  1 the session, 2 where it moves, 3 their partition's sequence
 -- ARGV  1 op id:8, the same in hexadecimal:16, R (renew) or P (privilege):1, grace:7, whether there are new deadlines:1,
 --         idle timeout plus 1:7 (0: none), lifetime:7 (0: none), limits: bytes of a value:4, entries:4, bytes:5; how long
---         the index lists the new id for:7 (0: it does not), through a forward:1, the new digest:18, numbers of fields to
+--         the index lists the new id:7 (0: not at all), through a forward:1, the new digest:18, numbers of fields to
 --         clear, of names to remove, of pairs to put: 4 each
 --       2 old digest:18 and origin:8, 3 new digest and the delta for the message, 4 PUBLISH or SPUBLISH, 5 the channel,
---       6 whom the index lists the new id for, 7 who signs in or nothing
+--       6 the principal for whose list the new id was added, 7 the principal that signs in, or nothing
 --       8 … fields to clear; names to remove; names to put; as many values
--- Reply A<@:50><@c:43><now:6> moved, R the same: moved before and there, M moved there before and gone on since,
+-- Reply A<@:50><@c:43><now:6> moved, R the same: moved before and still there, M moved before and moved on since,
 --       X another rotation was first, E<reason:1><since:6><now:6> the new id has been ended, W it is in use,
---       L a limit, I<span:7><principal> the index must list the new id for so long first; or as `absent` says
--- All checks come before the first write.
+--       L a limit, I<span:7><principal> the index must list the new id for this long first; or as in `absent`
+-- All checks precede the first write.
 
---@shared
---@announce
+--@prelude
+--@publish
 --@absent
 
 local op, hex, kind, grace, anew, new_timeout, lifetime, max_value, max_entries, max_bytes, span, through, to, clears,
@@ -26,12 +26,12 @@ local there = redis.call('HMGET', target, '@', '@c')
 local live_there = is_live(there[1]) and ends_at(there[1], there[2]) > now
 if live_there then
   if not is_whole(there[2]) then return 'G' end
-  if string.sub(there[2], 29, 36) == op then
+  if string.sub(there[2], $MOVED_BY_RANGE) == op then
     return 'R' .. there[1] .. there[2] .. struct.pack('>I6', now)
   end
 end
 
-local clears_at, removes_at, puts_at, CHUNK = 8, 8 + clears, 8 + clears + removes, 4000
+local clears_at, removes_at, puts_at, CHUNK = 8, 8 + clears, 8 + clears + removes, $CHUNK
 local last = puts_at + puts - 1
 local values
 if last - removes_at < CHUNK then
@@ -45,14 +45,14 @@ if not is_live(m) then
   local answer = absent(key, m, through == 1)
   local sort = string.byte(answer)
   if sort == 70 or sort == 83 then -- F, S
-    if string.sub(m, 4, 11) == op then return 'M' end
+    if string.sub(m, $FORWARD_OP_RANGE) == op then return 'M' end
     if sort == 83 and through == 0 then return 'X' end
   end
   return answer
 end
 if not is_whole(c) or (p and principal_of(p) == '') then return 'G' end
-local incarnation, version, tag, idle, had_entries, had_bytes = struct.unpack('>c8I8c16I7I4I5', m, 3)
-local created, timeout, absolute, listed, brought, renewed = struct.unpack('>I6I7I7I7c8I7', c, 2)
+local _, incarnation, version, tag, idle, had_entries, had_bytes = struct.unpack($STATE_FORMAT, m)
+local _, created, timeout, absolute, listed, moved_by, renewed = struct.unpack($CONSTANTS_FORMAT, c)
 if idle <= now or absolute <= now then return 'N' end
 if kind == 'R' and renewed > now then return 'X' end
 if live_there then return 'W' end
@@ -64,10 +64,10 @@ if not is_live(there[1]) then
   if answer ~= 'N' then return 'W' end
 end
 local skip = 5
---@sizes
+--@size_change
 if too_large then return too_large end
 entries, bytes = had_entries + entries, had_bytes + bytes
---@limits
+--@check_limits
 
 if anew == 1 then
   timeout = new_timeout
@@ -78,7 +78,7 @@ elseif timeout > 0 then
 end
 local ends = math.min(idle, absolute)
 local principal = ARGV[7] ~= '' and ARGV[7] or p and principal_of(p)
--- The metadata's own places are filled at the end.
+-- The values of the metadata are filled in at the end.
 local set, count = { '@', '', '@c', '' }, 4 + 2 * puts
 for i = 0, puts - 1 do set[5 + 2 * i], set[6 + 2 * i] = ARGV[puts_at + i], ARGV[last + 1 + i] end
 listed = NEVER
@@ -88,28 +88,28 @@ if principal then
     return 'I' .. struct.pack('>I7', (absolute < NEVER and absolute or ends) - now) .. principal
   end
   local since = now
-  if p and principal_of(p) == principal then since = struct.unpack('>I6', p, 2) end
-  set[count + 1], set[count + 2] = '@p', struct.pack('>BI6I7', 1, since, listed) .. principal
+  if p and principal_of(p) == principal then _, since = struct.unpack($PRINCIPAL_FORMAT, p) end
+  set[count + 1], set[count + 2] = '@p', struct.pack($PRINCIPAL_FORMAT, 1, since, listed) .. principal
   count = count + 2
 end
 if clears + removes + puts > 0 then
   version = version + 1
   tag = redis.sha1hex(tag .. hex)
-  --@remember
+  --@op_ring
   set[count + 1], set[count + 2] = place, ring
   count = count + 2
 end
 local till = math.min(now + grace, NEVER)
-local after = struct.pack('>BBc8I8c16I7I4I5', 1, 83, incarnation, version, tag, idle, entries, bytes)
-c = struct.pack('>BI6I7I7I7c8I7', 1, created, timeout, absolute, listed, op, kind == 'R' and till or 0)
+local after = struct.pack($STATE_FORMAT, $SESSION_TYPE, incarnation, version, tag, idle, entries, bytes)
+c = struct.pack($CONSTANTS_FORMAT, 1, created, timeout, absolute, listed, op, kind == 'R' and till or 0)
 set[2], set[4] = after, c
 
-local q = draw_number(KEYS[3], op)
+local q = next_number(KEYS[3], op)
 redis.call('RENAME', key, target)
 local at = target
---@write
+--@write_entries
 redis.call('PEXPIREAT', target, ends)
-redis.call('HSET', key, '@', struct.pack('>BBc1c8I7c18', 1, 70, kind, op, till, to))
+redis.call('HSET', key, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, kind, op, till, to))
 redis.call('PEXPIREAT', key, till)
-announce(kind == 'R' and 3 or 4, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
+publish(kind == 'R' and 3 or 4, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. after .. c .. struct.pack('>I6', now)

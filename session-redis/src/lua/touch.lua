@@ -1,12 +1,13 @@
 #!lua flags=allow-oom
--- Renews the idle deadline. Works when memory is short, and announces nothing.
+-- Renews the idle deadline. Works when memory is short, and publishes nothing.
 --
 -- KEYS  1 the session
--- ARGV  1 in place of its own idle timeout, plus 1:7 (0: its own), how long the index lists it for:7, through a forward:1
--- Reply A<@:50><@c:43><now:6> touched, I<span:7><principal> the index must list it for so long first; or as `absent` says
--- All checks come before the first write.
+-- ARGV  1 an idle timeout that replaces its own for this touch, plus 1:7 (0: its own), how long the index lists it:7,
+--         through a forward:1
+-- Reply A<@:50><@c:43><now:6> touched, I<span:7><principal> the index must list it for this long first; or as in `absent`
+-- All checks precede the first write.
 
---@shared
+--@prelude
 --@absent
 
 local other, span, through = struct.unpack('>I7I7B', ARGV[1])
@@ -15,8 +16,8 @@ local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if not is_live(m) then return absent(key, m, through == 1) end
 if not is_whole(c) then return 'G' end
-local idle = struct.unpack('>I7', m, 35)
-local created, timeout, absolute, listed = struct.unpack('>I6I7I7I7', c, 2)
+local idle = struct.unpack('>I7', m, $IDLE_AT)
+local _, created, timeout, absolute, listed = struct.unpack($CONSTANTS_FORMAT, c)
 if idle <= now or absolute <= now then return 'N' end
 if timeout > 0 then
   local renewed = math.min(now + (other > 0 and other or timeout) - 1, NEVER)
@@ -26,10 +27,10 @@ if timeout > 0 then
     if relisted < renewed then
       return 'I' .. struct.pack('>I7', renewed - now) .. principal_of(redis.call('HGET', key, '@p'))
     end
-    c = string.sub(c, 1, 21) .. struct.pack('>I7', relisted) .. string.sub(c, 29)
+    c = string.sub(c, 1, $LISTED_AT - 1) .. struct.pack('>I7', relisted) .. string.sub(c, $LISTED_AT + 7)
   end
   if renewed > idle then
-    m = string.sub(m, 1, 34) .. struct.pack('>I7', renewed) .. string.sub(m, 42)
+    m = string.sub(m, 1, $IDLE_AT - 1) .. struct.pack('>I7', renewed) .. string.sub(m, $IDLE_AT + 7)
     redis.call('HSET', key, '@', m, '@c', c)
     redis.call('PEXPIREAT', key, renewed)
   end

@@ -1,8 +1,8 @@
-//! Where a server listens.
+//! The address of a server.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-/// Where a server listens; whether by TLS is the same for all and stands in the [`Setup`](super::Setup).
+/// The address of a server. Whether TLS is used is the same for all and part of [`CheckedConfig`](super::CheckedConfig).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Address {
     /// Host name or IP address (without brackets), and port.
@@ -17,8 +17,8 @@ impl Address {
         Self::Tcp(host.into(), port)
     }
 
-    /// Reads the `host:port` of a redirection. A server that does not know its name leaves the host out: it is then
-    /// the one we asked.
+    /// Reads the `host:port` of a redirection. The host is missing if the server does not know its name; it is then the
+    /// host that was asked.
     pub(crate) fn redirected(text: &str, asked: &Self) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let port = port.parse().ok()?;
@@ -26,7 +26,7 @@ impl Address {
         Some(Self::reported(host, port, asked))
     }
 
-    /// The address that a server reports of another, or of itself.
+    /// The address that a server reports for another one, or for itself.
     pub(crate) fn reported(host: &str, port: u16, asked: &Self) -> Self {
         match (host, asked) {
             ("" | "?", Self::Tcp(asked, _)) => Self::Tcp(asked.clone(), port),

@@ -1,237 +1,196 @@
-//! One call: sent, redirected, sent again, until it is answered or its deadline has come.
+//! One call: sent, redirected and resent until it is answered.
 
 use std::{pin::pin, sync::Arc};
 
 use redis::ServerError;
-use tokio::time::timeout_at;
 
 use super::{
-    Cause, Failure, Resend, Slot, backoff::Backoff, link::Link, net::Inner, node::Node, request::Request,
-    verdict::Verdict,
+    Cause, Failure, HashSlot, Resend, connection::Connection, node::Node, node_context::NodeContext, request::Request,
+    routes::Routes, verdict::Verdict,
 };
+use crate::backoff::Backoff;
 
-/// So many redirections in a row are followed at once; with more, nodes contradict each other and need time.
+/// This many redirections in a row are followed at once. After more of them the nodes contradict each other and need
+/// time.
 const QUICK_REDIRECTIONS: u32 = 2;
 
-/// What became of a call so far.
-#[derive(Default)]
-struct Progress {
-    /// Whether a server may have executed it, or a part of it.
+/// One call, which ends when its request is answered or when its caller drops it at the deadline.
+pub(super) struct Call<'a> {
+    context: &'a NodeContext,
+    routes: &'a Routes,
+    slot: HashSlot,
+    resend: Resend,
+    backoff: Backoff,
+    /// Whether a server may have executed the last attempt, or a part of it.
     sent: bool,
-    /// Whether an earlier attempt was lost on the way: a server may have executed that one.
-    doubt: bool,
+    /// Whether the connection of an earlier attempt broke: a server may have executed that one.
+    in_doubt: bool,
     redirections: u32,
-    last: Option<Last>,
+    obstacle: Option<Obstacle>,
 }
 
-/// What a call met last.
-enum Last {
+/// Why the last attempt gave no answer.
+enum Obstacle {
     Refused(ServerError),
-    Waiting(Arc<Node>),
+    Disconnected(Arc<Node>),
     Failed(Cause),
 }
 
-impl Progress {
-    /// What becomes of a call that failed at its last attempt.
-    fn judge(&self, failure: Failure) -> Failure {
-        if self.doubt { failure.in_doubt() } else { failure }
-    }
-
-    /// What to report at the deadline.
-    fn expired(self) -> Failure {
-        let cause = match self.last {
-            Some(Last::Refused(error)) if !self.sent && !self.doubt => return Failure::Refused(error),
-            Some(Last::Waiting(node)) => node.trouble(),
-            Some(Last::Failed(cause)) => cause,
-            Some(Last::Refused(_)) | None => Cause::new("no reply came within `call_deadline`"),
-        };
-        if self.sent || self.doubt { Failure::Unknown(cause) } else { Failure::Unsent(cause) }
-    }
-}
-
-/// Where to go next.
+/// Where to send the request next.
 enum Next {
     Done,
     Owner,
     Detour(Arc<Node>, bool),
 }
 
-impl Inner {
-    /// Sends a request and gives its reply, within one deadline.
-    pub(super) async fn call<R: Request>(
-        &self,
-        slot: Slot,
-        mut request: R,
-        resend: Resend,
-    ) -> Result<R::Reply, Failure> {
-        let mut progress = Progress::default();
-        match timeout_at(self.crew.until(), self.drive(slot, &mut request, resend, &mut progress)).await {
-            Ok(Ok(())) => request.reply().map_err(|failure| progress.judge(failure)),
-            Ok(Err(failure)) => Err(progress.judge(failure)),
-            Err(_) => {
-                self.crew.stats.timeouts.count();
-                Err(progress.expired())
-            }
-        }
+impl<'a> Call<'a> {
+    pub(super) fn new(context: &'a NodeContext, routes: &'a Routes, slot: HashSlot, resend: Resend) -> Self {
+        let backoff = Backoff::between_attempts();
+        Self { context, routes, slot, resend, backoff, sent: false, in_doubt: false, redirections: 0, obstacle: None }
     }
 
-    /// Returns once the verdict is final.
-    async fn drive<R: Request>(
-        &self,
-        slot: Slot,
-        request: &mut R,
-        resend: Resend,
-        progress: &mut Progress,
-    ) -> Result<(), Failure> {
-        let mut backoff = Backoff::of_a_call();
+    /// Sends a request and returns once its verdict is final.
+    pub(super) async fn run<R: Request>(&mut self, request: &mut R) -> Result<(), Failure> {
         let mut next = Next::Owner;
         loop {
             let (node, asking) = match next {
                 Next::Done => return Ok(()),
-                Next::Owner => (self.owner(slot, progress).await, false),
+                Next::Owner => (self.owner().await, false),
                 Next::Detour(node, asking) => (node, asking),
             };
-            let flight = node.board(&self.crew.stats)?;
-            let Some(link) = self.link(slot, &node, asking, progress).await? else {
-                flight.landed();
+            let in_flight = node.admit(&self.context.stats)?;
+            let Some(connection) = self.connection(&node, asking).await? else {
+                in_flight.answered();
                 next = Next::Owner;
                 continue;
             };
-            if let Err(failure) = request.prepare(&link, &self.crew.dialer).await {
-                drop(flight);
-                next = self.postpone(failure, progress, &mut backoff).await?;
+            if let Err(failure) = request.prepare(&connection, &self.context.dialer).await {
+                drop(in_flight);
+                next = self.postpone(failure).await?;
                 continue;
             }
             let outcome = {
                 let exchange = pin!(async {
-                    progress.sent = true;
-                    request.exchange(&link, asking).await
+                    self.sent = true;
+                    request.exchange(&connection, asking).await
                 });
-                link.pulse.until_closed(exchange).await
+                connection.close_signal.until_closed(exchange).await
             };
             next = match outcome {
                 Ok(verdict) => {
-                    flight.landed();
-                    progress.sent = request.is_partly_done();
-                    self.follow(slot, verdict, &node, &link, progress, &mut backoff).await?
+                    in_flight.answered();
+                    self.sent = request.is_partly_done();
+                    self.follow(verdict, &node, &connection).await?
                 }
                 Err(_) => {
-                    drop(flight);
-                    self.broken(&link, resend, progress, &mut backoff).await?
+                    drop(in_flight);
+                    self.broken(&connection).await?
                 }
             };
         }
     }
 
-    /// The primary of a slot, once there is one.
-    async fn owner(&self, slot: Slot, progress: &mut Progress) -> Arc<Node> {
+    /// The failure of the call, from that of its last attempt.
+    pub(super) fn failed(&self, failure: Failure) -> Failure {
+        if self.in_doubt { failure.in_doubt() } else { failure }
+    }
+
+    /// The failure of a call that reached its deadline.
+    pub(super) fn expired(self) -> Failure {
+        let cause = match self.obstacle {
+            Some(Obstacle::Refused(error)) if !self.sent && !self.in_doubt => return Failure::Refused(error),
+            Some(Obstacle::Disconnected(node)) => node.down_cause(),
+            Some(Obstacle::Failed(cause)) => cause,
+            Some(Obstacle::Refused(_)) | None => Cause::new("no reply came within `call_deadline`"),
+        };
+        if self.sent || self.in_doubt { Failure::Unknown(cause) } else { Failure::Unsent(cause) }
+    }
+
+    /// The primary of the slot. Waits until there is one.
+    async fn owner(&mut self) -> Arc<Node> {
         loop {
-            if let Some(node) = self.routes.owner(slot) {
+            if let Some(node) = self.routes.owner(self.slot) {
                 return node;
             }
-            progress.last = Some(Last::Failed(Cause::new("no node of the cluster serves this slot")));
+            self.obstacle = Some(Obstacle::Failed(Cause::new("no node of the cluster serves this slot")));
             self.routes.refresh();
-            self.routes.reassigned(slot, None).await;
+            self.routes.reassigned(self.slot, None).await;
         }
     }
 
-    /// The node's link; nothing if the slot has moved while we waited for one.
-    async fn link(
-        &self,
-        slot: Slot,
-        node: &Arc<Node>,
-        asking: bool,
-        progress: &mut Progress,
-    ) -> Result<Option<Arc<Link>>, Failure> {
-        if let Some(settled) = node.link() {
+    /// The connection of a node. `None` if the slot moved during the wait for one.
+    async fn connection(&mut self, node: &Arc<Node>, asking: bool) -> Result<Option<Arc<Connection>>, Failure> {
+        if let Some(settled) = node.connection() {
             return settled.map(Some);
         }
-        progress.last = Some(Last::Waiting(node.clone()));
-        // A slot on its way still has its old owner.
-        let owner = if asking { self.routes.owner(slot) } else { Some(node.clone()) };
+        self.obstacle = Some(Obstacle::Disconnected(node.clone()));
+        // A slot that is being migrated still has its old owner.
+        let owner = if asking { self.routes.owner(self.slot) } else { Some(node.clone()) };
         tokio::select! {
             biased;
-            link = node.wait() => link.map(Some),
-            () = self.routes.reassigned(slot, owner.as_ref()) => Ok(None),
+            connection = node.connected() => connection.map(Some),
+            () = self.routes.reassigned(self.slot, owner.as_ref()) => Ok(None),
         }
     }
 
     /// Does what a verdict asks for.
-    async fn follow(
-        &self,
-        slot: Slot,
-        verdict: Verdict,
-        node: &Arc<Node>,
-        link: &Link,
-        progress: &mut Progress,
-        backoff: &mut Backoff,
-    ) -> Result<Next, Failure> {
+    async fn follow(&mut self, verdict: Verdict, node: &Node, connection: &Connection) -> Result<Next, Failure> {
         match verdict {
             Verdict::Final => return Ok(Next::Done),
             Verdict::Moved(place) => {
-                let node = self.routes.moved(slot, &place, &link.address)?;
-                self.redirected(progress, backoff).await;
+                let node = self.routes.moved(self.slot, &place, &connection.address)?;
+                self.redirected().await;
                 return Ok(Next::Detour(node, false));
             }
             Verdict::Ask(place) => {
-                let node = self.routes.at(&place, &link.address)?;
-                self.redirected(progress, backoff).await;
+                let node = self.routes.at(&place, &connection.address)?;
+                self.redirected().await;
                 return Ok(Next::Detour(node, true));
             }
-            Verdict::Later(error) => progress.last = Some(Last::Refused(error)),
+            Verdict::Later(error) => self.obstacle = Some(Obstacle::Refused(error)),
             Verdict::Elsewhere(error) => {
-                progress.last = Some(Last::Refused(error));
-                node.suspect();
+                self.obstacle = Some(Obstacle::Refused(error));
+                node.request_check();
                 self.routes.refresh();
             }
         }
-        self.crew.stats.resends.count();
-        backoff.pause().await;
+        self.context.stats.resends.count();
+        self.backoff.pause().await;
         Ok(Next::Owner)
     }
 
-    async fn redirected(&self, progress: &mut Progress, backoff: &mut Backoff) {
-        self.crew.stats.redirections.count();
-        progress.redirections += 1;
-        if progress.redirections > QUICK_REDIRECTIONS {
-            backoff.pause().await;
+    async fn redirected(&mut self) {
+        self.context.stats.redirections.count();
+        self.redirections += 1;
+        if self.redirections > QUICK_REDIRECTIONS {
+            self.backoff.pause().await;
         }
     }
 
-    /// A connection of its own was not to be had; the request has not left.
-    async fn postpone(
-        &self,
-        failure: Failure,
-        progress: &mut Progress,
-        backoff: &mut Backoff,
-    ) -> Result<Next, Failure> {
+    /// The request could not get a connection of its own. It was not sent.
+    async fn postpone(&mut self, failure: Failure) -> Result<Next, Failure> {
         match failure {
-            Failure::Unsent(cause) => progress.last = Some(Last::Failed(cause)),
+            Failure::Unsent(cause) => self.obstacle = Some(Obstacle::Failed(cause)),
             other => return Err(other),
         }
-        self.crew.stats.resends.count();
-        backoff.pause().await;
+        self.context.stats.resends.count();
+        self.backoff.pause().await;
         Ok(Next::Owner)
     }
 
-    /// The connection broke while the request was on it.
-    async fn broken(
-        &self,
-        link: &Link,
-        resend: Resend,
-        progress: &mut Progress,
-        backoff: &mut Backoff,
-    ) -> Result<Next, Failure> {
-        let cause = Cause::new(format!("the connection to {} broke before the reply", link.address));
-        if progress.sent && resend == Resend::Never {
+    /// The connection broke before the reply came.
+    async fn broken(&mut self, connection: &Connection) -> Result<Next, Failure> {
+        let cause = Cause::new(format!("the connection to {} broke before the reply", connection.address));
+        if self.sent && self.resend == Resend::Never {
             return Err(Failure::Unknown(cause));
         }
-        progress.last = Some(Last::Failed(cause));
-        progress.doubt |= progress.sent;
-        self.crew.stats.resends.count();
-        // A closed link is waited for; only one that failed and still is open would be used again at once.
-        if !link.pulse.is_closed() {
-            backoff.pause().await;
+        self.obstacle = Some(Obstacle::Failed(cause));
+        self.in_doubt |= self.sent;
+        self.context.stats.resends.count();
+        // After a close the next attempt waits for a new connection. One that failed but is still open would be used
+        // again at once.
+        if !connection.close_signal.is_closed() {
+            self.backoff.pause().await;
         }
         Ok(Next::Owner)
     }

@@ -1,11 +1,11 @@
-//! Why something failed, for many callers at once.
+//! The cause of a failure, shared by all calls that it fails.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
-/// What went wrong, and what to do about it. One cause may fail many calls, so it is cheap to clone.
+/// What went wrong, and the remedy. One cause may fail many calls, so it is cheap to clone.
 ///
-/// Its text never contains a key, a value or a password, and neither does its source: the reply of a server is never
-/// kept as a source, since servers quote arguments in some errors.
+/// Neither its text nor its source contains a key, a value or a password. The reply of a server is never kept as a
+/// source, since servers quote arguments in some errors.
 #[derive(Clone)]
 pub(crate) struct Cause {
     message: Cow<'static, str>,
@@ -25,8 +25,8 @@ impl Cause {
         &self.message
     }
 
-    /// What was behind it, to stand in for the cause where its message is told already.
-    pub(crate) fn behind(&self) -> Option<Arc<dyn StdError + Send + Sync>> {
+    /// The source, for an error that already has the message of this cause.
+    pub(crate) fn shared_source(&self) -> Option<Arc<dyn StdError + Send + Sync>> {
         self.source.clone()
     }
 }

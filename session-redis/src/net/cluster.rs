@@ -1,4 +1,4 @@
-//! The nodes of a cluster, and who owns which slot.
+//! The nodes of a cluster and the slots that they own.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,80 +16,82 @@ use tokio::{
 };
 
 use super::{
-    Address, Cause, Failure, Primary, Slot,
-    backoff::Backoff,
+    Address, Cause, Failure, HashSlot, Primary,
+    close_signal::CloseOnDrop,
+    connection::Connection,
+    deadline::within,
     dialer::failure_of,
-    link::{Link, Watch},
-    net::within,
     node::Node,
-    slots::{Run, SlotMap, read_runs},
-    source::{Source, worse},
-    supervisor::Crew,
+    node_context::NodeContext,
+    primary_locator::PrimaryLocator,
+    slot_map::{SlotMap, SlotRange, read_slots},
+    supervisor::spawn_node,
 };
+use crate::backoff::Backoff;
 
-/// Between two looks at the slots: redirections come in crowds.
-const PAUSE: Duration = Duration::from_millis(50);
-/// Health intervals between two looks at the slots when nothing happens.
+/// The pause between two requests for the slots: redirections come in bursts.
+const REFRESH_PAUSE: Duration = Duration::from_millis(50);
+/// Health intervals between two requests for the slots when nothing happens.
 const IDLE_INTERVALS: u32 = 10;
-/// How many nodes are asked at once: one may be about to be found dead.
+/// The number of nodes asked at once: one of them may be dead without having been found so.
 const ASKED_AT_ONCE: usize = 3;
 
-/// The nodes of a cluster. With it all of them end.
+/// The nodes of a cluster. Dropping it ends all of them.
 pub(super) struct Cluster {
-    shared: Arc<Shared>,
+    state: Arc<ClusterState>,
     watcher: AbortHandle,
 }
 
-struct Shared {
-    crew: Arc<Crew>,
+struct ClusterState {
+    context: Arc<NodeContext>,
     seeds: Vec<Address>,
     map: watch::Sender<Arc<SlotMap>>,
-    nodes: Mutex<HashMap<Address, Known>>,
-    /// Why the slots are not known, if they could not be asked for.
-    trouble: Mutex<Failure>,
+    nodes: Mutex<HashMap<Address, KnownNode>>,
+    /// Why the slots are not known.
+    failure: Mutex<Failure>,
 }
 
-struct Known {
+struct KnownNode {
     node: Arc<Node>,
-    /// Whether a redirection named it since the slots were last looked at: a node that takes its first slot over owns
+    /// Whether a redirection named it since the slots were last requested: a node that takes over its first slot owns
     /// none yet.
-    named: bool,
+    redirected_to: bool,
 }
 
 impl Cluster {
-    pub(super) fn new(crew: Arc<Crew>, seeds: Vec<Address>) -> Self {
-        let shared = Arc::new(Shared {
-            crew,
+    pub(super) fn new(context: Arc<NodeContext>, seeds: Vec<Address>) -> Self {
+        let state = Arc::new(ClusterState {
+            context,
             seeds,
             map: watch::Sender::new(Arc::new(SlotMap::default())),
             nodes: Mutex::new(HashMap::new()),
-            trouble: Mutex::new(Failure::Unsent(Cause::new("the slots of the cluster are still being asked for"))),
+            failure: Mutex::new(Failure::Unsent(Cause::new("the slots of the cluster are still being asked for"))),
         });
-        let watcher = tokio::spawn(shared.clone().watch()).abort_handle();
-        Self { shared, watcher }
+        let watcher = tokio::spawn(state.clone().watch()).abort_handle();
+        Self { state, watcher }
     }
 
-    pub(super) fn owner(&self, slot: Slot) -> Option<Arc<Node>> {
-        self.shared.map.borrow().owner(slot).cloned()
+    pub(super) fn owner(&self, slot: HashSlot) -> Option<Arc<Node>> {
+        self.state.map.borrow().owner(slot).cloned()
     }
 
-    pub(super) async fn reassigned(&self, slot: Slot, from: Option<&Arc<Node>>) {
+    pub(super) async fn reassigned(&self, slot: HashSlot, from: Option<&Arc<Node>>) {
         let is_other = |map: &Arc<SlotMap>| match (map.owner(slot), from) {
             (Some(now), Some(from)) => !Arc::ptr_eq(now, from),
             (now, from) => now.is_some() != from.is_some(),
         };
         // The sender lives as long as this, so the wait cannot fail.
-        let _ = self.shared.map.subscribe().wait_for(is_other).await;
+        let _ = self.state.map.subscribe().wait_for(is_other).await;
     }
 
-    pub(super) fn moved(&self, slot: Slot, place: &str, asked: &Address) -> Result<Arc<Node>, Failure> {
+    pub(super) fn moved(&self, slot: HashSlot, place: &str, asked: &Address) -> Result<Arc<Node>, Failure> {
         let address = readable(place, asked)?;
-        let node = self.shared.node(&address, true);
-        self.shared.map.send_if_modified(|map| {
+        let node = self.state.node(&address, true);
+        self.state.map.send_if_modified(|map| {
             if map.owner(slot).is_some_and(|owner| Arc::ptr_eq(owner, &node)) {
                 return false;
             }
-            Arc::make_mut(map).note(slot, address, node.clone());
+            Arc::make_mut(map).record_move(slot, address, node.clone());
             true
         });
         self.refresh();
@@ -97,95 +99,95 @@ impl Cluster {
     }
 
     pub(super) fn at(&self, place: &str, asked: &Address) -> Result<Arc<Node>, Failure> {
-        Ok(self.shared.node(&readable(place, asked)?, true))
+        Ok(self.state.node(&readable(place, asked)?, true))
     }
 
     pub(super) fn refresh(&self) {
-        self.shared.crew.lost.notify_one();
+        self.state.context.connection_lost.notify_one();
     }
 
     pub(super) fn in_flight(&self) -> usize {
-        self.shared.nodes.lock().values().map(|known| known.node.aboard()).sum()
+        self.state.nodes.lock().values().map(|known| known.node.in_flight()).sum()
     }
 
-    /// Returns once the slots are known and their primaries have taken us, as far as they can be reached.
-    pub(super) async fn ready(&self, deadline: Duration) -> Result<(), Failure> {
-        let map = self.known(deadline).await?;
-        let waits = map.nodes().map(|node| within(deadline, node.wait(), || Failure::Unsent(node.trouble())));
+    /// Returns once the slots are known and each primary that can be reached has accepted the client.
+    pub(super) async fn ready(&self, limit: Duration) -> Result<(), Failure> {
+        let map = self.known(limit).await?;
+        let waits = map.nodes().map(|node| within(limit, node.connected(), || Failure::Unsent(node.down_cause())));
         let mut reached = false;
         let mut failure = Failure::Unsent(Cause::new("no primary of the cluster can be reached"));
         for outcome in join_all(waits).await {
             match outcome {
                 Ok(_) => reached = true,
-                Err(other) => failure = worse(failure, other),
+                Err(other) => failure = failure.or_worse(other),
             }
         }
-        // A primary that is down is the failover's business; one that refuses us is the operator's.
+        // A failover replaces a primary that is down; only an operator mends one that refuses the client.
         if reached && !matches!(failure, Failure::Fatal(_)) { Ok(()) } else { Err(failure) }
     }
 
-    pub(super) async fn primaries(&self, deadline: Duration) -> Result<Vec<Primary>, Failure> {
-        Ok(self.known(deadline).await?.primaries())
+    pub(super) async fn primaries(&self, limit: Duration) -> Result<Vec<Primary>, Failure> {
+        Ok(self.known(limit).await?.primaries())
     }
 
     /// The slots, once they are known.
-    async fn known(&self, deadline: Duration) -> Result<Arc<SlotMap>, Failure> {
-        let mut map = self.shared.map.subscribe();
+    async fn known(&self, limit: Duration) -> Result<Arc<SlotMap>, Failure> {
+        let mut map = self.state.map.subscribe();
         let known = async {
             loop {
-                let now = map.borrow_and_update().clone();
-                if !now.is_empty() {
-                    return Ok(now);
+                let latest = map.borrow_and_update().clone();
+                if !latest.is_empty() {
+                    return Ok(latest);
                 }
-                if let trouble @ Failure::Fatal(_) = self.shared.trouble.lock().clone() {
-                    return Err(trouble);
+                if let failure @ Failure::Fatal(_) = self.state.failure.lock().clone() {
+                    return Err(failure);
                 }
-                // The watcher touches the map after every attempt, also after one in vain.
+                // The watcher touches the map after every attempt, even a failed one.
                 let _ = map.changed().await;
             }
         };
-        within(deadline, known, || self.shared.trouble.lock().clone()).await
+        within(limit, known, || self.state.failure.lock().clone()).await
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
         self.watcher.abort();
-        // Nodes in the map would keep themselves alive through it.
-        self.shared.map.send_replace(Arc::new(SlotMap::default()));
-        self.shared.nodes.lock().clear();
+        // A node in the map would keep itself alive through the map.
+        self.state.map.send_replace(Arc::new(SlotMap::default()));
+        self.state.nodes.lock().clear();
     }
 }
 
-impl Shared {
-    /// The node of an address, known or new.
-    fn node(&self, address: &Address, named: bool) -> Arc<Node> {
+impl ClusterState {
+    /// The node of an address. It is created if it is not known.
+    fn node(&self, address: &Address, redirected_to: bool) -> Arc<Node> {
         let mut nodes = self.nodes.lock();
         let known = nodes.entry(address.clone()).or_insert_with(|| {
-            let node = self.crew.node(Source::Fixed(vec![address.clone()]));
-            Known { node: Arc::new(node), named }
+            let node = spawn_node(&self.context, PrimaryLocator::Fixed(vec![address.clone()]));
+            KnownNode { node: Arc::new(node), redirected_to }
         });
-        known.named |= named;
+        known.redirected_to |= redirected_to;
         known.node.clone()
     }
 
-    /// Looks at the slots whenever something happened, and now and then.
+    /// Requests the slots after each event, and periodically.
     async fn watch(self: Arc<Self>) {
-        let mut backoff = Backoff::of_a_link();
+        let mut backoff = Backoff::between_connects();
         loop {
-            match self.ask_around().await {
-                Ok(runs) => {
-                    self.install(runs);
-                    backoff = Backoff::of_a_link();
-                    sleep(PAUSE).await;
-                    let idle = self.crew.health_interval * IDLE_INTERVALS;
-                    let _ = timeout(idle, self.crew.lost.notified()).await;
+            match self.request_slots().await {
+                Ok(ranges) => {
+                    self.install(ranges);
+                    backoff.reset();
+                    sleep(REFRESH_PAUSE).await;
+                    let idle = self.context.health_interval * IDLE_INTERVALS;
+                    let _ = timeout(idle, self.context.connection_lost.notified()).await;
                 }
                 Err(failure) => {
                     if matches!(failure, Failure::Fatal(_)) {
                         backoff.slow_down();
                     }
-                    *self.trouble.lock() = failure;
+                    *self.failure.lock() = failure;
                     self.map.send_modify(|_| ());
                     backoff.pause().await;
                 }
@@ -193,47 +195,48 @@ impl Shared {
         }
     }
 
-    /// Takes a new view over: opens what is new, closes what has left.
-    fn install(&self, runs: Vec<Run>) {
-        if !self.map.borrow().is(&runs) {
+    /// Installs a new map: opens connections to new nodes, and closes those to nodes that left.
+    fn install(&self, ranges: Vec<SlotRange>) {
+        if !self.map.borrow().matches(&ranges) {
             let had_one = !self.map.borrow().is_empty();
-            let map = runs.iter().map(|run| (run.clone(), self.node(&run.address, false))).collect();
+            let map = ranges.iter().map(|range| (range.clone(), self.node(&range.address, false))).collect();
             self.map.send_replace(Arc::new(SlotMap::new(map)));
             if had_one {
-                self.crew.hooks.regained();
+                self.context.hooks.primary_regained();
             }
         }
         let mut gone = Vec::new();
         self.nodes.lock().retain(|address, known| {
-            let stays = std::mem::take(&mut known.named) || runs.iter().any(|run| run.address == *address);
+            let stays =
+                std::mem::take(&mut known.redirected_to) || ranges.iter().any(|range| range.address == *address);
             if !stays {
                 gone.push(known.node.clone());
             }
             stays
         });
-        // Ended here, outside of the lock.
+        // Dropped here, outside the lock.
         drop(gone);
     }
 
-    /// The slots, as the first node that answers sees them: a few that we are connected to, or else any known one.
-    async fn ask_around(&self) -> Result<Vec<Run>, Failure> {
-        let mut links: Vec<Arc<Link>> =
-            self.nodes.lock().values().filter_map(|known| known.node.link()?.ok()).collect();
-        // Always the same one might be the one that is cut off from the others.
-        fastrand::shuffle(&mut links);
-        links.truncate(ASKED_AT_ONCE);
-        let deadline = self.crew.call_deadline;
-        let connected = links.iter().map(|link| -> BoxFuture<'_, _> {
-            Box::pin(async move { ask(link.connection.clone(), &link.address, deadline).await })
+    /// The slots as seen by the first node that answers: one of a few connected nodes, or else any known node.
+    async fn request_slots(&self) -> Result<Vec<SlotRange>, Failure> {
+        let mut connections: Vec<Arc<Connection>> =
+            self.nodes.lock().values().filter_map(|known| known.node.connection()?.ok()).collect();
+        // Shuffled, since the first one could be isolated from the others.
+        fastrand::shuffle(&mut connections);
+        connections.truncate(ASKED_AT_ONCE);
+        let deadline = self.context.call_deadline;
+        let connected = connections.iter().map(|connection| -> BoxFuture<'_, _> {
+            Box::pin(async move { ask(connection.multiplexed.clone(), &connection.address, deadline).await })
         });
-        if let Ok(runs) = first(connected).await {
-            return Ok(runs);
+        if let Ok(ranges) = first(connected).await {
+            return Ok(ranges);
         }
         let mut addresses: Vec<Address> = self.nodes.lock().keys().cloned().collect();
         addresses.extend(self.seeds.iter().filter(|seed| !self.nodes.lock().contains_key(seed)).cloned());
         let dialed = addresses.iter().map(|address| -> BoxFuture<'_, _> {
             Box::pin(async move {
-                let (connection, _) = self.crew.dialer.dial(address, None::<Watch>).await?;
+                let (connection, _) = self.context.dialer.dial(address, None::<CloseOnDrop>).await?;
                 ask(connection, address, deadline).await
             })
         });
@@ -241,20 +244,20 @@ impl Shared {
     }
 }
 
-/// Asks one node; a replica does as well.
+/// Asks one node, which may be a replica.
 async fn ask(
     mut connection: MultiplexedConnection,
     address: &Address,
-    deadline: Duration,
-) -> Result<Vec<Run>, Failure> {
+    limit: Duration,
+) -> Result<Vec<SlotRange>, Failure> {
     let mut question = redis::cmd("CLUSTER");
     question.arg("SLOTS");
-    let reply = timeout(deadline, connection.send_packed_command(&question)).await;
+    let reply = timeout(limit, connection.send_packed_command(&question)).await;
     let reply = reply
-        .map_err(|_| Failure::Unsent(Cause::new(format!("{address} did not tell the slots"))))?
+        .map_err(|_| Failure::Unsent(Cause::new(format!("{address} did not report the slots"))))?
         .and_then(Value::extract_error)
         .map_err(|error| failure_of(address, error))?;
-    read_runs(&reply, address)
+    read_slots(&reply, address)
         .ok_or_else(|| Failure::Unsent(Cause::new(format!("{address} knows no primary of any slot"))))
 }
 
@@ -265,7 +268,7 @@ async fn first<'a, T>(attempts: impl Iterator<Item = BoxFuture<'a, Result<T, Fai
     while let Some(outcome) = attempts.next().await {
         match outcome {
             Ok(found) => return Ok(found),
-            Err(other) => failure = worse(failure, other),
+            Err(other) => failure = failure.or_worse(other),
         }
     }
     Err(failure)

@@ -1,4 +1,4 @@
-//! Opens connections, and tells what no retry can mend from what may pass.
+//! Opens connections, and tells permanent failures from temporary ones.
 
 use std::time::Duration;
 #[cfg(feature = "tls")]
@@ -10,7 +10,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{Address, Cause, Failure, setup::Login};
+use super::{Address, Cause, Failure, checked_config::Login, reply::text};
 
 /// Opens connections to servers of one kind.
 pub(crate) struct Dialer {
@@ -20,13 +20,8 @@ pub(crate) struct Dialer {
     mode: &'static str,
 }
 
-/// What a server says of itself.
-pub(crate) struct Greeting {
-    pub(crate) is_primary: bool,
-}
-
 impl Dialer {
-    /// `mode` is what the servers must say they are: `standalone`, `cluster` or `sentinel`.
+    /// `mode` is the mode that the servers must report: `standalone`, `cluster` or `sentinel`.
     pub(crate) fn new(login: Login, deadline: Duration, queue: usize, mode: &'static str) -> Self {
         Self { login, deadline, queue, mode }
     }
@@ -38,9 +33,9 @@ impl Dialer {
     pub(crate) async fn dial<P: AsyncPushSender>(
         &self,
         address: &Address,
-        push: Option<P>,
-    ) -> Result<(MultiplexedConnection, Greeting), Failure> {
-        match timeout(self.deadline, self.connect(address, push)).await {
+        push_receiver: Option<P>,
+    ) -> Result<(MultiplexedConnection, Hello), Failure> {
+        match timeout(self.deadline, self.connect(address, push_receiver)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 let hint = if self.login.has_tls() { "; check that its port speaks TLS" } else { "" };
@@ -54,10 +49,10 @@ impl Dialer {
     pub(crate) async fn dial_primary<P: AsyncPushSender>(
         &self,
         address: &Address,
-        push: Option<P>,
+        push_receiver: Option<P>,
     ) -> Result<MultiplexedConnection, Failure> {
-        match self.dial(address, push).await? {
-            (connection, Greeting { is_primary: true }) => Ok(connection),
+        match self.dial(address, push_receiver).await? {
+            (connection, hello) if hello.is_primary => Ok(connection),
             _ => Err(Failure::Unsent(Cause::new(format!("{address} is a replica")))),
         }
     }
@@ -65,15 +60,15 @@ impl Dialer {
     async fn connect<P: AsyncPushSender>(
         &self,
         address: &Address,
-        push: Option<P>,
-    ) -> Result<(MultiplexedConnection, Greeting), Failure> {
-        // No timeouts of redis-rs's own: each call has one deadline, and it is ours.
+        push_receiver: Option<P>,
+    ) -> Result<(MultiplexedConnection, Hello), Failure> {
+        // redis-rs gets no timeouts: each call has one deadline, which this crate enforces.
         let mut config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_pipeline_buffer_size(self.queue);
-        if let Some(push) = push {
-            config = config.set_push_sender(push);
+        if let Some(receiver) = push_receiver {
+            config = config.set_push_sender(receiver);
         }
         let info = self.login.at(address).map_err(|error| failure_of(address, error))?;
         let client = Client::open(info).map_err(|error| failure_of(address, error))?;
@@ -81,22 +76,22 @@ impl Dialer {
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .map_err(|error| failure_of(address, error))?;
-        let greeting = hello(&mut connection).await.map_err(|error| failure_of(address, error))?;
-        if greeting.mode != self.mode {
-            return Err(wrong_mode(address, self.mode, &greeting.mode));
+        let hello = hello(&mut connection).await.map_err(|error| failure_of(address, error))?;
+        if hello.mode != self.mode {
+            return Err(wrong_mode(address, self.mode, &hello.mode));
         }
-        Ok((connection, Greeting { is_primary: greeting.is_primary }))
+        Ok((connection, hello))
     }
 }
 
 /// The reply to HELLO.
-pub(super) struct Hello {
-    pub(super) is_primary: bool,
+pub(crate) struct Hello {
+    pub(crate) is_primary: bool,
     mode: String,
 }
 
-/// Asks a server what it is. HELLO serves as the sign of life too: it tells the role, needs no permission of its own
-/// (ROLE and INFO are `@dangerous`), and is answered while the server loads its data.
+/// Asks a server for its role and mode. HELLO also serves as the sign of life: it reports the role, needs no permission
+/// of its own (ROLE and INFO are `@dangerous`), and is answered while the server loads its data.
 pub(super) async fn hello(connection: &mut MultiplexedConnection) -> Result<Hello, RedisError> {
     let reply = connection.send_packed_command(&redis::cmd("HELLO")).await?.extract_error()?;
     let mut hello = Hello { is_primary: false, mode: String::new() };
@@ -111,15 +106,6 @@ pub(super) async fn hello(connection: &mut MultiplexedConnection) -> Result<Hell
     Ok(hello)
 }
 
-/// The text of a reply, whichever way the server sent it.
-pub(super) fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
-        _ => None,
-    }
-}
-
 fn wrong_mode(address: &Address, wanted: &str, found: &str) -> Failure {
     Failure::fatal(match (wanted, found) {
         ("sentinel", _) => format!("{address} is no sentinel; `urls` must be those of the sentinels"),
@@ -129,7 +115,7 @@ fn wrong_mode(address: &Address, wanted: &str, found: &str) -> Failure {
     })
 }
 
-/// What a failed attempt to connect means.
+/// The failure that an error of an attempt to connect amounts to.
 pub(super) fn failure_of(address: &Address, error: RedisError) -> Failure {
     let code = error.code().unwrap_or_default();
     match code {
@@ -162,7 +148,7 @@ pub(super) fn failure_of(address: &Address, error: RedisError) -> Failure {
                 .with_source(error),
         ),
         RedisErrorKind::Io => failure_of_io(address, error),
-        // The reply of a server, such as LOADING or too many clients. Only its code is kept.
+        // The reply of a server, such as LOADING or too many clients. Its text is not kept.
         _ => Failure::Unsent(Cause::new(format!("{address} refused the connection for now"))),
     }
 }
@@ -181,7 +167,7 @@ fn failure_of_io(address: &Address, error: RedisError) -> Failure {
     Failure::Unsent(Cause::new(format!("{address} cannot be reached")).with_source(error))
 }
 
-/// Whether the handshake failed for a reason that another attempt will meet again.
+/// Whether the handshake failed for a reason that persists.
 #[cfg(feature = "tls")]
 fn is_certificate_trouble(error: &RedisError) -> bool {
     let Some(inner) = error.source().and_then(|source| source.downcast_ref::<Arc<dyn StdError + Send + Sync>>()) else {

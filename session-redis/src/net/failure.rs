@@ -1,4 +1,4 @@
-//! Why a call gave no reply, and whether it may have been executed.
+//! Why a call got no reply, and whether it may have been executed.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,25 +7,25 @@ use session_core::{Error, ErrorKind};
 
 use super::Cause;
 
-/// Why a call gave no reply.
+/// Why a call got no reply.
 #[derive(Clone)]
 pub(crate) enum Failure {
-    /// The server refused it and executed nothing of it. Its details may quote arguments: never print them.
+    /// The server refused it and executed no part of it. The details may quote arguments: never print them.
     Refused(ServerError),
-    /// The last attempt failed so; an earlier one was lost on the way, and may have been executed.
-    Doubtful(Box<Failure>),
-    /// It never reached a server, or every server sent it away.
+    /// The last attempt failed like this, and the connection of an earlier one broke: that one may have been executed.
+    InDoubt(Box<Failure>),
+    /// It never reached a server, or every server redirected it.
     Unsent(Cause),
     /// It was sent and no reply came: it may have been executed.
     Unknown(Cause),
-    /// Too many calls are under way; nothing was sent.
+    /// Too many calls are in flight; nothing was sent.
     Overloaded,
-    /// Set up wrongly (password, certificate, permission, topology); waiting does not help.
+    /// The configuration is wrong (password, certificate, permission, topology); waiting does not help.
     Fatal(Cause),
 }
 
 impl Failure {
-    /// Something that only another configuration can mend; the message says which.
+    /// A failure that only another configuration can mend; the message says which.
     pub(crate) fn fatal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::Fatal(Cause::new(message))
     }
@@ -34,43 +34,58 @@ impl Failure {
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(error) => Some(error.code()),
-            Self::Doubtful(last) => last.code(),
+            Self::InDoubt(last) => last.code(),
             _ => None,
         }
     }
 
-    /// The same of a request of which an earlier attempt may have been executed.
+    /// The same failure, after an earlier attempt that may have been executed.
     pub(crate) fn in_doubt(self) -> Self {
         match self {
-            Self::Unknown(_) | Self::Doubtful(_) => self,
-            last => Self::Doubtful(Box::new(last)),
+            Self::Unknown(_) | Self::InDoubt(_) => self,
+            last => Self::InDoubt(Box::new(last)),
         }
     }
 
-    /// What happened and the remedy, as the error for the caller will say it.
-    pub(super) fn told(&self) -> Cow<'static, str> {
+    /// This failure, unless it may pass: then the other. A permanent failure tells the operator more.
+    pub(super) fn or_worse(self, other: Self) -> Self {
+        if matches!(self, Self::Fatal(_)) { self } else { other }
+    }
+
+    /// What happened and the remedy, in the words of the error for the caller.
+    pub(super) fn message(&self) -> Cow<'static, str> {
         match self {
             Self::Refused(error) => refusal(error).1,
-            Self::Doubtful(last) => last.told(),
+            Self::InDoubt(last) => last.message(),
             Self::Unsent(cause) | Self::Unknown(cause) | Self::Fatal(cause) => cause.message().clone(),
-            Self::Overloaded => "too many calls are under way".into(),
+            Self::Overloaded => "too many calls are in flight".into(),
         }
     }
 
-    /// The error for the caller. A read whose outcome is unknown has simply not answered.
-    pub(crate) fn into_error(self, operation: &'static str, is_write: bool) -> Error {
-        let error = match self {
-            Self::Doubtful(last) if is_write => {
+    /// The error for the caller of a read. A read that may have been executed has simply not been answered.
+    pub(crate) fn into_read_error(self) -> Error {
+        self.into_error(false)
+    }
+
+    /// The error for the caller of a write: its outcome is unknown if it may have been executed.
+    pub(crate) fn into_write_error(self) -> Error {
+        self.into_error(true)
+    }
+
+    fn into_error(self, is_write: bool) -> Error {
+        match self {
+            Self::InDoubt(last) if is_write => {
                 let message = "the request was sent, no reply came, and sending it again failed";
-                Error::new(ErrorKind::OutcomeUnknown, message).with_source(Cause::new(last.told()))
+                Error::new(ErrorKind::OutcomeUnknown, message).with_source(Cause::new(last.message()))
             }
-            Self::Doubtful(last) => return last.into_error(operation, is_write),
+            Self::InDoubt(last) => last.into_error(is_write),
             Self::Refused(error) => {
                 let (kind, message) = refusal(&error);
                 Error::new(kind, message)
             }
             Self::Unsent(cause) => {
-                Error::new(ErrorKind::Unavailable, "no server took the request before its deadline").with_source(cause)
+                Error::new(ErrorKind::Unavailable, "no server accepted the request before its deadline")
+                    .with_source(cause)
             }
             Self::Unknown(cause) if is_write => {
                 Error::new(ErrorKind::OutcomeUnknown, "the request was sent and no reply came").with_source(cause)
@@ -80,17 +95,16 @@ impl Failure {
             }
             Self::Overloaded => Error::new(
                 ErrorKind::Overloaded,
-                "as many calls to this server are under way as `max_in_flight` allows; send fewer or raise it",
+                "`max_in_flight` calls to this server are in flight; send fewer or raise it",
             ),
             Self::Fatal(cause) => {
                 let error = Error::new(ErrorKind::Configuration, cause.message().clone());
-                match cause.behind() {
+                match cause.shared_source() {
                     Some(source) => error.with_source(source),
                     None => error,
                 }
             }
-        };
-        error.with_backend("redis").with_operation(operation)
+        }
     }
 }
 
@@ -98,7 +112,7 @@ impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "Refused({})", printable(error.code())),
-            Self::Doubtful(last) => write!(f, "Doubtful({last:?})"),
+            Self::InDoubt(last) => write!(f, "InDoubt({last:?})"),
             Self::Unsent(cause) => write!(f, "Unsent({cause:?})"),
             Self::Unknown(cause) => write!(f, "Unknown({cause:?})"),
             Self::Overloaded => f.write_str("Overloaded"),
@@ -107,15 +121,15 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// What a server's error means to the caller, and the remedy.
+/// The kind of a server's error, and the message with the remedy.
 fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
     use ErrorKind::{Configuration, Unavailable};
     let code = if is_denied_in_script(error) { "NOPERM" } else { error.code() };
     let (kind, message) = match code {
         "OOM" => (Unavailable, "the server is out of memory; raise `maxmemory`, or let sessions expire sooner"),
         "NOREPLICAS" => (Unavailable, "the primary has too few replicas to accept writes; bring replicas back"),
-        "MISCONF" => (Unavailable, "the server accepts no writes since it cannot save; see its log and its disk"),
-        "BUSY" => (Unavailable, "the server is held up by a slow script; end it with SCRIPT KILL"),
+        "MISCONF" => (Unavailable, "the server accepts no writes because it cannot save; see its log and its disk"),
+        "BUSY" => (Unavailable, "a slow script blocks the server; end it with SCRIPT KILL"),
         "LOADING" => (Unavailable, "the server is still loading its data"),
         "CLUSTERDOWN" => (Unavailable, "the cluster does not serve this slot; see CLUSTER INFO"),
         "TRYAGAIN" => (Unavailable, "the slot is being moved to another node"),
@@ -130,7 +144,7 @@ fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
     (kind, message.into())
 }
 
-/// What a script may not do has no code of its own: Redis 7.0 has the one wording, later servers the other.
+/// A command denied inside a script has no error code of its own: Redis 7.0 has one wording, later servers another.
 fn is_denied_in_script(error: &ServerError) -> bool {
     error.code() == "ERR"
         && error.details().is_some_and(|details| {
@@ -138,7 +152,7 @@ fn is_denied_in_script(error: &ServerError) -> bool {
         })
 }
 
-/// The code of an error is its first word; of an error raised by a script it may be anything.
+/// The code of an error is its first word. In an error raised by a script that may be anything.
 fn printable(code: &str) -> &str {
     let looks_like_code = code.len() <= 24 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     if looks_like_code { code } else { "an error without a code" }
@@ -158,7 +172,7 @@ mod tests {
 
     #[test]
     fn each_kind() {
-        let kind = |failure: Failure, is_write| failure.into_error("apply", is_write).kind();
+        let kind = |failure: Failure, is_write| failure.into_error(is_write).kind();
         assert_eq!(kind(refused("OOM command not allowed"), true), ErrorKind::Unavailable);
         assert_eq!(kind(refused("NOPERM this user"), true), ErrorKind::Configuration);
         let denied = refused("ERR The user executing the script can't run this command or subcommand script: ab, on x");
@@ -177,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_the_server_quotes_are_not_told() {
+    fn arguments_quoted_by_the_server_are_not_shown() {
         for line in [
             "ERR unknown command 'swordfish', with args beginning with: 'swordfish' ",
             "swordfish",
@@ -185,8 +199,8 @@ mod tests {
             "SWORDFISHSWORDFISHSWORDFISHSWORDFISH",
         ] {
             let failure = refused(line);
-            let told = format!("{failure:?}") + &format!("{:?}", failure.into_error("apply", true));
-            assert!(!told.to_lowercase().contains("swordfish"), "{told}");
+            let shown = format!("{failure:?}") + &format!("{:?}", failure.into_write_error());
+            assert!(!shown.to_lowercase().contains("swordfish"), "{shown}");
         }
     }
 }

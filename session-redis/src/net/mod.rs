@@ -1,50 +1,54 @@
 //! Connections: topologies, routing, supervision, retries and deadlines.
 //!
-//! One multiplexed connection to each primary, looked after by a task of our own. redis-rs's connection manager gives
-//! up after a while, its cluster client decides by itself what to resend, and neither notices a half-open connection
-//! or a demoted primary; here one piece of code serves all topologies, since all keys of a partition are in one slot
-//! that is known beforehand.
+//! Each primary has one multiplexed connection, which a task of this crate supervises. redis-rs's connection manager
+//! gives up after a while, its cluster client decides by itself what to resend, and neither detects a half-open
+//! connection or a demoted primary. One implementation serves all topologies here, since all keys of a partition are in
+//! one slot that is known beforehand.
 //!
-//! - [`Net`] is the door. [`call`] drives one request to its answer within one deadline.
-//! - [`Node`](node::Node) is a primary, [`Link`](link::Link) a connection to it, [`supervisor`] keeps the second up.
-//! - [`Source`](source::Source) finds a primary; [`cluster`] finds all of them and knows whose each slot is.
+//! - [`Net`] sends requests. [`call`] runs one request until it is answered, within one [`Deadline`].
+//! - A [`node`] is a primary, a [`connection`] leads to it, and the [`supervisor`] keeps it connected.
+//! - [`primary_locator`] finds a primary; [`cluster`] finds all of them and knows the owner of each slot.
 //! - [`Failure`] says whether a request may have been executed.
 
 mod address;
-mod backoff;
 mod call;
 mod cause;
+mod checked_config;
+mod close_signal;
 mod cluster;
+mod connection;
+mod connection_hooks;
+mod deadline;
 mod dialer;
 mod failure;
-mod hooks;
-mod link;
+mod hash_slot;
 #[allow(clippy::module_inception)]
 mod net;
+mod net_stats;
 mod node;
+mod node_context;
 mod pool;
+mod primary;
+mod primary_locator;
+mod reply;
 mod request;
 mod routes;
-mod sentinel;
-mod setup;
-mod slot;
-mod slots;
-mod source;
-mod stats;
+mod sentinels;
+mod slot_map;
 mod supervisor;
 mod verdict;
 
 pub(crate) use address::Address;
-pub(crate) use backoff::Backoff;
 pub(crate) use cause::Cause;
+pub(crate) use checked_config::CheckedConfig;
+pub(crate) use connection_hooks::ConnectionHooks;
+pub(crate) use deadline::Deadline;
 pub(crate) use dialer::Dialer;
 pub(crate) use failure::Failure;
-pub(crate) use hooks::Hooks;
+pub(crate) use hash_slot::HashSlot;
 pub(crate) use net::{Net, Resend};
-pub(crate) use routes::Primary;
-pub(crate) use setup::Setup;
-pub(crate) use slot::Slot;
-pub(crate) use stats::Stats;
+pub(crate) use net_stats::NetStats;
+pub(crate) use primary::Primary;
 
 #[cfg(test)]
 mod tests;

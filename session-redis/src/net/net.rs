@@ -1,4 +1,4 @@
-//! The door to the servers.
+//! Sends requests to the servers.
 
 use std::sync::Arc;
 
@@ -7,118 +7,120 @@ use redis::{
     aio::{AsyncPushSender, MultiplexedConnection},
 };
 use session_core::Error;
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::{sync::Notify, time::timeout_at};
 
 use super::{
-    Address, Dialer, Failure, Hooks, Primary, Setup, Slot, Stats,
+    Address, CheckedConfig, ConnectionHooks, Deadline, Dialer, Failure, HashSlot, NetStats, Primary,
+    call::Call,
     cluster::Cluster,
-    request::{Batch, Durable, Single},
+    node_context::NodeContext,
+    primary_locator::PrimaryLocator,
+    request::{Batch, Durable, Request, Single},
     routes::Routes,
-    sentinel::Sentinels,
-    source::Source,
-    supervisor::Crew,
+    sentinels::Sentinels,
+    supervisor::spawn_node,
 };
 use crate::config::{RedisConfig, Topology};
 
 /// Whether a request that may have been executed may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resend {
-    /// Executing it twice does no harm: reads, and writes that know themselves again.
+    /// Executing it twice does no harm: reads, and idempotent writes.
     Harmless,
     /// The caller must learn that the outcome is unknown.
     Never,
 }
 
-/// The servers. Clones share everything; with the last one all connections and tasks end.
+/// The servers. Clones share all connections and tasks, which end with the last clone.
 #[derive(Clone)]
-pub(crate) struct Net(pub(super) Arc<Inner>);
-
-pub(super) struct Inner {
-    pub(super) crew: Arc<Crew>,
-    pub(super) routes: Routes,
+pub(crate) struct Net {
+    pub(super) context: Arc<NodeContext>,
+    pub(super) routes: Arc<Routes>,
 }
 
 impl Net {
-    /// Connects, and returns once the primary (on a cluster: each that can be reached) has taken us.
+    /// Connects, and returns once the primary (on a cluster: each primary that can be reached) has accepted the client.
     ///
     /// # Errors
-    /// `Configuration` at once if a setting is wrong or a server refuses us for good; `Unavailable` if no server could
-    /// be reached within a call deadline.
-    pub(crate) async fn connect(config: Arc<RedisConfig>, hooks: Arc<dyn Hooks>) -> Result<Self, Error> {
-        let setup = Setup::new(&config)?;
-        let deadline = setup.call_deadline;
-        let routes = Self::open(setup, hooks);
-        let inner = Inner { crew: routes.0, routes: routes.1 };
-        inner.routes.ready(deadline).await.map_err(|failure| failure.into_error("connect", false))?;
-        Ok(Self(Arc::new(inner)))
+    /// `Configuration` at once if a setting is wrong or a server refuses the client permanently; `Unavailable` if no
+    /// server could be reached within a call deadline.
+    pub(crate) async fn connect(config: &RedisConfig, hooks: Arc<dyn ConnectionHooks>) -> Result<Self, Error> {
+        let net = Self::open(CheckedConfig::new(config)?, hooks);
+        net.routes.ready(net.context.call_deadline).await.map_err(Failure::into_read_error)?;
+        Ok(net)
     }
 
-    fn open(setup: Setup, hooks: Arc<dyn Hooks>) -> (Arc<Crew>, Routes) {
-        let mode = if setup.topology == Topology::Cluster { "cluster" } else { "standalone" };
-        let crew = Arc::new(Crew {
-            dialer: Dialer::new(setup.servers, setup.connect_deadline, setup.max_in_flight, mode),
+    fn open(config: CheckedConfig, hooks: Arc<dyn ConnectionHooks>) -> Self {
+        let mode = if config.topology == Topology::Cluster { "cluster" } else { "standalone" };
+        let context = Arc::new(NodeContext {
+            dialer: Dialer::new(config.servers, config.connect_deadline, config.max_in_flight, mode),
             hooks,
-            stats: Arc::new(Stats::default()),
-            lost: Arc::new(Notify::new()),
-            call_deadline: setup.call_deadline,
-            health_interval: setup.health_interval,
-            max_in_flight: setup.max_in_flight,
-            durable_connections: setup.durable_connections,
+            stats: NetStats::default(),
+            connection_lost: Notify::new(),
+            call_deadline: config.call_deadline,
+            health_interval: config.health_interval,
+            max_in_flight: config.max_in_flight,
+            durable_connections: config.durable_connections,
         });
-        let routes = match (setup.topology, setup.sentinels) {
-            (Topology::Cluster, _) => Routes::Cluster(Cluster::new(crew.clone(), setup.seeds)),
+        let single = |locator| Routes::Single(Arc::new(spawn_node(&context, locator)));
+        let routes = match (config.topology, config.sentinels) {
+            (Topology::Cluster, _) => Routes::Cluster(Cluster::new(context.clone(), config.seeds)),
             (_, Some((login, master))) => {
-                let dialer = Dialer::new(login, setup.connect_deadline, 1, "sentinel");
-                let sentinels = Sentinels::new(setup.seeds, dialer, master, setup.connect_deadline);
-                Routes::One(Arc::new(crew.node(Source::Sentinels(Box::new(sentinels)))))
+                let dialer = Dialer::new(login, config.connect_deadline, 1, "sentinel");
+                let sentinels = Sentinels::new(config.seeds, dialer, master, config.connect_deadline);
+                single(PrimaryLocator::Sentinels(Box::new(sentinels)))
             }
-            (_, None) => Routes::One(Arc::new(crew.node(Source::Fixed(setup.seeds)))),
+            (_, None) => single(PrimaryLocator::Fixed(config.seeds)),
         };
-        (crew, routes)
+        Self { context, routes: Arc::new(routes) }
     }
 
-    /// One deadline for an operation of several round trips, from now on: that of the first goes for all of them. Not an
-    /// `async fn`, which would hold the operation twice.
-    pub(crate) fn within_one_deadline<F: Future>(&self, operation: F) -> impl Future<Output = F::Output> + use<F> {
-        UNTIL.scope(Instant::now() + self.0.crew.call_deadline, operation)
+    /// The deadline of a call that begins now.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(self.context.call_deadline)
     }
 
-    /// Sends one command and gives its reply.
+    /// Sends one command and returns its reply.
     ///
     /// # Errors
     /// Any [`Failure`]; a server's refusal is [`Failure::Refused`].
     ///
     /// # Cancel safety
-    /// A dropped call may have been sent. It leaves neither the connection nor the count of calls behind.
-    pub(crate) async fn command(&self, slot: Slot, command: &Cmd, resend: Resend) -> Result<Value, Failure> {
-        self.0.call(slot, Single::new(command), resend).await
+    /// If the future is dropped, the command may have been sent. Its reply reaches no other call, and the call is no
+    /// longer counted.
+    pub(crate) async fn command(
+        &self,
+        deadline: Deadline,
+        slot: HashSlot,
+        command: &Cmd,
+        resend: Resend,
+    ) -> Result<Value, Failure> {
+        self.send(deadline, slot, Single::new(command), resend).await
     }
 
-    /// Sends several commands of one slot in a row and gives their replies, in order. A refusal of one of them is
-    /// [`Value::ServerError`] in its place. No transactions.
+    /// Sends several commands of one slot in a row and returns their replies, in order. A refusal of one of them is
+    /// [`Value::ServerError`] in its place. Transactions are not supported.
     ///
     /// # Errors
-    /// Any [`Failure`] but a refusal, and a refusal that outlasts the deadline (`LOADING`, `CLUSTERDOWN`, ...).
+    /// Any [`Failure`] but a refusal, and a refusal that persists until the deadline (`LOADING`, `CLUSTERDOWN`, ...).
     ///
     /// # Cancel safety
     /// As [`command`](Self::command).
     pub(crate) async fn pipeline(
         &self,
-        slot: Slot,
+        deadline: Deadline,
+        slot: HashSlot,
         pipeline: &Pipeline,
         resend: Resend,
     ) -> Result<Vec<Value>, Failure> {
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }
-        self.0.call(slot, Batch::new(pipeline, resend == Resend::Harmless), resend).await
+        self.send(deadline, slot, Batch::new(pipeline, resend == Resend::Harmless), resend).await
     }
 
-    /// Sends one command and waits until that many replicas have it; gives its reply and how many have it, which may
-    /// be fewer.
+    /// Sends one command and waits until `replicas` replicas have acknowledged it. Returns its reply and the number of
+    /// replicas that have acknowledged it, which may be lower.
     ///
     /// # Errors
     /// As [`command`](Self::command).
@@ -127,70 +129,65 @@ impl Net {
     /// As [`command`](Self::command).
     pub(crate) async fn durable(
         &self,
-        slot: Slot,
-        command: &Cmd,
-        replicas: u32,
+        deadline: Deadline,
+        slot: HashSlot,
+        (command, replicas): (&Cmd, u32),
         resend: Resend,
     ) -> Result<(Value, u32), Failure> {
-        let deadline = self.0.crew.until();
-        // Boxed, as all that is rare: the future of the usual call has no room for it then.
-        Box::pin(self.0.call(slot, Durable::new(command, replicas, deadline), resend)).await
+        // Boxed like everything rare, so that the future of the usual call needs no room for it.
+        Box::pin(self.send(deadline, slot, Durable::new(command, replicas, deadline), resend)).await
+    }
+
+    async fn send<R: Request>(
+        &self,
+        deadline: Deadline,
+        slot: HashSlot,
+        mut request: R,
+        resend: Resend,
+    ) -> Result<R::Reply, Failure> {
+        let mut call = Call::new(&self.context, &self.routes, slot, resend);
+        match timeout_at(deadline.instant(), call.run(&mut request)).await {
+            Ok(Ok(())) => request.reply().map_err(|failure| call.failed(failure)),
+            Ok(Err(failure)) => Err(call.failed(failure)),
+            Err(_) => {
+                self.context.stats.timeouts.count();
+                Err(call.expired())
+            }
+        }
     }
 
     /// All primaries and their slots, as known now.
     ///
     /// # Errors
-    /// [`Failure::Unsent`] or [`Failure::Fatal`] if none is known before the deadline.
+    /// [`Failure::Unsent`] or [`Failure::Fatal`] if none is known within a call deadline.
     pub(crate) async fn primaries(&self) -> Result<Vec<Primary>, Failure> {
-        self.0.routes.primaries(self.0.crew.call_deadline).await
+        self.routes.primaries(self.context.call_deadline).await
     }
 
-    /// A connection of the caller's own to a primary; it ends when it is dropped, and nobody replaces it. Pushes go
-    /// to `push`, which is told of the disconnection and dropped at the end.
+    /// A connection of the caller's own to a primary. It ends when it is dropped, and is not replaced. Pushes go to
+    /// `push_receiver`, which also gets the disconnection, and is dropped at the end.
     ///
     /// # Errors
-    /// [`Failure::Unsent`] or [`Failure::Fatal`]; a replica is not taken.
+    /// [`Failure::Unsent`] or [`Failure::Fatal`]; a replica is not accepted.
     pub(crate) async fn dial(
         &self,
         address: &Address,
-        push: Option<impl AsyncPushSender>,
+        push_receiver: Option<impl AsyncPushSender>,
     ) -> Result<MultiplexedConnection, Failure> {
-        self.0.crew.dialer.dial_primary(address, push).await
+        self.context.dialer.dial_primary(address, push_receiver).await
     }
 
-    /// Something looked stale: has the primaries looked at, and on a cluster the slots, soon.
+    /// The routes may be out of date: has the primaries checked soon, and on a cluster the slots.
     pub(crate) fn refresh(&self) {
-        self.0.routes.refresh();
+        self.routes.refresh();
     }
 
-    /// How many calls are under way.
+    /// The number of calls in flight.
     pub(crate) fn in_flight(&self) -> usize {
-        self.0.routes.in_flight()
+        self.routes.in_flight()
     }
 
-    /// What happened so far.
-    pub(crate) fn stats(&self) -> &Stats {
-        &self.0.crew.stats
+    pub(crate) fn stats(&self) -> &NetStats {
+        &self.context.stats
     }
-}
-
-tokio::task_local! {
-    /// The deadline of the operation that the running task is in.
-    static UNTIL: Instant;
-}
-
-impl Crew {
-    /// When a call that begins now must end.
-    pub(super) fn until(&self) -> Instant {
-        UNTIL.try_with(|until| *until).unwrap_or_else(|_| Instant::now() + self.call_deadline)
-    }
-}
-
-/// Waits for something up to a deadline; what is reported then is up to the caller.
-pub(super) async fn within<T>(
-    deadline: std::time::Duration,
-    wait: impl Future<Output = Result<T, Failure>>,
-    late: impl FnOnce() -> Failure,
-) -> Result<T, Failure> {
-    timeout(deadline, wait).await.unwrap_or_else(|_| Err(late()))
 }

@@ -1,4 +1,4 @@
-//! One primary: its link, and the calls under way to it.
+//! One primary: its connection, and the calls in flight to it.
 
 use std::sync::{
     Arc,
@@ -10,82 +10,83 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Cause, Failure, Stats, link::Link};
+use super::{Cause, Failure, NetStats, connection::Connection};
 
-/// How things stand with a primary.
+/// Whether a primary is connected.
 #[derive(Clone)]
-pub(super) enum State {
+pub(super) enum ConnectionState {
     /// Not connected, and why not.
     Down(Cause),
-    /// Connected. The link may have closed a moment ago.
-    Up(Arc<Link>),
-    /// It refuses us for good. It is tried again, slowly.
+    /// Connected. The connection may have closed a moment ago.
+    Up(Arc<Connection>),
+    /// The primary refuses the client permanently. It is tried again, with long pauses.
     Broken(Cause),
 }
 
-impl State {
-    /// The link if it is open, the failure if there can be none, nothing if one may come.
-    fn settled(&self) -> Option<Result<&Arc<Link>, Failure>> {
+impl ConnectionState {
+    /// The connection if it is open, the failure if none is possible, `None` if one may still come.
+    fn settled(&self) -> Option<Result<&Arc<Connection>, Failure>> {
         match self {
-            Self::Up(link) if !link.pulse.is_closed() => Some(Ok(link)),
+            Self::Up(connection) if !connection.close_signal.is_closed() => Some(Ok(connection)),
             Self::Broken(cause) => Some(Err(Failure::Fatal(cause.clone()))),
             Self::Up(_) | Self::Down(_) => None,
         }
     }
 }
 
-/// One primary, wherever it is just now. Dropping it ends its supervisor and its connections.
+/// One primary, at its present address. Dropping it ends its supervisor and its connections.
 pub(super) struct Node {
-    pub(super) shared: Arc<Shared>,
+    state: Arc<NodeState>,
     supervisor: AbortHandle,
 }
 
 /// What a node shares with its supervisor.
-pub(super) struct Shared {
-    pub(super) state: watch::Sender<State>,
-    /// Rung when a call on the link went unanswered.
-    pub(super) suspect: Notify,
-    aboard: AtomicUsize,
-    most: usize,
+pub(super) struct NodeState {
+    pub(super) connection: watch::Sender<ConnectionState>,
+    /// Notified when the connection should be checked now: a call on it went unanswered.
+    pub(super) check: Notify,
+    in_flight: AtomicUsize,
+    max_in_flight: usize,
 }
 
-impl Shared {
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        let state = watch::Sender::new(State::Down(Cause::new("the first connection is still being opened")));
-        Arc::new(Self { state, suspect: Notify::new(), aboard: AtomicUsize::new(0), most })
+impl NodeState {
+    pub(super) fn new(max_in_flight: usize) -> Arc<Self> {
+        let down = ConnectionState::Down(Cause::new("the first connection is still being opened"));
+        let connection = watch::Sender::new(down);
+        Arc::new(Self { connection, check: Notify::new(), in_flight: AtomicUsize::new(0), max_in_flight })
     }
 }
 
 impl Node {
-    pub(super) fn new(shared: Arc<Shared>, supervisor: AbortHandle) -> Self {
-        Self { shared, supervisor }
+    pub(super) fn new(state: Arc<NodeState>, supervisor: AbortHandle) -> Self {
+        Self { state, supervisor }
     }
 
-    /// Counts a call in.
-    pub(super) fn board(&self, stats: &Stats) -> Result<Flight<'_>, Failure> {
-        let flight = Flight { shared: &self.shared, landed: false };
-        // Counted first and looked at then: of two calls for the last place, at most one gets it.
-        if self.shared.aboard.fetch_add(1, Relaxed) < self.shared.most {
-            return Ok(flight);
+    /// Admits a call, unless too many are in flight.
+    pub(super) fn admit(&self, stats: &NetStats) -> Result<InFlight<'_>, Failure> {
+        let call = InFlight { state: &self.state, answered: false };
+        // Counted before it is compared: of two calls for the last place, at most one gets it.
+        if self.state.in_flight.fetch_add(1, Relaxed) < self.state.max_in_flight {
+            return Ok(call);
         }
-        flight.landed();
+        call.answered();
         stats.overloaded.count();
         Err(Failure::Overloaded)
     }
 
-    /// How many calls are under way.
-    pub(super) fn aboard(&self) -> usize {
-        self.shared.aboard.load(Relaxed)
+    /// The number of calls in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.state.in_flight.load(Relaxed)
     }
 
-    /// The link, if there is one.
-    pub(super) fn link(&self) -> Option<Result<Arc<Link>, Failure>> {
-        self.shared.state.borrow().settled().map(|settled| settled.cloned())
+    /// The connection, if there is one.
+    pub(super) fn connection(&self) -> Option<Result<Arc<Connection>, Failure>> {
+        self.state.connection.borrow().settled().map(|settled| settled.cloned())
     }
 
-    /// Waits for a link.
-    pub(super) async fn wait(&self) -> Result<Arc<Link>, Failure> {
-        let mut state = self.shared.state.subscribe();
+    /// Waits for a connection.
+    pub(super) async fn connected(&self) -> Result<Arc<Connection>, Failure> {
+        let mut state = self.state.connection.subscribe();
         loop {
             if let Some(settled) = state.borrow_and_update().settled() {
                 return settled.cloned();
@@ -96,46 +97,46 @@ impl Node {
         }
     }
 
-    /// Why there is no link.
-    pub(super) fn trouble(&self) -> Cause {
-        match &*self.shared.state.borrow() {
-            State::Down(cause) | State::Broken(cause) => cause.clone(),
-            State::Up(_) => Cause::new("the connection was lost"),
+    /// Why there is no connection.
+    pub(super) fn down_cause(&self) -> Cause {
+        match &*self.state.connection.borrow() {
+            ConnectionState::Down(cause) | ConnectionState::Broken(cause) => cause.clone(),
+            ConnectionState::Up(_) => Cause::new("the connection was lost"),
         }
     }
 
-    /// Has the link looked at now.
-    pub(super) fn suspect(&self) {
-        self.shared.suspect.notify_one();
+    /// Has the supervisor check the connection now.
+    pub(super) fn request_check(&self) {
+        self.state.check.notify_one();
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
         self.supervisor.abort();
-        // The supervisor's end is not awaited; what it held must not outlive this.
-        self.shared.state.send_replace(State::Down(Cause::new("the store was dropped")));
+        // The end of the supervisor is not awaited, but its connection must not outlive the node.
+        self.state.connection.send_replace(ConnectionState::Down(Cause::new("the store was dropped")));
     }
 }
 
-/// A call under way. However it ends, it is counted out; if it ends without an answer, the link is looked at.
-pub(super) struct Flight<'a> {
-    shared: &'a Shared,
-    landed: bool,
+/// A call in flight. It is counted until this is dropped. If it ends without an answer, the connection is checked.
+pub(super) struct InFlight<'a> {
+    state: &'a NodeState,
+    answered: bool,
 }
 
-impl Flight<'_> {
+impl InFlight<'_> {
     /// The call was answered.
-    pub(super) fn landed(mut self) {
-        self.landed = true;
+    pub(super) fn answered(mut self) {
+        self.answered = true;
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.shared.aboard.fetch_sub(1, Relaxed);
-        if !self.landed {
-            self.shared.suspect.notify_one();
+        self.state.in_flight.fetch_sub(1, Relaxed);
+        if !self.answered {
+            self.state.check.notify_one();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Connections beside a link, for requests that block the connection they are on.
+//! Connections for requests that block the connection they are on.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,21 +9,22 @@ use tokio::{
     time::Instant,
 };
 
-/// Idle connections to one primary, and how many may be in use. It dies with its link, so none outlives a failover.
+/// Idle connections to one primary, and a limit on how many may be in use. A pool ends with its
+/// [`Connection`](super::connection::Connection), so that none of its connections outlives a failover.
 pub(super) struct Pool {
     idle: Mutex<Vec<(MultiplexedConnection, Instant)>>,
     permits: Arc<Semaphore>,
-    keep: Duration,
+    max_idle: Duration,
 }
 
 impl Pool {
-    /// Connections that were idle for longer than `keep` are not used again: something on the way may have forgotten
-    /// them, and only a lost request would show it.
-    pub(super) fn new(connections: usize, keep: Duration) -> Self {
-        Self { idle: Mutex::new(Vec::new()), permits: Arc::new(Semaphore::new(connections)), keep }
+    /// Connections that were idle for longer than `max_idle` are not used again: something in between may have dropped
+    /// them, which only a lost request would show.
+    pub(super) fn new(connections: usize, max_idle: Duration) -> Self {
+        Self { idle: Mutex::new(Vec::new()), permits: Arc::new(Semaphore::new(connections)), max_idle }
     }
 
-    /// Leave to use one connection, once there is one left.
+    /// The right to use one connection. Waits while all are in use.
     pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         self.permits.clone().acquire_owned().await.ok()
     }
@@ -31,7 +32,7 @@ impl Pool {
     /// An idle connection, if there is one.
     pub(super) fn take(&self) -> Option<MultiplexedConnection> {
         let mut idle = self.idle.lock();
-        let found = idle.pop().filter(|(_, since)| since.elapsed() < self.keep);
+        let found = idle.pop().filter(|(_, since)| since.elapsed() < self.max_idle);
         if found.is_none() {
             // The last in is the first out, so all others have been idle for longer.
             idle.clear();
@@ -39,7 +40,7 @@ impl Pool {
         found.map(|(connection, _)| connection)
     }
 
-    /// Puts a connection back on which nothing is under way.
+    /// Returns a connection on which no request is in flight.
     pub(super) fn put(&self, connection: MultiplexedConnection) {
         self.idle.lock().push((connection, Instant::now()));
     }

@@ -1,31 +1,28 @@
-//! What can be sent: one command, several in a row, or one that waits for replicas.
+//! Requests: one command, several in a row, or one that waits for replicas.
 
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, timeout_at},
-};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 
-use super::{
-    Dialer, Failure,
-    link::{Link, Watch},
-    verdict::Verdict,
-};
+use super::{Deadline, Dialer, Failure, close_signal::CloseOnDrop, connection::Connection, verdict::Verdict};
 
-/// What can be sent. A request is sent until its verdict is final, then gives its reply.
+/// A request is sent until its verdict is final. Then it has its reply.
 pub(super) trait Request: Send {
     type Reply: Send;
 
-    /// Gets hold of what it takes besides the link. Nothing leaves yet.
-    fn prepare(&mut self, _: &Link, _: &Dialer) -> impl Future<Output = Result<(), Failure>> + Send {
+    /// Acquires what it needs besides the connection. Nothing is sent yet.
+    fn prepare(&mut self, _: &Connection, _: &Dialer) -> impl Future<Output = Result<(), Failure>> + Send {
         std::future::ready(Ok(()))
     }
 
-    /// Sends it, or the part of it that is not executed yet. With `asking`, the node takes it although the slot is not
-    /// its own yet. An error means that the connection failed: it may have been executed.
-    fn exchange(&mut self, link: &Link, asking: bool) -> impl Future<Output = Result<Verdict, RedisError>> + Send;
+    /// Sends it, or the part of it that has not been executed. With `asking`, the node accepts it although it does not
+    /// own the slot yet. An error means that the connection failed: it may have been executed.
+    fn exchange(
+        &mut self,
+        connection: &Connection,
+        asking: bool,
+    ) -> impl Future<Output = Result<Verdict, RedisError>> + Send;
 
     /// Whether a part of it was executed, although its verdict was not final.
     fn is_partly_done(&self) -> bool {
@@ -51,9 +48,9 @@ impl<'a> Single<'a> {
 impl Request for Single<'_> {
     type Reply = Value;
 
-    async fn exchange(&mut self, link: &Link, asking: bool) -> Result<Verdict, RedisError> {
-        let mut connection = link.connection.clone();
-        self.reply = send(&mut connection, self.command, asking).await?;
+    async fn exchange(&mut self, connection: &Connection, asking: bool) -> Result<Verdict, RedisError> {
+        let mut multiplexed = connection.multiplexed.clone();
+        self.reply = send_command(&mut multiplexed, self.command, asking).await?;
         Ok(Verdict::of(&self.reply))
     }
 
@@ -62,23 +59,23 @@ impl Request for Single<'_> {
     }
 }
 
-/// Several commands for one slot, in a row. Each may be redirected on its own while a slot moves, so each has its own
-/// reply; only those that were not executed are sent again, unless all may be.
+/// Several commands for one slot, in a row. While a slot moves each may be redirected separately, so each has its own
+/// reply. Only commands that were not executed are sent again, unless all of them may be repeated.
 pub(super) struct Batch<'a> {
     commands: &'a Pipeline,
     replies: Vec<Value>,
-    /// The places of the commands that are not executed yet; all while empty and no reply has come.
+    /// The indexes of the commands that have not been executed. Empty before the first reply: all of them.
     open: Vec<usize>,
     may_repeat: bool,
 }
 
 impl<'a> Batch<'a> {
     pub(super) fn new(commands: &'a Pipeline, may_repeat: bool) -> Self {
-        debug_assert!(!commands.is_transaction(), "the replies of a transaction stand elsewhere");
+        debug_assert!(!commands.is_transaction(), "a transaction nests its replies");
         Self { commands, replies: Vec::new(), open: Vec::new(), may_repeat }
     }
 
-    /// The commands to send now, if they are not simply all of them.
+    /// The commands to send now, unless all of them are to be sent.
     fn remainder(&self) -> Option<Vec<&'a Cmd>> {
         if self.open.is_empty() {
             return None;
@@ -87,7 +84,7 @@ impl<'a> Batch<'a> {
         Some(self.open.iter().filter_map(|&at| commands.get(at).copied()).collect())
     }
 
-    /// Takes the replies in and finds what is still to be sent.
+    /// Stores the replies and finds the commands that must be sent again.
     fn absorb(&mut self, replies: Vec<Value>) -> Verdict {
         if self.open.is_empty() {
             self.replies = replies;
@@ -110,7 +107,7 @@ impl<'a> Batch<'a> {
             }
         }
         if self.may_repeat {
-            // All replies of one node, rather than some of each.
+            // So that all replies come from one node.
             self.open.clear();
         }
         verdict
@@ -120,18 +117,18 @@ impl<'a> Batch<'a> {
 impl Request for Batch<'_> {
     type Reply = Vec<Value>;
 
-    async fn exchange(&mut self, link: &Link, asking: bool) -> Result<Verdict, RedisError> {
-        let mut connection = link.connection.clone();
+    async fn exchange(&mut self, connection: &Connection, asking: bool) -> Result<Verdict, RedisError> {
+        let mut multiplexed = connection.multiplexed.clone();
         let replies = match (self.remainder(), asking) {
-            (None, false) => connection.send_packed_commands(self.commands, 0, self.commands.len()).await?,
+            (None, false) => multiplexed.send_packed_commands(self.commands, 0, self.commands.len()).await?,
             (Some(commands), false) => {
                 let pipeline = joined(commands);
-                connection.send_packed_commands(&pipeline, 0, pipeline.len()).await?
+                multiplexed.send_packed_commands(&pipeline, 0, pipeline.len()).await?
             }
             (remainder, true) => {
                 let commands = remainder.unwrap_or_else(|| self.commands.cmd_iter().collect());
                 let pipeline = asked(commands);
-                let replies = connection.send_packed_commands(&pipeline, 0, pipeline.len()).await?;
+                let replies = multiplexed.send_packed_commands(&pipeline, 0, pipeline.len()).await?;
                 replies.into_iter().skip(1).step_by(2).collect()
             }
         };
@@ -147,25 +144,25 @@ impl Request for Batch<'_> {
     }
 }
 
-/// One command, and the wait until replicas have it. It blocks its connection, so it has one of its own.
+/// One command, and the wait until replicas acknowledge it. It blocks its connection, so it has one of its own.
 pub(super) struct Durable<'a> {
     command: &'a Cmd,
     replicas: u32,
-    deadline: Instant,
-    /// The connection, and the leave to use one.
-    line: Option<(MultiplexedConnection, Option<OwnedSemaphorePermit>)>,
+    deadline: Deadline,
+    /// Its own connection, and the permit to use one.
+    own: Option<(MultiplexedConnection, Option<OwnedSemaphorePermit>)>,
     reply: Value,
     reached: u32,
 }
 
 impl<'a> Durable<'a> {
-    pub(super) fn new(command: &'a Cmd, replicas: u32, deadline: Instant) -> Self {
-        Self { command, replicas, deadline, line: None, reply: Value::Nil, reached: 0 }
+    pub(super) fn new(command: &'a Cmd, replicas: u32, deadline: Deadline) -> Self {
+        Self { command, replicas, deadline, own: None, reply: Value::Nil, reached: 0 }
     }
 
-    /// How long the server may wait: it must answer before we stop listening. Zero would mean for ever.
-    fn patience(&self) -> u128 {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    /// How long the server may wait: it must answer before the deadline. Zero would mean no limit.
+    fn wait_millis(&self) -> u128 {
+        let left = self.deadline.remaining();
         (left - left / 10).max(Duration::from_millis(1)).as_millis()
     }
 }
@@ -173,49 +170,49 @@ impl<'a> Durable<'a> {
 impl Request for Durable<'_> {
     type Reply = (Value, u32);
 
-    async fn prepare(&mut self, link: &Link, dialer: &Dialer) -> Result<(), Failure> {
-        self.line = None;
-        let permit = link.pool.permit().await;
-        let connection = match link.pool.take() {
-            Some(connection) => connection,
-            None => dialer.dial_primary(&link.address, None::<Watch>).await?,
+    async fn prepare(&mut self, connection: &Connection, dialer: &Dialer) -> Result<(), Failure> {
+        self.own = None;
+        let permit = connection.pool.permit().await;
+        let own = match connection.pool.take() {
+            Some(own) => own,
+            None => dialer.dial_primary(&connection.address, None::<CloseOnDrop>).await?,
         };
-        self.line = Some((connection, permit));
+        self.own = Some((own, permit));
         Ok(())
     }
 
-    async fn exchange(&mut self, link: &Link, asking: bool) -> Result<Verdict, RedisError> {
-        // Held to the end, so that no more connections are open than allowed.
-        let Some((mut connection, permit)) = self.line.take() else { return Err(out_of_order()) };
-        let mut waiting = connection.clone();
-        let (replicas, patience, deadline) = (self.replicas, self.patience(), self.deadline);
+    async fn exchange(&mut self, connection: &Connection, asking: bool) -> Result<Verdict, RedisError> {
+        // The permit is held to the end, so that no more connections are open than allowed.
+        let Some((mut own, permit)) = self.own.take() else { return Err(out_of_order()) };
+        let mut waiting = own.clone();
+        let (replicas, wait_millis, deadline) = (self.replicas, self.wait_millis(), self.deadline);
         let mut wait = Box::pin(async move {
             let mut wait = redis::cmd("WAIT");
-            wait.arg(replicas).arg(patience.to_string());
+            wait.arg(replicas).arg(wait_millis.to_string());
             waiting.send_packed_command(&wait).await
         });
-        // Both leave together, in this order; but the wait is pointless after a refusal, which must not be held up.
+        // Both are sent together, in this order. A refusal must not be delayed by the wait, which is pointless then.
         let reply = tokio::select! {
             biased;
-            reply = send(&mut connection, self.command, asking) => reply?,
+            reply = send_command(&mut own, self.command, asking) => reply?,
             early = &mut wait => return Err(early.err().unwrap_or_else(out_of_order)),
         };
         let verdict = Verdict::of(&reply);
         let refused = matches!(reply, Value::ServerError(_));
         self.reply = reply;
-        let pool = link.pool.clone();
+        let pool = connection.pool.clone();
         let outlast = async move {
-            // A server that is demoted meanwhile answers the wait with an error, a connection that is cut does not
-            // answer, and a busy machine too late: the command was executed all the same, and no replica is known to
-            // have it. The wait ends no later than the call, which then still gives the reply.
-            let reached = timeout_at(deadline, wait).await.ok()?.ok()?;
-            // Only now: on a connection that was left in the middle the server may still be waiting.
-            pool.put(connection);
+            // A server that is demoted meanwhile answers the wait with an error, a broken connection gives no answer, and
+            // a busy machine answers too late. The command was executed all the same, and no replica is known to have
+            // acknowledged it. The wait ends no later than the call, which then still returns the reply.
+            let reached = timeout_at(deadline.instant(), wait).await.ok()?.ok()?;
+            // Only now: on a connection abandoned during the wait the server may still be waiting.
+            pool.put(own);
             drop(permit);
             Some(reached)
         };
         if refused {
-            // Thrown away, each refusal would cost a connection, and a machine has a port for so many a minute.
+            // Dropping the connection would cost a new one for each refusal, and a machine runs out of ports.
             tokio::spawn(outlast);
         } else if let Some(Value::Int(reached)) = outlast.await {
             self.reached = u32::try_from(reached).unwrap_or(0);
@@ -228,7 +225,11 @@ impl Request for Durable<'_> {
     }
 }
 
-async fn send(connection: &mut MultiplexedConnection, command: &Cmd, asking: bool) -> Result<Value, RedisError> {
+async fn send_command(
+    connection: &mut MultiplexedConnection,
+    command: &Cmd,
+    asking: bool,
+) -> Result<Value, RedisError> {
     if !asking {
         return connection.send_packed_command(command).await;
     }
@@ -236,7 +237,7 @@ async fn send(connection: &mut MultiplexedConnection, command: &Cmd, asking: boo
     Ok(replies.pop().unwrap_or(Value::Nil))
 }
 
-/// Replies come in the order of their requests, and a request is prepared before it is sent.
+/// Cannot happen: replies come in the order of their requests, and a request is prepared before it is sent.
 fn out_of_order() -> RedisError {
     RedisError::from((redis::ErrorKind::Parse, "a reply came out of order"))
 }
@@ -256,7 +257,7 @@ fn joined<'a>(commands: impl IntoIterator<Item = &'a Cmd>) -> Pipeline {
     pipeline
 }
 
-/// The commands, each behind an ASKING of its own: it holds for one command only.
+/// The commands, each preceded by an ASKING, which applies to one command only.
 fn asked<'a>(commands: impl IntoIterator<Item = &'a Cmd>) -> Pipeline {
     let mut pipeline = Pipeline::new();
     for command in commands {

@@ -1,191 +1,177 @@
-//! Keeps one primary's link alive, for ever.
+//! Keeps a primary connected.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc};
 
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::{
-    Cause, Dialer, Failure, Hooks, Stats,
-    backoff::Backoff,
+    Cause, Failure,
+    close_signal::CloseSignal,
+    connection::Connection,
     dialer::hello,
-    link::{Link, Pulse},
-    node::{Node, Shared, State},
+    node::{ConnectionState, Node, NodeState},
+    node_context::NodeContext,
     pool::Pool,
-    source::Source,
+    primary_locator::PrimaryLocator,
 };
+use crate::backoff::Backoff;
 
-/// What all supervisors of one store share.
-pub(super) struct Crew {
-    pub(super) dialer: Dialer,
-    pub(super) hooks: Arc<dyn Hooks>,
-    pub(super) stats: Arc<Stats>,
-    /// Rung when a link is lost: on a cluster the slots may have moved.
-    pub(super) lost: Arc<Notify>,
-    pub(super) call_deadline: Duration,
-    pub(super) health_interval: Duration,
-    pub(super) max_in_flight: usize,
-    pub(super) durable_connections: usize,
-}
-
-impl Crew {
-    /// A primary and the task that looks after it.
-    pub(super) fn node(self: &Arc<Self>, source: Source) -> Node {
-        let shared = Shared::new(self.max_in_flight);
-        let supervisor = Supervisor { crew: self.clone(), shared: shared.clone(), source };
-        Node::new(shared, tokio::spawn(supervisor.run()).abort_handle())
-    }
+/// A primary, and the task that keeps it connected.
+pub(super) fn spawn_node(context: &Arc<NodeContext>, locator: PrimaryLocator) -> Node {
+    let state = NodeState::new(context.max_in_flight);
+    let supervisor = Supervisor { context: context.clone(), state: state.clone(), locator };
+    Node::new(state, tokio::spawn(supervisor.run()).abort_handle())
 }
 
 struct Supervisor {
-    crew: Arc<Crew>,
-    shared: Arc<Shared>,
-    source: Source,
+    context: Arc<NodeContext>,
+    state: Arc<NodeState>,
+    locator: PrimaryLocator,
+}
+
+/// Why a connection was given up.
+enum End {
+    /// It is closed, or nothing comes over it.
+    Lost(Cause),
+    /// Its server is no longer the primary.
+    Demoted(Cause),
 }
 
 impl Supervisor {
     async fn run(self) {
         let mut was_up = false;
         loop {
-            let link = self.connect().await;
-            self.shared.state.send_replace(State::Up(link.clone()));
+            let connection = self.connect().await;
+            self.state.connection.send_replace(ConnectionState::Up(connection.clone()));
             if was_up {
-                self.crew.stats.reconnects.count();
-                self.crew.hooks.regained();
+                self.context.stats.reconnects.count();
+                self.context.hooks.primary_regained();
             }
             was_up = true;
             #[cfg(feature = "tracing")]
-            tracing::info!(address = %link.address, "connected to a primary");
-            let end = self.watch(&link).await;
-            // A server that was demoted still answers: what is under way on the link comes to its end by itself.
+            tracing::info!(address = %connection.address, "connected to a primary");
+            let end = self.watch(&connection).await;
+            // A demoted server still answers: calls in flight on its connection end by themselves.
             let is_answering = matches!(end, End::Demoted(_));
             let (End::Demoted(cause) | End::Lost(cause)) = end;
             #[cfg(feature = "tracing")]
             tracing::warn!(%cause, "a primary is lost");
-            self.shared.state.send_replace(State::Down(cause));
+            self.state.connection.send_replace(ConnectionState::Down(cause));
             if !is_answering {
-                link.pulse.close();
+                connection.close_signal.close();
             }
-            self.crew.lost.notify_one();
+            self.context.connection_lost.notify_one();
         }
     }
 
-    /// Connects, however long it takes. The state tells the waiting calls how it goes.
-    async fn connect(&self) -> Arc<Link> {
-        let mut backoff = Backoff::of_a_link();
+    /// Connects, however long it takes. The state shows waiting calls why it takes long.
+    async fn connect(&self) -> Arc<Connection> {
+        let mut backoff = Backoff::between_connects();
         loop {
             let failure = match self.attempt().await {
-                Ok(link) => return Arc::new(link),
+                Ok(connection) => return Arc::new(connection),
                 Err(failure) => failure,
             };
             let state = match failure {
                 Failure::Fatal(cause) => {
                     backoff.slow_down();
-                    State::Broken(cause)
+                    ConnectionState::Broken(cause)
                 }
-                Failure::Unsent(cause) | Failure::Unknown(cause) => State::Down(cause),
-                refused @ (Failure::Refused(_) | Failure::Doubtful(_)) => State::Down(Cause::new(refused.told())),
-                Failure::Overloaded => State::Down(Cause::new("the server takes no requests yet")),
+                Failure::Unsent(cause) | Failure::Unknown(cause) => ConnectionState::Down(cause),
+                refused @ (Failure::Refused(_) | Failure::InDoubt(_)) => {
+                    ConnectionState::Down(Cause::new(refused.message()))
+                }
+                Failure::Overloaded => ConnectionState::Down(Cause::new("the server accepts no requests yet")),
             };
-            self.shared.state.send_replace(state);
-            self.crew.lost.notify_one();
+            self.state.connection.send_replace(state);
+            self.context.connection_lost.notify_one();
             backoff.pause().await;
         }
     }
 
-    async fn attempt(&self) -> Result<Link, Failure> {
-        let mut pulse = Pulse::default();
-        let (mut connection, address) = self
-            .source
-            .dial(&self.crew.dialer, || {
-                // Each connection that is tried closes its own pulse when it is given up.
-                pulse = Pulse::default();
-                pulse.watch()
+    async fn attempt(&self) -> Result<Connection, Failure> {
+        let mut close_signal = CloseSignal::default();
+        let (mut multiplexed, address) = self
+            .locator
+            .dial(&self.context.dialer, || {
+                // Each attempt has its own signal, which closes when the attempt is given up.
+                close_signal = CloseSignal::default();
+                close_signal.push_receiver()
             })
             .await?;
-        let greeted = timeout(self.crew.call_deadline, self.crew.hooks.greet(&mut connection)).await;
-        greeted.map_err(|_| Failure::Unsent(Cause::new(format!("{address} did not answer the first requests"))))??;
-        let pool = Arc::new(Pool::new(self.crew.durable_connections, self.crew.health_interval * 10));
-        Ok(Link { connection, address, pulse, pool })
+        let prepared = timeout(self.context.call_deadline, self.context.hooks.prepare(&mut multiplexed)).await;
+        prepared.map_err(|_| Failure::Unsent(Cause::new(format!("{address} did not answer the first requests"))))??;
+        let pool = Arc::new(Pool::new(self.context.durable_connections, self.context.health_interval * 10));
+        Ok(Connection { multiplexed, address, close_signal, pool })
     }
 
-    /// Looks after a link until it has to be given up, and says why.
-    async fn watch(&self, link: &Link) -> End {
+    /// Watches a connection until it must be given up.
+    async fn watch(&self, connection: &Connection) -> End {
         loop {
             tokio::select! {
-                () = link.pulse.closed() => return lost(link),
-                () = sleep(self.crew.health_interval) => {}
-                () = self.shared.suspect.notified() => {}
-                () = self.source.switched() => {}
+                () = connection.close_signal.closed() => return lost(connection),
+                () = sleep(self.context.health_interval) => {}
+                () = self.state.check.notified() => {}
+                () = self.locator.switched() => {}
             }
             tokio::select! {
-                () = link.pulse.closed() => return lost(link),
-                unfit = self.examine(link) => if let Some(end) = unfit { return end },
+                () = connection.close_signal.closed() => return lost(connection),
+                end = self.check(connection) => if let Some(end) = end { return end },
             }
         }
     }
 
-    /// Asks the server and, if there are any, the sentinels. Either may find the link unfit, and need not wait for the
-    /// other then.
-    async fn examine(&self, link: &Link) -> Option<End> {
-        let mut look = pin!(self.look(link));
-        let mut question = pin!(self.question(link));
+    /// Asks the server and, if there are any, the sentinels. If either finds the connection unfit, the other is not
+    /// waited for.
+    async fn check(&self, connection: &Connection) -> Option<End> {
+        let mut server = pin!(self.check_server(connection));
+        let mut sentinels = pin!(self.check_sentinels(connection));
         tokio::select! {
-            unfit = &mut look => match unfit {
-                None => question.await,
-                unfit => unfit,
+            end = &mut server => match end {
+                None => sentinels.await,
+                end => end,
             },
-            unfit = &mut question => match unfit {
-                None => look.await,
-                unfit => unfit,
+            end = &mut sentinels => match end {
+                None => server.await,
+                end => end,
             },
         }
     }
 
-    /// Asks whether the primary is elsewhere: a deposed one thinks for seconds that it still is in office, and what it
-    /// takes until then will be lost.
-    async fn question(&self, link: &Link) -> Option<End> {
-        if !self.source.has_left(&link.address).await {
+    /// Asks whether the primary has moved: a deposed primary believes for seconds that it is still primary, and writes
+    /// that it accepts meanwhile are lost.
+    async fn check_sentinels(&self, connection: &Connection) -> Option<End> {
+        if !self.locator.has_moved_from(&connection.address).await {
             return None;
         }
-        self.crew.stats.demoted.count();
-        Some(End::Demoted(Cause::new(format!("the sentinels name another primary than {}", link.address))))
+        self.context.stats.demoted.count();
+        Some(End::Demoted(Cause::new(format!("the sentinels report another primary than {}", connection.address))))
     }
 
     /// Asks for a sign of life and the role.
     ///
-    /// The answer may take a whole call deadline: by then every call that was sent before the question has failed
-    /// anyway, so giving the link up fails none that could still have been answered, and a server that is held up for
-    /// a moment keeps its links.
-    async fn look(&self, link: &Link) -> Option<End> {
-        let mut connection = link.connection.clone();
-        match timeout(self.crew.call_deadline, hello(&mut connection)).await {
+    /// The answer may take a whole call deadline. By then every call that was sent before the question has failed
+    /// anyway, so that closing the connection fails none that could still have been answered, and a server that stalls
+    /// for a moment keeps its connections.
+    async fn check_server(&self, connection: &Connection) -> Option<End> {
+        let mut multiplexed = connection.multiplexed.clone();
+        match timeout(self.context.call_deadline, hello(&mut multiplexed)).await {
             Ok(Ok(hello)) if hello.is_primary => None,
             Ok(Ok(_)) => {
-                self.crew.stats.demoted.count();
-                Some(End::Demoted(Cause::new(format!("{} became a replica", link.address))))
+                self.context.stats.demoted.count();
+                Some(End::Demoted(Cause::new(format!("{} became a replica", connection.address))))
             }
-            Ok(Err(error)) if error.is_io_error() => Some(lost(link)),
-            // An answer is a sign of life, whatever it says.
+            Ok(Err(error)) if error.is_io_error() => Some(lost(connection)),
+            // Any answer is a sign of life.
             Ok(Err(_)) => None,
             Err(_) => {
-                self.crew.stats.half_open.count();
-                Some(End::Lost(Cause::new(format!("{} sent nothing for a whole call deadline", link.address))))
+                self.context.stats.half_open.count();
+                Some(End::Lost(Cause::new(format!("{} sent nothing for a whole call deadline", connection.address))))
             }
         }
     }
 }
 
-fn lost(link: &Link) -> End {
-    End::Lost(Cause::new(format!("the connection to {} was lost", link.address)))
-}
-
-/// Why a link was given up.
-enum End {
-    /// It is gone, or nothing comes over it.
-    Lost(Cause),
-    /// Its server is not the primary any more.
-    Demoted(Cause),
+fn lost(connection: &Connection) -> End {
+    End::Lost(Cause::new(format!("the connection to {} was lost", connection.address)))
 }

@@ -1,20 +1,20 @@
-//! What the answer of a server means for a request.
+//! What to do with a request after a reply.
 
 use redis::{ServerError, ServerErrorKind, Value};
 use smol_str::SmolStr;
 
-/// What the answer of a server means for a request.
+/// What to do with a request after a reply.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// It is the answer.
+    /// The reply is the answer.
     Final,
-    /// The slot lives at another node now.
+    /// The slot is at another node now.
     Moved(SmolStr),
-    /// The slot is on its way to another node, where this request alone is to be sent.
+    /// The slot is being migrated to another node, to which only this request is to be sent.
     Ask(SmolStr),
-    /// Nothing was executed; the same node will answer in a moment.
+    /// Nothing was executed; the same node will be able to answer soon.
     Later(ServerError),
-    /// Nothing was executed, and this is not, or not any more, the primary.
+    /// Nothing was executed; the server is not, or no longer, the primary.
     Elsewhere(ServerError),
 }
 

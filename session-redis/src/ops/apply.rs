@@ -2,43 +2,53 @@ use redis::Cmd;
 use session_core::{
     Error, ErrorKind, SessionId,
     model::{Entry, IdDigest},
-    store::{ApplyOutcome, Conflict, ConflictCause, Precondition, Update},
+    store::{ApplyOutcome, Precondition, Update},
 };
 
 use super::{
-    Answer, Sending, absent, applied,
+    applied,
     delta::{Counts, append, append_clears, carried},
-    elsewhere, odd_reply,
 };
 use crate::{
-    inner::Inner,
     layout::field_of,
-    meta::{Held, STATE, hex, put, put_stamp},
     net::Resend,
-    script::SCRIPTS,
+    operation::{Operation, SendOptions, forwarded},
+    protocol::{ApplyReply, LOCK_FIELD, SCRIPTS, STATE_FIELD, hex, put, put_stamp},
 };
 
-const OPERATION: &str = "apply";
-
-impl Inner {
+impl Operation<'_> {
     pub(crate) async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let preconditions = update.preconditions.iter().map(precondition).collect::<Result<Vec<_>, Error>>()?;
-        // A repeat of what the store remembers changes nothing; one that it may have forgotten needs a base to know.
+        // A repeat that the session remembers changes nothing. A repeat that it may have forgotten must name the stamp on
+        // which the update is based.
         let resend =
             if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
-        let sending = Sending { operation: OPERATION, resend, replicas: update.write.replicas };
-        let carried = carried(&update.delta, self.settings.message_delta_bytes);
+        let options = SendOptions { resend, replicas: update.write.replicas };
+        let carried = carried(&update.delta, self.store.settings.message_delta_bytes);
         let mut span = 0;
         loop {
             let cmd = |at: &IdDigest, through| self.apply_cmd(at, update, &preconditions, &carried, (span, through));
-            let (at, answer) = self.call_through(id.digest(), (&SCRIPTS.apply, sending), cmd).await?;
-            match answer.reply.split_first() {
-                Some((b'I', rest)) => span = Box::pin(self.relist(OPERATION, &at, rest, span)).await?,
-                _ => return apply_outcome(&answer, elsewhere(at, id)),
-            }
+            let (at, answer) = self.run_script_forwarded(id.digest(), (&SCRIPTS.apply, options), cmd).await?;
+            return match ApplyReply::parse(&answer.reply)? {
+                ApplyReply::Applied(status) => {
+                    Ok(ApplyOutcome::Applied(applied(status, &answer).with_forwarded(forwarded(at, id))))
+                }
+                ApplyReply::Repeated(status) => {
+                    let applied = applied(status, &answer).with_repeated(true);
+                    Ok(ApplyOutcome::Applied(applied.with_forwarded(forwarded(at, id))))
+                }
+                ApplyReply::Conflict(conflict) => Ok(ApplyOutcome::Conflict(conflict)),
+                ApplyReply::TooLate => Err(too_late()),
+                ApplyReply::MustList(wanted) => {
+                    span = Box::pin(self.extend_listing(&at, &wanted, span)).await?;
+                    continue;
+                }
+                ApplyReply::Absent(absent) => Ok(absent.into()),
+            };
         }
     }
 
+    /// The arguments are those that `apply.lua` documents.
     fn apply_cmd(
         &self,
         at: &IdDigest,
@@ -47,7 +57,8 @@ impl Inner {
         carried: &[u8],
         (span, through): (u64, bool),
     ) -> Cmd {
-        let partition = self.layout.partition(at);
+        let layout = &self.store.layout;
+        let partition = layout.partition(at);
         let counts = Counts::of(&update.delta);
         let mut head = Vec::with_capacity(80);
         let op = update.write.op.bits();
@@ -65,9 +76,10 @@ impl Inner {
         }
         let arguments = 5 + 2 * preconditions.len() + counts.arguments();
         let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + 64;
-        let keys = [&self.layout.session(at)[..], &partition.sequence];
-        let mut cmd = SCRIPTS.apply.call(&keys, (arguments, bytes));
-        cmd.arg(head).arg(&self.message_head(at)).arg(carried).arg(self.settings.publish).arg(&*partition.channel);
+        let keys = [&layout.session(at)[..], &partition.sequence];
+        let mut cmd = SCRIPTS.apply.command(&keys, (arguments, bytes));
+        cmd.arg(head).arg(&self.message_head(at)).arg(carried);
+        cmd.arg(self.store.settings.publish).arg(&*partition.channel);
         append_clears(&mut cmd, &update.delta, &counts);
         for (_, expected) in preconditions {
             cmd.arg(&expected[..]);
@@ -78,17 +90,9 @@ impl Inner {
         append(&mut cmd, &update.delta, &counts);
         cmd
     }
-
-    /// The limits, as scripts read them.
-    pub(super) fn put_limits(&self, head: &mut Vec<u8>) {
-        let limits = self.settings.limits;
-        put::<4>(head, limits.max_value_bytes as u64);
-        put::<4>(head, limits.max_entries as u64);
-        put::<5>(head, limits.max_session_bytes as u64);
-    }
 }
 
-/// A hash field and what it must hold. One sort more is not to be taken for one that holds.
+/// A hash field and its expected value. An unknown precondition is an error: it must not be taken for one that holds.
 fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error> {
     let entry = |entry: Entry<'_>, value: &Option<session_core::model::Value>| {
         let expected = value.as_ref().map_or_else(|| b"0".to_vec(), |value| [b"1", value.as_bytes()].concat());
@@ -98,47 +102,24 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
         Precondition::Stamp(stamp) => {
             let mut expected = Vec::with_capacity(32);
             put_stamp(&mut expected, *stamp);
-            (b"@".to_vec(), expected)
+            (STATE_FIELD.to_vec(), expected)
         }
         Precondition::Scalar(field, value) => entry(Entry::Scalar(field), value),
         Precondition::Keyed(field, key, value) => entry(Entry::Keyed(field, key), value),
         Precondition::Lock(token) => {
             let mut expected = token.owner().bits().to_be_bytes().to_vec();
             put::<6>(&mut expected, token.counter());
-            (b"@l".to_vec(), expected)
+            (LOCK_FIELD.to_vec(), expected)
         }
         _ => {
             let message = "this store does not know a precondition of the update; use versions that belong together";
-            return Err(Error::new(ErrorKind::Configuration, message).with_backend("redis").with_operation(OPERATION));
+            return Err(Error::new(ErrorKind::Configuration, message));
         }
     })
 }
 
-fn apply_outcome(answer: &Answer, forwarded: Option<IdDigest>) -> Result<ApplyOutcome, Error> {
-    match answer.reply.split_first() {
-        Some((sort @ (b'A' | b'R'), rest)) => {
-            let applied = applied(OPERATION, rest, answer, *sort == b'R')?;
-            Ok(ApplyOutcome::Applied(applied.with_forwarded(forwarded)))
-        }
-        Some((b'C', rest)) => conflict(rest).map(ApplyOutcome::Conflict).ok_or_else(|| odd_reply(OPERATION)),
-        Some((b'U', _)) => {
-            let message = "too many updates came since the first attempt to tell whether it happened; load the session and decide";
-            Err(Error::new(ErrorKind::OutcomeUnknown, message).with_backend("redis").with_operation(OPERATION))
-        }
-        _ => absent(OPERATION, &answer.reply).map(Into::into),
-    }
-}
-
-fn conflict(rest: &[u8]) -> Option<Conflict> {
-    let (sort, state) = rest.split_first()?;
-    let cause = match sort {
-        b's' => ConflictCause::Stamp,
-        b'l' => ConflictCause::Lock,
-        b'e' => ConflictCause::Entry,
-        _ => return None,
-    };
-    match Held::read(state.get(..STATE)?)? {
-        Held::Session(current, _) => Some(Conflict::new(current, cause)),
-        _ => None,
-    }
+fn too_late() -> Error {
+    let message =
+        "too many updates came since the first attempt to tell whether it happened; load the session and decide";
+    Error::new(ErrorKind::OutcomeUnknown, message)
 }

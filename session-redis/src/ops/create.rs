@@ -1,33 +1,28 @@
 use redis::Cmd;
 use session_core::{
     Error, ErrorKind, SessionId,
+    model::IdDigest,
     store::{CreateOutcome, NewSession},
 };
 
 use super::{
-    Absent, Answer, Sending, absent, applied,
+    applied,
     delta::{Counts, append_entries, carried},
-    forwarded, odd_reply,
 };
 use crate::{
-    inner::Inner,
     lifetimes::Lifetimes,
-    meta::{hex, put},
-    net::Resend,
-    record::Sight,
-    script::SCRIPTS,
+    operation::{Operation, SendOptions},
+    protocol::{CreateReply, Lookup, SCRIPTS, hex, put, unexpected_reply},
 };
 
-const OPERATION: &str = "create";
-
-impl Inner {
+impl Operation<'_> {
     pub(crate) async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let span = match &new.sign_in {
             None => 0,
             Some(sign_in) => {
-                match self.enlist(OPERATION, sign_in, id.digest(), None, Lifetimes::of(new.expiry)).await {
-                    Ok(listed) => listed.span,
-                    // What is there already, or cannot be, is not one more.
+                match self.add_within_cap(sign_in, id.digest(), None, Lifetimes::of(new.expiry)).await {
+                    Ok(listing) => listing.span,
+                    // A session that exists already, or that cannot be created, does not exceed the cap.
                     Err(full) if full.kind() == ErrorKind::LimitExceeded => {
                         return self.create_listed(id, new, 0).await?.ok_or(full);
                     }
@@ -36,55 +31,52 @@ impl Inner {
             }
         };
         let outcome = self.create_listed(id, new, span).await;
-        let outcome = outcome.and_then(|outcome| outcome.ok_or_else(|| odd_reply(OPERATION)));
+        let outcome = outcome.and_then(|outcome| outcome.ok_or_else(unexpected_reply));
         match (&outcome, &new.sign_in) {
             // Also if an earlier attempt created it, whose answer was lost.
             (Ok(CreateOutcome::Created(_)), Some(sign_in)) => self.end_excess(sign_in, id.digest()).await,
-            // Nothing is there, so nothing is to be listed. Where another session is, it may be of the same principal.
-            (Ok(_), Some(sign_in)) => self.withdraw(OPERATION, sign_in.principal(), id.digest()).await,
+            // The id holds no new session, so it must not stay listed. A session that is there may be of the same
+            // principal.
+            (Ok(_), Some(sign_in)) => self.remove_if_unused(sign_in.principal(), id.digest()).await,
             (Err(error), Some(sign_in)) if error.kind() == ErrorKind::LimitExceeded => {
-                self.withdraw(OPERATION, sign_in.principal(), id.digest()).await;
+                self.remove_if_unused(sign_in.principal(), id.digest()).await;
             }
             _ => {}
         }
         outcome
     }
 
-    /// Nothing if it could be created, were it listed for longer.
+    /// Returns `None` if the index must list the session for longer first.
     async fn create_listed(&self, id: &SessionId, new: &NewSession, span: u64) -> Result<Option<CreateOutcome>, Error> {
-        let partition = self.layout.partition(id.digest());
+        let partition = self.store.layout.partition(id.digest());
         let cmd = self.create_cmd(id, new, span);
-        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: new.write.replicas };
-        let answer = self.call(&SCRIPTS.create, partition, &cmd, sending).await?;
-        let outcome = match answer.reply.split_first() {
-            Some((b'I', _)) => return Ok(None),
-            Some((b'A', rest)) => applied(OPERATION, rest, &answer, false).map(CreateOutcome::Created),
-            Some((b'R', rest)) => applied(OPERATION, rest, &answer, true).map(CreateOutcome::Created),
-            Some((b'X', _)) => Ok(CreateOutcome::AlreadyExists),
-            Some((b'F', _)) => self.created_and_moved(&answer, new).await,
-            _ => match absent(OPERATION, &answer.reply)? {
-                Absent::NotFound(Some(ended)) => Ok(CreateOutcome::Ended(ended)),
-                _ => Err(odd_reply(OPERATION)),
-            },
-        };
-        outcome.map(Some)
+        let options = SendOptions::idempotent().with_replicas(new.write.replicas);
+        let answer = self.run_script(&SCRIPTS.create, partition, &cmd, options).await?;
+        Ok(Some(match CreateReply::parse(&answer.reply)? {
+            CreateReply::Created(status) => CreateOutcome::Created(applied(status, &answer)),
+            CreateReply::Repeated(status) => CreateOutcome::Created(applied(status, &answer).with_repeated(true)),
+            CreateReply::InUse => CreateOutcome::AlreadyExists,
+            CreateReply::Ended(ended) => CreateOutcome::Ended(ended),
+            CreateReply::Forwarded(to) => self.created_and_moved(&to, new).await?,
+            CreateReply::MustList => return Ok(None),
+        }))
     }
 
-    /// The id forwards: a repeat of a create finds its session where it has moved to.
-    async fn created_and_moved(&self, answer: &Answer, new: &NewSession) -> Result<CreateOutcome, Error> {
-        let to = forwarded(&answer.reply).ok_or_else(|| odd_reply(OPERATION))?;
-        Ok(match self.glance(OPERATION, &to).await? {
-            Sight::Session(glance) if glance.stamp.incarnation() == new.incarnation => {
-                CreateOutcome::Created(glance.applied().with_repeated(true))
+    /// The id forwards. A repeated create finds its session at the id that it has moved to.
+    async fn created_and_moved(&self, to: &IdDigest, new: &NewSession) -> Result<CreateOutcome, Error> {
+        Ok(match self.peek(to).await? {
+            Lookup::Session(found) if found.stamp.incarnation() == new.incarnation => {
+                CreateOutcome::Created(found.repeated())
             }
-            Sight::Ended(ended) => CreateOutcome::Ended(ended),
-            Sight::Session(_) | Sight::Nothing | Sight::Moved(..) => CreateOutcome::AlreadyExists,
+            Lookup::Ended(ended) => CreateOutcome::Ended(ended),
+            Lookup::Session(_) | Lookup::Nothing | Lookup::Moved(..) => CreateOutcome::AlreadyExists,
         })
     }
 
+    /// The arguments are those that `create.lua` documents.
     fn create_cmd(&self, id: &SessionId, new: &NewSession, span: u64) -> Cmd {
-        let digest = id.digest();
-        let partition = self.layout.partition(digest);
+        let (digest, layout, settings) = (id.digest(), &self.store.layout, &self.store.settings);
+        let partition = layout.partition(digest);
         let counts = Counts::of(&new.entries);
         let mut head = Vec::with_capacity(80);
         head.extend_from_slice(&new.write.op.bits().to_be_bytes());
@@ -94,12 +86,12 @@ impl Inner {
         put::<7>(&mut head, span);
         self.put_limits(&mut head);
         put::<4>(&mut head, counts.puts);
-        let carried = carried(&new.entries, self.settings.message_delta_bytes);
+        let carried = carried(&new.entries, settings.message_delta_bytes);
         let principal = new.sign_in.as_ref().map_or("", |sign_in| sign_in.principal().as_str());
         let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + principal.len() + 64;
-        let keys = [&self.layout.session(digest)[..], &partition.sequence];
-        let mut cmd = SCRIPTS.create.call(&keys, (6 + counts.arguments(), bytes));
-        cmd.arg(head).arg(&self.message_head(digest)).arg(&carried[..]).arg(self.settings.publish);
+        let keys = [&layout.session(digest)[..], &partition.sequence];
+        let mut cmd = SCRIPTS.create.command(&keys, (6 + counts.arguments(), bytes));
+        cmd.arg(head).arg(&self.message_head(digest)).arg(&carried[..]).arg(settings.publish);
         cmd.arg(&*partition.channel).arg(principal);
         append_entries(&mut cmd, &new.entries);
         cmd

@@ -11,7 +11,7 @@ pub(crate) struct Counts {
     pub(crate) clears: u64,
     pub(crate) removes: u64,
     pub(crate) puts: u64,
-    /// Of names and values.
+    /// The bytes of all names and values.
     pub(crate) bytes: usize,
 }
 
@@ -31,14 +31,14 @@ impl Counts {
         counts
     }
 
-    /// Of arguments.
+    /// The number of arguments.
     pub(crate) fn arguments(&self) -> usize {
         (self.clears + self.removes + 2 * self.puts) as usize
     }
 }
 
-/// Appends names to remove, names to put, as many values: an update's script reads all that it touches by one stretch of its
-/// arguments.
+/// Appends names to remove, names to put, and as many values. An update's script reads all touched entries by one range
+/// of its arguments.
 pub(crate) fn append(cmd: &mut Cmd, delta: &Delta, counts: &Counts) {
     if counts.removes > 0 {
         for selector in delta.removals() {
@@ -94,7 +94,7 @@ fn named<'a>(name: &'a mut Vec<u8>, entry: Entry<'_>) -> &'a [u8] {
     name
 }
 
-/// The delta as a message carries it, or nothing if it is too large.
+/// The delta as a message carries it, or an empty one if it is too large.
 pub(crate) fn carried(delta: &Delta, most: usize) -> bytes::Bytes {
     if delta.is_empty() || delta.encoded_len() > most { bytes::Bytes::new() } else { delta.to_bytes() }
 }

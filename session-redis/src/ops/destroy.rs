@@ -5,44 +5,41 @@ use session_core::{
     store::{Destroy, DestroyOutcome},
 };
 
-use super::{Answer, Sending, absent, elsewhere};
 use crate::{
-    inner::Inner,
-    meta::{millis, put, reason_byte},
-    net::Resend,
-    script::SCRIPTS,
+    operation::{Answer, Operation, SendOptions, forwarded},
+    protocol::{DestroyReply, SCRIPTS, millis, put, reason_byte},
 };
 
-const OPERATION: &str = "destroy";
-
-impl Inner {
+impl Operation<'_> {
     pub(crate) async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let (at, answer) = self.destroy_at(id.digest(), destroy).await?;
-        match answer.reply.first() {
-            Some(b'A' | b'R') => {
-                self.recent.note(at, *destroy);
-                Ok(DestroyOutcome::Destroyed { replicas: answer.replicas, forwarded: elsewhere(at, id) })
+        match DestroyReply::parse(&answer.reply)? {
+            DestroyReply::Destroyed | DestroyReply::Repeated => {
+                self.store.recent_destroys.remember(at, *destroy);
+                Ok(DestroyOutcome::Destroyed { replicas: answer.replicas, forwarded: forwarded(at, id) })
             }
-            _ => absent(OPERATION, &answer.reply).map(Into::into),
+            DestroyReply::Absent(absent) => Ok(absent.into()),
         }
     }
 
     pub(crate) async fn destroy_at(&self, digest: &IdDigest, destroy: &Destroy) -> Result<(IdDigest, Answer), Error> {
-        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: destroy.write.replicas };
+        let options = SendOptions::idempotent().with_replicas(destroy.write.replicas);
         let cmd = |at: &IdDigest, through| self.destroy_cmd(at, destroy, through);
-        self.call_through(digest, (&SCRIPTS.destroy, sending), cmd).await
+        self.run_script_forwarded(digest, (&SCRIPTS.destroy, options), cmd).await
     }
 
+    /// The arguments are those that `destroy.lua` documents.
     pub(crate) fn destroy_cmd(&self, at: &IdDigest, destroy: &Destroy, through: bool) -> Cmd {
-        let partition = self.layout.partition(at);
+        let (layout, settings) = (&self.store.layout, &self.store.settings);
+        let partition = layout.partition(at);
         let mut head = Vec::with_capacity(24);
         head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
         head.push(reason_byte(destroy.reason));
-        put::<7>(&mut head, millis(self.settings.tombstone));
+        put::<7>(&mut head, millis(settings.tombstone));
         head.push(u8::from(through));
-        let keys = [&self.layout.session(at)[..], &partition.sequence];
-        let mut cmd = SCRIPTS.destroy.call(&keys, (4, head.len() + partition.channel.len() + 48));
-        cmd.arg(head).arg(&self.message_head(at)).arg(self.settings.publish).arg(&*partition.channel);
+        let keys = [&layout.session(at)[..], &partition.sequence];
+        let mut cmd = SCRIPTS.destroy.command(&keys, (4, head.len() + partition.channel.len() + 48));
+        cmd.arg(head).arg(&self.message_head(at)).arg(settings.publish).arg(&*partition.channel);
         cmd
     }
 }

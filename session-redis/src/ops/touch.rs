@@ -4,41 +4,36 @@ use session_core::{
     store::{TouchOptions, TouchOutcome, Touched},
 };
 
-use super::{Sending, absent, elsewhere, odd_reply};
 use crate::{
-    inner::Inner,
-    meta::{Standing, millis, put},
-    net::Resend,
-    script::SCRIPTS,
+    operation::{Operation, SendOptions, forwarded},
+    protocol::{SCRIPTS, TouchReply, millis, put},
 };
 
-const OPERATION: &str = "touch";
-
-impl Inner {
+impl Operation<'_> {
     pub(crate) async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        let sending = Sending { operation: OPERATION, resend: Resend::Harmless, replicas: 0 };
-        // Zero is a timeout of its own: it renews nothing.
+        // A timeout of zero is valid: it renews nothing.
         let other = options.idle.map_or(0, |idle| if idle.is_zero() { 1 } else { millis(idle) + 1 });
         let mut span = 0;
         loop {
+            // The arguments are those that `touch.lua` documents.
             let cmd = |at: &IdDigest, through: bool| {
                 let mut head = Vec::with_capacity(16);
                 put::<7>(&mut head, other);
                 put::<7>(&mut head, span);
                 head.push(u8::from(through));
-                let mut cmd = SCRIPTS.touch.call(&[&self.layout.session(at)], (1, head.len()));
+                let mut cmd = SCRIPTS.touch.command(&[&self.store.layout.session(at)], (1, head.len()));
                 cmd.arg(head);
                 cmd
             };
-            let (at, answer) = self.call_through(id.digest(), (&SCRIPTS.touch, sending), cmd).await?;
-            match answer.reply.split_first() {
-                Some((b'A', rest)) => {
-                    let standing = Standing::read(rest).ok_or_else(|| odd_reply(OPERATION))?;
-                    let touched = Touched::new(standing.deadlines, standing.now).with_forwarded(elsewhere(at, id));
+            let script = (&SCRIPTS.touch, SendOptions::idempotent());
+            let (at, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
+            match TouchReply::parse(&answer.reply)? {
+                TouchReply::Touched(status) => {
+                    let touched = Touched::new(status.deadlines, status.now).with_forwarded(forwarded(at, id));
                     return Ok(TouchOutcome::Touched(touched));
                 }
-                Some((b'I', rest)) => span = Box::pin(self.relist(OPERATION, &at, rest, span)).await?,
-                _ => return absent(OPERATION, &answer.reply).map(Into::into),
+                TouchReply::MustList(wanted) => span = Box::pin(self.extend_listing(&at, &wanted, span)).await?,
+                TouchReply::Absent(absent) => return Ok(absent.into()),
             }
         }
     }

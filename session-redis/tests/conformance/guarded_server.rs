@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use session_redis::{RedisConfig, TlsConfig};
 use session_testkit::{Certificates, Server, shared};
 
-/// A server that wants a certificate of its clients, and knows one user, who may do what the README says and no more.
+/// A server that requires client certificates, with one user that has exactly the documented permissions.
 struct Guarded {
     certificates: Certificates,
     server: Server,

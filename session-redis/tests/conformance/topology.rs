@@ -1,5 +1,5 @@
-//! One harness for each way of running Redis. The servers of a topology are shared by all cases of a run; each case has
-//! a prefix of its own. Also the topologies of the tiered store's tests: what is tested there is what `crate::opened`
+//! One harness for each topology of Redis. The servers of a topology are shared by all cases of a run, and each case
+//! has its own prefix. The tests of the tiered store use these topologies too, with the store that `crate::opened`
 //! makes of a Redis store.
 
 use std::{
@@ -14,7 +14,7 @@ use session_core::{Limits, store::SessionStore};
 use session_redis::{RedisConfig, RedisStore, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server, shared};
 
-/// Long against a call, also on a busy machine. Cases wait rather than compute, so many of them run at once.
+/// Much longer than a call, even on a busy machine. Cases wait rather than compute, so many of them run concurrently.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// More than ten call deadlines, and a hundred ticks.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(25);
@@ -26,7 +26,7 @@ pub(crate) fn prefix() -> String {
 }
 
 pub(crate) async fn node(config: RedisConfig) -> Arc<dyn SessionStore> {
-    // Low enough for the cases to reach them soon.
+    // Low enough that the cases reach them soon.
     let limits = Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536);
     let store = RedisStore::builder(config).limits(limits).tombstone(TOMBSTONE).connect().await;
     crate::opened(store.unwrap_or_else(|error| panic!("{error:?}")))

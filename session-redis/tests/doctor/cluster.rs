@@ -19,7 +19,7 @@ async fn problems_of_a_cluster() {
     let config = || RedisConfig::cluster(cluster.urls().into_iter().take(1));
     let sessions = store(config()).await;
     for _ in 0..20 {
-        sessions.create().unwrap().commit().await.unwrap();
+        sessions.create().unwrap().persist().await.unwrap();
     }
     let found = examine(config()).await;
     assert_healthy(&found);

@@ -1,5 +1,5 @@
-//! The primary has executed an update and passed it on, the answer is lost, and so is the primary. A retry at the new
-//! one must not apply it again.
+//! The primary has executed and replicated an update, the answer is lost, and then the primary dies. A retry at the new
+//! primary must not apply the update again.
 
 use session_core::{
     SessionId,
@@ -14,7 +14,7 @@ use crate::{
     until, within,
 };
 
-/// Waits until the replica has all that the primary has.
+/// Waits until the replica has everything that the primary has.
 async fn in_step(primary: &Server, replica: &Server) {
     until("the replica is in step", || async {
         let (one, other) = (primary.info("master_repl_offset").await?, replica.info("master_repl_offset").await?);

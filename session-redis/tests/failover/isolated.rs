@@ -1,8 +1,9 @@
-//! A primary that is cut off from its replicas and from the sentinels, and goes on for whoever still reaches it.
+//! A primary that is isolated from its replicas and from the sentinels, and continues for the clients that still reach
+//! it.
 //!
-//! Two stores: one is told by the sentinels and so follows them to the new primary; the other is on the side of the old
-//! one. What the old primary acknowledges meanwhile is lost when it returns, by design of Redis; it must be lost
-//! visibly, and no session that was ended there may live again.
+//! One of two stores asks the sentinels and so follows them to the new primary; the other is on the side of the old
+//! one. Writes that the old primary acknowledges meanwhile are lost when it returns, by design of Redis. The loss must
+//! be visible, and no session that was ended there may come back.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::{
     until, within,
 };
 
-/// A store that knows the servers themselves, and so stays where it is while that is a primary.
+/// A store that knows the servers themselves, and so stays with a server while that is a primary.
 async fn inside(trio: &SentinelTrio, old: &Server) -> RedisStore {
     let others = trio.servers().iter().filter(|server| *server != old);
     let urls: Vec<String> = std::iter::once(old).chain(others).map(Server::url).collect();
@@ -39,7 +40,7 @@ async fn ledgers(store: &RedisStore, count: usize) -> Vec<Ledger> {
     ledgers
 }
 
-/// What the ledgers lost, and where their sessions are now.
+/// The losses of the ledgers, and where their sessions are now.
 async fn settle(
     store: &RedisStore,
     ledgers: &[Ledger],
@@ -103,8 +104,8 @@ async fn what_it_acknowledged_is_lost_visibly_and_what_it_ended_stays_ended() {
     let (tally, now) = settle(&outside, &theirs, safe_from).await;
     let (inner_tally, inner_now) = settle(&inside, &ours, inner_safe_from).await;
     let in_vain: usize = ours.iter().map(|ledger| ledger.acknowledged_since(lost_from)).sum();
-    assert!(inner_tally.lost > 0, "{in_vain} updates were acknowledged since it was cut off, and none is lost?");
-    print("Sentinel, primary cut off", &[("0, outside".into(), tally), ("0, inside".into(), inner_tally)]);
+    assert!(inner_tally.lost > 0, "{in_vain} updates were acknowledged since it was isolated, and none is lost?");
+    print("Sentinel, primary isolated", &[("0, outside".into(), tally), ("0, inside".into(), inner_tally)]);
     let gaps: BTreeMap<_, _> = listener.check(&now).await.gaps;
     println!("outside: {gaps:?}, inside: {:?}", inner.check(&inner_now).await.gaps);
 
@@ -131,13 +132,13 @@ async fn with_min_replicas_to_write_it_soon_takes_no_more() {
     let trio = SentinelTrio::builder().replicas(1).min_replicas_to_write(1, 1).behind_links().start().await;
     let old = trio.primary().await;
     let inside = inside(&trio, old).await;
-    until("the replica is heard", || async { inside.check().await.ok() }).await;
+    until("the replica is counted", || async { inside.check().await.ok() }).await;
     let mut ledger = ledgers(&inside, 1).await.remove(0);
     let doomed = new_session(&inside, SessionId::generate().unwrap(), 1).await;
     let feed = inside.feed().unwrap().subscribe().await.unwrap();
     assert!(ledger.write(&inside, 0).await);
 
-    // Nobody closes the links: the primary notices only that its replica says nothing.
+    // The connections stay open: the primary notices only that its replica is silent.
     trio.link_of(old).hold(Direction::Requests);
     trio.link_of(old).hold(Direction::Replies);
     within("it takes no more writes", async { while ledger.write(&inside, 1).await {} }).await;
@@ -158,6 +159,6 @@ async fn with_min_replicas_to_write_it_soon_takes_no_more() {
     assert!(ledger.write(&inside, 2).await);
     let (tally, _) = settle(&inside, &[ledger], 2).await;
     println!("with min-replicas-to-write, {in_vain} updates were acknowledged in vain, and then none");
-    print("Sentinel, primary cut off, min-replicas-max-lag 1", &[("0, inside".into(), tally)]);
+    print("Sentinel, primary isolated, min-replicas-max-lag 1", &[("0, inside".into(), tally)]);
     end(&inside, &doomed).await;
 }

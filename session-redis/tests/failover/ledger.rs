@@ -1,4 +1,4 @@
-//! What the one client of a session knows of it, and whether the store agrees.
+//! What the only client of a session knows about it, and whether the store agrees.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,12 +11,12 @@ use session_redis::RedisStore;
 
 use crate::{reaper::create, tally::Tally};
 
-/// What the client was told of an update.
+/// The outcome of an update, as the client knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It is in the store, and so many replicas had it.
+    /// It is in the store, and this many replicas had acknowledged it.
     Acknowledged(Option<u32>),
-    /// Nothing was changed.
+    /// It changed nothing.
     Refused,
 }
 
@@ -24,30 +24,30 @@ enum Fate {
 struct Step {
     op: OpId,
     fate: Fate,
-    /// In which phase of the test it was first sent.
+    /// The phase of the test in which it was first sent.
     phase: u32,
 }
 
 /// One session and all updates of its only writer.
 ///
-/// Update number n adds the entry `log[n]` and sets `last` to n, so that the state itself tells which updates it has
-/// seen, and how often a version was counted tells whether one was applied twice. An update without an answer is
-/// neither done nor not done: it is sent again under its op id until the store says which.
+/// Update n adds the entry `log[n]` and sets `last` to n. So the state shows which updates it contains, and the version
+/// shows whether an update was applied twice. The outcome of an update without an answer is unknown: it is sent again
+/// under its op id until the store answers.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     id: SessionId,
     first: Stamp,
-    /// How many replicas each update asks for.
+    /// The number of replicas that each update asks for.
     replicas: u32,
     steps: Vec<Step>,
     known: Stamp,
-    /// An acknowledgement bore another stamp than what was known leads to.
+    /// Whether an acknowledgement had another stamp than the one that follows from the updates before.
     told_of_loss: bool,
     unanswered: u64,
     trouble: Trouble,
 }
 
-/// The failures that a client has met, for whoever waits for it in vain.
+/// The failures that a client has met, for a test that waits in vain.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trouble(Arc<Mutex<(u64, String)>>);
 
@@ -87,18 +87,18 @@ impl Ledger {
         self.trouble.clone()
     }
 
-    /// The stamp that was acknowledged last.
+    /// The last acknowledged stamp.
     pub(crate) fn known(&self) -> Stamp {
         self.known
     }
 
-    /// How many updates were acknowledged that were first sent in this phase or later.
+    /// The number of acknowledged updates that were first sent in this phase or later.
     pub(crate) fn acknowledged_since(&self, phase: u32) -> usize {
         let counts = |step: &&Step| step.phase >= phase && matches!(step.fate, Fate::Acknowledged(_));
         self.steps.iter().filter(counts).count()
     }
 
-    /// Sends the next update, and the same again until it is known what became of it. False if it was refused.
+    /// Sends the next update, and repeats it until its outcome is known. Returns false if it was refused.
     pub(crate) async fn write(&mut self, store: &RedisStore, phase: u32) -> bool {
         let op = OpId::generate().unwrap();
         let update = Update::new(WriteOptions::new(op).with_replicas(self.replicas), delta(self.steps.len()));
@@ -130,7 +130,7 @@ impl Ledger {
         fate != Fate::Refused
     }
 
-    /// Compares what the client was told with what the store has. Updates first sent in phase `safe_from` or later must
+    /// Compares what the client knows with what the store has. Updates first sent in phase `safe_from` or later must
     /// all be there.
     pub(crate) fn check(&self, found: &Found, all: u32, safe_from: u32) -> Tally {
         let record = &*found.record;
@@ -157,10 +157,10 @@ impl Ledger {
         tally
     }
 
-    /// The stamp names a history, and it is exactly that of the updates in the state: none twice, none in part.
+    /// The stamp identifies a history: exactly that of the updates in the state, each once and as a whole.
     fn check_history(&self, record: &Record, there: &[usize]) {
         let stamp = there.iter().fold(self.first, |stamp, number| {
-            let step = self.steps.get(*number).expect("an update that nobody sent is there");
+            let step = self.steps.get(*number).expect("the store has an update that was never sent");
             stamp.next(step.op)
         });
         assert_eq!(record.stamp(), stamp, "the stamp tells another history than the entries: {there:?}");
@@ -187,7 +187,7 @@ fn number_in(value: &Value) -> usize {
     std::str::from_utf8(value.payload()).unwrap().parse().expect("a number")
 }
 
-/// The numbers of the updates that a state has seen, in order.
+/// The numbers of the updates that a state contains, in order.
 fn log_of(record: &Record) -> Vec<usize> {
     let of_entry = |(key, value): (&Key, &Value)| {
         let number = number_in(value);

@@ -1,4 +1,4 @@
-//! A subscriber that checks that nothing is missing without a gap.
+//! A subscriber that checks that no change is missing without a gap.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -14,25 +14,25 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{ledger::Ledger, until, within};
 
-/// Keeps everything that a feed says.
+/// Records everything that a feed delivers.
 pub(crate) struct Listener {
     /// A power of two.
     partitions: u16,
     barriers: Arc<dyn Barriers>,
-    heard: watch::Receiver<Heard>,
+    received: watch::Receiver<Received>,
     task: JoinHandle<()>,
     known: HashMap<IdDigest, Stamp>,
 }
 
-/// What a feed has said so far.
+/// What a feed has delivered so far.
 #[derive(Debug, Default)]
-struct Heard {
+struct Received {
     items: Vec<FeedItem>,
     gaps: HashSet<&'static str>,
     barriers: HashSet<u64>,
 }
 
-/// What a checked feed had to say.
+/// The result of checking a feed.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) changes: usize,
@@ -40,24 +40,25 @@ pub(crate) struct Summary {
 }
 
 impl Listener {
-    /// Listens from now on; the sessions are as their ledgers say.
+    /// Subscribes now; the sessions are as their ledgers say.
     pub(crate) async fn start(store: &RedisStore, ledgers: &[Ledger]) -> Self {
         let feed = store.feed().expect("this store has a feed");
         let subscription = feed.subscribe().await.unwrap();
         let barriers = subscription.barriers().clone();
-        let (tell, heard) = watch::channel(Heard::default());
+        let (tell, received) = watch::channel(Received::default());
         let known = ledgers.iter().map(|ledger| (*ledger.id().digest(), ledger.known())).collect();
         let task = tokio::spawn(listen(subscription, tell));
-        Self { partitions: u16::try_from(feed.partitions()).unwrap(), barriers, heard, task, known }
+        Self { partitions: u16::try_from(feed.partitions()).unwrap(), barriers, received, task, known }
     }
 
-    /// Waits until a gap of this cause has been heard, at any time.
+    /// Waits until there has been a gap of this cause, at any time.
     pub(crate) async fn wait_for(&mut self, cause: GapCause) {
-        let waited = within("the feed has a gap", self.heard.wait_for(|heard| heard.gaps.contains(name(cause)))).await;
+        let waited =
+            within("the feed has a gap", self.received.wait_for(|received| received.gaps.contains(name(cause)))).await;
         assert!(waited.is_ok(), "the feed has ended");
     }
 
-    /// A barrier of each session's partition, as soon as it can be had, and everything that stands before them.
+    /// Waits for a barrier of each session's partition, and everything that precedes them.
     async fn all(&mut self) -> Vec<FeedItem> {
         let of = |digest: &IdDigest| digest.partition() & (self.partitions - 1);
         let partitions: HashSet<u16> = self.known.keys().map(of).collect();
@@ -65,15 +66,15 @@ impl Listener {
             let barriers = self.barriers.clone();
             let asked = || async { barriers.barrier(partition).await.ok() };
             let barrier = until("the feed can be asked for barriers", asked).await;
-            let comes = self.heard.wait_for(|heard| heard.barriers.contains(&barrier.0));
+            let comes = self.received.wait_for(|received| received.barriers.contains(&barrier.0));
             let waited = within("a barrier comes", comes).await;
             assert!(waited.is_ok(), "the feed has ended");
         }
-        self.heard.borrow().items.clone()
+        self.received.borrow().items.clone()
     }
 
-    /// Makes sure that every change of the sessions was heard, or stands before a gap. `ledgers` are as the store has
-    /// them now.
+    /// Checks that every change of the sessions was delivered or precedes a gap. `ledgers` are as the store has them
+    /// now.
     pub(crate) async fn check(mut self, now: &[(IdDigest, Stamp)]) -> Summary {
         let items = self.all().await;
         self.task.abort();
@@ -84,24 +85,24 @@ impl Listener {
     }
 }
 
-async fn listen(mut subscription: Subscription, tell: watch::Sender<Heard>) {
+async fn listen(mut subscription: Subscription, tell: watch::Sender<Received>) {
     while let Some(item) = subscription.next().await {
-        tell.send_modify(|heard| {
+        tell.send_modify(|received| {
             match &item {
-                FeedItem::Gap(_, cause) => drop(heard.gaps.insert(name(*cause))),
-                FeedItem::Barrier(_, barrier) => drop(heard.barriers.insert(barrier.0)),
+                FeedItem::Gap(_, cause) => drop(received.gaps.insert(name(*cause))),
+                FeedItem::Barrier(_, barrier) => drop(received.barriers.insert(barrier.0)),
                 _ => {}
             }
-            heard.items.push(item);
+            received.items.push(item);
         });
     }
 }
 
-/// One walk over the items.
+/// One pass over the items.
 struct Check {
-    /// Gaps so far, by partition, and the last sequence there.
+    /// The gaps so far, by partition, and the last sequence there.
     lanes: Vec<(usize, Option<u64>)>,
-    /// The last stamp of each session, and how many gaps its partition had had then.
+    /// The last stamp of each session, and the number of gaps that its partition had had then.
     sessions: HashMap<IdDigest, (Stamp, usize)>,
     summary: Summary,
 }

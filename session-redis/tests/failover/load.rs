@@ -1,4 +1,4 @@
-//! Writers that go on whatever happens.
+//! Writers that continue through faults.
 
 use std::{
     sync::{
@@ -17,11 +17,11 @@ use crate::{
     within,
 };
 
-/// Each session has a writer of its own, which sends one update after the other.
+/// Each session has its own writer, which sends one update after another.
 pub(crate) struct Load {
     phase: Arc<AtomicU32>,
     stop: watch::Sender<bool>,
-    /// How many updates each writer had acknowledged.
+    /// The number of acknowledged updates of each writer.
     progress: Vec<(watch::Receiver<u64>, Trouble)>,
     store: RedisStore,
     writers: Vec<JoinHandle<Ledger>>,
@@ -32,8 +32,8 @@ impl Load {
         let (phase, stop) = (Arc::new(AtomicU32::new(0)), watch::Sender::new(false));
         let (mut progress, mut writers) = (Vec::new(), Vec::new());
         for ledger in ledgers {
-            let (tell, told) = watch::channel(0);
-            progress.push((told, ledger.trouble()));
+            let (tell, acknowledged) = watch::channel(0);
+            progress.push((acknowledged, ledger.trouble()));
             writers.push(tokio::spawn(write(store.clone(), ledger, phase.clone(), stop.subscribe(), tell)));
         }
         Self { phase, stop, progress, store: store.clone(), writers }
@@ -44,12 +44,13 @@ impl Load {
         self.phase.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// Waits until every writer has had so many more updates acknowledged than now.
+    /// Waits until each writer has had this many more updates acknowledged.
     pub(crate) async fn go_on(&self, more: u64) {
-        let marks: Vec<_> = self.progress.iter().map(|(told, _)| (*told.borrow(), told.clone())).collect();
+        let marks: Vec<_> =
+            self.progress.iter().map(|(acknowledged, _)| (*acknowledged.borrow(), acknowledged.clone())).collect();
         let all = async {
-            for (from, mut told) in marks {
-                let is_there = told.wait_for(|now| *now >= from + more).await;
+            for (from, mut acknowledged) in marks {
+                let is_there = acknowledged.wait_for(|now| *now >= from + more).await;
                 assert!(is_there.is_ok(), "a writer has panicked");
             }
         };
@@ -58,7 +59,7 @@ impl Load {
         }
     }
 
-    /// Lets every writer finish its update.
+    /// Lets each writer finish its update.
     pub(crate) async fn stop(self) -> Vec<Ledger> {
         self.stop.send_replace(true);
         let mut ledgers = Vec::new();
@@ -84,7 +85,7 @@ async fn write(
         if ledger.write(&store, phase).await {
             tell.send_modify(|acknowledged| *acknowledged += 1);
         } else {
-            // Refused at once: asking on and on would only keep the machine from the failover.
+            // The refusal was immediate: repeating it without a pause would only slow down the failover.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Nodes without which a part of the work cannot go on, and that come back.
+//! Nodes whose loss stops part of the work, and that come back.
 
 use session_core::{
     ErrorKind, SessionId,
@@ -68,7 +68,7 @@ async fn without_any_replica_a_primary_that_needs_one_refuses_and_loses_nothing(
     let primary = Server::builder().config("min-replicas-to-write", 1).start().await;
     let replica = Server::builder().replica_of(&primary).start().await;
     replica.wait_for_primary_link().await;
-    // The primary's word counts, and it comes a moment later.
+    // Only the primary's view counts, and it arrives a moment later.
     let writable = || async { (primary.info("min_slaves_good_slaves").await? == "1").then_some(()) };
     until("the primary has its replica", writable).await;
     let store = connect(RedisConfig::standalone(primary.url()).partitions(PARTITIONS)).await;
@@ -89,7 +89,7 @@ async fn without_any_replica_a_primary_that_needs_one_refuses_and_loses_nothing(
     let tally = ledger.check(&found, 1, 0);
     assert!(tally.refused > 0 && tally.unanswered == 0, "a refusal is an answer: {tally:?}");
 
-    // The primary was there all the time, and what it refused it did not announce.
+    // The primary was there all the time, and published nothing that it refused.
     let barriers = feed.barriers().clone();
     let partition = ledger.id().digest().partition() & (PARTITIONS as u16 - 1);
     let last = barriers.barrier(partition).await.unwrap();

@@ -1,10 +1,10 @@
-//! What is lost, and what never is, when primaries die, are cut off, hand over, or give slots away.
+//! What may be lost, and what never is, when primaries die, are isolated, hand over, or give slots away.
 //!
-//! Each session has one writer, which keeps a [`ledger`] of what it was told. A write without an answer is neither done
-//! nor not done until the store says so. After a fault the state must be that of a history in which no update was
-//! applied twice or in part, what is missing must be what the setting allows, and whoever lost something must see it in
-//! the stamps. A [`listener`] checks that the feed misses nothing without a gap. Each client lives through the fault:
-//! none is connected anew.
+//! Each session has one writer, which keeps a [`ledger`] of its answers. The outcome of a write without an answer is
+//! unknown until the store reports it. After a fault the state must be that of a history in which no update was applied
+//! twice or in part. Only losses that the setting allows may have occurred, and each must be visible in the stamps. A
+//! [`listener`] checks that the feed misses nothing without a gap. All clients live through the fault: none reconnects
+//! by hand.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

@@ -1,8 +1,8 @@
-//! Another server becomes the primary, since the old one died or since somebody ordered it.
+//! Another server becomes the primary, because the old one died or because an administrator ordered it.
 //!
-//! What may be asserted: an update that was acknowledged with `Applied::replicas` equal to the number of all replicas
-//! survives, since whichever is promoted has it. Anything less can be lost: a primary acknowledges before it has sent
-//! the update on, and a replica that has an update need not be the one that is promoted.
+//! An update that was acknowledged with `Applied::replicas` equal to the number of all replicas survives, since
+//! whichever replica is promoted has it. Any other update can be lost: a primary acknowledges before it has replicated
+//! the update, and a replica that has an update need not be the one that is promoted.
 
 use session_core::store::{GapCause, SessionStore};
 use session_testkit::{Cluster, SentinelTrio};
@@ -19,7 +19,7 @@ async fn killed_under_sentinel() {
     let store = under_sentinel(&trio).await;
     let outcome = outlive(&store, &ids(&[0, 1, 2, 3]), (2, GapCause::FailedOver), async |load| {
         let old = trio.kill_primary().await;
-        // It is dead: whatever is acknowledged from now on, another one has done.
+        // The old primary is dead, so another one has executed all later acknowledged writes.
         let safe_from = load.next_phase();
         trio.wait_for_new_primary(old).await;
         safe_from
@@ -44,7 +44,7 @@ async fn killed_in_a_cluster() {
     report("Cluster, primary killed", &outcome);
 }
 
-/// Sentinel promotes a replica first and demotes the old primary afterwards: until then it takes writes.
+/// Sentinel promotes a replica first and demotes the old primary afterwards: until then it accepts writes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ordered_of_sentinel() {
     let trio = SentinelTrio::start().await;
@@ -58,12 +58,12 @@ async fn ordered_of_sentinel() {
     report("Sentinel, failover ordered", &outcome);
 }
 
-/// The old primary takes no writes once its replicas follow the new one.
+/// The old primary accepts no writes once its replicas follow the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ordered_of_sentinel_with_min_replicas_to_write() {
     let trio = SentinelTrio::builder().min_replicas_to_write(1, 1).start().await;
     let store = under_sentinel(&trio).await;
-    until("the replicas are heard", || async { store.check().await.ok() }).await;
+    until("the replicas are counted", || async { store.check().await.ok() }).await;
     let outcome = outlive(&store, &ids(&[0, 1, 2, 3]), (2, GapCause::FailedOver), async |load| {
         trio.fail_over().await;
         trio.wait_until_settled().await;
@@ -73,7 +73,7 @@ async fn ordered_of_sentinel_with_min_replicas_to_write() {
     report("Sentinel, failover ordered, min-replicas-to-write 1", &outcome);
 }
 
-/// The old primary of a cluster holds its clients up until the new one has everything.
+/// The old primary of a cluster pauses its clients until the new one has everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ordered_in_a_cluster() {
     let cluster = Cluster::start(3, 1).await;

@@ -1,4 +1,4 @@
-//! Clients that go on while something happens, and what they have lost when it is over.
+//! Clients that continue through a fault, and what they have lost afterwards.
 
 use session_core::{
     SessionId,
@@ -15,15 +15,15 @@ use crate::{
     topology::{PARTITIONS, id_in},
 };
 
-/// What became of the updates, for each number of replicas that were asked for, and what the feed said.
+/// The fate of the updates, by the number of replicas that were asked for, and what the feed delivered.
 pub(crate) struct Outcome {
     pub(crate) rows: Vec<(u32, Tally)>,
     pub(crate) feed: Summary,
 }
 
-/// Writes and ends sessions while `fault` goes on; it returns when the new primary serves. Each writer must go on
-/// afterwards. `fault` gives the phase from which on nothing that is acknowledged may be lost. The feed must have a gap
-/// of the given cause.
+/// Writes and ends sessions while `fault` runs; it returns when the new primary serves. Each writer must continue
+/// afterwards. `fault` returns the phase from which on no acknowledged write may be lost. The feed must have a gap of
+/// the given cause.
 pub(crate) async fn outlive(
     store: &RedisStore,
     ids: &[SessionId],
@@ -41,7 +41,7 @@ pub(crate) async fn outlive(
     let load = Load::start(store, ledgers);
     load.go_on(10).await;
     let safe_from = fault(&load).await;
-    // Few: with too few replicas left, each waits for them in vain.
+    // Few writers: while there are too few replicas, each of them waits in vain.
     load.go_on(2).await;
     listener.wait_for(gap).await;
     let ended = reaper.stop().await;
@@ -61,7 +61,7 @@ pub(crate) async fn outlive(
 pub(crate) fn report(fault: &str, outcome: &Outcome) {
     let rows: Vec<_> = outcome.rows.iter().map(|(asked, tally)| (asked.to_string(), *tally)).collect();
     print(fault, &rows);
-    println!("{fault}: the feed told {} changes and the gaps {:?}", outcome.feed.changes, outcome.feed.gaps);
+    println!("{fault}: the feed delivered {} changes and the gaps {:?}", outcome.feed.changes, outcome.feed.gaps);
     for (asked, tally) in &outcome.rows {
         assert!(*asked == 0 || tally.everywhere > 0, "no update reached all replicas, so nothing was tested");
     }

@@ -1,5 +1,5 @@
-//! A primary that is stopped in its tracks, replaced, and goes on as if nothing had happened: with the requests that
-//! wait in its sockets, which clients have sent elsewhere since.
+//! A primary that is paused, replaced, and resumed, with requests waiting in its sockets that clients have sent
+//! elsewhere since.
 
 use session_core::store::GapCause;
 use session_testkit::{Cluster, SentinelTrio};
@@ -16,7 +16,7 @@ async fn under_sentinel_it_follows_the_new_one() {
     let outcome = outlive(&store, &ids(&[0, 1, 2, 3]), (2, GapCause::FailedOver), async |load| {
         let old = trio.primary().await;
         old.pause().await;
-        // It answers nothing any more: whatever is acknowledged from now on, another one has done.
+        // The old primary answers nothing any more, so another one has executed all later acknowledged writes.
         let safe_from = load.next_phase();
         trio.wait_for_new_primary(old).await;
         load.go_on(2).await;
@@ -25,7 +25,7 @@ async fn under_sentinel_it_follows_the_new_one() {
         safe_from
     })
     .await;
-    report("Sentinel, primary held up and replaced", &outcome);
+    report("Sentinel, primary paused and replaced", &outcome);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,5 +45,5 @@ async fn in_a_cluster_it_follows_the_new_one() {
         safe_from
     })
     .await;
-    report("Cluster, primary held up and replaced", &outcome);
+    report("Cluster, primary paused and replaced", &outcome);
 }

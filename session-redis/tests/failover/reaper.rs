@@ -1,4 +1,4 @@
-//! A client that ends one session after the other, whatever happens.
+//! A client that ends one session after another through all faults.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,13 +25,13 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    /// With so many sessions, which `all` replicas have.
+    /// Starts with this many sessions, which `all` replicas have.
     pub(crate) async fn start(store: &RedisStore, sessions: usize, all: u32) -> Self {
         let mut victims = Vec::new();
         for _ in 0..sessions {
             victims.push(new_session(store, SessionId::generate().unwrap(), 0).await);
         }
-        // Whichever server has the victims of a partition: who has the last of them has all of them.
+        // All victims of a partition are on one server: the server that has the last of them has all.
         for partition in 0..PARTITIONS as u16 {
             victims.push(new_session(store, id_in(partition, PARTITIONS), all).await);
         }
@@ -40,15 +40,15 @@ impl Reaper {
         Self { stop, task }
     }
 
-    /// Those that were ended, as the store has acknowledged.
+    /// The sessions whose end the store has acknowledged.
     pub(crate) async fn stop(self) -> Vec<SessionId> {
         self.stop.send_replace(true);
         within("the reaper ends", self.task).await.expect("the reaper did not panic")
     }
 }
 
-/// Creates a session that so many replicas have. A replica that has just begun to follow may be heard a second later;
-/// the repeats of the create are waits, and no more.
+/// Creates a session that this many replicas have. A replica that has just begun to follow may be counted a second
+/// later. The repeats of the create only wait.
 pub(crate) async fn create(store: &RedisStore, id: &SessionId, replicas: u32) -> Stamp {
     let new = NewSession::generate(Expiry::default())
         .unwrap()
@@ -63,13 +63,13 @@ pub(crate) async fn create(store: &RedisStore, id: &SessionId, replicas: u32) ->
     new.stamp()
 }
 
-/// As [`create`], and gives the id.
+/// As [`create`], and returns the id.
 pub(crate) async fn new_session(store: &RedisStore, id: SessionId, replicas: u32) -> SessionId {
     create(store, &id, replicas).await;
     id
 }
 
-/// Ends a session, trying for as long as it takes.
+/// Ends a session, and retries without limit.
 pub(crate) async fn end(store: &RedisStore, id: &SessionId) {
     let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Revoked);
     loop {
@@ -84,7 +84,7 @@ pub(crate) async fn end(store: &RedisStore, id: &SessionId) {
 
 async fn reap(store: RedisStore, victims: Vec<SessionId>, stop: watch::Receiver<bool>) -> Vec<SessionId> {
     let mut ended = Vec::new();
-    // Not all at once, so that there are some left when the fault comes.
+    // Not all at once, so that some are left when the fault comes.
     let mut pace = interval(Duration::from_millis(3));
     for victim in victims {
         pace.tick().await;
@@ -97,7 +97,7 @@ async fn reap(store: RedisStore, victims: Vec<SessionId>, stop: watch::Receiver<
     ended
 }
 
-/// Waits until none of these sessions is there any more, and then makes sure that none can be had in any other way.
+/// Waits until none of these sessions exists, and then checks that none can be reached in any other way.
 pub(crate) async fn stay_ended(store: &RedisStore, ended: &[SessionId]) {
     let store = Arc::new(store.clone());
     for id in ended {

@@ -1,5 +1,5 @@
-//! The sentinels name another primary while the old one lives, is reached, and says that it is one: whoever stays there
-//! writes in vain.
+//! The sentinels name another primary while the old one is alive, reachable, and reports that it is a primary. Writes
+//! there are lost.
 
 use session_core::{
     SessionId,
@@ -27,12 +27,12 @@ async fn the_sentinels_are_believed_rather_than_the_old_primary() {
         sentinel.command(&["SENTINEL", "MONITOR", name, "127.0.0.1", &port, "2"]).await.expect("the new one is named");
     }
     until("the client leaves", || async { (store.stats().demoted > 0).then_some(()) }).await;
-    // Else it would go on to hear, and to answer for, what only happens at the old primary.
+    // Otherwise it would continue to receive, and to vouch for, only what happens at the old primary.
     listener.wait_for(GapCause::FailedOver).await;
     load.go_on(5).await;
     let safe_from = load.next_phase();
     load.go_on(5).await;
-    assert_eq!(old.info("role").await.as_deref(), Some("master"), "nobody has told it");
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "it has not been demoted");
     let mut now = Vec::new();
     for ledger in load.stop().await {
         let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("the session is gone") };

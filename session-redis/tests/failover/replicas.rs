@@ -2,7 +2,7 @@
 
 use session_core::{
     Error, SessionId,
-    model::{Delta, Field, Format, OpId, Value},
+    model::{Delta, Field, Format, Value},
     store::{Applied, ApplyOutcome, SessionStore, SessionStoreExt, Update, WriteOptions},
 };
 use session_redis::{RedisConfig, RedisStore};
@@ -33,7 +33,7 @@ impl Rig {
         apply(self.store.clone(), id, replicas).await
     }
 
-    /// Waits until so many clients wait for replicas.
+    /// Waits until this many clients wait for replicas.
     async fn blocked(&self, clients: usize) {
         let blocked = || async {
             let text = self.primary.info("blocked_clients").await?;
@@ -57,7 +57,7 @@ async fn the_answer_tells_how_many_have_it_within_the_deadline() {
     let rig = rig().await;
     let id = new_session(&rig.store, SessionId::generate().unwrap(), 2).await;
     assert_eq!(rig.apply(id, 2).await.unwrap().replicas, Some(2));
-    assert_eq!(rig.apply(id, 0).await.unwrap().replicas, None, "nobody asked");
+    assert_eq!(rig.apply(id, 0).await.unwrap().replicas, None, "no replicas were asked for");
     rig.replicas[0].pause().await;
     assert_eq!(rig.apply(id, 1).await.unwrap().replicas, Some(1));
     // An answer, not an unknown outcome: the call ends before its deadline.
@@ -70,7 +70,7 @@ async fn the_answer_tells_how_many_have_it_within_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_replicas_holds_up_nobody_else() {
+async fn waiting_for_replicas_delays_no_other_call() {
     let rig = rig().await;
     let id = new_session(&rig.store, SessionId::generate().unwrap(), 2).await;
     for replica in &rig.replicas {
@@ -82,7 +82,7 @@ async fn who_waits_for_replicas_holds_up_nobody_else() {
         assert_eq!(rig.apply(id, 0).await.unwrap().replicas, None);
         rig.store.get(&id).await.unwrap();
     }
-    assert!(waiting.iter().all(|call| !call.is_finished()), "the others were held up until nobody waited");
+    assert!(waiting.iter().all(|call| !call.is_finished()), "the others were delayed until no call waited");
     for call in waiting {
         assert_eq!(within("the call ends", call).await.unwrap().unwrap().replicas, Some(0));
     }
@@ -90,8 +90,8 @@ async fn who_waits_for_replicas_holds_up_nobody_else() {
     assert_eq!(rig.store.stats().in_flight, 0);
 }
 
-/// The write and the wait for it go over one connection: on another, the server would wait for the writes of that one,
-/// of which there are none, and say at once that all replicas have them.
+/// The write and its wait go over one connection. On another connection the server would wait for the writes of that
+/// one, of which there are none, and report at once that all replicas have them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_count_is_that_of_the_write_itself() {
     let rig = rig().await;
@@ -105,7 +105,7 @@ async fn a_count_is_that_of_the_write_itself() {
     assert_eq!(within("the call ends", rig.apply(id, 1)).await.unwrap().replicas, Some(0));
 }
 
-/// The server has answered the write, and then nothing more: the write is done, and nobody is known to have it.
+/// The server answers the write, and then nothing more: the write is executed, and no replica is known to have it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_falls_silent_after_the_write_has_done_it() {
     let rig = rig().await;

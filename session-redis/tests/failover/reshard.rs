@@ -1,4 +1,5 @@
-//! Slots moved by `redis-cli --cluster reshard` under load, as administrators do it; one of them holds 100,000 sessions.
+//! Slots moved by `redis-cli --cluster reshard` under load, as administrators do it; one of them holds 100,000
+//! sessions.
 
 use std::time::Duration;
 
@@ -19,16 +20,16 @@ use crate::{
     topology::{build, id_in, slot_of},
 };
 
-/// Many, so that the first slot of a partition is soon reached: the tool begins with the first slot of a node.
+/// Many, so that the tool soon reaches the first slot of a partition: it begins with the first slot of a node.
 const PARTITIONS: u32 = 1_024;
 const SLOTS_TO_MOVE: u16 = 10;
 const BALLAST: usize = 100_000;
-/// So many in one script, so that a node is never held up for long.
+/// The number of copies that one script makes, so that it never blocks a node for long.
 const AT_ONCE: usize = 5_000;
 
 /// A session under many digests.
 struct Copies {
-    /// Its key; that of a copy ends with four bytes of its number instead.
+    /// Its key; the key of a copy ends with four bytes of its number instead.
     key: Vec<u8>,
     dump: Vec<u8>,
 }
@@ -44,7 +45,7 @@ impl Copies {
     }
 }
 
-/// Copies a session to as many other digests of its partition.
+/// Copies a session to this many other digests of its partition.
 async fn multiply(node: &Node, id: &SessionId, slot: u16) -> Copies {
     let reply = node.command(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "100"]).await;
     let digest = id.digest().to_bytes();
@@ -54,7 +55,7 @@ async fn multiply(node: &Node, id: &SessionId, slot: u16) -> Copies {
     });
     let key = key.expect("the session is there");
     let Reply::Bulk(dump) = node.command(&[&b"DUMP"[..], &key]).await else { panic!("the session is gone") };
-    // The last four bytes of the digest count.
+    // The last four bytes of the digest hold the number.
     let script = "for i = tonumber(ARGV[2]), tonumber(ARGV[3]) do
         redis.call('RESTORE', string.sub(KEYS[1], 1, -5) .. struct.pack('>I4', i), 3600000, ARGV[1], 'REPLACE')
     end";
@@ -70,7 +71,7 @@ async fn keys_in(node: &Node, slot: u16) -> i64 {
     node.command(&["CLUSTER", "COUNTKEYSINSLOT", &slot.to_string()]).await.int()
 }
 
-/// Reads sessions of the slot all the time; each must be there. How many reads there were.
+/// Reads sessions of the slot all the time; each must be there. Returns the number of reads.
 fn read(store: RedisStore, ids: Vec<SessionId>, stop: watch::Receiver<bool>) -> JoinHandle<u64> {
     tokio::spawn(async move {
         let mut reads = 0;
@@ -88,7 +89,7 @@ fn read(store: RedisStore, ids: Vec<SessionId>, stop: watch::Receiver<bool>) -> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_and_other_slots_go_on_and_nothing_is_lost() {
     let cluster = Cluster::start(2, 0).await;
-    // Patient: nothing fails here, so nothing may be given up on a machine that is busy.
+    // With a long deadline: no call may fail here, even on a busy machine.
     let config = RedisConfig::cluster(cluster.urls()).partitions(PARTITIONS).call_deadline(Duration::from_secs(20));
     let store = build(config).await;
     let [from, to] = cluster.nodes() else { panic!("two nodes") };
@@ -133,6 +134,6 @@ async fn reads_and_other_slots_go_on_and_nothing_is_lost() {
         assert!(matches!(store.get(id).await.unwrap(), LoadOutcome::Found(_)));
     }
     let feed = listener.check(&now).await;
-    println!("the feed told {} changes and the gaps {:?}", feed.changes, feed.gaps);
+    println!("the feed delivered {} changes and the gaps {:?}", feed.changes, feed.gaps);
     assert_eq!(feed.gaps.into_iter().collect::<Vec<_>>(), [("slot moved", 2)], "one partition left, and arrived");
 }

@@ -1,8 +1,8 @@
 //! A slot that moves while its sessions are used, one step at a time.
 //!
-//! A mutating script uses two keys: the session and its partition's sequence. While they are at different nodes nobody
-//! can execute it (`TRYAGAIN`), and neither can anybody create a key in a slot that moves together with one that is
-//! there. Such calls wait, up to their deadline. Everything that uses one key is served at every step.
+//! A mutating script uses two keys: the session and its partition's sequence. While they are at different nodes,
+//! neither node can execute it (`TRYAGAIN`), and no key can be created in a moving slot together with one that is
+//! there. Such calls wait, up to their deadline. Operations that use one key are served at every step.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn write(store: RedisStore, mut ledger: Ledger) -> Ledger {
     ledger
 }
 
-/// The keys that a slot has at a node, without this one.
+/// The keys that a slot has at a node, except this one.
 async fn keys(node: &Node, slot: u16) -> Vec<Vec<u8>> {
     let reply = node.command(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "100"]).await;
     let bytes = |key: &session_testkit::Reply| match key {
@@ -73,7 +73,7 @@ async fn calls_are_served_or_wait_at_every_step() {
     let slot = slot_of(PARTITION, PARTITIONS);
     let from = cluster.primary_of(slot).await;
     let to = cluster.nodes().iter().find(|node| *node != from).unwrap();
-    // Long enough for what must wait until the slot has moved.
+    // Long enough for calls that must wait until the slot has moved.
     let config = RedisConfig::cluster(cluster.urls()).partitions(PARTITIONS).call_deadline(Duration::from_secs(60));
     let store = build(config).await;
     let one = Ledger::open(&store, id_in(PARTITION, PARTITIONS), 0, 0).await;

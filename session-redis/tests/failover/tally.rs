@@ -1,19 +1,19 @@
-//! How many updates were acknowledged, and how many of them are lost.
+//! The number of acknowledged updates, and how many of them are lost.
 
 use std::ops::AddAssign;
 
 /// Counts over some sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Updates that the store said were done.
+    /// Updates that the store acknowledged.
     pub(crate) acknowledged: u64,
-    /// Of these, those that all replicas were said to have.
+    /// Of these, updates that all replicas were reported to have.
     pub(crate) everywhere: u64,
-    /// Of the acknowledged, those that are not there any more.
+    /// Of the acknowledged updates, those that are missing.
     pub(crate) lost: u64,
-    /// Updates that the store said were not done.
+    /// Updates that the store refused.
     pub(crate) refused: u64,
-    /// How often no answer came.
+    /// The number of missing answers.
     pub(crate) unanswered: u64,
 }
 
@@ -35,7 +35,7 @@ impl AddAssign for Tally {
     }
 }
 
-/// The rows of one fault, as the documentation has them. One `print!`, so that tests side by side do not mix theirs.
+/// The rows of one fault, as in the documentation. One `print!`, so that concurrent tests do not mix their lines.
 pub(crate) fn print(fault: &str, rows: &[(String, Tally)]) {
     let mut text = String::new();
     for (asked, tally) in rows {

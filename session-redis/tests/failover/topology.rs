@@ -1,4 +1,4 @@
-//! Stores on each way of running Redis, and where their sessions are.
+//! Stores on each topology of Redis, and where their sessions are.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use session_core::{Limits, SessionId};
 use session_redis::{RedisConfig, RedisStore, Sentinel};
 use session_testkit::{Cluster, SentinelTrio};
 
-/// Few, so that a feed is checked soon.
+/// Few, so that a feed is checked quickly.
 pub(crate) const PARTITIONS: u32 = 8;
 const SLOTS: u32 = 16_384;
 
-/// A store with short deadlines: an outage is noticed soon.
+/// A store with short deadlines, which detects an outage quickly.
 pub(crate) async fn connect(config: RedisConfig) -> RedisStore {
     let config = config
         .call_deadline(Duration::from_secs(1))

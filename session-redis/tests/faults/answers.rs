@@ -1,4 +1,4 @@
-//! The request arrives, the answer is lost on the way.
+//! The request arrives, and the answer is lost.
 
 use session_core::{
     ErrorKind,
@@ -17,7 +17,7 @@ use crate::{
     writer::Writer,
 };
 
-/// A server, the way to it, and a store at the other end.
+/// A server, the proxy before it, and a store at the other end.
 pub(crate) struct Way {
     pub(crate) server: Server,
     cutter: LinkCutter,
@@ -32,7 +32,7 @@ impl Way {
         Self { server, cutter, store }
     }
 
-    /// Lets all bytes take so long each way.
+    /// Delays all bytes by this long each way.
     pub(crate) fn delay(&self, each_way: std::time::Duration) {
         self.cutter.delay(each_way);
     }
@@ -52,19 +52,19 @@ impl Way {
         })
         .await;
         self.cutter.wait_for_held(Direction::Replies, 1).await;
-        // Not `cut`: somebody could take its port meanwhile.
+        // Not `cut`: another process could take its port meanwhile.
         self.cutter.close().await;
         self.cutter.heal().await;
         guarded("the call ends", call).await.unwrap()
     }
 }
 
-/// How many messages the partition of a session has had: the sequence counts them.
+/// The number of messages that the partition of a session has had: its sequence counts them.
 async fn sequence(server: &Server, key: &[u8]) -> i64 {
     server.command(&[b"GET".as_slice(), &crate::belongings::sequence_of(key)]).await.int()
 }
 
-/// An update is not sent again by itself; the retry finds it done.
+/// An update is not sent again automatically; the retry finds it applied.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_an_update() {
     let way = Way::open().await;
@@ -84,7 +84,7 @@ async fn of_an_update() {
     assert_eq!(sequence(&way.server, &key).await, before + 1, "announced once");
 }
 
-/// A retry of an update, which may be sent as often as need be, settles by itself.
+/// A retry of an update may be sent repeatedly, and so settles automatically.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_retry() {
     let way = Way::open().await;
@@ -111,10 +111,10 @@ async fn of_a_create() {
     let CreateOutcome::Created(created) = done(way.lose(call, there).await) else { panic!("it is there") };
     assert_eq!((created.repeated, created.stamp), (true, request.stamp()));
     assert_eq!(found(&way.store, &id).await.record.stamp(), request.stamp());
-    assert_eq!(listener.heard().await, 1);
+    assert_eq!(listener.received().await, 1);
 }
 
-/// With a principal: the list has answered in vain, and is told again.
+/// With a principal: the answer of the list is lost, and the session is listed again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_listing() {
     let way = Way::open().await;

@@ -1,4 +1,4 @@
-//! All that a server holds, byte for byte, and all that it announces.
+//! Everything that a server holds, byte for byte, and everything that it publishes.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use session_testkit::{Connection, Reply, Server};
 
 use crate::rig::PREFIX;
 
-/// Each key with its serialized value and its expiry. Lists of principals are without the latter: it may be prolonged
+/// Each key with its serialized value and its expiry. Lists of principals are without the latter: it may be extended
 /// for a sign-in that is then refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Belongings(BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>);
@@ -28,7 +28,7 @@ impl Belongings {
         self.0.len()
     }
 
-    /// The keys in which two differ.
+    /// The keys in which two of them differ.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let keys: std::collections::BTreeSet<_> = self.0.keys().chain(other.0.keys()).collect();
         let differ = keys.into_iter().filter(|key| self.0.get(*key) != other.0.get(*key));
@@ -46,14 +46,14 @@ pub(crate) async fn keys(server: &Server, pattern: &str) -> Vec<Vec<u8>> {
     reply.items().iter().map(bytes).collect()
 }
 
-/// The key of a session that is there.
+/// The key of a stored session.
 pub(crate) async fn key_of(server: &Server, id: &SessionId) -> Vec<u8> {
     let digest = id.digest().to_bytes();
     let all = keys(server, &format!("{PREFIX}:1:*:s:*")).await;
     all.into_iter().find(|key| key.ends_with(&digest)).expect("the session has a key")
 }
 
-/// The key of another session of the same partition, be it there or not.
+/// The key of another session of the same partition, stored or not.
 pub(crate) fn sibling_key(key: &[u8], sibling: &SessionId) -> Vec<u8> {
     let digest = sibling.digest().to_bytes();
     [&key[..key.len() - digest.len()], &digest].concat()
@@ -78,8 +78,8 @@ impl Listener {
         Self { server: server.clone(), connection }
     }
 
-    /// How many messages have come since the last question.
-    pub(crate) async fn heard(&mut self) -> usize {
+    /// The number of messages since the last call.
+    pub(crate) async fn received(&mut self) -> usize {
         self.server.command(&["PUBLISH", "end of the question", ""]).await;
         let mut count = 0;
         loop {

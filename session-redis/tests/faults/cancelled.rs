@@ -14,10 +14,10 @@ use crate::{
 const WRITERS: usize = 24;
 const STEPS: usize = 150;
 
-/// Polls a future, and drops it after a random while unless it is done.
+/// Polls a future, and drops it after a random time unless it is ready.
 async fn impatient<T>(work: impl Future<Output = T>, random: &mut fastrand::Rng) -> Option<T> {
     let patience = match random.u8(..3) {
-        // Not even sent, perhaps.
+        // The request may not even have been sent.
         0 => Duration::ZERO,
         _ => Duration::from_micros(random.u64(..3_000)),
     };
@@ -35,7 +35,7 @@ async fn hurry(store: RedisStore, mut writer: Writer, seed: u64) -> (Writer, usi
             Some(outcome) => outcome.unwrap(),
             None => dropped += 1,
         }
-        // A reply to somebody else would be the record of another writer.
+        // A reply that belongs to another call would be the record of another writer.
         match impatient(found(&store, &writer.id), &mut random).await {
             Some(found) => drop(writer.recognize(&found.record)),
             None => dropped += 1,
@@ -63,14 +63,14 @@ async fn storm(store: &RedisStore) {
     until("no call is under way", || store.stats().in_flight == 0).await;
 }
 
-/// Each session has its own content, once, and no place is taken for ever.
+/// Each session has its own content, once, and no place among the calls in flight is leaked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropped_by_the_thousand() {
     let (_server, store) = start().await;
     storm(&store).await;
 }
 
-/// The same where a call has just as many places as there are callers: one that is lost would be missed.
+/// The same with exactly as many places as callers: a leaked one would show.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_place_is_lost() {
     let (server, _) = start().await;

@@ -1,4 +1,4 @@
-//! Permissions are taken away from a user who is connected.
+//! Permissions are revoked from a connected user.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     whole::{destroy, rotation},
 };
 
-/// What a script uses, in the order of the rule.
+/// The permissions that a script uses, in the order of the rule.
 const USED: [&str; 16] = [
     "time",
     "pttl",
@@ -37,13 +37,13 @@ const USED: [&str; 16] = [
     "publish",
 ];
 
-/// Permissions that are taken away while the store is connected, and which operations then stop in the middle. All of
-/// the others stop before their first write, but for the sequence, where a hole is reported as a gap, and the list of a
-/// principal, which heals.
+/// Permissions that are revoked while the store is connected, and the operations that then stop halfway. All others
+/// stop before their first write, except for the sequence, where a missing number is reported as a gap, and the list of
+/// a principal, which heals.
 ///
-/// Nothing of this can happen to a store that connects later: it is refused. What is left behind is a session that
-/// reads as an error (created, or moved, without an expiry), one that has moved or changed and was not announced, or one
-/// that has ended without a tombstone.
+/// A store that connects later is not affected: it is refused. Left behind are sessions that read as an error (created,
+/// or moved, without an expiry), sessions that have moved or changed without a message, and sessions that have ended
+/// without a tombstone.
 const HALF_DONE: &[(&str, &[&str])] = &[
     ("hset", &["clear", "rotate", "destroy", "revoke"]),
     ("hdel", &["rotate"]),
@@ -51,7 +51,7 @@ const HALF_DONE: &[(&str, &[&str])] = &[
     ("publish", &["create", "sign in", "apply", "clear", "rotate", "sign in again", "destroy", "revoke"]),
 ];
 
-/// The permission is missed at once, or what the operation has done so far is known.
+/// The missing permission is reported at once, or what the operation has done so far is known.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn permissions_taken_away_from_a_connected_store() {
     let server = Server::start().await;
@@ -114,7 +114,7 @@ impl Stage {
         let longer = TouchOptions::default().with_idle(Duration::from_secs(7_200));
         let revoked = store.index().unwrap();
         match operation {
-            // The same partition: its sequence has begun.
+            // The same partition, so that its sequence exists already.
             "create" => store.create(&id.generate_sibling().unwrap(), &new()).await.map(drop),
             "sign in" => store.create(&id.generate_sibling().unwrap(), &signed_in(new())).await.map(drop),
             "apply" => {

@@ -1,4 +1,4 @@
-//! An attempt is lost on the way, and what is sent again meets something else.
+//! An attempt is lost, and its repeat meets another state.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn a_revocation_that_is_sent_again_has_ended_the_session() {
     assert!(!done(way.store.revoke(&alice(), id.digest(), EndReason::Revoked).await), "and no other");
 }
 
-/// Whoever created it the first time did not get to ending the oldest.
+/// The first attempt created the session, and did not get as far as ending the oldest one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeated_sign_in_ends_the_oldest() {
     let (_server, store) = start().await;
@@ -66,7 +66,7 @@ async fn a_repeated_sign_in_ends_the_oldest() {
     found(&store, &id).await;
 }
 
-/// Whoever reads a list finds a session gone; before it is taken off, the session is listed anew and stored.
+/// A reader of the list finds a session gone. Before its entry is removed, the session is listed anew and stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_is_listed_anew_stays_listed() {
     let way = Way::open().await;
@@ -83,7 +83,7 @@ async fn a_session_that_is_listed_anew_stays_listed() {
     };
     entry[7..14].fill(0);
     way.server.command(&[b"HSET".as_slice(), &list, &digest, &entry]).await.expect("HSET");
-    // Answers take their time, so that it is stored between the last of them and what they lead to.
+    // Answers are delayed, so that it is stored after the last of them and before their consequences.
     let mut monitor = way.server.connect().await.expect("a connection");
     monitor.command(&["MONITOR"]).await.expect("MONITOR");
     way.delay(Duration::from_millis(500));

@@ -1,4 +1,4 @@
-//! The server is killed under load and started again.
+//! The server is killed under load and restarted.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use crate::{
 const WRITERS: usize = 6;
 const DESTROYS: u64 = 5;
 
-/// What became of acknowledged writes.
+/// The fate of acknowledged writes.
 struct Report {
     setting: &'static str,
-    /// How many updates were acknowledged before the kill, and how many of those were lost.
+    /// The number of updates acknowledged before the kill, and how many of them were lost.
     updates: (usize, usize),
-    /// How many destroys were acknowledged since the last save, and how many had to be done again.
+    /// The number of destroys acknowledged since the last save, and how many had to be repeated.
     destroys: (u64, u64),
-    /// How many sessions were created since the last save, and how many of those were lost.
+    /// The number of sessions created since the last save, and how many of them were lost.
     creates: (usize, usize),
 }
 
@@ -38,7 +38,7 @@ impl Report {
         };
         let (updates, lost) = self.updates;
         if self.setting == "AOF everysec" {
-            // How much is up to the moment; that nothing but the end is lost has been checked.
+            // The number depends on timing. It has been checked that only the end is lost.
             return ["the last second may be lost"; 3];
         }
         [
@@ -55,7 +55,7 @@ impl Report {
     }
 }
 
-/// What is there before the load: writers with an update each, and sessions to be destroyed.
+/// The state before the load: writers with an update each, and sessions to be destroyed.
 struct Scene {
     server: Server,
     store: RedisStore,
@@ -66,7 +66,7 @@ struct Scene {
 impl Scene {
     async fn set(persistence: Persistence) -> Self {
         let server = Server::builder().persistence(persistence).start().await;
-        // All writers wait so long for the server that is down.
+        // All writers wait this long for the server while it is down.
         let store = connect(config(server.url()).call_deadline(Duration::from_secs(3))).await;
         let mut writers = Writer::crowd(&store, WRITERS).await;
         for writer in &mut writers {
@@ -79,8 +79,8 @@ impl Scene {
         Self { server, store, writers, doomed }
     }
 
-    /// Load, destroys and creates; then a kill in the midst of the load, and a restart. Gives what the writers had on
-    /// record before.
+    /// Runs load, destroys and creates, kills the server under load, and restarts it. Returns what the writers had
+    /// recorded before.
     async fn strike(self, setting: &'static str) -> Report {
         let Self { server, store, writers, doomed } = self;
         let saved: Vec<usize> = writers.iter().map(Writer::done).collect();
@@ -99,7 +99,7 @@ impl Scene {
         let mut writers = load.all_stopped().await;
         writers.sort_by_key(|writer| writer.stamp().incarnation().bits());
         server.restart().await;
-        // The first that is asked of the server when it is back: not even then is one of them there.
+        // This is the first request to the restarted server: even now none of the destroyed sessions is there.
         for id in &doomed {
             assert!(
                 matches!(crate::rig::load(&store, id).await, LoadOutcome::Absent(Absent::NotFound(_))),
@@ -115,7 +115,7 @@ impl Scene {
         let store = &self.store;
         let (mut updates, mut lost) = (0, 0);
         for writer in &self.writers {
-            // Whatever is there is a state that it was in, whole.
+            // Each stored session is in one of its former states, as a whole.
             let there = writer.look(store).await;
             updates += writer.done();
             lost += writer.done().saturating_sub(there.unwrap_or(0));
@@ -134,7 +134,7 @@ impl Scene {
                 other => panic!("{other:?}"),
             }
         }
-        // The same store goes on.
+        // The same store continues.
         let (id, _) = create(store, &new()).await;
         done(store.apply(&id, &update("after", "the restart")).await);
         assert_eq!(found(store, &id).await.record.stamp().version(), 2);
@@ -143,14 +143,14 @@ impl Scene {
     }
 }
 
-/// Nothing that was acknowledged is lost, not even the last update before the kill.
+/// No acknowledged update is lost, not even the last one before the kill.
 async fn aof_always() -> Report {
     let report = Scene::set(Persistence::AofAlways).await.strike("AOF always").await;
     assert_eq!((report.updates.1, report.destroys.1, report.creates.1), (0, 0, 0));
     report
 }
 
-/// A kill of the process leaves at least a beginning of each history.
+/// After a kill of the process, at least a beginning of each history is left.
 async fn aof_everysec() -> Report {
     let scene = Scene::set(Persistence::AofEverysec).await;
     let written = || async { (scene.server.info("aof_buffer_length").await? == "0").then_some(()) };
@@ -158,7 +158,7 @@ async fn aof_everysec() -> Report {
     scene.strike("AOF everysec").await
 }
 
-/// Exactly what was there at the save is there.
+/// Exactly the state at the save is left.
 async fn rdb() -> Report {
     let scene = Scene::set(Persistence::Rdb).await;
     scene.server.command(&["BGSAVE"]).await.expect("BGSAVE");
@@ -170,7 +170,7 @@ async fn rdb() -> Report {
     report
 }
 
-/// All is gone, and that is no error.
+/// All sessions are gone, which is no error.
 async fn nothing() -> Report {
     let report = Scene::set(Persistence::None).await.strike("nothing").await;
     assert_eq!(report.updates.1, report.updates.0);
@@ -179,7 +179,7 @@ async fn nothing() -> Report {
     report
 }
 
-/// The documentation says what happens.
+/// The documentation states the results.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn durability() {
     let reports = [aof_always().await, aof_everysec().await, rdb().await, nothing().await];
@@ -194,8 +194,8 @@ async fn durability() {
     }
 }
 
-/// A server that has just come to office may refuse writes until it has replicas. What was destroyed and is back ends
-/// once it takes them, and no other reconnect is needed for that.
+/// A newly promoted server may refuse writes until it has replicas. Destroyed sessions that are back end once it
+/// accepts writes, without another reconnect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_destroy_that_is_refused_when_it_is_repeated_is_owed() {
     let server = Server::start().await;

@@ -1,5 +1,5 @@
-//! Something else under our keys, or something that cannot be read: an error, never a missing session, and never
-//! touched.
+//! A key holds something else, or something that cannot be read: the result is an error, never a missing session, and
+//! the key is never changed.
 
 use std::fmt::Debug;
 
@@ -23,7 +23,7 @@ struct Scene {
     server: Server,
     store: RedisStore,
     listener: Listener,
-    /// A healthy session, the key of it, and its stamp.
+    /// A healthy session, its key and its stamp.
     id: SessionId,
     key: Vec<u8>,
     stamp: Stamp,
@@ -42,14 +42,15 @@ impl Scene {
         self.server.command(words).await.expect("the preparation");
     }
 
-    /// Every operation at this id but those in `but` fails with one of these kinds, and nothing is changed or announced.
+    /// Every operation at this id except those in `but` fails with one of these kinds, and nothing is changed or
+    /// published.
     async fn refused(&mut self, what: &str, id: &SessionId, but: &[&str], kinds: &[ErrorKind]) {
         let before = Belongings::of(&self.server).await;
-        self.listener.heard().await;
+        self.listener.received().await;
         let store = &self.store;
         let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
         let known = session_core::LoadOptions::default().with_known(self.stamp);
-        // Retries and preconditions take other ways through the script.
+        // Retries and preconditions take other paths through the script.
         let picky = update("theme", "dark")
             .with_precondition(session_core::store::Precondition::Stamp(self.stamp))
             .with_retry_from(self.stamp);
@@ -60,7 +61,7 @@ impl Scene {
         let clear = session_core::store::Update::new(op(), delta);
         type Outcome<'a> = (&'a str, Option<Error>);
         fn outcome<'a, T: Debug>(name: &'a str, outcome: Result<T, Error>) -> Outcome<'a> {
-            (name, outcome.map_err(Some).map_or_else(|error| error, |told| panic!("{name}: {told:?}")))
+            (name, outcome.map_err(Some).map_or_else(|error| error, |outcome| panic!("{name}: {outcome:?}")))
         }
         macro_rules! all {
             ($($name:literal: $call:expr),* $(,)?) => {{
@@ -90,10 +91,10 @@ impl Scene {
             assert!(kinds.contains(&error.kind()), "{what}: {name}: {error:?}");
         }
         let mut differences = before.differences(&Belongings::of(&self.server).await);
-        // A sign-in is listed before it is refused; the list is looked through by whoever reads it.
+        // A sign-in is listed before it is refused; the next reader of the list removes it.
         differences.retain(|key| !key.contains("}:p:"));
         assert_eq!(differences, Vec::<String>::new(), "{what}: it was touched");
-        assert_eq!(self.listener.heard().await, 0, "{what}: something was announced");
+        assert_eq!(self.listener.received().await, 0, "{what}: something was published");
     }
 
     /// An id of the healthy session's partition, and its key.
@@ -122,7 +123,7 @@ async fn something_else_at_a_session_key() {
         words[1] = &place;
         scene.send(&words).await;
         scene.refused(what, &id, &[], &[ErrorKind::UnreadableField, ErrorKind::Configuration]).await;
-        // Nor does a session move there.
+        // A session cannot move there either.
         let rotation = Rotation::new(op(), id, RotationKind::Renew);
         let refusal = kind(scene.store.rotate(&scene.id, &rotation).await);
         assert!([ErrorKind::UnreadableField, ErrorKind::Configuration].contains(&refusal), "{what}: {refusal:?}");
@@ -130,7 +131,7 @@ async fn something_else_at_a_session_key() {
     }
 }
 
-/// Metadata that was cut off anywhere, or has another format byte.
+/// Metadata that is truncated anywhere, or has another format byte.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unreadable_state() {
     let mut scene = Scene::set().await;
@@ -150,7 +151,7 @@ async fn unreadable_state() {
     done(scene.store.apply(&id, &update("theme", "dark")).await);
 }
 
-/// Constants that are missing, cut off, or of another format. Whoever has the stamp can end the session.
+/// Constants that are missing, truncated, or of another format. A session with a stamp can still be ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unreadable_constants() {
     let mut scene = Scene::set().await;
@@ -164,7 +165,7 @@ async fn unreadable_constants() {
             Some(constants) => scene.send(&[b"HSET", &place, b"@c", constants]).await,
         }
         let what = format!("constants {constants:?}");
-        // `revoke` finds no principal here, and says so.
+        // `revoke` finds no principal here, and reports so.
         scene.refused(&what, &id, &["destroy", "revoke"], &[ErrorKind::UnreadableField]).await;
     }
     let destroyed = done(scene.store.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await);
@@ -175,8 +176,8 @@ async fn unreadable_constants() {
     ));
 }
 
-/// A session whose expiry somebody took away is not read as one without end. An update, whose clock the expiry is
-/// otherwise, gives it back.
+/// A session whose expiry another program has removed is not read as one without end. An update, which normally takes
+/// the time from the expiry, restores it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_without_expiry() {
     let scene = Scene::set().await;
@@ -191,7 +192,7 @@ async fn a_key_without_expiry() {
     assert_eq!(deadlines.expires_at().as_millis() as i64, end);
 }
 
-/// A principal or a lock that is cut off or of another format.
+/// A principal or a lock that is truncated or of another format.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unreadable_extras() {
     let mut scene = Scene::set().await;
@@ -228,7 +229,7 @@ async fn unreadable_extras() {
     }
 }
 
-/// The sequence number is something else: no change is made that could not be announced.
+/// The sequence number is something else: no change is made that could not be published.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn something_else_at_the_sequence() {
     let mut scene = Scene::set().await;
@@ -264,7 +265,7 @@ async fn something_else_at_the_sequence() {
             assert!(kinds.contains(&refusal), "{what}: {refusal:?}");
         }
         assert_eq!(before.differences(&Belongings::of(&scene.server).await), Vec::<String>::new(), "{what}");
-        assert_eq!(scene.listener.heard().await, 0, "{what}");
+        assert_eq!(scene.listener.received().await, 0, "{what}");
     }
     scene.send(&[b"DEL", &sequence]).await;
     done(scene.store.apply(&id, &update("theme", "dark")).await);
@@ -280,7 +281,7 @@ async fn something_else_at_a_list() {
         ("a string", &[b"SET", b"", b"x"]),
         ("a list", &[b"RPUSH", b"", b"x"]),
         ("a hash of something", &[b"HSET", b"", b"x", b"y"]),
-        ("a hash of cut off entries", &[b"HSET", b"", &[7; 18], b"y"]),
+        ("a hash of truncated entries", &[b"HSET", b"", &[7; 18], b"y"]),
     ];
     for (what, words) in things {
         let mut words = words.to_vec();
@@ -303,7 +304,7 @@ async fn something_else_at_a_list() {
         }
         assert_eq!(before.differences(&Belongings::of(&scene.server).await), Vec::<String>::new(), "{what}");
     }
-    // Who is not signed in is not concerned.
+    // Sessions without a principal are not affected.
     assert!(matches!(done(scene.store.create(&draw(), &new()).await), CreateOutcome::Created(_)));
 }
 

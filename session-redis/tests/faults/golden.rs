@@ -1,7 +1,7 @@
-//! Version 1 of what is stored and announced, byte for byte. The files in `tests/golden/` stay: later versions write
-//! and read them too, or have another format byte and files of their own beside these.
+//! Version 1 of everything that is stored and published, byte for byte. The files in `tests/golden/` stay: later
+//! versions must write and read them too, or use another format byte and additional files of their own.
 //!
-//! A line is a field and its bytes in hexadecimal; a name in braces stands for a moment, a sequence number or an origin,
+//! A line is a field and its bytes in hexadecimal. A name in braces replaces a time, a sequence number or an origin,
 //! which differ from run to run.
 
 use std::{fmt::Write as _, time::Duration};
@@ -37,7 +37,7 @@ const DESTROY: OpId = OpId::from_bits(0x4142_4344_4546_4748);
 const INCARNATION: Incarnation = Incarnation::from_bits(0x0102_0304_0506_0708);
 const OWNER: LockOwner = LockOwner::from_bits(0x5152_5354_5556_5758);
 
-/// What differs from run to run, with its length in bytes.
+/// The parts that differ from run to run, with their lengths in bytes.
 type Names<'a> = &'a [(&'a str, u64, usize)];
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -136,7 +136,7 @@ async fn write(store: &RedisStore, id: &SessionId) {
     assert!(matches!(done(store.acquire(id, OWNER, lease).await), AcquireOutcome::Acquired(_)));
 }
 
-/// The bytes of the lock's end, which no outcome tells.
+/// The bytes of the lock's end, which no outcome returns.
 fn lease_of(hash: &[(Vec<u8>, Vec<u8>)]) -> u64 {
     let (_, lock) = hash.iter().find(|(name, _)| name == b"@l").unwrap();
     lock[15..].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
@@ -177,7 +177,7 @@ async fn hashes_are_written_as_ever() {
 async fn hashes_are_read_as_ever() {
     let (server, store) = start().await;
     let (id, sibling) = ids();
-    // Where the keys are is a part of the layout.
+    // The names of keys are part of the layout.
     let key = |id: &SessionId| [b"faults:1:{19202}:s:".as_slice(), &id.digest().to_bytes()].concat();
     let until = 4_000_000_000_000_u64;
     let names =
@@ -222,7 +222,7 @@ async fn put(server: &Server, key: &[u8], hash: &[(Vec<u8>, Vec<u8>)], until: u6
     server.command(&[b"PEXPIREAT".as_slice(), key, until.to_string().as_bytes()]).await.expect("PEXPIREAT");
 }
 
-/// The next message that is pushed.
+/// The next pushed message.
 async fn message(connection: &mut Connection) -> Vec<u8> {
     let pushed = guarded("a message comes", connection.receive()).await.unwrap();
     match &pushed.items()[pushed.items().len() - 1] {
@@ -247,14 +247,14 @@ async fn messages_are_written_and_read_as_ever() {
     let place = key_of(&server, &sibling).await;
     let last = server.command(&[b"GET".as_slice(), &sequence_of(&place)]).await.int() as u64;
 
-    let (mut written, mut told) = (Vec::new(), Vec::new());
+    let (mut written, mut published) = (Vec::new(), Vec::new());
     for (nth, name) in (1..).zip(["created", "applied", "rotated", "destroyed"]) {
         let bytes = message(&mut listener).await;
         let sequence = number(last - 4 + nth, 8);
-        assert_eq!(hexadecimal(&bytes[4..12]), sequence, "the sequence stands behind the kind");
+        assert_eq!(hexadecimal(&bytes[4..12]), sequence, "the sequence follows the kind");
         written.push((name.as_bytes().to_vec(), bytes));
         match guarded("a change comes", subscription.next()).await.unwrap() {
-            FeedItem::Change(change) => told.push(change),
+            FeedItem::Change(change) => published.push(change),
             other => panic!("{other:?}"),
         }
     }
@@ -266,27 +266,27 @@ async fn messages_are_written_and_read_as_ever() {
     let (one, two) = (Stamp::first(INCARNATION, CREATE), stamp());
     let seen = |change: &SessionChange| (change.digest, change.before, change.after, change.delta.as_deref().cloned());
     let (from, to) = (*id.digest(), *sibling.digest());
-    assert_eq!(seen(&told[0]), (from, None, Some(one), Some(first().entries)));
-    assert_eq!(seen(&told[1]), (from, Some(one), Some(two), Some(second().delta)));
-    assert_eq!(seen(&told[2]), (from, Some(two), Some(two.next(ROTATE)), Some(rotation.delta)));
-    assert_eq!(seen(&told[3]), (to, Some(two.next(ROTATE)), None, None));
-    let kinds: Vec<ChangeKind> = told.iter().map(|change| change.kind).collect();
+    assert_eq!(seen(&published[0]), (from, None, Some(one), Some(first().entries)));
+    assert_eq!(seen(&published[1]), (from, Some(one), Some(two), Some(second().delta)));
+    assert_eq!(seen(&published[2]), (from, Some(two), Some(two.next(ROTATE)), Some(rotation.delta)));
+    assert_eq!(seen(&published[3]), (to, Some(two.next(ROTATE)), None, None));
+    let kinds: Vec<ChangeKind> = published.iter().map(|change| change.kind).collect();
     let moved = ChangeKind::Rotated { to, kind: RotationKind::Privilege };
     assert_eq!(kinds, [ChangeKind::Created, ChangeKind::Applied, moved, ChangeKind::Destroyed(EndReason::Revoked)]);
 
-    // The files' bytes, published by somebody else, are heard as the same changes.
+    // The bytes of the files, published by another client, are read as the same changes.
     let channel =
         [&place[..9], b"0:", &place[9..place.windows(3).position(|part| part == b":s:").unwrap()], b":c"].concat();
     for (name, bytes) in fields(MESSAGES, &names) {
         server.command(&[b"PUBLISH".as_slice(), &channel, &bytes]).await;
-        let heard = loop {
+        let received = loop {
             match guarded("a change comes", subscription.next()).await.unwrap() {
                 FeedItem::Change(change) => break change,
-                // What was heard before is heard again, so its numbers jump.
+                // A change that was received before is received again, so the sequence jumps.
                 FeedItem::Gap(..) => {}
                 other => panic!("{other:?}"),
             }
         };
-        assert!(told.contains(&heard), "{}: {heard:?}", name.escape_ascii());
+        assert!(published.contains(&received), "{}: {received:?}", name.escape_ascii());
     }
 }

@@ -1,4 +1,4 @@
-//! Something on the way forgets the link: both ends believe in it, and nothing comes over it any more.
+//! A middlebox drops the connection: both ends believe that it is open, and nothing comes over it.
 
 use session_core::store::SessionStore as _;
 use session_testkit::{LinkCutter, Server};
@@ -8,7 +8,7 @@ use crate::{
     writer::{Load, OnError, Writer},
 };
 
-/// Calls end at their deadline, and go on as soon as a new link works.
+/// Calls end at their deadline, and succeed again as soon as there is a new connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open_under_load() {
     let server = Server::start().await;
@@ -28,7 +28,7 @@ async fn half_open_under_load() {
     load.check(&patient).await;
 }
 
-/// Only the old link is dead: the store finds out by itself, without any call in need.
+/// Only the old connection is dead: the store detects it without any call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_open_at_rest() {
     let server = Server::start().await;

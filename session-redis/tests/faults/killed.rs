@@ -1,4 +1,4 @@
-//! The server ends the connections of all clients.
+//! The server closes the connections of all clients.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::{
     writer::{Load, OnError, Writer},
 };
 
-/// Under load, again and again, and until answers were lost of updates that had been applied.
+/// Under load, repeatedly, and until answers of applied updates were lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_are_killed() {
     let (server, store) = start().await;
@@ -18,16 +18,16 @@ async fn clients_are_killed() {
         while round < 10 || load.repeated() == 0 {
             round += 1;
             load.progress(40).await;
-            // While the server sleeps requests come in, and then the kill behind them: it does the requests, and ends
-            // the connection before it answers.
+            // While the server sleeps, requests arrive, followed by the kill: it executes the requests and closes the
+            // connection before it answers.
             sleeper.send(&["DEBUG", "SLEEP", "0.05"]).await.unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
-            // The kit itself is another user.
+            // The test kit uses another user.
             killer.send(&["CLIENT", "KILL", "TYPE", "normal", "USER", "default"]).await.unwrap();
             for connection in [&mut sleeper, &mut killer] {
                 connection.receive().await.unwrap();
             }
-            // It is killed while it is used, so it is missed at once.
+            // The connection is killed while it is used, so the loss is detected at once.
             until("the connection is replaced", || store.stats().reconnects >= round).await;
         }
     };

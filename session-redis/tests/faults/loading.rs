@@ -1,4 +1,4 @@
-//! The server loads its data for a long time.
+//! The server takes long to load its data.
 
 use std::time::Duration;
 
@@ -10,12 +10,13 @@ use crate::{
     writer::{Load, OnError, Writer},
 };
 
-/// Calls wait, and fail as unavailable at their deadline; one that has the time is answered when the data is there.
+/// Calls wait, and fail as unavailable at their deadline. A call with a long deadline is answered once the data is
+/// loaded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loading() {
     let server = Server::builder()
         .persistence(Persistence::Rdb)
-        // A tenth of a second for each key, and an answer to others in between.
+        // A tenth of a second for each key, with other requests answered in between.
         .config("key-load-delay", 100_000)
         .config("loading-process-events-interval-bytes", 1_024)
         .start()
@@ -30,7 +31,7 @@ async fn loading() {
     server.restart_without_waiting().await;
     assert!(server.command(&["DBSIZE"]).await.error().is_some_and(|message| message.starts_with("LOADING")));
 
-    // A read and a write of one node, at the same time as a call with more patience.
+    // A read and a write of one node, at the same time as a call with a longer deadline.
     let waiting = tokio::spawn({
         let (patient, id) = (patient.clone(), writers[0].id);
         async move { found(&patient, &id).await }
@@ -41,7 +42,7 @@ async fn loading() {
         let Err(error) = writers[2].step(&store).await else { panic!("the server is still loading") };
         assert_eq!(error.kind(), ErrorKind::Unavailable, "it was refused, so it is known that nothing happened");
     };
-    // Far more than two deadlines, far less than the load takes.
+    // Far more than two deadlines, and far less than the loading takes.
     tokio::time::timeout(HASTE * 10, refused).await.expect("calls keep their deadline");
     assert!(server.command(&["DBSIZE"]).await.error().is_some_and(|message| message.starts_with("LOADING")));
     assert!(!waiting.is_finished());
@@ -57,7 +58,7 @@ async fn loading() {
     until("no call is under way", || store.stats().in_flight + patient.stats().in_flight == 0).await;
 }
 
-/// Data that is loaded while clients are connected: nobody notices.
+/// Data is loaded while clients are connected, and no call fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loading_under_load() {
     let server = Server::builder()
@@ -74,6 +75,6 @@ async fn loading_under_load() {
     server.command(&["DEBUG", "RELOAD"]).await.expect("DEBUG RELOAD");
     load.progress(20).await;
     assert_eq!(load.failed(), 0);
-    assert!(store.stats().resends > 0, "nobody was told to wait");
+    assert!(store.stats().resends > 0, "no call had to wait");
     load.check(&store).await;
 }

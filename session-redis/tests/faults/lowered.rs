@@ -1,4 +1,4 @@
-//! The limits of a store have been lowered since a session was stored.
+//! The limits of a store were lowered after a session was stored.
 
 use session_core::{
     ErrorKind, Limits,
@@ -23,7 +23,7 @@ fn without(number: u32) -> Delta {
     delta
 }
 
-/// What is over a limit may shrink, or change and stay as large, and may not grow.
+/// A session above a limit may shrink, or change without growing, and may not grow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_over_a_limit_can_be_emptied() {
     for tight in [Limits::default().with_max_entries(4), Limits::default().with_max_session_bytes(40)] {

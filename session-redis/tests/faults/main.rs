@@ -1,6 +1,6 @@
-//! What one server, or the way to it, can do to sessions. After each fault: no acknowledged update is lost beyond what
-//! the server's settings allow, none is applied twice, nothing comes back, no record is half there, and the same store
-//! goes on without a restart.
+//! Faults of one server, and of the connection to it. After each fault, no acknowledged update is lost beyond what the
+//! server's settings allow, none is applied twice, nothing comes back, every record is complete, and the same store
+//! continues without a restart.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

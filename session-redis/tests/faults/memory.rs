@@ -1,4 +1,4 @@
-//! The server is out of memory and may evict nothing.
+//! The server is out of memory and may not evict keys.
 
 use session_core::{
     ErrorKind,
@@ -15,7 +15,7 @@ use crate::{
     writer::{Load, OnError, Writer},
 };
 
-/// What takes memory is refused whole; what gives some back, or keeps a session alive, works.
+/// An operation that takes memory is refused as a whole; one that frees memory, or keeps a session alive, works.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn out_of_memory() {
     let (server, store) = start().await;
@@ -39,7 +39,7 @@ async fn out_of_memory() {
     let error = store.apply(&id, &update("theme", "dark")).await.unwrap_err();
     assert!(error.to_string().contains("out of memory"), "{error}");
     assert_eq!(before.differences(&Belongings::of(&server).await), Vec::<String>::new());
-    assert_eq!(listener.heard().await, 0, "a refusal is not announced");
+    assert_eq!(listener.received().await, 0, "a refusal is not published");
 
     assert_eq!(found(&store, &id).await.record.stamp(), stamp);
     done(store.check().await);
@@ -56,7 +56,7 @@ async fn out_of_memory() {
     done(store.apply(&id, &update("theme", "dark")).await);
 }
 
-/// Memory that runs short under load: each refused update is applied once, later.
+/// Memory runs short under load: each refused update is applied once, later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn short_of_memory_under_load() {
     let (server, store) = start().await;

@@ -1,4 +1,4 @@
-//! Whom the server does not let in, or not everywhere.
+//! Users that the server refuses, or restricts.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use crate::rig::{PREFIX, config, create, done, new, update};
 
 const PASSWORD: &str = "hunter2-of-the-shop";
 
-/// The rule of the documentation, for this prefix.
+/// The rule in the documentation, for this prefix.
 pub(crate) fn rule() -> String {
     let rule = ACL_RULE.replace("user <name>", "shop").replace("<password>", PASSWORD).replace("<prefix>", PREFIX);
     rule.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// As the user of that rule.
+/// Connects as the user of that rule.
 pub(crate) fn as_shop(config: RedisConfig) -> RedisConfig {
     config.username("shop").password(PASSWORD)
 }
 
-/// What only a cluster needs.
+/// Permissions that only a cluster needs.
 const OF_CLUSTERS: [&str; 4] = ["cluster|slots", "asking", "spublish", "ssubscribe"];
 
-/// The configuration must be refused at once: no deadline is near this one.
+/// The configuration must be refused at once: all deadlines are far away.
 async fn refused(config: RedisConfig) -> Error {
     let patient = config.call_deadline(Duration::from_secs(50)).connect_deadline(Duration::from_secs(50));
     let shown = format!("{patient:?}");
@@ -32,17 +32,17 @@ async fn refused(config: RedisConfig) -> Error {
     let attempt = tokio::time::timeout(Duration::from_secs(20), RedisStore::builder(patient).connect()).await;
     let error = attempt.unwrap_or_else(|_| panic!("it is refused at once: {shown}")).expect_err("it is refused");
     assert_eq!(error.kind(), ErrorKind::Configuration, "{error:?}");
-    let mut told = format!("{error} {error:?}");
+    let mut shown_error = format!("{error} {error:?}");
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
-        told += &format!(" {cause} {cause:?}");
+        shown_error += &format!(" {cause} {cause:?}");
         source = cause.source();
     }
-    assert!(!told.contains(PASSWORD) && !told.contains("PRIVATE KEY"), "{told}");
+    assert!(!shown_error.contains(PASSWORD) && !shown_error.contains("PRIVATE KEY"), "{shown_error}");
     error
 }
 
-/// With one permission less the store says which it is, and has written nothing.
+/// With one permission less the store names it, and has written nothing.
 #[tokio::test]
 async fn one_permission_less() {
     let server = Server::start().await;
@@ -84,7 +84,7 @@ async fn other_keys_or_channels() {
     }
 }
 
-/// Exactly the rule is enough, for everything.
+/// The rule by itself permits everything that the store does.
 #[tokio::test]
 async fn the_rule_is_enough() {
     let server = Server::builder().acl_user(&rule()).acl_user("default off").start().await;
@@ -93,7 +93,7 @@ async fn the_rule_is_enough() {
     done(session_core::store::SessionStore::apply(&store, &id, &update("theme", "dark")).await);
 }
 
-/// A wrong password, none at all, an unknown user.
+/// A wrong password, no password, and an unknown user.
 #[tokio::test]
 async fn wrong_credentials() {
     let server = Server::builder().acl_user(&rule()).acl_user("default off").start().await;
@@ -107,7 +107,7 @@ async fn wrong_credentials() {
     assert_eq!(protected.command(&["DBSIZE"]).await.int(), 0);
 }
 
-/// Certificates that do not fit, on either side.
+/// Certificates that do not match, on either side.
 #[tokio::test]
 async fn wrong_certificates() {
     let right = Certificates::new();
@@ -120,7 +120,7 @@ async fn wrong_certificates() {
     refused(at(with(&right))).await;
     refused(at(client(with(&right), &other))).await;
     refused(at(client(with(&right), &Certificates::expired()))).await;
-    // By name, the URL says localhost.
+    // By name, since the URL says localhost.
     for wrong in [Certificates::expired(), Certificates::for_names(&["elsewhere.example"])] {
         let server = Server::builder().tls(&wrong).start().await;
         refused(config(server.tls_url()).tls(with(&wrong))).await;

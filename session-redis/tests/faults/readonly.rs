@@ -9,7 +9,7 @@ use crate::{
     writer::{Load, OnError, Writer},
 };
 
-/// What is refused meanwhile is applied once, later, on the same store.
+/// A write that is refused meanwhile is applied once, later, on the same store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn demoted_and_promoted_again() {
     let (server, patient) = start().await;
@@ -23,7 +23,7 @@ async fn demoted_and_promoted_again() {
 
     let load = Load::start(&store, writers, OnError::Retry);
     load.progress(50).await;
-    // What the load writes from here on is not in the other one: it has to end before the server follows.
+    // The other server does not have writes from here on: the load must end before the server follows it.
     let mut writers = load.end().await;
     for writer in &mut writers {
         guarded("a writer settles", writer.settle(&store)).await;

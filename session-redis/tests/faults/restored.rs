@@ -1,4 +1,4 @@
-//! The server is emptied, or put back to what it was, under a live feed.
+//! The server is emptied, or restored to an older state, under a live feed.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::{
     rig::{config, connect, create, done, found, guarded, load, new, start, update},
 };
 
-/// What a cache does: copies, patched by the changes that fit, and dropped by those that do not and by gaps.
+/// The copies of a cache: patched by changes that fit, and dropped after changes that do not, and after gaps.
 struct Follower {
     feed: Subscription,
     partitions: u32,
@@ -31,7 +31,7 @@ impl Follower {
     }
 
     async fn fill(&mut self, store: &RedisStore, id: &SessionId) {
-        // So that no older change is still on its way.
+        // So that no older change is still in transit.
         self.catch_up(id).await;
         let found = found(store, id).await;
         self.copies.insert(*id.digest(), (found.record.stamp(), found.record.state().clone()));
@@ -41,11 +41,11 @@ impl Follower {
         digest.partition() & (self.partitions - 1) as u16
     }
 
-    /// Takes in all that was published before now in the partition of a session.
+    /// Processes everything that was published before now in the partition of a session.
     async fn catch_up(&mut self, id: &SessionId) {
         let partition = self.partition(id.digest());
         let barriers = self.feed.barriers().clone();
-        // While the feed connects again there is nothing to ask.
+        // While the feed reconnects, no barrier is possible.
         let ask = async move {
             loop {
                 if let Ok(barrier) = barriers.barrier(partition).await {
@@ -85,7 +85,7 @@ impl Follower {
         }
     }
 
-    /// No copy says anything but what the store says.
+    /// Each copy equals the state in the store.
     async fn check(&self, store: &RedisStore, ids: &[&SessionId]) {
         for id in ids {
             let Some((stamp, state)) = self.copies.get(id.digest()) else { continue };
@@ -115,7 +115,7 @@ async fn restore(server: &Server, key: &[u8], (dump, end): &(Vec<u8>, String)) {
     server.command(&words).await.expect("RESTORE");
 }
 
-/// The keys of a session and of its sequence are put back; the versions are reached again, by another history.
+/// The keys of a session and of its sequence are restored. Then the same versions are reached by another history.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_are_put_back() {
     for with_sequence in [false, true] {
@@ -137,7 +137,7 @@ async fn keys_are_put_back() {
         if with_sequence {
             restore(&server, &sequence_of(&key), &old.1).await;
         }
-        // As many changes as were undone: version and sequence are what they were, and the history is another.
+        // As many changes as were undone: version and sequence are the same as before, and the history is another.
         write(&store, &id, 10..13).await;
         follower.catch_up(&id).await;
         let after = found(&store, &id).await.record.stamp();
@@ -145,7 +145,7 @@ async fn keys_are_put_back() {
         assert_ne!(after, before);
         follower.check(&store, &[&id]).await;
         assert_eq!(follower.gaps.contains(&GapCause::Missed), with_sequence, "{:?}", follower.gaps);
-        // It goes on: a new copy is patched again.
+        // Afterwards a new copy is patched again.
         follower.fill(&store, &id).await;
         write(&store, &id, 20..23).await;
         follower.catch_up(&id).await;
@@ -154,7 +154,8 @@ async fn keys_are_put_back() {
     }
 }
 
-/// All is flushed, and nobody writes: the next barrier tells. Then the sequence starts anew, far from where it was.
+/// All keys are flushed, and no client writes: the next barrier reports it. Then the sequence starts anew, far from
+/// where it was.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn flushed() {
     let (server, store) = start().await;
@@ -170,7 +171,7 @@ async fn flushed() {
     assert!(follower.copies.is_empty());
     assert_eq!(load(&store, &id).await, LoadOutcome::Absent(Absent::NotFound(None)));
 
-    // The same id again, within one partition: its new life is not taken for the old one.
+    // The same id again, within one partition: the new session is not taken for the old one.
     follower.gaps.clear();
     let reborn = new();
     done(store.create(&id, &reborn).await);
@@ -183,7 +184,7 @@ async fn flushed() {
     follower.check(&store, &[&id]).await;
 }
 
-/// The server comes back from an old snapshot.
+/// The server is restored from an old snapshot.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarted_from_an_old_snapshot() {
     let server = Server::builder().persistence(Persistence::Rdb).start().await;

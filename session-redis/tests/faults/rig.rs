@@ -1,4 +1,4 @@
-//! One server, a store on it, and the words of requests.
+//! One server, a store on it, and the values of requests.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -10,21 +10,21 @@ use session_core::{
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
 
-/// What all keys of these tests begin with.
+/// The prefix of all keys of these tests.
 pub(crate) const PREFIX: &str = "faults";
-/// Short to wait for. Only for calls that may fail: on a busy machine any call may take as long.
+/// Short, and only for calls that may fail: on a busy machine any call may take this long.
 pub(crate) const HASTE: Duration = Duration::from_millis(800);
-/// Of a lock. Longer than any test.
+/// The lease of a lock, longer than any test.
 pub(crate) const LEASE: Duration = Duration::from_secs(600);
-/// Longer than any test, so that what is gone is gone by its tombstone.
+/// Longer than any test, so that an ended session is gone because of its tombstone.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(600);
 
-/// A server at this URL, with all the time that a call may need.
+/// A server at this URL, with a deadline that no call reaches.
 pub(crate) fn config(url: impl Into<String>) -> RedisConfig {
     RedisConfig::standalone(url).prefix(PREFIX).call_deadline(Duration::from_secs(20))
 }
 
-/// The same for calls that are to fail soon, and looked after closely.
+/// The same with a short deadline and a short health interval, for calls that are to fail.
 pub(crate) fn hasty(url: impl Into<String>) -> RedisConfig {
     config(url).call_deadline(HASTE).health_interval(Duration::from_millis(200))
 }
@@ -37,14 +37,14 @@ pub(crate) async fn connect(config: RedisConfig) -> RedisStore {
     store.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// A server that keeps nothing, and a store on it.
+/// A server without persistence, and a store on it.
 pub(crate) async fn start() -> (Server, RedisStore) {
     let server = Server::start().await;
     let store = connect(config(server.url())).await;
     (server, store)
 }
 
-/// Only against hanging.
+/// Only a guard against hanging.
 pub(crate) async fn guarded<T>(what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(120), work).await {
         Ok(done) => done,
@@ -52,7 +52,7 @@ pub(crate) async fn guarded<T>(what: &str, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Waits until something that has no event of its own is so.
+/// Waits for a condition that has no event of its own.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     guarded(what, async {
         while !is_so() {
@@ -106,7 +106,7 @@ pub(crate) fn sign_in() -> SignIn {
     SignIn::new(alice())
 }
 
-/// A session that is there.
+/// A stored session.
 pub(crate) async fn create(store: &dyn SessionStore, new: &NewSession) -> (SessionId, Stamp) {
     let id = draw();
     match store.create(&id, new).await {
@@ -115,7 +115,7 @@ pub(crate) async fn create(store: &dyn SessionStore, new: &NewSession) -> (Sessi
     }
 }
 
-/// What must be there.
+/// A session that must be there.
 pub(crate) async fn found(store: &dyn SessionStore, id: &SessionId) -> Found {
     match load(store, id).await {
         LoadOutcome::Found(found) => found,
@@ -132,7 +132,7 @@ pub(crate) fn done<T>(outcome: Result<T, session_core::Error>) -> T {
     outcome.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// The kind of an error that must come.
+/// The kind of an expected error.
 pub(crate) fn kind<T: Debug>(outcome: Result<T, session_core::Error>) -> session_core::ErrorKind {
     match outcome {
         Ok(outcome) => panic!("this should have failed: {outcome:?}"),

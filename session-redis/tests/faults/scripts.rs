@@ -11,12 +11,12 @@ use crate::{
     writer::{Load, OnError, Writer},
 };
 
-/// Between calls: no error, and exactly two trips more (the script is sent, then the call again).
+/// Between calls: no error, and exactly two more round trips (the script is loaded, then called again).
 #[tokio::test]
 async fn forgotten_between_calls() {
     let (server, _) = start().await;
     let cutter = LinkCutter::to(server.addr()).await;
-    // No sign of life is asked for meanwhile.
+    // No health check happens meanwhile.
     let quiet = config(cutter.url()).health_interval(std::time::Duration::from_secs(600));
     let store = connect(quiet).await;
     let (id, _) = create(&store, &new()).await;
@@ -46,7 +46,7 @@ async fn forgotten_between_calls() {
     assert_eq!(store.stats().resends, 0, "forgetting is no failure");
 }
 
-/// In the middle of a call: between the moment when the script is loaded and the one when it is called.
+/// In the middle of a call: after the script was loaded and before it is called.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forgotten_before_it_was_used() {
     let (server, _) = start().await;
@@ -56,7 +56,8 @@ async fn forgotten_before_it_was_used() {
     server.command(&["SCRIPT", "FLUSH"]).await;
     cutter.hold(Direction::Replies);
     let call = tokio::spawn(async move { store.apply(&id, &update("theme", "dark")).await });
-    // The server does not know the script. Its answer leads to the next request, which is held until answers are.
+    // The server does not know the script. Its answer causes the next request, which is held until answers are
+    // released.
     cutter.wait_for_held(Direction::Replies, 1).await;
     cutter.hold(Direction::Requests);
     cutter.release(Direction::Replies);
@@ -70,7 +71,7 @@ async fn forgotten_before_it_was_used() {
     done(guarded("the call ends", call).await.unwrap());
 }
 
-/// During calls, again and again: no call fails.
+/// During calls, repeatedly: no call fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forgotten_during_calls() {
     let (server, store) = start().await;

@@ -1,4 +1,4 @@
-//! Stores of another version have written, or will read, what is there.
+//! Stores of another version have written, or will read, the stored data.
 
 use session_core::{
     ErrorKind, LoadOptions, SessionId,
@@ -13,7 +13,7 @@ use crate::{
     rig::{alice, config, create, done, field, found, kind, new, op, set, sign_in, start},
 };
 
-/// What a later version has added to a session stays there through everything, and is no entry.
+/// A field that a later version has added to a session survives everything, and is not read as an entry.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_fields_are_kept() {
     let (server, store) = start().await;
@@ -87,7 +87,7 @@ async fn newer_formats_are_errors() {
     }
 }
 
-/// A layout of a later version, or of another number of partitions, is told at once.
+/// A layout of a later version, or with another number of partitions, is reported at once.
 #[tokio::test]
 async fn another_layout_is_refused() {
     let (server, _store) = start().await;
@@ -103,8 +103,8 @@ async fn another_layout_is_refused() {
     assert_eq!(refusal.unwrap_err().kind(), ErrorKind::Configuration);
 }
 
-/// A session whose principal cannot be read is not taken for one that has left: it stays listed, so that it can be
-/// revoked by whoever can read it.
+/// A session whose principal cannot be read is not taken for one that has left: it stays listed, so that a store that
+/// can read it can revoke it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_principal_stays_listed() {
     let (server, store) = start().await;

@@ -28,7 +28,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A store with limits that are soon reached.
+    /// A store with low limits.
     async fn set() -> Self {
         let server = Server::start().await;
         let limits = Limits::default().with_max_entries(3).with_max_value_bytes(100).with_max_session_bytes(200);
@@ -37,14 +37,14 @@ impl Scene {
         Self { store: done(store), server, listener }
     }
 
-    /// The outcome of a call that changes and announces nothing at all.
+    /// The outcome of a call that changes and publishes nothing.
     async fn idle<T: Debug>(&mut self, what: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let before = Belongings::of(&self.server).await;
-        self.listener.heard().await;
+        self.listener.received().await;
         let outcome = call.await;
         let differences = before.differences(&Belongings::of(&self.server).await);
         assert_eq!(differences, Vec::<String>::new(), "{what} changed something: {outcome:?}");
-        assert_eq!(self.listener.heard().await, 0, "{what} announced something: {outcome:?}");
+        assert_eq!(self.listener.received().await, 0, "{what} published something: {outcome:?}");
         outcome
     }
 
@@ -55,7 +55,7 @@ impl Scene {
         id
     }
 
-    /// Old and new id of a session that has moved.
+    /// The old and the new id of a session that has moved.
     async fn moved(&self, kind: RotationKind) -> (SessionId, Rotation) {
         let (id, _) = create(&self.store, &new()).await;
         let rotation = rotation(&id, kind);
@@ -109,7 +109,7 @@ async fn create_refuses() {
     }
 }
 
-/// Whoever is listed stays listed.
+/// Listed sessions stay listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_in_refuses() {
     let mut scene = Scene::set().await;
@@ -117,7 +117,7 @@ async fn sign_in_refuses() {
     let (id, _) = create(&store, &new().with_sign_in(sign_in())).await;
     let capped = new().with_sign_in(sign_in().with_cap(SessionCap::Refuse(1)));
     assert_eq!(kind(scene.idle("a cap", store.create(&draw(), &capped)).await), ErrorKind::LimitExceeded);
-    // The list may hold other times for it afterwards.
+    // The list may have other times for it afterwards.
     let used = store.create(&id, &new().with_sign_in(sign_in())).await;
     assert_eq!(done(used), CreateOutcome::AlreadyExists);
     let index = store.index().unwrap();

@@ -1,4 +1,4 @@
-//! Writers who know exactly what they have done.
+//! Writers that know exactly what they have done.
 
 use std::sync::{
     Arc,
@@ -15,17 +15,17 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::rig::{create, field, guarded, key, load, op, set, value};
 
-/// A session and its only writer. Update n inserts the entry n, so entries tell which updates a state has, the version
-/// how many were applied, and the stamp in which order.
+/// A session and its only writer. Update n inserts the entry n. So the entries show which updates a state contains, the
+/// version how many were applied, and the stamp in which order.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) id: SessionId,
     number: usize,
-    /// The stamps of all acknowledged states, the first at 0.
+    /// The stamps of all acknowledged states, the first at index 0.
     acknowledged: Vec<Stamp>,
-    /// What was sent, and not acknowledged yet.
+    /// The update that was sent and not acknowledged yet.
     pending: Option<Update>,
-    /// How many updates turned out to have been done by an attempt whose answer was lost.
+    /// The number of updates that an attempt had applied whose answer was lost.
     repeats: usize,
 }
 
@@ -44,7 +44,7 @@ impl Writer {
         crowd
     }
 
-    /// How many updates were acknowledged.
+    /// The number of acknowledged updates.
     pub(crate) fn done(&self) -> usize {
         self.acknowledged.len() - 1
     }
@@ -59,7 +59,8 @@ impl Writer {
         delta
     }
 
-    /// Sends the next update, or once more the one whose outcome is not known. If the future is dropped, it is not known.
+    /// Sends the next update, or repeats the one whose outcome is unknown. If the future is dropped, the outcome is
+    /// unknown.
     pub(crate) async fn step(&mut self, store: &RedisStore) -> Result<(), Error> {
         let update = match &self.pending {
             Some(pending) => pending.clone().with_retry_from(self.stamp()),
@@ -81,15 +82,16 @@ impl Writer {
         }
     }
 
-    /// Sends until it is known that the last update is there.
+    /// Sends until the last update is known to be applied.
     pub(crate) async fn settle(&mut self, store: &RedisStore) {
         while self.pending.is_some() {
-            // Only an error that may pass comes here.
+            // Only retryable errors get here.
             self.step(store).await.ok();
         }
     }
 
-    /// A whole record, of this session, in a state that it was in; gives how many updates it has.
+    /// Checks that a record is complete, of this session, and in one of its former states. Returns its number of
+    /// updates.
     pub(crate) fn recognize(&self, record: &Record) -> usize {
         let done = record.state().keyed_len("log");
         assert_eq!(record.stamp().version() as usize, done + 1, "each update is applied once");
@@ -108,7 +110,7 @@ impl Writer {
         done
     }
 
-    /// How many updates the store has of this session; nothing if it has no such session.
+    /// The number of updates that the store has of this session; `None` if it has no such session.
     pub(crate) async fn look(&self, store: &RedisStore) -> Option<usize> {
         match load(store, &self.id).await {
             LoadOutcome::Found(found) => Some(self.recognize(&found.record)),
@@ -117,21 +119,21 @@ impl Writer {
         }
     }
 
-    /// Everything acknowledged is there, once.
+    /// Every acknowledged update is there, once.
     pub(crate) async fn check(&self, store: &RedisStore) {
         let done = self.look(store).await.expect("the session is there");
         assert!(done >= self.done(), "{} updates were acknowledged, {done} are there", self.done());
     }
 }
 
-/// What a writer does about an error.
+/// How a writer handles an error.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnError {
     Retry,
     Stop,
 }
 
-/// Writers at work.
+/// Running writers.
 pub(crate) struct Load {
     store: RedisStore,
     tasks: JoinSet<Writer>,
@@ -171,37 +173,37 @@ impl Load {
         Self { store: store.clone(), tasks, stop, acknowledged, failed, repeated }
     }
 
-    /// Waits until so many more updates are acknowledged.
+    /// Waits until this many more updates are acknowledged.
     pub(crate) async fn progress(&self, updates: usize) {
         let goal = *self.acknowledged.borrow() + updates;
         let mut seen = self.acknowledged.subscribe();
         guarded("the writers get on", seen.wait_for(|count| *count >= goal)).await.unwrap();
     }
 
-    /// How many attempts have failed.
+    /// The number of failed attempts.
     pub(crate) fn failed(&self) -> usize {
         *self.failed.borrow()
     }
 
-    /// How many updates turned out to have been done by an attempt whose answer was lost.
+    /// The number of updates that an attempt had applied whose answer was lost.
     pub(crate) fn repeated(&self) -> usize {
         *self.repeated.borrow()
     }
 
-    /// Waits until so many more attempts have failed.
+    /// Waits until this many more attempts have failed.
     pub(crate) async fn failures(&self, attempts: usize) {
         let goal = *self.failed.borrow() + attempts;
         let mut seen = self.failed.subscribe();
         guarded("the writers fail", seen.wait_for(|count| *count >= goal)).await.unwrap();
     }
 
-    /// Lets each finish what it is at.
+    /// Lets each writer finish its update.
     pub(crate) async fn end(mut self) -> Vec<Writer> {
         self.stop.store(true, Ordering::Relaxed);
         self.join().await
     }
 
-    /// Waits until each has met an error.
+    /// Waits until each writer has met an error.
     pub(crate) async fn all_stopped(mut self) -> Vec<Writer> {
         self.join().await
     }
@@ -214,7 +216,7 @@ impl Load {
         writers
     }
 
-    /// Ends it, settles what is unknown, and checks every session, through a store that need not be the writers'.
+    /// Stops the writers, settles unknown outcomes, and checks every session, possibly through another store.
     pub(crate) async fn check(self, store: &RedisStore) {
         let own = self.store.clone();
         for mut writer in self.end().await {

@@ -1,4 +1,4 @@
-//! Answers without what may differ between two stores: moments, by so much as the two are apart.
+//! Answers without the parts that may differ between two stores: times, by as much as the clocks of the two differ.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use session_core::{
     },
 };
 
-/// Durations are longer than this, or over at once.
+/// Durations are longer than this, or zero.
 const APART: u64 = 60_000;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +55,7 @@ pub(crate) struct Left {
     absolute: Option<Millis>,
 }
 
-/// Equal if it is about as long.
+/// Equal if it is nearly as long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Millis(u64);
 
@@ -68,7 +68,7 @@ impl PartialEq for Millis {
 
 impl Millis {
     fn between(now: Timestamp, then: Timestamp) -> Self {
-        // No clock is near its end, so what is never is far away on each.
+        // No clock is near its end, so "never" is far away in both stores.
         Self(then.since(now).as_millis() as u64)
     }
 }
@@ -165,8 +165,8 @@ impl Answer {
         }
     }
 
-    /// Whether a server may answer so where the model answers `expected`. A revocation leaves tombstones at all listed
-    /// ids, also where a session has long moved on from; the memory store's list has forgotten those.
+    /// Whether a server may give this answer where the model gives `expected`. A revocation leaves tombstones at all
+    /// listed ids, including those that a session left long ago; the memory store's list has forgotten those.
     pub(crate) fn agrees_with(&self, expected: &Self) -> bool {
         let buried = matches!(self.standing(), Some(Standing::NotFound(Some(EndReason::Revoked))))
             && matches!(expected.standing(), Some(Standing::NotFound(None)));

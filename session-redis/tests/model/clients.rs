@@ -1,4 +1,4 @@
-//! Draws requests from what clients know: a few ids of one partition, stamps and tokens that were seen.
+//! Generates requests from what clients know: a few ids of one partition, and stamps and tokens from earlier answers.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub(crate) struct Clients {
     tokens: Vec<FencingToken>,
     sent: Vec<(Request, Option<Stamp>)>,
     current: usize,
-    /// Whether old ids are remembered, as they should be: without, a place under a cap may be free later than it is in
-    /// memory.
+    /// Whether old ids are remembered, as they should be. Without that, a place under a cap may be freed later than in
+    /// the memory store.
     remembers: bool,
 }
 
@@ -58,7 +58,7 @@ impl Clients {
         OpId::from_bits(self.rng.u64(1..))
     }
 
-    /// Mostly where a session is, or was.
+    /// Mostly an id where a session is, or was.
     fn id(&mut self) -> SessionId {
         let at = if self.one_in(2) { self.current } else { self.rng.usize(..self.ids.len()) };
         self.ids[at]
@@ -84,7 +84,7 @@ impl Clients {
         self.principals[usize::from(self.one_in(4))].clone()
     }
 
-    /// Long, and so that no two are near each other.
+    /// Long, and no two of them nearly equal.
     fn duration(&mut self) -> Duration {
         match self.rng.u32(..12) {
             0 => Duration::MAX,
@@ -103,7 +103,7 @@ impl Clients {
     }
 
     fn field(&mut self) -> Field {
-        // One begins with the other, and a scalar may bear the name of a keyed field.
+        // One name is a prefix of another, and a scalar may have the name of a keyed field.
         Field::new(["f", "fo", "cart"][self.rng.usize(..3)]).unwrap()
     }
 
@@ -196,9 +196,9 @@ impl Clients {
         Request::Apply(self.id(), update)
     }
 
-    /// Many updates, and one from before them; some bear bytes of two neighbours in their op id.
+    /// Many updates, and one that is based on a state before them. Some op ids contain bytes of two neighbours.
     fn burst(&mut self) -> Vec<Request> {
-        // Mostly from the present stamp, about as far back as is remembered.
+        // Mostly from the present stamp, about as far back as op ids are remembered.
         let current = self.one_in(3);
         let (at, before) = if current {
             (self.id(), self.stamp())

@@ -1,5 +1,5 @@
 //! Random sequences of requests, sent to a server and to the memory store: both must give the same answers and hold the
-//! same sessions. After each, what the server holds must also agree with itself.
+//! same sessions. After each sequence, the data on the server must also be consistent.
 //!
 //! `MODEL_SEED` repeats one run, `MODEL_SEQUENCES` makes it longer.
 
@@ -50,7 +50,7 @@ async fn a_server_does_what_the_memory_store_does() {
     println!("{met:#?}");
 }
 
-/// More entries than one call of a script's command can name.
+/// More entries than one command of a script can name.
 #[tokio::test]
 async fn ten_thousand_entries_are_counted() {
     let server = Server::start().await;

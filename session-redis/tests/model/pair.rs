@@ -1,4 +1,4 @@
-//! Two stores that are sent the same.
+//! Two stores that receive the same requests.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -17,7 +17,7 @@ use crate::{
     request::{Request, survey},
 };
 
-/// Small, so that they are met.
+/// Small, so that they are reached.
 fn limits() -> Limits {
     Limits::default().with_max_entries(6).with_max_value_bytes(8).with_max_session_bytes(48)
 }
@@ -49,7 +49,7 @@ impl<'a> Pair<'a> {
         Self { seed, server, redis, memory, clock, clients: Clients::new(seed), used: HashSet::new(), log: Vec::new() }
     }
 
-    /// Draws some requests, sends them, and compares.
+    /// Generates some requests, sends them, and compares.
     pub(crate) async fn step(&mut self, met: &mut BTreeMap<String, usize>) {
         for request in self.clients.draw() {
             if self.reuses_an_id(&request).await {
@@ -65,7 +65,7 @@ impl<'a> Pair<'a> {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             self.clock.advance(Duration::from_millis(2));
-            // A server forgets at once what has ended.
+            // A server forgets an ended session at once.
             self.memory.sweep();
         }
         self.compare().await;
@@ -86,14 +86,14 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// New ids are drawn, so no client puts a session where another one ended.
+    /// New ids are generated, so that no client stores a session where another one ended.
     async fn reuses_an_id(&self, request: &Request) -> bool {
         let Some(target) = request.target().filter(|target| self.used.contains(target)) else { return false };
         let there = Request::Load(target, LoadOptions::default()).send(&self.memory).await;
         there == Answer::Load(Standing::NotFound(None))
     }
 
-    /// With ids by their numbers.
+    /// With ids replaced by their numbers.
     fn words(&self, request: &Request) -> String {
         let at = |id: &SessionId| self.clients.ids.iter().position(|it| it == id).unwrap_or(99);
         match request {

@@ -1,4 +1,4 @@
-//! What a server holds must agree with itself.
+//! The data on a server must be consistent.
 
 use session_testkit::{Reply, Server};
 
@@ -17,7 +17,7 @@ async fn keys(server: &Server, pattern: &str) -> Vec<Vec<u8>> {
     server.command(&["KEYS", pattern]).await.items().iter().filter_map(bytes).collect()
 }
 
-/// Counters, deadlines, and that each signed-in session is listed for as long as it lives.
+/// Checks counters and deadlines, and that each signed-in session is listed for as long as it lives.
 pub(crate) async fn check(server: &Server) -> Result<(), String> {
     let lists = keys(server, "*}:p:*").await;
     for key in keys(server, "*}:s:*").await {

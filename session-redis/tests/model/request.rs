@@ -1,4 +1,4 @@
-//! What is sent, to either store.
+//! The requests that both stores receive.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// Whether it signs somebody in; moments of sign-ins must differ for their order to be the same.
+    /// Whether it signs a principal in. Times of sign-ins must differ, so that their order is the same.
     pub(crate) fn signs_in(&self) -> bool {
         match self {
             Self::Create(_, new) => new.sign_in.is_some(),
@@ -36,7 +36,7 @@ impl Request {
         }
     }
 
-    /// The id where a session is to be.
+    /// The id at which the request puts a session.
     pub(crate) fn target(&self) -> Option<SessionId> {
         match self {
             Self::Create(id, _) => Some(*id),
@@ -74,7 +74,7 @@ impl Request {
     }
 }
 
-/// Where all sessions stand.
+/// The state of all sessions.
 pub(crate) async fn survey(store: &dyn SessionStore, ids: &[SessionId]) -> Vec<Answer> {
     let mut all = Vec::with_capacity(ids.len());
     for id in ids {

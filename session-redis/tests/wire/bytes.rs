@@ -1,4 +1,4 @@
-//! Bytes: an update costs what its delta costs, whatever the size of the session.
+//! Bytes: the cost of an update depends on its delta, and not on the size of the session.
 
 use session_core::model::{Delta, Field, Key, Value};
 

@@ -1,4 +1,4 @@
-//! A store behind a link that records what is sent.
+//! A store behind a proxy that records requests.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use session_core::{
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{LinkCutter, Recording, Server};
 
-/// A server, a recording link to it, and a store at the other end.
+/// A server, a recording proxy, and a store at the other end.
 pub(crate) struct Wire {
     pub(crate) store: RedisStore,
     pub(crate) link: LinkCutter,
@@ -21,13 +21,13 @@ impl Wire {
     pub(crate) async fn start() -> Self {
         let server = Server::start().await;
         let link = LinkCutter::to(server.addr()).await;
-        // Nobody asks whether the link is alive while it is recorded.
+        // No health check happens during the recording.
         let config = RedisConfig::standalone(link.url()).health_interval(Duration::from_secs(3_600));
         let store = RedisStore::builder(config).connect().await.expect("a store");
         Self { store, link, server }
     }
 
-    /// What the work sent: how often, and the record of it.
+    /// The number of requests that the work sent, and their record.
     pub(crate) async fn record<T>(&self, work: impl Future<Output = T>) -> (T, Recording) {
         let recording = self.link.record();
         let outcome = work.await;
@@ -66,7 +66,7 @@ pub(crate) fn set(name: &str, bytes: usize) -> Delta {
     delta
 }
 
-/// Fields of so many bytes each.
+/// Fields of this many bytes each.
 pub(crate) fn fields(count: usize, bytes: usize) -> Delta {
     let mut delta = Delta::new();
     for field in 0..count {

@@ -1,4 +1,4 @@
-//! What goes over the wire: how often, and how much.
+//! Round trips and bytes on the wire.
 
 mod bytes;
 mod link;

@@ -1,5 +1,5 @@
-//! Round trips: one for each slot that an operation touches, and one more only where a forward is met, a conditional load
-//! finds a change, or an index must be told.
+//! Round trips: one for each slot that an operation touches. One more is needed only after a forward, after a
+//! conditional load that finds a change, or when a listing must be extended.
 
 use session_core::{
     LoadOptions, Principal, SessionId, SignIn,
@@ -82,7 +82,7 @@ async fn two_with_a_principal() {
     let guest = wire.create(set("a", 10)).await;
     let signs_in = rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in.clone());
     assert_eq!(wire.trips(wire.store.rotate(&guest, &signs_in)).await.1, 2, "a rotation that signs in");
-    // Whoever rotates a session has mostly loaded it before, and knows whose it is.
+    // A store that rotates a session has mostly loaded it before, and knows its principal.
     wire.load(&signs_in.to, LoadOptions::default()).await.expect("loaded");
     let renewal = rotation(&signs_in.to, RotationKind::Renew);
     assert_eq!(wire.trips(wire.store.rotate(&signs_in.to, &renewal)).await.1, 2, "a rotation that keeps the principal");
@@ -92,7 +92,7 @@ async fn two_with_a_principal() {
         3,
         "one whose principal must be asked for"
     );
-    // The sessions themselves are ended in parallel, so it is their slots that count.
+    // The sessions themselves are ended concurrently, so their slots count.
     let (_, recording) = wire.record(wire.store.revoke(sign_in.principal(), id.digest(), EndReason::Revoked)).await;
     assert_eq!(recording.commands().len(), 1, "revoke one");
     let (ended, recording) = wire.record(wire.store.revoke_all(sign_in.principal(), None, EndReason::Revoked)).await;
@@ -103,7 +103,7 @@ async fn two_with_a_principal() {
     assert!(recording.round_trips() <= 1 + calls, "the list, each id, and the list again");
 }
 
-/// A session without an idle deadline is listed until its absolute one: no use of it needs the index.
+/// A session without an idle deadline is listed until its absolute deadline: no use of it needs the index.
 #[tokio::test]
 async fn one_for_a_principal_without_an_idle_deadline() {
     let wire = Wire::start().await;
@@ -116,7 +116,7 @@ async fn one_for_a_principal_without_an_idle_deadline() {
     assert_eq!(wire.trips(wire.store.touch(&id, TouchOptions::default())).await.1, 1, "touch");
 }
 
-/// The first call after the server has forgotten the scripts brings them back, with one command more.
+/// The first call after the server has forgotten the scripts loads them again, with one more command.
 #[tokio::test]
 async fn one_more_for_a_forgotten_script() {
     let wire = Wire::start().await;
@@ -128,7 +128,7 @@ async fn one_more_for_a_forgotten_script() {
     assert_eq!(wire.trips(wire.apply(&id, set("a", 12))).await.1, 1);
 }
 
-/// Reads are plain commands, writes one script; no request path looks through keys.
+/// Reads are plain commands, and each write is one script; no request scans keys.
 #[tokio::test]
 async fn the_commands_are_the_stated_ones() {
     let wire = Wire::start().await;

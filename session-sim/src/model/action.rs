@@ -1,34 +1,34 @@
-//! What can happen.
+//! The actions: what can happen.
 
 use super::{
     Mistake, Protocol,
     state::{Item, Stamp, State},
 };
 
-/// One step. A number names a node. Local reads are no steps: there is a reader at every moment, see
+/// One step. A number identifies a node. Local reads are no steps: there is a reader at every moment, see
 /// `properties.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// Time passes; nothing else may happen for as many ticks as one likes.
+    /// Time passes. Any number of ticks may pass without another action.
     Tick,
-    /// A load leaves for the given server and is carried out.
+    /// A load is sent to the given server and executed.
     Fill(usize, usize),
-    /// One of the answers to loads arrives.
+    /// One of the answers to the node's loads arrives.
     FillReply(usize, usize),
-    /// [`Mistake::CheckThenInsert`] alone: a fill that was checked is inserted.
+    /// A checked fill is inserted. Only with [`Mistake::CheckThenInsert`].
     Insert(usize, usize),
-    /// The primary carries out an update, of a node or of somebody else, and tells all who listen to it.
+    /// The primary executes an update of a node or of an anonymous writer, and publishes it to its listeners.
     Write(Option<usize>, Stamp),
     /// The answer to the node's write arrives.
     WriteReply(usize),
-    /// A heartbeat leaves and is carried out.
+    /// A heartbeat is sent and executed.
     Beat(usize),
-    /// An item is taken out of the node's feed: the first one.
+    /// The first item is taken out of the node's feed.
     Take(usize, usize),
     /// The node notices that its feed is lost.
     Disconnect(usize),
-    /// The node listens again, to the given server.
+    /// The node subscribes again, at the given server.
     Subscribe(usize, usize),
     /// A replica becomes the primary, with the last update or without it.
     Failover {
@@ -38,7 +38,7 @@ pub enum Action {
 }
 
 impl Protocol {
-    /// All that can happen next.
+    /// All actions that are possible next.
     pub(super) fn possible(&self, state: &State, actions: &mut Vec<Action>) {
         actions.push(Action::Tick);
         if self.bounds.failover && state.heads.len() == 1 {
@@ -56,7 +56,7 @@ impl Protocol {
         }
     }
 
-    /// The updates that may come next.
+    /// The updates that are possible next.
     fn update(&self, state: &State) -> impl Iterator<Item = Stamp> {
         let alive = !state.heads[state.primary()].is_destroyed();
         let write = (0..self.bounds.writes).map(Stamp::update).find(|update| !state.issued.contains(*update));
@@ -91,7 +91,7 @@ impl Protocol {
         }
         let beats = feed.queue.iter().filter(|item| matches!(item, Item::Beat(_))).count();
         let answers = feed.server == state.primary() || self.makes(Mistake::OldPrimaryBeats);
-        // A heartbeat of the very tick that the last one was sent in changes nothing.
+        // A second heartbeat in the tick of the last one changes nothing.
         let due = node.lease < self.bounds.max_staleness && feed.queue.back() != Some(&Item::Beat(0));
         if answers && due && beats < self.bounds.beats {
             actions.push(Action::Beat(number));

@@ -15,33 +15,33 @@ pub use self::{
     state::{Copy, Feed, Fill, Item, Node, OwnWrite, Stamp, State},
 };
 
-/// How much may happen. Time, disconnects, and the numbers of loads and heartbeats have no bound.
+/// The bounds of the search. Time, disconnects, and the numbers of loads and heartbeats are unbounded.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Nodes. With one, others write as well.
+    /// Nodes. With one, anonymous writers write as well.
     pub nodes: usize,
     /// Updates.
     pub writes: u8,
-    /// Whether there may be a destroy, besides.
+    /// Whether a destroy may follow.
     pub destroy: bool,
-    /// Loads of one node on their way at once.
+    /// Loads of one node in flight at the same time.
     pub fills: usize,
-    /// Heartbeats of one node on their way at once.
+    /// Heartbeats of one node in flight at the same time.
     pub beats: usize,
     /// Whether feeds may be lost.
     pub gaps: bool,
     /// Whether there may be a failover.
     pub failover: bool,
-    /// Ticks that a lease runs.
+    /// The length of a lease in ticks.
     pub max_staleness: u8,
 }
 
-/// The protocol, right or with one mistake.
+/// The protocol, correct or with one mistake.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
-    /// How much may happen.
+    /// The bounds of the search.
     pub bounds: Bounds,
-    /// What is done wrong.
+    /// The mistake, if any.
     pub mistake: Option<Mistake>,
 }
 
@@ -50,19 +50,19 @@ impl Protocol {
         self.mistake == Some(mistake)
     }
 
-    /// Somebody reads wherever a copy is served.
+    /// A reader reads wherever a copy is served.
     fn read(&self, state: &mut State) {
         for node in &mut state.nodes {
             if let Some(copy) = node.copy.filter(|_| self.serves(node)) {
                 node.seen = node.seen.with(copy.content);
             }
-            // What a failover lost is promised no longer, and nothing is until the node listens to the new primary.
-            let settled = state.lost == Stamp::default() || node.feed.as_ref().is_some_and(|feed| feed.server > 0);
-            node.seen = if settled { node.seen.without(state.lost) } else { Stamp::default() };
+            // Updates that a failover lost are no longer guaranteed, and nothing is until the node listens to the new primary.
+            let is_current = state.lost == Stamp::default() || node.feed.as_ref().is_some_and(|feed| feed.server > 0);
+            node.seen = if is_current { node.seen.without(state.lost) } else { Stamp::default() };
         }
     }
 
-    /// What the action makes of the state, before anybody reads.
+    /// Applies an action to the state, before the readers read.
     fn step(&self, state: &mut State, action: Action) {
         match action {
             Action::Tick => self.tick(state),

@@ -1,7 +1,7 @@
-//! What must hold in every state, and what must occur in some.
+//! The properties: invariants of every state, and events that must occur in some.
 //!
-//! There is a reader at every moment: a promise about local reads is a promise about each state in which a node would
-//! answer one from its copy.
+//! There is a reader at every moment. A guarantee about local reads is therefore an invariant of each state in which a node
+//! would answer from its copy.
 
 use stateright::Property;
 
@@ -10,13 +10,15 @@ use super::{
     state::{Node, Stamp, State},
 };
 
-/// No read is answered locally from a state that was replaced more than `max_staleness` ago, or that never was.
+/// No read is answered locally from a state that was replaced more than `max_staleness` ago, or that never existed.
 pub const BOUNDED_STALENESS: &str = "I1 bounded staleness";
-/// No local read lacks what the node has shown or been told before (its own writes too: I2), if the store has kept it.
+/// Every local read contains all updates that the node has returned or received before, its own writes included (I2), as far
+/// as the store has kept them.
 pub const MONOTONIC_READS: &str = "I3 monotonic reads";
-/// No copy that a lease could bring into use lacks what the node has seen, and nobody who waits for a fill is given less.
+/// Every copy that a lease could bring into use contains all updates that the node has seen, and so does the answer to every
+/// caller that waits for a fill.
 pub const NO_STALE_FILL: &str = "I5 no stale fill";
-/// A destroyed session is not served once the node knows, nor once `max_staleness` has passed.
+/// A destroyed session is not served once the node knows of the destroy, nor after `max_staleness` has passed.
 pub const DESTROY_WINS: &str = "I7 destroy wins";
 
 impl Protocol {
@@ -101,7 +103,7 @@ impl Protocol {
         state.heads[state.primary()].is_destroyed() && self.served(state).next().is_some()
     }
 
-    /// The nodes that answer locally, and what.
+    /// The nodes that answer locally, and their answers.
     fn served<'a>(&'a self, state: &'a State) -> impl Iterator<Item = (&'a Node, Stamp)> {
         let serving = state.nodes.iter().filter(|node| self.serves(node));
         serving.filter_map(|node| Some((node, node.copy?.content)))

@@ -1,4 +1,4 @@
-//! The rules of a node: what it does with each thing that arrives.
+//! The rules of a node: how it handles each event.
 
 use super::{
     Mistake, Protocol,
@@ -12,7 +12,7 @@ impl Protocol {
         leased && node.copy.is_some_and(|copy| copy.current)
     }
 
-    /// A load leaves: it notes the floor, and takes the known stamp along.
+    /// A load is sent. It notes the floor and carries the known stamp.
     pub(super) fn fill(&self, node: &mut Node, server: usize, stamp: Stamp) {
         let known = node.copy.filter(|copy| copy.stamp == stamp);
         let content = known.map_or(stamp, |copy| copy.content);
@@ -22,19 +22,19 @@ impl Protocol {
         node.fills.sort();
     }
 
-    /// Its answer arrives: whoever waits gets it if it is not below the floor, the copy also needs the epoch.
+    /// The answer to a load arrives. Callers that wait get it unless it is below the floor; the copy also requires the epoch.
     pub(super) fn filled(&self, node: &mut Node, place: usize) {
         let fill = node.fills.remove(place);
         if fill.stamp.is_destroyed() {
             return self.end(node, fill.stamp);
         }
         if fill.ended || (!fill.stamp.reaches(fill.floor) && !self.makes(Mistake::NoFloor)) {
-            // Below a copy that was ended anyway, the store may have lost what it had: the next load is without a floor.
+            // If the copy's epoch has ended, the store may have lost its state: the next load has no floor.
             node.copy = node.copy.filter(|copy| copy.current);
             return;
         }
-        // There is one more who waits: who joined just now, and knows all that the node has seen. Nobody joins a fill
-        // of an ended epoch.
+        // One more caller waits: it has joined just now and knows everything that the node has seen. A fill of an ended epoch
+        // cannot be joined.
         node.misled |= fill.current && !fill.stamp.contains(node.seen);
         node.seen = node.seen.with(fill.stamp);
         if !fill.current && !self.makes(Mistake::FillAcrossEpoch) {
@@ -47,13 +47,13 @@ impl Protocol {
         self.insert(node, fill);
     }
 
-    /// The copy becomes what was loaded.
+    /// The loaded state becomes the copy.
     pub(super) fn insert(&self, node: &mut Node, fill: Fill) {
         node.copy = Some(Copy { stamp: fill.stamp, content: fill.content, current: true });
         raise(node, fill.stamp);
     }
 
-    /// A node's own write is done.
+    /// A node's own write is acknowledged.
     pub(super) fn written(&self, node: &mut Node, write: OwnWrite) {
         let patch = write.current || self.makes(Mistake::PatchAcrossEpoch);
         self.change(node, write.before, write.after, patch);
@@ -71,7 +71,7 @@ impl Protocol {
         }
     }
 
-    /// The node learns of a change: patch, leave alone or evict.
+    /// The node receives a change: it patches, keeps or evicts its copy.
     fn change(&self, node: &mut Node, before: Stamp, after: Stamp, patch: bool) {
         if after.is_destroyed() {
             return self.end(node, after);
@@ -90,7 +90,7 @@ impl Protocol {
         });
     }
 
-    /// The node learns that the session is destroyed.
+    /// The node learns that the session was destroyed.
     fn end(&self, node: &mut Node, stamp: Stamp) {
         node.seen = node.seen.with(stamp);
         node.copy = None;
@@ -99,7 +99,7 @@ impl Protocol {
         }
     }
 
-    /// The feed is lost, and with it what was on its way.
+    /// The feed is lost, and with it the items in flight.
     pub(super) fn disconnect(&self, node: &mut Node) {
         node.feed = None;
         if !self.makes(Mistake::NoEpochAfterGap) && !self.makes(Mistake::ServeDisconnected) {
@@ -107,7 +107,7 @@ impl Protocol {
         }
     }
 
-    /// There is a new feed. What was changed since the old one ended, nobody told.
+    /// A new feed begins. Changes since the end of the old one were not received.
     pub(super) fn subscribe(&self, node: &mut Node, server: usize) {
         node.feed = Some(Feed { server, ..Feed::default() });
         node.server = server;
@@ -116,7 +116,7 @@ impl Protocol {
         }
     }
 
-    /// The primary carries out an update.
+    /// The primary executes an update.
     pub(super) fn write(&self, state: &mut State, by: Option<usize>, update: Stamp) {
         let primary = state.primary();
         let before = state.heads[primary];
@@ -135,7 +135,7 @@ impl Protocol {
         }
     }
 
-    /// A replica becomes the primary. The old one refuses writes and heartbeats from now on, and answers loads.
+    /// A replica becomes the primary. From now on the old one refuses writes and heartbeats, but answers loads.
     pub(super) fn failover(&self, state: &mut State, lossy: bool) {
         let old = state.heads[0];
         let lost = old.last().filter(|_| lossy).unwrap_or_default();
@@ -148,7 +148,7 @@ impl Protocol {
         state.heads.push(new);
     }
 
-    /// A tick. Ages stop where they no longer make a difference, so time has no end and the states are finite.
+    /// A tick. Ages stop growing where they no longer make a difference, so time is unbounded and the states are finite.
     pub(super) fn tick(&self, state: &mut State) {
         let most = self.bounds.max_staleness;
         for node in &mut state.nodes {
@@ -164,14 +164,14 @@ impl Protocol {
     }
 }
 
-/// No fill on its way may be installed, or given to one who waits, below this.
+/// Raises the floors of fills in flight: no older answer may be installed or given to a caller that waits.
 fn raise(node: &mut Node, stamp: Stamp) {
     for fill in node.fills.iter_mut().filter(|fill| !fill.floor.reaches(stamp)) {
         fill.floor = stamp;
     }
 }
 
-/// What was cached, and what is on its way, belongs to the past; there is no lease.
+/// Ends the epoch: the copy and the requests in flight belong to an ended one, and there is no lease.
 fn end_epoch(node: &mut Node) {
     node.lease = 0;
     node.copy.iter_mut().for_each(|copy| copy.current = false);

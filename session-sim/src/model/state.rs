@@ -1,19 +1,19 @@
-//! What there is: servers, nodes, what is on its way, and the truth that the properties are judged by.
+//! The state: servers, nodes, messages in flight, and the truth by which the properties are judged.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use stateright::Representative;
 
-/// A state of the session, as the set of updates that made it.
+/// A state of the session, as the set of updates that created it.
 ///
-/// The set stands for the *tag*: updates are numbered in the order in which they are carried out, so a set can only
-/// have come about in one order, and equal sets are equal histories. Its size stands for the *version*, and two sets of
-/// one size are what a failover can make: different states that bear one version.
+/// The set represents the *tag*: updates are numbered in the order of their execution, so a set has exactly one order, and
+/// equal sets are equal histories. Its size represents the *version*. A failover can create two sets of one size: different
+/// states with one version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(u8);
 
 impl Stamp {
-    /// The update that destroys the session. It is the last of each history that has it.
+    /// The update that destroys the session. No update follows it.
     pub const DESTROY: Self = Self(1 << 7);
 
     /// The update with this number.
@@ -21,32 +21,32 @@ impl Stamp {
         Self(1 << number)
     }
 
-    /// How many updates there are.
+    /// The number of updates.
     pub const fn version(self) -> u32 {
         self.0.count_ones()
     }
 
-    /// The updates of both.
+    /// The union of both.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The updates that the other does not have.
+    /// The updates that are not in `other`.
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether its version is at least that of the other: within one history, whether it is not older.
+    /// Whether its version is at least that of `known`. Within one history: whether it is not older.
     pub const fn reaches(self, known: Self) -> bool {
         self.version() >= known.version()
     }
 
-    /// Whether all of the other's updates are here.
+    /// Whether it contains all updates of `other`.
     pub const fn contains(self, other: Self) -> bool {
         other.0 & !self.0 == 0
     }
 
-    /// Whether the session is destroyed.
+    /// Whether the session was destroyed.
     pub const fn is_destroyed(self) -> bool {
         self.contains(Self::DESTROY)
     }
@@ -63,47 +63,46 @@ impl Stamp {
 /// A node's local copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Copy {
-    /// What it says it is.
+    /// The state that it claims to be.
     pub stamp: Stamp,
-    /// What it is: a delta that was applied to the wrong state makes a difference.
+    /// The state that it is. The two differ after a delta was applied to the wrong state.
     pub content: Stamp,
-    /// Whether it is of the node's present epoch. Epochs are only ever compared with the present one, so one bit will do
-    /// for the counter.
+    /// Whether it is of the node's current epoch. Epochs are only compared with the current one, so one bit suffices.
     pub current: bool,
 }
 
-/// A load whose answer is on its way. It was carried out when it left: later, it would only have found something newer.
+/// A load whose answer is in flight. It is executed when it is sent: a later execution could only find a newer state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fill {
-    /// What the store answered.
+    /// The stamp that the store answered.
     pub stamp: Stamp,
-    /// What the answer will make of the copy: that stamp's state, or, if the store said "unchanged", the known copy's.
+    /// The state that the copy will have: that of the stamp, or that of the known copy if the store answered "unchanged".
     pub content: Stamp,
-    /// What it must reach to be installed.
+    /// The stamp that it must reach to be installed.
     pub floor: Stamp,
-    /// Whether the epoch is still the one in which it left.
+    /// Whether the epoch in which it was sent is still current.
     pub current: bool,
     /// Whether the session was destroyed meanwhile.
     pub ended: bool,
-    /// [`Mistake::CheckThenInsert`](super::Mistake::CheckThenInsert) alone: checked, and not yet inserted.
+    /// Checked and not yet inserted. Only with [`Mistake::CheckThenInsert`](super::Mistake::CheckThenInsert).
     pub checked: bool,
 }
 
-/// A node's own update, carried out, its answer on its way.
+/// A node's own update. It is executed, and its answer is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnWrite {
     /// The stamp before it.
     pub before: Stamp,
     /// The stamp after it.
     pub after: Stamp,
-    /// Whether the epoch is still the one in which it left.
+    /// Whether the epoch in which it was sent is still current.
     pub current: bool,
 }
 
-/// An item on its way on a feed.
+/// An item in flight on a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Item {
-    /// A change, with its delta: what `after` has and `before` has not.
+    /// A change. Its delta consists of the updates that are in `after` and not in `before`.
     Change {
         /// The stamp before it.
         before: Stamp,
@@ -119,7 +118,7 @@ pub enum Item {
 pub struct Feed {
     /// The server.
     pub server: usize,
-    /// What was put in and not yet taken out.
+    /// The items that have not been taken out yet.
     pub queue: VecDeque<Item>,
 }
 
@@ -128,40 +127,40 @@ pub struct Feed {
 pub struct Node {
     /// Its copy.
     pub copy: Option<Copy>,
-    /// For how many ticks its lease still runs.
+    /// The ticks that remain of its lease.
     pub lease: u8,
     /// Its feed; `None` between a disconnect and the new subscription.
     pub feed: Option<Feed>,
-    /// The oldest server that its requests may still go to: what it knows of primaries moves forward only.
+    /// The oldest server to which its requests may still go: its knowledge of primaries only moves forward.
     pub server: usize,
-    /// Its loads on their way, in no order.
+    /// Its loads in flight, in no particular order.
     pub fills: Vec<Fill>,
-    /// Its write on its way.
+    /// Its write in flight.
     pub write: Option<OwnWrite>,
-    /// Truth: all updates that it has shown to a reader, taken out of its feed or been told that they are done, and that
-    /// the store has kept.
+    /// Truth: all updates that it has returned to a reader, taken out of its feed, or had acknowledged, as far as the store
+    /// has kept them.
     pub seen: Stamp,
-    /// Truth: a reader was given an answer that lacked some of those.
+    /// Truth: whether a reader was given an answer without some of those.
     pub misled: bool,
 }
 
 /// Everything at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
-    /// What each server holds; the last one is the primary, one before it lives on and does not know.
+    /// The state of each server. The last one is the primary; an earlier one still runs and does not know of its successor.
     pub heads: Vec<Stamp>,
     /// The nodes.
     pub nodes: Vec<Node>,
-    /// All updates there have been.
+    /// All updates so far.
     pub issued: Stamp,
-    /// Truth: those that a failover lost.
+    /// Truth: the updates that a failover lost.
     pub lost: Stamp,
-    /// Truth: how many ticks ago each former state was replaced, if that is not more than `max_staleness`.
+    /// Truth: how many ticks ago each former state was replaced, up to `max_staleness`.
     pub replaced: BTreeMap<Stamp, u8>,
 }
 
 impl State {
-    /// A session that is there, and nodes that listen and have nothing.
+    /// The initial state: a session without updates, and nodes that listen and have no copy.
     pub fn new(nodes: usize) -> Self {
         let node = Node { feed: Some(Feed::default()), ..Node::default() };
         Self {
@@ -178,13 +177,13 @@ impl State {
         self.heads.len() - 1
     }
 
-    /// Whether it is the session's state, or was at most `max_staleness` ago.
+    /// Whether a state is the current one, or was so at most `max_staleness` ago.
     pub fn is_recent(&self, content: Stamp) -> bool {
         content == self.heads[self.primary()] || self.replaced.contains_key(&content)
     }
 }
 
-/// The nodes are alike, so only one of two states that differ in their order is visited.
+/// The nodes are interchangeable, so of states that differ only in their order, one is visited.
 impl Representative for State {
     fn representative(&self) -> Self {
         let mut state = self.clone();

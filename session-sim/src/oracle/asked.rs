@@ -1,4 +1,4 @@
-//! When a node last had an answer of the store about a session.
+//! When a node last received an answer of the store about a session.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use session_core::model::{IdDigest, Stamp};
 
 use crate::sim::Millis;
 
-/// By id and by session: when the last request that was answered had been sent.
+/// When the last answered request was sent, by id and by session.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
     of_id: BTreeMap<(usize, IdDigest), Millis>,
@@ -16,7 +16,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// A request that had left at the first of these moments was answered at the second.
+    /// A request that was sent at the first of these moments was answered at the second.
     pub(crate) fn note(
         &mut self,
         node: usize,
@@ -33,8 +33,8 @@ impl Asked {
         }
     }
 
-    /// Whether an answer about this id has come just now: who joins its request in this moment waits for nothing, and
-    /// gets what the store said all the same.
+    /// Whether an answer about this id arrives at this moment. A caller that joins its request now does not wait, and yet
+    /// its answer comes from the store.
     pub(crate) fn is_fresh(&self, node: usize, digest: &IdDigest, now: Millis) -> bool {
         self.answered.get(&(node, *digest)) == Some(&now)
     }

@@ -1,23 +1,23 @@
-//! Exactly once: no update happens twice in the history that a server has, and none happens that was refused.
+//! Exactly once: no update is executed twice in the history of a server, and no refused update is executed.
 
 use session_core::{model::OpId, store::machine::REMEMBERED_OPS};
 
 use super::Updates;
 
 impl Updates {
-    /// An update happens to a session with this lineage.
+    /// An update of a session with this lineage is executed.
     pub(crate) fn happens(&mut self, lineage: &[u64], op: OpId) {
         let before = lineage.iter().rev().position(|other| *other == op.bits());
-        // An original that is still under way after so many others is outside the promise.
+        // An original that is still in flight after this many others is outside the guarantee.
         if before.is_some_and(|others| others < REMEMBERED_OPS) {
-            self.violate("exactly_once", format!("{op:?} happens again"));
+            self.violate("exactly_once", format!("{op:?} is executed again"));
         }
         if self.refused.contains(&op.bits()) {
-            self.violate("exactly_once", format!("{op:?} was refused, and happens"));
+            self.violate("exactly_once", format!("{op:?} was refused, and is executed"));
         }
     }
 
-    /// The store refused it, and it was sent only once: it must never happen.
+    /// The store refused an update that was sent only once. It must never be executed.
     pub(crate) fn refuse(&mut self, op: OpId) {
         self.refused.insert(op.bits());
     }

@@ -1,4 +1,4 @@
-//! I10: no copy is served past `max_age` without the store having been asked.
+//! I10: no copy is served past `max_age` without the store having vouched for it.
 
 use super::{Load, Oracle, truth::ago};
 use crate::sim::History;

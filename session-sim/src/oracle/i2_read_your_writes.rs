@@ -1,4 +1,4 @@
-//! I2: what a node was told of its own writes binds its later reads.
+//! I2: the acknowledged writes of a node bind its later reads.
 
 use super::{Load, Oracle, truth};
 use crate::sim::History;

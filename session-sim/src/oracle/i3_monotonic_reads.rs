@@ -1,4 +1,4 @@
-//! I3: what a node has read binds its later reads, under the same id and under any other of the session.
+//! I3: the reads of a node bind its later reads, under the same id and under any other id of the session.
 
 use super::{Load, Oracle, truth};
 use crate::sim::History;

@@ -1,4 +1,4 @@
-//! I4: a load with a floor is answered by nothing older, on whatever node.
+//! I4: a load with a floor is answered with that state or a later one, on any node.
 
 use super::{Load, Oracle, truth};
 use crate::sim::History;
@@ -7,6 +7,6 @@ pub(super) fn check(oracle: &Oracle, history: &History, load: &Load) -> Result<(
     let Some((floor, version)) = load.floor else { return Ok(()) };
     let admitted =
         load.seen.stamp().is_some_and(|stamp| stamp.incarnation() == floor.incarnation() && floor.admits(stamp));
-    // What is below the floor is right only if the store lost what the floor has seen, or the session has ended since.
+    // An answer below the floor is right only if the store has lost that state, or the session has ended since.
     if admitted { Ok(()) } else { truth::holds(oracle, history, load, version) }
 }

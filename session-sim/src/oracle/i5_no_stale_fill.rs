@@ -1,4 +1,4 @@
-//! I5: once a node took a change from its feed, nothing that it keeps is older: neither by a fill that was under way,
+//! I5: once a node has taken a change from its feed, no copy of the node is older: neither by a fill that was in flight,
 //! nor by a patch of the wrong state.
 
 use super::{Load, Oracle, truth};

@@ -1,4 +1,4 @@
-//! I6: after a gap, nothing kept from before is served until the store has been asked again.
+//! I6: after a gap, no earlier copy is served until it has been revalidated with the store.
 
 use super::{Load, Oracle, truth::ago};
 use crate::sim::History;

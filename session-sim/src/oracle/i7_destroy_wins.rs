@@ -1,5 +1,5 @@
-//! I7: once a destroy was acknowledged, no node serves the session when the bound of I1 has passed; the node that
-//! destroyed it, not at all (which I2 says).
+//! I7: after a destroy was acknowledged and the bound of I1 has passed, no node serves the session. The node that destroyed
+//! it does not serve it from the acknowledgement on, which I2 checks.
 
 use super::{Load, Oracle, truth};
 use crate::sim::History;

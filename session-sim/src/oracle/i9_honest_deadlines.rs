@@ -1,4 +1,4 @@
-//! I9: while touches succeed, a session that is used does not expire.
+//! I9: while touches succeed, a session in use does not expire.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use session_core::model::Incarnation;
 
 use crate::sim::Millis;
 
-/// Uses of sessions: reads that a client followed up with a touch where one was due.
+/// Uses of sessions: reads that were followed by a touch if one was due.
 #[derive(Debug, Default)]
 pub(crate) struct Uses(BTreeMap<u64, Millis>);
 
 impl Uses {
-    /// Used at this moment, and all touches that were due have succeeded.
+    /// The session was used at this moment, and every touch that was due has succeeded.
     pub(crate) fn note(&mut self, session: Incarnation, now: Millis) {
         self.0.insert(session.bits(), now);
     }
 
-    /// Its last use.
+    /// The last use of a session.
     pub(crate) fn last(&self, session: Incarnation) -> Option<Millis> {
         self.0.get(&session.bits()).copied()
     }
 }
 
 impl super::Oracle {
-    /// A session expired in the store, at a time when nothing was wrong. A touch may be left out for a tenth of the
-    /// timeout, and again for as long as it is coalesced with others; three tenths are room for the network, too.
+    /// A session has expired in the store. That is wrong if it was in use and no fault was active. A touch may be omitted for
+    /// a tenth of the timeout, and once more while it is coalesced with others. Three tenths leave room for the network too.
     pub(crate) fn expired(&mut self, session: Incarnation, at: Millis, calm_since: Millis) {
         let Some(used) = self.uses.last(session).filter(|used| *used >= calm_since) else { return };
         if at < used + self.idle * 7 / 10 {

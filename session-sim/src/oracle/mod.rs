@@ -1,11 +1,11 @@
-//! What must hold: one file for each invariant.
+//! The invariants, one file each.
 //!
-//! The oracle knows what clients asked and were told, what nodes took from their feeds, and the store's true history. A
-//! write that failed is unknown, never undone. Where the store loses what it acknowledged (a failover, a flush, a primary
-//! that others have left), its history says so by itself: what the new primary has is a later version, whatever it is.
+//! The oracle knows the requests and answers of clients, the items that nodes took from their feeds, and the true history of
+//! the store. A failed write is unknown, never "did not happen". If the store loses acknowledged writes (by a failover, a
+//! flush, or a primary that others have left), its history shows that by itself: the state of the new primary is a later
+//! version, whatever it contains.
 
 mod asked;
-mod bounds;
 mod exactly_once;
 mod i10_no_immortal_copy;
 mod i1_bounded_staleness;
@@ -16,6 +16,7 @@ mod i5_no_stale_fill;
 mod i6_no_silent_gap;
 mod i7_destroy_wins;
 mod i9_honest_deadlines;
+mod lower_bounds;
 mod no_lost_update;
 mod truth;
 mod updates;
@@ -33,15 +34,15 @@ use session_core::{
 
 use crate::sim::{History, Millis, Seen, Settings, Window};
 pub(crate) use asked::Asked;
-use bounds::Bounds;
+use lower_bounds::LowerBounds;
 pub(crate) use updates::Updates;
 
-/// A promise that was not kept.
+/// A violation of an invariant.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Which: the name of the oracle's file.
+    /// The invariant, by the name of its file.
     pub invariant: &'static str,
-    /// How.
+    /// A description.
     pub text: String,
 }
 
@@ -56,49 +57,49 @@ impl fmt::Display for Violation {
 pub(crate) struct Load {
     pub(crate) node: usize,
     pub(crate) digest: IdDigest,
-    /// At level `Store`.
+    /// Whether it was at level `Store`.
     pub(crate) latest: bool,
-    /// The floor that went with it, and the version of the history at which that state came to be.
+    /// Its floor, and the version of the history in which that state first existed.
     pub(crate) floor: Option<(Floor, u64)>,
     /// The oracle's order when the call began.
     pub(crate) began: u64,
     pub(crate) called: Millis,
     pub(crate) answered: Millis,
-    /// Answered without waiting for anything.
+    /// Whether it was answered without waiting.
     pub(crate) local: bool,
     pub(crate) seen: Seen,
 }
 
-/// All that the invariants are judged by.
+/// The facts by which the invariants are judged.
 #[derive(Debug)]
 pub struct Oracle {
     max_staleness: Millis,
     max_age: Millis,
     idle: Millis,
     order: u64,
-    /// What each node was told of its writes, by id and by session, in the oracle's order.
-    wrote: Bounds<(usize, IdDigest)>,
-    wrote_session: Bounds<(usize, u64)>,
-    /// The same of its reads.
-    read: Bounds<(usize, IdDigest)>,
-    read_session: Bounds<(usize, u64)>,
-    /// What each node took from its feed, and what ended, in time.
-    taken: Bounds<(usize, IdDigest)>,
-    ended: Bounds<IdDigest>,
-    /// The last gap that a node took of a partition.
+    /// The acknowledged writes of each node, by id and by session, in the oracle's order.
+    wrote: LowerBounds<(usize, IdDigest)>,
+    wrote_session: LowerBounds<(usize, u64)>,
+    /// The answered reads of each node, likewise.
+    read: LowerBounds<(usize, IdDigest)>,
+    read_session: LowerBounds<(usize, u64)>,
+    /// The changes that each node took from its feed, and the ends of sessions, by time.
+    taken: LowerBounds<(usize, IdDigest)>,
+    ended: LowerBounds<IdDigest>,
+    /// The last gap of a partition that each node took from its feed.
     gaps: BTreeMap<(usize, u16), Millis>,
     gap_of_all: BTreeMap<usize, Millis>,
     pub(crate) asked: Asked,
     pub(crate) updates: Updates,
     pub(crate) uses: i9_honest_deadlines::Uses,
     violation: Option<Violation>,
-    /// All invariants that the first offending answer broke.
+    /// All invariants that the first offending answer violated.
     broken: BTreeSet<&'static str>,
 }
 
 type Check = fn(&Oracle, &History, &Load) -> Result<(), String>;
 
-/// In the order in which they are tried: the first that fails names the trouble.
+/// In the order in which they are tried. The first that fails names the violation.
 const CHECKS: [(&str, Check); 8] = [
     ("i1_bounded_staleness", i1_bounded_staleness::check),
     ("i7_destroy_wins", i7_destroy_wins::check),
@@ -117,12 +118,12 @@ impl Oracle {
             max_age: settings.max_age.as_millis() as Millis,
             idle: settings.idle.as_millis() as Millis,
             order: 0,
-            wrote: Bounds::default(),
-            wrote_session: Bounds::default(),
-            read: Bounds::default(),
-            read_session: Bounds::default(),
-            taken: Bounds::default(),
-            ended: Bounds::default(),
+            wrote: LowerBounds::default(),
+            wrote_session: LowerBounds::default(),
+            read: LowerBounds::default(),
+            read_session: LowerBounds::default(),
+            taken: LowerBounds::default(),
+            ended: LowerBounds::default(),
             gaps: BTreeMap::new(),
             gap_of_all: BTreeMap::new(),
             asked: Asked::default(),
@@ -133,12 +134,12 @@ impl Oracle {
         }
     }
 
-    /// What was violated first, if anything was.
+    /// The first violation, if there was one.
     pub fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref().or(self.updates.violation())
     }
 
-    /// All promises that the first offending answer broke.
+    /// All invariants that the first offending answer violated.
     pub fn broken(&self) -> BTreeSet<&'static str> {
         self.broken.iter().copied().chain(self.violation().map(|violation| violation.invariant)).collect()
     }
@@ -147,7 +148,7 @@ impl Oracle {
         self.violation.get_or_insert(Violation { invariant, text });
     }
 
-    /// A call begins: what was told before binds its answer.
+    /// A call begins: all earlier answers bind its answer.
     pub(crate) fn begin(&mut self) -> u64 {
         self.order += 1;
         self.order
@@ -171,10 +172,13 @@ impl Oracle {
         }
     }
 
-    /// A write was answered: at `digest`, this is what it left.
+    /// A write was acknowledged. It left this state at `digest`.
     pub(crate) fn wrote(&mut self, history: &History, node: usize, digest: &IdDigest, seen: &Seen, window: Window) {
         let Some(version) = history.explain(digest, seen, window) else {
-            return self.violate("exactly_once", format!("node {node} was told what never was: {digest:?} {seen:?}"));
+            return self.violate(
+                "exactly_once",
+                format!("node {node} was given an answer that was never true: {digest:?} {seen:?}"),
+            );
         };
         self.order += 1;
         self.wrote.raise((node, *digest), self.order, version);
@@ -187,7 +191,7 @@ impl Oracle {
         }
     }
 
-    /// A write moved the session from one id to another: what binds there binds here.
+    /// A write moved the session from one id to another. The bounds of the new id bind the old one too.
     pub(crate) fn left(&mut self, node: usize, from: &IdDigest, to: &IdDigest) {
         self.order += 1;
         let version = self.wrote.at(&(node, *to), self.order);
@@ -205,7 +209,7 @@ impl Oracle {
         };
     }
 
-    /// The session that a floor or a stamp is about.
+    /// The session of a floor or a stamp.
     fn session(incarnation: Incarnation) -> u64 {
         incarnation.bits()
     }

@@ -1,11 +1,11 @@
-//! No acknowledged update is lost, unless the store itself lost it.
+//! No acknowledged update is lost, except by the store itself.
 
 use super::Updates;
 use crate::sim::Lineages;
 
 impl Updates {
-    /// At the end of a run: every acknowledged update is in its session's lineage, or the store lost it.
-    pub(crate) fn settle(&mut self, lineages: &Lineages) {
+    /// At the end of a run, every acknowledged update is in the lineage of its session, unless the store lost it.
+    pub(crate) fn check_final(&mut self, lineages: &Lineages) {
         let lost = |(session, op): &(u64, u64)| {
             let mut of_session = lineages.iter().filter(|((_, incarnation), _)| incarnation == session);
             !of_session.any(|(_, ops)| ops.contains(op)) && !self.lost.contains(&(*session, *op))

@@ -1,19 +1,19 @@
-//! Whether an answer of a load was true at a moment that it may stem from.
+//! Whether the answer to a load was true at a moment from which it may come.
 
 use super::{Load, Oracle};
 use crate::sim::{History, Millis, Window};
 
-/// Where the truth of an answer may lie.
+/// The window in which an answer may have been true.
 fn window(oracle: &Oracle, load: &Load, least: u64) -> Window {
     let from = match load {
-        // A caller that joins a request under way gets what that brings.
+        // A caller that joins a request in flight gets its answer.
         Load { latest: false, called, .. } => called.saturating_sub(oracle.max_staleness),
         Load { called, .. } => *called,
     };
     Window { from, to: load.answered, leading: load.local, least }
 }
 
-/// The earliest version, `least` at the earliest, that explains the answer.
+/// The earliest version from `least` on that explains the answer.
 pub(crate) fn explain(oracle: &Oracle, history: &History, load: &Load, least: u64) -> Option<u64> {
     history.explain(&load.digest, &load.seen, window(oracle, load, least))
 }
@@ -26,7 +26,7 @@ pub(crate) fn holds(oracle: &Oracle, history: &History, load: &Load, least: u64)
     }
 }
 
-/// How long before `now` something was.
+/// How long ago an event was.
 pub(crate) fn ago(now: Millis, then: Option<Millis>) -> String {
     then.map_or_else(|| "never".to_owned(), |then| format!("{} ms ago", now.saturating_sub(then)))
 }

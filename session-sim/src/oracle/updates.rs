@@ -1,4 +1,4 @@
-//! The updates of all sessions: which were acknowledged, which happened, which the store lost.
+//! The updates of all sessions: which were acknowledged, refused, or lost by the store.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use session_core::model::OpId;
 use super::Violation;
 use crate::sim::Lineages;
 
-/// A session and an update of it.
+/// A session and one of its updates.
 pub(crate) type UpdateId = (u64, u64);
 
-/// What is known of updates.
+/// The known facts about updates.
 #[derive(Debug, Default)]
 pub(crate) struct Updates {
     pub(super) acknowledged: BTreeSet<UpdateId>,
@@ -20,12 +20,12 @@ pub(crate) struct Updates {
 }
 
 impl Updates {
-    /// The store has acknowledged it.
+    /// The store has acknowledged an update.
     pub(crate) fn acknowledge(&mut self, session: u64, op: OpId) {
         self.acknowledged.insert((session, op.bits()));
     }
 
-    /// The store has lost all updates that are in these lineages and not in those.
+    /// The store has lost all updates that are in `had` and not in `has`.
     pub(crate) fn lose(&mut self, had: &Lineages, has: &Lineages) -> usize {
         let before = self.lost.len();
         for (session, ops) in had {

@@ -1,4 +1,4 @@
-//! What clients do: reads and writes of shared sessions through their node's store, some of them given up.
+//! Clients: they read and write shared sessions through their node's store, and drop some calls.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
@@ -20,19 +20,19 @@ pub(crate) struct Client {
     pub(crate) rng: fastrand::Rng,
 }
 
-/// What became of a call.
+/// The result of a call.
 pub(crate) struct Called<T> {
-    /// `None` if the client gave it up.
+    /// `None` if the client dropped the call.
     pub(crate) answer: Option<T>,
-    /// It was answered without waiting.
+    /// Whether it was answered without waiting.
     pub(crate) local: bool,
-    /// The oracle's order, and the moment, when it began.
+    /// When it began: in the oracle's order, and in virtual time.
     pub(crate) began: u64,
     pub(crate) at: Millis,
 }
 
 impl Client {
-    /// So many operations, with pauses.
+    /// Runs a number of operations, with pauses.
     pub(crate) async fn run(mut self, operations: usize) {
         for _ in 0..operations {
             let pause = if self.rng.u8(..10) < 4 { self.rng.u64(..12) } else { self.rng.u64(20..700) };
@@ -66,7 +66,7 @@ impl Client {
         }
     }
 
-    /// Awaits a call, and gives some up.
+    /// Awaits a call. Drops some of them.
     pub(crate) async fn call<T>(&mut self, call: impl Future<Output = T>) -> Called<T> {
         let began = self.sim.with(|world| world.oracle.begin());
         let at = self.sim.now();
@@ -95,7 +95,7 @@ impl Client {
         self.sim.with(|world| world.note(|| format!("n{}c{} {}", self.node, self.name, text())));
     }
 
-    /// What a request asks for that opens its session, and when the floor was born, if it has one.
+    /// The options of a request that opens its session, and the version of the history of its floor, if it has one.
     fn ask(&mut self, cookie: &Cookie) -> (LoadOptions, Option<(Floor, u64)>) {
         let level = if self.rng.u8(..100) < 15 { ReadLevel::Store } else { ReadLevel::Local };
         let mut options = LoadOptions::default().with_level(level);
@@ -115,7 +115,7 @@ impl Client {
         (options, floor)
     }
 
-    /// Reads, as a request does that opens its session.
+    /// Loads a session, as a request does that opens it.
     pub(crate) async fn load(&mut self, at: usize, cookie: &Cookie, id: SessionId) {
         let (options, floor) = self.ask(cookie);
         let store = self.store.clone();
@@ -145,14 +145,15 @@ impl Client {
             local: called.local && !is_fresh,
             seen,
         };
-        self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, options.level, told(&load)));
+        self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, options.level, describe(&load)));
         self.answered(at, &id, &load);
         if let LoadOutcome::Found(found) = &outcome {
             self.use_session(&id, found, load.called).await;
         }
     }
 
-    /// An answer that states its age is no older than that, nor than the caller allowed; nothing else is promised of it.
+    /// An answer that states its age is no older than that, and no older than the caller allowed. That is its only
+    /// guarantee.
     fn stale(&self, digest: &IdDigest, options: LoadOptions, seen: Seen, age: Duration) {
         self.sim.with(|world| {
             world.coverage.count("stale answers");
@@ -186,7 +187,7 @@ impl Client {
         });
     }
 
-    /// A request that opens a session renews its deadline when a share of it has passed.
+    /// A request that opens a session renews its deadline when a share of the timeout has passed.
     async fn use_session(&mut self, id: &SessionId, found: &Found, at: Millis) {
         let deadlines = found.record.deadlines();
         let (Some(timeout), Some(idle)) = (deadlines.idle_timeout(), deadlines.idle()) else { return };
@@ -217,30 +218,30 @@ fn seen(outcome: &LoadOutcome, options: LoadOptions) -> Option<Seen> {
     }
 }
 
-/// A digest, short enough for a line.
+/// A digest in short form, for the trace.
 pub(crate) fn short(digest: &IdDigest) -> String {
     format!("{}:{:04x}", digest.partition(), digest.hash_bits() as u16)
 }
 
-/// A stamp, likewise.
+/// A stamp in short form, for the trace.
 pub(crate) fn brief(stamp: Stamp) -> String {
     format!("{:04x}.{}.{:04x}", stamp.incarnation().bits() as u16, stamp.version(), stamp.tag() as u16)
 }
 
-fn told(load: &Load) -> String {
-    let told = match &load.seen {
+fn describe(load: &Load) -> String {
+    let text = match &load.seen {
         Seen::Record(record) => brief(record.stamp()),
         Seen::Stamp(stamp) => format!("unchanged {}", brief(*stamp)),
         Seen::Absent => "absent".to_owned(),
         Seen::Superseded => "superseded".to_owned(),
     };
-    if load.local { format!("{told} (local)") } else { told }
+    if load.local { format!("{text} (local)") } else { text }
 }
 
 impl super::World {
-    /// The browser has no session any more.
+    /// The browser no longer has a session.
     pub(crate) fn vacate(&mut self, at: usize) {
-        self.jar.0[at] = Cookie::draw(&self.settings, &mut self.rng);
+        self.jar.0[at] = Cookie::random(&self.settings, &mut self.rng);
     }
 
     fn count_load(&mut self, load: &Load) {
@@ -257,7 +258,7 @@ impl super::World {
         }
     }
 
-    /// If it ended by itself, this ought to have been right.
+    /// If the session has expired, checks that this was right.
     fn expired(&mut self, digest: &IdDigest) {
         let primary = self.primaries[self.home(digest.partition())];
         let Some(session_core::store::machine::Slot::Live(live)) = self.servers[primary].contents.slots.get(digest)
@@ -269,7 +270,7 @@ impl super::World {
             return;
         }
         self.coverage.count("expired sessions");
-        let at = end.as_millis() - super::clock::BEGINNING;
+        let at = end.as_millis() - super::time::BEGINNING;
         let session = live.record().stamp().incarnation();
         self.oracle.expired(session, at, self.calm_since);
     }

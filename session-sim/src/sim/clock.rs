@@ -1,4 +1,4 @@
-//! A node's clock: virtual time with an offset and a drift, which goes on while the node is paused.
+//! A node's clock: virtual time with an offset and a drift. It goes on while the node is paused.
 
 use std::time::Duration;
 
@@ -7,15 +7,7 @@ use session_core::{
     model::{Sleep, Timestamp},
 };
 
-use super::{Millis, Sim};
-
-/// The moment on the servers' clock at which every run begins.
-pub(crate) const BEGINNING: Millis = 1_767_225_600_000;
-
-/// The servers' clock.
-pub(crate) fn server_time(now: Millis) -> Timestamp {
-    Timestamp::from_millis(BEGINNING + now)
-}
+use super::{Millis, Sim, time::BEGINNING};
 
 /// The clock of one node.
 #[derive(Clone, Debug)]
@@ -23,12 +15,12 @@ pub struct NodeClock {
     sim: Sim,
     node: usize,
     offset: Millis,
-    /// Parts per million that it is too fast.
+    /// Parts per million by which it is too fast.
     drift: i64,
 }
 
 impl NodeClock {
-    pub(crate) fn draw(sim: Sim, node: usize, rng: &mut fastrand::Rng) -> Self {
+    pub(crate) fn random(sim: Sim, node: usize, rng: &mut fastrand::Rng) -> Self {
         Self { sim, node, offset: BEGINNING + rng.u64(..120_000), drift: rng.i64(-5_000..=5_000) }
     }
 
@@ -36,7 +28,7 @@ impl NodeClock {
         self.offset + scaled(self.sim.now(), 1_000_000 + self.drift, 1_000_000)
     }
 
-    /// The first moment of virtual time at which this clock shows `local`.
+    /// The first virtual time at which this clock shows `local`.
     fn virtual_time(&self, local: Millis) -> Millis {
         let elapsed = local.saturating_sub(self.offset);
         let mut at = scaled(elapsed, 1_000_000, 1_000_000 + self.drift);

@@ -1,4 +1,4 @@
-//! What a run has met. A simulation in which nothing happens proves nothing.
+//! Counts the events of a run. A simulation in which nothing happens proves nothing.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,22 +7,22 @@ use std::{collections::BTreeMap, fmt};
 pub struct Coverage(BTreeMap<&'static str, u64>);
 
 impl Coverage {
-    /// One more of these.
+    /// Counts one event.
     pub fn count(&mut self, what: &'static str) {
         self.add(what, 1);
     }
 
-    /// So many more of these.
+    /// Counts several events.
     pub fn add(&mut self, what: &'static str, many: u64) {
         *self.0.entry(what).or_default() += many;
     }
 
-    /// How many of these there were.
+    /// The count of an event.
     pub fn of(&self, what: &str) -> u64 {
         self.0.get(what).copied().unwrap_or(0)
     }
 
-    /// Adds those of another run.
+    /// Adds the counts of another run.
     pub fn merge(&mut self, other: &Self) {
         other.0.iter().for_each(|(what, many)| self.add(what, *many));
     }

@@ -1,14 +1,14 @@
-//! Trouble with links and nodes. Trouble with servers is in `outages`.
+//! Faults of links and nodes. Faults of servers are in `outages`.
 
 use session_core::store::{FeedItem, GapCause};
 
 use super::{Millis, Sim};
 
-/// How long the consequences of a fault may last after its end.
+/// How long the effects of a fault may last after its end.
 const RECOVERY: Millis = 1_500;
 
 impl Sim {
-    /// One fault, of whatever sort, from its beginning to its end.
+    /// One random fault, from its beginning to its end.
     pub(crate) async fn fault(&self, rng: &mut fastrand::Rng) {
         self.fault_begins();
         let (nodes, shards) = self.with(|world| (world.nodes.len(), world.primaries.len()));
@@ -59,13 +59,13 @@ impl Sim {
         self.break_feed(node, shard, GapCause::Disconnected);
     }
 
-    /// The stream ends, and its subscriber has to subscribe again.
+    /// The stream ends. Its listener has to subscribe again.
     fn ended_feed(&self, node: usize) {
         self.met("feed ended", || format!("n{node}"));
         self.with(|world| {
             let feed = &mut world.nodes[node].feed;
             feed.active = false;
-            feed.ears.iter_mut().for_each(|ear| ear.conn.lose());
+            feed.push_conns.iter_mut().for_each(|push_conn| push_conn.conn.lose());
             feed.waker.take().into_iter().for_each(std::task::Waker::wake);
         });
     }
@@ -79,7 +79,7 @@ impl Sim {
 
     async fn half_open_feed(&self, node: usize, shard: usize, millis: Millis) {
         self.met("feed half-open", || format!("n{node} s{shard} for {millis}"));
-        self.with(|world| world.nodes[node].feed.ears[shard].conn.silent = true);
+        self.with(|world| world.nodes[node].feed.push_conns[shard].conn.silent = true);
         self.sleep(millis).await;
         self.break_feed(node, shard, GapCause::Disconnected);
     }
@@ -88,7 +88,7 @@ impl Sim {
         self.with(|world| world.nodes[node].commands[shard].iter_mut().for_each(|conn| conn.silent = true));
     }
 
-    /// Nothing passes between a node and the servers of a shard.
+    /// No message passes between a node and the servers of a shard.
     async fn cut_off(&self, node: usize, shard: usize, millis: Millis) {
         self.met("node cut off", || format!("n{node} s{shard} for {millis}"));
         let set = |cut| self.with(|world| (0..2).for_each(|of| world.servers[2 * shard + of].cut[node] = cut));
@@ -98,16 +98,16 @@ impl Sim {
         self.break_commands(node, shard);
         self.break_feed(node, shard, GapCause::Disconnected);
         self.sleep(millis / 2).await;
-        // A cut that an outage made in the meantime ends with this one: links come and go.
+        // If an outage has cut the node off meanwhile, that ends here too.
         set(false);
     }
 
     pub(crate) fn silence(&self, node: usize, shard: usize) {
         self.silence_commands(node, shard);
-        self.with(|world| world.nodes[node].feed.ears[shard].conn.silent = true);
+        self.with(|world| world.nodes[node].feed.push_conns[shard].conn.silent = true);
     }
 
-    /// A virtual machine that is stopped, with its clock going on; its feed's buffer may overflow.
+    /// A virtual machine is stopped while its clock goes on. The buffer of its feed may overflow.
     async fn paused(&self, node: usize, millis: Millis, overflow: bool) {
         self.met(if overflow { "feed overflows" } else { "node paused" }, || format!("n{node} for {millis}"));
         self.with(|world| world.nodes[node].paused = true);
@@ -124,14 +124,14 @@ impl Sim {
         });
     }
 
-    /// Pushes that never come, while the connection stands. Where one connection carries all partitions, a barrier of one
-    /// vouches for all, and so none of them may lose anything in silence.
+    /// Pushes are lost while the connection stays up. Where one connection carries all partitions, the barrier of one covers
+    /// all of them, so none may lose a push silently.
     fn lost_pushes(&self, node: usize, shard: usize, pushes: u32) {
         if self.with(|world| world.settings.shards == 1) {
             return self.broken_feed(node, shard);
         }
         self.met("pushes to be lost", || format!("n{node} s{shard} {pushes}"));
-        self.with(|world| world.nodes[node].feed.ears[shard].lose_pushes = pushes);
+        self.with(|world| world.nodes[node].feed.push_conns[shard].lose_pushes = pushes);
     }
 
     async fn slow(&self, node: usize, feed: bool, millis: Millis) {

@@ -1,4 +1,4 @@
-//! The change feed of a node, as the documentation of [`session_core::store::ChangeFeed`] has it.
+//! The change feed of a node, as [`session_core::store::ChangeFeed`] specifies it.
 
 use std::{
     pin::Pin,
@@ -15,17 +15,17 @@ use tokio::sync::oneshot;
 
 use super::{Sim, SimStore, World, node::FeedState, settings::CALL_DEADLINE};
 
-/// What a server sends on a feed's connection.
+/// A message of a server on a feed's connection.
 #[derive(Debug)]
 pub(crate) enum Push {
-    /// A change, and the version that it made of the history.
+    /// A change, and the version of the history that it created.
     Change(SessionChange, u64),
-    /// The sequence of a partition, for whoever asked.
+    /// The sequence of a partition, in reply to a barrier request.
     Barrier(u16, BarrierId, u64, oneshot::Sender<()>),
-    /// It pushes the changes of these partitions from now on, which are at these sequences now.
+    /// The server pushes the changes of these partitions from now on; these are their sequences.
     Subscribed(Vec<(u16, Option<u64>)>),
-    /// It does so no more: the partition has left.
-    Withdrawn(u16),
+    /// The server no longer pushes changes of a partition that has moved away.
+    Unsubscribed(u16),
 }
 
 #[async_trait]
@@ -45,7 +45,7 @@ impl ChangeFeed for SimStore {
             *feed = FeedState { active: true, ..FeedState::new(&world.settings, feed.id + 1) };
             (feed.id, world.settings.shards)
         });
-        // Whoever drops this future ends the subscription with it.
+        // Dropping this future ends the subscription.
         let items = Items { sim: sim.clone(), node, id };
         (0..shards).for_each(|shard| sim.connect_feed(node, shard));
         let deadline = sim.now() + CALL_DEADLINE;
@@ -61,10 +61,10 @@ impl ChangeFeed for SimStore {
 }
 
 impl World {
-    /// The subscription begins when every partition is carried: what came before is before it.
+    /// The subscription begins when all partitions are carried. Earlier items are not part of it.
     fn begin(&mut self, node: usize) -> bool {
         let feed = &mut self.nodes[node].feed;
-        feed.began = feed.lanes.iter().all(|lane| lane.carrier.is_some());
+        feed.began = feed.channels.iter().all(|channel| channel.carrier.is_some());
         if feed.began {
             feed.queue.clear();
         }
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-/// The stream of one subscription; dropping it ends the subscription.
+/// The stream of one subscription. Dropping it ends the subscription.
 struct Items {
     sim: Sim,
     node: usize,
@@ -108,14 +108,14 @@ impl Drop for Items {
             let feed = &mut world.nodes[self.node].feed;
             if feed.id == self.id {
                 feed.active = false;
-                feed.ears.iter_mut().for_each(|ear| ear.conn.lose());
+                feed.push_conns.iter_mut().for_each(|push_conn| push_conn.conn.lose());
             }
         });
     }
 }
 
 impl World {
-    /// The node's listener has taken this item.
+    /// The node's listener has taken an item out of the stream.
     fn taken(&mut self, node: usize, item: &FeedItem, version: u64) {
         self.note(|| match item {
             FeedItem::Change(change) => {
@@ -169,15 +169,15 @@ impl Barriers for SimBarriers {
 }
 
 impl SimBarriers {
-    /// Sends the question, if the partition is carried by a connection.
+    /// Sends a barrier request, if a connection carries the partition.
     fn ask(&self, sim: &Sim, world: &mut World, partition: u16) -> Option<(BarrierId, oneshot::Receiver<()>, bool)> {
         let (node, delay) = (self.node, world.delay(self.node, true));
         let feed = &mut world.nodes[node].feed;
         if feed.id != self.id || !feed.active {
             return None;
         }
-        let shard = feed.lane(partition).carrier?;
-        let conn = &mut feed.ears[shard].conn;
+        let shard = feed.channel(partition).carrier?;
+        let conn = &mut feed.push_conns[shard].conn;
         conn.server?;
         let (epoch, at) = (conn.epoch, conn.up(world.now, delay));
         world.barriers += 1;

@@ -1,7 +1,7 @@
-//! The store's true history: which states existed when, at which server.
+//! The true history of the store: which state existed when, at which server.
 //!
-//! Every change of a slot at any server gets the next *version* of the whole history. An answer is explained by a
-//! version at which the reference machine, asked at that server at that time, would have given it. So "is this true?",
+//! Every change of a slot at any server gets the next *version* of the whole history. A version explains an answer if the
+//! reference machine would have given that answer at that server, in that version, at that time. So "is this true?",
 //! "how old is it?" and "is it older than that one?" are one question.
 
 use std::{
@@ -12,24 +12,24 @@ use std::{
 use session_core::{
     LoadOptions,
     model::{IdDigest, Record, Stamp},
-    store::{Absent, 
-        LoadOutcome,
+    store::{
+        Absent, LoadOutcome,
         machine::{self, Slot, Slots},
     },
 };
 
-use super::{Millis, clock::server_time};
+use super::{Millis, time::server_time};
 
-/// What a client was told of a session.
+/// The answer that a client received about a session.
 #[derive(Clone, Debug)]
 pub enum Seen {
     /// This record.
     Record(Arc<Record>),
-    /// That it bears this stamp.
+    /// The session has this stamp.
     Stamp(Stamp),
-    /// That there is none.
+    /// There is no session.
     Absent,
-    /// That its id was replaced.
+    /// The id was replaced.
     Superseded,
 }
 
@@ -38,9 +38,9 @@ pub enum Seen {
 pub struct Window {
     /// From this moment.
     pub from: Millis,
-    /// To this one.
+    /// Until this moment.
     pub to: Millis,
-    /// Only at a primary that has no successor; otherwise at any server that answers reads.
+    /// Only at a primary without a successor; otherwise at any server that answers reads.
     pub leading: bool,
     /// Not before this version of the history.
     pub least: u64,
@@ -57,7 +57,7 @@ pub struct History {
 #[derive(Debug, Default)]
 struct OfServer {
     slots: BTreeMap<IdDigest, Vec<Entry>>,
-    /// By partition: while the server answered reads, and while it also was the one primary.
+    /// By partition: when the server answered reads, and when it also was the only primary.
     answering: BTreeMap<u16, Vec<Span>>,
     leading: BTreeMap<u16, Vec<Span>>,
 }
@@ -80,12 +80,12 @@ impl History {
         Self { servers: (0..servers).map(|_| OfServer::default()).collect(), ..Self::default() }
     }
 
-    /// The last version.
+    /// The latest version.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// At this server, this slot became so.
+    /// Records the new state of a slot at a server.
     pub(crate) fn record(&mut self, server: usize, at: Millis, digest: IdDigest, slot: Option<Slot>) {
         self.version += 1;
         let version = self.version;
@@ -95,17 +95,17 @@ impl History {
         self.servers[server].slots.entry(digest).or_default().push(Entry { version, at, slot });
     }
 
-    /// The version at which a stamp came into being.
+    /// The version in which a stamp first existed.
     pub fn born(&self, stamp: Stamp) -> Option<u64> {
         self.born.get(&key(stamp)).map(|(version, _)| *version)
     }
 
-    /// The moment of that.
+    /// The time at which a stamp first existed.
     pub fn born_at(&self, stamp: Stamp) -> Option<Millis> {
         self.born.get(&key(stamp)).map(|(_, at)| *at)
     }
 
-    /// All slots of a partition are these from now on, and there are no others.
+    /// Records that a partition consists of exactly these slots from now on.
     pub(crate) fn snapshot(&mut self, server: usize, at: Millis, partition: u16, slots: &BTreeMap<IdDigest, Slot>) {
         let known = self.servers[server].slots.keys().chain(slots.keys());
         let digests: BTreeSet<IdDigest> = known.filter(|id| id.partition() == partition).copied().collect();
@@ -121,18 +121,18 @@ impl History {
         self.servers[server].leading.entry(partition).or_default().push(span);
     }
 
-    /// From then on another server is the partition's primary.
+    /// Another server becomes the partition's primary.
     pub(crate) fn stop_leading(&mut self, server: usize, partition: u16, at: Millis) {
         close(self.servers[server].leading.entry(partition).or_default(), at);
     }
 
-    /// From then on the server answers nothing for the partition.
+    /// The server stops answering for the partition.
     pub(crate) fn stop_answering(&mut self, server: usize, partition: u16, at: Millis) {
         self.stop_leading(server, partition, at);
         close(self.servers[server].answering.entry(partition).or_default(), at);
     }
 
-    /// The earliest version that explains what was seen of a session, if there is one.
+    /// The earliest version that explains an answer, if there is one.
     pub fn explain(&self, digest: &IdDigest, seen: &Seen, window: Window) -> Option<u64> {
         (0..self.servers.len()).filter_map(|server| self.explain_at(server, digest, seen, window)).min()
     }
@@ -162,7 +162,7 @@ fn close(spans: &mut [Span], at: Millis) {
 }
 
 impl OfServer {
-    /// When anything changed that a read of this digest depends on, in order.
+    /// All changes that a read of this digest depends on, in order.
     fn points(&self, digest: &IdDigest) -> Vec<(u64, Millis)> {
         let mut digests = vec![*digest];
         let own = self.slots.get(digest).map(Vec::as_slice).unwrap_or_default();
@@ -186,7 +186,7 @@ impl OfServer {
                 return None;
             }
             let then = At { server: self, version: *version };
-            // A session can end in between without a change: what holds at neither end holds nowhere.
+            // A session can expire in between without a change. An answer that is true at neither end is true nowhere.
             let holds = |at| seen.is(&machine::load(&then, server_time(at), digest, LoadOptions::default()));
             (holds(from) || holds(to)).then_some(window.least.max(*version))
         })
@@ -216,7 +216,7 @@ impl Slots for At<'_> {
 }
 
 impl Seen {
-    /// Whether this is what such an answer of the store says.
+    /// Whether the store's answer says the same.
     fn is(&self, truth: &LoadOutcome) -> bool {
         match (self, truth) {
             (Self::Record(record), LoadOutcome::Found(found)) => {
@@ -229,7 +229,7 @@ impl Seen {
         }
     }
 
-    /// The stamp that was told.
+    /// The stamp in the answer.
     pub fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Record(record) => Some(record.stamp()),

@@ -1,4 +1,4 @@
-//! The sessions that clients share: what a browser would hold, wherever its requests go.
+//! The sessions that clients share, as browsers hold them, whichever node their requests go to.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use session_core::{
@@ -8,38 +8,38 @@ use session_core::{
 
 use super::Settings;
 
-/// One cookie a browser.
+/// One cookie for each browser.
 #[derive(Debug)]
 pub(crate) struct Jar(pub(crate) Vec<Cookie>);
 
-/// What one browser knows of its session.
+/// What one browser knows about its session.
 #[derive(Clone, Debug)]
 pub(crate) struct Cookie {
-    /// The ids that the session had, the present one last; none if there is no session.
+    /// The ids that the session has had, the current one last; empty if there is no session.
     pub(crate) ids: Vec<SessionId>,
-    /// The id of the next session. Some ask for it before there is one.
+    /// The id of the next session. Some clients ask for it before the session exists.
     pub(crate) next: SessionId,
     pub(crate) incarnation: Option<Incarnation>,
-    /// What the last answer said it bears.
+    /// The stamp in the last answer.
     pub(crate) stamp: Option<Stamp>,
 }
 
 impl Jar {
-    pub(crate) fn draw(settings: &Settings, rng: &mut fastrand::Rng) -> Self {
-        let cookie = |_| Cookie::draw(settings, rng);
+    pub(crate) fn random(settings: &Settings, rng: &mut fastrand::Rng) -> Self {
+        let cookie = |_| Cookie::random(settings, rng);
         Self((0..settings.sessions).map(cookie).collect())
     }
 }
 
 impl Cookie {
-    pub(crate) fn draw(settings: &Settings, rng: &mut fastrand::Rng) -> Self {
-        let next = draw_id(rng.u16(..settings.partitions), rng);
+    pub(crate) fn random(settings: &Settings, rng: &mut fastrand::Rng) -> Self {
+        let next = random_id(rng.u16(..settings.partitions), rng);
         Self { ids: Vec::new(), next, incarnation: None, stamp: None }
     }
 }
 
-/// An id in this partition.
-pub(crate) fn draw_id(partition: u16, rng: &mut fastrand::Rng) -> SessionId {
+/// A random id in this partition.
+pub(crate) fn random_id(partition: u16, rng: &mut fastrand::Rng) -> SessionId {
     let mut bytes = [0; 18];
     rng.fill(&mut bytes);
     bytes[..2].copy_from_slice(&partition.to_be_bytes());

@@ -2,21 +2,21 @@
 
 use super::Millis;
 
-/// A connection: what is sent on it arrives in order, or not at all.
+/// A connection. Messages arrive in order or not at all.
 #[derive(Debug, Default)]
 pub(crate) struct Conn {
-    /// The server at the other end, if it is connected.
+    /// The server at the other end, while connected.
     pub(crate) server: Option<usize>,
-    /// Grows whenever the connection breaks; what was under way then is lost.
+    /// Incremented when the connection breaks; messages in flight are then lost.
     pub(crate) epoch: u64,
-    /// Half-open: it is there and carries nothing.
+    /// Half-open: the connection exists and carries nothing.
     pub(crate) silent: bool,
     up: Millis,
     down: Millis,
 }
 
 impl Conn {
-    /// When a message that the node sends now arrives, if it takes so long.
+    /// When a message that the node sends now arrives, with this delay.
     pub(crate) fn up(&mut self, now: Millis, delay: Millis) -> Millis {
         self.up = (now + delay).max(self.up + 1);
         self.up
@@ -28,7 +28,7 @@ impl Conn {
         self.down
     }
 
-    /// Breaks it.
+    /// Breaks the connection.
     pub(crate) fn lose(&mut self) {
         *self = Self { epoch: self.epoch + 1, up: self.up, down: self.down, ..Self::default() };
     }

@@ -1,7 +1,7 @@
-//! A world in virtual time, made from a seed: servers, links, nodes, clients and faults.
+//! A world in virtual time, generated from a seed: servers, links, nodes, clients and faults.
 //!
-//! One seed is one run: every random number comes from it, every task waits for nothing but virtual time and messages,
-//! and one thread runs them all. So a run can be repeated, byte for byte.
+//! One seed is one run: all random numbers come from the seed, all tasks wait only for virtual time and messages, and one
+//! thread runs them. So a run can be repeated byte for byte.
 
 mod client;
 mod clock;
@@ -19,6 +19,7 @@ mod request;
 mod run;
 mod server;
 mod settings;
+mod time;
 mod trace;
 mod world;
 mod writes;
@@ -27,10 +28,8 @@ pub use clock::NodeClock;
 pub use coverage::Coverage;
 pub use history::{History, Seen, Window};
 pub use remote::SimStore;
-pub use run::{Node, Outcome, Subject, Tested, run};
+pub use run::{NodeSetup, Outcome, Subject, Tested, run};
 pub(crate) use server::Lineages;
 pub use settings::Settings;
+pub use time::Millis;
 pub use world::{Sim, World};
-
-/// Virtual time in milliseconds since the run began.
-pub type Millis = u64;

@@ -1,4 +1,4 @@
-//! Trouble with servers: what they lose, and who is the primary.
+//! Faults of servers: lost data, failovers, moved slots.
 
 use session_core::store::GapCause;
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 impl Sim {
-    /// All data is gone, sequences included.
+    /// A shard loses all data, including the sequences.
     pub(crate) fn flushed(&self, shard: usize) {
         if self.with(|world| world.failing[shard]) {
             return self.met("nothing", || "the shard is failing over".to_owned());
@@ -25,7 +25,7 @@ impl Sim {
                 world.restart_sequence(primary, partition);
             }
             world.resynchronise(primary);
-            world.take_stock(primary);
+            world.record_snapshot(primary);
         });
     }
 
@@ -50,15 +50,15 @@ impl Sim {
             world.history.snapshot(target, world.now, partition, slots);
             world.history.open(target, partition, world.now);
             for node in 0..world.nodes.len() {
-                let ear = &mut world.nodes[node].feed.ears[from];
-                if ear.subscribed.remove(&partition) {
-                    world.push(node, from, Push::Withdrawn(partition));
+                let push_conn = &mut world.nodes[node].feed.push_conns[from];
+                if push_conn.subscribed.remove(&partition) {
+                    world.push(node, from, Push::Unsubscribed(partition));
                 }
             }
         });
     }
 
-    /// The primary dies, and its replica takes over with what it has.
+    /// The primary dies, and its replica takes over with the data that has arrived.
     pub(crate) async fn crashed(&self, shard: usize, rng: &mut fastrand::Rng) {
         if self.with(|world| std::mem::replace(&mut world.failing[shard], true)) {
             return self.met("nothing", || "the shard is failing over".to_owned());
@@ -78,7 +78,7 @@ impl Sim {
         for node in 0..nodes {
             self.silence(node, shard);
             if rng.bool() {
-                // The machine lives: it says that nobody listens there.
+                // The machine is up and refuses connections.
                 self.break_all(node, shard);
             }
         }
@@ -92,7 +92,7 @@ impl Sim {
         self.with(|world| world.rejoin(old));
     }
 
-    /// The primary loses its replica and some of the nodes, and lives on. Its replica takes over.
+    /// The primary loses its replica and some of the nodes, and stays up. Its replica takes over.
     pub(crate) async fn split_brain(&self, shard: usize, rng: &mut fastrand::Rng) {
         if self.with(|world| std::mem::replace(&mut world.failing[shard], true)) {
             return self.met("nothing", || "the shard is failing over".to_owned());
@@ -100,8 +100,8 @@ impl Sim {
         self.met("split brain", || format!("s{shard}"));
         let (old, now, nodes) = self.with(|world| {
             let old = world.primaries[shard];
-            // Without acknowledgements of its replica it soon stops taking writes and heartbeats.
-            world.servers[old].acting_until = world.now + MIN_REPLICAS_LAG;
+            // Without acknowledgements from its replica it soon stops accepting writes and heartbeats.
+            world.servers[old].accepts_writes_until = world.now + MIN_REPLICAS_LAG;
             (old, world.now, world.nodes.len())
         });
         for node in (0..nodes).filter(|_| rng.bool()).collect::<Vec<_>>() {
@@ -111,7 +111,7 @@ impl Sim {
         self.sleep(MIN_REPLICAS_LAG + rng.u64(20..1_200)).await;
         self.promote(old ^ 1, now);
         for node in 0..nodes {
-            // Some learn of it soon, each connection for itself; others when the old primary is told.
+            // Some nodes notice soon, each connection for itself; others when the old primary is demoted.
             self.sleep(rng.u64(..250)).await;
             let cut = self.with(|world| world.servers[old].cut[node]);
             if cut || rng.bool() {
@@ -131,21 +131,21 @@ impl Sim {
         self.with(|world| world.rejoin(old));
     }
 
-    /// The replica becomes the primary, with what had arrived until then.
+    /// The replica becomes the primary, with the data that had arrived until then.
     fn promote(&self, server: usize, until: Millis) {
         self.met("failover", || format!("to server {server}"));
         self.with(|world| {
             let (old, shard) = (server ^ 1, world.servers[server].shard);
             world.servers[server].catch_up(until);
             world.servers[server].role = Role::Primary;
-            world.servers[server].acting_until = Millis::MAX;
+            world.servers[server].accepts_writes_until = Millis::MAX;
             world.primaries[shard] = server;
             let (had, has) = (&world.servers[old].contents.lineages, &world.servers[server].contents.lineages);
             let lost = world.oracle.updates.lose(had, has);
             world.coverage.add("updates lost by the store", lost as u64);
-            world.take_stock(server);
+            world.record_snapshot(server);
             for partition in world.partitions_of(shard) {
-                // What the old one has is the present state until then: nobody writes in between.
+                // The old primary's data is the current state until now: no writes were accepted in between.
                 world.history.stop_leading(old, partition, world.now);
                 world.history.open(server, partition, world.now);
             }
@@ -169,7 +169,7 @@ impl Sim {
     }
 
     fn break_feed_if_with(&self, server: usize, node: usize, shard: usize, cause: GapCause) {
-        if self.with(|world| world.nodes[node].feed.ears[shard].conn.server == Some(server)) {
+        if self.with(|world| world.nodes[node].feed.push_conns[shard].conn.server == Some(server)) {
             self.break_feed(node, shard, cause);
         }
     }
@@ -180,8 +180,8 @@ impl World {
         (0..self.settings.partitions).filter(|partition| self.home(*partition) == shard).collect()
     }
 
-    /// What a server holds from now on, for the history.
-    fn take_stock(&mut self, server: usize) {
+    /// Records the data of a server in the history.
+    fn record_snapshot(&mut self, server: usize) {
         for partition in self.partitions_of(self.servers[server].shard) {
             self.history.snapshot(server, self.now, partition, &self.servers[server].contents.slots);
         }
@@ -193,7 +193,7 @@ impl World {
         }
     }
 
-    /// The replica of this primary gets a full copy.
+    /// Gives the replica of this primary a full copy.
     fn resynchronise(&mut self, primary: usize) {
         let contents: Contents = self.servers[primary].contents.clone();
         let replica = &mut self.servers[primary ^ 1];
@@ -201,12 +201,12 @@ impl World {
         replica.inbox.clear();
     }
 
-    /// A former primary becomes the replica of the present one.
+    /// A former primary becomes the replica of the current one.
     fn rejoin(&mut self, server: usize) {
         let shard = self.servers[server].shard;
         self.servers[server].role = Role::Replica;
         self.servers[server].cut.fill(false);
-        self.servers[server].acting_until = Millis::MAX;
+        self.servers[server].accepts_writes_until = Millis::MAX;
         self.resynchronise(server ^ 1);
         self.failing[shard] = false;
     }

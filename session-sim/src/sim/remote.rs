@@ -1,4 +1,4 @@
-//! The store as a node sees it: across the network.
+//! The store across the network, as a node sees it.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use session_core::{
 use super::{
     Millis, Sim,
     request::{Request, Work},
-    server::Touched,
+    server::TrackedSlots,
     world::Change,
 };
 
-/// A node's store without a cache: every operation is a request to a server.
+/// A node's store without a cache: each operation is a request to a server.
 #[derive(Clone, Debug)]
 pub struct SimStore {
     pub(crate) sim: Sim,
@@ -35,12 +35,12 @@ impl SimStore {
         Request { node: self.node, partition: id.digest().partition(), write }.call(&self.sim, work).await
     }
 
-    /// A step of the machine, wherever the request arrives.
+    /// Executes a step of the machine at the server that receives the request.
     async fn step<T: Send + 'static>(
         &self,
         id: &SessionId,
         (op, delta): (OpId, Option<Delta>),
-        step: impl Fn(&Rules, &mut Touched<'_>, Timestamp, &IdDigest) -> Result<Step<T>, Error> + Send + Sync + 'static,
+        step: impl Fn(&Rules, &mut TrackedSlots<'_>, Timestamp, &IdDigest) -> Result<Step<T>, Error> + Send + Sync + 'static,
     ) -> Result<(T, Millis), Error> {
         let (origin, digest) = (self.own_origin(), *id.digest());
         let work: Work<T> = Arc::new(move |world, server| {
@@ -50,7 +50,7 @@ impl SimStore {
         self.call(id, true, work).await
     }
 
-    /// The store answered this node: what it told of the session was true after the request was sent.
+    /// The store has answered this node: the answer was true at some moment after the request was sent.
     fn asked(&self, digests: &[&IdDigest], stamp: Option<Stamp>, sent: Millis) {
         self.sim.with(|world| world.oracle.asked.note(self.node, digests, stamp, (sent, world.now)));
     }

@@ -1,23 +1,23 @@
-//! A request on its way to a server, and the answer on its way back.
+//! A request to a server, and its reply.
 
 use std::sync::Arc;
 
 use session_core::{Error, ErrorKind};
 use tokio::sync::oneshot;
 
-use super::{Millis, Sim, World, node::LANES, settings::CALL_DEADLINE};
+use super::{Millis, Sim, World, node::COMMAND_CONNS, settings::CALL_DEADLINE};
 
-/// What a server does for a request; it may be asked twice if the partition has moved.
+/// What a server executes for a request. A partition that has moved is asked for again at its new server.
 pub(crate) type Work<T> = Arc<dyn Fn(&mut World, usize) -> Result<T, Error> + Send + Sync>;
 
-/// What comes back.
+/// The reply of a server.
 enum Reply<T> {
     Done(Result<T, Error>),
     /// The partition is at this shard.
     Moved(usize),
 }
 
-/// A request of a node about a partition.
+/// A request of a node concerning a partition.
 #[derive(Clone, Copy)]
 pub(crate) struct Request {
     pub(crate) node: usize,
@@ -25,16 +25,16 @@ pub(crate) struct Request {
     pub(crate) write: bool,
 }
 
-/// A connection, as it was when something was sent on it.
+/// A connection at the time of sending.
 #[derive(Clone, Copy)]
 struct Sent {
     shard: usize,
-    lane: usize,
+    index: usize,
     epoch: u64,
 }
 
 impl Request {
-    /// Sends it and waits for the answer, for so long as a call may take. Who drops the future takes nothing back.
+    /// Sends the request and waits for its reply until the call deadline. Dropping the future does not recall the request.
     pub(crate) async fn call<T: Send + 'static>(self, sim: &Sim, work: Work<T>) -> Result<(T, Millis), Error> {
         let deadline = sim.now() + CALL_DEADLINE;
         loop {
@@ -65,12 +65,12 @@ impl Request {
     fn send<T: Send + 'static>(self, sim: &Sim, work: Work<T>) -> Option<oneshot::Receiver<Reply<T>>> {
         let (sent, at) = sim.with(|world| {
             let delay = world.delay(self.node, false);
-            let lane = world.rng.usize(..LANES);
+            let index = world.rng.usize(..COMMAND_CONNS);
             let state = &mut world.nodes[self.node];
             let shard = state.routes[usize::from(self.partition)];
-            let conn = &mut state.commands[shard][lane];
+            let conn = &mut state.commands[shard][index];
             conn.server?;
-            Some((Sent { shard, lane, epoch: conn.epoch }, conn.up(world.now, delay)))
+            Some((Sent { shard, index, epoch: conn.epoch }, conn.up(world.now, delay)))
         })?;
         let (answer, receiver) = oneshot::channel();
         let sim = sim.clone();
@@ -88,19 +88,19 @@ impl Request {
         Some(receiver)
     }
 
-    /// At the server, if it gets there: what it answers, and when that arrives.
+    /// The request arrives, unless the connection is gone. Returns the reply and its time of arrival.
     fn arrive<T>(self, world: &mut World, sent: Sent, work: &Work<T>) -> Option<(Reply<T>, Millis)> {
         if !world.is_up(self.node, sent) {
             return None;
         }
-        let server = world.nodes[self.node].commands[sent.shard][sent.lane].server?;
+        let server = world.nodes[self.node].commands[sent.shard][sent.index].server?;
         let reply = world.serve(server, self, work);
         let delay = world.delay(self.node, false);
         let now = world.now;
-        Some((reply, world.nodes[self.node].commands[sent.shard][sent.lane].down(now, delay)))
+        Some((reply, world.nodes[self.node].commands[sent.shard][sent.index].down(now, delay)))
     }
 
-    /// Nothing comes: the caller learns of a broken connection soon, and of a silent one by its own deadline.
+    /// No reply comes. The caller notices a broken connection soon, and a silent one at its own deadline.
     async fn keep_silence<T>(self, sim: &Sim, answer: oneshot::Sender<Reply<T>>) {
         if sim.with(|world| world.rng.u8(..4) == 0) {
             sim.sleep(2 * CALL_DEADLINE).await;
@@ -111,7 +111,7 @@ impl Request {
 
 impl World {
     fn is_up(&self, node: usize, sent: Sent) -> bool {
-        let conn = &self.nodes[node].commands[sent.shard][sent.lane];
+        let conn = &self.nodes[node].commands[sent.shard][sent.index];
         conn.epoch == sent.epoch && !conn.silent
     }
 
@@ -120,27 +120,27 @@ impl World {
         if self.servers[server].shard != home {
             return Reply::Moved(home);
         }
-        if !self.servers[server].is_primary() || (request.write && !self.servers[server].is_acting(self.now)) {
+        if !self.servers[server].is_primary() || (request.write && !self.servers[server].accepts_writes(self.now)) {
             self.coverage.count("refused by the server");
-            return Reply::Done(Err(Error::new(ErrorKind::Unavailable, "the server takes no writes")));
+            return Reply::Done(Err(Error::new(ErrorKind::Unavailable, "the server accepts no writes")));
         }
         Reply::Done(work(self, server))
     }
 }
 
 impl Sim {
-    /// Breaks a node's command connections to a shard; they are made anew.
+    /// Breaks a node's command connections to a shard. They reconnect.
     pub(crate) fn break_commands(&self, node: usize, shard: usize) {
         self.with(|world| {
             world.note(|| format!("n{node} commands to shard {shard} break"));
             world.nodes[node].commands[shard].iter_mut().for_each(super::link::Conn::lose);
         });
-        (0..LANES).for_each(|lane| self.connect_commands(node, shard, lane));
+        (0..COMMAND_CONNS).for_each(|index| self.connect_commands(node, shard, index));
     }
 
-    /// Makes a command connection as soon as there is a primary to be reached.
-    pub(crate) fn connect_commands(&self, node: usize, shard: usize, lane: usize) {
-        let (sim, epoch) = (self.clone(), self.with(|world| world.nodes[node].commands[shard][lane].epoch));
+    /// Opens a command connection as soon as the shard's primary can be reached.
+    pub(crate) fn connect_commands(&self, node: usize, shard: usize, index: usize) {
+        let (sim, epoch) = (self.clone(), self.with(|world| world.nodes[node].commands[shard][index].epoch));
         tokio::spawn(async move {
             loop {
                 sim.sleep(sim.with(|world| world.rng.u64(2..150))).await;
@@ -148,7 +148,7 @@ impl Sim {
                 let done = sim.with(|world| {
                     let primary = world.primaries[shard];
                     let reached = world.servers[primary].is_primary() && !world.servers[primary].cut[node];
-                    let conn = &mut world.nodes[node].commands[shard][lane];
+                    let conn = &mut world.nodes[node].commands[shard][index];
                     if conn.epoch == epoch && conn.server.is_none() && reached {
                         (conn.server, conn.silent) = (Some(primary), false);
                     }

@@ -1,43 +1,43 @@
-//! One run: from a seed to a verdict.
+//! One run, from its seed to its outcome.
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use session_core::store::SessionStore;
 
-use super::{Coverage, Millis, NodeClock, Settings, Sim, SimStore, client::Client, node::LANES};
+use super::{Coverage, Millis, NodeClock, Settings, Sim, SimStore, client::Client, node::COMMAND_CONNS};
 use crate::oracle::Violation;
 
-/// How long a run may take, in virtual time.
+/// The longest a run may take, in virtual time.
 const LONGEST: Duration = Duration::from_secs(300);
-/// When faults begin.
+/// The time in which faults begin.
 const FAULTS: std::ops::Range<Millis> = 500..11_000;
 
-/// What a node is made of.
+/// The parts that a node is built from.
 #[derive(Clone, Debug)]
-pub struct Node {
+pub struct NodeSetup {
     /// Its number.
     pub number: usize,
     /// The store across the network.
     pub store: SimStore,
     /// The node's clock.
     pub clock: NodeClock,
-    /// What the run is like.
+    /// The settings of the run.
     pub settings: Settings,
 }
 
-/// The code under test: what a node's clients use. Made anew for each node of each run, inside the runtime.
-pub type Subject<'s> = &'s (dyn Fn(Node) -> Tested + Sync);
+/// Builds the code under test for one node of one run, inside the runtime.
+pub type Subject<'s> = &'s (dyn Fn(NodeSetup) -> Tested + Sync);
 
-/// The code under test of one node.
+/// The code under test, for one node.
 pub struct Tested {
-    /// What clients use.
+    /// The store that clients use.
     pub store: Arc<dyn SessionStore>,
-    /// Adds to the coverage what it counted itself.
+    /// Adds the counters of the store to the coverage.
     pub count: Box<dyn Fn(&mut Coverage)>,
 }
 
 impl Tested {
-    /// A store that counts nothing.
+    /// A store without counters.
     pub fn new(store: impl SessionStore + 'static) -> Self {
         Self { store: Arc::new(store), count: Box::new(|_| {}) }
     }
@@ -49,18 +49,18 @@ impl fmt::Debug for Tested {
     }
 }
 
-/// What a run came to.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
-    /// The first promise that was not kept.
+    /// The first violation.
     pub violation: Option<Violation>,
-    /// All promises that the same answer broke.
+    /// All invariants that the same answer violated.
     pub broken: BTreeSet<&'static str>,
-    /// What was met.
+    /// The events of the run.
     pub coverage: Coverage,
-    /// What happened, if it was asked for.
+    /// The trace, if it was requested.
     pub trace: Vec<String>,
 }
 
@@ -73,13 +73,13 @@ pub fn run(seed: u64, subject: Subject<'_>, trace: bool) -> Outcome {
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     runtime.block_on(async {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let settings = Settings::draw(&mut rng);
+        let settings = Settings::random(&mut rng);
         let sim = Sim::new(settings.clone(), rng.fork(), trace);
         sim.with(|world| world.note(|| format!("seed {seed} {settings:?}")));
-        let failure = match tokio::time::timeout(LONGEST, whole(&sim, subject, &settings, &mut rng)).await {
+        let failure = match tokio::time::timeout(LONGEST, simulate(&sim, subject, &settings, &mut rng)).await {
             Ok(Ok(())) => None,
             Ok(Err(text)) => Some(("panic", text)),
-            Err(_) => Some(("hang", format!("the run does not end in {LONGEST:?}"))),
+            Err(_) => Some(("hang", format!("the run did not end within {LONGEST:?}"))),
         };
         sim.with(|world| {
             if let Some((invariant, text)) = failure {
@@ -92,13 +92,14 @@ pub fn run(seed: u64, subject: Subject<'_>, trace: bool) -> Outcome {
     })
 }
 
-async fn whole(sim: &Sim, subject: Subject<'_>, settings: &Settings, rng: &mut fastrand::Rng) -> Result<(), String> {
+async fn simulate(sim: &Sim, subject: Subject<'_>, settings: &Settings, rng: &mut fastrand::Rng) -> Result<(), String> {
     let mut tested = Vec::new();
     for number in 0..settings.nodes {
-        let clock = NodeClock::draw(sim.clone(), number, rng);
+        let clock = NodeClock::random(sim.clone(), number, rng);
         let store = SimStore { sim: sim.clone(), node: number };
-        (0..settings.shards).for_each(|shard| (0..LANES).for_each(|lane| sim.connect_commands(number, shard, lane)));
-        tested.push(subject(Node { number, store, clock, settings: settings.clone() }));
+        (0..settings.shards)
+            .for_each(|shard| (0..COMMAND_CONNS).for_each(|index| sim.connect_commands(number, shard, index)));
+        tested.push(subject(NodeSetup { number, store, clock, settings: settings.clone() }));
     }
     let stores: Vec<_> = tested.iter().map(|tested| tested.store.clone()).collect();
     sim.sleep(300).await;
@@ -119,13 +120,13 @@ async fn whole(sim: &Sim, subject: Subject<'_>, settings: &Settings, rng: &mut f
     for task in tasks {
         task.await.map_err(|error| error.to_string())?;
     }
-    settle(sim, &stores, rng).await;
+    quiesce(sim, &stores, rng).await;
     sim.with(|world| tested.iter().for_each(|tested| (tested.count)(&mut world.coverage)));
     Ok(())
 }
 
-/// When all is quiet again, every node sees what the store has, and the books are balanced.
-async fn settle(sim: &Sim, stores: &[Arc<dyn SessionStore>], rng: &mut fastrand::Rng) {
+/// After the last fault: all nodes read all sessions, and every acknowledged update must be there.
+async fn quiesce(sim: &Sim, stores: &[Arc<dyn SessionStore>], rng: &mut fastrand::Rng) {
     sim.sleep(3_000).await;
     for _ in 0..2 {
         for (node, store) in stores.iter().enumerate() {
@@ -140,6 +141,6 @@ async fn settle(sim: &Sim, stores: &[Arc<dyn SessionStore>], rng: &mut fastrand:
     }
     sim.with(|world| {
         let lineages = world.lineages();
-        world.oracle.updates.settle(&lineages);
+        world.oracle.updates.check_final(&lineages);
     });
 }

@@ -1,4 +1,4 @@
-//! A server: the reference machine over its slots, and what it sends to its replica.
+//! A server: the slots of the reference machine, and replication.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,11 +9,11 @@ use session_core::{
 
 use super::Millis;
 
-/// What a server takes itself for.
+/// The role of a server, as it sees itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Primary,
-    /// Takes what the primary sends.
+    /// Applies what the primary sends.
     Replica,
     /// Down.
     Dead,
@@ -23,25 +23,24 @@ pub(crate) enum Role {
 pub(crate) struct Server {
     pub(crate) shard: usize,
     pub(crate) role: Role,
-    /// From this moment it has no replica near enough: no writes, no heartbeats.
-    pub(crate) acting_until: Millis,
-    /// Nodes that cannot reach it.
+    /// From this moment its replica lags too far behind, and it accepts no writes and no heartbeats.
+    pub(crate) accepts_writes_until: Millis,
+    /// By node: whether it cannot reach this server.
     pub(crate) cut: Vec<bool>,
     pub(crate) contents: Contents,
-    /// What the primary sent, and when it arrives.
+    /// Changes from the primary, with their time of arrival.
     pub(crate) inbox: VecDeque<(Millis, Replicated)>,
 }
 
-/// By partition and incarnation.
+/// The updates of each session in order, by partition and incarnation.
 pub(crate) type Lineages = BTreeMap<(u16, u64), Vec<u64>>;
 
-/// What a server holds, and what a full copy copies.
+/// The data of a server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) slots: BTreeMap<IdDigest, Slot>,
     /// The sequence of each partition's last change.
     pub(crate) sequences: BTreeMap<u16, u64>,
-    /// The updates of each session, in order.
     pub(crate) lineages: Lineages,
 }
 
@@ -56,19 +55,26 @@ pub(crate) struct Replicated {
 impl Server {
     pub(crate) fn new(shard: usize, role: Role, nodes: usize) -> Self {
         let contents = Contents::default();
-        Self { shard, role, acting_until: Millis::MAX, cut: vec![false; nodes], contents, inbox: VecDeque::new() }
+        Self {
+            shard,
+            role,
+            accepts_writes_until: Millis::MAX,
+            cut: vec![false; nodes],
+            contents,
+            inbox: VecDeque::new(),
+        }
     }
 
     pub(crate) fn is_primary(&self) -> bool {
         self.role == Role::Primary
     }
 
-    /// Whether it takes writes and heartbeats.
-    pub(crate) fn is_acting(&self, now: Millis) -> bool {
-        self.is_primary() && now < self.acting_until
+    /// Whether it accepts writes and heartbeats.
+    pub(crate) fn accepts_writes(&self, now: Millis) -> bool {
+        self.is_primary() && now < self.accepts_writes_until
     }
 
-    /// Takes what has arrived from the primary, and drops the rest: the link is gone.
+    /// Applies the changes that have arrived from the primary, and drops the others because the link is gone.
     pub(crate) fn catch_up(&mut self, until: Millis) {
         for (due, change) in std::mem::take(&mut self.inbox) {
             if due <= until {
@@ -77,7 +83,7 @@ impl Server {
         }
     }
 
-    /// Takes what has arrived, and keeps the rest.
+    /// Applies the changes that have arrived, and keeps the others.
     pub(crate) fn receive(&mut self, now: Millis) {
         while self.inbox.front().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, change)) = self.inbox.pop_front() {
@@ -88,7 +94,7 @@ impl Server {
 }
 
 impl Contents {
-    /// Takes a partition out of it.
+    /// Removes a partition.
     pub(crate) fn split_off(&mut self, partition: u16) -> Self {
         let (slots, others) =
             std::mem::take(&mut self.slots).into_iter().partition(|(id, _)| id.partition() == partition);
@@ -100,7 +106,7 @@ impl Contents {
         Self { slots, lineages, sequences: sequence.map(|sequence| (partition, sequence)).into_iter().collect() }
     }
 
-    /// Puts a partition into it.
+    /// Adds a partition.
     pub(crate) fn merge(&mut self, partition: Self) {
         self.slots.extend(partition.slots);
         self.sequences.extend(partition.sequences);
@@ -116,13 +122,13 @@ impl Contents {
     }
 }
 
-/// The slots of a server, with a note of which were touched.
-pub(crate) struct Touched<'s> {
+/// The slots of a server. Records which of them were touched.
+pub(crate) struct TrackedSlots<'s> {
     pub(crate) slots: &'s mut BTreeMap<IdDigest, Slot>,
     pub(crate) digests: Vec<IdDigest>,
 }
 
-impl Touched<'_> {
+impl TrackedSlots<'_> {
     fn touch(&mut self, id: &IdDigest) {
         if !self.digests.contains(id) {
             self.digests.push(*id);
@@ -130,7 +136,7 @@ impl Touched<'_> {
     }
 }
 
-impl Slots for Touched<'_> {
+impl Slots for TrackedSlots<'_> {
     fn get(&self, id: &IdDigest) -> Option<&Slot> {
         self.slots.get(id)
     }

@@ -1,4 +1,4 @@
-//! What a run is like; drawn from its seed.
+//! The settings of a run, generated from its seed.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ pub struct Settings {
     pub shards: usize,
     /// Partitions, spread over the shards.
     pub partitions: u16,
-    /// Clients of each node.
+    /// Clients per node.
     pub clients: usize,
-    /// Operations of each client.
+    /// Operations per client.
     pub operations: usize,
     /// Sessions that the clients share.
     pub sessions: usize,
@@ -27,27 +27,27 @@ pub struct Settings {
     pub max_age: Duration,
     /// The interval of heartbeats.
     pub heartbeat: Duration,
-    /// How many entries a node's cache may hold.
+    /// The capacity of a node's cache in entries.
     pub capacity: u64,
-    /// How often a copy is compared with the store. In few runs: a comparison looks like a revalidation to the oracle.
+    /// The interval of self-checks. Few runs have them: a self-check looks like a revalidation to the oracle.
     pub self_check: Option<Duration>,
     /// The idle timeout of sessions.
     pub idle: Duration,
-    /// Whether `barrier()` returns before its item is in the stream (as an embedded store does) or after it (as one
-    /// across a network does).
+    /// Whether `barrier()` returns before its item is in the stream, as in an embedded store, or after it, as across a
+    /// network.
     pub eager_barriers: bool,
 }
 
-/// How long a call may take.
+/// The deadline of a call.
 pub(crate) const CALL_DEADLINE: Millis = 1_000;
-/// How long a primary without its replica goes on taking writes and heartbeats. A failover takes longer.
+/// How long a primary without its replica still accepts writes and heartbeats. A failover takes longer.
 pub(crate) const MIN_REPLICAS_LAG: Millis = 300;
-/// How long a tombstone stands: longer than a run.
+/// The lifetime of a tombstone: longer than a run.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(600);
 
 impl Settings {
     /// The settings of a run.
-    pub(crate) fn draw(rng: &mut fastrand::Rng) -> Self {
+    pub(crate) fn random(rng: &mut fastrand::Rng) -> Self {
         let millis = Duration::from_millis;
         let max_staleness = rng.u64(4..=15) * 100;
         Self {

@@ -1,8 +1,8 @@
-//! What happened, line by line.
+//! The trace of a run.
 
 use super::Millis;
 
-/// The lines of a run. They are made only when asked for: a seed that fails is run again with its trace.
+/// The lines of a run. They are recorded only on demand: a seed that fails is run again with its trace.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     wanted: bool,

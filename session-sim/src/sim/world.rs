@@ -1,4 +1,4 @@
-//! The world: everything that is not the code under test, behind one lock.
+//! The world: everything except the code under test, behind one lock.
 
 use std::{
     fmt,
@@ -20,26 +20,26 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Coverage, History, Millis, Settings,
-    clock::server_time,
     jar::Jar,
     node::NodeState,
-    server::{Lineages, Replicated, Role, Server, Touched},
+    server::{Lineages, Replicated, Role, Server, TrackedSlots},
     settings::TOMBSTONE,
+    time::server_time,
     trace::Trace,
 };
 use crate::oracle::Oracle;
 
-/// A handle on the world.
+/// A handle to the world.
 #[derive(Clone)]
 pub struct Sim {
     start: Instant,
     world: Arc<Mutex<World>>,
 }
 
-/// The way back from a world to its handle.
+/// What a world needs to make handles to itself.
 type Handle = (Instant, Weak<Mutex<World>>);
 
-/// Servers, links and nodes, and what is known of their past.
+/// Servers, links and nodes, and their history.
 #[derive(Debug)]
 pub struct World {
     handle: Handle,
@@ -47,32 +47,32 @@ pub struct World {
     pub(crate) now: Millis,
     pub(crate) rng: fastrand::Rng,
     pub(crate) rules: Rules,
-    /// Two for each shard: 2s and 2s + 1.
+    /// Two for each shard `s`: `2s` and `2s + 1`.
     pub(crate) servers: Vec<Server>,
-    /// By shard: the server that is its primary, for everyone who can see it.
+    /// By shard: its primary, as seen by nodes that can reach it.
     pub(crate) primaries: Vec<usize>,
     /// By partition: its shard.
     pub(crate) homes: Vec<usize>,
-    /// By shard: whether it is failing over, or has not recovered from that.
+    /// By shard: whether it is failing over or has not recovered from a failover.
     pub(crate) failing: Vec<bool>,
-    /// By shard: until when its replication stands still.
+    /// By shard: until when its replication is stalled.
     pub(crate) stalled: Vec<Millis>,
     pub(crate) nodes: Vec<NodeState>,
     pub(crate) jar: Jar,
     pub(crate) barriers: u64,
-    /// Faults that have not ended.
+    /// The number of faults that have not ended.
     pub(crate) faults: usize,
     /// When the last fault ended.
     pub(crate) calm_since: Millis,
-    /// What is known about the past.
+    /// The true history.
     pub history: History,
-    /// What must hold.
+    /// The judge of the invariants.
     pub oracle: Oracle,
     pub(crate) coverage: Coverage,
     pub(crate) trace: Trace,
 }
 
-/// Who changes something, and what is told of it.
+/// A change: its origin, and what is published about it.
 pub(crate) struct Change<'c> {
     pub(crate) origin: Origin,
     pub(crate) partition: u16,
@@ -93,7 +93,7 @@ impl Sim {
         self.start.elapsed().as_millis() as Millis
     }
 
-    /// Looks at the world, or changes it, between two moments.
+    /// Reads or changes the world at one moment.
     pub fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.now = self.now();
@@ -105,7 +105,7 @@ impl Sim {
         sleep_until(self.start + Duration::from_millis(at)).await;
     }
 
-    /// Waits for so long.
+    /// Waits for this time.
     pub(crate) async fn sleep(&self, millis: Millis) {
         self.sleep_until(self.now() + millis).await;
     }
@@ -148,7 +148,7 @@ impl World {
             failing: vec![false; settings.shards],
             stalled: vec![0; settings.shards],
             nodes: (0..settings.nodes).map(|_| NodeState::new(&settings)).collect(),
-            jar: Jar::draw(&settings, rng),
+            jar: Jar::random(&settings, rng),
             barriers: 0,
             faults: 0,
             calm_since: 0,
@@ -167,13 +167,13 @@ impl World {
         world
     }
 
-    /// The handle on this world, for tasks that it starts. The world lives as long as the run, which holds it.
+    /// The handle to this world, for tasks that it starts. The run owns the world.
     pub(crate) fn sim(&self) -> Option<Sim> {
         let (start, world) = &self.handle;
         world.upgrade().map(|world| Sim { start: *start, world })
     }
 
-    /// A line of the trace, which ends where a promise was not kept.
+    /// Adds a line to the trace, which ends at the first violation.
     pub(crate) fn note(&mut self, text: impl FnOnce() -> String) {
         if self.oracle.violation().is_none() {
             self.trace.line(self.now, text);
@@ -184,7 +184,7 @@ impl World {
         self.homes[usize::from(partition)]
     }
 
-    /// High bits that no server had before.
+    /// Starts a sequence with new high bits, as a server does that was emptied.
     pub(crate) fn restart_sequence(&mut self, server: usize, partition: u16) {
         let sequence = (self.rng.u64(..) >> 1) & !0xffff_ffff;
         self.servers[server].contents.sequences.insert(partition, sequence);
@@ -194,15 +194,15 @@ impl World {
         server_time(self.now)
     }
 
-    /// Works on the slots of a server, and keeps their history.
+    /// Changes the slots of a server and records their history.
     fn on_slots<R>(
         &mut self,
         server: usize,
-        work: impl FnOnce(&Rules, &mut Touched<'_>, Timestamp) -> R,
+        work: impl FnOnce(&Rules, &mut TrackedSlots<'_>, Timestamp) -> R,
     ) -> (R, Replicated) {
         let (now, time) = (self.now, self.server_time());
         let contents = &mut self.servers[server].contents;
-        let mut touched = Touched { slots: &mut contents.slots, digests: Vec::new() };
+        let mut touched = TrackedSlots { slots: &mut contents.slots, digests: Vec::new() };
         let done = work(&self.rules, &mut touched, time);
         let digests = touched.digests;
         let slots: Vec<_> = digests.iter().filter_map(|id| Some((*id, contents.slots.get(id)?.clone()))).collect();
@@ -215,7 +215,7 @@ impl World {
     /// [`SessionStore::load`](session_core::store::SessionStore::load) at a server.
     pub(crate) fn load(&mut self, server: usize, digest: &IdDigest, options: LoadOptions) -> LoadOutcome {
         let time = self.server_time();
-        let slots = Touched { slots: &mut self.servers[server].contents.slots, digests: Vec::new() };
+        let slots = TrackedSlots { slots: &mut self.servers[server].contents.slots, digests: Vec::new() };
         machine::load(&slots, time, digest, options)
     }
 
@@ -226,12 +226,12 @@ impl World {
         outcome
     }
 
-    /// A step of the machine at a server: with its history, its replication and its announcement.
+    /// Executes a step of the machine at a server, and replicates and publishes its effect.
     pub(crate) fn mutate<T>(
         &mut self,
         server: usize,
         change: &Change<'_>,
-        work: impl FnOnce(&Rules, &mut Touched<'_>, Timestamp) -> Result<Step<T>, Error>,
+        work: impl FnOnce(&Rules, &mut TrackedSlots<'_>, Timestamp) -> Result<Step<T>, Error>,
     ) -> Result<T, Error> {
         let (step, mut replicated) = self.on_slots(server, work);
         let step = step?;
@@ -243,7 +243,7 @@ impl World {
         Ok(step.outcome)
     }
 
-    /// Gives a change its number in its partition, and its update a place in its session's lineage.
+    /// Assigns a change its sequence number in the partition, and adds its update to the lineage of the session.
     fn number(
         &mut self,
         server: usize,
@@ -280,7 +280,7 @@ impl World {
         self.servers[replica].receive(self.now);
     }
 
-    /// How long a message of this node takes.
+    /// The delay of a message from or to this node.
     pub(crate) fn delay(&mut self, node: usize, feed: bool) -> Millis {
         let state = &self.nodes[node];
         let slow = if feed { state.slow_feed } else { state.slow_commands } > self.now;
@@ -293,7 +293,7 @@ impl World {
         }
     }
 
-    /// The updates of every session, as its present primary has them.
+    /// The updates of every session at its current primary.
     pub(crate) fn lineages(&self) -> Lineages {
         let primaries = self.primaries.iter().map(|primary| &self.servers[*primary].contents.lineages);
         primaries.flatten().map(|(session, ops)| (*session, ops.clone())).collect()

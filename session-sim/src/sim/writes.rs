@@ -1,4 +1,4 @@
-//! What clients write. An update whose outcome is unknown is sent again with its op id, or left unknown.
+//! Writes of clients. An update with an unknown outcome is sent again with its op id, or left unknown.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use session_core::{
 use super::{
     Millis, Seen, Window,
     client::{Called, Client, brief, short},
-    jar::{Cookie, draw_id},
+    jar::{Cookie, random_id},
 };
 
-/// How often a request is sent at most.
+/// The most attempts of one request.
 const ATTEMPTS: usize = 3;
 
 /// What a client knows after an attempt.
 enum Known<T> {
     Answered(T),
-    /// Nothing was done, and nothing will be.
+    /// It was not and will not be executed.
     Refused,
     Unknown,
 }
@@ -45,7 +45,7 @@ impl Client {
         OpId::from_bits(self.rng.u64(..))
     }
 
-    /// Something that no other update writes.
+    /// A delta with a value that no other update writes.
     fn delta(&mut self, op: OpId) -> Delta {
         let value = Value::new(Format::JSON, op.bits().to_string().as_bytes());
         let mut delta = Delta::new();
@@ -65,7 +65,7 @@ impl Client {
         delta
     }
 
-    /// Whether an unknown outcome is settled by sending the same again.
+    /// Whether to resolve an unknown outcome by sending the same request again.
     fn persists(&mut self) -> bool {
         self.sim.with(|world| world.coverage.count("unknown outcomes"));
         self.rng.u8(..10) < 7
@@ -75,7 +75,7 @@ impl Client {
         let id = cookie.next;
         let idle = self.sim.with(|world| world.settings.idle);
         let Ok(mut new) = NewSession::generate(Expiry::idle(idle)) else { return };
-        // Drawn from the seed in place of what the system gave.
+        // From the seed instead of the system's random numbers.
         (new.write.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.u64(..)));
         new.entries = self.delta(new.write.op);
         for _ in 0..ATTEMPTS {
@@ -106,7 +106,7 @@ impl Client {
         });
     }
 
-    /// The store says that the session bears this stamp now.
+    /// The store has acknowledged a write: the session has this stamp now.
     fn applied(&self, id: &SessionId, applied: &Applied, called: Millis) {
         self.sim.with(|world| {
             world.coverage.count(if applied.repeated { "repeats" } else { "writes" });
@@ -177,7 +177,7 @@ impl Client {
 
     pub(crate) async fn rotate(&mut self, at: usize, cookie: &Cookie, id: SessionId) {
         let op = self.op();
-        let to = draw_id(id.digest().partition(), &mut self.rng);
+        let to = random_id(id.digest().partition(), &mut self.rng);
         let kind = if self.rng.bool() { RotationKind::Renew } else { RotationKind::Privilege };
         let mut rotation = Rotation::new(op, to, kind).with_grace(Duration::from_millis(self.rng.u64(300..3_000)));
         if self.rng.bool() {
@@ -237,7 +237,7 @@ impl Client {
             let window = Window { from: called, to: world.now, leading: true, least: 0 };
             world.oracle.wrote(&world.history, self.node, id.digest(), &Seen::Absent, window);
             if world.jar.0[at].ids.contains(id) {
-                // Some go on asking for what has ended.
+                // Some clients go on asking for a session that has ended.
                 if world.rng.bool() {
                     world.vacate(at);
                 }
@@ -247,7 +247,7 @@ impl Client {
 }
 
 impl super::World {
-    /// The id of the next session is taken.
+    /// The id for the next session is in use already.
     fn replace_next(&mut self, at: usize, id: &SessionId) {
         if self.jar.0[at].next == *id && self.jar.0[at].ids.is_empty() {
             self.vacate(at);
@@ -255,7 +255,7 @@ impl super::World {
     }
 }
 
-/// A field of this name, which is short.
+/// A field with this short name.
 fn named(name: &str) -> Field {
     match Field::new(name) {
         Ok(field) => field,

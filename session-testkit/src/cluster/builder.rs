@@ -1,4 +1,4 @@
-//! How a cluster is to be.
+//! Options of a cluster.
 
 use std::time::Duration;
 
@@ -17,48 +17,48 @@ pub struct ClusterBuilder {
 impl ClusterBuilder {
     pub(super) fn new() -> Self {
         let node = ServerBuilder::new(Role::ClusterNode)
-            // Else a primary whose last slot is moved away becomes a replica.
+            // Otherwise a primary whose last slot is moved away becomes a replica.
             .config("cluster-allow-replica-migration", "no");
         Self { primaries: 3, replicas_each: 1, behind_links: false, node }.node_timeout(Duration::from_secs(1))
     }
 
-    /// How many primaries. A failover needs three.
+    /// Sets the number of primaries. A failover needs three.
     pub fn primaries(mut self, count: usize) -> Self {
         self.primaries = count;
         self
     }
 
-    /// How many replicas each primary has.
+    /// Sets the number of replicas of each primary.
     pub fn replicas_each(mut self, count: usize) -> Self {
         self.replicas_each = count;
         self
     }
 
-    /// After how long a silent node counts as failed. Default: a second.
+    /// Sets the time after which a silent node counts as failed. Default: a second.
     pub fn node_timeout(self, timeout: Duration) -> Self {
         self.each(|node| node.config("cluster-node-timeout", timeout.as_millis()))
     }
 
-    /// Options for every node: passwords, users, TLS, directives.
+    /// Sets options of every node: passwords, users, TLS, directives.
     pub fn each(mut self, options: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         self.node = options(self.node);
         self
     }
 
-    /// Every node tells clients and replicas the address of a [`LinkCutter`](crate::LinkCutter) of its own, at
-    /// [`Node::link`](crate::Node::link). The nodes' own talk, by which they notice failures, does not go there. Not for
+    /// Puts a [`LinkCutter`](crate::LinkCutter) in front of every node, whose address the node announces to clients and
+    /// replicas: [`Node::link`](crate::Node::link). The cluster bus, which detects failures, bypasses it. Not available with
     /// TLS.
     pub fn behind_links(mut self) -> Self {
         self.behind_links = true;
         self
     }
 
-    /// Starts the nodes, joins them, and waits until all of them agree that all works and all replicas are in step. It
-    /// takes a little more than two seconds, since no new primary serves earlier.
+    /// Starts the nodes, joins them, and waits until all of them consider the cluster healthy and all replicas are
+    /// synchronised. It takes a little more than two seconds, since no new primary serves earlier.
     ///
     /// # Panics
     ///
-    /// As [`ServerBuilder::start`], and if the nodes do not come to an agreement within 30 s.
+    /// As [`ServerBuilder::start`], and if the nodes do not agree within 30 s.
     pub async fn start(self) -> Cluster {
         form(self).await
     }

@@ -1,4 +1,4 @@
-//! From single servers to a cluster.
+//! Turns single servers into a cluster.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -27,7 +27,7 @@ async fn start(builder: &ClusterBuilder, count: usize) -> Vec<Node> {
     }
     let mut nodes = Vec::new();
     while let Some(node) = starting.join_next().await {
-        // A panic of a start belongs to the test.
+        // A panic during a start is passed on to the test.
         nodes.push(node.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())));
     }
     nodes.sort_by_key(|(index, _)| *index);
@@ -51,7 +51,7 @@ async fn node(mut builder: crate::ServerBuilder, behind_link: bool) -> Node {
     Node { server, id, link }
 }
 
-/// Gives every node an epoch of its own, so that the nodes need not find out that they have the same.
+/// Gives every node a different epoch, so that the nodes need not resolve a collision.
 async fn number(cluster: &Cluster) {
     for (index, node) in cluster.nodes.iter().enumerate() {
         let epoch = (index + 1).to_string();
@@ -59,7 +59,7 @@ async fn number(cluster: &Cluster) {
     }
 }
 
-/// The first nodes are the primaries, with an even share of the slots each.
+/// The first nodes become primaries, each with an even share of the slots.
 async fn assign(cluster: &Cluster, primaries: usize) {
     let bound = |index: usize| usize::from(SLOTS) * index / primaries;
     for (index, node) in cluster.nodes.iter().take(primaries).enumerate() {

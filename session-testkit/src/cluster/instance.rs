@@ -15,7 +15,7 @@ use crate::{
     wait::first_answer,
 };
 
-/// After so long a replica has given up a failover that its primary did not help with: CLUSTER_MF_TIMEOUT is 5 s, and a
+/// After this time a replica has given up a failover that its primary did not support: CLUSTER_MF_TIMEOUT is 5 s, and a
 /// primary that has just been restarted on a busy machine may need longer to know its replica.
 const GIVEN_UP: Duration = Duration::from_secs(6);
 
@@ -31,7 +31,7 @@ impl Cluster {
         ClusterBuilder::new()
     }
 
-    /// A cluster of so many primaries, with so many replicas each.
+    /// A cluster with this number of primaries and of replicas for each.
     ///
     /// # Panics
     ///
@@ -40,7 +40,7 @@ impl Cluster {
         Self::builder().primaries(primaries).replicas_each(replicas_each).start().await
     }
 
-    /// All nodes; those that began as primaries come first, in the order of their slots.
+    /// All nodes. Those that started as primaries come first, in the order of their slots.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
@@ -62,17 +62,17 @@ impl Cluster {
         self.nodes.iter().map(|node| node.tls_url()).collect()
     }
 
-    /// Who serves a slot now, as the first node that answers sees it.
+    /// The current primary of a slot according to the first node that answers.
     ///
     /// # Panics
     ///
-    /// If nobody does.
+    /// If the slot has no primary.
     pub async fn primary_of(&self, slot: u16) -> &Node {
         let view = self.view().await;
         view.primary(slot).map(|id| self.node(id)).expect("every slot has a primary")
     }
 
-    /// The replicas of a slot's primary now.
+    /// The current replicas of a slot's primary.
     ///
     /// # Panics
     ///
@@ -81,17 +81,17 @@ impl Cluster {
         self.view().await.replicas(slot).iter().map(|id| self.node(id)).collect()
     }
 
-    /// Waits until every node that lives has the same table of slots, thinks that the cluster works, and, as a replica, is
-    /// in step.
+    /// Waits until every live node has the same table of slots, considers the cluster healthy and, as a replica, is
+    /// synchronised.
     ///
     /// # Panics
     ///
-    /// If that does not come within 30 s.
+    /// If that takes longer than 30 s.
     pub async fn wait_until_agreed(&self) {
         self.wait_until_agreed_by(0).await;
     }
 
-    /// [`wait_until_agreed`](Self::wait_until_agreed), with at least so many nodes serving.
+    /// [`wait_until_agreed`](Self::wait_until_agreed), with at least this many nodes serving.
     pub(super) async fn wait_until_agreed_by(&self, serving: usize) {
         self.wait("the nodes agree", || async {
             let views = self.views(None).await?;
@@ -102,11 +102,11 @@ impl Cluster {
         .await;
     }
 
-    /// Waits until all nodes that live, except `old`, say that somebody else serves the slot.
+    /// Waits until all live nodes except `old` name another primary for the slot.
     ///
     /// # Panics
     ///
-    /// If that does not come within 30 s.
+    /// If that takes longer than 30 s.
     pub async fn wait_for_new_primary(&self, slot: u16, old: &Node) -> &Node {
         let id = self.wait("there is a new primary", || async {
             let views = self.views(Some(old)).await?;
@@ -117,11 +117,11 @@ impl Cluster {
         self.node(&id.await)
     }
 
-    /// Makes a replica the primary, in order and without loss; returns when all nodes agree.
+    /// Orders a failover to this replica, without loss; returns when all nodes agree.
     ///
     /// # Panics
     ///
-    /// If it is no replica, or the failover does not come within 30 s.
+    /// If it is not a replica, or the failover takes longer than 30 s.
     pub async fn fail_over_to(&self, replica: &Node) {
         let ordered = Mutex::new(None::<Instant>);
         self.wait("the replica is the primary", || async {
@@ -130,7 +130,7 @@ impl Cluster {
             }
             let last = *ordered.lock().unwrap_or_else(PoisonError::into_inner);
             if last.is_none_or(|last| last.elapsed() > GIVEN_UP) {
-                // If it takes over just now, it refuses, and is seen to be the primary next.
+                // If it is just taking over, it refuses, and the next probe finds it to be the primary.
                 replica.command(&["CLUSTER", "FAILOVER"]).await;
                 *ordered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             }
@@ -140,7 +140,7 @@ impl Cluster {
         self.wait_until_agreed().await;
     }
 
-    /// Begins to move a slot, and leaves the next steps to the test.
+    /// Starts to move a slot, and leaves the next steps to the test.
     ///
     /// # Panics
     ///
@@ -164,7 +164,7 @@ impl Cluster {
     ///
     /// # Panics
     ///
-    /// With what the tool printed, if it fails or is not there.
+    /// With the output of the tool, if it fails or is not installed.
     pub async fn reshard(&self, from: &Node, to: &Node, slots: u16) {
         let program = std::env::var("REDIS_CLI_BIN").unwrap_or_else(|_| "redis-cli".to_owned());
         let mut tool = Command::new(&program);
@@ -184,19 +184,19 @@ impl Cluster {
         self.wait_until_agreed().await;
     }
 
-    /// Waits until `probe` finds something.
+    /// Waits until `probe` returns a value.
     ///
     /// # Panics
     ///
-    /// With `what`, and what every node says, if that does not come within 30 s.
+    /// With `what` and the state of every node, if that takes longer than 30 s.
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
         match first_answer(probe).await {
             Some(found) => found,
-            None => panic!("waited in vain until {what}; {}", self.story().await),
+            None => panic!("timed out waiting until {what}; {}", self.story().await),
         }
     }
 
-    /// The tables of all nodes that live and work; nothing if one of them does not work.
+    /// The tables of all live nodes; `None` if one of them does not answer.
     async fn views(&self, except: Option<&Node>) -> Option<Vec<View>> {
         let mut views = Vec::new();
         for node in self.responsive().filter(|node| except != Some(node)) {
@@ -236,7 +236,7 @@ impl Cluster {
         node.unwrap_or_else(|| panic!("the cluster names a node that the kit did not start: {id}"))
     }
 
-    /// All that helps to understand why something did not come.
+    /// The state of every node, to explain a timeout.
     async fn story(&self) -> String {
         let mut story = String::new();
         for node in &self.nodes {

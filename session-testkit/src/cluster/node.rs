@@ -18,7 +18,7 @@ impl Node {
         &self.id
     }
 
-    /// The proxy by which the other nodes and all clients reach this one.
+    /// The proxy through which clients and replicas reach this node.
     ///
     /// # Panics
     ///
@@ -28,7 +28,7 @@ impl Node {
         self.link.as_ref().expect("the cluster's links cannot be cut: build it with `behind_links`")
     }
 
-    /// The address that the cluster tells its clients.
+    /// The address that the cluster announces to clients.
     #[must_use]
     pub fn url(&self) -> String {
         match &self.link {
@@ -37,7 +37,7 @@ impl Node {
         }
     }
 
-    /// The server itself, as a handle of its own.
+    /// Another handle to the server.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server

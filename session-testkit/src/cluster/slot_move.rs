@@ -1,4 +1,4 @@
-//! A slot on its way from one primary to another.
+//! A slot that moves from one primary to another.
 
 use crate::{
     Cluster, Node,
@@ -8,10 +8,10 @@ use crate::{
 
 /// A slot that is being moved, step by step.
 ///
-/// Between the beginning and the end, the old primary answers `ASK` for keys that have gone, and commands over keys of
-/// which some have gone get `TRYAGAIN`; afterwards it answers `MOVED`.
+/// During the move the old primary answers `ASK` for keys that have moved, and `TRYAGAIN` for commands on several keys of
+/// which some have moved. After the move it answers `MOVED`.
 #[derive(Debug)]
-#[must_use = "a move that is begun stands until it is finished or aborted"]
+#[must_use = "a move stays in progress until it is finished or aborted"]
 pub struct SlotMove<'a> {
     cluster: &'a Cluster,
     slot: u16,
@@ -22,13 +22,13 @@ pub struct SlotMove<'a> {
 impl<'a> SlotMove<'a> {
     pub(super) async fn begin(cluster: &'a Cluster, slot: u16, from: &'a Node, to: &'a Node) -> Self {
         let moving = Self { cluster, slot, from, to };
-        // First the new primary, so that it is ready when the old one sends clients there.
+        // The new primary comes first, so that it is ready when the old one redirects clients to it.
         moving.set_slot(to, &["IMPORTING", &from.id]).await;
         moving.set_slot(from, &["MIGRATING", &to.id]).await;
         moving
     }
 
-    /// Moves up to so many keys; how many were moved. None are left if it is 0.
+    /// Moves up to `limit` keys and returns the number moved; 0 means that none are left.
     ///
     /// # Panics
     ///
@@ -52,13 +52,13 @@ impl<'a> SlotMove<'a> {
         self.send(keys).await;
     }
 
-    /// Gives the slot to the new primary, and waits until all nodes know.
+    /// Assigns the slot to the new primary, and waits until all nodes know it.
     ///
     /// # Panics
     ///
     /// If keys are left at the old primary, a node refuses, or the nodes do not agree within 30 s.
     pub async fn finish(self) {
-        // In this order no moment is without an owner.
+        // In this order the slot always has an owner.
         self.set_slot(self.to, &["NODE", &self.to.id]).await;
         self.set_slot(self.from, &["NODE", &self.to.id]).await;
         self.cluster
@@ -73,7 +73,7 @@ impl<'a> SlotMove<'a> {
             .await;
     }
 
-    /// Gives up: the slot stays where it was. Keys that were moved are out of reach; move none before.
+    /// Aborts the move: the slot stays where it was. Keys that were moved become unreachable, so move none before.
     ///
     /// # Panics
     ///

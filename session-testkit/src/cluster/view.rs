@@ -1,8 +1,8 @@
-//! What one node believes of the cluster.
+//! One node's view of the cluster.
 
 use crate::{Reply, Server, cluster::SLOTS};
 
-/// A run of slots and the ids of who serves it: the primary, then its replicas in order of their ids.
+/// A range of slots and the ids of the nodes that serve it: the primary, then its replicas in the order of their ids.
 #[derive(Debug, PartialEq, Eq)]
 struct Range {
     first: i64,
@@ -17,7 +17,7 @@ pub(super) struct View {
 }
 
 impl View {
-    /// The table of a node that answers and thinks that the cluster works.
+    /// The table of a node, if it answers and considers the cluster healthy.
     pub(super) async fn of(server: &Server) -> Option<Self> {
         let info = server.try_command(&["CLUSTER", "INFO"]).await.ok()?;
         if !info.text().contains("cluster_state:ok") {
@@ -29,7 +29,7 @@ impl View {
     fn parse(slots: &Reply) -> Self {
         let mut ranges: Vec<Range> = slots.items().iter().map(|range| Range::parse(range.items())).collect();
         ranges.sort_by_key(|range| range.first);
-        // Nodes may cut the same table at different places.
+        // Nodes may split the same table at different places.
         ranges.dedup_by(|next, range| {
             let one = range.last + 1 == next.first && range.ids == next.ids;
             if one {
@@ -54,7 +54,7 @@ impl View {
         served == i64::from(SLOTS)
     }
 
-    /// How many nodes serve slots, as primaries or replicas.
+    /// The number of nodes that serve slots, as primaries or replicas.
     pub(super) fn serving(&self) -> usize {
         let mut ids: Vec<&String> = self.ranges.iter().flat_map(|range| &range.ids).collect();
         ids.sort();

@@ -1,4 +1,4 @@
-//! The loop that accepts links and carries out what is ordered for all of them.
+//! The loop that accepts links and executes orders for all of them.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -14,23 +14,23 @@ use crate::link::{
     pump,
 };
 
-/// What happens to all links at once. Each is acknowledged when it is done.
+/// An order for all links at once. Each is acknowledged when it is done.
 #[derive(Debug)]
 pub(super) enum Order {
     /// Close all links and refuse new ones.
     Cut,
-    /// Close all links; new ones are welcome.
+    /// Close all links; accept new ones.
     Close,
-    /// End all links with a reset; new ones are welcome.
+    /// Reset all links; accept new ones.
     Reset,
-    /// Take away every fault.
+    /// Remove every fault.
     Heal,
 }
 
 pub(super) type Orders = UnboundedReceiver<(Order, oneshot::Sender<()>)>;
 
-/// Runs until the sender of orders is gone. On a runtime of its own: the links work whatever the test's runtime does, be
-/// it blocked, ended, or of a stopped clock.
+/// Runs until the sender of orders is gone. It has a separate runtime, so the links work even if the test's runtime is
+/// blocked, has ended, or has a paused clock.
 pub(super) fn run(listener: std::net::TcpListener, shared: &Arc<Shared>, orders: Orders) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     runtime.block_on(async {
@@ -40,7 +40,7 @@ pub(super) fn run(listener: std::net::TcpListener, shared: &Arc<Shared>, orders:
     });
 }
 
-/// One listener, seen with and without the runtime: only the system itself knows at once who has knocked.
+/// One listener, with and without the runtime: only the system knows at once of new connections.
 struct Listener {
     awaited: TcpListener,
     direct: std::net::TcpListener,
@@ -67,7 +67,7 @@ impl Control {
                 order = orders.recv() => {
                     let Some((order, done)) = order else { return };
                     self.carry_out(order).await;
-                    // Whoever ordered may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = done.send(());
                 }
                 Ok(client) = accept(self.listener.as_ref()) => self.open(client),
@@ -81,7 +81,7 @@ impl Control {
         self.links.spawn(link);
     }
 
-    /// Whoever connected before an order was given is a link that the order finds, also if it was not yet accepted.
+    /// Accepts the connections made before an order was given, so that the order applies to them too.
     fn accept_waiting(&mut self) {
         while let Some(Ok((client, _))) = self.listener.as_ref().map(|listener| listener.direct.accept()) {
             let client = client.set_nonblocking(true).and_then(|()| TcpStream::from_std(client));

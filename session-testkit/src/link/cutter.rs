@@ -1,4 +1,4 @@
-//! The handle by which a test breaks links.
+//! The handle with which a test breaks links.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -28,18 +28,18 @@ use crate::{
 
 /// A TCP proxy in front of one server, whose links fail on demand.
 ///
-/// Faults may be combined, work at once on links that are open and on new ones, and end with [`heal`](Self::heal).
-/// The proxy runs on a thread and a clock of its own. If its target is down, it accepts links and resets them.
+/// Faults can be combined, take effect at once on open and on new links, and end with [`heal`](Self::heal). The proxy has
+/// its own thread and clock. If its target is down, it accepts links and resets them.
 ///
-/// | to see what happens when | use |
+/// | to test the case that | use |
 /// |---|---|
 /// | the server is far away | [`delay`](Self::delay) |
-/// | the link is thin | [`throttle`](Self::throttle) |
-/// | the network is down, and says so | [`cut`](Self::cut) |
-/// | the network is down, and recovers without a word | [`hold`](Self::hold) in both directions, [`release`](Self::release) |
+/// | the link is slow | [`throttle`](Self::throttle) |
+/// | the network is down and reports it | [`cut`](Self::cut) |
+/// | the network is down without a sign, and recovers | [`hold`](Self::hold) in both directions, [`release`](Self::release) |
 /// | a firewall forgot the link | [`half_open`](Self::half_open) |
-/// | the server crashes and is back at once | [`reset`](Self::reset), [`close`](Self::close) |
-/// | the request arrives and the answer is lost | `hold(Direction::Replies)`, [`wait_for_held`](Self::wait_for_held), `cut` |
+/// | the server crashes and restarts at once | [`reset`](Self::reset), [`close`](Self::close) |
+/// | the request arrives and the reply is lost | `hold(Direction::Replies)`, [`wait_for_held`](Self::wait_for_held), `cut` |
 /// | the request is lost | `hold(Direction::Requests)`, `wait_for_held`, `cut` |
 #[derive(Debug)]
 pub struct LinkCutter {
@@ -54,7 +54,7 @@ impl LinkCutter {
     ///
     /// # Panics
     ///
-    /// If the system gives no port or no thread.
+    /// If the system provides no port or no thread.
     #[expect(clippy::unused_async, reason = "all that makes a server or a link is awaited alike")]
     pub async fn to(target: SocketAddr) -> Self {
         let (port, listener) = listen();
@@ -66,7 +66,7 @@ impl LinkCutter {
         Self { port, shared, orders: Some(orders), thread: Some(thread) }
     }
 
-    /// Where clients connect; it stays the same for the cutter's life.
+    /// The address for clients; it stays the same for the cutter's lifetime.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.port.addr()
@@ -84,34 +84,34 @@ impl LinkCutter {
         format!("redis://{}", self.addr())
     }
 
-    /// New links go to another server from now on, as when a name moves to another address.
+    /// Connects new links to another server, as when a name moves to another address.
     pub fn point_at(&self, target: SocketAddr) {
         self.shared.change(|state| state.target = target);
     }
 
-    /// Every byte arrives this much later, in each direction: a round trip takes twice as long more.
+    /// Delays every byte by this time in each direction: a round trip takes twice that time longer.
     pub fn delay(&self, each_way: Duration) {
         self.shared.change(|state| state.faults.delay = each_way);
     }
 
-    /// No more than so many bytes a second, per link and direction.
+    /// Limits the bytes per second, per link and direction.
     pub fn throttle(&self, bytes_per_sec: u64) {
         self.shared.change(|state| state.faults.bytes_per_sec = Some(bytes_per_sec));
     }
 
-    /// Holds back everything in one direction, from this moment to the byte. What is held keeps its order, and is lost
-    /// if the link ends before [`release`](Self::release).
+    /// Holds all bytes in one direction, starting with the next byte. Held bytes keep their order, and are lost if the link
+    /// ends before [`release`](Self::release).
     pub fn hold(&self, direction: Direction) {
         self.shared.change(|state| state.faults.held[direction.index()] = true);
     }
 
-    /// Passes on what was held back.
+    /// Passes on the held bytes.
     pub fn release(&self, direction: Direction) {
         self.shared.change(|state| state.faults.held[direction.index()] = false);
     }
 
-    /// Every open link is forgotten for good: both ends believe in it, and nothing passes any more, not even after
-    /// [`heal`](Self::heal). New links are accepted and as dead, until then.
+    /// Forgets every open link for good: both ends consider it open, but nothing passes any more, even after
+    /// [`heal`](Self::heal). Until then, new links are accepted and equally dead.
     pub fn half_open(&self) {
         self.shared.change(|state| {
             state.faults.half_open = true;
@@ -119,43 +119,43 @@ impl LinkCutter {
         });
     }
 
-    /// Forgets the open links only, as [`half_open`](Self::half_open) does; new ones work.
+    /// Like [`half_open`](Self::half_open), but for the open links only; new ones work.
     pub fn forget_open_links(&self) {
         self.shared.change(|state| state.links.values_mut().for_each(|link| link.dead = true));
     }
 
-    /// Closes every link and refuses new ones. Done when it returns.
+    /// Closes every link and refuses new ones, before it returns.
     ///
     /// # Panics
     ///
-    /// If the proxy does not react.
+    /// If the proxy does not respond.
     pub async fn cut(&self) {
         self.order(Order::Cut).await;
     }
 
-    /// Closes every link; new ones are welcome. Done when it returns.
+    /// Closes every link before it returns, and accepts new ones.
     ///
     /// # Panics
     ///
-    /// If the proxy does not react.
+    /// If the proxy does not respond.
     pub async fn close(&self) {
         self.order(Order::Close).await;
     }
 
-    /// Ends every link with a reset; new ones are welcome. Done when it returns.
+    /// Resets every link before it returns, and accepts new ones.
     ///
     /// # Panics
     ///
-    /// If the proxy does not react.
+    /// If the proxy does not respond.
     pub async fn reset(&self) {
         self.order(Order::Reset).await;
     }
 
-    /// Takes away every fault. Only links that were forgotten stay so.
+    /// Removes every fault. Only forgotten links stay forgotten.
     ///
     /// # Panics
     ///
-    /// If the proxy does not react, or somebody took its port.
+    /// If the proxy does not respond, or another program took its port.
     pub async fn heal(&self) {
         self.order(Order::Heal).await;
     }
@@ -172,7 +172,7 @@ impl LinkCutter {
         self.shared.read(|state| state.forwarded[Direction::Replies.index()])
     }
 
-    /// Links open now, dead ones included.
+    /// Open links, including dead ones.
     #[must_use]
     pub fn open_links(&self) -> usize {
         self.shared.read(|state| state.links.len())
@@ -184,41 +184,41 @@ impl LinkCutter {
         self.shared.read(|state| state.accepted)
     }
 
-    /// Bytes that have arrived and are not passed on: held back, delayed, or throttled.
+    /// Bytes that have arrived but were not passed on: held, delayed or throttled.
     #[must_use]
     pub fn held_bytes(&self, direction: Direction) -> usize {
         self.shared.read(|state| held(state, direction))
     }
 
-    /// Waits until at least so many bytes wait in one direction.
+    /// Waits until at least this many bytes are held in one direction.
     ///
     /// # Panics
     ///
-    /// If that does not come within 30 s.
+    /// If that takes longer than 30 s.
     pub async fn wait_for_held(&self, direction: Direction, bytes: usize) {
         let what = format!("{bytes} bytes of {direction:?} are held back");
         self.wait(&what, |state| held(state, direction) >= bytes).await;
     }
 
-    /// Waits until exactly so many links are open.
+    /// Waits until exactly this many links are open.
     ///
     /// # Panics
     ///
-    /// If that does not come within 30 s.
+    /// If that takes longer than 30 s.
     pub async fn wait_for_links(&self, count: usize) {
         self.wait(&format!("{count} links are open"), |state| state.links.len() == count).await;
     }
 
-    /// Waits until so many links have been accepted since the beginning.
+    /// Waits until this many links have been accepted in total.
     ///
     /// # Panics
     ///
-    /// If that does not come within 30 s.
+    /// If that takes longer than 30 s.
     pub async fn wait_for_accepted(&self, count: u64) {
         self.wait(&format!("{count} links were accepted"), |state| state.accepted >= count).await;
     }
 
-    /// Records what clients send from now on.
+    /// Starts to record the requests of clients.
     #[must_use]
     pub fn record(&self) -> Recording {
         let log = Arc::new(parking_lot::Mutex::new(Log::default()));
@@ -228,20 +228,24 @@ impl LinkCutter {
 
     async fn wait(&self, what: &str, is_so: impl Fn(&State) -> bool) {
         let seen = timeout(LIMIT, self.shared.until(|state| is_so(state).then_some(()))).await;
-        assert!(seen.is_ok(), "waited in vain until {what}; now: {:?}", self.shared.read(|state| format!("{state:?}")));
+        assert!(
+            seen.is_ok(),
+            "timed out waiting until {what}; now: {:?}",
+            self.shared.read(|state| format!("{state:?}"))
+        );
     }
 
     async fn order(&self, order: Order) {
         let (done, wait) = oneshot::channel();
         let sent = self.orders.as_ref().is_some_and(|orders| orders.send((order, done)).is_ok());
         let finished = sent && matches!(timeout(LIMIT, wait).await, Ok(Ok(())));
-        assert!(finished, "the proxy's thread does not react; did it panic?");
+        assert!(finished, "the proxy's thread does not respond; did it panic?");
     }
 }
 
 impl Drop for LinkCutter {
     fn drop(&mut self) {
-        // Without a sender the loop ends, and with it every link.
+        // Without a sender the loop ends, and all links with it.
         self.orders = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -253,7 +257,7 @@ fn held(state: &State, direction: Direction) -> usize {
     state.links.values().map(|link| link.waiting[direction.index()]).sum()
 }
 
-/// A listener on a port that is still the cutter's own while the listener is closed.
+/// A listener on a port that stays reserved for the cutter while the listener is closed.
 fn listen() -> (Port, TcpListener) {
     for _ in 0..100 {
         let port = Port::reserve();

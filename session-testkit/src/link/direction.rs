@@ -1,6 +1,6 @@
-//! The two ways of a link.
+//! The two directions of a link.
 
-/// Which way bytes go.
+/// The direction in which bytes flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.

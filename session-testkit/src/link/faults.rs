@@ -1,4 +1,4 @@
-//! What is wrong with the links just now, and what went over them.
+//! The current faults of the links, and their traffic.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use tokio::{net::TcpStream, sync::watch};
 
 use crate::link::{Direction, recording::Log};
 
-/// The faults that work on bytes; those that work on whole links are orders to the control loop.
+/// The faults that affect bytes; faults of whole links are orders to the control loop.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Faults {
     pub(super) delay: Duration,
@@ -34,14 +34,14 @@ pub(super) struct State {
 /// One open link.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    /// Forgotten by everything between its ends, for ever.
+    /// The network has forgotten the link for good.
     pub(super) dead: bool,
-    /// Bytes taken in and not yet passed on.
+    /// Bytes received and not yet passed on.
     pub(super) waiting: [usize; 2],
     pub(super) sockets: Vec<Weak<TcpStream>>,
 }
 
-/// The state with a bell: whoever changes it rings.
+/// The state, with a notification of every change.
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -71,7 +71,7 @@ impl Shared {
         result
     }
 
-    /// Waits until `look` finds something, looking again after every change.
+    /// Waits until `look` returns a value; it is called again after every change.
     pub(super) async fn until<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> T {
         let mut bell = self.bell.subscribe();
         loop {
@@ -79,12 +79,12 @@ impl Shared {
             if let Some(found) = self.read(&mut look) {
                 return found;
             }
-            // The sender lives in `self`, so this cannot fail.
+            // The sender is a field of `self`, so this cannot fail.
             let _ = bell.changed().await;
         }
     }
 
-    /// Notes bytes that arrived; recordings see them before anybody beyond the cutter can react to them.
+    /// Counts bytes that arrived; recordings see them before the other end can react to them.
     pub(super) fn arrived(&self, link: u64, direction: Direction, bytes: &[u8]) {
         let logs: Vec<Arc<Mutex<Log>>> = self.change(|state| {
             if let Some(link) = state.links.get_mut(&link) {

@@ -1,4 +1,4 @@
-//! One link: bytes from one end to the other, as far as the faults allow.
+//! One link: passes bytes from one end to the other, as far as the faults allow.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,13 +13,13 @@ use crate::link::{
     faults::{Link, Shared, State},
 };
 
-/// Bytes on their way, and when they arrive.
+/// Bytes in flight, with the time of their arrival.
 struct Chunk {
     due: Option<Instant>,
     bytes: Vec<u8>,
 }
 
-/// Takes the link off the books however its task ends.
+/// Deregisters the link when its task ends, for whatever reason.
 struct Registered {
     shared: Arc<Shared>,
     id: u64,
@@ -31,7 +31,7 @@ impl Drop for Registered {
     }
 }
 
-/// Enters an accepted link into the books at once; the future serves it until an end of it goes away.
+/// Registers an accepted link at once; the future serves it until one of its ends closes.
 pub(super) fn open(client: TcpStream, shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
     let client = Arc::new(client);
     let (id, target, dead) = shared.change(|state| {
@@ -52,11 +52,11 @@ pub(super) fn open(client: TcpStream, shared: Arc<Shared>) -> impl Future<Output
 async fn serve(client: Arc<TcpStream>, target: SocketAddr, link: &Registered) {
     let (shared, id) = (&*link.shared, link.id);
     let Ok(server) = TcpStream::connect(target).await else {
-        // As near to "connection refused" as a link can come that was accepted.
+        // The closest equivalent of "connection refused" for a link that was accepted.
         let _ = client.set_zero_linger();
         return;
     };
-    // Nagle's algorithm would add delays of its own.
+    // Nagle's algorithm would add delays.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let server = Arc::new(server);
     shared.change(|state| {
@@ -68,18 +68,18 @@ async fn serve(client: Arc<TcpStream>, target: SocketAddr, link: &Registered) {
         () = carry(shared, id, Direction::Requests, &client, &server) => {}
         () = carry(shared, id, Direction::Replies, &server, &client) => {}
         () = shared.until(|state| is_dead(state, id).then_some(())) => {
-            // The server's end stays open too: nothing tells it that the client is gone.
+            // The server's end stays open too: it gets no sign that the client is gone.
             swallow(&client).await;
         }
     }
 }
 
-/// Carries one direction until its source ends and everything before that has been passed on.
+/// Serves one direction until its source ends and all bytes before that have been passed on.
 async fn carry(shared: &Shared, id: u64, direction: Direction, from: &TcpStream, to: &TcpStream) {
     let (push, pull) = unbounded_channel();
     let take = take(shared, id, direction, from, push);
     let give = give(shared, id, direction, to, pull);
-    // The giver ends after the taker, when the queue is empty; or at once when nobody takes its bytes.
+    // The writing half ends after the reading half, when the queue is empty, or at once when its target closes.
     let (mut take, mut give) = (std::pin::pin!(take), std::pin::pin!(give));
     tokio::select! {
         () = &mut give => {}
@@ -87,7 +87,7 @@ async fn carry(shared: &Shared, id: u64, direction: Direction, from: &TcpStream,
     }
 }
 
-/// Takes bytes in, even while they are held back: that they have arrived here is something to wait for.
+/// Reads bytes even while they are held, so that a test can wait for their arrival.
 async fn take(shared: &Shared, id: u64, direction: Direction, from: &TcpStream, queue: UnboundedSender<Chunk>) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(len @ 1..) = read(from, &mut buffer).await {
@@ -127,14 +127,14 @@ async fn give(shared: &Shared, id: u64, direction: Direction, to: &TcpStream, mu
     }
 }
 
-/// Passes on what the socket takes at once. Under the lock, so that once a fault is set not one byte more goes through.
+/// Passes on the bytes that the socket accepts at once. The lock ensures that no byte passes after a fault is set.
 fn pass(shared: &Shared, id: u64, direction: Direction, to: &TcpStream, bytes: &[u8]) -> io::Result<(usize, Duration)> {
     shared.change(|state| {
         if !may_pass(state, id, direction) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let rate = state.faults.bytes_per_sec;
-        // Twenty portions a second look like a slow link rather than like one that stutters.
+        // Twenty portions a second resemble a slow link rather than a stuttering one.
         let most = rate.map_or(bytes.len(), |rate| usize::try_from(rate / 20).unwrap_or(usize::MAX).max(1));
         let len = to.try_write(&bytes[..most.min(bytes.len())])?;
         state.forwarded[direction.index()] += len as u64;
@@ -154,7 +154,7 @@ fn is_dead(state: &State, id: u64) -> bool {
     state.links.get(&id).is_some_and(|link| link.dead)
 }
 
-/// Takes whatever comes, answers nothing, until the other end goes away.
+/// Reads and discards all bytes until the other end closes.
 async fn swallow(from: &TcpStream) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(1..) = read(from, &mut buffer).await {}

@@ -1,4 +1,4 @@
-//! What clients sent, and in how many round trips.
+//! Records the requests of clients and their round trips.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,23 +6,23 @@ use parking_lot::Mutex;
 
 use crate::link::Direction;
 
-/// One round trip: all that a client sent on a link before the answer to it began.
+/// One round trip: all bytes that a client sent on a link before the reply started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// Which link, counted from 0 in the order of their coming.
+    /// The number of the link, counted from 0 in the order of acceptance.
     pub link: u64,
     /// The bytes of the client.
     pub request: Vec<u8>,
-    /// How many bytes came back before the client spoke again.
+    /// The number of bytes that the server sent before the client's next request.
     pub reply_bytes: usize,
 }
 
-/// A record of everything that clients sent since it was begun; it ends when it is dropped.
+/// A record of everything that clients have sent since its start; it ends when it is dropped.
 ///
-/// A round trip is counted as a turn of the conversation: the client speaks after the server has, or for the first time.
-/// So a pipeline is one, and two commands of which the second waits for the first are two. Messages that a server pushes
-/// without being asked also make the next request a turn of its own: count on links without subscriptions.
+/// A round trip starts when the client sends after the server has, or for the first time. A pipeline therefore counts as
+/// one, and two commands of which the second waits for the first count as two. After a pushed message the next request
+/// also counts as a new round trip, so count only on links without subscriptions.
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub(super) log: Arc<Mutex<Log>>,
@@ -35,20 +35,20 @@ impl Recording {
         self.log.lock().exchanges.len()
     }
 
-    /// The round trips in the order in which they began.
+    /// The round trips in the order of their starts.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.log.lock().exchanges.clone()
     }
 
-    /// What clients sent, one element for each round trip.
+    /// The bytes that clients sent, one element per round trip.
     #[must_use]
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.log.lock().exchanges.iter().map(|exchange| exchange.request.clone()).collect()
     }
 
-    /// The commands that clients sent, each with its arguments as text; link by link, in the order sent. Only whole
-    /// commands of plain (not encrypted) links can be seen.
+    /// The commands that clients sent, each with its arguments as text, link by link in the order sent. Only complete
+    /// commands on unencrypted links are visible.
     #[must_use]
     pub fn commands(&self) -> Vec<Vec<String>> {
         let mut links: Vec<(u64, Vec<u8>)> = Vec::new();
@@ -68,7 +68,7 @@ impl Recording {
         commands
     }
 
-    /// Forgets what was recorded so far.
+    /// Clears the record.
     pub fn clear(&self) {
         *self.log.lock() = Log::default();
     }
@@ -93,13 +93,13 @@ impl Log {
                 self.exchanges.push(Exchange { link, request: bytes.to_vec(), reply_bytes: 0 });
             }
             (Direction::Replies, Some(exchange)) => exchange.reply_bytes += bytes.len(),
-            // The answer to something from before the recording.
+            // The reply to a request from before the recording.
             (Direction::Replies, None) => {}
         }
     }
 }
 
-/// Takes one command off the front: a list of strings, the only form that client libraries send.
+/// Parses one command from the front: a list of strings, the only form that client libraries send.
 fn command(rest: &mut &[u8]) -> Option<Vec<String>> {
     let count = number(rest, b'*')?;
     let mut args = Vec::new();

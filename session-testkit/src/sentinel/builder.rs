@@ -1,4 +1,4 @@
-//! How sentinels and their servers are to be.
+//! Options of sentinels and their servers.
 
 use std::time::Duration;
 
@@ -30,50 +30,50 @@ impl SentinelTrioBuilder {
         }
     }
 
-    /// The name under which sentinels know the primary. Default: `mymaster`.
+    /// Sets the sentinels' name for the primary. Default: `mymaster`.
     pub fn name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    /// How many replicas. Default: two.
+    /// Sets the number of replicas. Default: two.
     pub fn replicas(mut self, count: usize) -> Self {
         self.replicas = count;
         self
     }
 
-    /// After how long a silent server counts as down. Default: a second.
+    /// Sets the time after which a silent server counts as down. Default: a second.
     pub fn down_after(mut self, down_after: Duration) -> Self {
         self.down_after = down_after;
         self
     }
 
-    /// How long a failover may take before another is tried. Default: five seconds.
+    /// Sets the time after which a failover is tried again. Default: five seconds.
     pub fn failover_timeout(mut self, timeout: Duration) -> Self {
         self.failover_timeout = timeout;
         self
     }
 
-    /// A primary refuses writes unless so many replicas were heard within the last `max_lag` seconds.
+    /// Makes a primary refuse writes unless this many replicas reported within the last `max_lag` seconds.
     pub fn min_replicas_to_write(self, count: usize, max_lag: u64) -> Self {
         self.each(|server| server.config("min-replicas-to-write", count).config("min-replicas-max-lag", max_lag))
     }
 
-    /// Options for the primary and every replica: passwords, users, TLS, directives. TLS holds for the sentinels too.
+    /// Sets options of the primary and every replica: passwords, users, TLS, directives. TLS also applies to sentinels.
     pub fn each(mut self, options: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         self.server = options(self.server);
         self
     }
 
-    /// Options for every sentinel, such as a password of its own.
+    /// Sets options of every sentinel, such as a password.
     pub fn each_sentinel(mut self, options: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         self.sentinel = options(self.sentinel);
         self
     }
 
-    /// Sentinels, replicas and clients reach every server by a [`LinkCutter`](crate::LinkCutter) of its own, at
-    /// [`SentinelTrio::link_of`]. So a primary can be cut off while it goes on serving whoever connects to it directly.
-    /// Not for TLS.
+    /// Puts a [`LinkCutter`](crate::LinkCutter) in front of every server, through which sentinels, replicas and clients
+    /// reach it: [`SentinelTrio::link_of`]. A primary can thus be cut off while it still serves direct connections. Not
+    /// available with TLS.
     pub fn behind_links(mut self) -> Self {
         self.behind_links = true;
         self
@@ -83,7 +83,7 @@ impl SentinelTrioBuilder {
     ///
     /// # Panics
     ///
-    /// As [`ServerBuilder::start`], and if that does not come within 30 s.
+    /// As [`ServerBuilder::start`], and if that takes longer than 30 s.
     pub async fn start(self) -> SentinelTrio {
         start::start(self).await
     }

@@ -1,4 +1,4 @@
-//! From single servers to a watched primary.
+//! Turns single servers into a monitored primary.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -18,7 +18,7 @@ pub(super) async fn start(builder: SentinelTrioBuilder) -> SentinelTrio {
     }
     for _ in 0..3 {
         let sentinel = sentinel(&builder, trio.port(0)).start().await;
-        hurry(&sentinel).await;
+        shorten_periods(&sentinel).await;
         trio.sentinels.push(sentinel);
     }
     trio.wait_until_settled().await;
@@ -49,7 +49,7 @@ async fn add_server(trio: &mut SentinelTrio, builder: &SentinelTrioBuilder) {
 fn sentinel(builder: &SentinelTrioBuilder, port: u16) -> ServerBuilder {
     let name = &builder.name;
     let mut sentinel = builder.sentinel.clone();
-    // Sentinels talk to the servers as the servers talk to each other.
+    // Sentinels connect to the servers as the servers connect to each other.
     if let Some(certificates) = builder.server.certificates() {
         sentinel = sentinel.tls(certificates);
     }
@@ -66,12 +66,18 @@ fn sentinel(builder: &SentinelTrioBuilder, port: u16) -> ServerBuilder {
     lines.iter().fold(sentinel, |sentinel, line| sentinel.config("sentinel", line))
 }
 
-/// By default sentinels tell of themselves every two seconds and look for changes every ten.
-async fn hurry(sentinel: &Server) {
-    // The ping period stays as it is: a replica is good enough to be promoted if it was asked within the last five of
-    // them, and while its primary is down it is asked only every second.
+/// By default sentinels announce themselves every two seconds and look for changes every ten.
+async fn shorten_periods(sentinel: &Server) {
+    // The ping period is not shortened: a replica can be promoted if it was asked within the last five ping periods, and
+    // while its primary is down it is asked only every second.
     let periods = ["info-period", "200", "publish-period", "200", "ask-period", "100"];
-    sentinel.command(&[&["SENTINEL", "DEBUG"], &periods[..]].concat()).await.expect("the sentinel hurries");
-    // On a busy machine a sentinel that was not run for two seconds mistrusts its clock, for 30 s by default.
-    sentinel.command(&["SENTINEL", "DEBUG", "tilt-period", "1000"]).await.expect("the sentinel recovers soon");
+    sentinel
+        .command(&[&["SENTINEL", "DEBUG"], &periods[..]].concat())
+        .await
+        .expect("the sentinel accepts shorter periods");
+    // On a busy machine a sentinel that did not run for two seconds distrusts its clock, for 30 s by default.
+    sentinel
+        .command(&["SENTINEL", "DEBUG", "tilt-period", "1000"])
+        .await
+        .expect("the sentinel accepts a shorter tilt period");
 }

@@ -29,7 +29,7 @@ impl SentinelTrio {
         Self::builder().start().await
     }
 
-    /// The name under which sentinels know the primary.
+    /// The sentinels' name for the primary.
     #[must_use]
     pub fn master_name(&self) -> &str {
         &self.name
@@ -51,19 +51,19 @@ impl SentinelTrio {
         self.sentinels.iter().map(Server::tls_url).collect()
     }
 
-    /// The sentinels themselves, to be killed or paused too.
+    /// The sentinels, which can also be killed or paused.
     #[must_use]
     pub fn sentinels(&self) -> &[Server] {
         &self.sentinels
     }
 
-    /// The first primary, then those that began as its replicas.
+    /// The first primary, then the servers that started as its replicas.
     #[must_use]
     pub fn servers(&self) -> &[Server] {
         &self.servers
     }
 
-    /// The proxy by which sentinels, replicas and clients reach this server.
+    /// The proxy through which sentinels, replicas and clients reach this server.
     ///
     /// # Panics
     ///
@@ -75,7 +75,7 @@ impl SentinelTrio {
         link.expect("the links of these servers cannot be cut: build them with `behind_links`")
     }
 
-    /// The primary now, as the sentinels say.
+    /// The current primary according to the sentinels.
     ///
     /// # Panics
     ///
@@ -84,7 +84,7 @@ impl SentinelTrio {
         self.wait("the sentinels agree", || async { self.agreed().await }).await
     }
 
-    /// All servers but the primary.
+    /// All servers except the primary.
     ///
     /// # Panics
     ///
@@ -98,26 +98,26 @@ impl SentinelTrio {
     ///
     /// # Panics
     ///
-    /// If the sentinels do not agree who that is.
+    /// If the sentinels do not agree on the primary.
     pub async fn kill_primary(&self) -> &Server {
         let primary = self.primary().await;
         primary.kill().await;
         primary
     }
 
-    /// Makes another server the primary, in order; returns it when all sentinels know.
+    /// Orders a failover; returns the new primary when all sentinels know it.
     ///
     /// # Panics
     ///
-    /// If the sentinels refuse, or it does not come within 30 s.
+    /// If the sentinels refuse, or the failover takes longer than 30 s.
     pub async fn fail_over(&self) -> &Server {
         let old = self.primary().await;
-        let sentinel = self.responsive().next().expect("a sentinel lives");
+        let sentinel = self.responsive().next().expect("a sentinel is alive");
         self.wait("the failover that was ordered is done", || async {
             if let Some(new) = self.successor(old).await {
                 return Some(new);
             }
-            // One that was held up for a moment finds no replica good enough, and gives up.
+            // A sentinel that was delayed for a moment finds no suitable replica, and gives up.
             let master = fields(&sentinel.try_command(&["SENTINEL", "MASTER", &self.name]).await.ok()?);
             let is_old = self.named(master.get("port")?) == Some(old);
             if is_old && !master.get("flags")?.contains("failover_in_progress") {
@@ -128,11 +128,11 @@ impl SentinelTrio {
         .await
     }
 
-    /// Waits until all sentinels that live name a server other than `old`, and that server is a primary.
+    /// Waits until all live sentinels name a server other than `old`, and that server is a primary.
     ///
     /// # Panics
     ///
-    /// If that does not come within 30 s.
+    /// If that takes longer than 30 s.
     pub async fn wait_for_new_primary(&self, old: &Server) -> &Server {
         self.wait("there is a new primary", || self.successor(old)).await
     }
@@ -143,11 +143,11 @@ impl SentinelTrio {
         (new.info("role").await? == "master").then_some(new)
     }
 
-    /// Waits until the sentinels agree, all is well in their eyes, and every server that lives follows the primary.
+    /// Waits until the sentinels agree, report no problem, and every live server follows the primary.
     ///
     /// # Panics
     ///
-    /// If that does not come within 30 s.
+    /// If that takes longer than 30 s.
     pub async fn wait_until_settled(&self) {
         self.wait("all is settled", || async {
             let primary = self.agreed().await?;
@@ -180,7 +180,7 @@ impl SentinelTrio {
         Some(port == self.port(index).to_string() && server.info("master_link_status").await? == "up")
     }
 
-    /// Whether a sentinel knows the other sentinels that live, and that all servers that live are well.
+    /// Whether a sentinel knows the other live sentinels and considers all live servers healthy.
     async fn is_content(&self, sentinel: &Server) -> Option<bool> {
         let master = fields(&sentinel.try_command(&["SENTINEL", "MASTER", &self.name]).await.ok()?);
         let others: usize = master.get("num-other-sentinels")?.parse().ok()?;
@@ -194,7 +194,7 @@ impl SentinelTrio {
         Some(known && master.get("flags")? == "master" && well.count() + 1 >= alive)
     }
 
-    /// Whom all sentinels that live name.
+    /// The primary that all live sentinels name.
     async fn agreed(&self) -> Option<&Server> {
         let mut named: Option<String> = None;
         for sentinel in self.responsive() {
@@ -222,12 +222,12 @@ impl SentinelTrio {
     async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
         match first_answer(probe).await {
             Some(found) => found,
-            None => panic!("waited in vain until {what}"),
+            None => panic!("timed out waiting until {what}"),
         }
     }
 }
 
-/// A test that failed shows what the sentinels and the servers had to say.
+/// A failed test prints the logs of the sentinels and the servers.
 impl Drop for SentinelTrio {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -237,7 +237,7 @@ impl Drop for SentinelTrio {
     }
 }
 
-/// A list of names and values, as sentinels answer.
+/// Parses a list of names and values, the form of sentinels' replies.
 fn fields(reply: &Reply) -> HashMap<String, String> {
     let Reply::Array(items) = reply else { return HashMap::new() };
     items.chunks_exact(2).map(|pair| (pair[0].text(), pair[1].text())).collect()

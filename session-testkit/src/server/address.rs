@@ -1,4 +1,4 @@
-//! Where a server is reached.
+//! The addresses of a server.
 
 use std::net::SocketAddr;
 
@@ -97,7 +97,7 @@ impl Server {
     }
 }
 
-/// The text as a part of an URL.
+/// Encodes text as a part of a URL.
 fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })

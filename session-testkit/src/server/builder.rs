@@ -1,4 +1,4 @@
-//! How a server is to be.
+//! Options of a server.
 
 use crate::{
     Certificates, Persistence,
@@ -22,26 +22,26 @@ impl ServerBuilder {
         self.settings.tls.as_ref()
     }
 
-    /// A replica of whoever is at this port of the loopback address.
+    /// Makes it a replica of the server at this port of the loopback address.
     pub(crate) fn replica_at(mut self, port: u16) -> Self {
         self.settings.replica_of = Some(port);
         self
     }
 
-    /// No plain TCP port: only the unix socket, and the TLS port if there is one.
+    /// Disables the plain TCP port: only the unix socket remains, and the TLS port if there is one.
     pub fn unix_only(mut self) -> Self {
         self.settings.tcp = false;
         self
     }
 
-    /// Any directive of the configuration file, such as `("maxmemory", "10mb")`. The value is written as it is, so one
-    /// with spaces that belong together needs quotes.
+    /// Sets a directive of the configuration file, such as `("maxmemory", "10mb")`. The value is written verbatim, so a
+    /// single argument with spaces needs quotes.
     pub fn config(mut self, name: &str, value: impl ToString) -> Self {
         self.settings.set(name, value);
         self
     }
 
-    /// What is kept on disk. Default: nothing.
+    /// Sets the persistence. Default: none.
     pub fn persistence(mut self, persistence: Persistence) -> Self {
         self.settings.persistence = persistence;
         self
@@ -53,19 +53,19 @@ impl ServerBuilder {
         self
     }
 
-    /// Demands a certificate from every client on the TLS port.
+    /// Requires a certificate from every client on the TLS port.
     pub fn require_client_certificate(mut self) -> Self {
         self.settings.client_certificates = true;
         self
     }
 
-    /// A password for the default user.
+    /// Sets a password for the default user.
     pub fn password(mut self, password: &str) -> Self {
         self.settings.password = Some(password.to_owned());
         self
     }
 
-    /// A user, as a line of the ACL without the word `user`, such as `"app on >secret ~sessions:* &* +@all"`, or
+    /// Adds a user, as a line of the ACL without the word `user`, such as `"app on >secret ~sessions:* &* +@all"`, or
     /// `"default off"`. The kit's own user (`testkit`) stays, so [`Server::command`] keeps working.
     pub fn acl_user(mut self, rule: &str) -> Self {
         self.settings.users.push(rule.to_owned());
@@ -82,15 +82,15 @@ impl ServerBuilder {
     ///
     /// # Panics
     ///
-    /// With the server's log, if it ends or does not answer within 30 s; with the line that installs it, if it is not
-    /// there.
+    /// With the server's log, if it ends or does not answer within 30 s; with the command that installs the server, if it
+    /// is not installed.
     pub async fn start(self) -> Server {
         let server = self.start_without_waiting().await;
         server.wait_until_loaded().await;
         server
     }
 
-    /// Starts it, and returns as soon as it answers anything at all, be it `LOADING`.
+    /// Starts it, and returns as soon as it answers at all, even with `LOADING`.
     ///
     /// # Panics
     ///

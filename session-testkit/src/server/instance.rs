@@ -34,7 +34,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Inner {
-    // Before the directory, so that the server is gone when that is removed.
+    // Declared before the directory, so that the server is gone when the directory is removed.
     process: Mutex<Arc<Process>>,
     paused: AtomicBool,
     dir: Workdir,
@@ -62,7 +62,7 @@ impl Server {
         Self::builder().start().await
     }
 
-    /// Sends a command over the unix socket, as a user who may do everything.
+    /// Sends a command over the unix socket, as a user with all permissions.
     ///
     /// # Panics
     ///
@@ -83,8 +83,8 @@ impl Server {
         self.connect().await?.command(args).await
     }
 
-    /// A connection over the unix socket, logged in as a user who may do everything; for subscriptions, transactions
-    /// and other things that need one.
+    /// A connection over the unix socket, logged in as a user with all permissions; for subscriptions, transactions
+    /// and other uses that need a connection.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Server {
         admin(&self.inner.dir).await
     }
 
-    /// One line of `INFO`, such as `role` or `master_link_status`; nothing if the server is down or does not say.
+    /// One line of `INFO`, such as `role` or `master_link_status`; `None` if the server is down or has no such line.
     pub async fn info(&self, name: &str) -> Option<String> {
         let text = self.try_command(&["INFO", "everything"]).await.ok()?;
         if text.error().is_some() {
@@ -120,7 +120,7 @@ impl Server {
         self.process().pid()
     }
 
-    /// Whether the process lives (a paused one does).
+    /// Whether the process is alive; a paused process is.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.process().is_running()
@@ -132,13 +132,13 @@ impl Server {
         read_log(&self.inner.dir)
     }
 
-    /// Kills the process; it has no chance to save or to say goodbye. Does nothing if it is gone.
+    /// Kills the process without letting it save or close its connections. Does nothing if it is gone.
     #[expect(clippy::unused_async, reason = "all that changes a server is awaited alike")]
     pub async fn kill(&self) {
         self.process().kill();
     }
 
-    /// Asks the process to end in order, and waits for it; a server with [`Persistence::Rdb`](crate::Persistence::Rdb)
+    /// Shuts the process down in order, and waits for its end; a server with [`Persistence::Rdb`](crate::Persistence::Rdb)
     /// saves.
     ///
     /// # Panics
@@ -155,23 +155,23 @@ impl Server {
     ///
     /// If it does not end.
     pub async fn shutdown_without_saving(&self) {
-        // The link ends instead of a reply.
+        // The connection ends instead of a reply.
         let _ = self.try_command(&["SHUTDOWN", "NOSAVE", "NOW"]).await;
         self.ended().await;
     }
 
-    /// Kills the process if it lives, and starts the server again: same directory, ports and configuration (as the
-    /// server has rewritten it, if it has). Waits until the data is loaded.
+    /// Kills the process if it is alive, and starts the server again with the same directory, ports and configuration,
+    /// including what the server has rewritten. Waits until the data is loaded.
     ///
     /// # Panics
     ///
-    /// As [`ServerBuilder::start`], and if somebody has taken the port meanwhile.
+    /// As [`ServerBuilder::start`], and if another program has taken the port meanwhile.
     pub async fn restart(&self) {
         self.restart_without_waiting().await;
         self.wait_until_loaded().await;
     }
 
-    /// [`restart`](Self::restart) that returns as soon as the server answers anything at all, be it `LOADING`.
+    /// Like [`restart`](Self::restart), but returns as soon as the server answers at all, even with `LOADING`.
     ///
     /// # Panics
     ///
@@ -180,13 +180,13 @@ impl Server {
         self.kill().await;
         let process = spawn(&self.inner.dir, self.inner.settings.role);
         if let Begin::PortTaken = begin(&process, &self.inner.dir).await {
-            panic!("somebody took the server's port while it was down; its log:\n{}", self.log());
+            panic!("another program took the server's port while it was down; its log:\n{}", self.log());
         }
         self.inner.paused.store(false, Ordering::Relaxed);
         *self.inner.process.lock() = Arc::new(process);
     }
 
-    /// Stops the process in its tracks: links stay open, nothing is answered, until [`resume`](Self::resume).
+    /// Stops the process (`SIGSTOP`): connections stay open and get no answers until [`resume`](Self::resume).
     ///
     /// # Panics
     ///
@@ -198,7 +198,7 @@ impl Server {
         self.inner.paused.store(true, Ordering::Relaxed);
     }
 
-    /// Lets a paused process go on.
+    /// Continues a paused process.
     ///
     /// # Panics
     ///
@@ -214,7 +214,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// With the server's log, if that does not come.
+    /// With the server's log, if that takes longer than 30 s.
     pub async fn wait_until_loaded(&self) {
         self.wait("the server loads its data", || async {
             let reply = self.try_command(&["PING"]).await.ok()?;
@@ -223,11 +223,11 @@ impl Server {
         .await;
     }
 
-    /// Waits until this replica is in step with its primary.
+    /// Waits until this replica is synchronised with its primary.
     ///
     /// # Panics
     ///
-    /// With the server's log, if that does not come.
+    /// With the server's log, if that takes longer than 30 s.
     pub async fn wait_for_primary_link(&self) {
         self.wait("the replica is linked with its primary", || async {
             (self.info("master_link_status").await? == "up").then_some(())
@@ -235,19 +235,19 @@ impl Server {
         .await;
     }
 
-    /// Waits until `probe` finds something.
+    /// Waits until `probe` returns a value.
     ///
     /// # Panics
     ///
-    /// With `what` and the server's log, if that does not come within 30 s.
+    /// With `what` and the server's log, if that takes longer than 30 s.
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, probe: impl FnMut() -> F) -> T {
         match first_answer(probe).await {
             Some(found) => found,
-            None => panic!("waited in vain until {what}; the server's log:\n{}", self.log()),
+            None => panic!("timed out waiting until {what}; the server's log:\n{}", self.log()),
         }
     }
 
-    /// Whether it can be expected to answer.
+    /// Whether it should answer: it is running and not paused.
     pub(crate) fn is_responsive(&self) -> bool {
         self.is_running() && !self.inner.paused.load(Ordering::Relaxed)
     }

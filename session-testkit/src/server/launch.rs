@@ -1,4 +1,4 @@
-//! The way from a configuration to a server that answers.
+//! Starts a server and waits until it answers.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use crate::{
     workdir::Workdir,
 };
 
-/// The words with which a server says that somebody else has its port.
+/// The log message of a server whose port is taken.
 const PORT_TAKEN: &str = "Address already in use";
 
-/// How far a server that was just started has come.
+/// The state of a server that was just started.
 pub(super) enum Begin {
     Answers,
     PortTaken,
@@ -26,7 +26,7 @@ impl Server {
 
     async fn launch_at(settings: Settings, mut reserve: impl FnMut(&Settings) -> Ports) -> Self {
         let dir = Workdir::new();
-        // Only a port that a stranger holds leads to another round.
+        // Only a port that another program holds leads to another attempt.
         for _ in 0..20 {
             let ports = reserve(&settings);
             dir.write("redis.conf", &settings.text(dir.path(), &ports));
@@ -52,10 +52,10 @@ pub(super) fn spawn(dir: &Workdir, role: Role) -> Process {
     }
 }
 
-/// Waits until the child answers anything, or turns out to have no port.
+/// Waits until the child answers at all, or turns out to have no port.
 pub(super) async fn begin(process: &Process, dir: &Workdir) -> Begin {
     let begin = first_answer(|| async {
-        // In this order: a child that ended cannot be the one that answers.
+        // In this order, since a child that ended cannot be the one that answers.
         let exited = process.exited();
         if let Some(status) = exited {
             let log = read_log(dir);
@@ -70,7 +70,7 @@ pub(super) async fn begin(process: &Process, dir: &Workdir) -> Begin {
 
 pub(super) async fn admin(dir: &Workdir) -> io::Result<Connection> {
     let mut connection = Connection::unix(&dir.join("redis.sock")).await?;
-    // A refusal shows in what comes next.
+    // The next command shows whether this was refused.
     connection.command(&["AUTH", ADMIN, ADMIN_PASSWORD]).await?;
     Ok(connection)
 }

@@ -4,8 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use crate::{Certificates, Persistence, port::Port};
 
-/// The user as whom the kit itself, replicas, cluster nodes and sentinels log in, whatever the test does to the
-/// default user.
+/// The kit itself, replicas, cluster nodes and sentinels log in as this user, so a test may change the default user.
 pub(crate) const ADMIN: &str = "testkit";
 pub(crate) const ADMIN_PASSWORD: &str = "testkit-password";
 
@@ -87,7 +86,7 @@ impl Settings {
         }
         if let Some(bus) = &ports.bus {
             text.push_str("cluster-enabled yes\ncluster-config-file nodes.conf\n");
-            // The default, port + 10000, may be anybody's.
+            // The default, port + 10000, may belong to another program.
             line(text, "cluster-port", &bus.number().to_string());
         }
     }

@@ -1,4 +1,4 @@
-//! The cache in front of Redis keeps every promise of a store, with every capability, on each topology.
+//! The cache in front of Redis passes the conformance suite with every capability, on each topology.
 
 #[path = "../../../session-redis/tests/conformance/topology.rs"]
 mod topology;

@@ -1,4 +1,4 @@
-//! What a node was told is done it sees from then on.
+//! A node sees every write that was acknowledged to it.
 
 use session_core::{
     model::EndReason,
@@ -9,48 +9,35 @@ use crate::stage::{Stage, begin, end, op, read, rotate, set, settle, value_of, w
 
 #[tokio::test]
 async fn an_update_is_seen_before_the_feed_tells_it() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
-    node.remote().wire.mute.send_replace(true);
+    let (_stage, node, id) = Stage::cached("old").await;
+    node.remote().wire.feed_held.send_replace(true);
     write(&node, &id, "new").await;
     let hits = node.stats().hits;
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     assert_eq!(node.stats().hits, hits + 1, "and the copy stays a hit");
 }
 
-/// A fill that left before must not bring back what was there before.
+/// A fill that left before a write must not bring back the state before it.
 #[tokio::test]
 async fn a_fill_in_flight_does_not_undo_an_update() {
-    let stage = Stage::of_one_partition();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    let (other, _) = stage.session("x").await;
-    warm(&node, &other).await;
-    node.remote().wire.mute.send_replace(true);
-    node.remote().wire.hold();
-    let fill = begin(&node, &id);
-    node.remote().wire.has_read(1).await;
+    let (_stage, node, id, fill) = Stage::filling("old").await;
+    node.remote().wire.feed_held.send_replace(true);
     write(&node, &id, "new").await;
     node.remote().wire.release();
-    assert_eq!(value_of(fill.await.unwrap()).as_deref(), Some("old"), "it was asked before");
+    assert_eq!(value_of(fill.await.unwrap()).as_deref(), Some("old"), "it left before the write");
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     assert_eq!(node.stats().fills_rejected, 1);
 }
 
 #[tokio::test]
 async fn an_end_is_seen_at_once() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
-    node.remote().wire.mute.send_replace(true);
+    let (_stage, node, id) = Stage::cached("old").await;
+    node.remote().wire.feed_held.send_replace(true);
     end(&node, &id).await;
     assert!(matches!(node.get(&id).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(Some(_)))));
 }
 
-/// By the old id, while it forwards, and seen at the new one, of which there is a copy.
+/// A write through the old id, while it forwards, is seen at the new one, which has a copy.
 #[tokio::test]
 async fn what_is_done_by_an_old_id_is_seen_at_the_new_one() {
     let stage = Stage::new();
@@ -58,14 +45,14 @@ async fn what_is_done_by_an_old_id_is_seen_at_the_new_one() {
     let (old, _) = stage.session("old").await;
     let new = rotate(&stage.store, &old, RotationKind::Renew).await;
     warm(&node, &new).await;
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     write(&node, &old, "new").await;
     assert_eq!(read(&node, &new).await.as_deref(), Some("new"));
     end(&node, &old).await;
     assert_eq!(read(&node, &new).await, None);
 }
 
-/// A fill by the old id that left before the rotation is not what is there after an update by that id.
+/// A fill through the old id that left before the rotation is not served after an update through that id.
 #[tokio::test]
 async fn a_fill_by_an_old_id_does_not_undo_what_is_done_by_it() {
     let stage = Stage::of_one_partition();
@@ -73,10 +60,10 @@ async fn a_fill_by_an_old_id_does_not_undo_what_is_done_by_it() {
     let (old, _) = stage.session("old").await;
     let (other, _) = stage.session("x").await;
     warm(&node, &other).await;
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     node.remote().wire.hold();
     let fill = begin(&node, &old);
-    node.remote().wire.has_read(1).await;
+    node.remote().wire.wait_for_held(1).await;
     rotate(&stage.store, &old, RotationKind::Renew).await;
     write(&node, &old, "new").await;
     node.remote().wire.release();
@@ -91,7 +78,7 @@ async fn a_rotation_is_seen_at_once() {
         let node = stage.node();
         let (old, _) = stage.session("old").await;
         warm(&node, &old).await;
-        node.remote().wire.mute.send_replace(true);
+        node.remote().wire.feed_held.send_replace(true);
         let new = rotate(&node, &old, kind).await;
         assert_eq!(read(&node, &new).await.as_deref(), Some("old"));
         let at_the_old = node.get(&old).await.unwrap();
@@ -102,27 +89,21 @@ async fn a_rotation_is_seen_at_once() {
     }
 }
 
-/// Nobody knows whether it happened, so nothing that is cached may say that it did not.
+/// The write may have been executed, so no copy may deny it.
 #[tokio::test]
 async fn after_an_unknown_outcome_the_store_is_asked() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
-    node.remote().wire.mute.send_replace(true);
-    node.remote().wire.deaf.store(true, std::sync::atomic::Ordering::SeqCst);
+    let (_stage, node, id) = Stage::cached("old").await;
+    node.remote().wire.feed_held.send_replace(true);
+    node.remote().wire.loses_answers.store(true, std::sync::atomic::Ordering::SeqCst);
     assert!(node.apply(&id, &Update::new(op(), set("a", "new"))).await.is_err());
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
 }
 
-/// Dropped in the middle, it may have happened too.
+/// A dropped write may have been executed too.
 #[tokio::test]
 async fn after_a_call_that_was_dropped_the_store_is_asked() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
-    node.remote().wire.mute.send_replace(true);
+    let (stage, node, id) = Stage::cached("old").await;
+    node.remote().wire.feed_held.send_replace(true);
     let update = Update::new(op(), set("a", "new"));
     let mut call = Box::pin(node.apply(&id, &update));
     let _ = futures_util::poll!(&mut call);
@@ -132,14 +113,11 @@ async fn after_a_call_that_was_dropped_the_store_is_asked() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
 }
 
-/// A repeat says what the present stamp is, not what lies in between.
+/// The answer to a repeat has the current stamp, but not the updates before it.
 #[tokio::test]
 async fn a_repeat_drops_the_copy() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
-    node.remote().wire.mute.send_replace(true);
+    let (stage, node, id) = Stage::cached("old").await;
+    node.remote().wire.feed_held.send_replace(true);
     let update = Update::new(op(), set("a", "mine"));
     stage.store.apply(&id, &update).await.unwrap();
     write(&stage.store, &id, "theirs").await;
@@ -147,21 +125,21 @@ async fn a_repeat_drops_the_copy() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("theirs"));
 }
 
-/// A conflict tells that there is something newer.
+/// A conflict shows that there is a newer state.
 #[tokio::test]
 async fn a_conflict_drops_the_copy_that_caused_it() {
     let stage = Stage::new();
     let node = stage.node();
     let (id, stamp) = stage.session("old").await;
     warm(&node, &id).await;
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "new").await;
     let update = Update::new(op(), set("a", "mine")).with_precondition(session_core::store::Precondition::Stamp(stamp));
     assert!(matches!(node.apply(&id, &update).await.unwrap(), session_core::store::ApplyOutcome::Conflict(_)));
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"), "or a retry would fail for ever");
 }
 
-/// An id without a session is remembered as such until this node makes one.
+/// An absent id is remembered until this node creates a session there.
 #[tokio::test]
 async fn a_session_of_this_node_is_seen_where_none_was() {
     let stage = Stage::new();
@@ -171,7 +149,7 @@ async fn a_session_of_this_node_is_seen_where_none_was() {
         assert_eq!(read(&node, &id).await, None);
         settle().await;
     }
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     let new = session_core::store::NewSession::generate(session_core::Expiry::default())
         .unwrap()
         .with_entries(set("a", "new"));
@@ -181,7 +159,7 @@ async fn a_session_of_this_node_is_seen_where_none_was() {
     assert_eq!(read(&node, &id).await, None);
 }
 
-/// A sign-in by an old id that still forwards: the id that it forwarded to gives no access either.
+/// A sign-in through an old id that still forwards: the id that it forwarded to gives no access either.
 #[tokio::test]
 async fn a_sign_in_by_an_old_id_is_seen_at_the_one_between() {
     let stage = Stage::new();
@@ -189,13 +167,13 @@ async fn a_sign_in_by_an_old_id_is_seen_at_the_one_between() {
     let (old, _) = stage.session("old").await;
     let between = rotate(&stage.store, &old, RotationKind::Renew).await;
     warm(&node, &between).await;
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     let new = rotate(&node, &old, RotationKind::Privilege).await;
     assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Absent(Absent::Superseded)));
     assert_eq!(read(&node, &new).await.as_deref(), Some("old"));
 }
 
-/// Nor is it brought back by a fill that had read it before.
+/// Nor does a fill bring it back that read it before.
 #[tokio::test]
 async fn a_fill_does_not_undo_a_sign_in_by_an_old_id() {
     let stage = Stage::of_one_partition();
@@ -203,10 +181,10 @@ async fn a_fill_does_not_undo_a_sign_in_by_an_old_id() {
     let (old, _) = stage.session("old").await;
     let between = rotate(&stage.store, &old, RotationKind::Renew).await;
     warm(&node, &stage.session("x").await.0).await;
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     node.remote().wire.hold();
     let fill = begin(&node, &between);
-    node.remote().wire.has_read(1).await;
+    node.remote().wire.wait_for_held(1).await;
     rotate(&node, &old, RotationKind::Privilege).await;
     node.remote().wire.release();
     fill.await.unwrap();
@@ -214,13 +192,10 @@ async fn a_fill_does_not_undo_a_sign_in_by_an_old_id() {
     assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Absent(Absent::Superseded)));
 }
 
-/// A call begins when its future is first polled, not when that is made.
+/// A call begins when its future is first polled, not when the future is created.
 #[tokio::test]
 async fn a_load_that_is_awaited_after_a_write_sees_it() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
+    let (_stage, node, id) = Stage::cached("old").await;
     let load = node.load(&id, session_core::LoadOptions::default());
     write(&node, &id, "new").await;
     assert_eq!(value_of(load.await.unwrap()).as_deref(), Some("new"));

@@ -1,4 +1,4 @@
-//! Whoever brings a floor gets nothing older, on any node.
+//! A load with a floor gets that state or a later one, on any node.
 
 use session_core::{
     Floor, LoadOptions,
@@ -14,7 +14,7 @@ async fn a_copy_below_the_floor_does_not_answer() {
     let (id, _) = stage.session("1").await;
     warm(&a, &id).await;
     warm(&b, &id).await;
-    b.remote().wire.mute.send_replace(true);
+    b.remote().wire.feed_held.send_replace(true);
     let floor = write(&a, &id, "2").await.floor();
     assert!(is_hit(&b, &id).await, "without a floor the older copy answers");
     let found = b.load(&id, LoadOptions::default().with_floor(floor)).await.unwrap();
@@ -22,7 +22,7 @@ async fn a_copy_below_the_floor_does_not_answer() {
     assert_eq!(b.stats().history_lost, 0);
 }
 
-/// A load in flight may have left before the write that the floor is of.
+/// A load in flight may have left before the write of the floor.
 #[tokio::test]
 async fn who_joins_a_load_gets_no_less_than_the_floor() {
     let stage = Stage::of_one_partition();
@@ -30,10 +30,10 @@ async fn who_joins_a_load_gets_no_less_than_the_floor() {
     let (id, _) = stage.session("1").await;
     let (other, _) = stage.session("x").await;
     warm(&b, &other).await;
-    b.remote().wire.mute.send_replace(true);
+    b.remote().wire.feed_held.send_replace(true);
     b.remote().wire.hold();
     let first = begin(&b, &id);
-    b.remote().wire.has_read(1).await;
+    b.remote().wire.wait_for_held(1).await;
     let floor = write(&a, &id, "2").await.floor();
     let joined = {
         let b = b.clone();
@@ -46,7 +46,8 @@ async fn who_joins_a_load_gets_no_less_than_the_floor() {
     assert_eq!(value_of(joined.await.unwrap()).as_deref(), Some("2"));
 }
 
-/// What the store had acknowledged and lost does not come back by asking again: it is said, and that settles it.
+/// An acknowledged write that the store has lost does not come back with another load. One load reports the loss, and its
+/// state counts from then on.
 #[tokio::test]
 async fn a_floor_that_the_store_has_lost_is_settled_by_one_load() {
     let stage = Stage::new();

@@ -1,44 +1,44 @@
-//! A fill is installed only if nothing was heard or missed while it was in flight that makes it old.
+//! A fill is installed only if no newer state became known, and no change can have been missed, while it was in flight.
 
-use session_core::store::GapCause;
+use session_core::{
+    SessionId,
+    store::{GapCause, LoadOutcome},
+};
+use tokio::task::JoinHandle;
 
-use crate::stage::{BOUND, Stage, begin, is_hit, read, settle, value_of, warm, write};
+use crate::stage::{BOUND, Node, Stage, begin, is_hit, read, settle, value_of, write};
 
-/// A store with another session cached, so that there is a lease, and a fill that has read and not come home.
-macro_rules! fill_in_flight {
-    ($stage:ident, $node:ident, $id:ident, $fill:ident) => {
-        let $stage = Stage::new();
-        let $node = $stage.node();
-        let ($id, _) = $stage.session("old").await;
-        warm(&$node, &$id).await;
-        $node.remote().wire.gap(None, GapCause::Missed);
-        settle().await;
-        $node.remote().wire.hold();
-        let $fill = begin(&$node, &$id);
-        $node.remote().wire.has_read(1).await;
-    };
+/// A node whose epoch has just ended, and a fill that has read the session and whose answer is held back.
+async fn fill_in_flight() -> (Stage, Node, SessionId, JoinHandle<LoadOutcome>) {
+    let (stage, node, id) = Stage::cached("old").await;
+    node.remote().wire.gap(None, GapCause::Missed);
+    settle().await;
+    node.remote().wire.hold();
+    let fill = begin(&node, &id);
+    node.remote().wire.wait_for_held(1).await;
+    (stage, node, id, fill)
 }
 
 #[tokio::test]
 async fn a_change_that_is_heard_meanwhile() {
-    fill_in_flight!(stage, node, id, fill);
+    let (stage, node, id, fill) = fill_in_flight().await;
     write(&stage.store, &id, "new").await;
     settle().await;
     node.remote().wire.release();
     fill.await.unwrap();
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     assert_eq!(node.stats().fills_rejected, 1);
 }
 
 #[tokio::test]
 async fn an_epoch_that_ends_meanwhile() {
-    fill_in_flight!(stage, node, id, fill);
-    node.remote().wire.mute.send_replace(true);
+    let (stage, node, id, fill) = fill_in_flight().await;
+    node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "new").await;
-    // What was published is lost with the connection.
+    // The change is lost with the connection.
     node.remote().wire.gap(None, GapCause::Reconnected);
-    node.remote().wire.mute.send_replace(false);
+    node.remote().wire.feed_held.send_replace(false);
     settle().await;
     node.remote().wire.release();
     assert_eq!(value_of(fill.await.unwrap()).as_deref(), Some("old"));
@@ -46,10 +46,10 @@ async fn an_epoch_that_ends_meanwhile() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
 }
 
-/// Who begins to wait after the change was heard must not get what the load in flight will bring.
+/// A caller that comes after the change was received must not get the answer of the load in flight.
 #[tokio::test]
 async fn who_joins_gets_no_less_than_what_was_heard_by_then() {
-    fill_in_flight!(stage, node, id, first);
+    let (stage, node, id, first) = fill_in_flight().await;
     write(&stage.store, &id, "new").await;
     settle().await;
     let second = begin(&node, &id);
@@ -60,11 +60,11 @@ async fn who_joins_gets_no_less_than_what_was_heard_by_then() {
     assert_eq!(value_of(second.await.unwrap()).as_deref(), Some("new"));
 }
 
-/// A load that has been under way for longer than the bound is not joined: nobody may have heard what it misses.
+/// A load that has been in flight for longer than the bound is not joined: the change that it misses may have been lost.
 #[tokio::test]
 async fn an_old_load_is_not_joined() {
-    fill_in_flight!(stage, node, id, first);
-    node.remote().wire.mute.send_replace(true);
+    let (stage, node, id, first) = fill_in_flight().await;
+    node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "new").await;
     stage.pass(BOUND).await;
     node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
@@ -75,10 +75,10 @@ async fn an_old_load_is_not_joined() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
 }
 
-/// All who waited have gone. The load ends with them; nobody is handed what it had read.
+/// All callers have gone. The load ends with them, and no later caller gets its answer.
 #[tokio::test]
-async fn a_load_that_nobody_waits_for_is_gone() {
-    fill_in_flight!(stage, node, id, fill);
+async fn a_load_without_callers_ends() {
+    let (stage, node, id, fill) = fill_in_flight().await;
     fill.abort();
     settle().await;
     node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
@@ -87,10 +87,10 @@ async fn a_load_that_nobody_waits_for_is_gone() {
     assert_eq!(node.stats().joined, 0);
 }
 
-/// One who began the load and goes away does not take the others' answer along.
+/// A caller that began the load and goes away does not end it for the others.
 #[tokio::test]
-async fn whoever_still_waits_gets_the_answer() {
-    fill_in_flight!(stage, node, id, first);
+async fn a_caller_that_still_waits_gets_the_answer() {
+    let (_stage, node, id, first) = fill_in_flight().await;
     let second = begin(&node, &id);
     settle().await;
     first.abort();
@@ -101,10 +101,10 @@ async fn whoever_still_waits_gets_the_answer() {
     assert!(is_hit(&node, &id).await, "and it is installed");
 }
 
-/// Nor is one that left before an epoch ended: it may bring what a failover has lost.
+/// Nor is a load joined that left before an epoch ended: it may bring a state that a failover has lost.
 #[tokio::test]
 async fn a_load_of_an_ended_epoch_is_not_joined() {
-    fill_in_flight!(stage, node, id, first);
+    let (_stage, node, id, first) = fill_in_flight().await;
     node.remote().wire.gap(None, GapCause::FailedOver);
     settle().await;
     node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Whatever may have been missed ends the epoch; what was cached is asked about again, not thrown away.
+//! If a change may have been missed, the epoch ends. Its copies are revalidated, not thrown away.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -35,11 +35,11 @@ async fn every_gap_ends_the_epoch() {
         assert_eq!((after.gaps, after.revalidated), (before.gaps + 1, before.revalidated + 1), "{cause:?}");
         assert!(after.epochs_ended > before.epochs_ended);
         settle().await;
-        assert!(is_hit(&node, &id).await, "it is as good as before");
+        assert!(is_hit(&node, &id).await, "it is a hit again");
     }
 }
 
-/// A gap of one partition leaves the others alone.
+/// A gap of one partition does not affect the others.
 #[tokio::test]
 async fn a_gap_of_one_partition() {
     let stage = Stage::new();
@@ -64,18 +64,15 @@ fn partition(stage: &Stage, id: &SessionId) -> u16 {
     id.digest().partition() & u16::try_from(partitions - 1).unwrap()
 }
 
-/// Between the loss of the connection and the new one there is no lease.
+/// Between the loss of the connection and the next one there is no lease.
 #[tokio::test]
 async fn nothing_is_served_until_the_feed_listens_again() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
+    let (stage, node, id) = Stage::cached("old").await;
     node.remote().wire.gap(None, GapCause::Disconnected);
-    node.remote().wire.mute.send_replace(true);
-    node.remote().wire.mute.send_replace(false);
+    node.remote().wire.feed_held.send_replace(true);
+    node.remote().wire.feed_held.send_replace(false);
     settle().await;
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     settle().await;
     write(&stage.store, &id, "new").await;
     for _ in 0..3 {
@@ -83,7 +80,7 @@ async fn nothing_is_served_until_the_feed_listens_again() {
     }
 }
 
-/// The session was renewed in a gap. The copy at the old id, which nobody uses any more, keeps nothing out.
+/// The session was renewed in a gap. The copy at the old id, which is no longer in use, does not keep the new one out.
 #[tokio::test]
 async fn a_renewal_that_was_missed_leaves_room_for_the_new_id() {
     let stage = Stage::new();
@@ -99,24 +96,21 @@ async fn a_renewal_that_was_missed_leaves_room_for_the_new_id() {
     warm(&node, &new).await;
 }
 
-/// A gap of a partition that nobody knows may be in any.
+/// A gap of an unknown partition may be in any partition.
 #[tokio::test]
 async fn a_gap_in_an_unknown_partition_is_everywhere() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
+    let (_stage, node, id) = Stage::cached("old").await;
     node.remote().wire.gap(Some(u16::MAX), GapCause::Reconnected);
     settle().await;
     assert!(!is_hit(&node, &id).await);
 }
 
-/// Where no heartbeat is answered, misses do not ask for one each.
+/// While no heartbeat is answered, not every miss sends one.
 #[tokio::test]
 async fn misses_do_not_multiply_heartbeats_that_fail() {
     let stage = Stage::new();
     let node = stage.node();
-    node.remote().wire.heartless.store(true, SeqCst);
+    node.remote().wire.refuses_heartbeats.store(true, SeqCst);
     let (id, _) = stage.session("old").await;
     read(&node, &id).await;
     settle().await;
@@ -126,12 +120,12 @@ async fn misses_do_not_multiply_heartbeats_that_fail() {
         settle().await;
     }
     assert!(node.stats().heartbeats < 10, "{:?}", node.stats());
-    node.remote().wire.heartless.store(false, SeqCst);
+    node.remote().wire.refuses_heartbeats.store(false, SeqCst);
     stage.pass(BOUND / 4).await;
     assert!(is_hit(&node, &id).await, "and the next one in turn brings the lease");
 }
 
-/// Ids tell no more partitions apart.
+/// Ids distinguish no more partitions than this.
 #[tokio::test]
 async fn as_many_partitions_as_there_can_be() {
     let stage = Stage::with_partitions(65_536);

@@ -1,4 +1,4 @@
-//! Writes of others do not turn a node's reads into misses.
+//! Writes on other nodes do not turn a node's reads into misses.
 
 use std::sync::Arc;
 
@@ -30,13 +30,10 @@ async fn a_change_is_applied_to_the_copy() {
     assert_eq!(a.stats().evicted + b.stats().evicted, 0);
 }
 
-/// A change that is too large to be told drops the copy.
+/// A change that is too large to carry its delta drops the copy.
 #[tokio::test]
 async fn a_change_without_its_delta_drops_the_copy() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
+    let (stage, node, id) = Stage::cached("old").await;
     let mut delta = Delta::new();
     delta.set(Field::new("large").unwrap(), Value::new(Format::JSON, &[b' '; 10_000]));
     stage.store.apply(&id, &Update::new(op(), delta)).await.unwrap();
@@ -45,13 +42,10 @@ async fn a_change_without_its_delta_drops_the_copy() {
     assert!(!is_hit(&node, &id).await);
 }
 
-/// What is patched is what the store has.
+/// A patched copy equals the state of the store.
 #[tokio::test]
 async fn a_patched_copy_is_the_record_of_the_store() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("0").await;
-    warm(&node, &id).await;
+    let (stage, node, id) = Stage::cached("0").await;
     for n in 1..=5 {
         write(&stage.store, &id, &n.to_string()).await;
     }
@@ -65,7 +59,7 @@ async fn a_patched_copy_is_the_record_of_the_store() {
     assert_eq!(of(node.load(&id, options).await.unwrap()), of(stage.store.load(&id, options).await.unwrap()));
 }
 
-/// After a failover that lost updates, two states bear one version. Only the whole stamp tells which one a change is of.
+/// After a failover that lost updates, two states have one version. Only the whole stamp shows to which one a change applies.
 #[tokio::test]
 async fn a_change_of_another_history_drops_the_copy() {
     let stage = Stage::new();
@@ -77,7 +71,7 @@ async fn a_change_of_another_history_drops_the_copy() {
         Effect { digest: *id.digest(), before: Some(other), after: Some(other.next(op())), kind: ChangeKind::Applied };
     let delta = Some(Arc::new(set("b", "theirs")));
     let change = SessionChange::new((0, 7), Origin::generate().unwrap(), &effect, delta);
-    node.remote().wire.tell(FeedItem::Change(change));
+    node.remote().wire.inject(FeedItem::Change(change));
     settle().await;
     assert_eq!((node.stats().patched, node.stats().evicted), (0, 1));
 }

@@ -1,4 +1,4 @@
-//! A session that is used does not expire, and a copy whose deadline has passed says nothing.
+//! A session in use does not expire, and a copy past its deadline does not answer.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -10,7 +10,7 @@ use session_core::{
 
 use crate::stage::{Stage, is_hit, read, settle, warm};
 
-/// Opened by hits only, for longer than its idle timeout.
+/// A session is opened by hits only, for longer than its idle timeout.
 #[tokio::test]
 async fn hits_keep_a_session_alive() {
     let stage = Stage::new();
@@ -25,10 +25,10 @@ async fn hits_keep_a_session_alive() {
     }
     assert_eq!(node.remote().wire.loads.load(SeqCst), loads, "hits only, or this tests nothing");
     let touches = node.remote().wire.touches.load(SeqCst);
-    assert!((20..=40).contains(&touches), "they are throttled: {touches}");
+    assert!((20..=40).contains(&touches), "touches are throttled: {touches}");
 }
 
-/// Who touches at the same time shares one request.
+/// Callers that touch at the same time share one request.
 #[tokio::test]
 async fn touches_at_the_same_time_are_one() {
     let stage = Stage::new();
@@ -37,7 +37,7 @@ async fn touches_at_the_same_time_are_one() {
     node.remote().wire.hold();
     let touches = join_all((0..50).map(|_| node.touch(&id, TouchOptions::default())));
     let release = async {
-        node.remote().wire.has_read(1).await;
+        node.remote().wire.wait_for_held(1).await;
         settle().await;
         node.remote().wire.release();
     };
@@ -45,10 +45,10 @@ async fn touches_at_the_same_time_are_one() {
     assert!(touches.iter().all(Result::is_ok));
     assert_eq!(node.remote().wire.touches.load(SeqCst), 1);
     node.touch(&id, TouchOptions::default()).await.unwrap();
-    assert_eq!(node.remote().wire.touches.load(SeqCst), 2, "a later one is another");
+    assert_eq!(node.remote().wire.touches.load(SeqCst), 2, "a later touch is a request of its own");
 }
 
-/// Another node has touched it: the copy here does not know, and must not say that it is gone.
+/// Another node has touched the session. The copy here does not know that and must not report the session as gone.
 #[tokio::test]
 async fn a_copy_past_its_deadline_is_a_miss() {
     let stage = Stage::new();

@@ -24,7 +24,7 @@ async fn a_copy_is_asked_about_when_it_is_old() {
     assert!(is_hit(&node, &id).await, "the store has vouched for it");
 }
 
-/// Patches come from the feed; if that is what is wrong, they make nothing younger.
+/// A patch does not make a copy younger: it comes from the feed, which may be what is wrong.
 #[tokio::test]
 async fn a_patch_makes_nothing_younger() {
     let stage = Stage::new();

@@ -1,4 +1,4 @@
-//! Each promise of the cache by its name, on simulated time: I1 to I10 of `ARCHITECTURE.md`, a file each.
+//! The guarantees of the cache by name, on simulated time: I1 to I10 of `ARCHITECTURE.md`, one file each.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 

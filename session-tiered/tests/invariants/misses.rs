@@ -1,4 +1,4 @@
-//! What is not cached.
+//! Misses, absent ids and the capacity.
 
 use std::{collections::HashSet, sync::atomic::Ordering::SeqCst};
 
@@ -8,7 +8,7 @@ use session_tiered::{Capacity, Eviction};
 
 use crate::stage::{Stage, is_hit, read, settle, warm};
 
-/// Misses of one session at the same time cost one load.
+/// Concurrent misses of one session cost one load.
 #[tokio::test]
 async fn misses_at_the_same_time_are_one_load() {
     let stage = Stage::new();
@@ -17,7 +17,7 @@ async fn misses_at_the_same_time_are_one_load() {
     node.remote().wire.hold();
     let callers = join_all((0..100).map(|_| crate::stage::begin(&node, &id)));
     let release = async {
-        node.remote().wire.has_read(1).await;
+        node.remote().wire.wait_for_held(1).await;
         settle().await;
         node.remote().wire.release();
     };
@@ -26,7 +26,7 @@ async fn misses_at_the_same_time_are_one_load() {
     assert_eq!(node.remote().wire.loads.load(SeqCst), 1);
 }
 
-/// An id without a session is asked about once in a while, and takes no place of a session.
+/// An absent id goes to the store only once in a while, and displaces no session.
 #[tokio::test]
 async fn unknown_ids_have_a_budget_of_their_own() {
     let stage = Stage::new();
@@ -45,7 +45,7 @@ async fn unknown_ids_have_a_budget_of_their_own() {
     assert!(is_hit(&node, &one).await, "an answer too");
 }
 
-/// The cache is bounded.
+/// The capacity bounds the cache.
 #[tokio::test]
 async fn no_more_is_kept_than_allowed() {
     let stage = Stage::new();
@@ -61,12 +61,12 @@ async fn no_more_is_kept_than_allowed() {
     for id in &ids {
         kept += usize::from(is_hit(&node, id).await);
     }
-    // Loads of this very count are installed too, and others go for them.
+    // The loads of this count are installed too, and displace others.
     assert!(kept < 250, "{kept}");
     assert!(node.stats().displaced >= 400, "{:?}", node.stats());
 }
 
-/// Sessions that were in much use and are over make room for those of now; the other policy keeps them.
+/// LRU: sessions that were in heavy use and are over make room for current ones. The other policy keeps them.
 #[tokio::test]
 async fn what_was_used_last_stays() {
     const ROOM: usize = 200;
@@ -76,7 +76,7 @@ async fn what_was_used_last_stays() {
         let node = stage.builder().capacity(Capacity::entries(ROOM as u64)).eviction(eviction).build();
         let (first, _) = stage.session("x").await;
         warm(&node, &first).await;
-        // Waves of users: each comes a few times, and never again.
+        // Waves of users: each user comes a few times and never again.
         let mut hit = 0;
         for _ in 0..5 {
             let mut wave = Vec::new();
@@ -93,12 +93,12 @@ async fn what_was_used_last_stays() {
         hits.push(hit);
     }
     let [recent, frequent] = hits[..] else { unreachable!() };
-    // Of five waves, five loads each: all but a few, and not those of the waves that came when there was no room left.
+    // Five waves with five loads each: LRU hits nearly all; the other policy misses those of the waves that found no room.
     assert!(recent > 5 * 5 * ROOM / 2 * 9 / 10, "{recent}");
     assert!(frequent < recent * 9 / 10, "{frequent} of {recent}");
 }
 
-/// Whoever wants nothing kept gets that.
+/// With a capacity of zero the cache keeps nothing.
 #[tokio::test]
 async fn a_capacity_of_nothing_keeps_nothing() {
     let stage = Stage::new();

@@ -7,14 +7,11 @@ use session_core::{
     store::{LoadOutcome, SessionStore as _, SessionStoreExt as _},
 };
 
-use crate::stage::{BOUND, Stage, is_hit, read, settle, warm, write};
+use crate::stage::{BOUND, Stage, is_hit, read, settle, write};
 
 #[tokio::test]
 async fn by_default_a_load_fails() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
+    let (stage, node, id) = Stage::cached("old").await;
     node.remote().wire.down.store(true, SeqCst);
     assert!(is_hit(&node, &id).await, "the lease still runs");
     stage.pass(BOUND).await;
@@ -23,10 +20,7 @@ async fn by_default_a_load_fails() {
 
 #[tokio::test]
 async fn who_allows_it_gets_a_copy_that_states_its_age() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
+    let (stage, node, id) = Stage::cached("old").await;
     node.remote().wire.down.store(true, SeqCst);
     let down = Duration::from_secs(20);
     stage.pass(down).await;
@@ -35,10 +29,10 @@ async fn who_allows_it_gets_a_copy_that_states_its_age() {
     assert!(found.staleness.unwrap() >= down && found.staleness.unwrap() < down + BOUND, "{:?}", found.staleness);
     assert_eq!(node.stats().served_stale, 1);
     assert!(node.load(&id, stale(10)).await.is_err(), "it is older");
-    assert!(node.load(&id, LoadOptions::default()).await.is_err(), "others were not asked");
+    assert!(node.load(&id, LoadOptions::default()).await.is_err(), "a caller that did not allow it gets none");
 }
 
-/// No copy, no answer; and that the store said no is an answer.
+/// Without a copy there is no answer. A refusal by the store is an answer.
 #[tokio::test]
 async fn what_is_not_cached_is_not_made_up() {
     let stage = Stage::new();
@@ -49,13 +43,10 @@ async fn what_is_not_cached_is_not_made_up() {
     assert_eq!(node.load(&id, stale).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
-/// When it answers again, all is as before.
+/// After the store answers again, everything is as before.
 #[tokio::test]
 async fn it_recovers_by_itself() {
-    let stage = Stage::new();
-    let node = stage.node();
-    let (id, _) = stage.session("old").await;
-    warm(&node, &id).await;
+    let (stage, node, id) = Stage::cached("old").await;
     node.remote().wire.down.store(true, SeqCst);
     for _ in 0..100 {
         stage.pass(BOUND).await;

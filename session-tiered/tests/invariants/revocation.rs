@@ -1,5 +1,5 @@
-//! A revocation that its caller gives up may have been done: its copies are dropped all the same. The feed tells nothing
-//! here, and the leases run, so nothing else drops them.
+//! A revocation that its caller drops may have been executed, so the copies are dropped. In these tests the feed is silent and
+//! the leases run, so nothing else drops them.
 
 use session_core::{
     Expiry, Principal, SessionId, SignIn,
@@ -9,7 +9,7 @@ use session_core::{
 
 use crate::stage::{Node, Stage, is_hit, read, set, warm};
 
-/// A session of this principal, of which the node keeps a copy.
+/// A session of this principal with a copy on the node.
 async fn signed_in(stage: &Stage, node: &Node, principal: &Principal) -> SessionId {
     let id = SessionId::generate().unwrap();
     let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("a", "old"));
@@ -24,7 +24,7 @@ async fn one_that_is_given_up_drops_the_copy() {
     let stage = Stage::new();
     let (node, alice) = (stage.node(), Principal::new("alice").unwrap());
     let id = signed_in(&stage, &node, &alice).await;
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     node.remote().wire.hold();
     let mut revocation = Box::pin(node.revoke(&alice, id.digest(), EndReason::Revoked));
     assert!(futures_util::poll!(&mut revocation).is_pending());
@@ -38,7 +38,7 @@ async fn all_that_are_given_up_drop_their_copies_but_the_one_that_stays() {
     let stage = Stage::new();
     let (node, alice) = (stage.node(), Principal::new("alice").unwrap());
     let (here, there) = (signed_in(&stage, &node, &alice).await, signed_in(&stage, &node, &alice).await);
-    node.remote().wire.mute.send_replace(true);
+    node.remote().wire.feed_held.send_replace(true);
     node.remote().wire.hold();
     let mut revocation = Box::pin(node.revoke_all(&alice, Some(&here), EndReason::Revoked));
     assert!(futures_util::poll!(&mut revocation).is_pending());

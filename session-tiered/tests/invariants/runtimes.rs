@@ -1,8 +1,8 @@
-//! More than one runtime, one after the other.
+//! Several runtimes, one after the other.
 
 use crate::stage::{Stage, read, settle, warm};
 
-/// The listener ends with the runtime of the first call. The next call, in another one, starts another.
+/// The listener ends with the runtime of the first call. The next call, in another runtime, starts a new one.
 #[test]
 fn a_runtime_that_ends_does_not_leave_the_cache_without_a_listener() {
     let stage = Stage::new();

@@ -1,4 +1,4 @@
-//! The cache compares itself with the store.
+//! The cache compares its copies with the store.
 
 use std::time::Duration;
 

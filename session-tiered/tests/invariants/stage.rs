@@ -1,62 +1,33 @@
-//! A memory store behind a network that does what a test says: answers that are held up, calls that fail, a feed that
-//! is held up, or has gaps.
+//! A memory store behind a network that a test controls: delayed answers, failing calls, a delayed feed, gaps.
 
 mod index;
+mod wire;
 
 use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Arc, atomic::Ordering::SeqCst},
     task::{Context, Poll},
     time::Duration,
 };
 
-use parking_lot::Mutex;
 use session_core::{
-    Error, ErrorKind, Expiry, Limits, LoadOptions, ManualClock, ReadLevel, SessionId,
+    Error, Expiry, Limits, LoadOptions, ManualClock, ReadLevel, SessionId,
     model::{Delta, EndReason, Field, Format, OpId, Stamp, Value},
     store::{
-        ApplyOutcome, BarrierId, Barriers, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FeedItem, GapCause,
-        LoadOutcome, NewSession, Origin, RotateOutcome, Rotation, RotationKind, SessionIndex, SessionLock,
-        SessionStore, Subscription, TouchOptions, TouchOutcome, Update, async_trait,
+        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FeedItem, LoadOutcome, NewSession, Origin,
+        RotateOutcome, Rotation, RotationKind, SessionIndex, SessionLock, SessionStore, Subscription, TouchOptions,
+        TouchOutcome, Update, async_trait,
     },
 };
 use session_memory::MemoryStore;
 use session_tiered::{TieredStore, TieredStoreBuilder};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+pub(crate) use self::wire::Wire;
+use self::wire::WireBarriers;
 
 pub(crate) const BOUND: Duration = Duration::from_secs(1);
 
-/// What can be done to the way between a node and its store.
-#[derive(Debug)]
-pub(crate) struct Wire {
-    /// Loads and touches are done, and wait for leave to bring the answer home.
-    pub(crate) held: AtomicBool,
-    leave: Semaphore,
-    /// Loads wait for leave before they read.
-    pub(crate) stopped: AtomicBool,
-    depart: Semaphore,
-    /// How many have waited so far.
-    pub(crate) waiting: watch::Sender<usize>,
-    /// Calls fail.
-    pub(crate) down: AtomicBool,
-    /// The call is carried out, and its answer is lost.
-    pub(crate) deaf: AtomicBool,
-    /// Changes are lost on their way, and nobody notices.
-    pub(crate) lossy: AtomicBool,
-    /// Heartbeats fail; other calls do not.
-    pub(crate) heartless: AtomicBool,
-    pub(crate) loads: AtomicUsize,
-    pub(crate) touches: AtomicUsize,
-    /// Nothing comes out of the feed.
-    pub(crate) mute: watch::Sender<bool>,
-    told: Mutex<VecDeque<FeedItem>>,
-    stirred: Notify,
-}
-
-/// The store as one node reaches it.
+/// The store as one node sees it.
 #[derive(Debug)]
 pub(crate) struct Staged {
     store: MemoryStore,
@@ -65,7 +36,7 @@ pub(crate) struct Staged {
 
 pub(crate) type Node = TieredStore<Staged>;
 
-/// A store, and the clock of everybody.
+/// A store, and the clock that all nodes share.
 pub(crate) struct Stage {
     pub(crate) store: MemoryStore,
     pub(crate) clock: ManualClock,
@@ -76,7 +47,7 @@ impl Stage {
         Self::with_partitions(1_024)
     }
 
-    /// Where one session is cached, there is a lease for all.
+    /// With one partition, one cached session brings the lease for all.
     pub(crate) fn of_one_partition() -> Self {
         Self::with_partitions(1)
     }
@@ -87,23 +58,7 @@ impl Stage {
     }
 
     pub(crate) fn builder(&self) -> TieredStoreBuilder<Staged> {
-        let wire = Wire {
-            held: AtomicBool::new(false),
-            leave: Semaphore::new(0),
-            stopped: AtomicBool::new(false),
-            depart: Semaphore::new(0),
-            waiting: watch::Sender::new(0),
-            down: AtomicBool::new(false),
-            deaf: AtomicBool::new(false),
-            lossy: AtomicBool::new(false),
-            heartless: AtomicBool::new(false),
-            loads: AtomicUsize::new(0),
-            touches: AtomicUsize::new(0),
-            mute: watch::Sender::new(false),
-            told: Mutex::default(),
-            stirred: Notify::new(),
-        };
-        TieredStore::builder(Staged { store: self.store.node(), wire: Arc::new(wire) })
+        TieredStore::builder(Staged { store: self.store.node(), wire: Arc::default() })
             .clock(self.clock.clone())
             .max_staleness(BOUND)
             .self_check(None)
@@ -113,7 +68,7 @@ impl Stage {
         self.builder().build()
     }
 
-    /// A session in the store, with this value of `a`.
+    /// Creates a session in the store with this value of `a`.
     pub(crate) async fn session(&self, a: &str) -> (SessionId, Stamp) {
         let id = SessionId::generate().unwrap();
         let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("a", a));
@@ -121,15 +76,42 @@ impl Stage {
         (id, new.stamp())
     }
 
-    /// Lets time pass, and everybody do what they do then.
+    /// A node with a copy of a new session that may answer.
+    pub(crate) async fn cached(a: &str) -> (Self, Node, SessionId) {
+        let stage = Self::new();
+        let node = stage.node();
+        let (id, _) = stage.session(a).await;
+        warm(&node, &id).await;
+        (stage, node, id)
+    }
+
+    /// A node with a lease for a new session, and no copy of it.
+    pub(crate) async fn leased(a: &str) -> (Self, Node, SessionId) {
+        let stage = Self::of_one_partition();
+        let node = stage.node();
+        let (id, _) = stage.session(a).await;
+        let (other, _) = stage.session("other").await;
+        warm(&node, &other).await;
+        (stage, node, id)
+    }
+
+    /// The same, with a load in flight that has read the session and whose answer is held back.
+    pub(crate) async fn filling(a: &str) -> (Self, Node, SessionId, JoinHandle<LoadOutcome>) {
+        let (stage, node, id) = Self::leased(a).await;
+        node.remote().wire.hold();
+        let fill = begin(&node, &id);
+        node.remote().wire.wait_for_held(1).await;
+        (stage, node, id, fill)
+    }
+
+    /// Advances the clock and runs all tasks until they wait.
     pub(crate) async fn pass(&self, time: Duration) {
         self.clock.advance(time);
         settle().await;
     }
 }
 
-/// Everybody does what can be done without time passing. All tasks of a test share one thread, so after enough turns
-/// nothing is left to do.
+/// Runs all tasks until they wait. The tasks of a test share one thread, so after enough turns all of them wait.
 pub(crate) async fn settle() {
     for _ in 0..200 {
         tokio::task::yield_now().await;
@@ -165,7 +147,7 @@ pub(crate) async fn rotate(store: &dyn SessionStore, id: &SessionId, kind: Rotat
     to
 }
 
-/// What `a` is, as a load says; nothing if there is no session.
+/// Loads a session and returns its `a`; `None` if there is no session.
 pub(crate) async fn read(store: &dyn SessionStore, id: &SessionId) -> Option<String> {
     value_of(store.load(id, LoadOptions::default()).await.unwrap())
 }
@@ -179,9 +161,9 @@ pub(crate) fn value_of(outcome: LoadOutcome) -> Option<String> {
     }
 }
 
-/// Makes the node keep a copy that may answer.
+/// Gives the node a copy that may answer.
 pub(crate) async fn warm(node: &Node, id: &SessionId) {
-    // The first call begins to listen, the second one fills, and then a heartbeat brings the lease.
+    // The first call starts the listener, the second one fills, and then a heartbeat brings the lease.
     read(node, id).await;
     settle().await;
     read(node, id).await;
@@ -198,76 +180,10 @@ pub(crate) async fn is_hit(node: &Node, id: &SessionId) -> bool {
     node.remote().wire.loads.load(SeqCst) == loads
 }
 
-/// Loads whose answers are held up.
-pub(crate) fn begin(node: &Node, id: &SessionId) -> tokio::task::JoinHandle<LoadOutcome> {
+/// Begins a load.
+pub(crate) fn begin(node: &Node, id: &SessionId) -> JoinHandle<LoadOutcome> {
     let (node, id) = (node.clone(), *id);
     tokio::spawn(async move { node.load(&id, LoadOptions::default()).await.unwrap() })
-}
-
-impl Wire {
-    pub(crate) fn hold(&self) {
-        self.held.store(true, SeqCst);
-    }
-
-    /// So many loads have read and wait.
-    pub(crate) async fn has_read(&self, count: usize) {
-        self.waiting.subscribe().wait_for(|waiting| *waiting >= count).await.unwrap();
-    }
-
-    pub(crate) fn release(&self) {
-        self.held.store(false, SeqCst);
-        self.leave.add_permits(1_000);
-    }
-
-    /// Something of the feed is lost.
-    pub(crate) fn gap(&self, partition: Option<u16>, cause: GapCause) {
-        self.tell(FeedItem::Gap(partition, cause));
-    }
-
-    /// The feed says this.
-    pub(crate) fn tell(&self, item: FeedItem) {
-        self.told.lock().push_back(item);
-        self.stirred.notify_one();
-    }
-
-    /// Loads that begin from now on are late to read.
-    pub(crate) fn stop(&self) {
-        self.stopped.store(true, SeqCst);
-    }
-
-    /// Those go on, and others do not wait any more.
-    pub(crate) fn go_on(&self) {
-        self.stopped.store(false, SeqCst);
-        self.depart.add_permits(1_000);
-    }
-
-    async fn set_out(&self) {
-        if self.stopped.load(SeqCst) {
-            self.waiting.send_modify(|waiting| *waiting += 1);
-            self.depart.acquire().await.unwrap().forget();
-        }
-    }
-
-    async fn bring_home(&self) {
-        if self.held.load(SeqCst) {
-            self.waiting.send_modify(|waiting| *waiting += 1);
-            self.leave.acquire().await.unwrap().forget();
-        }
-    }
-
-    fn answer(&self) -> Result<(), Error> {
-        if self.down.load(SeqCst) {
-            return Err(Error::new(ErrorKind::Unavailable, "the wire is down"));
-        }
-        Ok(())
-    }
-
-    fn hear(&self) -> Result<(), Error> {
-        if self.deaf.load(SeqCst) {
-            return Err(Error::new(ErrorKind::OutcomeUnknown, "the answer was lost"));
-        }
-        Ok(())
-    }
 }
 
 macro_rules! pass_on {
@@ -277,7 +193,7 @@ macro_rules! pass_on {
             $(async fn $method(&self, id: &SessionId, $argument: $type) -> Result<$outcome, Error> {
                 self.wire.answer()?;
                 let outcome = self.store.$method(id, $argument).await;
-                self.wire.hear()?;
+                self.wire.receive()?;
                 outcome
             })*
 
@@ -285,7 +201,7 @@ macro_rules! pass_on {
                 self.wire.answer()?;
                 self.wire.touches.fetch_add(1, SeqCst);
                 let outcome = self.store.touch(id, options).await;
-                self.wire.bring_home().await;
+                self.wire.hold_reply().await;
                 outcome
             }
 
@@ -293,9 +209,9 @@ macro_rules! pass_on {
                 assert_eq!(options.level, ReadLevel::Store, "a cache behind the cache must not answer");
                 self.wire.loads.fetch_add(1, SeqCst);
                 self.wire.answer()?;
-                self.wire.set_out().await;
+                self.wire.hold_departure().await;
                 let outcome = self.store.load(id, options).await;
-                self.wire.bring_home().await;
+                self.wire.hold_reply().await;
                 outcome
             }
 
@@ -347,20 +263,20 @@ impl ChangeFeed for Staged {
         self.wire.answer()?;
         let inner = self.store.feed().unwrap().subscribe().await?;
         let barriers = Arc::new(WireBarriers { wire: self.wire.clone(), barriers: inner.barriers().clone() });
-        let (wire, mute) = (self.wire.clone(), self.wire.mute.subscribe());
+        let (wire, feed_held) = (self.wire.clone(), self.wire.feed_held.subscribe());
         let items = futures_util::stream::unfold((inner, wire), move |(mut inner, wire)| {
-            let mut mute = mute.clone();
+            let mut feed_held = feed_held.clone();
             async move {
                 loop {
-                    let _ = mute.wait_for(|mute| !mute).await;
-                    let told = wire.told.lock().pop_front();
-                    if let Some(item) = told {
+                    let _ = feed_held.wait_for(|feed_held| !feed_held).await;
+                    let injected = wire.injected.lock().pop_front();
+                    if let Some(item) = injected {
                         return Some((item, (inner, wire)));
                     }
                     tokio::select! {
                         biased;
-                        _ = mute.changed() => {}
-                        () = wire.stirred.notified() => {}
+                        _ = feed_held.changed() => {}
+                        () = wire.item_injected.notified() => {}
                         item = std::future::poll_fn(|cx| next(&mut inner, cx)) => {
                             if matches!(item, Some(FeedItem::Change(_))) && wire.lossy.load(SeqCst) {
                                 continue;
@@ -377,21 +293,4 @@ impl ChangeFeed for Staged {
 
 fn next(inner: &mut Subscription, cx: &mut Context<'_>) -> Poll<Option<FeedItem>> {
     futures_util::Stream::poll_next(std::pin::Pin::new(inner), cx)
-}
-
-#[derive(Debug)]
-struct WireBarriers {
-    wire: Arc<Wire>,
-    barriers: Arc<dyn Barriers>,
-}
-
-#[async_trait]
-impl Barriers for WireBarriers {
-    async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
-        self.wire.answer()?;
-        if self.wire.heartless.load(SeqCst) {
-            return Err(Error::new(ErrorKind::Unavailable, "no sign of life"));
-        }
-        self.barriers.barrier(partition).await
-    }
 }

@@ -1,11 +1,14 @@
-//! That there is no session is remembered too, and as fresh.
+//! The absence of a session is cached too, within the same bound.
 
 use session_core::SessionId;
 use session_testkit::{Direction, Server};
 
-use crate::node::{Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, now, shown_late};
+use crate::{
+    cache::{Build, SOUND},
+    node::{Node, PATIENT, Seen, Verdict, kept, now, shown_late},
+};
 
-/// A session is created where another node knows of none.
+/// A session is created at an id that another node has cached as absent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_a_session_appears() {
     let server = Server::start().await;
@@ -19,14 +22,14 @@ async fn i1_a_session_appears() {
     writer.create(&id).await;
     writer.write(&witness, 1).await;
     reader.wait_for_patched(1).await;
-    assert_eq!(reader.see(&id).await, Seen::Step(0), "as soon as it is heard");
+    assert_eq!(reader.see(&id).await, Seen::Step(0), "as soon as it is received");
 }
 
-/// The same, and nobody tells.
-pub(crate) async fn appears_in_silence(tune: Tune) -> Verdict {
+/// The same without a message.
+pub(crate) async fn appears_in_silence(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
-    let (reader, links) = Node::linked(&server, PATIENT.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, PATIENT.built(build)).await;
     let id = SessionId::generate().unwrap();
     reader.warm(&id).await;
     links.listening.hold(Direction::Replies);
@@ -35,11 +38,11 @@ pub(crate) async fn appears_in_silence(tune: Tune) -> Verdict {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i1_a_session_appears_and_nobody_tells() {
+async fn i1_a_session_appears_without_a_message() {
     kept(appears_in_silence(SOUND).await);
 }
 
-/// A load finds none, and before its answer comes there is one.
+/// A load finds no session, and one is created before its answer arrives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i5_created_while_a_load_finds_none() {
     let server = Server::start().await;
@@ -58,5 +61,5 @@ async fn i5_created_while_a_load_finds_none() {
     reader.wait_for_patched(1).await;
     links.commands.release(Direction::Replies);
     assert_eq!(crate::node::read(&load.await.unwrap()), Seen::Absent, "the read began before");
-    assert_eq!(reader.see(&id).await, Seen::Step(0), "what was heard meanwhile is not forgotten");
+    assert_eq!(reader.see(&id).await, Seen::Step(0), "the change received meanwhile is not forgotten");
 }

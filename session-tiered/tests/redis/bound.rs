@@ -1,27 +1,28 @@
-//! I1: a change on one node is seen on another within `max_staleness`, whatever happens to the links of that one.
+//! I1: a change on one node is seen on another one within `max_staleness`, whatever happens to the links of the latter.
 
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{HASTY, Links, Node, SOUND, Seen, Tune, Verdict, kept, shown_in_time, shown_late},
+    cache::{Build, SOUND},
+    node::{HASTY, Links, Node, Seen, Verdict, kept, shown_in_time, shown_late},
     until,
 };
 
-/// How the one who waits for a change reads meanwhile.
+/// How the reader reads while it waits for a change.
 #[derive(Clone, Copy)]
 pub(crate) enum Reads {
-    /// All the time.
+    /// Without a pause.
     Busy,
-    /// Only when the bound is over.
+    /// Only after the bound is over.
     Late,
 }
 
-/// A node has a copy; then the fault; then another node writes. Afterwards the links heal, and it goes on.
-pub(crate) async fn change_during(fault: impl AsyncFn(&Links), reads: Reads, tune: Tune) -> Verdict {
+/// A node has a copy, a fault occurs, and another node writes. Afterwards the links heal, and the node goes on.
+pub(crate) async fn change_during(fault: impl AsyncFn(&Links), reads: Reads, build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
+    let (reader, links) = Node::linked(&server, HASTY.built(build)).await;
     reader.warm(&id).await;
     fault(&links).await;
     let written = writer.write(&id, 1).await;
@@ -32,7 +33,7 @@ pub(crate) async fn change_during(fault: impl AsyncFn(&Links), reads: Reads, tun
     links.commands.heal().await;
     links.listening.heal().await;
     until("it reads again", || async { (reader.see(&id).await != Seen::Failed).then_some(()) }).await;
-    // Nothing that is older than what it has shown, or could have.
+    // Not an older state than it has returned, or could have.
     shown_in_time(&reader, &id, written.at, Seen::Step(1)).await?;
     reader.warm(&id).await;
     let written = writer.write(&id, 2).await;
@@ -54,7 +55,7 @@ async fn i1_the_feed_is_half_open() {
     change_kept(async |links| links.listening.half_open()).await;
 }
 
-/// What the server says is held back, and comes later.
+/// The answers of the server are held back and arrive later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_the_feed_is_held_up() {
     change_kept(async |links| links.listening.hold(Direction::Replies)).await;
@@ -93,7 +94,7 @@ async fn i1_both_are_half_open() {
     .await;
 }
 
-/// While its commands are cut, a node goes on serving what it hears.
+/// While its commands are cut off, a node goes on serving the changes that it receives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_what_is_heard_is_served_without_commands() {
     let server = Server::start().await;
@@ -107,19 +108,19 @@ async fn i1_what_is_heard_is_served_without_commands() {
     assert_eq!(reader.stats().patched, 1);
 }
 
-/// The feed is so slow that every change, and every sign of life, comes later than the bound. So nothing may be served
-/// locally. The other way round a lease would run from when the answer came, and what it stands behind is as old.
-pub(crate) async fn change_over_a_slow_feed(tune: Tune) -> Verdict {
+/// The feed is so slow that every change and every heartbeat arrives later than the bound, so no load may be answered locally.
+/// If a lease ran from when the answer arrives, copies would answer that are older than the bound.
+pub(crate) async fn change_over_a_slow_feed(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
-    // Answers come at the deadline of no call, and so slowly that none of them is given up.
-    let (reader, links) = Node::linked(&server, crate::node::PATIENT.tuned(tune)).await;
+    // Slow answers, but none so slow that its call reaches its deadline.
+    let (reader, links) = Node::linked(&server, crate::node::PATIENT.built(build)).await;
     reader.warm(&id).await;
     links.listening.delay(crate::node::BOUND * 3);
     let (up, down) = (links.listening.bytes_up(), links.listening.bytes_down());
-    // There and back.
-    until("heartbeats leave", || async { (links.listening.bytes_up() > up).then_some(()) }).await;
+    // In both directions.
+    until("heartbeats are sent", || async { (links.listening.bytes_up() > up).then_some(()) }).await;
     until("heartbeats are answered", || async { (links.listening.bytes_down() > down + 64).then_some(()) }).await;
     reader.see(&id).await;
     let written = writer.write(&id, 1).await;

@@ -9,7 +9,8 @@ use session_core::{
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, now, read, step},
+    cache::{Build, SOUND, sound},
+    node::{Node, PATIENT, Seen, Verdict, kept, now, read, step},
     within,
 };
 
@@ -22,8 +23,8 @@ async fn idle_session(node: &Node) -> SessionId {
     id
 }
 
-/// Read from the cache alone, for longer than it lives idle: touches keep it alive in the store. Without them a copy
-/// past its deadline is no answer.
+/// A session is read from the cache alone for longer than its idle timeout: touches keep it alive in the store. Without them,
+/// a copy past its deadline does not answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i9_active_sessions_do_not_expire_and_idle_ones_do() {
     let server = Server::start().await;
@@ -42,13 +43,13 @@ async fn i9_active_sessions_do_not_expire_and_idle_ones_do() {
     let after = node.stats();
     let asked = after.misses - before.misses;
     assert!(asked <= after.lease_losses - before.lease_losses, "the copy has the deadline that was renewed: {after:?}");
-    assert_eq!(read(&node.store.remote().get(&active).await), Seen::Step(0), "it lives in the store too");
+    assert_eq!(read(&PATIENT.store(server.url()).await.get(&active).await), Seen::Step(0), "it lives in the store too");
     let before = node.stats().misses;
     assert_eq!(node.see(&idle).await, Seen::Absent);
-    assert_eq!(node.stats().misses, before + 1, "that it is gone, the store says");
+    assert_eq!(node.stats().misses, before + 1, "the store reports the end");
 }
 
-/// Another node renews the deadline, which is not broadcast: a copy past its deadline is a miss, never an end.
+/// Another node renews the deadline, which is not published: a copy past its deadline is a miss, never an end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i9_a_copy_past_its_deadline_asks() {
     let server = Server::start().await;
@@ -63,13 +64,13 @@ async fn i9_a_copy_past_its_deadline_asks() {
     }
 }
 
-/// Callers who touch one session at the same time share one request.
+/// Callers that touch one session at the same time share one request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i9_touches_coalesce() {
     let server = Server::start().await;
     let (node, links) = Node::linked(&server, PATIENT).await;
     let id = idle_session(&node).await;
-    // The script is known from here on.
+    // From here on the server knows the script.
     node.store.touch(&id, TouchOptions::default()).await.unwrap();
     let before = links.commands.bytes_up();
     node.store.touch(&id, TouchOptions::default()).await.unwrap();
@@ -83,7 +84,7 @@ async fn i9_touches_coalesce() {
     let first = touch();
     links.commands.wait_for_held(Direction::Replies, 1).await;
     let others: Vec<_> = (0..50).map(|_| touch()).collect();
-    // Each of them has been polled: they end with the first.
+    // Each of them has been polled, so they end with the first.
     links.commands.release(Direction::Replies);
     for touch in std::iter::once(first).chain(others) {
         let touched = within("a touch ends", touch).await.unwrap().unwrap();
@@ -93,12 +94,12 @@ async fn i9_touches_coalesce() {
     assert!(sent < one * 26, "{sent} bytes were sent, and {one} are one touch");
 }
 
-/// Something changes a session behind the library's back, and tells nobody. Its copies live until `max_age`.
-pub(crate) async fn changed_behind_the_back(tune: Tune) -> Verdict {
+/// A session is changed without the library, and no change is published. Its copies live until `max_age`.
+pub(crate) async fn changed_behind_the_back(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
-    let reader = Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), tune);
+    let reader = Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), build);
     reader.warm(&id).await;
     let key = key_of(&server, &id).await;
     assert_eq!(server.command(&[b"DEL", &key[..]]).await.int(), 1);
@@ -117,23 +118,24 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i10_no_copy_is_served_past_its_age() {
-    kept(changed_behind_the_back(|builder| SOUND(builder).max_age(MAX_AGE)).await);
-    // And its age is what ends it: a copy may grow older.
+    kept(changed_behind_the_back(|split| sound(split).max_age(MAX_AGE).into()).await);
+    // The age is what ends it: with a greater `max_age` the copy is still served.
     changed_behind_the_back(SOUND).await.unwrap_err();
 }
 
-/// That a change is applied to a copy does not make it younger: only the store vouches.
+/// A patch does not make a copy younger: only the store vouches for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i10_a_patched_copy_ages_too() {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
-    let reader =
-        Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), |builder| builder.max_age(MAX_AGE));
+    let reader = Node::of(crate::split::Split::none(PATIENT.store(server.url()).await), |split| {
+        sound(split).max_age(MAX_AGE).into()
+    });
     reader.warm(&id).await;
     let asked = || reader.stats().misses - reader.stats().lease_losses.min(reader.stats().misses);
     let before = asked();
-    within("it is asked for although it is patched all the time", async {
+    within("it is loaded again although it is patched all the time", async {
         for to in 1.. {
             writer.write(&id, to).await;
             reader.see(&id).await;

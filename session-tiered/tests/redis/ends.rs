@@ -1,5 +1,5 @@
-//! I7: what has ended elsewhere is served by no node; and what has moved is served at its new id only, as the kind of the
-//! move says.
+//! I7: no node serves a session that has ended elsewhere. A session that has moved is served at its old id only as far as the
+//! kind of the rotation allows.
 
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use session_core::{
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{HASTY, Node, PATIENT, SOUND, Seen, Tune, Verdict, kept, new_session, now, shown_in_time, shown_late},
+    cache::{Build, SOUND, sound},
+    cut_off::CutOff,
+    node::{Node, PATIENT, Seen, Verdict, kept, new_session, now, shown_in_time, shown_late},
     until,
 };
 
-/// As soon as the end is heard, without a request.
+/// As soon as the end is received, without a request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i7_an_end_is_heard() {
     let server = Server::start().await;
@@ -29,9 +31,9 @@ async fn i7_an_end_is_heard() {
         panic!("it has ended, and there is a tombstone")
     };
     assert_eq!(ended.reason, EndReason::Logout);
-    // That there is none is served locally too, and its age grows.
+    // The absence is served locally too, and its age grows.
     let before = reader.stats().misses;
-    until("that it ended is served locally", || async {
+    until("the end is served locally", || async {
         reader.see(&id).await;
         (reader.stats().hits > 1).then_some(())
     })
@@ -40,38 +42,24 @@ async fn i7_an_end_is_heard() {
     kept(shown_in_time(&reader, &id, at, Seen::Absent).await);
 }
 
-/// Over a feed that fails: within the bound.
-pub(crate) async fn end_during_silence(tune: Tune) -> Verdict {
-    let server = Server::start().await;
-    let writer = Node::start(&server).await;
-    let [id, witness] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
-    reader.warm(&id).await;
-    reader.warm(&witness).await;
-    links.listening.cut().await;
-    let at = writer.end(&id).await;
-    shown_late(&reader, &id, at, Seen::Absent).await
+/// With a failing feed: within the bound.
+pub(crate) async fn end_during_silence(build: Build) -> Verdict {
+    let cut_off = CutOff::start(build).await;
+    let at = cut_off.writer.end(&cut_off.id).await;
+    shown_late(&cut_off.reader, &cut_off.id, at, Seen::Absent).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn i7_an_end_that_nobody_tells() {
+async fn i7_an_end_without_a_message() {
     kept(end_during_silence(SOUND).await);
 }
 
-/// The feed is back, but the end was told while it was away.
-pub(crate) async fn end_between_subscriptions(tune: Tune) -> Verdict {
-    let server = Server::start().await;
-    let writer = Node::start(&server).await;
-    let [id, witness] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
-    reader.warm(&id).await;
-    reader.warm(&witness).await;
-    links.listening.cut().await;
-    let at = writer.end(&id).await;
-    links.listening.heal().await;
-    until("the feed is back", || async { (reader.stats().gaps >= 2).then_some(()) }).await;
-    reader.warm(&witness).await;
-    shown_late(&reader, &id, at, Seen::Absent).await
+/// The end was published while the feed was down; then the feed is back.
+pub(crate) async fn end_between_subscriptions(build: Build) -> Verdict {
+    let cut_off = CutOff::start(build).await;
+    let at = cut_off.writer.end(&cut_off.id).await;
+    cut_off.heal().await;
+    shown_late(&cut_off.reader, &cut_off.id, at, Seen::Absent).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,7 +67,8 @@ async fn i7_an_end_between_two_subscriptions() {
     kept(end_between_subscriptions(SOUND).await);
 }
 
-/// Moves a session on one node while another holds a copy; what that one then serves at the old and at the new id.
+/// Moves a session on one node while another one has a copy. Checks what the other one then serves at the old and at the new
+/// id.
 async fn moved(kind: RotationKind, old_then: Seen) {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
@@ -92,11 +81,11 @@ async fn moved(kind: RotationKind, old_then: Seen) {
             links.listening.hold(Direction::Replies);
         }
         let (to, at) = writer.rotate(&id, kind).await;
-        assert_eq!(writer.see(&id).await, old_then, "where it was done, at once");
+        assert_eq!(writer.see(&id).await, old_then, "at once on the node that did it");
         assert_eq!(writer.see(&to).await, Seen::Step(7));
         if is_heard {
             until("the copy is dropped", || async { (reader.stats().evicted == 1).then_some(()) }).await;
-            assert_eq!(reader.see(&id).await, old_then, "as soon as it is heard");
+            assert_eq!(reader.see(&id).await, old_then, "as soon as it is received");
         }
         kept(shown_late(&reader, &id, at, old_then).await);
         kept(shown_in_time(&reader, &to, at, Seen::Step(7)).await);
@@ -117,12 +106,13 @@ async fn i7_after_a_sign_in_the_old_id_gives_no_access() {
     moved(RotationKind::Privilege, Seen::Superseded).await;
 }
 
-/// All sessions of a principal are revoked on one node; on the others they end within the bound, and as soon as heard.
+/// All sessions of a principal are revoked on one node. On the others they end within the bound, or as soon as the change is
+/// received.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i7_revoked_everywhere() {
     let server = Server::start().await;
-    // This one knows from nobody but itself.
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    // This node receives no changes.
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (writer, own_links) = Node::linked(&server, plan).await;
     let alice = Principal::new("alice").unwrap();
     let new = || new_session().with_sign_in(SignIn::new(alice.clone()));
@@ -145,11 +135,11 @@ async fn i7_revoked_everywhere() {
     assert_eq!(index.revoke_all(&alice, None, EndReason::Revoked).await.unwrap(), ids.len());
     let at = now();
     for id in &ids {
-        assert_eq!(writer.see(id).await, Seen::Absent, "where it was done, at once");
+        assert_eq!(writer.see(id).await, Seen::Absent, "at once on the node that did it");
     }
-    until("all is heard", || async { (listening.stats().evicted == ids.len() as u64).then_some(()) }).await;
+    until("all changes are received", || async { (listening.stats().evicted == ids.len() as u64).then_some(()) }).await;
     for id in &ids {
-        assert_eq!(listening.see(id).await, Seen::Absent, "as soon as it is heard");
+        assert_eq!(listening.see(id).await, Seen::Absent, "as soon as it is received");
         kept(shown_late(&silent, id, at, Seen::Absent).await);
     }
 }

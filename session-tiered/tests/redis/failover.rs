@@ -1,4 +1,4 @@
-//! Primaries die, are held up, or are cut off and go on.
+//! Primaries die, are paused, or are cut off and go on.
 
 use std::time::Duration;
 
@@ -11,9 +11,10 @@ use session_redis::{RedisConfig, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server};
 
 use crate::{
+    cache::{Build, SOUND},
     node::{
-        BOUND, HASTY, Node, PARTITIONS, SOUND, Seen, Tune, Verdict, Written, bound_over, kept, new_session, now,
-        shown_in_time, slot_of,
+        BOUND, HASTY, Node, PARTITIONS, Seen, Verdict, Written, bound_over, kept, new_session, now, shown_in_time,
+        slot_of,
     },
     split::Split,
     until,
@@ -30,18 +31,18 @@ async fn under_sentinel(trio: &SentinelTrio) -> Node {
     Node::of(Split::none(HASTY.connect(config).await), SOUND)
 }
 
-/// A node that knows the servers themselves, and so stays where it is while that is a primary.
-async fn inside(trio: &SentinelTrio, old: &Server, tune: Tune) -> Node {
+/// A node that knows the servers by address, and so stays at a server while that is a primary.
+async fn inside(trio: &SentinelTrio, old: &Server, build: Build) -> Node {
     let others = trio.servers().iter().filter(|server| *server != old);
     let urls: Vec<String> = std::iter::once(old).chain(others).map(Server::url).collect();
-    Node::of(Split::none(HASTY.connect(RedisConfig::default().urls(urls)).await), tune)
+    Node::of(Split::none(HASTY.connect(RedisConfig::default().urls(urls)).await), build)
 }
 
 async fn in_cluster(cluster: &Cluster) -> Node {
     Node::of(Split::none(HASTY.connect(RedisConfig::cluster(cluster.urls())).await), SOUND)
 }
 
-/// Writes as soon as somebody takes it.
+/// Writes as soon as a primary accepts it.
 async fn write(node: &Node, id: &SessionId, to: u64) -> Written {
     until("a write is acknowledged", || async {
         let applied = node.try_write(id, to).await.ok()?;
@@ -50,9 +51,9 @@ async fn write(node: &Node, id: &SessionId, to: u64) -> Written {
     .await
 }
 
-/// A session whose first change is at all replicas.
+/// A session whose first change has reached all replicas.
 async fn durable(node: &Node, replicas: u32) -> SessionId {
-    until("a session is stored, replicas and all", || async {
+    until("a session is stored on all replicas", || async {
         let id = SessionId::generate().unwrap();
         let new = waiting_for(replicas);
         session_core::store::SessionStore::create(&node.store, &id, &new).await.ok().map(|_| id)
@@ -60,24 +61,29 @@ async fn durable(node: &Node, replicas: u32) -> SessionId {
     .await
 }
 
+/// The primary is killed while a node has a copy: writes before and after are seen within the bound, and reads do not go back.
+async fn killed(writer: &Node, reader: &Node, id: &SessionId, kill: impl Future<Output = ()>) {
+    reader.warm(id).await;
+    let gaps = reader.stats().gaps;
+    let watch = Watch::start(reader, id);
+    kill.await;
+    let written = write(writer, id, 1).await;
+    kept(shown_in_time(reader, id, written.at, Seen::Step(1)).await);
+    until("it follows", || async { (reader.see(id).await == Seen::Step(1)).then_some(()) }).await;
+    reader.warm(id).await;
+    assert!(reader.stats().gaps > gaps, "the failover is reported");
+    let written = write(writer, id, 2).await;
+    kept(shown_in_time(reader, id, written.at, Seen::Step(2)).await);
+    watch.end().await;
+    assert_eq!(reader.stats().history_lost, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_i3_i6_under_sentinel_the_primary_is_killed() {
     let trio = SentinelTrio::builder().min_replicas_to_write(1, 1).start().await;
     let (writer, reader) = (under_sentinel(&trio).await, under_sentinel(&trio).await);
     let id = durable(&writer, 2).await;
-    reader.warm(&id).await;
-    let gaps = reader.stats().gaps;
-    let watch = Watch::start(&reader, &id);
-    trio.kill_primary().await;
-    let written = write(&writer, &id, 1).await;
-    kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
-    until("it follows", || async { (reader.see(&id).await == Seen::Step(1)).then_some(()) }).await;
-    reader.warm(&id).await;
-    assert!(reader.stats().gaps > gaps, "a failover is told");
-    let written = write(&writer, &id, 2).await;
-    kept(shown_in_time(&reader, &id, written.at, Seen::Step(2)).await);
-    watch.end().await;
-    assert_eq!(reader.stats().history_lost, 0);
+    killed(&writer, &reader, &id, async { _ = trio.kill_primary().await }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,23 +91,11 @@ async fn i1_i3_i6_in_a_cluster_the_primary_is_killed() {
     let cluster = Cluster::start(3, 1).await;
     let (writer, reader) = (in_cluster(&cluster).await, in_cluster(&cluster).await);
     let id = durable(&writer, 1).await;
-    let slot = slot_of(&id, PARTITIONS);
-    reader.warm(&id).await;
-    let (gaps, old) = (reader.stats().gaps, cluster.primary_of(slot).await);
-    let watch = Watch::start(&reader, &id);
-    old.kill().await;
-    let written = write(&writer, &id, 1).await;
-    kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
-    until("it follows", || async { (reader.see(&id).await == Seen::Step(1)).then_some(()) }).await;
-    reader.warm(&id).await;
-    assert!(reader.stats().gaps > gaps, "a failover is told");
-    let written = write(&writer, &id, 2).await;
-    kept(shown_in_time(&reader, &id, written.at, Seen::Step(2)).await);
-    watch.end().await;
-    assert_eq!(reader.stats().history_lost, 0);
+    let kill = async { cluster.primary_of(slot_of(&id, PARTITIONS)).await.kill().await };
+    killed(&writer, &reader, &id, kill).await;
 }
 
-/// A primary is stopped in its tracks, replaced, and goes on as if nothing had happened.
+/// A primary is paused, replaced, and resumed as if nothing had happened.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_in_a_cluster_the_primary_is_held_up() {
     let cluster = Cluster::start(3, 1).await;
@@ -122,9 +116,9 @@ async fn i1_in_a_cluster_the_primary_is_held_up() {
     watch.end().await;
 }
 
-/// A primary is cut off from its replicas and from the sentinels, and goes on for a node that still reaches it. It
-/// refuses heartbeats before another is the primary: so that node serves nothing locally, though the old one goes on
-/// answering its reads.
+/// A primary is cut off from its replicas and from the sentinels, and goes on for a node that still reaches it. It refuses
+/// heartbeats before another server becomes the primary. So that node answers nothing locally, although the old primary still
+/// answers its reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_an_isolated_primary_vouches_for_nothing() {
     let trio = SentinelTrio::builder().min_replicas_to_write(1, 1).down_after(Duration::from_secs(4)).behind_links();
@@ -149,23 +143,23 @@ async fn i1_an_isolated_primary_vouches_for_nothing() {
     kept(shown_in_time(&reader, &id, written.at, Seen::Step(1)).await);
 }
 
-/// Two nodes, each of whom a primary has acknowledged changes, of which only one counts in the end.
+/// Two nodes with changes that were acknowledged by different primaries. Only one primary's changes survive.
 struct Divided {
     writer: Node,
     reader: Node,
     id: SessionId,
-    /// Another one whose changes were lost, and which nobody has changed since.
+    /// Another session whose changes were lost, and which has not been changed since.
     forgotten: SessionId,
-    /// One that was not changed: it shows what the reader has heard.
+    /// A session that was not changed. It shows what the reader has received.
     witness: SessionId,
     _trio: SentinelTrio,
 }
 
 impl Divided {
-    async fn start(tune: Tune) -> Self {
+    async fn start(build: Build) -> Self {
         let trio = SentinelTrio::builder().replicas(1).behind_links().start().await;
         let old = trio.primary().await;
-        let (writer, reader) = (under_sentinel(&trio).await, inside(&trio, old, tune).await);
+        let (writer, reader) = (under_sentinel(&trio).await, inside(&trio, old, build).await);
         let id = durable(&writer, 1).await;
         let [witness, forgotten] = [id.generate_sibling().unwrap(), id.generate_sibling().unwrap()];
         for other in [&witness, &forgotten] {
@@ -190,24 +184,25 @@ impl Divided {
     }
 }
 
-/// The same without `min-replicas-to-write`: the old primary acknowledges what is lost when it returns. One version is
-/// then two states, and a change of one must not be applied to the other; and whoever had seen more than there is now is
-/// told so.
-pub(crate) async fn two_histories(tune: Tune) -> Verdict {
-    let Divided { writer, reader, id, forgotten, witness, _trio } = Divided::start(tune).await;
+/// The same without `min-replicas-to-write`: the old primary acknowledges writes that are lost when it returns. Then one
+/// version is two states, and a change of one must not be applied to the other. A node that had seen more than the store now has
+/// reports the loss.
+pub(crate) async fn two_histories(build: Build) -> Verdict {
+    let Divided { writer, reader, id, forgotten, witness, _trio } = Divided::start(build).await;
     reader.warm(&witness).await;
-    // This one leaves the step as it is.
+    // This change leaves the step as it is.
     let mut delta = Delta::new();
     delta.set(Field::new("other").unwrap(), Value::new(Format::JSON, b"1"));
     writer.store.update(&id, delta).await.unwrap();
     writer.write(&witness, 1).await;
-    until("the witness is heard", || async { (reader.see(&witness).await == Seen::Step(1)).then_some(()) }).await;
+    until("the witness's change is received", || async { (reader.see(&witness).await == Seen::Step(1)).then_some(()) })
+        .await;
     if reader.see(&id).await != Seen::Step(2) {
         return Err("a change was applied to a state of another history".into());
     }
-    assert_eq!(reader.see(&forgotten).await, Seen::Step(0), "what was lost is lost");
+    assert_eq!(reader.see(&forgotten).await, Seen::Step(0), "the lost changes do not come back");
     if reader.stats().history_lost == 0 {
-        return Err("history was lost, and nobody says so".into());
+        return Err("history was lost, and it was not reported".into());
     }
     Ok(())
 }

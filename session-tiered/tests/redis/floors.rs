@@ -1,11 +1,11 @@
-//! I4: what one node wrote is read on another that is told of it.
+//! I4: a write on one node is read on another one that is given its floor.
 
 use session_core::LoadOptions;
 use session_testkit::{Direction, Server};
 
 use crate::node::{Node, PATIENT, Seen, read};
 
-/// A floor is carried from one node to the next. A copy below it does not answer, however good its lease.
+/// A floor is carried from one node to the next. A copy below it does not answer, even with a valid lease.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i4_a_floor_is_carried_across_nodes() {
     let server = Server::start().await;
@@ -23,7 +23,7 @@ async fn i4_a_floor_is_carried_across_nodes() {
     }
 }
 
-/// At the floor the copy is good enough: no request.
+/// A copy at the floor answers without a request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i4_a_copy_at_the_floor_answers() {
     let server = Server::start().await;

@@ -1,27 +1,21 @@
-//! I6: no silent gap. Whatever was missed ends what was cached, at once and visibly; and nobody is stormed afterwards.
+//! I6: no silent gap. A gap ends the epoch at once and visibly, and the store is not flooded afterwards.
 
 use session_core::SessionId;
 use session_testkit::{Direction, Server};
 
 use crate::{
-    node::{HASTY, Node, PATIENT, Plan, SOUND, Seen, Tune, Verdict, bound_over, kept, now, shown_late},
+    cache::{Build, SOUND, sound},
+    cut_off::CutOff,
+    node::{Node, PATIENT, Plan, Seen, Verdict, bound_over, kept, now, shown_late},
     until,
 };
 
-/// A change is told while the feed is away. When it is back, with a lease, the copy is compared with the store.
-pub(crate) async fn changed_between_subscriptions(tune: Tune) -> Verdict {
-    let server = Server::start().await;
-    let writer = Node::start(&server).await;
-    let [id, witness] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, HASTY.tuned(tune)).await;
-    reader.warm(&id).await;
-    reader.warm(&witness).await;
-    links.listening.cut().await;
-    let written = writer.write(&id, 1).await;
-    links.listening.heal().await;
-    until("the feed is back", || async { (reader.stats().gaps >= 2).then_some(()) }).await;
-    reader.warm(&witness).await;
-    shown_late(&reader, &id, written.at, Seen::Step(1)).await
+/// A change is published while the feed is down. When the feed is back, with a lease, the copy is revalidated.
+pub(crate) async fn changed_between_subscriptions(build: Build) -> Verdict {
+    let cut_off = CutOff::start(build).await;
+    let written = cut_off.writer.write(&cut_off.id, 1).await;
+    cut_off.heal().await;
+    shown_late(&cut_off.reader, &cut_off.id, written.at, Seen::Step(1)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,13 +23,13 @@ async fn i6_changed_between_two_subscriptions() {
     kept(changed_between_subscriptions(SOUND).await);
 }
 
-/// More changes come at once than wait for a subscriber at most; the one that matters is the first of them. On one
-/// thread the connection takes them all in before the listener has its turn.
-pub(crate) async fn overrun(tune: Tune) -> Verdict {
+/// More changes arrive at once than the buffer of a subscriber holds; the first of them is the one that matters. On one thread
+/// the connection receives all of them before the listener gets its turn.
+pub(crate) async fn overrun(build: Build) -> Verdict {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, other] = writer.open_two().await;
-    let (reader, links) = Node::linked(&server, Plan { buffer: 4, tune, ..PATIENT }).await;
+    let (reader, links) = Node::linked(&server, Plan { buffer: 4, build, ..PATIENT }).await;
     reader.warm(&id).await;
     links.listening.hold(Direction::Replies);
     let written = writer.write(&id, 1).await;
@@ -54,12 +48,12 @@ async fn i6_the_buffer_overruns() {
     kept(overrun(SOUND).await);
 }
 
-/// Everything that the server has is flushed, and it tells nobody.
-pub(crate) async fn flushed(partitions: u32, tune: Tune) -> Verdict {
+/// The server is flushed, and publishes nothing about it.
+pub(crate) async fn flushed(partitions: u32, build: Build) -> Verdict {
     let server = Server::start().await;
-    let plan = Plan { partitions, ..PATIENT }.tuned(tune);
+    let plan = Plan { partitions, ..PATIENT }.built(build);
     let store = plan.store(server.url()).await;
-    let reader = Node::of(crate::split::Split::none(store), tune);
+    let reader = Node::of(crate::split::Split::none(store), build);
     let mut ids = Vec::new();
     for _ in 0..partitions * 2 {
         let id = SessionId::generate().unwrap();
@@ -69,7 +63,7 @@ pub(crate) async fn flushed(partitions: u32, tune: Tune) -> Verdict {
     for id in &ids {
         reader.warm(id).await;
     }
-    // Signs of life of each partition have been seen.
+    // Heartbeats of each partition have been answered.
     let beats = reader.stats().heartbeats;
     let all = u64::from(2 * partitions);
     until("heartbeats go round", || async { (reader.stats().heartbeats > beats + all).then_some(()) }).await;
@@ -80,7 +74,7 @@ pub(crate) async fn flushed(partitions: u32, tune: Tune) -> Verdict {
         shown_late(&reader, id, at, Seen::Absent).await?;
     }
     if reader.stats().gaps == 0 {
-        return Err("it was noticed, and not told".into());
+        return Err("it was noticed, and not reported".into());
     }
     Ok(())
 }
@@ -95,8 +89,7 @@ async fn i6_flushed_with_many_partitions() {
     kept(flushed(8, SOUND).await);
 }
 
-/// After a gap no more than so many copies are compared with the store at once, and none is fetched that has not
-/// changed.
+/// After a gap, a limited number of copies is revalidated at the same time, and unchanged ones are not transferred.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i6_ended_copies_are_revalidated_and_the_store_is_not_stormed() {
     const SESSIONS: u64 = 100;
@@ -106,7 +99,7 @@ async fn i6_ended_copies_are_revalidated_and_the_store_is_not_stormed() {
     for _ in 0..SESSIONS {
         ids.push(writer.open().await);
     }
-    let (reader, links) = Node::linked(&server, PATIENT.tuned(|builder| builder.revalidations(4))).await;
+    let (reader, links) = Node::linked(&server, PATIENT.built(|split| sound(split).revalidations(4).into())).await;
     for id in &ids {
         reader.warm(id).await;
     }

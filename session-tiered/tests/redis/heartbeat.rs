@@ -1,4 +1,4 @@
-//! What a sign of life costs the server.
+//! The cost of a heartbeat to the server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,13 +10,13 @@ use crate::node::{PATIENT, now};
 const REQUESTS: u32 = 10_000;
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Processor time of the server so far, in microseconds.
+/// The processor time of the server so far, in microseconds.
 async fn used(server: &Server) -> f64 {
     let of = |name: &'static str| async move { server.info(name).await.unwrap().parse::<f64>().unwrap() * 1e6 };
     of("used_cpu_user").await + of("used_cpu_sys").await
 }
 
-/// What each of many requests costs, without what an idle server costs in the same time.
+/// The cost of each of many requests, minus the cost of an idle server in the same time.
 async fn cost(server: &Server, idle: f64, requests: impl Future<Output = ()>) -> f64 {
     let (before, began) = (used(server).await, now());
     requests.await;
@@ -40,8 +40,8 @@ async fn ping(server: &Server) {
     }
 }
 
-/// A heartbeat asks for the sequence, by a write that changes nothing, and the server does nothing else for it. The time
-/// that this takes is printed, not asserted; that of a request that comes alone is the system calls', as a PING shows.
+/// A heartbeat asks for the sequence by a write that changes nothing, and costs the server nothing else. The time is printed,
+/// not asserted. A single request spends it in system calls, as a PING shows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_heartbeat_is_one_small_command() {
     let server = Server::start().await;
@@ -63,6 +63,6 @@ async fn a_heartbeat_is_one_small_command() {
     println!("{pinged:.2} us a PING alone; {idle:.0} us/s when idle; {getex}");
     let calls = |line: &str| line.split_once(":calls=")?.1.split(',').next()?.parse::<u32>().ok();
     let all: u32 = stats.lines().filter_map(calls).sum();
-    // Signs of life of the store's own, and what this test asks.
+    // The health checks of the store, and the commands of this test.
     assert!((2 * REQUESTS..2 * REQUESTS + 200).contains(&all), "a heartbeat is one command: {stats}");
 }

@@ -1,14 +1,16 @@
-//! Caches of several nodes in front of real servers, over links that fail: every invariant, seen from the outside.
+//! Caches of several nodes in front of real servers, with failing links: every invariant, seen from the outside.
 //!
-//! A bound is asserted as it is promised: a read that began longer than `max_staleness` after a write was acknowledged,
-//! on the same clock, is not answered from an older state. On a slow machine such reads begin later, and nothing else
-//! changes. Everything but that bound is waited for by events.
+//! The bound is asserted as it is guaranteed: a read that began longer than `max_staleness` after a write was acknowledged, on
+//! the same clock, is not answered from an older state. On a slow machine such reads begin later, and nothing else changes.
+//! All other waits are for events.
 //!
-//! A scenario takes the way in which a node is built, so that the same scenario shows the promise kept, and broken by a
-//! mechanism that is broken on purpose: see `mutants`.
+//! A scenario takes the cache of the node under test, so that the same scenario shows that a sound cache keeps a guarantee and
+//! that a cache with a mistake violates it: see `mutants`.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod cache;
+mod cut_off;
 mod node;
 mod split;
 mod watch;
@@ -28,7 +30,6 @@ mod patches;
 mod slot_move;
 mod soak;
 
-#[cfg(feature = "simulation")]
 mod mutants;
 
 use session_testkit::{until, within};

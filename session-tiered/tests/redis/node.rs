@@ -1,6 +1,6 @@
-//! A node: a cache over Redis, and the links by which it can be cut off.
+//! A node: a cache in front of Redis, and the links by which it can be cut off.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use session_core::{
     Clock as _, Error, Expiry, LoadOptions, SessionId, SystemClock,
@@ -12,29 +12,27 @@ use session_core::{
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{LinkCutter, Server};
-use session_tiered::{Stats, TieredStore, TieredStoreBuilder};
+use session_tiered::Stats;
 
-use crate::{split::Split, until};
+use crate::{
+    cache::{Build, Cache, SOUND},
+    split::Split,
+    until,
+};
 
-/// The staleness that these tests wait for.
+/// The staleness bound of these tests.
 pub(crate) const BOUND: Duration = Duration::from_millis(300);
-/// Few, so that sessions in one partition are soon drawn.
+/// Few partitions, so that sessions of one partition are soon found.
 pub(crate) const PARTITIONS: u32 = 8;
-/// Longer than any call that is meant to be answered takes.
+/// Longer than any call takes that is meant to be answered.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// For calls that are to fail soon.
+/// For calls that are meant to fail soon.
 const HASTE: Duration = Duration::from_secs(1);
 
-/// What a scenario comes to: what was promised was kept, or was seen to be broken.
+/// The outcome of a scenario: an error is a violation that was seen.
 pub(crate) type Verdict = Result<(), String>;
 
-/// Changes settings of a node; breaks it, sometimes.
-pub(crate) type Tune = fn(TieredStoreBuilder<Split>) -> TieredStoreBuilder<Split>;
-
-/// As it is meant to be.
-pub(crate) const SOUND: Tune = |builder| builder;
-
-/// Fails the test, unless the promise was kept.
+/// Fails the test if there was a violation.
 #[track_caller]
 pub(crate) fn kept(verdict: Verdict) {
     if let Err(violation) = verdict {
@@ -43,32 +41,33 @@ pub(crate) fn kept(verdict: Verdict) {
 }
 
 pub(crate) struct Node {
-    pub(crate) store: TieredStore<Split>,
+    pub(crate) store: Arc<dyn SessionStore>,
+    stats: Arc<dyn Fn() -> Stats + Send + Sync>,
 }
 
-/// The ways of one node to its server.
+/// The links of one node to its server.
 pub(crate) struct Links {
     pub(crate) commands: LinkCutter,
     pub(crate) listening: LinkCutter,
 }
 
-/// How a node's connections are to be.
+/// The settings of a node.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) deadline: Duration,
     pub(crate) partitions: u32,
     pub(crate) buffer: usize,
-    pub(crate) tune: Tune,
+    pub(crate) build: Build,
 }
 
-/// All the time that a call may need.
-pub(crate) const PATIENT: Plan = Plan { deadline: PATIENCE, partitions: PARTITIONS, buffer: 8_192, tune: SOUND };
-/// An outage is noticed soon.
+/// With patient deadlines.
+pub(crate) const PATIENT: Plan = Plan { deadline: PATIENCE, partitions: PARTITIONS, buffer: 8_192, build: SOUND };
+/// With short deadlines, so that an outage is noticed soon.
 pub(crate) const HASTY: Plan = Plan { deadline: HASTE, ..PATIENT };
 
 impl Plan {
-    pub(crate) fn tuned(self, tune: Tune) -> Self {
-        Self { tune, ..self }
+    pub(crate) fn built(self, build: Build) -> Self {
+        Self { build, ..self }
     }
 
     pub(crate) fn config(self, config: RedisConfig) -> RedisConfig {
@@ -87,7 +86,7 @@ impl Plan {
     }
 }
 
-/// What one read came to.
+/// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Step(u64),
@@ -96,7 +95,7 @@ pub(crate) enum Seen {
     Failed,
 }
 
-/// A change that was acknowledged, and when.
+/// An acknowledged write, and when it was acknowledged.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Written {
     pub(crate) at: Timestamp,
@@ -107,14 +106,14 @@ pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
-/// A delta that brings a session to a step.
+/// A delta that sets the step of a session.
 pub(crate) fn step(step: u64) -> Delta {
     let mut delta = Delta::new();
     delta.set(Field::new("step").unwrap(), Value::new(Format::JSON, step.to_string().as_bytes()));
     delta
 }
 
-/// The step in which a session is.
+/// The step of a session.
 pub(crate) fn step_of(found: &Found) -> u64 {
     let value = found.record.state().get("step").expect("every session has a step");
     str::from_utf8(value.payload()).unwrap().parse().unwrap()
@@ -135,27 +134,27 @@ pub(crate) fn read(outcome: &Result<LoadOutcome, Error>) -> Seen {
 }
 
 impl Node {
-    /// A node straight at a server.
+    /// A node directly connected to a server.
     pub(crate) async fn start(server: &Server) -> Self {
-        Self::of(Split::none(PATIENT.store(server.url()).await), PATIENT.tune)
+        Self::of(Split::none(PATIENT.store(server.url()).await), PATIENT.build)
     }
 
-    pub(crate) fn of(split: Split, tune: Tune) -> Self {
-        let builder = TieredStore::builder(split).max_staleness(BOUND).self_check(None);
-        Self { store: tune(builder).build() }
+    pub(crate) fn of(split: Split, build: Build) -> Self {
+        let Cache { store, stats } = build(split);
+        Self { store, stats }
     }
 
-    /// A node whose ways to the server can be cut.
+    /// A node whose links to the server can be cut.
     pub(crate) async fn linked(server: &Server, plan: Plan) -> (Self, Links) {
         let links =
             Links { commands: LinkCutter::to(server.addr()).await, listening: LinkCutter::to(server.addr()).await };
         let commands = plan.store(links.commands.url()).await;
         let listening = plan.store(links.listening.url()).await;
-        (Self::of(Split { commands, listening }, plan.tune), links)
+        (Self::of(Split { commands, listening }, plan.build), links)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.store.stats()
+        (self.stats)()
     }
 
     pub(crate) async fn create(&self, id: &SessionId) -> Stamp {
@@ -169,14 +168,14 @@ impl Node {
         }
     }
 
-    /// A session in step 0.
+    /// Creates a session at step 0.
     pub(crate) async fn open(&self) -> SessionId {
         let id = SessionId::generate().unwrap();
         self.create(&id).await;
         id
     }
 
-    /// Two sessions of one partition: the changes of both come in order.
+    /// Creates two sessions of one partition, whose changes arrive in order.
     pub(crate) async fn open_two(&self) -> [SessionId; 2] {
         let id = self.open().await;
         let other = id.generate_sibling().unwrap();
@@ -188,12 +187,12 @@ impl Node {
         self.store.load(id, options).await
     }
 
-    /// One read, at the level of the cache.
+    /// Reads a session through the cache.
     pub(crate) async fn see(&self, id: &SessionId) -> Seen {
         read(&self.load(id, LoadOptions::default()).await)
     }
 
-    /// Brings a session to a step.
+    /// Writes the step of a session.
     pub(crate) async fn write(&self, id: &SessionId, to: u64) -> Written {
         let applied = self.try_write(id, to).await.unwrap();
         Written { at: now(), stamp: applied.stamp }
@@ -206,7 +205,7 @@ impl Node {
         }
     }
 
-    /// Ends a session; when that was acknowledged.
+    /// Ends a session. Returns when that was acknowledged.
     pub(crate) async fn end(&self, id: &SessionId) -> Timestamp {
         let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
         let outcome = self.store.destroy(id, &destroy).await.unwrap();
@@ -222,7 +221,7 @@ impl Node {
         (to, now())
     }
 
-    /// Reads until an answer comes from the cache: there is a copy, and a lease.
+    /// Reads until the cache answers: there is a copy, and a lease.
     pub(crate) async fn warm(&self, id: &SessionId) {
         let before = self.stats().hits;
         until("a read is answered locally", || async {
@@ -232,7 +231,7 @@ impl Node {
         .await;
     }
 
-    /// Reads once, and the cache must answer.
+    /// Reads once. The cache must answer.
     pub(crate) async fn hit(&self, id: &SessionId) -> Seen {
         let before = self.stats();
         let seen = self.see(id).await;
@@ -241,7 +240,7 @@ impl Node {
         seen
     }
 
-    /// Waits until so many changes were applied in place.
+    /// Waits until `count` changes have been applied in place.
     pub(crate) async fn wait_for_patched(&self, count: u64) {
         until("changes are applied in place", || async { (self.stats().patched >= count).then_some(()) }).await;
     }
@@ -254,21 +253,20 @@ pub(crate) fn slot_of(id: &SessionId, partitions: u32) -> u16 {
     u16::try_from(partition * each + each / 2).expect("slots are fewer than that")
 }
 
-/// Waits until a change that was acknowledged then must show everywhere.
+/// Waits until a change that was acknowledged then must be seen everywhere.
 pub(crate) async fn bound_over(since: Timestamp) {
     while now().since(since) <= BOUND {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// A read that begins when the bound is over, and not one before: nothing but the cache itself brings its copy up to
-/// date, or gives it up.
+/// Reads once, after the bound is over, and not before: only the cache itself can have updated or dropped its copy.
 pub(crate) async fn shown_late(node: &Node, id: &SessionId, since: Timestamp, expected: Seen) -> Verdict {
     bound_over(since).await;
     fresh(node.see(id).await, expected, now().since(since))
 }
 
-/// Reads without a pause from the change on, until the bound is over and a read that began then was right.
+/// Reads without a pause until the bound is over. The first read that begins after it must be right.
 pub(crate) async fn shown_in_time(node: &Node, id: &SessionId, since: Timestamp, expected: Seen) -> Verdict {
     loop {
         let began = now().since(since);
@@ -280,7 +278,7 @@ pub(crate) async fn shown_in_time(node: &Node, id: &SessionId, since: Timestamp,
     }
 }
 
-/// An answer that failed is none.
+/// A failed read is not a violation.
 fn fresh(seen: Seen, expected: Seen, after: Duration) -> Verdict {
     if seen == expected || seen == Seen::Failed {
         return Ok(());

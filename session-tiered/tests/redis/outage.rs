@@ -1,4 +1,4 @@
-//! While nobody answers: calls fail, or the caller takes what there is, and is told how old it is.
+//! While no server answers, calls fail, or the caller accepts a copy whose age is stated.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use session_core::{LoadOptions, store::LoadOutcome};
 use session_testkit::Server;
 
 use crate::{
-    node::{HASTY, Node, SOUND, Seen, now, step_of},
+    cache::SOUND,
+    node::{HASTY, Node, Seen, now, step_of},
     until,
 };
 
@@ -15,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stale_answers_state_their_age() {
     let server = Server::start().await;
-    let (node, links) = Node::linked(&server, HASTY.tuned(SOUND)).await;
+    let (node, links) = Node::linked(&server, HASTY.built(SOUND)).await;
     let id = node.open().await;
     let before = now();
     node.write(&id, 1).await;
@@ -29,9 +30,9 @@ async fn stale_answers_state_their_age() {
     let LoadOutcome::Found(found) = node.load(&id, options).await.unwrap() else { panic!("there is a copy") };
     assert_eq!(step_of(&found), 1);
     let age = found.staleness.expect("its age is stated");
-    assert!(age >= began.since(cut_at), "nobody has vouched for it since the cut");
+    assert!(age >= began.since(cut_at), "the store has not vouched for it since the cut");
     assert!(age <= now().since(before), "the store has answered since then");
-    // Older than that caller will have it.
+    // It is older than the caller allows.
     let options = LoadOptions::default().with_stale_if_error(Duration::ZERO);
     node.load(&id, options).await.unwrap_err();
     links.commands.heal().await;

@@ -1,4 +1,4 @@
-//! I2 and I3: a node reads its own writes, and never goes back.
+//! I2 and I3: a node reads its own writes, and its reads never go back.
 
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
 
 use crate::{
+    cache::sound,
     node::{HASTY, Links, Node, PATIENT, Seen, read, step},
     until, within,
 };
 
-/// Whatever the feed says, and also when it says nothing.
+/// With the feed's changes, and also while the feed is silent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i2_own_writes_are_read_at_once() {
     let server = Server::start().await;
@@ -32,7 +33,7 @@ async fn i2_own_writes_are_read_at_once() {
         assert_eq!(node.see(&id).await, Seen::Step(to));
     }
     links.listening.release(Direction::Replies);
-    // What is heard now is old.
+    // The changes that arrive now are old.
     for _ in 0..200 {
         assert_eq!(node.see(&id).await, Seen::Step(39));
         tokio::task::yield_now().await;
@@ -41,14 +42,14 @@ async fn i2_own_writes_are_read_at_once() {
     assert_eq!(node.see(&id).await, Seen::Absent);
 }
 
-/// A write whose answer is lost may have happened: no older copy is served afterwards.
+/// A write whose answer is lost may have been executed: no older copy is served afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i2_after_an_unknown_outcome_the_store_is_asked() {
     let server = Server::start().await;
     let (node, links) = Node::linked(&server, HASTY).await;
     let id = node.open().await;
     node.warm(&id).await;
-    // Nothing but the write itself may bring the news.
+    // Only the write itself may update the node.
     links.listening.hold(Direction::Replies);
     links.commands.hold(Direction::Replies);
     node.try_write(&id, 1).await.unwrap_err();
@@ -60,11 +61,11 @@ async fn i2_after_an_unknown_outcome_the_store_is_asked() {
     assert_eq!(answer.await, Seen::Step(1));
 }
 
-/// The same for one that is given up before its answer comes; here a lease runs all the time.
+/// The same for a write that is dropped before its answer arrives. Here a lease runs all the time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i2_after_a_write_is_given_up_the_store_is_asked() {
     let server = Server::start().await;
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (node, links) = Node::linked(&server, plan).await;
     let id = node.open().await;
     node.warm(&id).await;
@@ -79,8 +80,8 @@ async fn i2_after_a_write_is_given_up_the_store_is_asked() {
     assert_eq!(node.see(&id).await, Seen::Step(1));
 }
 
-/// What was once read from the store is not taken back by a copy: not by a change that comes late, not by the feed
-/// coming back, not by a move to another id.
+/// A copy never goes back behind a state read from the store: not by a late change, not by the feed's return, not by a move to
+/// another id.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_reads_do_not_go_back() {
     let server = Server::start().await;
@@ -116,21 +117,20 @@ async fn i3_reads_do_not_go_back() {
     }
 }
 
-/// A state is fetched that is two changes later than the copy; then the first of them is heard, and a while later the
-/// second.
+/// A state is loaded that is two changes later than the copy. Then the first change arrives, and a while later the second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_changes_that_are_heard_late() {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, witness] = writer.open_two().await;
-    // No lease is to end meanwhile.
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    // No lease must end meanwhile.
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (reader, links) = Node::linked(&server, plan).await;
     reader.warm(&id).await;
     reader.warm(&witness).await;
     links.listening.delay(Duration::from_millis(400));
     writer.write(&id, 1).await;
-    // So long lies between the two.
+    // The time between the two.
     tokio::time::sleep(Duration::from_millis(150)).await;
     writer.write(&id, 2).await;
     let latest = LoadOptions::default().with_level(ReadLevel::Store);
@@ -147,7 +147,7 @@ async fn i3_changes_that_are_heard_late() {
     assert_eq!(reader.hit(&witness).await, Seen::Step(1), "only this one was behind");
 }
 
-/// A session has moved: what was read through the old id is the floor under the new one.
+/// A session has moved: the state read through the old id is the floor under the new one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_through_an_old_id() {
     let server = Server::start().await;
@@ -162,16 +162,16 @@ async fn i3_through_an_old_id() {
     assert_eq!(reader.see(&to).await, Seen::Step(1));
 }
 
-/// A load through an old id is in flight when the session changes at its new one, and that is seen. Whoever joins the
-/// load now must not be given what it brings.
+/// A load through an old id is in flight when the session changes at its new id, and the change is seen. A caller that joins
+/// the load now must not get its answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_joining_through_an_old_id() {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let id = writer.open().await;
     let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
-    // So that it can be joined for as long as the test takes.
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    // The load can be joined for as long as the test takes.
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (reader, links) = Node::linked(&server, plan).await;
     reader.warm(&to).await;
     let load = hold_a_forwarded_load(&reader, &links.commands, id).await;
@@ -186,14 +186,14 @@ async fn i3_joining_through_an_old_id() {
     assert_eq!(within("the load ends", second).await.unwrap(), Seen::Step(1), "it began after it was seen");
 }
 
-/// A load has left when its session moves, and that is heard; Redis then answers it for the new id, with a later state than
-/// that of the copy there.
+/// A load is in flight when its session moves, and the move is received. Redis then answers for the new id, with a later state
+/// than that of the copy there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i3_answered_for_the_new_id() {
     let server = Server::start().await;
     let writer = Node::start(&server).await;
     let [id, witness] = writer.open_two().await;
-    let plan = PATIENT.tuned(|builder| builder.max_staleness(Duration::from_secs(20)));
+    let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (reader, Links { commands, listening }) = Node::linked(&server, plan).await;
     reader.warm(&witness).await;
     commands.hold(Direction::Requests);
@@ -202,7 +202,7 @@ async fn i3_answered_for_the_new_id() {
     let (to, _) = writer.rotate(&id, RotationKind::Renew).await;
     writer.write(&witness, 1).await;
     reader.wait_for_patched(1).await;
-    // The first answer says where the session is; behind it comes one for the new id.
+    // The first answer says where the session is. The second one is for the new id.
     commands.hold(Direction::Replies);
     commands.release(Direction::Requests);
     commands.wait_for_held(Direction::Replies, 1).await;
@@ -214,10 +214,10 @@ async fn i3_answered_for_the_new_id() {
     commands.wait_for_held(Direction::Requests, 1).await;
     listening.hold(Direction::Replies);
     writer.write(&to, 1).await;
-    assert_eq!(reader.hit(&to).await, Seen::Step(0), "nobody has told");
+    assert_eq!(reader.hit(&to).await, Seen::Step(0), "no change was received");
     commands.release(Direction::Requests);
     assert_eq!(within("the load ends", through_old).await.unwrap(), Seen::Step(1));
-    assert_eq!(reader.see(&to).await, Seen::Step(1), "it was told, through the old id");
+    assert_eq!(reader.see(&to).await, Seen::Step(1), "it was returned through the old id");
 }
 
 fn load(node: &Node, id: SessionId) -> JoinHandle<Seen> {
@@ -225,7 +225,7 @@ fn load(node: &Node, id: SessionId) -> JoinHandle<Seen> {
     tokio::spawn(async move { read(&store.get(&id).await) })
 }
 
-/// Begins a load through an old id, which takes two requests, and waits until the answer to the second is on the way.
+/// Begins a load through an old id, which takes two requests, and waits until the answer to the second is in flight.
 async fn hold_a_forwarded_load(reader: &Node, link: &LinkCutter, id: SessionId) -> JoinHandle<Seen> {
     link.hold(Direction::Replies);
     let load = load(reader, id);

@@ -1,4 +1,4 @@
-//! I8: changes of other nodes are applied in place; copies stay hits.
+//! I8: changes of other nodes are applied in place, and copies stay hits.
 
 use session_core::store::SessionStoreExt as _;
 use session_testkit::Server;
@@ -15,7 +15,7 @@ pub(crate) async fn loads(server: &Server) -> u64 {
     calls("hgetall") + calls("hmget")
 }
 
-/// Three nodes hold a copy, a fourth writes: nobody asks the server again.
+/// Three nodes have a copy, and a fourth one writes: none of them asks the server again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i8_patched_not_refetched() {
     const WRITES: u64 = 200;
@@ -41,12 +41,12 @@ async fn i8_patched_not_refetched() {
         .await;
         let stats = reader.stats();
         assert_eq!((stats.patched, stats.evicted), (WRITES, 0), "{stats:?}");
-        // A machine that was held up for longer than a lease asks whether its copy still holds.
+        // A node that was held up for longer than a lease revalidates its copy.
         assert!(stats.misses - missed <= stats.lease_losses, "{stats:?}");
     }
 }
 
-/// The server confirms it: while others write and all read, it is asked for nothing.
+/// The same, seen from the server: while one node writes and all read, it gets no reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i8_the_server_is_not_asked() {
     let server = Server::start().await;
@@ -68,7 +68,7 @@ async fn i8_the_server_is_not_asked() {
     assert!(stats.misses - start.misses <= stats.lease_losses, "{stats:?}");
 }
 
-/// A change whose delta is too large to travel with it evicts, and the next read fetches.
+/// A change whose delta is too large to be published evicts the copy, and the next read goes to the store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i8_a_change_without_its_delta_evicts() {
     let server = Server::start().await;

@@ -5,7 +5,8 @@ use session_redis::RedisConfig;
 use session_testkit::Cluster;
 
 use crate::{
-    node::{Node, PARTITIONS, PATIENT, SOUND, Seen, Written, kept, now, shown_in_time, shown_late, slot_of},
+    cache::SOUND,
+    node::{Node, PARTITIONS, PATIENT, Seen, Written, kept, now, shown_in_time, shown_late, slot_of},
     split::Split,
     until,
     watch::Watch,
@@ -25,8 +26,8 @@ async fn open_elsewhere(node: &Node, slot: u16) -> SessionId {
     }
 }
 
-/// Its partition's copies are ended, those of the others stay; what is written while it moves, or behind it, shows within
-/// the bound.
+/// The epoch of its partition ends, those of the others do not. A write during the move, or after it, is seen within the
+/// bound.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i1_i6_a_slot_moves() {
     let cluster = Cluster::start(2, 0).await;
@@ -53,9 +54,9 @@ async fn i1_i6_a_slot_moves() {
     kept(shown_in_time(&reader, &id, written.at, Seen::Step(2)).await);
     until("it follows", || async { (reader.see(&id).await == Seen::Step(2)).then_some(()) }).await;
     watch.end().await;
-    until("the move is told", || async { (reader.stats().gaps >= before.gaps + 2).then_some(()) }).await;
-    // Of this partition when it left and when it arrived; and, if the push that says so comes while a heartbeat is under
-    // way, of those that share its connection. The other primary's stay.
+    until("the move is reported", || async { (reader.stats().gaps >= before.gaps + 2).then_some(()) }).await;
+    // This partition's epoch ends when it leaves and when it arrives. If the push of that comes while a heartbeat is in
+    // flight, the epochs of the partitions on the same connection end too; those of the other primary do not.
     let ended = reader.stats().epochs_ended - before.epochs_ended;
     assert!((2..=u64::from(PARTITIONS)).contains(&ended), "{ended} epochs ended");
     reader.warm(&id).await;

@@ -1,4 +1,4 @@
-//! A store whose requests and whose feed go over different connections, so that each can fail alone.
+//! A store whose requests and feed use different connections, so that each can fail alone.
 
 use session_core::{
     Error, Limits, LoadOptions, SessionId,
@@ -16,7 +16,7 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    /// Both over the same connections.
+    /// Both use the same connections.
     pub(crate) fn none(store: RedisStore) -> Self {
         Self { commands: store.clone(), listening: store }
     }

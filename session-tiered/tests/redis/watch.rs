@@ -1,4 +1,4 @@
-//! Somebody who reads without a pause, whatever happens.
+//! A reader that reads without a pause.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use crate::{
     within,
 };
 
-/// Reads a session on one node all the time, and fails if what it sees goes back.
+/// Reads a session on one node without a pause, and fails if its reads go back.
 pub(crate) struct Watch {
     is_over: Arc<AtomicBool>,
     task: JoinHandle<()>,
@@ -31,9 +31,9 @@ impl Watch {
                         assert!(Some(step) >= latest, "reads went back from {latest:?} to {step}");
                         latest = Some(step);
                     }
-                    // While nobody answers.
+                    // While no server answers.
                     Seen::Failed => {}
-                    other => panic!("a session that nobody ended: {other:?}"),
+                    other => panic!("a session that was not ended: {other:?}"),
                 }
                 tokio::task::yield_now().await;
             }
@@ -42,7 +42,7 @@ impl Watch {
         Self { is_over, task }
     }
 
-    /// Ends it; fails if it has failed.
+    /// Ends the reader. Fails if it has failed.
     pub(crate) async fn end(self) {
         self.is_over.store(true, Ordering::Relaxed);
         within("the reader ends", self.task).await.expect("reads do not go back");

@@ -1,6 +1,6 @@
-//! Measures everything that this project claims, prints one line for each claim and writes a report: `--help` has the rest.
+//! Measures every claim of this project, prints one line per claim and writes a report. See `--help`.
 //!
-//! Ends with status 1 if a claim is missed, and with 2 if something could not be measured or written.
+//! Exits with status 1 if a claim is missed, and with 2 if something could not be measured or written.
 
 use std::{
     error::Error,
@@ -12,26 +12,27 @@ use std::{
 use clap::Parser;
 use session_benches::{claims, effort::Effort, report::Report};
 
-/// Measures what is claimed, against others in the same run, and says which claims hold.
+/// Measures the claims against references in the same run, and reports which hold.
 #[derive(Debug, Parser)]
 #[command(name = "report")]
 struct Args {
-    /// Within three minutes: for ratios, not for figures to quote
+    /// Take at most three minutes: for ratios, not for figures to quote
     #[arg(long)]
     quick: bool,
-    /// Only the sections whose name begins with this; may be given more than once
+    /// Measure only the sections whose name begins with this; may be given more than once
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// A recorded trace for the study of hit rates: Online Retail as CSV or big-endian u32 keys, plain or compressed by zstd
+    /// Recorded trace for the study of hit rates: Online Retail as CSV or big-endian u32 keys, plain or compressed by
+    /// zstd
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Where to write report.md, report.json and the plots
+    /// Folder for report.md, report.json and the plots
     #[arg(long, value_name = "FOLDER", default_value = "target/report")]
     out: PathBuf,
 }
 
 fn main() -> ExitCode {
-    // A child of this program measures its own memory.
+    // A child process of this program measures its own memory.
     if let Some(code) = session_benches::footprint::serve() {
         return code;
     }
@@ -57,22 +58,22 @@ fn run(args: &Args) -> Result<Report, Box<dyn Error>> {
     let begins = |name: &str, only: &String| name.starts_with(only.as_str());
     if let Some(unknown) = args.only.iter().find(|only| !claims::ALL.iter().any(|section| begins(section.name, only))) {
         let names: Vec<_> = claims::ALL.iter().map(|section| section.name).collect();
-        return Err(format!("no section begins with `{unknown}`: there are {}", names.join(", ")).into());
+        return Err(format!("no section begins with `{unknown}`: the sections are {}", names.join(", ")).into());
     }
     let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|only| begins(name, only));
     let sections: Vec<_> = claims::ALL.iter().filter(|section| is_wanted(section.name)).collect();
     let report = Report::measure(&sections, effort, args.trace.as_deref())?;
-    // Before anything is said: who listens may hang up.
+    // Written before anything is printed, because stdout may be closed.
     let written = report.write(&args.out);
-    match tell(&report, args) {
+    match print_summary(&report, args) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
         _ => written?,
     }
     Ok(report)
 }
 
-/// One line for each claim, and what became of them.
-fn tell(report: &Report, args: &Args) -> io::Result<()> {
+/// Prints one line per claim with its result.
+fn print_summary(report: &Report, args: &Args) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(out, "{}", report.table())?;
     for claim in report.claims() {
@@ -85,6 +86,6 @@ fn tell(report: &Report, args: &Args) -> io::Result<()> {
     }
     let count = report.claims().count();
     let page = args.out.join("report.md");
-    writeln!(out, "{} of {count} claims hold; {} has the rest", count - report.missed(), page.display())?;
+    writeln!(out, "{} of {count} claims hold; see {}", count - report.missed(), page.display())?;
     out.flush()
 }

@@ -11,21 +11,24 @@ use crate::{
     tiered::Loaded,
 };
 
-/// So many sessions fit the processor's caches.
+/// A number of sessions that fits the processor's caches.
 const SMALL: usize = 1_000;
 
-/// Against bare caches, and against caches of whole sessions.
+/// Compares hits with bare caches, and with caches of whole sessions.
 pub fn section(effort: Effort) -> Section {
-    let method = "Loads through `Arc<dyn SessionStore>` of sessions of 8 fields of 29 B, all of them in the local cache, in front of the memory \
-                  store, with the machine's clock and a listener that keeps the leases; only the capacity (as moka's) and `max_age` differ from \
-                  the defaults, since a million copies take longer than a minute to measure. Bare caches are keyed by the same digest and give \
-                  a clone of an `Arc`; \"digest as hash\" and papaya hash nothing, as the tiered store. Before each batch comes an untimed pass over 1,000 \
-                  sessions; threads begin together.\n\nAwaited loads, one after another, of 1,000 sessions in an arbitrary order, against other caches \
-                  in front of Redis, none of which asks the server meanwhile. They hand out different things: the tiered store an `Arc` of a \
-                  record whose values are still encoded; `CachingSessionStore` a `HashMap<String, serde_json::Value>` of its own, cloned; \
-                  the client-side cache of redis-rs 0.32 (`cache-aio`; the stores use redis-rs 1) a `HashMap<String, Vec<u8>>` of its own, \
-                  converted from the reply. \"All 8 fields decoded\" makes a `HashMap<String, String>` of the record too, as a request does that \
-                  reads every field.";
+    let method = "Loads through `Arc<dyn SessionStore>` of sessions of 8 fields of 29 B, all of them in the local \
+                  cache, in front of the memory store, with the machine's clock and a listener that keeps the leases. \
+                  Only the capacity (equal to moka's) and `max_age` differ from the defaults, because measuring a \
+                  million copies takes longer than a minute. Bare caches use the same digest as key and return a clone \
+                  of an `Arc`; \"digest as hash\" and papaya hash nothing, like the tiered store. An untimed pass over \
+                  1,000 sessions precedes each batch; threads begin together.\n\nThe last table has awaited loads, \
+                  one after another, of 1,000 sessions in a shuffled order, against other caches in front of Redis. \
+                  None of them sends a request to the server meanwhile. They return different values: the tiered store \
+                  an `Arc` of a record whose values are still encoded; `CachingSessionStore` a clone of a \
+                  `HashMap<String, serde_json::Value>`; the client-side cache of redis-rs 0.32 (`cache-aio`; the \
+                  stores use redis-rs 1) a new `HashMap<String, Vec<u8>>`, converted from the reply. \"All 8 fields \
+                  decoded\" also decodes the record into a `HashMap<String, String>`, like a request that reads every \
+                  field.";
     let mut section = Section::new("Local hit", method);
     let mut plotted = Vec::new();
     for sessions in [SMALL, effort.pick(100_000, 1_000_000)] {
@@ -44,23 +47,23 @@ pub fn section(effort: Effort) -> Section {
 fn against_caches(section: &mut Section, loaded: &Loaded, threads: usize, effort: Effort) -> Costs {
     let gets = loaded.gets();
     let sessions = loaded.ids.len();
-    // Of two milliseconds at least, of the store and of the reference.
+    // At least two milliseconds, for the store and for the reference.
     let batch = if sessions == SMALL { effort.pick(20_000, 100_000) } else { effort.pick(10_000, 20_000) };
     let target = Target::AtMost(1.0);
     let mut comparison = InTurn::new("ns").until_decided("tiered", "moka, digest as hash", target);
     for (at, (name, get)) in gets.iter().enumerate() {
-        // Far apart, so that none finds in the processor's cache what another has just loaded.
+        // The subjects start far apart, so that none finds in the processor's cache what another has just loaded.
         let mut batches = Batches { first: at * sessions / gets.len(), threads, gets: batch };
         comparison = comparison.subject(*name, move || batches.next(&loaded.ids, get));
     }
     let (_, before) = loaded.counts();
     let costs = comparison.run(effort);
     let (_, after) = loaded.counts();
-    assert_eq!(after, before, "all loads that are counted are hits");
+    assert_eq!(after, before, "all counted loads are hits");
     section.claims.push(costs.claim(
         format!("tiered.hit.{}.{threads}", if sessions == SMALL { "small" } else { "large" }),
         &format!(
-            "A local hit among {} sessions on {threads} thread(s), against a get of bare moka that gives the same `Arc`",
+            "A local hit among {} sessions on {threads} thread(s), against a get from bare moka that returns the same `Arc`",
             Number(sessions as f64)
         ),
         ("tiered", "moka, digest as hash"),
@@ -88,7 +91,7 @@ fn bars(of: &[(String, Costs)]) -> Plot {
     }
 }
 
-/// A group of one bar for each, since their names are long.
+/// One bar per group, because the names are long.
 fn beside(costs: &Costs) -> Plot {
     let medians = costs.names().iter().map(|name| costs.median(name)).collect();
     Plot {

@@ -1,4 +1,4 @@
-//! Against caches of whole sessions.
+//! Hits compared with caches of whole sessions.
 
 use std::{hint::black_box, sync::Arc};
 
@@ -26,12 +26,12 @@ const OURS: &str = "tiered";
 const TOWER: &str = "CachingSessionStore, moka over redis";
 const AIO: &str = "redis-rs 0.32 cache-aio, HGETALL";
 const BATCH: usize = 15_000;
-/// A sixth: it is what was hoped for.
+/// A sixth, which was the goal.
 const TOWER_TARGET: Target = Target::AtMost(1.0 / 6.0);
-const WHY: &str = "a quarter of our hit is the reading of a clock that counts suspended time, and a fifth the box of its future; from run \
-                   to run it is between 0.15 and 0.2";
+const WHY: &str = "a quarter of our hit reads a clock that counts suspended time, and a fifth allocates the box of its \
+                   future; from run to run the ratio is between 0.15 and 0.2";
 
-/// The caches, each with as many sessions, all of them there.
+/// The caches, each with the same number of sessions, all of them cached.
 struct Caches {
     runtime: Runtime,
     server: Server,
@@ -54,8 +54,8 @@ impl Caches {
         Self { runtime, server, tiered, tower, aio }
     }
 
-    /// What was not a hit so far: in the tiered store, in redis-rs's cache, and of commands that the server was sent, which are
-    /// the misses of all that stand in front of it.
+    /// The misses so far: in the tiered store, in redis-rs's cache, and the number of commands that the server
+    /// received, which counts the misses of all caches in front of it.
     fn misses(&self) -> (u64, usize, u64) {
         let commands = self.runtime.block_on(self.server.info("total_commands_processed"));
         let commands = commands.and_then(|count| count.parse().ok()).expect("the server counts");
@@ -70,7 +70,7 @@ impl Caches {
         }
     }
 
-    /// Nanoseconds of one of so many loads, one after another; a pass over all sessions before them is not timed.
+    /// Nanoseconds per load, one after another. The pass over all sessions before them is not timed.
     fn each<T>(&self, load: impl AsyncFn(usize) -> T) -> f64 {
         let pass = |count: usize| {
             self.runtime.block_on(async {
@@ -97,14 +97,15 @@ pub(super) fn against(section: &mut Section, effort: Effort) -> Costs {
         .subject(AIO, || caches.each(async |at: usize| caches.aio.hgetall(at).await))
         .run(effort);
     let after = caches.misses();
-    assert_eq!((after.0, after.1), (before.0, before.1), "all loads that are counted are hits");
-    // That of the question itself, and those of a client that says it is there.
-    assert!(after.2 - before.2 < 100, "the server was asked {} times: these are no hits", after.2 - before.2);
-    let text = "A local hit, awaited, that gives a shared record, against one of tower-sessions' `CachingSessionStore`, which gives a \
-                clone of its map: 1,000 sessions of 8 fields";
+    assert_eq!((after.0, after.1), (before.0, before.1), "all counted loads are hits");
+    // The difference contains the commands of the question itself, and the health checks of a client.
+    assert!(after.2 - before.2 < 100, "the server received {} commands, so these are not hits", after.2 - before.2);
+    let text = "A local hit, awaited, that returns a shared record, against one of tower-sessions' \
+                `CachingSessionStore`, which returns a clone of its map: 1,000 sessions of 8 fields";
     let claim = costs.claim("tiered.hit.tower-sessions", text, (OURS, TOWER), TOWER_TARGET);
     section.claims.push(claim.missed_because(WHY, 1.0 / 6.0..=0.205));
-    let text = "The same, against one of the client-side cache of redis-rs 0.32, which gives a map made of an `HGETALL`'s reply";
+    let text = "The same, against one of the client-side cache of redis-rs 0.32, which returns a map converted from \
+                the reply of `HGETALL`";
     section.claims.push(costs.claim("tiered.hit.cache-aio", text, (OURS, AIO), Target::AtMost(1.0)));
     section.tables.push(costs.table("Time of a hit, awaited, ns: 1,000 sessions of 8 fields of 29 B", OURS));
     costs

@@ -1,4 +1,4 @@
-//! Deltas.
+//! The encoded form of deltas.
 
 use bytes::Bytes;
 
@@ -19,7 +19,7 @@ impl Delta {
         self.encode()
     }
 
-    /// The length of the encoded form, without making it: for a limit on what a message carries.
+    /// The length of the encoded form, computed without encoding: for a limit on the size of a message.
     pub fn encoded_len(&self) -> usize {
         self.length()
     }
@@ -27,9 +27,10 @@ impl Delta {
     /// Reads the [encoded form](crate::model::wire). Values are slices of `bytes`.
     ///
     /// # Errors
-    /// [`UnreadableField`](crate::ErrorKind::UnreadableField), for all that [`to_bytes`](Self::to_bytes) does not write.
+    /// [`UnreadableField`](crate::ErrorKind::UnreadableField) for any input that [`to_bytes`](Self::to_bytes) does not
+    /// write.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        Reader::whole(bytes, read)
+        Reader::read_all(bytes, read)
     }
 }
 
@@ -62,9 +63,9 @@ fn write_edit(sink: &mut impl Sink, edit: &Edit) {
     }
 }
 
-/// The least bytes of a scalar edit and of a keyed edit: a name of one byte, its length, and one byte more.
+/// The minimum bytes of a scalar edit and of a keyed edit: a name of one byte, its length, and one more byte.
 const LEAST_FIELD: usize = 3;
-/// The least bytes of an entry of a keyed edit: the empty key's length, and one byte more.
+/// The minimum bytes of an entry of a keyed edit: the empty key's length, and one more byte.
 const LEAST_ENTRY: usize = 2;
 
 fn read(reader: &mut Reader) -> Result<Delta, Error> {
@@ -88,15 +89,15 @@ fn read(reader: &mut Reader) -> Result<Delta, Error> {
 fn read_keyed(reader: &mut Reader) -> Result<KeyedDelta, Error> {
     let head = reader.varint()?;
     if head == 0 {
-        return Err(unreadable("a keyed field is named and nothing is said of it"));
+        return Err(unreadable("a keyed field has no edits"));
     }
     let clear = head % 2 == 1;
-    let count = reader.believe(head / 2, LEAST_ENTRY)?;
+    let count = reader.check_count(head / 2, LEAST_ENTRY)?;
     let mut entries = SortedMap::with_capacity(count);
     for _ in 0..count {
         let (key, edit) = (reader.key()?, read_edit(reader)?);
         if clear && edit == Edit::Remove {
-            return Err(unreadable("a key is removed from a field that is cleared"));
+            return Err(unreadable("a key of a cleared field is removed"));
         }
         if !entries.push_last(key, edit) {
             return Err(out_of_order());

@@ -1,8 +1,8 @@
-//! The encoded form of deltas and records: of change messages, snapshots and golden files.
+//! The encoded form of deltas and records, for change messages, snapshots and golden files.
 //!
-//! [`Delta::to_bytes`](crate::model::Delta::to_bytes), [`Delta::from_bytes`](crate::model::Delta::from_bytes) and the same on
-//! [`Record`](crate::model::Record). The form is **canonical**: decoding accepts exactly what encoding writes, so a value has
-//! one encoded form, and equal bytes mean equal values.
+//! [`Delta::to_bytes`](crate::model::Delta::to_bytes) and [`Delta::from_bytes`](crate::model::Delta::from_bytes) write
+//! and read it, as do the same methods of [`Record`](crate::model::Record). The form is **canonical**: decoding accepts
+//! exactly the bytes that encoding writes. A value therefore has one encoded form, and equal bytes mean equal values.
 //!
 //! ```
 //! use session_core::{model::{Delta, Field, Format, Value}};
@@ -15,44 +15,44 @@
 //! ```
 //!
 //! # Layout, version 1
-//! The first byte is the format [`VERSION`]. A `×n` part is n such parts one after another, in strictly ascending
-//! order of the bytes of their names.
+//! The first byte is the format [`VERSION`]. A `×n` part consists of n such parts one after another, in strictly
+//! ascending order of the bytes of their names.
 //!
 //! | part | bytes |
 //! |---|---|
 //! | delta | `01`, n: varint, scalar edit ×n, m: varint, keyed edit ×m |
 //! | scalar edit | field, edit |
 //! | keyed edit | field, 2·n + c: varint, (key, edit) ×n. c is 1 if the field is cleared first |
-//! | edit | 0: varint, which removes; or 1 + l: varint, then a value of l bytes, which is set |
+//! | edit | 0: varint, which removes; or 1 + l: varint, then the value of l bytes that is set |
 //! | record | `01`, stamp, created at: varint, deadlines, state |
 //! | stamp | incarnation: 8 bytes big-endian, version: varint, tag: 8 bytes big-endian |
-//! | deadlines | idle, absolute: varint. 2^53 − 1 stands for none |
+//! | deadlines | idle, absolute: varint. 2^53 − 1 means none |
 //! | idle | `00` for none; or `01`, idle timeout: varint, idle deadline: varint |
 //! | state | n: varint, (field, value) ×n, m: varint, keyed field ×m |
 //! | keyed field | field, n ≥ 1: varint, (key, value) ×n |
 //! | field | l: varint, 1 to 255; UTF-8 of l bytes |
 //! | key | l: varint, 0 to 1,024; UTF-8 of l bytes |
 //! | value | l: varint, l bytes: a format byte and a payload, or nothing |
-//! | varint | LEB128: 7 bits a byte, the lowest first, the top bit set on all bytes but the last; the shortest form only; at most 64 bits |
+//! | varint | LEB128: 7 bits a byte, the lowest first, the top bit set on all bytes except the last; the shortest form only; at most 64 bits |
 //!
-//! Moments are milliseconds since the Unix epoch, and the idle timeout is milliseconds, at most 2^53 − 1. There is an idle
-//! deadline, an absolute one, or both, and the idle one is not after the absolute one. A keyed edit says something
-//! (n ≥ 1 or c = 1), and removes no key of a field that it clears. Nothing follows the last part.
+//! Timestamps are milliseconds since the Unix epoch. The idle timeout is in milliseconds, at most 2^53 − 1. There is an
+//! idle deadline, an absolute deadline, or both; the idle deadline is not after the absolute one. A keyed edit has an
+//! effect (n ≥ 1 or c = 1), and removes no key of a field that it clears. Nothing follows the last part.
 //!
 //! # Decoding
-//! Values are slices of the input, not copies, so one of them keeps all of the input in memory. Hostile input cannot
-//! make it allocate more than 64 times the input's length, since a count is believed only as far as the bytes that
-//! follow could hold so many.
+//! Values are slices of the input, not copies, so one value keeps all of the input in memory. Hostile input cannot make
+//! the decoder allocate more than 64 times the length of the input, since a count is accepted only if the remaining
+//! bytes can hold that many parts.
 //!
-//! What cannot be decoded is an error of kind [`UnreadableField`](crate::ErrorKind::UnreadableField), with no field
-//! named: all of the value is unreadable. It is the kind of stored data that this version cannot read, which no other
-//! request by the caller would mend; [`InvalidInput`](crate::ErrorKind::InvalidInput) would blame the caller for what
-//! a store or a channel held. It is never taken for an absent session.
+//! Input that cannot be decoded is an error of kind [`UnreadableField`](crate::ErrorKind::UnreadableField), without a
+//! field name, because the whole value is unreadable. This kind means that stored data cannot be read by this version,
+//! and that no other request by the caller would help. [`InvalidInput`](crate::ErrorKind::InvalidInput) would blame the
+//! caller for data that a store or a channel held. Unreadable input is never treated as an absent session.
 
 mod delta;
 mod read;
 mod record;
 mod write;
 
-/// The version that is written, and the only one that is read.
+/// The version that is written, and the only version that is read.
 pub const VERSION: u8 = 1;

@@ -1,4 +1,4 @@
-//! Reading, strictly: every function accepts what its twin in `write` writes, and nothing else.
+//! A strict reader: every function accepts exactly what its counterpart in `write` writes.
 
 use bytes::{Buf, Bytes};
 
@@ -8,27 +8,27 @@ use crate::{
     model::{Field, Key, Timestamp, Value},
 };
 
-/// What is left of the input.
+/// The remaining input.
 pub(super) struct Reader(Bytes);
 
 impl Reader {
-    /// Reads all of `input` with `body`, from behind the version byte to the last byte.
-    pub(super) fn whole<T>(input: Bytes, body: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    /// Reads all of `input` with `body`, from the byte after the version byte to the last byte.
+    pub(super) fn read_all<T>(input: Bytes, body: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let mut reader = Self(input);
         match reader.byte()? {
             VERSION => {}
-            _ => return Err(unreadable("it is of a format version that this version of the software does not know")),
+            _ => return Err(unreadable("unsupported format version")),
         }
         let value = body(&mut reader)?;
-        if reader.0.is_empty() { Ok(value) } else { Err(unreadable("bytes follow its end")) }
+        if reader.0.is_empty() { Ok(value) } else { Err(unreadable("trailing bytes")) }
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Error> {
-        self.0.try_get_u8().map_err(|_| cut_short())
+        self.0.try_get_u8().map_err(|_| truncated())
     }
 
     pub(super) fn u64(&mut self) -> Result<u64, Error> {
-        self.0.try_get_u64().map_err(|_| cut_short())
+        self.0.try_get_u64().map_err(|_| truncated())
     }
 
     pub(super) fn varint(&mut self) -> Result<u64, Error> {
@@ -42,26 +42,27 @@ impl Reader {
             value |= bits << shift;
             if byte < 0x80 {
                 let shortest = byte != 0 || shift == 0;
-                return if shortest { Ok(value) } else { Err(unreadable("a number is longer than it need be")) };
+                return if shortest { Ok(value) } else { Err(unreadable("a number is not in its shortest form")) };
             }
         }
         Err(unreadable("a number has more than 64 bits"))
     }
 
-    /// A number of parts of which each has `least` bytes or more; an error if so many cannot follow.
+    /// Reads a count of parts that have at least `least` bytes each. Fails if the remaining input cannot hold that
+    /// many.
     pub(super) fn count(&mut self, least: usize) -> Result<usize, Error> {
         let count = self.varint()?;
-        self.believe(count, least)
+        self.check_count(count, least)
     }
 
-    /// The same for a count that was read.
-    pub(super) fn believe(&self, count: u64, least: usize) -> Result<usize, Error> {
+    /// Checks a count that was already read, in the same way.
+    pub(super) fn check_count(&self, count: u64, least: usize) -> Result<usize, Error> {
         let most = self.0.len() / least;
-        usize::try_from(count).ok().filter(|count| *count <= most).ok_or_else(cut_short)
+        usize::try_from(count).ok().filter(|count| *count <= most).ok_or_else(truncated)
     }
 
     pub(super) fn bytes(&mut self, length: u64) -> Result<Bytes, Error> {
-        let length = self.believe(length, 1)?;
+        let length = self.check_count(length, 1)?;
         Ok(self.0.split_to(length))
     }
 
@@ -75,7 +76,7 @@ impl Reader {
         self.name(|text| Key::new(text).map_err(|error| unreadable("a key is too long").with_source(error)))
     }
 
-    /// Read where it stands: names are copied, so no slice of the input is made for them.
+    /// Names are copied, so no slice of the input is made for them.
     fn name<T>(&mut self, of: impl FnOnce(&str) -> Result<T, Error>) -> Result<T, Error> {
         let length = self.count(1)?;
         let name = of(utf8(&self.0[..length])?)?;
@@ -91,21 +92,21 @@ impl Reader {
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, Error> {
         let millis = self.varint()?;
         let moment = Timestamp::from_millis(millis);
-        if moment.as_millis() == millis { Ok(moment) } else { Err(unreadable("a moment is out of range")) }
+        if moment.as_millis() == millis { Ok(moment) } else { Err(unreadable("a timestamp is out of range")) }
     }
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Error> {
-    // The source is left out: it says where in the name the fault is, which helps nobody.
+    // The source is omitted: the position of the fault within the name helps no one.
     std::str::from_utf8(bytes).map_err(|_| unreadable("a name is not UTF-8"))
 }
 
-pub(super) fn cut_short() -> Error {
-    unreadable("it is cut short")
+pub(super) fn truncated() -> Error {
+    unreadable("the input is truncated")
 }
 
 pub(super) fn out_of_order() -> Error {
-    unreadable("its parts are not in order, or one is there twice")
+    unreadable("the parts are out of order or duplicated")
 }
 
 pub(super) fn unreadable(why: &'static str) -> Error {

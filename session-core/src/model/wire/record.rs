@@ -1,4 +1,4 @@
-//! Records, and what is in them.
+//! The encoded form of records and their parts.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,9 +25,10 @@ impl Record {
     /// Reads the [encoded form](crate::model::wire). Values are slices of `bytes`.
     ///
     /// # Errors
-    /// [`UnreadableField`](crate::ErrorKind::UnreadableField), for all that [`to_bytes`](Self::to_bytes) does not write.
+    /// [`UnreadableField`](crate::ErrorKind::UnreadableField) for any input that [`to_bytes`](Self::to_bytes) does not
+    /// write.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        Reader::whole(bytes, |reader| {
+        Reader::read_all(bytes, |reader| {
             Ok(Self::new(read_stamp(reader)?, reader.timestamp()?, read_deadlines(reader)?, read_state(reader)?))
         })
     }
@@ -68,15 +69,15 @@ fn write_deadlines(sink: &mut impl Sink, deadlines: &Deadlines) {
 fn read_deadlines(reader: &mut Reader) -> Result<Deadlines, Error> {
     let idle = match reader.byte()? {
         0 => None,
-        // A timeout has the range of a moment.
+        // A timeout has the range of a timestamp.
         1 => Some((Duration::from_millis(reader.timestamp()?.as_millis()), reader.timestamp()?)),
-        _ => return Err(unreadable("its idle deadline is neither there nor absent")),
+        _ => return Err(unreadable("the idle deadline is neither present nor absent")),
     };
     let absolute = reader.timestamp()?;
     if idle.is_some_and(|(_, idle)| idle > absolute) {
-        return Err(unreadable("its idle deadline is after its absolute one"));
+        return Err(unreadable("the idle deadline is after the absolute deadline"));
     }
-    Deadlines::from_parts(idle, Some(absolute)).ok_or_else(|| unreadable("it has no deadline"))
+    Deadlines::from_parts(idle, Some(absolute)).ok_or_else(|| unreadable("the record has no deadline"))
 }
 
 fn write_state(sink: &mut impl Sink, state: &State) {
@@ -96,11 +97,11 @@ fn write_state(sink: &mut impl Sink, state: &State) {
     }
 }
 
-/// The least bytes of a scalar: a name of one byte, its length, and the empty value's length.
+/// The minimum bytes of a scalar: a name of one byte, its length, and the empty value's length.
 const LEAST_SCALAR: usize = 3;
-/// The least bytes of a keyed entry: the lengths of the empty key and of the empty value.
+/// The minimum bytes of a keyed entry: the lengths of the empty key and of the empty value.
 const LEAST_ENTRY: usize = 2;
-/// The least bytes of a keyed field: a name of one byte, its length, a count and an entry.
+/// The minimum bytes of a keyed field: a name of one byte, its length, a count and an entry.
 const LEAST_KEYED: usize = 3 + LEAST_ENTRY;
 
 fn read_state(reader: &mut Reader) -> Result<State, Error> {

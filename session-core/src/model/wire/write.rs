@@ -1,11 +1,11 @@
-//! Writing, into bytes or into a count of them.
+//! Writing, into bytes or into a count of bytes.
 
 use bytes::Bytes;
 
 use super::VERSION;
 use crate::model::{Field, Key, Value};
 
-/// Where encoded bytes go.
+/// The destination of encoded bytes.
 pub(super) trait Sink {
     fn put(&mut self, bytes: &[u8]);
 
@@ -24,7 +24,7 @@ impl Sink for Vec<u8> {
     }
 }
 
-/// Counts, so that the bytes can be written into one allocation of the right size.
+/// Counts bytes, so that the encoded form can be written into one allocation of the right size.
 #[derive(Default)]
 struct Length(usize);
 
@@ -40,9 +40,9 @@ impl Sink for Length {
     }
 }
 
-/// What has an encoded form.
+/// A type with an encoded form.
 pub(super) trait Encode {
-    /// Everything behind the version byte.
+    /// Writes everything after the version byte.
     fn body(&self, sink: &mut impl Sink);
 
     fn length(&self) -> usize {

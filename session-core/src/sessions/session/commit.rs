@@ -1,8 +1,8 @@
-//! Sending what was recorded.
+//! Commits: sending the recorded changes.
 
 use super::{
     Base, Session,
-    sent::{Once, Request, Sent},
+    sent::{EntryCas, Request, Sent},
     settle::Settled,
 };
 use crate::{
@@ -12,27 +12,28 @@ use crate::{
 };
 
 impl Session {
-    /// Sends what was recorded as one atomic update; a new session is stored with it. If nothing was recorded, nothing is
-    /// sent: a new session without entries is not stored, which [`persist`](Self::persist) does.
+    /// Sends the recorded changes as one atomic update. A new session is stored with its changes. If nothing is
+    /// recorded, nothing is sent; in particular, a new session without entries is not stored.
+    /// [`persist`](Self::persist) stores it.
     ///
     /// # Consistency
-    /// Once it returns, every read at [`ReadLevel::Store`](crate::ReadLevel::Store) sees the changes.
+    /// After it returns, every read at [`ReadLevel::Store`](crate::ReadLevel::Store) sees the changes.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when the session has ended: nothing brings it back;
+    /// [`NotFound`](ErrorKind::NotFound) when the session has ended; nothing recreates it.
     /// [`LimitExceeded`](ErrorKind::LimitExceeded), [`Superseded`](ErrorKind::Superseded),
-    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown), and the failures of the store.
-    /// [`Conflict`](ErrorKind::Conflict) while the handle holds a [lock](Self::lock) that was lost, and when it settles
-    /// a [`commit_if_unchanged`](Self::commit_if_unchanged) of unknown outcome that conflicts.
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown), and the failures of the store. [`Conflict`](ErrorKind::Conflict)
+    /// if the handle's [lock](Self::lock) was lost, or if the commit settles a
+    /// [`commit_if_unchanged`](Self::commit_if_unchanged) of unknown outcome that conflicts.
     ///
     /// # Cancel safety
-    /// If the future is dropped, all changes are stored or none is; the next commit settles it.
+    /// If the future is dropped, either all changes are stored or none is. The next commit settles it.
     pub async fn commit(&mut self) -> Result<(), Error> {
         self.settle_first().await?;
         self.send(Vec::new()).await
     }
 
-    /// Commits, and stores a new session also without entries: for a session whose existence is what matters.
+    /// Commits, and stores a new session even without entries, for a session whose mere existence matters.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
@@ -43,19 +44,19 @@ impl Session {
         self.settle_first().await?;
         match &self.base {
             Base::New(new) => {
-                let request = Request::Create { new: new.clone(), asked: None };
+                let request = Request::Create { new: new.clone(), requested: None };
                 self.send_with_pending(request).await.map(drop)
             }
             _ => self.send(Vec::new()).await,
         }
     }
 
-    /// Like [`commit`](Self::commit), but only if nobody has changed the session since it was loaded: compare and
-    /// set. See [`transaction`](Self::transaction) for doing it again on a conflict.
+    /// Like [`commit`](Self::commit), but only if the session has not changed since it was loaded: compare and set.
+    /// [`transaction`](Self::transaction) retries on a conflict.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) when somebody has; the changes stay recorded, and
-    /// [`refresh`](Self::refresh) loads what they conflict with. Otherwise as `commit`.
+    /// [`Conflict`](ErrorKind::Conflict) when another request has changed the session. The changes stay recorded, and
+    /// [`refresh`](Self::refresh) loads the conflicting state. Otherwise as `commit`.
     ///
     /// # Cancel safety
     /// As `commit`.
@@ -67,7 +68,7 @@ impl Session {
 
     pub(super) async fn send(&mut self, mut preconditions: Vec<Precondition>) -> Result<(), Error> {
         let request = match &self.base {
-            Base::New(new) if !self.pending.is_empty() => Request::Create { new: new.clone(), asked: None },
+            Base::New(new) if !self.pending.is_empty() => Request::Create { new: new.clone(), requested: None },
             Base::New(_) => return Ok(()),
             _ if self.pending.is_empty() && preconditions.is_empty() => return Ok(()),
             Base::Ended(_) => return Err(self.destroyed()),
@@ -79,20 +80,20 @@ impl Session {
         self.send_with_pending(request).await.map(drop)
     }
 
-    /// Sends one take or update of one entry, apart from what is recorded.
-    pub(super) async fn send_once(
+    /// Sends one take or update of one entry, separately from the recorded changes.
+    pub(super) async fn send_cas(
         &mut self,
-        once: Once,
+        cas: EntryCas,
         delta: Delta,
         expected: Precondition,
     ) -> Result<Settled, Error> {
         let Base::Stored { seen, .. } = self.base else { return Err(self.destroyed()) };
         let preconditions = [expected].into_iter().chain(self.fence.map(Precondition::Lock)).collect();
-        self.sent = Some(Sent::new(self.apply_request(seen, delta, preconditions, Some(once))?));
+        self.sent = Some(Sent::new(self.apply_request(seen, delta, preconditions, Some(cas))?));
         self.settle().await
     }
 
-    /// Sends a request with what was recorded in it.
+    /// Sends a request that includes the recorded changes.
     pub(super) async fn send_with_pending(&mut self, mut request: Request) -> Result<Settled, Error> {
         let pending = std::mem::take(&mut self.pending);
         match &mut request {
@@ -109,11 +110,11 @@ impl Session {
         base: Stamp,
         delta: Delta,
         preconditions: Vec<Precondition>,
-        once: Option<Once>,
+        cas: Option<EntryCas>,
     ) -> Result<Request, Error> {
         let mut update = Update::new(self.sessions.write_options()?, delta);
         update.preconditions = preconditions;
-        Ok(Request::Apply { update, base, once })
+        Ok(Request::Apply { update, base, cas })
     }
 
     pub(super) fn destroyed(&self) -> Error {

@@ -10,19 +10,19 @@ use crate::{
     model::{Entry, Field, Key, Value},
 };
 
-/// A keyed field of a session as a map. [`Session::map`] gives a `Map<&Session>`, which reads; [`Session::map_mut`] a
-/// `Map<&mut Session>`, which also writes.
+/// A keyed field of a session as a map. [`Session::map`] returns a `Map<&Session>`, which reads. [`Session::map_mut`]
+/// returns a `Map<&mut Session>`, which also writes.
 ///
-/// Each method takes keys of any type that [can be a key](Key).
+/// Each method accepts keys of any type that [can be a key](Key).
 pub struct Map<S>(Keyed<S>);
 
-/// A keyed field of a session as a set: a map whose values are empty. [`Session::members`] gives a `Set<&Session>`, which
-/// reads; [`Session::members_mut`] a `Set<&mut Session>`, which also writes.
+/// A keyed field of a session as a set: a map whose values are empty. [`Session::members`] returns a `Set<&Session>`,
+/// which reads. [`Session::members_mut`] returns a `Set<&mut Session>`, which also writes.
 pub struct Set<S>(Keyed<S>);
 
 struct Keyed<S> {
     session: S,
-    /// `None` for a name that no field can have: the field is empty, and inserting into it fails.
+    /// `None` for a name that no field can have. Then the field is empty, and inserting into it fails.
     field: Option<Field>,
 }
 
@@ -45,7 +45,7 @@ impl Session {
     /// Reads and writes a keyed field as a set: `session.members_mut("roles").insert("admin")?`.
     ///
     /// Members have no value, so a [`Sealed`](crate::codec) codec does not protect them: everyone who can write to the
-    /// store can add and remove them. Keep roles that matter as values, in a map.
+    /// store can add and remove them. Keep important roles as values, in a map.
     pub fn members_mut(&mut self, field: &str) -> Set<&mut Self> {
         Set(Keyed { field: Field::new(field).ok(), session: self })
     }
@@ -55,8 +55,8 @@ impl<S: Deref<Target = Session>> Map<S> {
     /// The value of a key.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a key of a type that cannot be one;
-    /// [`UnreadableField`](ErrorKind::UnreadableField) when the stored value does not read as a `T`.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the key's type cannot be a key;
+    /// [`UnreadableField`](ErrorKind::UnreadableField) if the stored value cannot be decoded as a `T`.
     pub fn get<T: DeserializeOwned>(&self, key: impl Serialize) -> Result<Option<T>, Error> {
         let key = Key::encode(&key)?;
         let Some(field) = &self.0.field else { return Ok(None) };
@@ -69,7 +69,7 @@ impl<S: Deref<Target = Session>> Map<S> {
     /// Whether the map has a key.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a key of a type that cannot be one.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the key's type cannot be a key.
     pub fn contains(&self, key: impl Serialize) -> Result<bool, Error> {
         self.0.contains(&Key::encode(&key)?)
     }
@@ -84,7 +84,8 @@ impl<S: Deref<Target = Session>> Map<S> {
         self.0.len() == 0
     }
 
-    /// All keys with their values, in the order of the keys' text. An entry that cannot be read is an error in its place.
+    /// Returns all keys with their values, in the order of the keys' text. An unreadable entry is an error at its
+    /// position.
     pub fn iter<K: DeserializeOwned, T: DeserializeOwned>(
         &self,
     ) -> impl Iterator<Item = Result<(K, T), Error>> + use<K, T, S> {
@@ -102,11 +103,11 @@ impl<S: Deref<Target = Session>> Map<S> {
 }
 
 impl Map<&mut Session> {
-    /// Sets the value of a key. [`Session::set`] says which types suit.
+    /// Sets the value of a key. [`Session::set`] describes suitable types.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) and [`LimitExceeded`](ErrorKind::LimitExceeded); then nothing is
-    /// recorded.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) and [`LimitExceeded`](ErrorKind::LimitExceeded). In both cases nothing
+    /// is recorded.
     pub fn insert(&mut self, key: impl Serialize, value: impl Serialize) -> Result<(), Error> {
         let (field, key) = (self.0.named()?, Key::encode(&key)?);
         let entry = Entry::Keyed(&field, &key);
@@ -118,7 +119,7 @@ impl Map<&mut Session> {
     /// Removes a key.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a key of a type that cannot be one.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the key's type cannot be a key.
     pub fn remove(&mut self, key: impl Serialize) -> Result<(), Error> {
         self.0.remove(&Key::encode(&key)?);
         Ok(())
@@ -132,8 +133,7 @@ impl Map<&mut Session> {
     /// Removes a key at once and returns its value, as [`Session::take`] does for a scalar.
     ///
     /// # Errors
-    /// Those of [`Session::take`], and [`InvalidInput`](ErrorKind::InvalidInput) for a key of a type that cannot be
-    /// one.
+    /// Those of [`Session::take`], and [`InvalidInput`](ErrorKind::InvalidInput) if the key's type cannot be a key.
     ///
     /// # Cancel safety
     /// As [`Session::take`].
@@ -143,11 +143,11 @@ impl Map<&mut Session> {
         self.0.session.take_entry(EntryName { field, key }).await
     }
 
-    /// Sets the value of a key to a function of it, at once and atomically, as [`Session::update`] does for a scalar.
+    /// Sets the value of a key to a function of its old value, at once and atomically, as [`Session::update`] does for
+    /// a scalar.
     ///
     /// # Errors
-    /// Those of [`Session::update`], and [`InvalidInput`](ErrorKind::InvalidInput) for a key of a type that cannot be
-    /// one.
+    /// Those of [`Session::update`], and [`InvalidInput`](ErrorKind::InvalidInput) if the key's type cannot be a key.
     ///
     /// # Cancel safety
     /// As [`Session::update`].
@@ -165,7 +165,7 @@ impl<S: Deref<Target = Session>> Set<S> {
     /// Whether the set has a member.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a member of a type that cannot be a key.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the member's type cannot be a key.
     pub fn contains(&self, member: impl Serialize) -> Result<bool, Error> {
         self.0.contains(&Key::encode(&member)?)
     }
@@ -180,7 +180,8 @@ impl<S: Deref<Target = Session>> Set<S> {
         self.0.len() == 0
     }
 
-    /// All members, in the order of their text. A member that does not read as a `K` is an error in its place.
+    /// Returns all members, in the order of their text. A member that cannot be decoded as a `K` is an error at its
+    /// position.
     pub fn iter<K: DeserializeOwned>(&self) -> impl Iterator<Item = Result<K, Error>> + use<K, S> {
         let field = self.0.field.clone();
         self.0.entries().into_iter().map(move |(key, _)| {
@@ -196,7 +197,7 @@ impl Set<&mut Session> {
     /// Adds a member.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput); then nothing is recorded.
+    /// [`InvalidInput`](ErrorKind::InvalidInput). In that case nothing is recorded.
     pub fn insert(&mut self, member: impl Serialize) -> Result<(), Error> {
         let (field, key) = (self.0.named()?, Key::encode(&member)?);
         self.0.session.record(Entry::Keyed(&field, &key), Value::MEMBER);
@@ -206,7 +207,7 @@ impl Set<&mut Session> {
     /// Removes a member.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) for a member of a type that cannot be a key.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the member's type cannot be a key.
     pub fn remove(&mut self, member: impl Serialize) -> Result<(), Error> {
         self.0.remove(&Key::encode(&member)?);
         Ok(())
@@ -242,13 +243,13 @@ impl<S: Deref<Target = Session>> Keyed<S> {
 impl Keyed<&mut Session> {
     fn remove(&mut self, key: &Key) {
         if let Some(field) = &self.field {
-            self.session.erase(Entry::Keyed(field, key));
+            self.session.record_removal(Entry::Keyed(field, key));
         }
     }
 
     fn clear(&mut self) {
         if let Some(field) = &self.field {
-            self.session.erase_all(field.clone());
+            self.session.record_clear(field.clone());
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The typed session: what one request reads, records and commits.
+//! The typed session: the handle of one request.
 
 mod commit;
+mod compare_and_set;
 mod keyed;
 mod locking;
-mod once;
 mod overlay;
 mod rotating;
 mod scalar;
@@ -21,33 +21,33 @@ use crate::{
     store::{Absent, FencingToken, Found, LockOwner, NewSession, TouchOutcome},
 };
 use overlay::Overlay;
-use sent::{Once, Sent};
+use sent::{EntryCas, Sent};
 
 pub use keyed::{Map, Set};
 pub use rotating::{Rotate, Rotated};
 
-/// A session as one request sees it.
+/// A session, as one request sees it.
 ///
-/// Reads answer from the state that was loaded, with the request's own changes on top. Changes are recorded, and
+/// Reads are answered from the loaded state with the request's own changes on top. Changes are recorded, and
 /// [`commit`](Self::commit) sends them as one [`Delta`]: one atomic (S − D) ∪ U in one round trip. Two requests that
-/// change different fields, or different keys of one map, never lose each other's work. Dropping the handle without a
-/// commit discards what was recorded.
+/// change different fields, or different keys of one map, never lose each other's changes. A handle that is dropped
+/// without a commit discards its recorded changes.
 ///
-/// Fields hold scalars ([`insert`](Self::insert), [`get`](Self::get)), maps ([`map`](Self::map)) or sets
-/// ([`set`](Self::set)); scalars have a name space of their own. A whole struct can be [viewed](Self::view) and
-/// [saved](Self::save).
+/// Fields hold scalars ([`set`](Self::set), [`get`](Self::get)), maps ([`map`](Self::map), [`map_mut`](Self::map_mut))
+/// or sets ([`members`](Self::members), [`members_mut`](Self::members_mut)). Scalars have their own name space. A whole
+/// struct can be [viewed](Self::view) and [saved](Self::save).
 ///
 /// # After an unknown outcome
-/// When a commit fails with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), or its future is dropped, the handle keeps
-/// the request with its op id, and what is recorded later is a second delta. The next call that changes the stored
-/// session first repeats that request, which cannot apply it twice, then goes on. [`discard`](Self::discard) gives up
-/// an update; a create or a rotation stays until it is settled, for it decides where the session is.
-/// After any other error the changes are recorded as before the commit.
+/// If a commit fails with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), or its future is dropped, the handle
+/// keeps the request with its op id, and later changes are recorded in a second delta. The next call that changes the
+/// stored session first repeats the kept request, which cannot be applied twice, and then continues.
+/// [`discard`](Self::discard) gives up an update. A create or a rotation is kept until it is settled, because it
+/// decides where the session is. After any other error, the changes are recorded as before the commit.
 ///
 /// # Errors
-/// Methods that record fail with [`InvalidInput`](crate::ErrorKind::InvalidInput) (a name, key or value that cannot be
-/// stored) or [`LimitExceeded`](crate::ErrorKind::LimitExceeded) (a value too large); then nothing is recorded. Methods that
-/// read fail with [`UnreadableField`](crate::ErrorKind::UnreadableField) on that field alone.
+/// Methods that record fail with [`InvalidInput`](crate::ErrorKind::InvalidInput) (a name, key or value cannot be
+/// stored) or [`LimitExceeded`](crate::ErrorKind::LimitExceeded) (a value is too large). In both cases nothing is
+/// recorded. Methods that read fail with [`UnreadableField`](crate::ErrorKind::UnreadableField) on that field alone.
 pub struct Session {
     sessions: Sessions,
     id: SessionId,
@@ -55,34 +55,35 @@ pub struct Session {
     sent: Option<Sent>,
     pending: Delta,
     fence: Option<FencingToken>,
-    /// Who asked for the lock, while the answer is not known.
+    /// The owner of a lock request whose outcome is unknown.
     lock_owner: Option<LockOwner>,
-    /// What was taken out by calls that could not say so.
-    taken: Vec<Once>,
-    /// For each type that was viewed, the state that it was viewed in.
+    /// Takes that succeeded in calls that could not return the value.
+    recovered_takes: Vec<EntryCas>,
+    /// For each type that was viewed, the state at that time.
     views: Vec<(TypeId, State)>,
-    /// How many had the last write.
+    /// The number of replicas that had the last write.
     replicas: Option<u32>,
     staleness: Option<Duration>,
-    /// Whether the store has answered that the session is gone.
+    /// Whether the store has answered that the session does not exist.
     gone: bool,
     /// Whether the handle has written since it was opened or created.
     written: bool,
 }
 
-/// What the handle's changes stand on.
+/// The state that the handle's changes apply to.
 enum Base {
     /// Not stored yet.
     New(NewSession),
     Stored {
         record: Arc<Record>,
-        /// What this handle has committed since. The record is shared; changing it would copy it.
+        /// The changes that this handle has committed since. The record is shared, so changing it would copy it.
         committed: Delta,
-        /// The record's, or the stamp of the record with `committed`.
+        /// The stamp of the record, or of the record with `committed` applied.
         stamp: Stamp,
-        /// The latest stamp that the store has told of: newer than `stamp` once others have written in between.
+        /// The latest stamp that the store has returned. It is newer than `stamp` if others have written in between.
         seen: Stamp,
-        /// How far the store's clock is from ours: the session ends when `clock.now()` is `ends_at`.
+        /// The session's end on our clock, which may differ from the store's: the session ends when `clock.now()` is
+        /// `ends_at`.
         ends_at: Timestamp,
     },
     /// Destroyed by this handle.
@@ -93,18 +94,18 @@ static EMPTY: State = State::EMPTY;
 
 impl Session {
     pub(crate) fn unstored(sessions: Sessions, id: SessionId, new: NewSession) -> Self {
-        Self::over(sessions, id, Base::New(new))
+        Self::with_base(sessions, id, Base::New(new))
     }
 
     /// Deadlines count from the moment the request was sent.
-    pub(crate) fn stored(sessions: Sessions, id: SessionId, found: Found, asked_at: Timestamp) -> Self {
+    pub(crate) fn stored(sessions: Sessions, id: SessionId, found: Found, sent_at: Timestamp) -> Self {
         let staleness = found.staleness;
-        let mut session = Self::over(sessions, id, Base::found(found, asked_at));
+        let mut session = Self::with_base(sessions, id, Base::found(found, sent_at));
         session.staleness = staleness;
         session
     }
 
-    fn over(sessions: Sessions, id: SessionId, base: Base) -> Self {
+    fn with_base(sessions: Sessions, id: SessionId, base: Base) -> Self {
         Self {
             sessions,
             id,
@@ -113,7 +114,7 @@ impl Session {
             pending: Delta::new(),
             fence: None,
             lock_owner: None,
-            taken: Vec::new(),
+            recovered_takes: Vec::new(),
             views: Vec::new(),
             replicas: None,
             staleness: None,
@@ -122,19 +123,19 @@ impl Session {
         }
     }
 
-    /// The age of the copy that the session was opened from, if its store did not answer and the caller
+    /// The age of the copy that the session was opened from, if the store did not answer and the caller
     /// [allowed](LoadOptions::stale_if_error) that.
     pub fn staleness(&self) -> Option<Duration> {
         self.staleness
     }
 
-    /// The session's id. A [rotation](Self::rotate) changes it: then set the cookie anew.
+    /// The session's id. A [rotation](Self::rotate) changes it; then set the cookie again.
     pub fn id(&self) -> &SessionId {
         &self.id
     }
 
-    /// Which stored state the handle stands on; `None` for a session that is not stored. When others have written
-    /// between the load and a commit, the handle has not seen their changes, and the stamp stays behind.
+    /// The stamp of the state that the handle is based on; `None` for a session that is not stored. If others have
+    /// written between the load and a commit, the handle has not seen their changes, and its stamp is not the latest.
     pub fn stamp(&self) -> Option<Stamp> {
         match &self.base {
             Base::Stored { stamp, .. } => Some(*stamp),
@@ -142,7 +143,7 @@ impl Session {
         }
     }
 
-    /// What a later read, on any node, must not fall below to see all that this handle has loaded and committed.
+    /// The floor for later reads, on any node, that must see everything that this handle has loaded and committed.
     pub fn floor(&self) -> Option<Floor> {
         match &self.base {
             Base::Stored { seen, .. } => Some(seen.floor()),
@@ -151,18 +152,18 @@ impl Session {
     }
 
     /// Whether this handle knows that the session has ended: it destroyed the session, or the store answered one of its
-    /// requests that there is no such session. A handle learns of an end elsewhere only by a request of its own.
+    /// requests with "no such session". A handle learns that the session was ended elsewhere only from its own
+    /// requests.
     pub fn is_ended(&self) -> bool {
         self.gone || matches!(self.base, Base::Ended(_))
     }
 
-    /// Whether a [`commit`](Self::commit) would send anything: changes that were recorded, or a request whose outcome is
-    /// unknown.
+    /// Whether a [`commit`](Self::commit) would send anything: recorded changes, or a request whose outcome is unknown.
     pub fn has_changes(&self) -> bool {
         self.sent.is_some() || !self.pending.is_empty()
     }
 
-    /// Whether this handle has changed the stored session since it was opened or created, by whichever call: a commit, a
+    /// Whether this handle has changed the stored session since it was opened or created, by any call: a commit, a
     /// [`take`](Self::take) or [`update`](Self::update), a rotation or a destroy.
     pub fn has_written(&self) -> bool {
         self.written
@@ -173,9 +174,10 @@ impl Session {
         matches!(self.base, Base::New(_))
     }
 
-    /// How many replicas had this handle's last write when the store answered it; `None` before the first one, after a
-    /// destroy that found nothing, when [none were asked for](crate::SessionsBuilder::replicas), and from a store without
-    /// replicas. Fewer than were asked for is no failure: the write stands, and a failover is more likely to lose it.
+    /// The number of replicas that had this handle's last write when the store answered it. It is `None` before the
+    /// first write, after a destroy that found no session, if [none were asked for](crate::SessionsBuilder::replicas),
+    /// and for a store without replicas. Fewer replicas than were asked for is not a failure: the write is valid, but a
+    /// failover is more likely to lose it.
     pub fn replicas(&self) -> Option<u32> {
         self.replicas
     }
@@ -190,12 +192,13 @@ impl Session {
         }
     }
 
-    /// What the next commit would send. A request whose outcome is unknown is sent before it and is not part of it.
+    /// The changes that the next commit would send. A request whose outcome is unknown is sent before them and is not
+    /// included.
     pub fn pending(&self) -> &Delta {
         &self.pending
     }
 
-    /// Whether a request was sent whose outcome is not known.
+    /// Whether the outcome of a sent request is unknown.
     pub fn has_unsettled(&self) -> bool {
         self.sent.is_some()
     }
@@ -205,43 +208,44 @@ impl Session {
         self.overlay().state()
     }
 
-    /// Forgets what was recorded since the last commit, and gives up an update whose outcome is unknown: whether it
-    /// happened shows after [`refresh`](Self::refresh). A create or rotation of unknown outcome is not given up.
+    /// Discards the changes recorded since the last commit, and gives up an update whose outcome is unknown. A
+    /// [`refresh`](Self::refresh) shows whether that update happened. A create or rotation of unknown outcome is not
+    /// given up.
     pub fn discard(&mut self) {
         self.pending = Delta::new();
-        self.sent.take_if(|sent| !sent.moves_the_session());
-        self.taken.clear();
+        self.sent.take_if(|sent| !sent.must_be_settled());
+        self.recovered_takes.clear();
         self.views.clear();
     }
 
-    /// Loads the session anew, from the store itself, and keeps what was recorded on top. It settles nothing. Of a
-    /// session that is not stored there is nothing to load.
+    /// Loads the session again, from the store itself, and keeps the recorded changes on top. It settles nothing. For a
+    /// session that is not stored it does nothing.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`Superseded`](crate::ErrorKind::Superseded) and the failures of the store.
     ///
     /// # Cancel safety
-    /// Changes nothing in the store; the handle stands on the old state or on the new one.
+    /// Changes nothing in the store. The handle is based on the old state or on the new one.
     pub async fn refresh(&mut self) -> Result<(), Error> {
         if !matches!(self.base, Base::Stored { .. }) {
             return Ok(());
         }
-        let asked_at = self.sessions.clock().now();
+        let sent_at = self.sessions.clock().now();
         let options = LoadOptions { floor: self.floor(), ..LoadOptions::default().with_level(ReadLevel::Store) };
         let found = self.sessions.load(&self.id, options).await.inspect_err(|error| {
             self.gone |= error.kind() == ErrorKind::NotFound;
         })?;
-        self.base = Base::found(found, asked_at);
+        self.base = Base::found(found, sent_at);
         self.gone = false;
         Ok(())
     }
 
-    /// Ends the session because its user signed out, and discards what was recorded. One that is already gone, or was
-    /// never stored, is success. From then on this handle stores nothing.
+    /// Ends the session because its user signed out, and discards the recorded changes. A session that is already gone,
+    /// or was never stored, is a success. Afterwards this handle stores nothing.
     ///
     /// # Errors
     /// As [`Sessions::destroy`], and [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) while a create or a rotation
-    /// is not settled, which would end up out of the destroy's reach.
+    /// cannot be settled, because its session might be out of reach of the destroy.
     ///
     /// # Cancel safety
     /// If the future is dropped, the session is ended or as before.
@@ -262,14 +266,14 @@ impl Session {
     }
 
     /// Remembers that the store answered "no such session".
-    fn note_absence(&mut self, error: &Error) {
+    fn mark_absent(&mut self, error: &Error) {
         self.gone |= error.kind() == ErrorKind::NotFound;
     }
 
-    pub(crate) fn note_touch(&mut self, outcome: TouchOutcome, asked_at: Timestamp) {
+    pub(crate) fn apply_touch(&mut self, outcome: TouchOutcome, sent_at: Timestamp) {
         match (outcome, &mut self.base) {
             (TouchOutcome::Touched(touched), Base::Stored { ends_at, .. }) => {
-                *ends_at = asked_at.after(touched.deadlines.remaining(touched.now));
+                *ends_at = sent_at.after(touched.deadlines.remaining(touched.now));
             }
             (TouchOutcome::Absent(Absent::NotFound(_)), _) => self.gone = true,
             _ => {}
@@ -296,37 +300,37 @@ impl Session {
         Location { incarnation: self.incarnation(), entry }
     }
 
-    /// Encodes a value for an entry, and refuses one that the store would refuse.
+    /// Encodes a value for an entry. Refuses a value that the store would refuse.
     fn encode<T: serde::Serialize + ?Sized>(&self, entry: Entry<'_>, value: &T) -> Result<Value, Error> {
         let value = self.sessions.codecs().encode(value, &self.at(entry))?;
         self.sessions.limits().admit_value(entry.field(), &value)?;
         Ok(value)
     }
 
-    /// The one path by which a value enters the delta.
+    /// The only path by which a value is added to the delta.
     fn record(&mut self, entry: Entry<'_>, value: Value) {
         self.pending.set_entry(entry, value);
     }
 
-    /// The one path by which a whole difference enters the delta.
-    fn record_all(&mut self, delta: &Delta) {
+    /// The only path by which a whole difference is added to the delta.
+    fn record_delta(&mut self, delta: &Delta) {
         self.pending = std::mem::take(&mut self.pending).then(delta);
     }
 
-    /// The one path by which a removal of an entry enters the delta.
-    fn erase(&mut self, entry: Entry<'_>) {
+    /// The only path by which the removal of an entry is added to the delta.
+    fn record_removal(&mut self, entry: Entry<'_>) {
         self.pending.remove_entry(entry);
     }
 
-    /// The one path by which a removal of a whole keyed field enters the delta.
-    fn erase_all(&mut self, field: Field) {
+    /// The only path by which the removal of a whole keyed field is added to the delta.
+    fn record_clear(&mut self, field: Field) {
         self.pending.clear(field);
     }
 }
 
 impl Base {
-    fn found(found: Found, asked_at: Timestamp) -> Self {
-        let ends_at = asked_at.after(found.record.deadlines().remaining(found.now));
+    fn found(found: Found, sent_at: Timestamp) -> Self {
+        let ends_at = sent_at.after(found.record.deadlines().remaining(found.now));
         Self::stored(found.record, ends_at)
     }
 

@@ -1,4 +1,4 @@
-//! What a handle sees: the stored state with its own changes on top.
+//! A handle's view of the session: the stored state with the handle's own changes on top.
 
 use std::sync::Arc;
 
@@ -7,33 +7,33 @@ use crate::model::{Delta, Edit, Entry, State, Value, state::Keyed};
 #[derive(Clone, Copy)]
 pub(super) struct Overlay<'a> {
     pub(super) base: &'a State,
-    /// Changes that are stored, and are not in the base.
+    /// Changes that are stored but are not in the base.
     pub(super) committed: Option<&'a Delta>,
     /// Changes that were sent and are not known to be stored.
     pub(super) sent: Option<&'a Delta>,
-    /// Changes that were recorded since.
+    /// Changes that were recorded later.
     pub(super) pending: &'a Delta,
 }
 
 impl<'a> Overlay<'a> {
-    /// Oldest first.
+    /// The layers, oldest first.
     fn layers(self) -> impl DoubleEndedIterator<Item = &'a Delta> {
         self.committed.into_iter().chain(self.sent).chain([self.pending])
     }
 
-    /// What changes that are not known to be stored say of an entry.
-    pub(super) fn own(self, entry: Entry<'_>) -> Option<&'a Edit> {
-        self.pending.edit(entry).or_else(|| self.sent?.edit(entry))
+    /// The edit of an entry by changes that are not known to be stored.
+    pub(super) fn uncommitted(self, entry: Entry<'_>) -> Option<&'a Edit> {
+        self.pending.find_edit(entry).or_else(|| self.sent?.find_edit(entry))
     }
 
     pub(super) fn get(self, entry: Entry<'_>) -> Option<&'a Value> {
-        match self.layers().rev().find_map(|delta| delta.edit(entry)) {
+        match self.layers().rev().find_map(|delta| delta.find_edit(entry)) {
             Some(edit) => edit.value(),
             None => entry.value_in(self.base),
         }
     }
 
-    /// The entries of one keyed field, shared with the stored state if nothing was changed.
+    /// The entries of one keyed field. They are shared with the stored state if nothing was changed.
     pub(super) fn keyed(self, field: &str) -> Arc<Keyed> {
         let mut keyed = self.base.maps.get(field).cloned().unwrap_or_default();
         for edits in self.layers().filter_map(|delta| delta.maps.get(field)) {

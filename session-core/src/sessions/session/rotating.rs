@@ -1,4 +1,4 @@
-//! Moving the session to a new id.
+//! Rotation: moving the session to a new id.
 
 use super::{Base, Session, sent::Request, settle::Settled};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     store::{Rotation, RotationKind},
 };
 
-/// Which rotation, and what else changes in the same atomic step.
+/// The kind of a rotation, and the other changes of the same atomic step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotate {
     kind: RotationKind,
@@ -16,24 +16,26 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    /// Periodic: the old id forwards to the session for the grace, so that requests in flight are not disturbed.
+    /// A periodic rotation: the old id forwards to the session for the grace, so that requests in flight are not
+    /// disturbed.
     pub fn renew() -> Self {
         Self { kind: RotationKind::Renew, sign_in: None, expiry: None }
     }
 
-    /// At a sign-in or step-up: the old id, which an attacker may have planted, gives no access from that moment.
+    /// A rotation at a sign-in or step-up. The old id, which an attacker may have planted, gives no access from that
+    /// moment.
     pub fn privilege() -> Self {
         Self { kind: RotationKind::Privilege, ..Self::renew() }
     }
 
-    /// Signs a principal in. That is always a [privilege](Self::privilege) rotation: after a renewal the old id, which
+    /// Signs a principal in. That is always a [privilege](Self::privilege) rotation: after a renewal, the old id, which
     /// may be planted, would give access to the signed-in session.
     #[must_use]
     pub fn with_sign_in(self, sign_in: SignIn) -> Self {
         Self { kind: RotationKind::Privilege, sign_in: Some(sign_in), ..self }
     }
 
-    /// Sets new deadlines, as for "remember me".
+    /// Sets new deadlines, for example for "remember me".
     #[must_use]
     pub fn with_expiry(self, expiry: Expiry) -> Self {
         Self { expiry: Some(expiry), ..self }
@@ -46,35 +48,35 @@ impl Rotate {
     }
 }
 
-/// What became of a rotation.
+/// The result of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Rotated {
     /// The handle has a new id. Set the cookie.
     NewId,
-    /// Another request has just rotated the session and sets the cookie. Set none. What was recorded is not stored: after
-    /// a renewal a commit still stores it, after a sign-in it fails with
+    /// Another request has just rotated the session and sets the cookie. Do not set a cookie. The recorded changes are
+    /// not stored. After a renewal a commit can still store them; after a sign-in it fails with
     /// [`Superseded`](crate::ErrorKind::Superseded).
     AlreadyRotated,
 }
 
 impl Session {
-    /// Moves the session to a new id, with what was recorded, in one atomic step. A session that is not stored yet is
-    /// stored. While the handle holds a [lock](Self::lock), what was recorded is committed first, under the lock.
+    /// Moves the session to a new id, with the recorded changes, in one atomic step. A session that is not stored yet
+    /// is stored. If the handle holds a [lock](Self::lock), the recorded changes are committed first, under the lock.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) also when a "sign out everywhere" overtook the sign-in; otherwise those
-    /// of [`commit`](Self::commit).
+    /// [`NotFound`](crate::ErrorKind::NotFound), also when a "sign out everywhere" overtook the sign-in; otherwise
+    /// those of [`commit`](Self::commit).
     ///
     /// # Cancel safety
-    /// If the future is dropped, the session is at the old id or at the new one; the next commit, or the same rotation
-    /// asked for again, settles it, and then [`id`](Self::id) tells.
+    /// If the future is dropped, the session is at the old id or at the new one. The next commit, or another call with
+    /// the same rotation, settles it; then [`id`](Self::id) returns the current id.
     pub async fn rotate(&mut self, rotate: Rotate) -> Result<Rotated, Error> {
-        if let Settled::Rotated(asked) = self.settle_first().await?
-            && asked == rotate
+        if let Settled::Rotated(requested) = self.settle_first().await?
+            && requested == rotate
         {
-            // An earlier call has asked for the same, and now it is done. What was recorded since follows.
+            // An earlier call with the same rotation is now settled. Changes recorded since then follow.
             self.send(Vec::new()).await?;
             return Ok(Rotated::NewId);
         }
@@ -84,14 +86,14 @@ impl Session {
                 let mut new = new.clone();
                 new.sign_in = rotate.sign_in.clone();
                 new.expiry = rotate.expiry.unwrap_or(new.expiry);
-                Request::Create { new, asked: Some(rotate) }
+                Request::Create { new, requested: Some(rotate) }
             }
             Base::Stored { .. } => {
                 if self.fence.is_some() {
                     self.send(Vec::new()).await?;
                 }
                 let rotation = rotate.clone().into_rotation(&self.id, &self.sessions)?;
-                Request::Rotate { rotation, asked: rotate }
+                Request::Rotate { rotation, requested: rotate }
             }
         };
         Ok(match self.send_with_pending(request).await? {

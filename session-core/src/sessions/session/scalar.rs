@@ -1,4 +1,4 @@
-//! Scalars: one value a field.
+//! Scalars: one value per field.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -12,9 +12,9 @@ impl Session {
     /// The value of a scalar.
     ///
     /// # Errors
-    /// [`UnreadableField`](crate::ErrorKind::UnreadableField) when the stored value does not read as a `T`.
+    /// [`UnreadableField`](crate::ErrorKind::UnreadableField) if the stored value cannot be decoded as a `T`.
     pub fn get<T: DeserializeOwned>(&self, field: &str) -> Result<Option<T>, Error> {
-        // No entry has a name that cannot be a field's.
+        // The name cannot be that of a field, so there is no entry with it.
         let Ok(field) = Field::new(field) else { return Ok(None) };
         let entry = Entry::Scalar(&field);
         let value = self.overlay().get(entry);
@@ -28,15 +28,15 @@ impl Session {
 
     /// Sets a scalar: `session.set("theme", "dark")?`.
     ///
-    /// Scalars are values without an `Option`: an absent scalar is `None`. The `Option<T>` of a [view](Self::view) reads
-    /// the scalar `T`, and its `None` is [`remove`](Self::remove). `serde_json::Value` and other types that ask the
-    /// format what the value is need the JSON codec. A `HashMap` within one scalar is written in random order, so
-    /// [`save`](Self::save) may take it for changed: use a `BTreeMap` there. For a set of members see
+    /// Scalars are values without an `Option`: an absent scalar is `None`. The `Option<T>` of a [view](Self::view)
+    /// reads the scalar `T`, and its `None` is a [`remove`](Self::remove). `serde_json::Value` and other types that
+    /// need a self-describing format need the JSON codec. A `HashMap` within one scalar is written in random order, so
+    /// [`save`](Self::save) may consider it changed; use a `BTreeMap` there. For a set of members, see
     /// [`members_mut`](Self::members_mut).
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`LimitExceeded`](crate::ErrorKind::LimitExceeded); then
-    /// nothing is recorded.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`LimitExceeded`](crate::ErrorKind::LimitExceeded). In both
+    /// cases nothing is recorded.
     #[doc(alias = "insert")]
     pub fn set<T: Serialize>(&mut self, field: &str, value: T) -> Result<(), Error> {
         let field = Field::new(field)?;
@@ -48,44 +48,46 @@ impl Session {
 
     /// Removes a scalar.
     pub fn remove(&mut self, field: &str) {
-        // No entry has a name that cannot be a field's, so there would be nothing to remove.
+        // The name cannot be that of a field, so there is nothing to remove.
         if let Ok(field) = Field::new(field) {
-            self.erase(Entry::Scalar(&field));
+            self.record_removal(Entry::Scalar(&field));
         }
     }
 
-    /// Removes a scalar at once and returns its value. Of all requests that take it in parallel, exactly one gets it: for
-    /// flash messages and one-time tokens. After an unknown outcome call it again: that settles the outcome and returns
-    /// the value, whatever was called in between.
+    /// Removes a scalar at once and returns its value. If several requests take it in parallel, exactly one gets the
+    /// value, as flash messages and one-time tokens need. After an unknown outcome call it again: that settles the
+    /// outcome and returns the value, regardless of calls in between.
     ///
-    /// If this handle has recorded a value for the field and not committed it, nothing is sent: the removal is recorded.
+    /// If this handle has recorded a value for the field and has not committed it, nothing is sent, and the removal is
+    /// recorded.
     ///
     /// # Errors
-    /// Those of [`commit`](Self::commit), and [`UnreadableField`](crate::ErrorKind::UnreadableField), after which
-    /// the scalar is still there.
+    /// Those of [`commit`](Self::commit), and [`UnreadableField`](crate::ErrorKind::UnreadableField), in which case the
+    /// scalar is not removed.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the scalar is taken or still there; calling `take` again settles it.
+    /// If the future is dropped, the scalar is either taken or still there. Another `take` settles it.
     pub async fn take<T: DeserializeOwned>(&mut self, field: &str) -> Result<Option<T>, Error> {
         let Ok(field) = Field::new(field) else { return Ok(None) };
         self.take_entry(EntryName { field, key: None }).await
     }
 
-    /// Sets a scalar to a function of its value, at once and atomically: for counters. `f` gets the default when the
-    /// scalar is absent, and runs again when another request was faster. Returns the new value.
+    /// Sets a scalar to a function of its old value, at once and atomically, for example for counters. `f` gets the
+    /// default if the scalar is absent, and runs again if another request changed the scalar first. Returns the new
+    /// value.
     ///
-    /// If this handle has recorded a value for the field and not committed it, nothing is sent: the new value is
-    /// recorded. After an unknown outcome call it again: that settles the first call and runs `f` only if the first call
-    /// did not happen. Once another call has settled it, a further `update` is a new one.
+    /// If this handle has recorded a value for the field and has not committed it, nothing is sent, and the new value
+    /// is recorded. After an unknown outcome call it again: that settles the first call and runs `f` only if the first
+    /// call did not happen. If another call has settled it, a further `update` is a new update.
     ///
     /// # Errors
-    /// Those of [`commit`](Self::commit); [`Conflict`](crate::ErrorKind::Conflict) when other requests were faster too
-    /// often; [`UnreadableField`](crate::ErrorKind::UnreadableField) when the stored value does not read as a `T`, and
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a name that cannot be a field's and a new value that cannot be
-    /// encoded: then nothing is changed.
+    /// Those of [`commit`](Self::commit); [`Conflict`](crate::ErrorKind::Conflict) if other requests changed the scalar
+    /// first too often; [`UnreadableField`](crate::ErrorKind::UnreadableField) if the stored value cannot be decoded as
+    /// a `T`; and [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name cannot be that of a field or the new
+    /// value cannot be encoded. In the last two cases nothing is changed.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the scalar is set or as before; calling `update` again settles it.
+    /// If the future is dropped, the scalar is either set or as before. Another `update` settles it.
     pub async fn update<T, F>(&mut self, field: &str, f: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned + Default,

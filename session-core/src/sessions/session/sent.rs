@@ -1,4 +1,4 @@
-//! A request that was sent and whose outcome is not known yet.
+//! A request that was sent and whose outcome is not yet known.
 
 use super::Rotate;
 use crate::{
@@ -8,45 +8,45 @@ use crate::{
 
 pub(super) struct Sent {
     pub(super) request: Request,
-    /// Whether an attempt may have happened: one was cancelled, or its outcome is unknown.
+    /// Whether an attempt may have happened, because it was cancelled or its outcome is unknown.
     pub(super) uncertain: bool,
 }
 
 pub(super) enum Request {
     Create {
         new: NewSession,
-        /// The rotation that was asked for, if it is one of a session that is not stored yet.
-        asked: Option<Rotate>,
+        /// The rotation that the caller requested, if the session was not stored yet.
+        requested: Option<Rotate>,
     },
     Apply {
         update: Update,
-        /// The latest stamp that the handle had seen before the first attempt.
+        /// The latest stamp that the handle knew before the first attempt.
         base: Stamp,
-        /// For a take or an update of one entry. It is not recorded again if it fails.
-        once: Option<Once>,
+        /// Set for a take or an update of one entry. Its change is not recorded again if it fails.
+        cas: Option<EntryCas>,
     },
     Rotate {
         rotation: Rotation,
-        asked: Rotate,
+        requested: Rotate,
     },
 }
 
-/// A take or an update of one entry.
+/// A compare-and-set of one entry: a take or an update.
 #[derive(Clone)]
-pub(super) struct Once {
-    pub(super) what: What,
+pub(super) struct EntryCas {
+    pub(super) kind: CasKind,
     pub(super) name: EntryName,
-    /// The value that was taken, or that the entry was set to.
+    /// The value that was taken, or the value that the entry was set to.
     pub(super) value: Value,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum CasKind {
     Take,
     Update,
 }
 
-/// The name of one entry, owned.
+/// The owned name of one entry.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct EntryName {
     pub(super) field: Field,
@@ -75,8 +75,9 @@ impl Sent {
         }
     }
 
-    /// Whether it decides which session the handle is on: such a request cannot be given up, for it may have happened.
-    pub(super) fn moves_the_session(&self) -> bool {
+    /// Whether the request must be settled, because it decides the session's id or existence. It may have happened, so
+    /// it cannot be given up.
+    pub(super) fn must_be_settled(&self) -> bool {
         matches!(self.request, Request::Create { .. } | Request::Rotate { .. })
     }
 }

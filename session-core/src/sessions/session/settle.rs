@@ -1,10 +1,10 @@
-//! Learning what became of a request, again and again until it is known.
+//! Settling: learning the outcome of the request in flight, over any number of attempts.
 
 use std::sync::Arc;
 
 use super::{
     Base, Rotate, Session,
-    sent::{Once, Request, What},
+    sent::{CasKind, EntryCas, Request},
 };
 use crate::{
     Error, ErrorKind,
@@ -12,17 +12,17 @@ use crate::{
     store::{Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome},
 };
 
-/// What the request in flight came to.
+/// The outcome of the request in flight.
 pub(super) enum Settled {
-    /// There was none.
+    /// There was no request in flight.
     Nothing,
-    /// What was recorded is stored.
+    /// The recorded changes are stored.
     Committed,
     /// The take or update happened.
-    Once(Once),
-    /// Another request was faster: the take or update did not happen.
-    OnceLost(Conflict),
-    /// The session is at its new id, as was asked for.
+    CasDone(EntryCas),
+    /// Another request changed the entry first, so the take or update did not happen.
+    CasLost(Conflict),
+    /// The session is at its new id, as requested.
     Rotated(Rotate),
     /// Another rotation was first.
     AlreadyRotated,
@@ -36,25 +36,26 @@ enum Answer {
 }
 
 impl Session {
-    /// Settles what an earlier call left behind. What that took out is kept until it is asked for again.
+    /// Settles a request that an earlier call left in flight. A value that it took is kept until the caller asks for it
+    /// again.
     pub(super) async fn settle_first(&mut self) -> Result<Settled, Error> {
         let settled = self.settle().await?;
-        if let Settled::Once(once) = &settled
-            && once.what == What::Take
+        if let Settled::CasDone(cas) = &settled
+            && cas.kind == CasKind::Take
         {
-            self.taken.push(once.clone());
+            self.recovered_takes.push(cas.clone());
         }
         Ok(settled)
     }
 
-    /// Sends the request in flight, again if it was sent before, and takes note of what it came to.
+    /// Sends the request in flight, again if it was sent before, and processes its outcome.
     pub(super) async fn settle(&mut self) -> Result<Settled, Error> {
         let Some(sent) = &mut self.sent else { return Ok(Settled::Nothing) };
-        // Should this future be dropped at the await, the next attempt is a retry.
+        // If this future is dropped at the await, the next attempt is a retry.
         let retry = std::mem::replace(&mut sent.uncertain, true);
         let store = self.sessions.store();
-        // Deadlines count from here.
-        let asked_at = self.sessions.clock().now();
+        // Deadlines count from this moment.
+        let sent_at = self.sessions.clock().now();
         let answer = match &mut sent.request {
             Request::Create { new, .. } => store.create(&self.id, new).await.map(Answer::Create),
             Request::Apply { update, base, .. } => {
@@ -64,13 +65,13 @@ impl Session {
             Request::Rotate { rotation, .. } => store.rotate(&self.id, rotation).await.map(Answer::Rotate),
         };
         match answer {
-            Ok(answer) => self.conclude(answer, asked_at),
-            Err(error) => Err(self.fail(error, retry)),
+            Ok(answer) => self.process_answer(answer, sent_at),
+            Err(error) => Err(self.process_error(error, retry)),
         }
     }
 
-    fn fail(&mut self, error: Error, retry: bool) -> Error {
-        // The store knows repeats before it looks at limits, so these say that no attempt has happened.
+    fn process_error(&mut self, error: Error, retry: bool) -> Error {
+        // The store recognises repeats before it checks limits, so these errors mean that no attempt has happened.
         let definite = matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::InvalidInput);
         if error.kind() == ErrorKind::OutcomeUnknown {
             return error;
@@ -79,31 +80,31 @@ impl Session {
             let unknown = Error::new(ErrorKind::OutcomeUnknown, "an earlier attempt is not settled yet");
             return self.sessions.with_context(unknown, "commit").with_source(error);
         }
-        self.take_back();
+        self.restore_changes();
         error
     }
 
-    /// The request in flight did not happen: what it carried is recorded again, unless it was a take or an update.
-    fn take_back(&mut self) {
+    /// The request in flight did not happen. Its changes are recorded again, unless it was a take or an update.
+    fn restore_changes(&mut self) {
         let Some(sent) = self.sent.take() else { return };
-        if !matches!(sent.request, Request::Apply { once: Some(_), .. }) {
+        if !matches!(sent.request, Request::Apply { cas: Some(_), .. }) {
             let later = std::mem::take(&mut self.pending);
             self.pending = sent.delta().clone().then(&later);
         }
     }
 
-    fn conclude(&mut self, answer: Answer, asked_at: Timestamp) -> Result<Settled, Error> {
+    fn process_answer(&mut self, answer: Answer, sent_at: Timestamp) -> Result<Settled, Error> {
         let error = match answer {
             Answer::Create(CreateOutcome::Created(applied))
             | Answer::Apply(ApplyOutcome::Applied(applied))
-            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.absorb(applied, asked_at)),
+            | Answer::Rotate(RotateOutcome::Rotated(applied)) => return Ok(self.process_applied(applied, sent_at)),
             Answer::Rotate(RotateOutcome::AlreadyRotated) => {
-                self.take_back();
+                self.restore_changes();
                 return Ok(Settled::AlreadyRotated);
             }
-            Answer::Apply(ApplyOutcome::Conflict(conflict)) if self.lost_once(conflict) => {
+            Answer::Apply(ApplyOutcome::Conflict(conflict)) if self.is_lost_cas(conflict) => {
                 self.sent = None;
-                return Ok(Settled::OnceLost(conflict));
+                return Ok(Settled::CasLost(conflict));
             }
             Answer::Apply(ApplyOutcome::Conflict(conflict)) => {
                 Error::new(ErrorKind::Conflict, "").with_conflict(conflict)
@@ -120,53 +121,53 @@ impl Session {
                 Absent::Superseded => absent.into_error(),
             },
         };
-        self.take_back();
-        self.note_absence(&error);
+        self.restore_changes();
+        self.mark_absent(&error);
         Err(self.sessions.with_context(error, "commit"))
     }
 
-    /// Whether a conflict says that another request changed the entry of a take or an update. A lost lock is another
-    /// matter.
-    fn lost_once(&self, conflict: Conflict) -> bool {
+    /// Whether a conflict means that another request changed the entry of a take or an update. A lost lock does not
+    /// mean that.
+    fn is_lost_cas(&self, conflict: Conflict) -> bool {
         let request = self.sent.as_ref().map(|sent| &sent.request);
-        matches!(request, Some(Request::Apply { once: Some(_), .. })) && conflict.cause != ConflictCause::Lock
+        matches!(request, Some(Request::Apply { cas: Some(_), .. })) && conflict.cause != ConflictCause::Lock
     }
 
-    /// The request in flight is in the store: the handle now stands on a state that has it.
-    fn absorb(&mut self, applied: Applied, asked_at: Timestamp) -> Settled {
+    /// The request in flight is in the store. The handle is now based on a state that includes it.
+    fn process_applied(&mut self, applied: Applied, sent_at: Timestamp) -> Settled {
         let Some(sent) = self.sent.take() else { return Settled::Nothing };
         self.replicas = applied.replicas;
         self.written = true;
         let settled = match sent.request {
-            Request::Create { new, asked } => {
+            Request::Create { new, requested } => {
                 let state = State::from_delta(&new.entries);
                 let record = Record::new(new.stamp(), applied.now, applied.deadlines, state);
-                self.base = Base::stored(Arc::new(record), asked_at);
-                asked.map_or(Settled::Committed, Settled::Rotated)
+                self.base = Base::stored(Arc::new(record), sent_at);
+                requested.map_or(Settled::Committed, Settled::Rotated)
             }
-            Request::Apply { update, once, .. } => {
-                self.absorb_delta(update.write.op, update.delta, applied);
-                once.map_or(Settled::Committed, Settled::Once)
+            Request::Apply { update, cas, .. } => {
+                self.add_committed(update.write.op, update.delta, applied);
+                cas.map_or(Settled::Committed, Settled::CasDone)
             }
-            Request::Rotate { rotation, asked } => {
+            Request::Rotate { rotation, requested } => {
                 if let Some(token) = self.fence {
-                    self.sessions.note_lock(token, rotation.to);
+                    self.sessions.track_lock(token, rotation.to);
                 }
                 self.id = rotation.to;
-                self.absorb_delta(rotation.write.op, rotation.delta, applied);
-                Settled::Rotated(asked)
+                self.add_committed(rotation.write.op, rotation.delta, applied);
+                Settled::Rotated(requested)
             }
         };
         if let Base::Stored { seen, ends_at, .. } = &mut self.base {
             *seen = applied.stamp;
-            *ends_at = asked_at.after(applied.deadlines.remaining(applied.now));
+            *ends_at = sent_at.after(applied.deadlines.remaining(applied.now));
         }
         settled
     }
 
-    /// The stamp moves on only if the stored state is ours plus this delta. If others wrote in between, the old stamp
-    /// stays, and a compare-and-set will rightly conflict.
-    fn absorb_delta(&mut self, op: OpId, delta: Delta, applied: Applied) {
+    /// The stamp advances only if the stored state is ours plus this delta. If others wrote in between, the old stamp
+    /// is kept, so that a compare-and-set correctly conflicts.
+    fn add_committed(&mut self, op: OpId, delta: Delta, applied: Applied) {
         let Base::Stored { committed, stamp, .. } = &mut self.base else { return };
         if delta.is_empty() {
             return;

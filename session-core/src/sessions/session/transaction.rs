@@ -1,23 +1,24 @@
-//! Doing work again until nobody came in between.
+//! Transactions: optimistic retries of a closure.
 
 use super::Session;
 use crate::Error;
 
 impl Session {
-    /// Runs `f`, which reads and records, and commits what it recorded only if nobody has changed the session in
-    /// between. On a conflict it forgets what `f` recorded, loads the session again and runs `f` once more, up to
-    /// [16 times](crate::defaults::CONFLICT_ATTEMPTS) with growing random pauses.
+    /// Runs `f`, which reads and records changes, and commits them only if the session has not changed in between. On a
+    /// conflict it discards the changes that `f` recorded, loads the session again and runs `f` again. It makes up to
+    /// [16 attempts](crate::defaults::CONFLICT_ATTEMPTS), with growing random pauses.
     ///
-    /// Needed only where a change depends on values in other entries; see [`update`](Self::update) for one entry. What
-    /// was recorded before is committed with it. After an unknown outcome call [`commit`](Self::commit), which settles
-    /// it: the transaction again would do the work twice.
+    /// A transaction is needed only if a change depends on the values of other entries; see [`update`](Self::update)
+    /// for one entry. Changes that were recorded before are committed with it. After an unknown outcome call
+    /// [`commit`](Self::commit), which settles it. Another transaction would do the work twice.
     ///
     /// # Errors
-    /// Those of `f`, after which what it recorded is forgotten; [`Conflict`](crate::ErrorKind::Conflict) after the last
-    /// attempt; and those of [`commit`](Self::commit).
+    /// The errors of `f`, in which case the changes that it recorded are discarded;
+    /// [`Conflict`](crate::ErrorKind::Conflict) after the last attempt; and the errors of [`commit`](Self::commit).
     ///
     /// # Cancel safety
-    /// If the future is dropped, all changes of one run of `f` are stored or none is; the next commit settles it.
+    /// If the future is dropped, either all changes of one run of `f` are stored or none is. The next commit settles
+    /// it.
     pub async fn transaction<T, F>(&mut self, mut f: F) -> Result<T, Error>
     where
         F: FnMut(&mut Self) -> Result<T, Error>,

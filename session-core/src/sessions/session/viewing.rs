@@ -1,4 +1,4 @@
-//! A session as a struct.
+//! Views: a session as a struct.
 
 use std::any::TypeId;
 
@@ -8,24 +8,24 @@ use super::Session;
 use crate::{Error, model::State, sessions::view};
 
 impl Session {
-    /// Reads the session as a struct with named fields, its own changes included.
+    /// Reads the session as a struct with named fields, including its own changes.
     ///
-    /// | type of the struct's field | what it reads |
+    /// | type of the struct's field | value |
     /// |---|---|
     /// | `Option<T>` | the scalar of this name, `None` if it is absent |
     /// | `BTreeMap<K, T>`, `HashMap<K, T>` | the keyed field of this name, empty if it is absent |
     /// | `BTreeSet<K>`, `HashSet<K>`, any other sequence | the members of the keyed field; keeps neither order nor repeats |
     /// | anything else | the scalar; if it is absent, needs `#[serde(default)]` |
     ///
-    /// A list whose order matters is a scalar: `Option<Vec<T>>`. `#[serde(flatten)]` is not supported. By a
-    /// `#[serde(alias)]` a field is read where it is absent itself; `save` writes the field and leaves the alias be, so
-    /// [remove](Self::remove) that, or it shows again when the field is gone.
+    /// A list whose order matters is a scalar: `Option<Vec<T>>`. `#[serde(flatten)]` is not supported. A field with a
+    /// `#[serde(alias)]` is read from the alias if the field itself is absent. `save` writes the field and does not
+    /// change the alias. [Remove](Self::remove) the alias, or its value reappears when the field is removed.
     ///
-    /// With a codec that seals, every value of the session is opened, whether the struct has it or not.
+    /// With a sealing codec, every value of the session is opened, whether it is in the struct or not.
     ///
     /// # Errors
-    /// [`UnreadableField`](crate::ErrorKind::UnreadableField) naming the field. Fields that the struct does not have are
-    /// not looked at.
+    /// [`UnreadableField`](crate::ErrorKind::UnreadableField), with the field's name. Fields that are not in the struct
+    /// are not decoded.
     pub fn view<T: DeserializeOwned + 'static>(&mut self) -> Result<T, Error> {
         let state = self.overlay().state();
         let viewed = view::read(&state, self.sessions.codecs(), self.incarnation())?;
@@ -33,21 +33,22 @@ impl Session {
         Ok(viewed)
     }
 
-    /// Records the difference between a struct and the session as it was when it was last [viewed](Self::view) as, or
-    /// saved from, a struct of this type (else, as it is now): what changed is set, what is gone is removed, and nothing
-    /// else is sent. What other requests changed elsewhere stays. A field that `#[serde(skip_serializing_if)]` leaves
-    /// out is gone; one that `#[serde(skip)]` or `#[serde(skip_serializing)]` leaves out is not looked at.
+    /// Records the difference between a struct and the session. The session is compared as it was when a struct of this
+    /// type was last [viewed](Self::view) or saved, otherwise as it is now. Changed entries are set, missing entries
+    /// are removed, and nothing else is sent. Changes that other requests made elsewhere are kept. A field that
+    /// `#[serde(skip_serializing_if)]` omits is removed; a field that `#[serde(skip)]` or `#[serde(skip_serializing)]`
+    /// omits is ignored.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a struct that does not fit the table of `view`, and
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded); then nothing is recorded.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a struct that does not match the table of `view`, and
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded). In both cases nothing is recorded.
     pub fn save<T: Serialize + 'static>(&mut self, value: &T) -> Result<(), Error> {
         let this_type = TypeId::of::<T>();
         let viewed = self.views.iter().find(|(of, _)| *of == this_type).map(|(_, state)| state.clone());
         let mut viewed = viewed.unwrap_or_else(|| self.overlay().state());
         let delta = view::difference(value, &viewed, self.sessions.codecs(), self.incarnation())?;
         self.sessions.limits().admit_values(&delta)?;
-        self.record_all(&delta);
+        self.record_delta(&delta);
         delta.apply_to(&mut viewed);
         self.set_viewed(this_type, viewed);
         Ok(())

@@ -1,4 +1,4 @@
-//! Writing: a serde serializer that compares with a state and records what differs.
+//! Writing: a serde serializer that compares a struct with a state and records the differences.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Records the value of an entry unless it is there already.
+    /// Records the value of an entry unless the state has it already.
     fn set<T: Serialize + ?Sized>(self, delta: &mut Delta, entry: Entry<'_>, value: &T) -> Result<(), ViewError> {
         let at = Location { incarnation: self.incarnation, entry };
         let unchanged = entry.value_in(self.state).is_some_and(|old| self.codecs.matches(old, &value, &at));
@@ -39,8 +39,8 @@ impl Context<'_> {
         }
     }
 
-    /// Records the removal of all entries of a keyed field but these.
-    fn keep_only(self, delta: &mut Delta, field: &Field, kept: &BTreeSet<Key>) {
+    /// Records the removal of all entries of a keyed field except these.
+    fn retain_keys(self, delta: &mut Delta, field: &Field, kept: &BTreeSet<Key>) {
         if kept.is_empty() && self.state.keyed_len(field.as_str()) > 0 {
             delta.clear(field.clone());
             return;
@@ -51,7 +51,7 @@ impl Context<'_> {
     }
 }
 
-/// Serializer methods that all fail in one way.
+/// Serializer methods that all fail with the same error.
 macro_rules! refuse {
     ($error:expr; $($group:ident)*) => { $(refuse!(@ $group $error);)* };
     (@ primitives $error:expr) => {
@@ -119,7 +119,7 @@ macro_rules! refuse {
     };
 }
 
-/// The whole struct.
+/// Writes the whole struct.
 pub(super) struct StructWriter<'a> {
     pub(super) context: Context<'a>,
     pub(super) delta: &'a mut Delta,
@@ -167,18 +167,18 @@ impl SerializeStruct for StructWriter<'_> {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), ViewError> {
         let field = Field::new(name)?;
-        let part = PartWriter { context: self.context, delta: self.delta, field: &field };
+        let part = FieldWriter { context: self.context, delta: self.delta, field: &field };
         match value.serialize(part) {
-            Err(ViewError::Whole) => self.context.set(self.delta, Entry::Scalar(&field), value),
+            Err(ViewError::IsScalar) => self.context.set(self.delta, Entry::Scalar(&field), value),
             result => result,
         }
     }
 
-    /// Left out by `skip_serializing_if`: it is as if it were not there, whichever kind it is.
+    /// The field is omitted by `skip_serializing_if`. It is treated as absent, whether it is a scalar or keyed.
     fn skip_field(&mut self, name: &'static str) -> Result<(), ViewError> {
         let field = Field::new(name)?;
         self.context.remove(self.delta, &field);
-        self.context.keep_only(self.delta, &field, &BTreeSet::new());
+        self.context.retain_keys(self.delta, &field, &BTreeSet::new());
         Ok(())
     }
 
@@ -187,21 +187,21 @@ impl SerializeStruct for StructWriter<'_> {
     }
 }
 
-/// One field of the struct: an option, a map or a set; anything else is a scalar as a whole.
-struct PartWriter<'a> {
+/// Writes one field of the struct: an option, a map or a set. Any other value is a scalar as a whole.
+struct FieldWriter<'a> {
     context: Context<'a>,
     delta: &'a mut Delta,
     field: &'a Field,
 }
 
-impl<'a> Serializer for PartWriter<'a> {
+impl<'a> Serializer for FieldWriter<'a> {
     type Ok = ();
     type Error = ViewError;
     type SerializeSeq = KeyedWriter<'a>;
     type SerializeMap = KeyedWriter<'a>;
     type SerializeStruct = Impossible<(), ViewError>;
 
-    refuse! { ViewError::Whole; primitives compounds }
+    refuse! { ViewError::IsScalar; primitives compounds }
 
     fn serialize_none(self) -> Result<(), ViewError> {
         self.context.remove(self.delta, self.field);
@@ -225,25 +225,25 @@ impl<'a> Serializer for PartWriter<'a> {
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, ViewError> {
-        Err(ViewError::Whole)
+        Err(ViewError::IsScalar)
     }
 }
 
-impl<'a> PartWriter<'a> {
+impl<'a> FieldWriter<'a> {
     fn keyed(self) -> KeyedWriter<'a> {
         KeyedWriter { part: self, kept: BTreeSet::new(), key: None }
     }
 }
 
-/// The entries of a map, or the members of a set.
+/// Writes the entries of a map, or the members of a set.
 struct KeyedWriter<'a> {
-    part: PartWriter<'a>,
+    part: FieldWriter<'a>,
     kept: BTreeSet<Key>,
     key: Option<Key>,
 }
 
 impl KeyedWriter<'_> {
-    fn keep(&mut self, key: Key) -> Result<(), ViewError> {
+    fn add_key(&mut self, key: Key) -> Result<(), ViewError> {
         if !self.kept.insert(key) {
             let error = Error::new(ErrorKind::InvalidInput, "two keys or members have the same text");
             return Err(error.with_field(self.part.field.clone()).into());
@@ -252,7 +252,7 @@ impl KeyedWriter<'_> {
     }
 
     fn finish(self) {
-        self.part.context.keep_only(self.part.delta, self.part.field, &self.kept);
+        self.part.context.retain_keys(self.part.delta, self.part.field, &self.kept);
     }
 
     fn key<T: Serialize + ?Sized>(&self, key: &T) -> Result<Key, ViewError> {
@@ -272,7 +272,7 @@ impl SerializeMap for KeyedWriter<'_> {
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ViewError> {
         let key = self.key.take().ok_or(ViewError::Serde)?;
         self.part.context.set(self.part.delta, Entry::Keyed(self.part.field, &key), value)?;
-        self.keep(key)
+        self.add_key(key)
     }
 
     fn end(self) -> Result<(), ViewError> {
@@ -291,7 +291,7 @@ impl SerializeSeq for KeyedWriter<'_> {
         if entry.value_in(self.part.context.state).is_none() {
             self.part.delta.set_entry(entry, Value::MEMBER);
         }
-        self.keep(key)
+        self.add_key(key)
     }
 
     fn end(self) -> Result<(), ViewError> {

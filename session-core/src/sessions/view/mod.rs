@@ -1,4 +1,4 @@
-//! A user's struct read from a state, and the difference between the two.
+//! Reads a user's struct from a state, and computes the difference between a struct and a state.
 
 mod difference;
 mod plan;
@@ -27,7 +27,7 @@ pub(crate) fn read<T: DeserializeOwned>(state: &State, codecs: &Codecs, incarnat
     }
 }
 
-/// What makes the state's part that a struct covers equal to the struct.
+/// The delta that makes the part of the state that a struct covers equal to the struct.
 pub(crate) fn difference<T: Serialize>(
     value: &T,
     state: &State,
@@ -41,22 +41,22 @@ pub(crate) fn difference<T: Serialize>(
     Ok(delta)
 }
 
-/// Why a struct and a state do not fit.
+/// Why a struct does not match a state.
 #[derive(Debug)]
 pub(crate) enum ViewError {
     /// A failure with its own kind.
     Core(Error),
-    /// A field that is absent and has no way to be.
+    /// A field is absent, and its type has no value for that.
     Absent(&'static str),
-    /// Not a map, set or option: the whole value is a scalar. Never leaves this module.
-    Whole,
-    /// What serde says; it may quote values, so it goes no further.
+    /// The value is not a map, set or option, so the whole value is a scalar. Never leaves this module.
+    IsScalar,
+    /// An error from serde. It may quote values, so its message is not passed on.
     Serde,
-    /// Ours, to be shown.
+    /// Our own message, which is shown.
     Shape(&'static str),
-    /// Serde's own "missing field".
+    /// Serde's "missing field" error.
     Missing(&'static str),
-    /// Serde's own "duplicate field": it had a value of this field already, perhaps by another name.
+    /// Serde's "duplicate field" error: the struct already had a value for this field, perhaps under another name.
     Duplicate(&'static str),
 }
 
@@ -69,15 +69,17 @@ impl ViewError {
                 Ok(name) => Error::new(kind, absent).with_field(name),
                 Err(_) => Error::new(kind, absent),
             },
-            Self::Whole | Self::Serde | Self::Duplicate(_) => Error::new(kind, "the struct does not fit the session"),
+            Self::IsScalar | Self::Serde | Self::Duplicate(_) => {
+                Error::new(kind, "the struct does not fit the session")
+            }
             Self::Shape(message) => Error::new(kind, message),
         }
     }
 
-    fn on(self, field: &Field) -> Self {
+    fn at_field(self, field: &Field) -> Self {
         match self {
-            // The latter two would be of a struct within.
-            Self::Serde | Self::Whole | Self::Missing(_) | Self::Duplicate(_) => {
+            // The latter two come from a nested struct.
+            Self::Serde | Self::IsScalar | Self::Missing(_) | Self::Duplicate(_) => {
                 let error = Error::new(ErrorKind::UnreadableField, "the stored value does not fit the struct's field");
                 Self::Core(error.with_field(field.clone()))
             }

@@ -1,29 +1,30 @@
-//! Which fields a struct is given, in which order, and what is read for each.
+//! The fields that are passed to a struct, their order, and their stored names.
 
 use std::cell::Cell;
 
 use super::ViewError;
 use crate::model::State;
 
-/// What the failed attempts to read a struct taught about it: serde tells a struct's names but neither their types nor
-/// which of them are aliases. Each lesson settles one name for good, so there are at most two for each.
+/// Facts about a struct from failed attempts to read it. Serde tells the names of a struct's fields, but neither their
+/// types nor which names are aliases. Each failure settles one name for good, so there are at most two attempts per
+/// name.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// Absent fields that are left to serde's default.
     skipped: Vec<&'static str>,
-    /// Fields that have an alias: they go first, so that it is the alias that comes second and gives itself away.
+    /// Fields that have an alias. They are passed first, so that the alias comes second and is detected as a duplicate.
     aliased: Vec<&'static str>,
     /// Aliases, each with its field.
     aliases: Vec<(&'static str, &'static str)>,
-    /// The name that was given last.
+    /// The name that was passed last.
     last: Cell<Option<&'static str>>,
 }
 
 impl Plan {
-    /// Takes a failure as a lesson, or gives it back.
+    /// Learns from a failure, or returns the error if there is nothing to learn from it.
     pub(super) fn learn(&mut self, error: ViewError) -> Result<(), ViewError> {
         match (error, self.last.take()) {
-            // Neither an option nor a map nor a set: leave it to serde's default, if it has one.
+            // The field is not an option, a map or a set. Leave it to serde's default, if it has one.
             (ViewError::Absent(name), _) if !self.skipped.contains(&name) => self.skipped.push(name),
             (ViewError::Duplicate(field), Some(last)) if last != field => self.aliases.push((last, field)),
             (ViewError::Duplicate(field), Some(_)) if !self.aliased.contains(&field) => self.aliased.push(field),
@@ -32,7 +33,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The names to give. What may fail for being absent or an alias comes before what takes long to read.
+    /// The names to pass, in order. Names that may fail, because they are absent or aliases, come before fields that
+    /// take long to read.
     pub(super) fn names(&self, all: &'static [&'static str], state: &State) -> std::vec::IntoIter<&'static str> {
         let given = |name: &&str| !self.skipped.contains(name) && !self.aliases.iter().any(|(alias, _)| alias == name);
         let mut names: Vec<_> = all.iter().copied().filter(given).collect();
@@ -45,12 +47,12 @@ impl Plan {
         names.into_iter()
     }
 
-    /// Remembers that this name is given now.
-    pub(super) fn give(&self, name: &'static str) {
+    /// Remembers that this name is passed now.
+    pub(super) fn set_last(&self, name: &'static str) {
         self.last.set(Some(name));
     }
 
-    /// What is read for a field: itself or, where it is absent, the first of its aliases that is not.
+    /// The stored name of a field: its own name or, if that is absent, its first alias that is present.
     pub(super) fn source(&self, field: &'static str, state: &State) -> &'static str {
         let present = |name: &&str| state.get(name).is_some() || state.keyed_len(name) > 0;
         let aliases = self.aliases.iter().filter(|(_, of)| *of == field).map(|(alias, _)| *alias);

@@ -13,7 +13,7 @@ use crate::{
     model::{Field, Key, State, Value},
 };
 
-/// The whole state as a struct.
+/// Reads the whole state as a struct.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'de> {
     pub(super) state: &'de State,
@@ -48,7 +48,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
-/// All fields of the struct, present or not: what an absent one reads as depends on its type.
+/// All fields of the struct, present or not. The value of an absent field depends on its type.
 struct Fields<'de> {
     reader: Reader<'de>,
     names: std::vec::IntoIter<&'static str>,
@@ -61,7 +61,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ViewError> {
         self.current = self.names.next();
         let Some(name) = self.current else { return Ok(None) };
-        self.reader.plan.give(name);
+        self.reader.plan.set_last(name);
         seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
     }
 
@@ -70,22 +70,22 @@ impl<'de> MapAccess<'de> for Fields<'de> {
         let Reader { state, codecs, plan } = self.reader;
         let source = plan.source(name, state);
         let field = Field::new(source)?;
-        let part = Part { state, codecs, name, source };
-        seed.deserialize(part).map_err(|error| error.on(&field))
+        let part = FieldReader { state, codecs, name, source };
+        seed.deserialize(part).map_err(|error| error.at_field(&field))
     }
 }
 
 /// One field of the struct.
 #[derive(Clone, Copy)]
-struct Part<'de> {
+struct FieldReader<'de> {
     state: &'de State,
     codecs: &'de Codecs,
     name: &'static str,
-    /// The name that it is stored by.
+    /// The name under which the field is stored.
     source: &'static str,
 }
 
-impl<'de> Part<'de> {
+impl<'de> FieldReader<'de> {
     fn scalar(&self) -> Result<super::scalar::Scalar<'de>, ViewError> {
         let value = self.state.get(self.source).ok_or(ViewError::Absent(self.name))?;
         Ok(super::scalar::Scalar { value, codecs: self.codecs })
@@ -100,7 +100,7 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Part<'de> {
+impl<'de> Deserializer<'de> for FieldReader<'de> {
     type Error = ViewError;
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
@@ -188,6 +188,6 @@ impl<'de> SeqAccess<'de> for Members<'de> {
 
 fn read_key<'de, K: DeserializeSeed<'de>>(key: &'de Key, seed: K) -> Result<K::Value, ViewError> {
     seed.deserialize(key_text::Reader(key.as_str())).map_err(|_| {
-        ViewError::Core(Error::new(crate::ErrorKind::UnreadableField, "a key is not of the requested type"))
+        ViewError::Core(Error::new(crate::ErrorKind::UnreadableField, "the key is not of the requested type"))
     })
 }

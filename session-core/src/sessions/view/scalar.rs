@@ -1,4 +1,4 @@
-//! One encoded value as a serde deserializer: whatever is asked of it is asked of its codec.
+//! One encoded value as a serde deserializer, which forwards every call to the value's codec.
 
 use serde::{Deserializer, de::Visitor};
 

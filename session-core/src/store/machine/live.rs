@@ -1,4 +1,4 @@
-//! A live session and what the store remembers beside its record.
+//! A live session, and the data that the store keeps beside its record.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ pub struct Live {
     pub(super) memory: Box<Memory>,
 }
 
-/// What no reader of a record sees.
+/// The data of a session that is not part of its record.
 #[derive(Clone, Debug)]
 pub(super) struct Memory {
     /// The op ids of the last updates, oldest first, at most [`REMEMBERED_OPS`].
     ops: Vec<OpId>,
-    /// What brought the session to the id it has: its last rotation, or its create.
-    brought_by: OpId,
-    /// Until when an old id forwards here.
+    /// The operation that moved the session to its current id: its last rotation, or its create.
+    moved_by: OpId,
+    /// The end of the grace during which an old id forwards here.
     pub(super) renewed_until: Timestamp,
     pub(super) tenure: Option<Tenure>,
-    /// Who is signed in, and since when.
+    /// The principal that is signed in, and the time of the sign-in.
     signed_in: Option<(Principal, Timestamp)>,
 }
 
-/// The last tenure of the lock; it stays when it has ended, for its counter.
+/// The last tenure of the lock. It is kept after its end, for its counter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tenure {
     pub(super) token: FencingToken,
@@ -41,7 +41,7 @@ impl Live {
     pub(super) fn new(record: Record, op: OpId, principal: Option<Principal>) -> Self {
         let signed_in = principal.map(|principal| (principal, record.created_at()));
         let memory =
-            Memory { ops: vec![op], brought_by: op, renewed_until: Timestamp::default(), tenure: None, signed_in };
+            Memory { ops: vec![op], moved_by: op, renewed_until: Timestamp::default(), tenure: None, signed_in };
         Self { record: Arc::new(record), memory: Box::new(memory) }
     }
 
@@ -50,12 +50,12 @@ impl Live {
         &self.record
     }
 
-    /// Who is signed in.
+    /// The principal that is signed in.
     pub fn principal(&self) -> Option<&Principal> {
         self.memory.signed_in.as_ref().map(|(principal, _)| principal)
     }
 
-    /// When that principal signed in at this session. A rotation that signs in nobody else keeps it.
+    /// When that principal signed in to this session. A rotation keeps it unless it signs in another principal.
     pub fn signed_in_at(&self) -> Option<Timestamp> {
         self.memory.signed_in.as_ref().map(|(_, at)| *at)
     }
@@ -64,22 +64,22 @@ impl Live {
         self.memory.signed_in.map(|(principal, _)| principal)
     }
 
-    /// Signs a principal in; whoever is signed in already keeps the time of the first sign-in.
+    /// Signs a principal in. A principal that is already signed in keeps the time of its first sign-in.
     pub(super) fn sign_in(&mut self, principal: &Principal, now: Timestamp) {
         if self.principal() != Some(principal) {
             self.memory.signed_in = Some((principal.clone(), now));
         }
     }
 
-    /// It has moved to a new id.
-    pub(super) fn arrive(&mut self, op: OpId, renewed_until: Timestamp) {
-        self.memory.brought_by = op;
+    /// Records that the session has moved to a new id.
+    pub(super) fn record_move(&mut self, op: OpId, renewed_until: Timestamp) {
+        self.memory.moved_by = op;
         self.memory.renewed_until = renewed_until;
     }
 
-    /// Whether this operation brought it to the id it has.
-    pub(super) fn was_brought_by(&self, op: OpId) -> bool {
-        self.memory.brought_by == op
+    /// Whether this operation moved the session to its current id.
+    pub(super) fn was_moved_by(&self, op: OpId) -> bool {
+        self.memory.moved_by == op
     }
 
     pub(super) fn ends_at(&self) -> Timestamp {
@@ -91,7 +91,7 @@ impl Live {
     }
 
     /// Applies a delta that is not empty, and returns the new stamp.
-    pub(super) fn change(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
+    pub(super) fn apply_delta(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
         let (stamp, deadlines, state) = Arc::make_mut(&mut self.record).parts_mut();
         delta.apply_to(state);
         *stamp = stamp.next(op);
@@ -103,8 +103,8 @@ impl Live {
         *stamp
     }
 
-    /// The first precondition that does not hold. It names every sort there is, so that a new one cannot be taken for
-    /// one that holds.
+    /// The first precondition that does not hold. The match names every variant, so that a new one cannot be ignored by
+    /// mistake.
     pub(super) fn first_failed(&self, preconditions: &[Precondition], now: Timestamp) -> Option<ConflictCause> {
         preconditions.iter().find_map(|precondition| match precondition {
             Precondition::Stamp(stamp) => (*stamp != self.record.stamp()).then_some(ConflictCause::Stamp),
@@ -119,7 +119,7 @@ impl Live {
         self.memory.tenure.is_some_and(|tenure| tenure.token == token && now < tenure.until)
     }
 
-    /// The next tenure's token.
+    /// The token of the next tenure.
     pub(super) fn next_token(&self, owner: LockOwner) -> FencingToken {
         let counter = self.memory.tenure.map_or(0, |tenure| tenure.token.counter());
         FencingToken::new(owner, counter.saturating_add(1))

@@ -1,4 +1,4 @@
-//! Locks, as they stand in their session.
+//! Locks, which are part of their session.
 
 use std::time::Duration;
 

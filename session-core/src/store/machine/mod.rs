@@ -1,9 +1,9 @@
 //! The [contract](crate::store::SessionStore#contract) of one partition as pure functions over its slots.
 //!
-//! This is the reference of what a store does. A backend that keeps its sessions in its own process, behind a lock,
-//! implements [`Slots`] and is done with the hard part; `session-memory` and the example `custom_backend` do so. A
-//! [`Slot`] has no encoding and cannot be taken apart, so a backend on a database does the same in the language of its
-//! server (a script, a transaction of its own) and is compared with this one by the crate `session-conformance`.
+//! This is the reference implementation of a store. A backend that keeps its sessions in its own process, behind a
+//! lock, implements [`Slots`] and has solved the hard part; `session-memory` and the example `custom_backend` do so. A
+//! [`Slot`] is opaque and has no encoding. A backend on a database therefore implements the same behaviour in the
+//! language of its server (a script or a transaction), and the crate `session-conformance` compares it with this one.
 //!
 //! Nothing here waits, locks or reads a clock. A call that returns an error has changed nothing.
 
@@ -26,20 +26,20 @@ use crate::{
         LoadOutcome, NewSession, TouchOptions, TouchOutcome, Touched, Update,
     },
 };
-use slot::{classify, classify_mut, destination, elsewhere, find, locate};
+use slot::{classify, classify_mut, destination, find, forwarded_to, locate};
 
-/// How many updates a record remembers by their op ids.
+/// The number of updates whose op ids a session remembers.
 pub const REMEMBERED_OPS: usize = 16;
 
-/// What a store is set to.
+/// The settings of a store.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Rules {
-    /// What it refuses as too large.
+    /// The limits on the size of a session.
     pub limits: Limits,
-    /// How long a tombstone stands.
+    /// How long a tombstone is kept.
     pub tombstone: Duration,
-    /// Whether the store keeps an index of principals; without one, sign-ins are refused.
+    /// Whether the store keeps an index of principals. Without one, sign-ins are refused.
     pub indexed: bool,
 }
 
@@ -51,56 +51,56 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// With these limits.
+    /// Sets the limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// With tombstones that stand this long.
+    /// Sets how long a tombstone is kept.
     #[must_use]
     pub fn with_tombstone(self, tombstone: Duration) -> Self {
         Self { tombstone, ..self }
     }
 
-    /// With an index of principals.
+    /// Adds an index of principals.
     #[must_use]
     pub fn with_index(self) -> Self {
         Self { indexed: true, ..self }
     }
 }
 
-/// What a mutation answered, and what it did that others need to know.
+/// The outcome of a mutation, and its effects on the feed and on the index.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Step<T> {
-    /// The answer.
+    /// The outcome for the caller.
     pub outcome: T,
-    /// The change to announce, if there was one.
+    /// The change to announce, if there is one.
     pub effect: Option<Effect>,
-    /// Principals whose session is no longer at this digest: that of the session itself, and that of an expired one
-    /// whose place it took.
-    pub departed: Vec<(Principal, IdDigest)>,
-    /// The principal whose session is now at this digest.
-    pub arrived: Option<(Principal, IdDigest)>,
+    /// The index entries to remove: principals whose session is no longer at this digest. There can be one for the
+    /// session itself, and one for an expired session whose place it took.
+    pub index_removals: Vec<(Principal, IdDigest)>,
+    /// The index entry to add: the principal whose session is now at this digest.
+    pub index_addition: Option<(Principal, IdDigest)>,
 }
 
 /// A change of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// The session, never an old id that forwards to it; for a rotation, its old digest.
+    /// The session, never an old id that forwards to it. For a rotation, its old digest.
     pub digest: IdDigest,
-    /// The stamp before.
+    /// The stamp before the change.
     pub before: Option<Stamp>,
-    /// The stamp after.
+    /// The stamp after the change.
     pub after: Option<Stamp>,
-    /// What happened.
+    /// The kind of the change.
     pub kind: ChangeKind,
 }
 
 impl<T> Step<T> {
     fn unchanged(outcome: T) -> Self {
-        Self { outcome, effect: None, departed: Vec::new(), arrived: None }
+        Self { outcome, effect: None, index_removals: Vec::new(), index_addition: None }
     }
 
     fn changed(outcome: T, effect: Effect) -> Self {
@@ -128,7 +128,7 @@ pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: Tou
             if renewed != live.record.deadlines() {
                 *Arc::make_mut(&mut live.record).parts_mut().1 = renewed;
             }
-            TouchOutcome::Touched(Touched::new(renewed, now).with_forwarded(elsewhere(at, id)))
+            TouchOutcome::Touched(Touched::new(renewed, now).with_forwarded(forwarded_to(at, id)))
         }
     }
 }
@@ -166,8 +166,8 @@ impl Rules {
         let expired = slots.put(*id, Slot::Live(live));
         let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created };
         Ok(Step {
-            departed: left(expired, *id),
-            arrived: principal.map(|principal| (principal, *id)),
+            index_removals: index_entry(expired, *id),
+            index_addition: principal.map(|principal| (principal, *id)),
             ..Step::changed(CreateOutcome::Created(applied), effect)
         })
     }
@@ -187,7 +187,7 @@ impl Rules {
             Ok(found) => found,
             Err(absent) => return Ok(Step::unchanged(absent.into())),
         };
-        let (before, forwarded) = (live.record.stamp(), elsewhere(at, id));
+        let (before, forwarded) = (live.record.stamp(), forwarded_to(at, id));
         if update.retry_from.is_some_and(|base| base.incarnation() != before.incarnation()) {
             return Ok(Step::unchanged(ApplyOutcome::Absent(Absent::NotFound(None))));
         }
@@ -206,7 +206,7 @@ impl Rules {
         }
         self.limits.admit(live.record.state(), &update.delta)?;
         let deadlines = live.record.deadlines().renewed(now, None);
-        let after = live.change(update.write.op, &update.delta, deadlines);
+        let after = live.apply_delta(update.write.op, &update.delta, deadlines);
         let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
         Ok(Step::changed(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded)), effect))
     }
@@ -224,19 +224,19 @@ impl Rules {
             && tombstone.op == destroy.write.op
             && tombstone.until > now
         {
-            return Step::unchanged(destroyed(elsewhere(at, id)));
+            return Step::unchanged(destroyed(forwarded_to(at, id)));
         }
         match classify(slots.get(&at), now) {
             Err(absent) => Step::unchanged(absent.into()),
             Ok(_) => {
-                let step = self.bury(slots, now, at, destroy.write.op, destroy.reason);
-                Step { outcome: destroyed(elsewhere(at, id)), ..step }
+                let step = self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
+                Step { outcome: destroyed(forwarded_to(at, id)), ..step }
             }
         }
     }
 
-    /// Leaves a tombstone at a digest that an index lists for a principal, whether or not its session exists yet, and
-    /// [follows](follow) a session that has moved on since it was listed. True if a session was ended.
+    /// Leaves a tombstone at a digest that an index lists for a principal, whether or not its session exists yet. It
+    /// [follows](follow) a session that has moved since it was listed. True if a session was ended.
     pub fn revoke(
         &self,
         slots: &mut impl Slots,
@@ -252,13 +252,14 @@ impl Rules {
             Some(Slot::Forward(_)) => Step::unchanged(false),
             slot => {
                 let ended = classify(slot, now).is_ok();
-                let Step { effect, departed, .. } = self.bury(slots, now, at, destroy.write.op, destroy.reason);
-                Step { outcome: ended, effect, departed, arrived: None }
+                let Step { effect, index_removals, .. } =
+                    self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
+                Step { outcome: ended, effect, index_removals, index_addition: None }
             }
         }
     }
 
-    fn bury(
+    fn put_tombstone(
         &self,
         slots: &mut impl Slots,
         now: Timestamp,
@@ -267,10 +268,10 @@ impl Rules {
         reason: EndReason,
     ) -> Step<DestroyOutcome> {
         let tombstone = Tombstone { op, reason, since: now, until: now.after(self.tombstone) };
-        let buried = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
-        let before = buried.as_ref().and_then(Slot::stamp);
+        let replaced = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
+        let before = replaced.as_ref().and_then(Slot::stamp);
         let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason) };
-        Step { departed: left(buried, at), ..Step::changed(destroyed(None), effect) }
+        Step { index_removals: index_entry(replaced, at), ..Step::changed(destroyed(None), effect) }
     }
 
     fn admit_sign_in(&self, sign_in: Option<&SignIn>) -> Result<(), Error> {
@@ -288,12 +289,12 @@ fn destroyed(forwarded: Option<IdDigest>) -> DestroyOutcome {
     DestroyOutcome::Destroyed { replicas: None, forwarded }
 }
 
-/// A retry that is too far behind to tell whether its first attempt happened.
+/// Refuses a retry that is too far behind to tell whether its first attempt happened.
 fn refuse_forgotten_retry(update: &Update, current: Stamp) -> Result<(), Error> {
     match update.retry_from {
         Some(base) if current.version().saturating_sub(base.version()) >= REMEMBERED_OPS as u64 => Err(Error::new(
             ErrorKind::OutcomeUnknown,
-            "too many updates came since the first attempt to tell whether it happened; load the session and decide",
+            "too many updates followed the first attempt to tell whether it happened; load the session and decide",
         )),
         _ => Ok(()),
     }
@@ -304,8 +305,8 @@ fn live_mut<'s, S: Slots>(slots: &'s mut S, now: Timestamp, id: &IdDigest) -> Re
     classify_mut(slots.get_mut(&at), now).map(|live| (at, live))
 }
 
-/// The principal whose session was put out of its place, if there was one.
-fn left(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
+/// The index entry of the session that was in a slot, if it had one.
+fn index_entry(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
     slot.and_then(Slot::into_principal).map(|principal| (principal, at)).into_iter().collect()
 }
 
@@ -316,7 +317,7 @@ impl Ended {
 }
 
 impl Live {
-    /// An answer with the present stamp and deadlines.
+    /// An answer with the current stamp and deadlines.
     fn applied(&self, now: Timestamp) -> Applied {
         Applied::new(self.record.stamp(), self.record.deadlines(), now)
     }

@@ -23,15 +23,15 @@ impl Rules {
         self.admit_sign_in(rotation.sign_in.as_ref())?;
         let to = *rotation.to.digest();
         if to.partition() != id.partition() || to == *id {
-            return Err(unusable("the new id is not a sibling of the old one"));
+            return Err(invalid_id("the new id is not a sibling of the old one"));
         }
-        // A repeat finds its own work at the new id, however long ago the old one was forgotten.
+        // A repeat recognises its own work at the new id, however long ago the old id was forgotten.
         if let Ok(live) = classify(slots.get(&to), now)
-            && live.was_brought_by(rotation.write.op)
+            && live.was_moved_by(rotation.write.op)
         {
             return Ok(Step::unchanged(RotateOutcome::Rotated(live.applied(now).with_repeated(true))));
         }
-        if let Some(answer) = answer_moved(slots, now, id, rotation) {
+        if let Some(answer) = answer_if_moved(slots, now, id, rotation) {
             return Ok(Step::unchanged(answer));
         }
         let from = locate(slots, now, id);
@@ -47,21 +47,21 @@ impl Rules {
             Some(Slot::Tombstone(tombstone)) => {
                 return Ok(Step::unchanged(RotateOutcome::Ended(Ended::of(tombstone, now))));
             }
-            Some(Slot::Live(_) | Slot::Forward(_)) => return Err(unusable("the new id is in use")),
+            Some(Slot::Live(_) | Slot::Forward(_)) => return Err(invalid_id("the new id is in use")),
         }
         self.limits.admit(live.record.state(), &rotation.delta)?;
         Ok(move_session(slots, now, from, rotation))
     }
 }
 
-fn unusable(message: &'static str) -> Error {
+fn invalid_id(message: &'static str) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
 }
 
-/// The answer at an id whose session has moved on already: to a repeat of the rotation that moved it, and to the loser
-/// of a race.
-fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
-    // A sign-in through a forward moved the session from where the forward points: look there too.
+/// The answer at an id whose session has already moved: to a repeat of the rotation that moved it, and to the loser of
+/// a race.
+fn answer_if_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
+    // A sign-in through a forward moved the session from the forward's target, so look there too.
     for at in [*id, locate(slots, now, id)] {
         let Some(Slot::Forward(forward)) = slots.get(&at) else { continue };
         if forward.until <= now {
@@ -74,8 +74,8 @@ fn answer_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Ro
                 Err(absent) => absent.into(),
             });
         }
-        // The forward that was asked through tells its own loser. Behind a renewal the session can have ended or been
-        // superseded since; then that is the answer.
+        // The forward at the requested id decides that another rotation lost. After a renewal, the session may have
+        // ended or been superseded since; then that is the answer.
         let lost = match forward.kind {
             RotationKind::Renew => {
                 rotation.kind == RotationKind::Renew && classify(slots.get(&forward.to), now).is_ok()
@@ -94,7 +94,7 @@ fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation
     let until = now.after(rotation.grace);
     let forward = Forward { to, kind: rotation.kind, op: rotation.write.op, until };
     let Some(Slot::Live(mut live)) = slots.put(from, Slot::Forward(Box::new(forward))) else {
-        // The caller has just seen it there.
+        // The caller has just found the session there.
         return Step::unchanged(RotateOutcome::Absent(Absent::NotFound(None)));
     };
     let before = live.record.stamp();
@@ -102,9 +102,9 @@ fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation
     if rotation.delta.is_empty() {
         *std::sync::Arc::make_mut(&mut live.record).parts_mut().1 = deadlines;
     } else {
-        live.change(rotation.write.op, &rotation.delta, deadlines);
+        live.apply_delta(rotation.write.op, &rotation.delta, deadlines);
     }
-    let mut departed: Vec<_> = live.principal().map(|principal| (principal.clone(), from)).into_iter().collect();
+    let mut index_removals: Vec<_> = live.principal().map(|principal| (principal.clone(), from)).into_iter().collect();
     if let Some(sign_in) = &rotation.sign_in {
         live.sign_in(sign_in.principal(), now);
     }
@@ -112,13 +112,13 @@ fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation
         RotationKind::Renew => until,
         RotationKind::Privilege => Timestamp::default(),
     };
-    live.arrive(rotation.write.op, renewed_until);
-    let arrived = live.principal().map(|principal| (principal.clone(), to));
+    live.record_move(rotation.write.op, renewed_until);
+    let index_addition = live.principal().map(|principal| (principal.clone(), to));
     let applied = live.applied(now);
     let expired = slots.put(to, Slot::Live(live));
     debug_assert!(expired.as_ref().is_none_or(|slot| slot.ends_at() <= now));
-    departed.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
+    index_removals.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
     let kind = ChangeKind::Rotated { to, kind: rotation.kind };
     let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
-    Step { departed, arrived, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
+    Step { index_removals, index_addition, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
 }

@@ -1,4 +1,4 @@
-//! What can stand at one digest.
+//! The content of one digest's slot.
 
 use crate::{
     Principal,
@@ -6,22 +6,22 @@ use crate::{
     store::{Absent, RotationKind, machine::Live},
 };
 
-/// How many moves of a session are followed from where it was listed.
-const MOVES: usize = 8;
+/// The maximum number of moves of a session that are followed from a listed digest.
+const MAX_MOVES: usize = 8;
 
 /// The slots of one partition, by digest. Sessions that forward to each other are in one partition.
 pub trait Slots {
-    /// What stands at this digest.
+    /// The slot of this digest.
     fn get(&self, id: &IdDigest) -> Option<&Slot>;
 
-    /// The same, to change it.
+    /// The slot of this digest, for changes.
     fn get_mut(&mut self, id: &IdDigest) -> Option<&mut Slot>;
 
-    /// Puts a slot there and returns what stood there.
+    /// Replaces the slot of this digest, and returns the previous one.
     fn put(&mut self, id: IdDigest, slot: Slot) -> Option<Slot>;
 }
 
-/// What stands at one digest. Each kind ends at a time of its own; one that has ended counts as absent.
+/// The content of one digest's slot. Each kind ends at its own time. A slot that has ended counts as absent.
 #[derive(Clone, Debug)]
 pub enum Slot {
     /// A session.
@@ -32,36 +32,36 @@ pub enum Slot {
     Forward(Box<Forward>),
 }
 
-/// The memory of a session that was ended.
+/// A record of a session that was ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Tombstone {
-    /// The destroy.
-    pub op: OpId,
-    /// Why.
-    pub reason: EndReason,
-    /// When.
-    pub since: Timestamp,
-    /// Until when it stands.
+    /// The op id of the destroy.
+    pub(super) op: OpId,
+    /// Why the session was ended.
+    pub(super) reason: EndReason,
+    /// When the session was ended.
+    pub(super) since: Timestamp,
+    /// How long the tombstone is kept.
     pub until: Timestamp,
 }
 
-/// The memory of a session that was moved.
+/// A record of a session that was moved.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Forward {
-    /// Where it went: a digest, never a usable id.
+    /// The session's new digest, which is never a usable id.
     pub to: IdDigest,
-    /// Whether this id still gives access.
+    /// Whether the old id still gives access.
     pub kind: RotationKind,
-    /// The rotation.
-    pub op: OpId,
-    /// Until when it stands.
+    /// The op id of the rotation.
+    pub(super) op: OpId,
+    /// How long the forward is kept.
     pub until: Timestamp,
 }
 
 impl Slot {
-    /// When it ends by itself; from then on it may be removed.
+    /// When the slot ends by itself. From then on it may be removed.
     pub fn ends_at(&self) -> Timestamp {
         match self {
             Self::Live(live) => live.ends_at(),
@@ -70,8 +70,8 @@ impl Slot {
         }
     }
 
-    /// The principal of a session, if it stood here.
-    pub fn into_principal(self) -> Option<Principal> {
+    /// The principal of the session, if this is a live session with one.
+    pub(super) fn into_principal(self) -> Option<Principal> {
         match self {
             Self::Live(live) => live.into_principal(),
             Self::Tombstone(_) | Self::Forward(_) => None,
@@ -86,7 +86,7 @@ impl Slot {
     }
 }
 
-/// Where the session of this digest is: a running renewal forwards, once.
+/// The current digest of a session: an active renewal forwards, once.
 pub(super) fn locate(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDigest {
     match slots.get(id) {
         Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => forward.to,
@@ -94,8 +94,8 @@ pub(super) fn locate(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDig
     }
 }
 
-/// The session of this digest, and where it is if that is elsewhere, or why there is none: [`locate`] and [`classify`]
-/// with one look at most sessions.
+/// The session of this digest and, if it is at another digest, that digest; or why there is no session. This is
+/// [`locate`] and [`classify`] with a single lookup in most cases.
 pub(super) fn find<'s>(
     slots: &'s impl Slots,
     now: Timestamp,
@@ -109,8 +109,8 @@ pub(super) fn find<'s>(
     }
 }
 
-/// Where a session was located, if the id is an old one that forwards to it.
-pub(super) fn elsewhere(at: IdDigest, id: &IdDigest) -> Option<IdDigest> {
+/// The digest at which a session was located, if the id is an old one that forwards to it.
+pub(super) fn forwarded_to(at: IdDigest, id: &IdDigest) -> Option<IdDigest> {
     (at != *id).then_some(at)
 }
 
@@ -118,11 +118,11 @@ pub(super) fn elsewhere(at: IdDigest, id: &IdDigest) -> Option<IdDigest> {
 pub(super) fn classify(slot: Option<&Slot>, now: Timestamp) -> Result<&Live, Absent> {
     match slot {
         Some(Slot::Live(live)) if live.ends_at() > now => Ok(live),
-        slot => Err(why_absent(slot, now)),
+        slot => Err(absence(slot, now)),
     }
 }
 
-/// The same, to change the session.
+/// The same as [`classify`], for changes.
 pub(super) fn classify_mut(slot: Option<&mut Slot>, now: Timestamp) -> Result<&mut Live, Absent> {
     classify(slot.as_deref(), now)?;
     match slot {
@@ -131,30 +131,31 @@ pub(super) fn classify_mut(slot: Option<&mut Slot>, now: Timestamp) -> Result<&m
     }
 }
 
-/// Why there is no session in a slot without a live one.
-fn why_absent(slot: Option<&Slot>, now: Timestamp) -> Absent {
+/// Why there is no session in a slot that has no live one.
+fn absence(slot: Option<&Slot>, now: Timestamp) -> Absent {
     match slot.filter(|slot| slot.ends_at() > now) {
         Some(Slot::Tombstone(tombstone)) => Absent::NotFound(Some(Ended::of(tombstone, now))),
         Some(Slot::Forward(forward)) if forward.kind == RotationKind::Privilege => Absent::Superseded,
-        // Renewals do not chain; should one ever be met, it gives no access.
+        // Renewals do not chain. If a chain is met nevertheless, it gives no access.
         Some(Slot::Forward(_) | Slot::Live(_)) | None => Absent::NotFound(None),
     }
 }
 
-/// Where the session is now that an index lists at this digest: the end of the forwards that lead on from it.
+/// The current digest of a session that an index lists at this digest: the end of the chain of forwards.
 ///
-/// It follows both kinds, since nothing is accessed through a listing, and those that have ended and are still there,
-/// since a listing may be old. At most [`MOVES`], so that no store can make it run in a circle.
+/// Both kinds of forward are followed, since a listing gives no access. Forwards that have ended but are still there
+/// are followed too, since a listing may be old. At most [`MAX_MOVES`] are followed, so that no store can cause an
+/// endless loop.
 pub(super) fn destination(slots: &impl Slots, id: &IdDigest) -> IdDigest {
     let mut at = *id;
-    for _ in 0..MOVES {
+    for _ in 0..MAX_MOVES {
         let Some(Slot::Forward(forward)) = slots.get(&at) else { break };
         at = forward.to;
     }
     at
 }
 
-/// The live session that an index lists at this digest, and where it is: there, or where it has moved since.
+/// The live session that an index lists at this digest, and its current digest, which differs if the session has moved.
 pub fn follow<'s>(slots: &'s impl Slots, now: Timestamp, id: &IdDigest) -> Option<(IdDigest, &'s Live)> {
     let at = destination(slots, id);
     classify(slots.get(&at), now).ok().map(|live| (at, live))

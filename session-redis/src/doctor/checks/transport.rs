@@ -46,12 +46,12 @@ mod tests {
     use super::*;
     use crate::doctor::{
         Severity,
-        internals::{RedisConfig, Setup},
+        internals::{CheckedConfig, RedisConfig},
     };
 
     fn checks(url: &str) -> Vec<&'static str> {
         let config = RedisConfig::standalone(url);
-        let setup = Setup::new(&config).unwrap();
+        let setup = CheckedConfig::new(&config).unwrap();
         let mut findings = Findings::new();
         check_address(&setup.seeds[0], &Deployment::new(&config, &setup, None), &mut findings);
         let findings = findings.into_vec();
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn replication_in_clear_text() {
         let config = RedisConfig::cluster(["rediss://cache.example"]);
-        let deployment = Deployment::new(&config, &Setup::new(&config).unwrap(), None);
+        let deployment = Deployment::new(&config, &CheckedConfig::new(&config).unwrap(), None);
         let mut facts = Facts::new(Address::tcp("cache.example", 6379), Role::Primary);
         for setting in ["tls-replication", "tls-cluster"] {
             facts.config = [(setting.to_owned(), "no".to_owned())].into();

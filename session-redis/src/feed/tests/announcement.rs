@@ -1,8 +1,8 @@
-//! Writes what scripts publish, by hand.
+//! Builds the messages of scripts by hand.
 
 use session_core::model::{Delta, Field, Format, IdDigest, Incarnation, Stamp, Value};
 
-/// A change message, with everything in it that a test may want otherwise.
+/// A change message; tests change parts of it.
 #[derive(Clone)]
 pub(super) struct Announcement {
     pub(super) version: u8,

@@ -24,7 +24,7 @@ struct Rig {
     cluster: Cluster,
     store: RedisStore,
     _feed: Feed,
-    heard: Subscription,
+    items: Subscription,
 }
 
 impl Rig {
@@ -33,8 +33,8 @@ impl Rig {
         let config = RedisConfig::cluster(cluster.urls()).partitions(PARTITIONS.into());
         let store = RedisStore::builder(config).connect().await.unwrap();
         let feed = feed_of(&store, true, options);
-        let heard = feed.subscribe().await.unwrap();
-        Self { cluster, store, _feed: feed, heard }
+        let items = feed.subscribe().await.unwrap();
+        Self { cluster, store, _feed: feed, items }
     }
 
     fn slot(&self, partition: u16) -> u16 {
@@ -45,7 +45,7 @@ impl Rig {
         self.cluster.primary_of(self.slot(partition)).await
     }
 
-    /// A change in this partition, and that it is the next thing heard.
+    /// A change in this partition, which must be the next item.
     async fn expect_change(&mut self, partition: u16) {
         let id = loop {
             let id = SessionId::generate().unwrap();
@@ -54,7 +54,7 @@ impl Rig {
             }
         };
         self.store.create(&id, &new_session()).await.unwrap();
-        match next(&mut self.heard).await {
+        match next(&mut self.items).await {
             Some(FeedItem::Change(change)) => assert_eq!(change.digest, *id.digest()),
             other => panic!("{other:?}"),
         }
@@ -62,21 +62,21 @@ impl Rig {
 
     /// The partitions that have a gap of this cause, one after another.
     async fn expect_gaps(&mut self, partitions: &[u16], cause: GapCause) {
-        let mut told = BTreeSet::new();
-        while told.len() < partitions.len() {
-            match next(&mut self.heard).await {
-                Some(FeedItem::Gap(Some(partition), found)) if found == cause => assert!(told.insert(partition)),
-                other => panic!("{other:?} after {told:?}"),
+        let mut seen = BTreeSet::new();
+        while seen.len() < partitions.len() {
+            match next(&mut self.items).await {
+                Some(FeedItem::Gap(Some(partition), found)) if found == cause => assert!(seen.insert(partition)),
+                other => panic!("{other:?} after {seen:?}"),
             }
         }
-        assert_eq!(told.into_iter().collect::<Vec<_>>(), partitions);
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), partitions);
     }
 
     /// A barrier of every partition, and nothing else.
     async fn expect_silence(&mut self) {
         for partition in 0..PARTITIONS {
-            let id = self.heard.barriers().barrier(partition).await.unwrap();
-            assert_eq!(next(&mut self.heard).await, Some(FeedItem::Barrier(partition, id)));
+            let id = self.items.barriers().barrier(partition).await.unwrap();
+            assert_eq!(next(&mut self.items).await, Some(FeedItem::Barrier(partition, id)));
         }
     }
 }
@@ -86,7 +86,7 @@ fn two() -> ClusterBuilder {
 }
 
 #[tokio::test]
-async fn every_partition_is_heard_wherever_it_is() {
+async fn changes_of_every_partition_are_received() {
     let mut rig = Rig::new(two(), unasked()).await;
     for partition in 0..PARTITIONS {
         rig.expect_change(partition).await;
@@ -107,14 +107,14 @@ async fn a_slot_that_moves_takes_its_partition_along_and_no_other() {
     rig.expect_change(0).await;
 }
 
-/// While a slot is on its way, what happens at its new place is not heard: so there are no barriers.
+/// While a slot is being migrated, changes at its new node are not received: so there are no barriers.
 #[tokio::test]
 async fn a_slot_that_is_being_moved_has_no_barriers() {
     let mut rig = Rig::new(two(), unasked()).await;
     rig.expect_change(MOVED).await;
     let moving = rig.cluster.begin_move(rig.slot(MOVED), &rig.cluster.nodes()[1]).await;
     while moving.move_keys(10).await > 0 {}
-    let error = rig.heard.barriers().barrier(MOVED).await.unwrap_err();
+    let error = rig.items.barriers().barrier(MOVED).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     moving.finish().await;
     rig.expect_gaps(&[MOVED], GapCause::SlotMoved).await;
@@ -128,7 +128,7 @@ async fn a_primary_that_hands_over_is_left() {
     let partitions = carried_by(&rig, rig.node_of(0).await).await;
     let replica = rig.cluster.replicas_of(rig.slot(0)).await[0];
     rig.cluster.fail_over_to(replica).await;
-    // The old primary, now a replica, would take the subscriptions: they must not go there.
+    // The old primary, now a replica, would accept the subscriptions: they must not go there.
     rig.expect_gaps(&partitions, GapCause::SlotMoved).await;
     rig.expect_gaps(&partitions, GapCause::SlotMoved).await;
     rig.expect_silence().await;
@@ -158,19 +158,18 @@ async fn carried_by(rig: &Rig, node: &Node) -> Vec<u16> {
     carried
 }
 
-/// redis-rs takes a subscription that the server withdraws for the answer to the oldest request under way, and gives
-/// every answer that follows to the wrong request. A barrier told by the answer to an earlier request would stand
-/// before changes that it vouches for. Here the oldest request is one that nobody waits for any more, so nothing else
-/// shows the mistake.
+/// redis-rs takes the end of a subscription for the answer to the oldest request in flight, and matches every later
+/// answer to the wrong request. A barrier with the answer of an earlier request would precede changes that it vouches
+/// for. Here the oldest request is an abandoned one, so that nothing else reveals the mistake.
 #[tokio::test]
 async fn a_withdrawn_subscription_does_not_give_answers_to_the_wrong_requests() {
     let options = FeedOptions { deadline: Duration::from_secs(20), ..unasked() };
     let rig = Rig::new(two().behind_links(), options).await;
-    let barriers = rig.heard.barriers().clone();
+    let barriers = rig.items.barriers().clone();
     let link = rig.cluster.nodes()[0].link();
     link.hold(Direction::Requests);
     let before = link.held_bytes(Direction::Requests);
-    // The first request leaves, and its caller gives up.
+    // The first request is sent, and its caller gives up.
     let given_up = timeout(Duration::from_millis(200), barriers.barrier(0)).await;
     assert!(given_up.is_err());
     link.wait_for_held(Direction::Requests, before + 1).await;
@@ -178,7 +177,7 @@ async fn a_withdrawn_subscription_does_not_give_answers_to_the_wrong_requests() 
         let barriers = Arc::clone(&barriers);
         async move { barriers.barrier(1).await }
     });
-    // Until it has left: the proxy's own count cannot tell it from the connections of the store.
+    // Until the connection is closed: the proxy cannot distinguish it from the connections of the store.
     sleep(Duration::from_millis(200)).await;
     rig.cluster.migrate_slot(rig.slot(MOVED), &rig.cluster.nodes()[1]).await;
     link.release(Direction::Requests);

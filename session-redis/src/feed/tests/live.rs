@@ -1,4 +1,4 @@
-//! Against a real server: what is heard when all is well, and when the stream itself is wrong.
+//! Against a real server: the normal case, and errors in the stream itself.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn changes_come_in_order_and_a_barrier_behind_them() {
 }
 
 #[tokio::test]
-async fn what_was_published_before_the_subscription_is_not_heard() {
+async fn changes_before_the_subscription_are_not_received() {
     let server = Server::start().await;
     super::rig::publish(&server, 0, 41).await;
     let source = Named::one(&server.addr().to_string());
@@ -75,7 +75,7 @@ async fn a_flush_and_a_restore_show() {
     rig.expect_gap(Some(0), GapCause::Missed).await;
 }
 
-/// Nobody asks for barriers here: the sign of life that each connection gives is its sequence.
+/// No barriers are requested here: the health check of each connection reads its sequence.
 #[tokio::test]
 async fn a_flush_shows_without_any_barrier() {
     let options = FeedOptions { health_interval: Duration::from_millis(20), ..FeedOptions::default() };
@@ -132,7 +132,7 @@ async fn a_slow_subscriber_hears_one_gap_and_the_rest() {
 }
 
 #[tokio::test]
-async fn barriers_that_nobody_reads_are_refused_in_the_end() {
+async fn unread_barriers_are_refused_in_the_end() {
     let options = FeedOptions { queue_items: 0, ..unasked() };
     let mut rig = Rig::with(options).await;
     let refused = async {
@@ -156,9 +156,9 @@ async fn there_is_no_such_partition() {
 #[tokio::test]
 async fn a_dropped_subscription_leaves_no_connection_and_its_barriers_fail() {
     let rig = Rig::new().await;
-    let Rig { server, feed: _feed, heard } = rig;
-    let barriers = heard.barriers().clone();
-    drop(heard);
+    let Rig { server, feed: _feed, items } = rig;
+    let barriers = items.barriers().clone();
+    drop(items);
     let none = async || (server.command(&["CLIENT", "LIST", "TYPE", "pubsub"]).await.text().is_empty()).then_some(());
     server.wait("the subscriber leaves", none).await;
     assert_eq!(barriers.barrier(0).await.unwrap_err().kind(), ErrorKind::Unavailable);
@@ -170,7 +170,7 @@ async fn the_stream_ends_with_the_store() {
     rig.publish(0, 1).await;
     rig.expect_change(0, 1).await;
     drop(rig.feed.take());
-    assert_eq!(next(&mut rig.heard).await, None);
+    assert_eq!(next(&mut rig.items).await, None);
     assert_eq!(rig.barrier(0).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 

@@ -1,4 +1,4 @@
-//! Reading announcements.
+//! Reading messages.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn kind_of(announcement: &Announcement) -> ChangeKind {
     read(announcement.bytes()).unwrap().kind
 }
 
-/// The header as the specification has it, byte by byte: it must never change.
+/// The header as specified, byte by byte: it must never change.
 const GOLDEN: &[u8] = b"\x01\x02\x03\x00\
     \x00\x00\x00\x00\x00\x01\x02\x03\
     \x00\x0d\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\xd1\
@@ -67,8 +67,18 @@ fn kinds() {
     }
 }
 
+/// The session has ended in any case. A tombstone with an unknown reason reads the same.
 #[test]
-fn what_this_version_does_not_know_is_an_unknown_change_of_a_known_session() {
+fn a_destroy_for_an_unknown_reason_is_a_revocation() {
+    for reason in [0, 4, 0xff] {
+        let applied = Announcement::applied(PARTITION, 1);
+        let ended = Announcement { kind: 5, flags: 1, reason, body: vec![], ..applied };
+        assert_eq!(kind_of(&ended), ChangeKind::Destroyed(EndReason::Revoked));
+    }
+}
+
+#[test]
+fn a_message_of_a_later_version_is_an_unknown_change_of_a_known_session() {
     let applied = Announcement::applied(PARTITION, 9);
     let unknown = [
         Announcement { kind: 6, ..applied.clone() },
@@ -76,8 +86,7 @@ fn what_this_version_does_not_know_is_an_unknown_change_of_a_known_session() {
         Announcement { flags: 0b111, ..applied.clone() },
         Announcement { flags: 1, ..applied.clone() },
         Announcement { reason: 1, ..applied.clone() },
-        Announcement { kind: 5, flags: 1, reason: 4, body: vec![], ..applied.clone() },
-        Announcement { kind: 5, flags: 1, reason: 0, body: vec![], ..applied.clone() },
+        Announcement { kind: 5, flags: 3, reason: 1, body: vec![], ..applied.clone() },
         Announcement { body: b"\x02\x00\x00".to_vec(), ..applied.clone() },
         Announcement { kind: 3, body: digest(PARTITION).to_bytes()[..17].to_vec(), ..applied.clone() },
         Announcement { kind: 4, body: digest(PARTITION + 1).to_bytes().to_vec(), ..applied.clone() },
@@ -110,7 +119,7 @@ fn cut_short_at_every_length() {
         let change = read(GOLDEN[..length].to_vec());
         match length {
             0..HEADER => assert_eq!(change, None, "{length}"),
-            // No body at all says that the delta is not carried.
+            // Without a body, the delta is not carried.
             HEADER => assert_eq!(change.map(|change| change.kind), Some(ChangeKind::Applied)),
             _ => assert_eq!(change.map(|change| change.kind), Some(ChangeKind::Unknown), "{length}"),
         }

@@ -1,10 +1,11 @@
-//! Tests: of what is read, of the state, and against real servers.
+//! Tests of messages, of the state, and against real servers.
 
 mod announcement;
-mod boards;
+
 mod clusters;
 mod live;
 mod messages;
 mod rig;
+mod states;
 mod stores;
 mod trouble;

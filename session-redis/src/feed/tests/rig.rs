@@ -16,14 +16,14 @@ use session_testkit::Server;
 use tokio::time::timeout;
 
 use super::{
-    super::{Channels, Feed, FeedOptions, Source, channels::Channel},
+    super::{Channels, Feed, FeedOptions, FeedTransport, channels::Channel},
     announcement::{Announcement, ORIGIN},
 };
 use crate::net::{Address, Primary};
 
 pub(super) const PARTITIONS: u16 = 8;
 
-/// No sign of life is asked for during the test: what shows, shows by itself.
+/// No health check happens during the test.
 pub(super) fn unasked() -> FeedOptions {
     FeedOptions { health_interval: Duration::from_secs(3_600), ..FeedOptions::default() }
 }
@@ -50,7 +50,7 @@ impl Named {
 }
 
 #[async_trait]
-impl Source for Named {
+impl FeedTransport for Named {
     async fn primaries(&self) -> Result<Vec<Primary>, Error> {
         Ok(self.primaries.lock().clone())
     }
@@ -84,7 +84,7 @@ pub(super) fn channels(sharded: bool, tags: impl IntoIterator<Item = (u16, Strin
 pub(super) struct Rig {
     pub(super) server: Server,
     pub(super) feed: Option<Feed>,
-    pub(super) heard: Subscription,
+    pub(super) items: Subscription,
 }
 
 impl Rig {
@@ -100,11 +100,11 @@ impl Rig {
 
     pub(super) async fn of(server: Server, source: Arc<Named>, options: FeedOptions) -> Self {
         let feed = feed(source, options);
-        let heard = feed.subscribe().await.unwrap();
-        Self { server, feed: Some(feed), heard }
+        let items = feed.subscribe().await.unwrap();
+        Self { server, feed: Some(feed), items }
     }
 
-    /// What a script does: a new sequence number, and its announcement.
+    /// Does what a script does: a new sequence number, and its message.
     pub(super) async fn publish(&self, partition: u16, sequence: u64) {
         publish(&self.server, partition, sequence).await;
     }
@@ -119,11 +119,11 @@ impl Rig {
     }
 
     pub(super) async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
-        self.heard.barriers().clone().barrier(partition).await
+        self.items.barriers().clone().barrier(partition).await
     }
 
     pub(super) async fn next(&mut self) -> FeedItem {
-        next(&mut self.heard).await.expect("the stream has ended")
+        next(&mut self.items).await.expect("the stream has ended")
     }
 
     pub(super) async fn expect_gap(&mut self, partition: Option<u16>, cause: GapCause) {
@@ -144,7 +144,7 @@ impl Rig {
     }
 }
 
-pub(super) fn feed(source: Arc<dyn Source>, options: FeedOptions) -> Feed {
+pub(super) fn feed(source: Arc<dyn FeedTransport>, options: FeedOptions) -> Feed {
     let tags = (0..PARTITIONS).map(|partition| (partition, partition.to_string()));
     Feed::new(source, channels(false, tags), options, Origin::from_bits(ORIGIN))
 }
@@ -165,6 +165,6 @@ pub(super) async fn set_sequence(server: &Server, partition: u16, sequence: u64)
 }
 
 /// The next item. The limit only keeps a broken feed from hanging the tests.
-pub(super) async fn next(heard: &mut Subscription) -> Option<FeedItem> {
-    timeout(Duration::from_secs(30), heard.next()).await.expect("nothing came")
+pub(super) async fn next(items: &mut Subscription) -> Option<FeedItem> {
+    timeout(Duration::from_secs(30), items.next()).await.expect("nothing came")
 }

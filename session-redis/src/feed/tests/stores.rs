@@ -1,4 +1,4 @@
-//! Against real servers, with real stores as publishers: what scripts announce is what the feed reads.
+//! Against real servers, with real stores as publishers: the feed reads what scripts publish.
 
 use std::{sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ async fn the_life_of_a_session() {
     let server = Server::start().await;
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let feed = feed_of(&store, false, FeedOptions::default());
-    let mut heard = feed.subscribe().await.unwrap();
+    let mut items = feed.subscribe().await.unwrap();
 
     let (id, op) = (SessionId::generate().unwrap(), || OpId::generate().unwrap());
     let (moved, new) = (id.generate_sibling().unwrap(), new_session());
@@ -42,14 +42,14 @@ async fn the_life_of_a_session() {
     store.rotate(&id, &Rotation::new(op(), moved, RotationKind::Privilege).with_delta(delta())).await.unwrap();
     let destroy = Destroy::new(op(), EndReason::Logout);
     store.destroy(&moved, &destroy).await.unwrap();
-    // A repeat changes nothing, and is not announced.
+    // A repeat changes nothing, and is not published.
     store.destroy(&moved, &destroy).await.unwrap();
 
     let partition = id.digest().partition() & (feed.partitions() - 1) as u16;
-    let barrier = heard.barriers().barrier(partition).await.unwrap();
+    let barrier = items.barriers().barrier(partition).await.unwrap();
     let mut changes = Vec::new();
     loop {
-        match next(&mut heard).await.unwrap() {
+        match next(&mut items).await.unwrap() {
             FeedItem::Change(change) => changes.push(change),
             FeedItem::Barrier(_, id) if id == barrier => break,
             other => panic!("{other:?}"),
@@ -75,38 +75,36 @@ async fn the_most_partitions_there_can_be() {
     let server = Server::start().await;
     let store = RedisStore::builder(RedisConfig::standalone(server.url()).partitions(16_384)).connect().await.unwrap();
     let feed = feed_of(&store, false, FeedOptions::default());
-    let mut heard = feed.subscribe().await.unwrap();
+    let mut items = feed.subscribe().await.unwrap();
     let id = SessionId::generate().unwrap();
     store.create(&id, &new_session()).await.unwrap();
-    match next(&mut heard).await {
+    match next(&mut items).await {
         Some(FeedItem::Change(change)) => assert_eq!(change.digest, *id.digest()),
         other => panic!("{other:?}"),
     }
 }
 
-/// Connections as they come.
+/// Uses connections without preparing them.
 struct Unprepared;
 
-impl crate::net::Hooks for Unprepared {
-    fn greet<'a>(
+impl crate::net::ConnectionHooks for Unprepared {
+    fn prepare<'a>(
         &'a self,
         _: &'a mut redis::aio::MultiplexedConnection,
     ) -> futures_util::future::BoxFuture<'a, Result<(), crate::net::Failure>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn regained(&self) {}
+    fn primary_regained(&self) {}
 }
 
-/// A user who may not listen learns it at once, and what to do about it.
+/// A user without the permission to subscribe gets an error at once, with the remedy.
 #[tokio::test]
-async fn a_user_without_the_channels_is_told() {
+async fn a_user_without_the_channels_gets_the_remedy() {
     let server = Server::builder().acl_user("deaf on >secret ~* resetchannels +@all").start().await;
-    let source = crate::net::Net::connect(
-        Arc::new(RedisConfig::standalone(server.url_as("deaf", "secret"))),
-        Arc::new(Unprepared),
-    );
-    let feed = super::rig::feed(Arc::new(source.await.unwrap()), FeedOptions::default());
+    let config = RedisConfig::standalone(server.url_as("deaf", "secret"));
+    let net = crate::net::Net::connect(&config, Arc::new(Unprepared)).await.unwrap();
+    let feed = super::rig::feed(Arc::new(net), FeedOptions::default());
     let error = feed.subscribe().await.unwrap_err();
     assert_eq!(error.kind(), session_core::ErrorKind::Configuration);
     assert!(error.to_string().contains("permit"), "{error}");

@@ -1,4 +1,4 @@
-//! Against real servers: what is heard when connections and servers fail.
+//! Against real servers: failing connections and servers.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
     rig::{Named, Rig, publish, set_sequence, unasked},
 };
 
-/// The gap of the new subscription; barriers fail until then, and work from then on.
+/// Waits for the gap of the new subscription; barriers fail until then, and work from then on.
 async fn expect_return(rig: &mut Rig, cause: GapCause) {
     rig.expect_gap(None, cause).await;
     rig.expect_silence(0).await;
@@ -52,7 +52,7 @@ async fn a_restarted_server_is_found_again_however_long_it_took() {
     expect_return(&mut rig, GapCause::Reconnected).await;
 }
 
-/// The server is there and says nothing, and nobody asks for barriers.
+/// The server is silent, and no barriers are requested.
 #[tokio::test]
 async fn a_silent_server_is_given_up() {
     let brief = Duration::from_millis(100);
@@ -64,7 +64,7 @@ async fn a_silent_server_is_given_up() {
     expect_return(&mut rig, GapCause::Reconnected).await;
 }
 
-/// The next sign of life would be asked for in an hour: the barrier that was not answered brings it forward.
+/// The next health check would be in an hour: the unanswered barrier brings it forward.
 #[tokio::test]
 async fn a_barrier_that_is_not_answered_has_the_connection_checked() {
     let deadline = Duration::from_millis(200);
@@ -77,7 +77,7 @@ async fn a_barrier_that_is_not_answered_has_the_connection_checked() {
     expect_return(&mut rig, GapCause::Reconnected).await;
 }
 
-/// A connection to a former primary still hears all changes, by replication: only a write tells.
+/// A connection to a former primary still receives all changes, by replication: only a write reveals the demotion.
 #[tokio::test]
 async fn a_demoted_primary_is_left_for_the_new_one() {
     let server = Server::start().await;
@@ -108,7 +108,7 @@ async fn a_demotion_shows_without_any_barrier() {
     expect_return(&mut rig, GapCause::FailedOver).await;
 }
 
-/// A primary that was cut off from its replicas does not know that it was replaced.
+/// A primary that was isolated from its replicas does not know that it was replaced.
 #[tokio::test]
 async fn a_primary_that_cannot_serve_is_left_when_there_is_another() {
     let server = Server::builder().config("min-replicas-to-write", 1).start().await;
@@ -125,7 +125,7 @@ async fn a_primary_that_cannot_serve_is_left_when_there_is_another() {
 }
 
 #[tokio::test]
-async fn a_failed_over_server_is_told_from_one_that_came_back() {
+async fn a_failed_over_server_is_distinguished_from_one_that_came_back() {
     let server = Server::start().await;
     let other = Server::start().await;
     let source = Named::one(&server.addr().to_string());
@@ -136,7 +136,7 @@ async fn a_failed_over_server_is_told_from_one_that_came_back() {
     expect_return(&mut rig, GapCause::FailedOver).await;
 }
 
-/// Changes that nobody hears while there is no connection are all before the second gap.
+/// Changes published while there is no connection all precede the second gap.
 #[tokio::test]
 async fn what_is_published_while_it_reconnects_is_before_the_gap() {
     let mut rig = Rig::new().await;
@@ -153,14 +153,14 @@ async fn what_is_published_while_it_reconnects_is_before_the_gap() {
             }
         };
         rig.expect_gap(None, GapCause::Reconnected).await;
-        let mut heard = Vec::new();
+        let mut sequences = Vec::new();
         loop {
             match rig.next().await {
-                FeedItem::Change(change) => heard.push(change.sequence),
+                FeedItem::Change(change) => sequences.push(change.sequence),
                 FeedItem::Barrier(0, id) if id == floor => break,
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(heard, (published + 1 - heard.len() as u64..=published).collect::<Vec<_>>());
+        assert_eq!(sequences, (published + 1 - sequences.len() as u64..=published).collect::<Vec<_>>());
     }
 }

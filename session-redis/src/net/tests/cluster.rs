@@ -12,12 +12,12 @@ use crate::{
     net::{Failure, Resend},
 };
 
-async fn slot_of(cluster: &Cluster, key: &str) -> Slot {
+async fn slot_of(cluster: &Cluster, key: &str) -> HashSlot {
     let slot = cluster.nodes()[0].command(&["CLUSTER", "KEYSLOT", key]).await.int();
-    Slot::new(u16::try_from(slot).unwrap())
+    HashSlot::new(u16::try_from(slot).unwrap())
 }
 
-/// Nothing but redirections tells of changes within an hour.
+/// Only redirections reveal changes within an hour.
 fn quiet(cluster: &Cluster) -> RedisConfig {
     RedisConfig::cluster(cluster.urls()).call_deadline(GUARD).health_interval(LONG)
 }
@@ -29,7 +29,7 @@ async fn every_slot_has_its_primary() {
     for tag in 0..30 {
         let key = format!("{{{tag}}}:a");
         let slot = slot_of(&cluster, &key).await;
-        net.command(slot, &command(&["SET", &key, "1"]), Resend::Never).await.unwrap();
+        net.command(net.deadline(), slot, &command(&["SET", &key, "1"]), Resend::Never).await.unwrap();
     }
     assert_eq!(net.stats().redirections.get(), 0);
     let mut slots = BTreeMap::new();
@@ -37,7 +37,7 @@ async fn every_slot_has_its_primary() {
         for range in &primary.slots {
             slots.insert(*range.start(), *range.end());
         }
-        net.dial(&primary.address, None::<crate::net::link::Watch>).await.unwrap();
+        net.dial(&primary.address, None::<crate::net::close_signal::CloseOnDrop>).await.unwrap();
     }
     let mut next = 0;
     for (first, last) in slots {
@@ -45,7 +45,7 @@ async fn every_slot_has_its_primary() {
         next = last + 1;
     }
     assert_eq!(next, 16_384);
-    assert_eq!((probe.greeted(), probe.regained(), net.in_flight()), (3, 0, 0));
+    assert_eq!((probe.prepared(), probe.regained(), net.in_flight()), (3, 0, 0));
 }
 
 #[tokio::test]
@@ -54,30 +54,30 @@ async fn a_slot_that_moved_is_followed_and_remembered() {
     let (net, _) = connect(quiet(&cluster)).await;
     let slot = slot_of(&cluster, "{m}:a").await;
     let increment = command(&["INCR", "{m}:a"]);
-    net.command(slot, &increment, Resend::Never).await.unwrap();
+    net.command(net.deadline(), slot, &increment, Resend::Never).await.unwrap();
     let old = cluster.primary_of(slot.number()).await.id().to_owned();
     let new = cluster.nodes().iter().find(|node| node.id() != old).unwrap();
     cluster.migrate_slot(slot.number(), new).await;
-    assert_eq!(net.command(slot, &increment, Resend::Never).await.unwrap(), Value::Int(2));
+    assert_eq!(net.command(net.deadline(), slot, &increment, Resend::Never).await.unwrap(), Value::Int(2));
     assert_eq!(net.stats().redirections.get(), 1);
-    let told = net.primaries().await.unwrap();
-    let owner = told.iter().find(|primary| primary.slots.iter().any(|run| run.contains(&slot.number()))).unwrap();
+    let primaries = net.primaries().await.unwrap();
+    let owner = primaries.iter().find(|primary| primary.slots.iter().any(|run| run.contains(&slot.number()))).unwrap();
     assert_eq!(owner.address.to_string(), new.addr().to_string());
     let mut pipeline = redis::pipe();
     pipeline.cmd("INCR").arg("{m}:a").cmd("INCR").arg("{m}:a");
-    let replies = net.pipeline(slot, &pipeline, Resend::Never).await.unwrap();
+    let replies = net.pipeline(net.deadline(), slot, &pipeline, Resend::Never).await.unwrap();
     assert_eq!(replies, [Value::Int(3), Value::Int(4)]);
     assert_eq!(net.stats().redirections.get(), 1, "the new place is known");
 }
 
-/// While a slot is moved, some keys are here and some are there; each command must be executed once.
+/// While a slot moves, some keys are at one node and some at the other; each command must be executed once.
 #[tokio::test]
 async fn a_slot_on_its_way_is_followed_key_by_key() {
     let cluster = Cluster::start(2, 0).await;
     let (net, _) = connect(quiet(&cluster)).await;
     let slot = slot_of(&cluster, "{k}:gone").await;
     for key in ["{k}:gone", "{k}:here"] {
-        net.command(slot, &command(&["SET", key, "10"]), Resend::Never).await.unwrap();
+        net.command(net.deadline(), slot, &command(&["SET", key, "10"]), Resend::Never).await.unwrap();
     }
     let old = cluster.primary_of(slot.number()).await.id().to_owned();
     let new = cluster.nodes().iter().find(|node| node.id() != old).unwrap();
@@ -85,16 +85,20 @@ async fn a_slot_on_its_way_is_followed_key_by_key() {
     moving.move_these(&["{k}:gone"]).await;
     let mut pipeline = redis::pipe();
     pipeline.cmd("INCR").arg("{k}:here").cmd("INCR").arg("{k}:gone").cmd("INCR").arg("{k}:here");
-    let replies = net.pipeline(slot, &pipeline, Resend::Never).await.unwrap();
+    let replies = net.pipeline(net.deadline(), slot, &pipeline, Resend::Never).await.unwrap();
     assert_eq!(replies, [Value::Int(11), Value::Int(11), Value::Int(12)]);
-    assert_eq!(net.command(slot, &command(&["INCR", "{k}:gone"]), Resend::Never).await.unwrap(), Value::Int(12));
-    let (reply, _) = net.durable(slot, &command(&["INCR", "{k}:gone"]), 0, Resend::Never).await.unwrap();
+    assert_eq!(
+        net.command(net.deadline(), slot, &command(&["INCR", "{k}:gone"]), Resend::Never).await.unwrap(),
+        Value::Int(12)
+    );
+    let (reply, _) =
+        net.durable(net.deadline(), slot, (&command(&["INCR", "{k}:gone"]), 0), Resend::Never).await.unwrap();
     assert_eq!(reply, Value::Int(13));
     assert_eq!(net.stats().redirections.get(), 3);
-    // Both keys at once: neither node can, until the move is done.
+    // Both keys at once: neither node can serve this until the move is done.
     let both = tokio::spawn({
         let net = net.clone();
-        async move { net.command(slot, &command(&["MGET", "{k}:here", "{k}:gone"]), Resend::Never).await }
+        async move { net.command(net.deadline(), slot, &command(&["MGET", "{k}:here", "{k}:gone"]), Resend::Never).await }
     });
     cluster.wait("a TRYAGAIN", || async { (net.stats().resends.get() > 0).then_some(()) }).await;
     moving.move_keys(10).await;
@@ -107,17 +111,17 @@ async fn a_pipeline_of_reads_follows_as_a_whole() {
     let cluster = Cluster::start(2, 0).await;
     let (net, _) = connect(quiet(&cluster)).await;
     let slot = slot_of(&cluster, "{p}:a").await;
-    net.command(slot, &command(&["SET", "{p}:a", "1"]), Resend::Never).await.unwrap();
+    net.command(net.deadline(), slot, &command(&["SET", "{p}:a", "1"]), Resend::Never).await.unwrap();
     let old = cluster.primary_of(slot.number()).await.id().to_owned();
     let new = cluster.nodes().iter().find(|node| node.id() != old).unwrap();
     let moving = cluster.begin_move(slot.number(), new).await;
     moving.move_these(&["{p}:a"]).await;
     let mut pipeline = redis::pipe();
     pipeline.cmd("GET").arg("{p}:a").cmd("PTTL").arg("{p}:a");
-    let replies = net.pipeline(slot, &pipeline, Resend::Harmless).await.unwrap();
+    let replies = net.pipeline(net.deadline(), slot, &pipeline, Resend::Harmless).await.unwrap();
     assert_eq!(replies, [bulk("1"), Value::Int(-1)]);
     moving.finish().await;
-    let replies = net.pipeline(slot, &pipeline, Resend::Harmless).await.unwrap();
+    let replies = net.pipeline(net.deadline(), slot, &pipeline, Resend::Harmless).await.unwrap();
     assert_eq!(replies, [bulk("1"), Value::Int(-1)]);
 }
 
@@ -126,15 +130,16 @@ async fn a_primary_dies_and_its_replica_takes_over() {
     let cluster = Cluster::start(3, 1).await;
     let (net, probe) = connect(quiet(&cluster)).await;
     let slot = slot_of(&cluster, "{f}:a").await;
-    net.command(slot, &command(&["SET", "{f}:a", "1"]), Resend::Never).await.unwrap();
+    net.command(net.deadline(), slot, &command(&["SET", "{f}:a", "1"]), Resend::Never).await.unwrap();
     let old = cluster.primary_of(slot.number()).await;
     old.kill().await;
-    let failed_over = guarded(net.command(slot, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
+    let failed_over =
+        guarded(net.command(net.deadline(), slot, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
     assert_eq!(failed_over, bulk("a"));
     assert!(probe.regained() >= 1);
-    let told = net.primaries().await.unwrap();
-    assert!(told.iter().all(|primary| primary.address.to_string() != old.addr().to_string()), "{told:?}");
-    assert_eq!(told.len(), 3);
+    let primaries = net.primaries().await.unwrap();
+    assert!(primaries.iter().all(|primary| primary.address.to_string() != old.addr().to_string()), "{primaries:?}");
+    assert_eq!(primaries.len(), 3);
     assert_eq!(net.in_flight(), 0);
 }
 
@@ -144,10 +149,10 @@ async fn a_replica_takes_over_in_order() {
     let (net, _) = connect(quiet(&cluster)).await;
     let slot = slot_of(&cluster, "{o}:a").await;
     let increment = command(&["INCR", "{o}:a"]);
-    net.command(slot, &increment, Resend::Never).await.unwrap();
+    net.command(net.deadline(), slot, &increment, Resend::Never).await.unwrap();
     let replica = cluster.replicas_of(slot.number()).await[0];
     cluster.fail_over_to(replica).await;
-    assert_eq!(guarded(net.command(slot, &increment, Resend::Never)).await.unwrap(), Value::Int(2));
+    assert_eq!(guarded(net.command(net.deadline(), slot, &increment, Resend::Never)).await.unwrap(), Value::Int(2));
 }
 
 #[tokio::test]
@@ -185,11 +190,11 @@ async fn login_and_tls_hold_for_all_nodes() {
     let error = try_connect(config.clone().password("wrong"), Probe::new()).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Configuration);
     let (net, probe) = connect(config.password("right")).await;
-    assert_eq!(probe.greeted(), 2);
+    assert_eq!(probe.prepared(), 2);
     for tag in 0..10 {
         let key = format!("{{{tag}}}:a");
         let slot = slot_of(&cluster, &key).await;
-        guarded(net.command(slot, &command(&["SET", &key, "1"]), Resend::Never)).await.unwrap();
+        guarded(net.command(net.deadline(), slot, &command(&["SET", &key, "1"]), Resend::Never)).await.unwrap();
     }
 }
 
@@ -212,9 +217,10 @@ async fn a_slot_without_a_primary() {
     for node in cluster.nodes() {
         node.command(&["CLUSTER", "DELSLOTS", &slot.number().to_string()]).await;
     }
-    let failure = guarded(net.command(slot, &command(&["INCR", "{n}:a"]), Resend::Never)).await.unwrap_err();
+    let failure =
+        guarded(net.command(net.deadline(), slot, &command(&["INCR", "{n}:a"]), Resend::Never)).await.unwrap_err();
     assert!(matches!(failure, Failure::Refused(_) | Failure::Unsent(_)), "{failure:?}");
-    assert_eq!(failure.into_error("apply", true).kind(), ErrorKind::Unavailable);
+    assert_eq!(failure.into_write_error().kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]

@@ -13,33 +13,35 @@ async fn replicas_are_counted() {
     let replica = Server::builder().replica_of(&primary).start().await;
     replica.wait_for_primary_link().await;
     let (net, _) = connect(config(primary.url()).call_deadline(GUARD)).await;
-    let written = guarded(net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never)).await.unwrap();
+    let written =
+        guarded(net.durable(net.deadline(), SLOT, (&command(&["INCR", "a"]), 1), Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(1), 1));
     assert_eq!(replica.command(&["GET", "a"]).await.text(), "1");
 }
 
 #[tokio::test]
-async fn too_few_replicas_are_told_within_the_deadline() {
+async fn too_few_replicas_are_reported_within_the_deadline() {
     let server = Server::start().await;
     let (net, _) = connect(config(server.url()).call_deadline(Duration::from_millis(400))).await;
-    let written = guarded(net.durable(SLOT, &command(&["INCR", "a"]), 1, Resend::Never)).await.unwrap();
+    let written =
+        guarded(net.durable(net.deadline(), SLOT, (&command(&["INCR", "a"]), 1), Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(1), 0));
 }
 
-/// The server may be held up just when it should say how many replicas have it. What it said before still counts.
+/// The server may stall when it should report the number of replicas. Its reply to the write still counts.
 #[tokio::test]
 async fn a_wait_that_is_not_answered_hides_no_reply() {
     let server = Server::start().await;
     let proxy = LinkCutter::to(server.addr()).await;
     let (net, _) = connect(config(proxy.url()).call_deadline(Duration::from_millis(500)).health_interval(LONG)).await;
     let increment = command(&["INCR", "a"]);
-    net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
+    net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never).await.unwrap();
     let before = proxy.bytes_down();
     let waiting = tokio::spawn({
         let net = net.clone();
-        async move { net.durable(SLOT, &increment, 1, Resend::Never).await }
+        async move { net.durable(net.deadline(), SLOT, (&increment, 1), Resend::Never).await }
     });
-    // The reply to the write passes; the answer to the wait comes later and does not.
+    // The reply to the write passes; the answer to the wait comes later and does not pass.
     server.wait("the reply", async || (proxy.bytes_down() >= before + 4).then_some(())).await;
     proxy.hold(Direction::Replies);
     assert_eq!(guarded(waiting).await.unwrap().unwrap(), (Value::Int(2), 0));
@@ -50,18 +52,20 @@ async fn a_wait_that_is_not_answered_hides_no_reply() {
 async fn a_refusal_does_not_wait_for_replicas() {
     let server = Server::start().await;
     let (net, _) = connect(config(server.url()).call_deadline(LONG)).await;
-    let failure = guarded(net.durable(SLOT, &command(&["EVALSHA", "f00d", "0"]), 1, Resend::Never)).await.unwrap_err();
+    let failure = guarded(net.durable(net.deadline(), SLOT, (&command(&["EVALSHA", "f00d", "0"]), 1), Resend::Never))
+        .await
+        .unwrap_err();
     assert_eq!(failure.code(), Some("NOSCRIPT"));
 }
 
-/// Otherwise a client that is refused again and again uses up the machine's ports.
+/// Otherwise a client that is refused repeatedly uses up the machine's ports.
 #[tokio::test]
 async fn a_refusal_costs_no_connection() {
     let server = Server::start().await;
     let proxy = LinkCutter::to(server.addr()).await;
     let (net, _) = connect(config(proxy.url()).call_deadline(GUARD).durable_connections(2)).await;
     for _ in 0..20 {
-        let refused = net.durable(SLOT, &command(&["EVALSHA", "f00d", "0"]), 0, Resend::Never).await;
+        let refused = net.durable(net.deadline(), SLOT, (&command(&["EVALSHA", "f00d", "0"]), 0), Resend::Never).await;
         assert_eq!(refused.unwrap_err().code(), Some("NOSCRIPT"));
     }
     assert!(proxy.accepted_links() <= 1 + 2, "{}", proxy.accepted_links());
@@ -74,7 +78,8 @@ async fn connections_are_shared_and_few() {
     let (net, _) = connect(config(proxy.url()).call_deadline(GUARD).durable_connections(3)).await;
     let increment = command(&["INCR", "a"]);
     for _ in 0..3 {
-        let written = join_all((0..20).map(|_| net.durable(SLOT, &increment, 0, Resend::Never))).await;
+        let written =
+            join_all((0..20).map(|_| net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never))).await;
         assert!(written.iter().all(Result::is_ok), "{written:?}");
     }
     assert_eq!(server.command(&["GET", "a"]).await.text(), "60");
@@ -91,16 +96,16 @@ async fn the_connection_of_a_dropped_call_is_not_used_again() {
     let increment = command(&["INCR", "a"]);
     let waiting = tokio::spawn({
         let (net, increment) = (net.clone(), increment.clone());
-        async move { net.durable(SLOT, &increment, 1, Resend::Never).await }
+        async move { net.durable(net.deadline(), SLOT, (&increment, 1), Resend::Never).await }
     });
     server.wait("the write", async || (server.command(&["EXISTS", "a"]).await.int() == 1).then_some(())).await;
     waiting.abort();
     assert!(waiting.await.is_err());
-    let written = guarded(net.durable(SLOT, &increment, 0, Resend::Never)).await.unwrap();
+    let written = guarded(net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never)).await.unwrap();
     assert_eq!(written, (Value::Int(2), 0));
 }
 
-/// One that never got a connection has not left, and its caller must know that.
+/// A write that never got a connection was not sent, and its caller must learn that.
 #[tokio::test]
 async fn one_that_waits_for_a_connection_is_unsent() {
     let server = Server::start().await;
@@ -108,10 +113,13 @@ async fn one_that_waits_for_a_connection_is_unsent() {
     let config = config(proxy.url()).call_deadline(Duration::from_millis(300)).durable_connections(1);
     let (net, _) = connect(config).await;
     let increment = command(&["INCR", "a"]);
-    net.durable(SLOT, &increment, 0, Resend::Never).await.unwrap();
+    net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never).await.unwrap();
     proxy.hold(Direction::Replies);
     let [first, second] =
-        guarded(join_all((0..2).map(|_| net.durable(SLOT, &increment, 0, Resend::Never)))).await.try_into().unwrap();
+        guarded(join_all((0..2).map(|_| net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never))))
+            .await
+            .try_into()
+            .unwrap();
     assert!(matches!(first, Err(Failure::Unknown(_))), "{first:?}");
     assert!(matches!(second, Err(Failure::Unsent(_))), "{second:?}");
     assert_eq!(server.command(&["GET", "a"]).await.text(), "2");

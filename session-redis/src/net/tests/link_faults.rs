@@ -1,4 +1,4 @@
-//! The server is fine, the way to it is not.
+//! The server works, and the connection to it does not.
 
 use session_core::ErrorKind;
 use session_testkit::{Direction, LinkCutter, Server};
@@ -13,12 +13,12 @@ async fn behind_a_proxy(adjust: impl FnOnce(RedisConfig) -> RedisConfig) -> (Ser
     (server, proxy, net, probe)
 }
 
-/// Sends INCR and cuts the link when it has been executed and its reply is on the way.
+/// Sends INCR and cuts the connection after it was executed and before its reply arrives.
 async fn lose_the_reply(proxy: &LinkCutter, net: &Net, resend: Resend) -> Result<redis::Value, Failure> {
     proxy.hold(Direction::Replies);
     let call = tokio::spawn({
         let net = net.clone();
-        async move { net.command(SLOT, &command(&["INCR", "a"]), resend).await }
+        async move { net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), resend).await }
     });
     proxy.wait_for_held(Direction::Replies, 1).await;
     proxy.cut().await;
@@ -31,7 +31,7 @@ async fn a_lost_reply_is_an_unknown_outcome_at_once() {
     let (server, proxy, net, _) = behind_a_proxy(|config| config.call_deadline(LONG).health_interval(LONG)).await;
     let failure = lose_the_reply(&proxy, &net, Resend::Never).await.unwrap_err();
     assert!(matches!(failure, Failure::Unknown(_)), "{failure:?}");
-    assert_eq!(failure.into_error("apply", true).kind(), ErrorKind::OutcomeUnknown);
+    assert_eq!(failure.into_write_error().kind(), ErrorKind::OutcomeUnknown);
     assert_eq!(server.command(&["GET", "a"]).await.text(), "1", "it was executed, and once only");
 }
 
@@ -47,14 +47,17 @@ async fn no_reply_before_the_deadline() {
     let (_server, proxy, net, _) =
         behind_a_proxy(|config| config.call_deadline(Duration::from_millis(200)).health_interval(LONG)).await;
     proxy.hold(Direction::Replies);
-    let failure = guarded(net.command(SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap_err();
+    let failure =
+        guarded(net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap_err();
     assert!(matches!(failure, Failure::Unknown(_)), "{failure:?}");
-    let failure = guarded(net.command(SLOT, &command(&["GET", "a"]), Resend::Harmless)).await.unwrap_err();
-    assert_eq!(failure.into_error("load", false).kind(), ErrorKind::Unavailable);
+    let failure =
+        guarded(net.command(net.deadline(), SLOT, &command(&["GET", "a"]), Resend::Harmless)).await.unwrap_err();
+    assert_eq!(failure.into_read_error().kind(), ErrorKind::Unavailable);
     assert_eq!(net.stats().timeouts.get(), 2);
 }
 
-/// A firewall forgot the link: both ends believe in it and nothing passes. redis-rs alone stays on it for ever.
+/// A firewall drops the connection: both ends believe that it is open, and nothing passes. redis-rs alone would keep it
+/// for ever.
 #[tokio::test]
 async fn a_half_open_link_is_replaced_without_traffic() {
     let (_server, proxy, net, probe) = behind_a_proxy(|config| {
@@ -63,23 +66,24 @@ async fn a_half_open_link_is_replaced_without_traffic() {
     .await;
     proxy.forget_open_links();
     probe.wait_for_regained(1).await;
-    assert_eq!(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Never).await.unwrap(), bulk("a"));
+    assert_eq!(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Never).await.unwrap(), bulk("a"));
     assert_eq!(net.stats().half_open.get(), 1);
 }
 
-/// A call that goes unanswered has the link looked at, long before its turn.
+/// An unanswered call has the connection checked, long before the next health check.
 #[tokio::test]
 async fn a_half_open_link_is_replaced_after_a_call_in_vain() {
     let (_server, proxy, net, probe) =
         behind_a_proxy(|config| config.call_deadline(Duration::from_millis(200)).health_interval(LONG)).await;
     proxy.forget_open_links();
-    let failure = guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Never)).await.unwrap_err();
+    let failure =
+        guarded(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Never)).await.unwrap_err();
     assert!(matches!(failure, Failure::Unknown(_)), "{failure:?}");
     probe.wait_for_regained(1).await;
-    assert_eq!(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Never).await.unwrap(), bulk("a"));
+    assert_eq!(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Never).await.unwrap(), bulk("a"));
 }
 
-/// A server that is held up is not dead: the link stays, and so do the calls on it.
+/// A server that stalls is not dead: the connection stays, and so do the calls on it.
 #[tokio::test]
 async fn a_slow_server_keeps_its_link() {
     let (_server, proxy, net, probe) =
@@ -87,9 +91,9 @@ async fn a_slow_server_keeps_its_link() {
     proxy.hold(Direction::Replies);
     let call = tokio::spawn({
         let net = net.clone();
-        async move { net.command(SLOT, &command(&["ECHO", "a"]), Resend::Never).await }
+        async move { net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Never).await }
     });
-    // Many health intervals' worth of requests cannot pile up: one question at a time.
+    // Health checks do not pile up over many intervals: there is one at a time.
     proxy.wait_for_held(Direction::Replies, 10).await;
     proxy.release(Direction::Replies);
     assert_eq!(guarded(call).await.unwrap().unwrap(), bulk("a"));
@@ -102,7 +106,10 @@ async fn a_reset_link_is_replaced_at_once() {
     for round in 1..=3 {
         proxy.reset().await;
         probe.wait_for_regained(round).await;
-        assert_eq!(guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap(), bulk("a"));
+        assert_eq!(
+            guarded(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap(),
+            bulk("a")
+        );
     }
     assert_eq!(net.stats().reconnects.get(), 3);
 }

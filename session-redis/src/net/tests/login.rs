@@ -1,4 +1,4 @@
-//! Who may in, and what happens to those who may not.
+//! Logins, and refused ones.
 
 use session_core::ErrorKind;
 use session_testkit::Server;
@@ -24,13 +24,15 @@ async fn a_wrong_password_fails_at_once() {
     connect(config(server.url())).await;
 }
 
-/// The sign of life, the role and the login need no permission beyond that to connect.
+/// The health check, the role and the login need no permission beyond connecting.
 #[tokio::test]
 async fn a_connection_needs_no_permission_of_its_own() {
     let server = Server::builder().acl_user("app on >secret ~app:* resetchannels +get").start().await;
     let config = config(server.url_as("app", "secret")).health_interval(Duration::from_millis(10));
     let (net, probe) = connect(config).await;
-    let calls = |net: Net| async move { net.command(SLOT, &command(&["GET", "app:a"]), Resend::Harmless).await };
+    let calls = |net: Net| async move {
+        net.command(net.deadline(), SLOT, &command(&["GET", "app:a"]), Resend::Harmless).await
+    };
     server
         .wait("some health checks", async || {
             let stats = server.command(&["INFO", "commandstats"]).await.text();
@@ -40,8 +42,8 @@ async fn a_connection_needs_no_permission_of_its_own() {
         .await;
     calls(net.clone()).await.unwrap();
     assert_eq!(probe.regained(), 0);
-    let failure = net.command(SLOT, &command(&["SET", "app:a", "1"]), Resend::Never).await.unwrap_err();
-    assert_eq!(failure.into_error("apply", true).kind(), ErrorKind::Configuration);
+    let failure = net.command(net.deadline(), SLOT, &command(&["SET", "app:a", "1"]), Resend::Never).await.unwrap_err();
+    assert_eq!(failure.into_write_error().kind(), ErrorKind::Configuration);
 }
 
 #[tokio::test]
@@ -50,13 +52,17 @@ async fn a_password_that_becomes_wrong_fails_calls_at_once_until_it_is_right_aga
     let (net, probe) = connect(config(server.url()).call_deadline(LONG)).await;
     server.command(&["CONFIG", "SET", "requirepass", "second"]).await;
     server.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
-    let failure = guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap_err();
-    // It may have left on the link that was killed.
-    assert!(matches!(failure, Failure::Fatal(_) | Failure::Doubtful(_)), "{failure:?}");
-    assert_eq!(failure.into_error("load", false).kind(), ErrorKind::Configuration);
+    let failure =
+        guarded(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap_err();
+    // It may have been sent on the connection that was killed.
+    assert!(matches!(failure, Failure::Fatal(_) | Failure::InDoubt(_)), "{failure:?}");
+    assert_eq!(failure.into_read_error().kind(), ErrorKind::Configuration);
     server.command(&["CONFIG", "SET", "requirepass", "first"]).await;
     probe.wait_for_regained(1).await;
-    assert_eq!(guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap(), bulk("a"));
+    assert_eq!(
+        guarded(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap(),
+        bulk("a")
+    );
 }
 
 #[tokio::test]
@@ -75,5 +81,5 @@ async fn a_greeting_that_fails_for_now_is_repeated() {
     let probe = Probe::new();
     probe.refuse(Failure::Overloaded);
     try_connect(config(server.url()).call_deadline(LONG), probe.clone()).await.unwrap();
-    assert_eq!(probe.greeted(), 2);
+    assert_eq!(probe.prepared(), 2);
 }

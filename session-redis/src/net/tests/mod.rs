@@ -18,13 +18,13 @@ use redis::{Cmd, Value};
 use session_core::Error;
 
 pub(super) use self::probe::Probe;
-use super::{Hooks, Net, Slot};
+use super::{ConnectionHooks, HashSlot, Net};
 use crate::RedisConfig;
 
-const SLOT: Slot = Slot::new(7);
+const SLOT: HashSlot = HashSlot::new(7);
 /// Only ends a test that hangs.
 const GUARD: Duration = Duration::from_secs(20);
-/// Longer than any test: what returns before it has not waited for it.
+/// Longer than any test: a call that returns earlier has not waited for it.
 const LONG: Duration = Duration::from_secs(3_600);
 
 fn config(url: impl Into<String>) -> RedisConfig {
@@ -37,8 +37,8 @@ async fn connect(config: RedisConfig) -> (Net, Arc<Probe>) {
     (net, probe)
 }
 
-async fn try_connect(config: RedisConfig, hooks: Arc<dyn Hooks>) -> Result<Net, Error> {
-    guarded(Net::connect(Arc::new(config), hooks)).await
+async fn try_connect(config: RedisConfig, hooks: Arc<dyn ConnectionHooks>) -> Result<Net, Error> {
+    guarded(Net::connect(&config, hooks)).await
 }
 
 async fn guarded<T>(work: impl Future<Output = T>) -> T {

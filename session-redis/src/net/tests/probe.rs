@@ -1,4 +1,4 @@
-//! Hooks that tell what happened.
+//! Hooks that record what happened.
 
 use std::sync::{
     Arc,
@@ -11,12 +11,12 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::Notify;
 
 use super::guarded;
-use crate::net::{Failure, Hooks};
+use crate::net::{ConnectionHooks, Failure};
 
-/// Counts greetings and recoveries; may refuse connections.
+/// Counts prepared connections and regained primaries; may refuse connections.
 #[derive(Default)]
 pub(crate) struct Probe {
-    greeted: AtomicUsize,
+    prepared: AtomicUsize,
     regained: AtomicUsize,
     event: Notify,
     refusals: Mutex<Vec<Failure>>,
@@ -32,8 +32,8 @@ impl Probe {
         self.refusals.lock().push(failure);
     }
 
-    pub(super) fn greeted(&self) -> usize {
-        self.greeted.load(SeqCst)
+    pub(super) fn prepared(&self) -> usize {
+        self.prepared.load(SeqCst)
     }
 
     pub(super) fn regained(&self) -> usize {
@@ -54,14 +54,14 @@ impl Probe {
     }
 }
 
-impl Hooks for Probe {
-    fn greet<'a>(&'a self, _: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
-        self.greeted.fetch_add(1, SeqCst);
+impl ConnectionHooks for Probe {
+    fn prepare<'a>(&'a self, _: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
+        self.prepared.fetch_add(1, SeqCst);
         let refusal = self.refusals.lock().pop();
         Box::pin(std::future::ready(refusal.map_or(Ok(()), Err)))
     }
 
-    fn regained(&self) {
+    fn primary_regained(&self) {
         self.regained.fetch_add(1, SeqCst);
         self.event.notify_waiters();
     }

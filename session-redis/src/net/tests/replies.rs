@@ -1,4 +1,4 @@
-//! What comes back when nothing goes wrong, and when the server refuses.
+//! Replies in the normal case, and refusals.
 
 use redis::Value;
 use session_core::ErrorKind;
@@ -11,29 +11,30 @@ use crate::net::{Failure, Resend};
 async fn commands_and_pipelines() {
     let server = Server::start().await;
     let (net, probe) = connect(config(server.url())).await;
-    let set = net.command(SLOT, &command(&["SET", "a", "1"]), Resend::Never).await.unwrap();
+    let set = net.command(net.deadline(), SLOT, &command(&["SET", "a", "1"]), Resend::Never).await.unwrap();
     assert_eq!(set, Value::Okay);
     let mut pipeline = redis::pipe();
     pipeline.cmd("GET").arg("a").cmd("HGET").arg("a").arg("b").cmd("GET").arg("a");
     for resend in [Resend::Harmless, Resend::Never] {
-        let replies = net.pipeline(SLOT, &pipeline, resend).await.unwrap();
+        let replies = net.pipeline(net.deadline(), SLOT, &pipeline, resend).await.unwrap();
         assert_eq!(replies[0], bulk("1"));
         assert!(matches!(&replies[1], Value::ServerError(error) if error.code() == "WRONGTYPE"), "{replies:?}");
         assert_eq!(replies[2], bulk("1"));
     }
     assert_eq!(net.in_flight(), 0);
-    assert_eq!((probe.greeted(), probe.regained()), (1, 0));
+    assert_eq!((probe.prepared(), probe.regained()), (1, 0));
 }
 
 #[tokio::test]
 async fn a_refusal_keeps_its_code_and_tells_no_arguments() {
     let server = Server::start().await;
     let (net, _) = connect(config(server.url())).await;
-    let failure = net.command(SLOT, &command(&["SWORDFISH", "swordfish"]), Resend::Never).await.unwrap_err();
+    let failure =
+        net.command(net.deadline(), SLOT, &command(&["SWORDFISH", "swordfish"]), Resend::Never).await.unwrap_err();
     assert_eq!(failure.code(), Some("ERR"));
     let Failure::Refused(error) = &failure else { panic!("{failure:?}") };
     assert!(error.details().unwrap().to_lowercase().contains("swordfish"), "or this tests nothing");
-    let error = failure.into_error("apply", true);
+    let error = failure.into_write_error();
     assert!(!format!("{error:?} {error}").to_lowercase().contains("swordfish"), "{error:?}");
 }
 
@@ -41,9 +42,9 @@ async fn a_refusal_keeps_its_code_and_tells_no_arguments() {
 async fn what_a_starved_server_says() {
     let server = Server::builder().config("maxmemory", "1").start().await;
     let (net, _) = connect(config(server.url())).await;
-    let failure = net.command(SLOT, &command(&["SET", "a", "1"]), Resend::Never).await.unwrap_err();
+    let failure = net.command(net.deadline(), SLOT, &command(&["SET", "a", "1"]), Resend::Never).await.unwrap_err();
     assert_eq!(failure.code(), Some("OOM"));
-    let error = failure.into_error("apply", true);
+    let error = failure.into_write_error();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("maxmemory"), "{error}");
 }
@@ -53,7 +54,8 @@ async fn replicas_are_missing() {
     let server = Server::builder().config("min-replicas-to-write", 1).start().await;
     let (net, _) = connect(config(server.url()).call_deadline(LONG)).await;
     // At once: the deadline is an hour away.
-    let failure = guarded(net.command(SLOT, &command(&["SET", "a", "1"]), Resend::Never)).await.unwrap_err();
+    let failure =
+        guarded(net.command(net.deadline(), SLOT, &command(&["SET", "a", "1"]), Resend::Never)).await.unwrap_err();
     assert_eq!(failure.code(), Some("NOREPLICAS"));
 }
 
@@ -64,11 +66,11 @@ async fn one_round_trip_a_call() {
     let (net, _) = connect(config(proxy.url()).health_interval(LONG)).await;
     let record = proxy.record();
     for _ in 0..5 {
-        net.command(SLOT, &command(&["GET", "a"]), Resend::Harmless).await.unwrap();
+        net.command(net.deadline(), SLOT, &command(&["GET", "a"]), Resend::Harmless).await.unwrap();
     }
     let mut pipeline = redis::pipe();
     pipeline.cmd("HGETALL").arg("a").cmd("PTTL").arg("a");
-    net.pipeline(SLOT, &pipeline, Resend::Harmless).await.unwrap();
+    net.pipeline(net.deadline(), SLOT, &pipeline, Resend::Harmless).await.unwrap();
     assert_eq!(record.round_trips(), 6, "{:?}", record.commands());
 }
 
@@ -76,7 +78,7 @@ async fn one_round_trip_a_call() {
 async fn on_a_socket_file() {
     let server = Server::builder().unix_only().start().await;
     let (net, _) = connect(config(server.unix_url())).await;
-    assert_eq!(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless).await.unwrap(), bulk("a"));
+    assert_eq!(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless).await.unwrap(), bulk("a"));
     let primaries = net.primaries().await.unwrap();
     assert_eq!(primaries[0].slots, [0..=16_383]);
 }
@@ -85,10 +87,13 @@ async fn on_a_socket_file() {
 async fn in_another_database() {
     let server = Server::start().await;
     let (net, _) = connect(config(format!("{}/3", server.url()))).await;
-    net.command(SLOT, &command(&["SET", "a", "1"]), Resend::Never).await.unwrap();
+    net.command(net.deadline(), SLOT, &command(&["SET", "a", "1"]), Resend::Never).await.unwrap();
     assert_eq!(server.command(&["GET", "a"]).await, Reply::Nil);
     let (other, _) = connect(config(server.url()).database(3)).await;
-    assert_eq!(other.command(SLOT, &command(&["GET", "a"]), Resend::Harmless).await.unwrap(), bulk("1"));
+    assert_eq!(
+        other.command(other.deadline(), SLOT, &command(&["GET", "a"]), Resend::Harmless).await.unwrap(),
+        bulk("1")
+    );
     let failure = try_connect(config(server.url()).database(99), Probe::new()).await.err().unwrap();
     assert_eq!(failure.kind(), ErrorKind::Configuration);
     assert!(failure.to_string().contains("`database`"), "{failure}");

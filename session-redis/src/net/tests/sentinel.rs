@@ -22,27 +22,27 @@ async fn the_primary_dies_and_a_replica_takes_over() {
     let old = trio.primary().await;
     assert_eq!(primary_of(&net).await, old.addr().to_string());
     old.kill().await;
-    let reply = guarded(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
+    let reply = guarded(net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless)).await.unwrap();
     assert_eq!(reply, bulk("a"));
     assert_eq!(probe.regained(), 1);
     let new = trio.wait_for_new_primary(old).await;
     assert_eq!(primary_of(&net).await, new.addr().to_string());
-    guarded(net.command(SLOT, &command(&["SET", "a", "1"]), Resend::Never)).await.unwrap();
+    guarded(net.command(net.deadline(), SLOT, &command(&["SET", "a", "1"]), Resend::Never)).await.unwrap();
     assert_eq!(new.command(&["GET", "a"]).await.text(), "1");
 }
 
-/// The old primary goes on taking writes for seconds, and all of them will be lost. Nothing breaks; only the sentinels
-/// tell.
+/// The old primary accepts writes for seconds, and all of them will be lost. Its connections stay open; only the
+/// sentinels reveal the failover.
 #[tokio::test]
 async fn a_failover_in_order() {
     let trio = SentinelTrio::start().await;
-    // The next question to the sentinels is an hour away: their announcement must do.
+    // The next request to the sentinels is an hour away: their announcement must suffice.
     let (net, probe) = connect(under(&trio).call_deadline(LONG).health_interval(LONG)).await;
     let old = trio.primary().await;
     trio.fail_over().await;
     probe.wait_for_regained(1).await;
-    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
-    let reply = guarded(net.command(SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap();
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have revealed it");
+    let reply = guarded(net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never)).await.unwrap();
     assert_eq!(reply, Value::Int(1));
     let new = trio.primary().await;
     assert_eq!(new.command(&["GET", "a"]).await.text(), "1");
@@ -50,7 +50,8 @@ async fn a_failover_in_order() {
     assert_ne!(new, old);
 }
 
-/// A primary that was away during a failover still thinks that it is one, for seconds: what it takes will be lost.
+/// A primary that was away during a failover believes for seconds that it is still primary: writes it accepts meanwhile
+/// are lost.
 #[tokio::test]
 async fn a_primary_that_was_deposed_unnoticed_is_left() {
     let trio = SentinelTrio::start().await;
@@ -62,7 +63,7 @@ async fn a_primary_that_was_deposed_unnoticed_is_left() {
     old.resume().await;
     probe.wait_for_regained(1).await;
     assert_eq!(primary_of(&net).await, new.addr().to_string());
-    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have told");
+    assert_eq!(old.info("role").await.as_deref(), Some("master"), "or its own answer would have revealed it");
 }
 
 #[tokio::test]
@@ -74,7 +75,7 @@ async fn one_living_sentinel_is_enough_and_none_is_needed_to_go_on() {
     let (net, probe) = connect(config).await;
     trio.sentinels()[2].kill().await;
     for _ in 0..20 {
-        net.command(SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+        net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
     }
     assert_eq!((probe.regained(), net.stats().demoted.get()), (0, 0));
 }
@@ -107,5 +108,5 @@ async fn servers_and_sentinels_have_passwords_of_their_own() {
     let master = Sentinel::new(trio.master_name()).password("of the sentinels");
     let config = RedisConfig::sentinel(urls, master).password("of the servers");
     let (net, _) = connect(config).await;
-    net.command(SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+    net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
 }

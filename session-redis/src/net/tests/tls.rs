@@ -18,7 +18,10 @@ async fn a_trusted_server() {
     let server = Server::builder().tls(&certificates).start().await;
     for tls in [TlsConfig::new().ca(certificates.ca_pem()), TlsConfig::new().ca_file(certificates.ca_file())] {
         let (net, _) = connect(config(server.tls_url()).tls(tls)).await;
-        assert_eq!(net.command(SLOT, &command(&["ECHO", "a"]), Resend::Harmless).await.unwrap(), bulk("a"));
+        assert_eq!(
+            net.command(net.deadline(), SLOT, &command(&["ECHO", "a"]), Resend::Harmless).await.unwrap(),
+            bulk("a")
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! The store's index as one node reaches it: revocations are done, and their answers may be held up.
+//! The store's index as one node sees it. Revocations are executed, and their answers may be held back.
 
 use session_core::{
     Error, Principal, SessionId,
@@ -22,7 +22,7 @@ impl SessionIndex for Staged {
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let revoked = self.its_index().revoke(principal, session, reason).await;
-        self.wire.bring_home().await;
+        self.wire.hold_reply().await;
         revoked
     }
 
@@ -33,7 +33,7 @@ impl SessionIndex for Staged {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let revoked = self.its_index().revoke_all(principal, except, reason).await;
-        self.wire.bring_home().await;
+        self.wire.hold_reply().await;
         revoked
     }
 }

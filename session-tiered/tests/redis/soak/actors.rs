@@ -1,4 +1,4 @@
-//! Who writes and who reads.
+//! The writers and readers.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -11,7 +11,7 @@ use session_core::{
     model::{EndReason, OpId},
     store::{
         Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Precondition, RotateOutcome, Rotation,
-        RotationKind, SessionStore as _, Update,
+        RotationKind, SessionStore, Update,
     },
 };
 
@@ -19,26 +19,24 @@ use super::{
     NODES, Soak,
     facts::{Deed, Facts, GRACE},
 };
-use session_tiered::TieredStore;
 
 use crate::{
     node::{Seen, new_session, read as seen, step},
-    split::Split,
     within,
 };
 
-/// The place of a session; when it has ended, another one takes it.
+/// The place of a session. When the session has ended, another one takes the place.
 pub(super) type Place = Arc<Mutex<Arc<Mutex<Facts>>>>;
 
 pub(super) async fn place(soak: &Soak, random: &mut fastrand::Rng) -> Place {
     Arc::new(Mutex::new(live(soak, random).await))
 }
 
-/// Asks node after node until one answers. What is asked stays the same, so that it happens once.
+/// Sends a request to one node after another until one answers. The request stays the same, so it is executed once.
 async fn insist<T, F: Future<Output = Result<T, Error>>>(
     soak: &Soak,
     random: &mut fastrand::Rng,
-    ask: impl Fn(TieredStore<Split>) -> F,
+    ask: impl Fn(Arc<dyn SessionStore>) -> F,
 ) -> (usize, T) {
     within("one of the nodes answers", async {
         loop {
@@ -86,12 +84,12 @@ pub(super) async fn write(soak: Arc<Soak>, place: Place, mut random: fastrand::R
     }
 }
 
-/// The next step; and sometimes somebody else is told of it.
+/// Writes the next step. Sometimes another node then reads with that floor.
 async fn advance(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
     let (id, update) = {
         let mut facts = facts.lock();
         facts.asked += 1;
-        // One that was held up somewhere must not come true later.
+        // A request that was held up must not be executed later.
         let base = Precondition::Stamp(facts.stamp.unwrap());
         (facts.home(), Update::new(OpId::generate().unwrap(), step(facts.asked)).with_precondition(base))
     };
@@ -131,7 +129,7 @@ async fn rotate(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
     let mut facts = facts.lock();
     match outcome {
         RotateOutcome::Rotated(applied) => facts.stamp = Some(applied.stamp),
-        // It took longer to be told than the old id is remembered.
+        // The acknowledgement took longer than the old id is remembered.
         RotateOutcome::Absent(Absent::NotFound(_)) | RotateOutcome::Absent(Absent::Superseded) => {}
         other => panic!("{other:?}: {facts:?}"),
     }
@@ -154,7 +152,7 @@ async fn end(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
     }
 }
 
-/// One reader of a place. It also looks at sessions that have ended, and at ids that were left.
+/// One reader of a place. It also reads sessions that have ended, and ids that sessions have left.
 pub(super) async fn read(soak: Arc<Soak>, place: Place, mut random: fastrand::Rng) {
     let mut former = place.lock().clone();
     while !soak.is_over() {

@@ -1,6 +1,6 @@
-//! What is known of one session, and what may be answered of it.
+//! The known facts about one session, and the answers that they allow.
 //!
-//! What was asked for may have happened; what was acknowledged has.
+//! A request may have been executed; an acknowledged request has been.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
 /// How long an old id is remembered.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
-/// Something that was asked for, and perhaps acknowledged: when, and to which node.
+/// A request that was sent, and perhaps acknowledged: when, and to which node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deed {
     pub(super) asked_at: Timestamp,
@@ -34,7 +34,7 @@ impl Deed {
         self.done = Some((now(), node));
     }
 
-    /// Whether a read on this node that begins then must show it: it was done here, or long enough ago.
+    /// Whether a read on this node that begins then must see it: it was acknowledged here, or long enough ago.
     fn shows(&self, node: usize, began: Timestamp) -> bool {
         self.done.is_some_and(|(at, by)| by == node || began.since(at) > BOUND)
     }
@@ -50,26 +50,26 @@ pub(super) struct Facts {
     pub(super) ended: Option<Deed>,
     /// When each step was acknowledged.
     pub(super) steps: Vec<Timestamp>,
-    /// The last one that was asked for.
+    /// The last step that was requested.
     pub(super) asked: u64,
     pub(super) stamp: Option<Stamp>,
-    /// The latest step that each node has shown, or was acknowledged to.
+    /// The latest step that each node has returned, or that was acknowledged to it.
     pub(super) shown: [Option<u64>; NODES],
-    /// Which nodes have shown that it has ended.
+    /// The nodes that have reported its end.
     gone: [bool; NODES],
 }
 
-/// What is known when a read begins.
+/// The constraints on the answer of a read, taken when it begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
     pub(super) node: usize,
     is_first: bool,
     began: Timestamp,
-    /// No earlier step may be answered.
+    /// The answer may not be an earlier step.
     floor: Option<u64>,
-    /// No step at all may be answered.
+    /// The answer may not be a step.
     is_over: bool,
-    /// It must be known here that there is such a session.
+    /// The answer may not be that there is no session.
     must_be: bool,
 }
 
@@ -89,7 +89,7 @@ impl Facts {
         }
     }
 
-    /// Where the session is, as far as was acknowledged.
+    /// The id of the session, as far as acknowledged.
     pub(super) fn home(&self) -> SessionId {
         if self.moved.is_some_and(|(_, deed)| deed.done.is_some()) { self.second } else { self.first }
     }
@@ -116,7 +116,7 @@ impl Facts {
         }
     }
 
-    /// Judges an answer; for a step, how stale it was.
+    /// Judges an answer. Returns how stale a step was.
     pub(super) fn judge(&mut self, before: Before, seen: Seen) -> Result<Duration, String> {
         let is_right = match seen {
             Seen::Step(step) => !before.is_over && Some(step) >= before.floor && step <= self.asked,

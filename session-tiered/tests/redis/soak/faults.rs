@@ -20,7 +20,7 @@ pub(super) async fn one(links: &[Links], random: &mut fastrand::Rng) {
     }
     pause(random, 900).await;
     for target in targets {
-        // What was held comes now, and late.
+        // The messages that were held arrive now, late.
         target.heal().await;
     }
     pause(random, 200).await;

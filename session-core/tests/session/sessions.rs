@@ -1,0 +1,236 @@
+//! `Sessions` for web layers: opening from text, the state of a handle, and all sessions of a principal.
+
+use session_core::{
+    Error, ErrorKind, LoadOptions, Principal, Rotate, Session, SessionId, Sessions, SignIn,
+    model::{EndReason, IdDigest},
+    store::{self, ApplyOutcome, SessionStore, Update},
+};
+use session_memory::MemoryStore;
+
+use crate::{World, faulty::Fault, world};
+
+fn principal() -> Principal {
+    Principal::new("user-7").unwrap()
+}
+
+async fn signed_in(world: &World) -> Session {
+    let mut session = world.sessions.create().unwrap();
+    session.set("n", 1u32).unwrap();
+    let _ = session.rotate(Rotate::privilege().with_sign_in(SignIn::new(principal()))).await.unwrap();
+    session
+}
+
+#[tokio::test]
+async fn text_that_names_no_session_is_absence_and_not_an_error() {
+    let world = world();
+    let (session, _) = world.two_requests().await;
+    let opened = world.sessions.open_text(&session.id().expose()).await.unwrap().unwrap();
+    assert_eq!(opened.get::<u32>("n").unwrap(), Some(1));
+    let unknown = SessionId::generate().unwrap().expose();
+    for text in ["", "theme=dark", "é", &"A".repeat(24), &unknown, &format!(" {unknown}"), &"x".repeat(1 << 20)] {
+        assert_eq!(world.sessions.open_text(text).await.unwrap().unwrap_err(), None);
+    }
+}
+
+#[tokio::test]
+async fn absence_tells_why_and_when_the_session_ended() {
+    let world = world();
+    let (session, mut other) = world.two_requests().await;
+    other.destroy().await.unwrap();
+    let ended = world.sessions.open_text(&session.id().expose()).await.unwrap().unwrap_err().unwrap();
+    assert_eq!(ended.reason, EndReason::Logout);
+}
+
+#[tokio::test]
+async fn superseded_and_failing_are_errors_and_not_absence() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    let old = session.id().expose();
+    let _ = session.rotate(Rotate::privilege()).await.unwrap();
+    assert_eq!(world.sessions.open_text(&old).await.unwrap_err().kind(), ErrorKind::Superseded);
+    world.sessions.close().await.unwrap();
+    for text in ["garbage", &session.id().expose()] {
+        assert_eq!(world.sessions.open_text(text).await.unwrap_err().kind(), ErrorKind::Configuration);
+    }
+}
+
+#[tokio::test]
+async fn a_handle_knows_that_it_ended_from_its_own_requests() {
+    let world = world();
+    let (mut session, mut other) = world.two_requests().await;
+    assert!(!session.is_ended());
+    session.destroy().await.unwrap();
+    assert!(session.is_ended());
+
+    assert!(!other.is_ended(), "it has sent no request since");
+    assert_eq!(other.refresh().await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(other.is_ended());
+}
+
+#[tokio::test]
+async fn a_commit_that_finds_no_session_ends_the_handle_and_keeps_the_changes() {
+    let world = world();
+    let (mut session, mut other) = world.two_requests().await;
+    session.destroy().await.unwrap();
+    other.set("n", 2u32).unwrap();
+    assert_eq!(other.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(other.is_ended());
+    assert!(other.has_changes());
+}
+
+#[tokio::test]
+async fn a_handle_tells_whether_a_commit_would_send_anything() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    assert!(!session.has_changes());
+    session.remove("absent");
+    assert!(session.has_changes());
+    session.discard();
+    assert!(!session.has_changes());
+    session.set("n", 2u32).unwrap();
+    world.store.script([Fault::LostAnswer]);
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    assert!(session.pending().is_empty() && session.has_changes(), "the unknown outcome must be settled");
+    session.commit().await.unwrap();
+    assert!(!session.has_changes());
+}
+
+#[tokio::test]
+async fn a_handle_tells_whether_it_has_written() {
+    let world = world();
+    let (first, mut session) = world.two_requests().await;
+    assert!(first.has_written(), "it stored the session");
+    assert!(!session.has_written());
+    session.set("n", 2u32).unwrap();
+    assert!(!session.has_written(), "recorded is not written");
+    session.commit().await.unwrap();
+    assert!(session.has_written());
+
+    let id = *session.id();
+    for write in 0..4 {
+        let mut session = world.sessions.open(&id).await.unwrap();
+        session.refresh().await.unwrap();
+        session.commit().await.unwrap();
+        assert!(!session.has_written(), "loading is not writing");
+        match write {
+            0 => drop(session.update("n", |n: u32| n + 1).await.unwrap()),
+            1 => drop(session.take::<u32>("n").await.unwrap()),
+            2 => session.persist().await.unwrap(),
+            _ => session.destroy().await.unwrap(),
+        }
+        assert_eq!(session.has_written(), write != 2);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_new_session_is_stored_only_when_asked() {
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    session.commit().await.unwrap();
+    session.commit_if_unchanged().await.unwrap();
+    session.transaction(|_| Ok(())).await.unwrap();
+    assert_eq!((world.store.calls(), session.is_new(), session.has_written()), (0, true, false));
+    assert_eq!(world.sessions.open(session.id()).await.unwrap_err().kind(), ErrorKind::NotFound);
+
+    world.store.calls();
+    session.persist().await.unwrap();
+    assert_eq!((world.store.calls(), session.is_new(), session.has_written()), (1, false, true));
+    assert!(world.sessions.open(session.id()).await.unwrap().state().size().entries == 0);
+    session.persist().await.unwrap();
+    session.set("n", 1u32).unwrap();
+    session.persist().await.unwrap();
+    assert_eq!(world.sessions.open(session.id()).await.unwrap().get::<u32>("n").unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn a_persist_of_unknown_outcome_is_settled_by_the_next_persist() {
+    let world = world();
+    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+        let mut session = world.sessions.create().unwrap();
+        world.store.script([fault]);
+        assert_eq!(session.persist().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+        session.persist().await.unwrap();
+        assert!(!session.is_new());
+        world.sessions.open(session.id()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn maps_and_sets_are_read_through_a_shared_handle() {
+    fn rendered(session: &Session) -> Result<String, Error> {
+        let (cart, roles) = (session.map("cart"), session.members("roles"));
+        let theme = session.get::<String>("theme")?.unwrap_or_default();
+        Ok(format!("{} {} {theme}", cart.get::<u32>("sku-1")?.unwrap_or_default(), roles.contains("admin")?))
+    }
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    session.set("theme", "dark").unwrap();
+    session.map_mut("cart").insert("sku-1", 2u32).unwrap();
+    session.members_mut("roles").insert("admin").unwrap();
+    assert_eq!(rendered(&session).unwrap(), "2 true dark");
+}
+
+#[tokio::test]
+async fn sessions_of_a_principal_are_listed_and_revoked_by_digest() {
+    let world = world();
+    let (first, second) = (signed_in(&world).await, signed_in(&world).await);
+    let listed = world.sessions.list(&principal()).await.unwrap();
+    let digests: Vec<IdDigest> = listed.iter().map(|session| session.digest).collect();
+    assert_eq!(digests.len(), 2);
+    assert!(digests.contains(first.id().digest()) && digests.contains(second.id().digest()));
+
+    let link = first.id().digest().to_string();
+    assert!(world.sessions.revoke(&principal(), &link.parse().unwrap()).await.unwrap());
+    assert!(!world.sessions.revoke(&principal(), &link.parse().unwrap()).await.unwrap());
+    let ended = world.sessions.open_text(&first.id().expose()).await.unwrap().unwrap_err().unwrap();
+    assert_eq!(ended.reason, EndReason::Revoked);
+    let stranger = Principal::new("user-8").unwrap();
+    assert!(!world.sessions.revoke(&stranger, second.id().digest()).await.unwrap());
+    world.sessions.open(second.id()).await.unwrap();
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_ends_all_and_signing_out_others_all_but_one() {
+    let world = world();
+    let sessions = [signed_in(&world).await, signed_in(&world).await, signed_in(&world).await];
+    assert_eq!(world.sessions.revoke_others(&principal(), sessions[1].id()).await.unwrap(), 2);
+    let mut kept = world.sessions.open(sessions[1].id()).await.unwrap();
+    assert_eq!(world.sessions.revoke_all(&principal()).await.unwrap(), 1);
+    assert!(world.sessions.list(&principal()).await.unwrap().is_empty());
+    assert_eq!(kept.refresh().await.unwrap_err().ended().unwrap().reason, EndReason::Revoked);
+    assert!(kept.is_ended());
+    assert_eq!(world.sessions.revoke_all(&principal()).await.unwrap(), 0);
+}
+
+/// A wrapper that forwards everything except updates, and has no index.
+#[derive(Debug)]
+struct ReadOnly(MemoryStore);
+
+#[deny(clippy::missing_trait_methods)]
+#[store::async_trait]
+impl SessionStore for ReadOnly {
+    store::forward!(self => self.0; backend, limits, create, load, touch, rotate, destroy, check, close, lock, feed);
+
+    async fn apply(&self, _: &SessionId, _: &Update) -> Result<ApplyOutcome, Error> {
+        Err(Error::new(ErrorKind::Configuration, "read only"))
+    }
+
+    fn index(&self) -> Option<&dyn store::SessionIndex> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_wrapper_forwards_the_methods_that_it_names() {
+    let sessions = Sessions::new(ReadOnly(MemoryStore::new()));
+    let mut session = sessions.create().unwrap();
+    session.persist().await.unwrap();
+    session.set("n", 1u32).unwrap();
+    let error = session.commit().await.unwrap_err();
+    assert_eq!(error.to_string(), "wrong configuration: read only");
+    assert!(sessions.store().feed().is_some() && sessions.store().lock().is_some());
+    let error = sessions.list(&principal()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert_eq!(error.to_string(), "memory index: wrong configuration: this store has no index of principals");
+    assert_eq!(sessions.open_with(session.id(), LoadOptions::default()).await.unwrap().stamp(), session.stamp());
+}

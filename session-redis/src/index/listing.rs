@@ -1,0 +1,222 @@
+//! Adding sessions to a principal's list, reading it, and removing entries.
+
+use redis::{Pipeline, Value as Reply};
+use session_core::{
+    Error, ErrorKind, Principal, SessionCap, SignIn,
+    model::{IdDigest, Timestamp},
+};
+
+use crate::{
+    lifetimes::Lifetimes,
+    net::{HashSlot, Resend},
+    operation::{Operation, SendOptions},
+    protocol::{Cursor, IndexAddReply, ListEntry, ListFor, Lookup, SCRIPTS, millis, put, unexpected_reply, unreadable},
+};
+
+/// For which principal an id is listed, and for how many milliseconds from now on.
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    pub(crate) principal: Principal,
+    pub(crate) span: u64,
+}
+
+/// The session that a listed one replaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Replaced<'a> {
+    None,
+    /// There may be one.
+    Maybe(&'a IdDigest),
+    /// It was seen there.
+    Seen(&'a IdDigest),
+}
+
+/// The entries of a list, and the time on the server that holds it.
+pub(super) type List = (Timestamp, Vec<ListEntry>);
+
+/// The most by which the clocks of the servers that hold the list and the session may differ: ten minutes, in
+/// milliseconds.
+const MAX_SKEW: u64 = 600_000;
+/// A list of at least this many entries is pruned each time it has doubled.
+const PRUNE_FROM: u64 = 32;
+
+impl Operation<'_> {
+    /// Adds a session that signs in to the list of its principal, within the cap.
+    pub(crate) async fn add_within_cap(
+        &self,
+        sign_in: &SignIn,
+        digest: &IdDigest,
+        replaces: Option<&IdDigest>,
+        lifetimes: Lifetimes,
+    ) -> Result<Listing, Error> {
+        let mut replaces = replaces.copied();
+        let most = match sign_in.cap() {
+            Some(SessionCap::Refuse(most)) => Some(most),
+            _ => None,
+        };
+        let principal = sign_in.principal();
+        let mut pruned = false;
+        loop {
+            let replaced = replaces.as_ref().map_or(Replaced::None, Replaced::Maybe);
+            match self.send_listing(principal, digest, (replaced, most), lifetimes).await? {
+                Ok(listing) => return Ok(listing),
+                Err(full) if !pruned => {
+                    pruned = true;
+                    self.live_of(principal, full).await?;
+                    // An id that forwards replaces the session that it forwards to.
+                    if let Some(from) = replaces
+                        && let Lookup::Moved(to, _) = self.peek(&from).await?
+                    {
+                        replaces = Some(to);
+                    }
+                }
+                Err((_, entries)) => {
+                    let message = format!(
+                        "the principal has {} sessions already; at most {} are allowed",
+                        entries.len(),
+                        most.unwrap_or_default()
+                    );
+                    return Err(Error::new(ErrorKind::LimitExceeded, message));
+                }
+            }
+        }
+    }
+
+    /// Adds a session to a list without a cap.
+    pub(crate) async fn add_to_list(
+        &self,
+        principal: &Principal,
+        digest: &IdDigest,
+        replaced: Replaced<'_>,
+        lifetimes: Lifetimes,
+    ) -> Result<Listing, Error> {
+        let listing = self.send_listing(principal, digest, (replaced, None), lifetimes).await?;
+        listing.map_err(|_| unexpected_reply())
+    }
+
+    /// Extends a listing as a script asks for, and returns its span, which is longer than `before`.
+    pub(crate) async fn extend_listing(&self, digest: &IdDigest, wanted: &ListFor, before: u64) -> Result<u64, Error> {
+        let lifetimes = Lifetimes::at_least(wanted.span);
+        let listing = self.add_to_list(&wanted.principal, digest, Replaced::None, lifetimes).await?;
+        if listing.span <= before { Err(unexpected_reply()) } else { Ok(listing.span) }
+    }
+
+    /// Removes an id at which there is no session of this principal. A session that was listed there before stays.
+    pub(crate) async fn remove_if_unused(&self, principal: &Principal, digest: &IdDigest) {
+        match self.peek(digest).await {
+            Ok(Lookup::Session(found)) if found.signed_in.as_ref().is_some_and(|(of, _)| of == principal) => {}
+            Err(_) => {}
+            Ok(_) => self.remove_from_list(principal, &[*digest]).await,
+        }
+    }
+
+    /// One round trip. The inner error is the list of a principal that has as many sessions as allowed.
+    async fn send_listing(
+        &self,
+        principal: &Principal,
+        digest: &IdDigest,
+        (replaced, most): (Replaced<'_>, Option<usize>),
+        lifetimes: Lifetimes,
+    ) -> Result<Result<Listing, List>, Error> {
+        let (partition, key) = self.store.layout.principal(principal);
+        let cmd = self.listing_cmd(&key, digest, (replaced, most), lifetimes);
+        let answer = self.run_script(&SCRIPTS.index_add, partition, &cmd, SendOptions::idempotent()).await?;
+        match IndexAddReply::parse(&answer.reply)? {
+            IndexAddReply::Added(entries) => {
+                if entries >= PRUNE_FROM && entries.is_power_of_two() {
+                    // Pruning can wait for another time; its failure changes nothing.
+                    self.live(principal).await.ok();
+                }
+                Ok(Ok(Listing { principal: principal.clone(), span: lifetimes.listed() }))
+            }
+            IndexAddReply::Full(now, entries) => Ok(Err((now, entries))),
+        }
+    }
+
+    /// The arguments are those that `index_add.lua` documents.
+    fn listing_cmd(
+        &self,
+        key: &[u8],
+        digest: &IdDigest,
+        (replaced, most): (Replaced<'_>, Option<usize>),
+        lifetimes: Lifetimes,
+    ) -> redis::Cmd {
+        let mut head = Vec::with_capacity(64);
+        head.extend_from_slice(&digest.to_bytes());
+        put::<7>(&mut head, lifetimes.listed().saturating_add(MAX_SKEW));
+        // For as long as a tombstone would refuse a late create; after that the session is no longer awaited.
+        put::<7>(&mut head, lifetimes.shortest().min(millis(self.store.settings.tombstone)));
+        // A cap of zero allows one: the session that signs in.
+        put::<4>(&mut head, most.map_or(0, |most| most.max(1) as u64));
+        let (sort, old) = match replaced {
+            Replaced::None => (0, digest),
+            Replaced::Maybe(old) => (1, old),
+            Replaced::Seen(old) => (2, old),
+        };
+        head.push(sort);
+        head.extend_from_slice(&old.to_bytes());
+        let mut cmd = SCRIPTS.index_add.command(&[key], (1, head.len()));
+        cmd.arg(head);
+        cmd
+    }
+
+    /// Reads a list. One round trip.
+    pub(super) async fn read_list(&self, principal: &Principal) -> Result<List, Error> {
+        let (partition, key) = self.store.layout.principal(principal);
+        let mut reads = Pipeline::with_capacity(2);
+        reads.cmd("TIME").cmd("HGETALL").arg(&key);
+        let [time, list] = self.read(partition, &reads).await?;
+        let bad_list = || unreadable("a principal's list cannot be read");
+        let now = timestamp(&time).ok_or_else(bad_list)?;
+        let Reply::Map(pairs) = list else { return Err(bad_list()) };
+        let read = |(digest, entry): (Reply, Reply)| match (digest, entry) {
+            (Reply::BulkString(digest), Reply::BulkString(entry)) => {
+                let whole = [digest, entry].concat();
+                let mut cursor = Cursor(&whole);
+                ListEntry::read(&mut cursor).filter(|_| cursor.0.is_empty())
+            }
+            _ => None,
+        };
+        let entries = pairs.into_iter().map(read).collect::<Option<Vec<_>>>().ok_or_else(bad_list)?;
+        Ok((now, entries))
+    }
+
+    /// Removes entries whose sessions were found gone, unless an entry has changed since. After a failure they are found
+    /// gone again.
+    pub(super) async fn remove_unchanged(&self, principal: &Principal, gone: &[ListEntry]) {
+        if gone.is_empty() {
+            return;
+        }
+        let (partition, key) = self.store.layout.principal(principal);
+        let mut cmd = SCRIPTS.index_remove.command(&[&key], (gone.len(), gone.len() * 40));
+        for entry in gone {
+            cmd.arg(entry.to_bytes());
+        }
+        self.run_script(&SCRIPTS.index_remove, partition, &cmd, SendOptions::idempotent()).await.ok();
+    }
+
+    /// Removes digests from a list. After a failure they are found gone when the list is read.
+    pub(super) async fn remove_from_list(&self, principal: &Principal, digests: &[IdDigest]) {
+        if digests.is_empty() {
+            return;
+        }
+        let (partition, key) = self.store.layout.principal(principal);
+        let mut cmd = redis::cmd("HDEL");
+        cmd.arg(&key);
+        for digest in digests {
+            cmd.arg(&digest.to_bytes());
+        }
+        self.command(HashSlot::new(partition.slot), &cmd, Resend::Harmless).await.ok();
+    }
+}
+
+/// The reply of `TIME`.
+fn timestamp(reply: &Reply) -> Option<Timestamp> {
+    let Reply::Array(parts) = reply else { return None };
+    let number = |part: &Reply| match part {
+        Reply::BulkString(text) => std::str::from_utf8(text).ok()?.parse::<u64>().ok(),
+        Reply::Int(number) => u64::try_from(*number).ok(),
+        _ => None,
+    };
+    let (seconds, micros) = (number(parts.first()?)?, number(parts.get(1)?)?);
+    Some(Timestamp::from_millis(seconds.saturating_mul(1_000).saturating_add(micros / 1_000)))
+}

@@ -1,0 +1,127 @@
+//! Ending the sessions of a principal.
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt as _, stream};
+use redis::Cmd;
+use session_core::{
+    Error, Principal, SessionId,
+    model::{IdDigest, Incarnation},
+    store::Destroy,
+};
+
+use crate::{
+    operation::{Operation, SendOptions},
+    protocol::{Lookup, RevokeReply, SCRIPTS, millis, put, reason_byte},
+};
+
+/// How many moves of a session are followed from the id where it was listed.
+const MAX_MOVES: usize = 8;
+/// How many sessions are ended concurrently.
+const AT_ONCE: usize = 64;
+
+/// The result of a revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Revoked {
+    /// It has ended a session.
+    Ended,
+    /// There was no session, or it had ended before.
+    Nothing,
+    /// The session is another principal's, or kept.
+    Kept,
+}
+
+/// Whose sessions are ended, how, and which are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Revocation<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) destroy: &'a Destroy,
+    /// The sessions of a list: each gets a tombstone, even if there is no session yet, and none is looked up twice.
+    pub(super) listed: Option<&'a HashSet<IdDigest>>,
+    pub(super) kept: Option<Incarnation>,
+}
+
+impl Operation<'_> {
+    /// Ends the session that is listed at a digest, or has moved on from there.
+    pub(super) async fn revoke_at(&self, digest: &IdDigest, revocation: Revocation<'_>) -> Result<Revoked, Error> {
+        let options = SendOptions::idempotent().with_replicas(revocation.destroy.write.replicas);
+        let mut at = *digest;
+        for _ in 0..=MAX_MOVES {
+            let partition = self.store.layout.partition(&at);
+            let cmd = self.revoke_cmd(&at, revocation);
+            let answer = self.run_script(&SCRIPTS.revoke, partition, &cmd, options).await?;
+            match RevokeReply::parse(&answer.reply)? {
+                RevokeReply::Revoked => {
+                    self.store.recent_destroys.remember(at, *revocation.destroy);
+                    return Ok(Revoked::Ended);
+                }
+                RevokeReply::Nothing => return Ok(Revoked::Nothing),
+                RevokeReply::Kept => return Ok(Revoked::Kept),
+                // The new id has its own entry in the list.
+                RevokeReply::Moved(to) if revocation.listed.is_some_and(|listed| listed.contains(&to)) => {
+                    return Ok(Revoked::Nothing);
+                }
+                RevokeReply::Moved(to) => at = to,
+            }
+        }
+        // Longer than any chain of forwards that is still stored.
+        Ok(Revoked::Nothing)
+    }
+
+    /// The arguments are those that `revoke.lua` documents.
+    fn revoke_cmd(&self, at: &IdDigest, revocation: Revocation<'_>) -> Cmd {
+        let Revocation { principal, destroy, listed, kept } = revocation;
+        let (layout, settings) = (&self.store.layout, &self.store.settings);
+        let partition = layout.partition(at);
+        let mut head = Vec::with_capacity(32);
+        head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
+        head.push(reason_byte(destroy.reason));
+        put::<7>(&mut head, millis(settings.tombstone));
+        head.push(u8::from(listed.is_some()));
+        head.push(u8::from(kept.is_some()));
+        head.extend_from_slice(&kept.map_or(0, Incarnation::bits).to_be_bytes());
+        let keys = [&layout.session(at)[..], &partition.sequence];
+        let mut cmd = SCRIPTS.revoke.command(&keys, (5, head.len() + partition.channel.len() + 320));
+        cmd.arg(head).arg(&self.message_head(at)).arg(settings.publish).arg(&*partition.channel);
+        cmd.arg(principal.as_str());
+        cmd
+    }
+
+    /// Ends all sessions of a principal except one, and returns how many it ended.
+    pub(super) async fn revoke_list(
+        &self,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        destroy: &Destroy,
+    ) -> Result<usize, Error> {
+        let kept = match except {
+            Some(id) => self.incarnation(id.digest()).await?,
+            None => None,
+        };
+        let (_, entries) = self.read_list(principal).await?;
+        let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
+        let revocation = Revocation { principal, destroy, listed: Some(&listed), kept };
+        let ends =
+            entries.into_iter().map(|entry| async move { (entry, self.revoke_at(&entry.digest, revocation).await) });
+        let ends: Vec<_> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
+        let gone: Vec<_> = ends
+            .iter()
+            .filter(|(_, end)| matches!(end, Ok(end) if *end != Revoked::Kept))
+            .map(|(entry, _)| *entry)
+            .collect();
+        self.remove_unchanged(principal, &gone).await;
+        ends.into_iter().try_fold(0, |count, (_, end)| Ok(count + usize::from(end? == Revoked::Ended)))
+    }
+
+    /// The incarnation of the session that an id gives access to.
+    async fn incarnation(&self, digest: &IdDigest) -> Result<Option<Incarnation>, Error> {
+        let mut found = self.peek(digest).await?;
+        if let Lookup::Moved(to, true) = found {
+            found = self.peek(&to).await?;
+        }
+        Ok(match found {
+            Lookup::Session(peeked) => Some(peeked.stamp.incarnation()),
+            _ => None,
+        })
+    }
+}

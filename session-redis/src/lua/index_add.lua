@@ -1,0 +1,46 @@
+#!lua
+-- Adds a session to a principal's list, before the session is stored.
+--
+-- KEYS  1 the principal's list: a hash of digests, each with <until:7><awaited until:7><place:7>. Places grow with time;
+--       a session that moves keeps its own.
+-- ARGV  1 digest:18, how long from now on it is listed:7, how long from now on it is awaited:7, the most sessions or 0:4,
+--         the digest that it replaces:18 (preceded by 2 if a session was seen there, 1 if not, or 0 and anything)
+-- Reply A<entries:4> added, F<now:7>(<digest:18><until:7><awaited until:7><place:7>)… the list has as many entries as
+--       allowed already
+-- All checks precede the first write.
+
+--@prelude
+
+local digest, span, awaited, most, replaces, old = struct.unpack('>c18I7I7I4Bc18', ARGV[1])
+local key = KEYS[1]
+local found = redis.call('HMGET', key, digest, old)
+local entry, left = found[1], replaces > 0 and found[2]
+local number = redis.call('HLEN', key)
+if not entry then
+  if most > 0 then
+    if (left and number - 1 or number) >= most then
+      local all = { 'F', struct.pack('>I7', now) }
+      for _, part in ipairs(redis.call('HGETALL', key)) do all[#all + 1] = part end
+      return table.concat(all)
+    end
+  end
+  number = number + 1
+end
+local till, place = math.min(now + span, NEVER), clock[1] * 1000000 + clock[2]
+local kept = entry or left
+if kept and #kept == $LISTING_LENGTH then
+  local _, _, kept_place = struct.unpack($LISTING_FORMAT, kept)
+  place = kept_place
+end
+if entry and #entry == $LISTING_LENGTH then
+  local before = struct.unpack($LISTING_FORMAT, entry)
+  till = math.max(till, before)
+end
+redis.call('HSET', key, digest, struct.pack($LISTING_FORMAT, till, math.min(now + awaited, NEVER), place))
+if replaces == 2 and left and #left == $LISTING_LENGTH then
+  -- The replaced session has arrived: it is not awaited again when it is gone.
+  local left_till, _, left_place = struct.unpack($LISTING_FORMAT, left)
+  redis.call('HSET', key, old, struct.pack($LISTING_FORMAT, left_till, now, left_place))
+end
+if redis.call('PEXPIRETIME', key) < till then redis.call('PEXPIREAT', key, till) end
+return 'A' .. struct.pack('>I4', number)

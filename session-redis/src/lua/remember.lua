@@ -1,6 +1,0 @@
--- Shared by apply and rotate: `ring` with the op id of the new `version` in front of the seven before it, and the field
--- `place` where it stands: odd versions are in `ring0`, even ones in `ring1`, which together remember the last 16.
-
-local place, ring = '@0', ring0
-if version % 2 == 0 then place, ring = '@1', ring1 end
-ring = ring and op .. string.sub(ring, 1, 56) or op

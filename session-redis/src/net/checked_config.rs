@@ -1,0 +1,294 @@
+//! The settings, checked and parsed.
+
+use std::{borrow::Cow, time::Duration};
+
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use session_core::{Error, ErrorKind};
+
+use super::{Address, HashSlot};
+use crate::{
+    config::{RedisConfig, Topology},
+    error_context::ErrorContext as _,
+};
+
+/// The most partitions: one for every slot of a cluster.
+const MAX_PARTITIONS: u32 = HashSlot::COUNT as u32;
+
+/// The TLS identity, if TLS is used.
+#[cfg(feature = "tls")]
+type Tls = Option<crate::tls::Identity>;
+#[cfg(not(feature = "tls"))]
+type Tls = Option<NoTls>;
+
+/// No TLS identity exists without the feature.
+#[cfg(not(feature = "tls"))]
+#[derive(Clone)]
+enum NoTls {}
+
+/// The settings, checked and parsed.
+pub(crate) struct CheckedConfig {
+    /// The addresses of the URLs: servers, or sentinels.
+    pub(crate) seeds: Vec<Address>,
+    /// The login for the servers.
+    pub(crate) servers: Login,
+    /// The login for the sentinels, and the name under which they monitor the primary.
+    pub(crate) sentinels: Option<(Login, String)>,
+    pub(crate) topology: Topology,
+    pub(crate) call_deadline: Duration,
+    pub(crate) connect_deadline: Duration,
+    pub(crate) health_interval: Duration,
+    pub(crate) max_in_flight: usize,
+    pub(crate) durable_connections: usize,
+}
+
+/// Credentials, database and TLS identity.
+#[derive(Clone)]
+pub(crate) struct Login {
+    redis: RedisConnectionInfo,
+    tls: Tls,
+}
+
+impl CheckedConfig {
+    /// The database number.
+    pub(crate) fn database(&self) -> i64 {
+        self.servers.redis.db()
+    }
+
+    /// Checks the settings in the order in which [`RedisConfig`] documents them.
+    pub(crate) fn new(config: &RedisConfig) -> Result<Self, Error> {
+        Self::check(config).during("connect")
+    }
+
+    fn check(config: &RedisConfig) -> Result<Self, Error> {
+        check_numbers(config)?;
+        check_prefix(&config.prefix)?;
+        let parsed = parse_urls(config)?;
+        let first = parsed.first().ok_or_else(|| refused("`urls` is empty; name at least one server"))?;
+        let tls = identity(config, first)?;
+        let database = database(config, first)?;
+        let under_sentinel = matches!(config.topology, Topology::Sentinel(_));
+        if under_sentinel && (first.redis_settings().username().or(first.redis_settings().password())).is_some() {
+            return Err(refused(
+                "under Sentinel a user or password in `urls` could mean two things; set `username` and `password` for \
+                 the servers, and those of `sentinel` for the sentinels",
+            ));
+        }
+        let username = config.username.as_deref().or(first.redis_settings().username());
+        let password = config.password.as_ref().map(|secret| secret.expose()).or(first.redis_settings().password());
+        let servers = Login::new(username, password, database, tls.clone())?;
+        let sentinels = match &config.topology {
+            Topology::Sentinel(sentinel) if sentinel.master.is_empty() => {
+                return Err(refused("`sentinel.master` is empty; set the name after `sentinel monitor`"));
+            }
+            Topology::Sentinel(sentinel) => {
+                let password = sentinel.password.as_ref().map(|secret| secret.expose());
+                let login = Login::new(sentinel.username.as_deref(), password, 0, tls)?;
+                Some((login, sentinel.master.clone()))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            seeds: parsed.iter().map(|info| address(info.addr())).collect::<Result<_, _>>()?,
+            servers,
+            sentinels,
+            topology: config.topology.clone(),
+            call_deadline: config.call_deadline,
+            connect_deadline: config.connect_deadline,
+            health_interval: config.health_interval,
+            max_in_flight: config.max_in_flight,
+            durable_connections: config.durable_connections,
+        })
+    }
+}
+
+impl RedisConfig {
+    /// Checks all settings without connecting.
+    ///
+    /// # Errors
+    /// [`Configuration`](session_core::ErrorKind::Configuration); the message has the remedy.
+    pub fn validate(&self) -> Result<(), Error> {
+        CheckedConfig::new(self).map(drop)
+    }
+}
+
+impl Login {
+    fn new(username: Option<&str>, password: Option<&str>, database: i64, tls: Tls) -> Result<Self, Error> {
+        // `CLIENT SETINFO` is left out, so that an ACL need not allow it.
+        let mut redis = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name()
+            .set_db(database);
+        match (username, password) {
+            (username, Some(password)) => {
+                redis = redis.set_password(password);
+                if let Some(username) = username {
+                    redis = redis.set_username(username);
+                }
+            }
+            // redis-rs would silently ignore the user.
+            (Some(_), None) => {
+                return Err(refused("there is a user but no password; set `password`, empty for a user without one"));
+            }
+            (None, None) => {}
+        }
+        Ok(Self { redis, tls })
+    }
+
+    pub(super) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// What redis-rs needs to connect to a server.
+    pub(super) fn at(&self, address: &Address) -> redis::RedisResult<ConnectionInfo> {
+        let addr = match (address, &self.tls) {
+            (Address::Unix(path), _) => ConnectionAddr::Unix(path.clone()),
+            (Address::Tcp(host, port), None) => ConnectionAddr::Tcp(host.to_string(), *port),
+            #[cfg(feature = "tls")]
+            (Address::Tcp(host, port), Some(tls)) => tls.at(host, *port),
+            #[cfg(not(feature = "tls"))]
+            (Address::Tcp(..), Some(never)) => match *never {},
+        };
+        // Nagle's algorithm would delay every second small request until the first is acknowledged.
+        let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
+        Ok(addr.into_connection_info()?.set_redis_settings(self.redis.clone()).set_tcp_settings(tcp))
+    }
+}
+
+fn check_numbers(config: &RedisConfig) -> Result<(), Error> {
+    if !config.partitions.is_power_of_two() || config.partitions > MAX_PARTITIONS {
+        return Err(refused("`partitions` must be a power of two up to 16384"));
+    }
+    let durations = [
+        ("call_deadline_ms", config.call_deadline),
+        ("connect_deadline_ms", config.connect_deadline),
+        ("health_interval_ms", config.health_interval),
+    ];
+    for (name, duration) in durations {
+        // An hour at most: a sum of such durations must be a valid timer.
+        if duration < Duration::from_millis(1) || duration > Duration::from_secs(3_600) {
+            return Err(refused(format!("`{name}` must be between 1 and 3600000")));
+        }
+    }
+    for (name, number) in [("max_in_flight", config.max_in_flight), ("durable_connections", config.durable_connections)]
+    {
+        if number == 0 || number > 1 << 20 {
+            return Err(refused(format!("`{name}` must be between 1 and 1048576")));
+        }
+    }
+    Ok(())
+}
+
+fn check_prefix(prefix: &str) -> Result<(), Error> {
+    if prefix.is_empty() {
+        return Err(refused("`prefix` is empty; name the application"));
+    }
+    if prefix.contains(['{', '}']) {
+        return Err(refused("`prefix` must not contain braces: on a cluster they would put all keys into one slot"));
+    }
+    if prefix.len() > 128 || prefix.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(refused("`prefix` must be at most 128 bytes, without blanks and control characters"));
+    }
+    Ok(())
+}
+
+/// Errors identify a URL by its index in the list, since the URL may contain a password.
+fn parse_urls(config: &RedisConfig) -> Result<Vec<ConnectionInfo>, Error> {
+    let mut parsed: Vec<ConnectionInfo> = Vec::with_capacity(config.urls.len());
+    for (at, url) in config.urls.iter().enumerate() {
+        if cfg!(not(feature = "tls")) && (url.starts_with("rediss:") || url.starts_with("valkeys:")) {
+            return Err(refused(format!("`urls[{at}]` asks for TLS; build with the feature `tls`")));
+        }
+        let info = url.as_str().into_connection_info().map_err(|_| {
+            refused(format!("`urls[{at}]` is not the URL of a server; write redis://, rediss:// or redis+unix://"))
+        })?;
+        if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
+            return Err(refused(format!(
+                "`urls[{at}]` disables the verification of certificates; set `tls.ca` to the authority instead"
+            )));
+        }
+        if let Some(first) = parsed.first() {
+            agree(at, first, &info)?;
+        }
+        parsed.push(info);
+    }
+    Ok(parsed)
+}
+
+fn agree(at: usize, first: &ConnectionInfo, other: &ConnectionInfo) -> Result<(), Error> {
+    if std::mem::discriminant(first.addr()) != std::mem::discriminant(other.addr()) {
+        return Err(refused(format!("`urls[{at}]` has another scheme than the first; use one scheme for all")));
+    }
+    let (first, other) = (first.redis_settings(), other.redis_settings());
+    let same = first.username() == other.username() && first.password() == other.password() && first.db() == other.db();
+    if same {
+        Ok(())
+    } else {
+        Err(refused(format!(
+            "`urls[{at}]` has another user, password or database than the first; set `username`, `password` and \
+             `database` instead, once for all"
+        )))
+    }
+}
+
+#[cfg(feature = "tls")]
+fn identity(config: &RedisConfig, first: &ConnectionInfo) -> Result<Tls, Error> {
+    match (first.addr(), &config.tls) {
+        (ConnectionAddr::TcpTls { .. }, Some(tls)) => crate::tls::Identity::load(tls).map(Some),
+        (ConnectionAddr::TcpTls { .. }, None) => crate::tls::Identity::load(&crate::tls::TlsConfig::new()).map(Some),
+        (_, Some(_)) => Err(refused("`tls` is set but `urls` do not use TLS; write rediss:// or remove `tls`")),
+        (_, None) => Ok(None),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn identity(config: &RedisConfig, _: &ConnectionInfo) -> Result<Tls, Error> {
+    match config.tls {
+        Some(_) => Err(refused("`tls` is set; build with the feature `tls`")),
+        None => Ok(None),
+    }
+}
+
+fn database(config: &RedisConfig, first: &ConnectionInfo) -> Result<i64, Error> {
+    let database = match (config.database, first.redis_settings().db()) {
+        (Some(set), 0) => i64::from(set),
+        (Some(set), named) if i64::from(set) != named => {
+            return Err(refused("`database` differs from the one in `urls`; name it once"));
+        }
+        (_, named) => named,
+    };
+    if database < 0 {
+        return Err(refused("the database in `urls` is negative"));
+    }
+    if database != 0 && config.topology == Topology::Cluster {
+        return Err(refused("a cluster has only database 0; remove `database` and separate applications by `prefix`"));
+    }
+    Ok(database)
+}
+
+fn address(addr: &ConnectionAddr) -> Result<Address, Error> {
+    match addr {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            Ok(Address::tcp(host.as_str(), *port))
+        }
+        ConnectionAddr::Unix(path) => Ok(Address::Unix(path.clone())),
+        _ => Err(refused("`urls` contain an address of an unknown kind; write redis://, rediss:// or redis+unix://")),
+    }
+}
+
+fn refused(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Configuration, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_redis_rs_leaves_off_by_default() {
+        let checked = CheckedConfig::new(&RedisConfig::standalone("redis://host")).unwrap();
+        let info = checked.servers.at(&checked.seeds[0]).unwrap();
+        assert!(info.tcp_settings().nodelay(), "small requests must not wait for each other");
+        assert_eq!(info.redis_settings().protocol(), ProtocolVersion::RESP3);
+        assert!(info.redis_settings().skip_set_lib_name(), "an ACL need not allow CLIENT SETINFO");
+    }
+}

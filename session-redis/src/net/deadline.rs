@@ -1,0 +1,35 @@
+//! The time at which a call must end.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::Failure;
+
+/// The time at which a call must end. It is fixed when the call begins and shared by all of its round trips.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// The deadline of a call that begins now and may take this long.
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self(Instant::now() + limit)
+    }
+
+    pub(super) const fn instant(self) -> Instant {
+        self.0
+    }
+
+    pub(super) fn remaining(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Waits for at most `limit`; `late` gives the failure to report after it.
+pub(super) async fn within<T>(
+    limit: Duration,
+    wait: impl Future<Output = Result<T, Failure>>,
+    late: impl FnOnce() -> Failure,
+) -> Result<T, Failure> {
+    timeout(limit, wait).await.unwrap_or_else(|_| Err(late()))
+}

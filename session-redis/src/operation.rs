@@ -1,0 +1,169 @@
+//! One operation of a store, and how it runs scripts.
+
+use redis::{Cmd, Pipeline, Value as Reply};
+use session_core::{Error, SessionId, model::IdDigest};
+
+use crate::{
+    layout::Partition,
+    net::{Deadline, Failure, HashSlot, Resend},
+    protocol::{Script, forward, put, unexpected_reply},
+    store_inner::StoreInner,
+};
+
+/// How often an operation loads a script that the server has forgotten. The server may forget it again before it is
+/// called. The limit is for a program that flushes scripts all the time.
+const RELOADS: usize = 4;
+
+/// One operation: the store, and the one deadline of all of its round trips.
+#[derive(Clone, Copy)]
+pub(crate) struct Operation<'a> {
+    pub(crate) store: &'a StoreInner,
+    deadline: Deadline,
+}
+
+/// The reply of a script, and how many replicas have acknowledged its writes.
+pub(crate) struct Answer {
+    pub(crate) reply: Vec<u8>,
+    pub(crate) replicas: Option<u32>,
+}
+
+/// How a script is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct SendOptions {
+    pub(crate) resend: Resend,
+    /// How many replicas must acknowledge its writes.
+    pub(crate) replicas: u32,
+}
+
+impl SendOptions {
+    /// For a script that may be sent again.
+    pub(crate) const fn idempotent() -> Self {
+        Self { resend: Resend::Harmless, replicas: 0 }
+    }
+
+    pub(crate) const fn with_replicas(self, replicas: u32) -> Self {
+        Self { replicas, ..self }
+    }
+}
+
+impl StoreInner {
+    /// An operation that begins now.
+    pub(crate) fn operation(&self) -> Operation<'_> {
+        Operation { store: self, deadline: self.net.deadline() }
+    }
+}
+
+impl Operation<'_> {
+    /// Runs a script. One that the server has forgotten is loaded and sent again.
+    pub(crate) async fn run_script(
+        &self,
+        script: &Script,
+        partition: &Partition,
+        cmd: &Cmd,
+        options: SendOptions,
+    ) -> Result<Answer, Error> {
+        let slot = HashSlot::new(partition.slot);
+        let mut answer = self.send_script(slot, cmd, options).await;
+        for _ in 0..RELOADS {
+            let in_doubt = match &answer {
+                Err(failure) if failure.code() == Some("NOSCRIPT") => matches!(failure, Failure::InDoubt(_)),
+                _ => break,
+            };
+            let again = Box::pin(self.load_and_send(script, slot, cmd, options)).await;
+            answer = again.map_err(|again| if in_doubt { again.in_doubt() } else { again });
+        }
+        let (reply, replicas) = answer.map_err(Failure::into_write_error)?;
+        match reply {
+            Reply::BulkString(reply) if !reply.is_empty() => Ok(Answer { reply, replicas }),
+            _ => Err(unexpected_reply()),
+        }
+    }
+
+    /// Runs a script at a session's key and, if the id forwards, once more at the id that it forwards to.
+    pub(crate) async fn run_script_forwarded(
+        &self,
+        digest: &IdDigest,
+        (script, options): (&Script, SendOptions),
+        cmd: impl Fn(&IdDigest, bool) -> Cmd,
+    ) -> Result<(IdDigest, Answer), Error> {
+        let partition = self.store.layout.partition(digest);
+        let answer = self.run_script(script, partition, &cmd(digest, false), options).await?;
+        let Some(to) = forward(&answer.reply) else { return Ok((*digest, answer)) };
+        let answer = self.run_script(script, partition, &cmd(&to, true), options).await?;
+        Ok((to, answer))
+    }
+
+    async fn send_script(
+        &self,
+        slot: HashSlot,
+        cmd: &Cmd,
+        options: SendOptions,
+    ) -> Result<(Reply, Option<u32>), Failure> {
+        match options.replicas {
+            0 => self.command(slot, cmd, options.resend).await.map(|reply| (reply, None)),
+            replicas => {
+                let durable = self.store.net.durable(self.deadline, slot, (cmd, replicas), options.resend);
+                durable.await.map(|(reply, count)| (reply, Some(count)))
+            }
+        }
+    }
+
+    /// Loads a script and runs it, in one round trip unless replicas are waited for.
+    async fn load_and_send(
+        &self,
+        script: &Script,
+        slot: HashSlot,
+        cmd: &Cmd,
+        options: SendOptions,
+    ) -> Result<(Reply, Option<u32>), Failure> {
+        if options.replicas > 0 {
+            self.command(slot, &script.load(), Resend::Harmless).await?;
+            return self.send_script(slot, cmd, options).await;
+        }
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(script.load()).add_command(cmd.clone());
+        match self.store.net.pipeline(self.deadline, slot, &both, options.resend).await?.pop() {
+            Some(Reply::ServerError(error)) => Err(Failure::Refused(error)),
+            reply => Ok((reply.unwrap_or_default(), None)),
+        }
+    }
+
+    /// Sends one command.
+    pub(crate) async fn command(&self, slot: HashSlot, cmd: &Cmd, resend: Resend) -> Result<Reply, Failure> {
+        self.store.net.command(self.deadline, slot, cmd, resend).await
+    }
+
+    /// Sends two reads of one partition in one round trip. A refusal of either is an error.
+    pub(crate) async fn read(&self, partition: &Partition, reads: &Pipeline) -> Result<[Reply; 2], Error> {
+        let slot = HashSlot::new(partition.slot);
+        let replies = self.store.net.pipeline(self.deadline, slot, reads, Resend::Harmless).await;
+        let replies = replies.map_err(Failure::into_read_error)?;
+        for reply in &replies {
+            if let Reply::ServerError(error) = reply {
+                return Err(Failure::Refused(error.clone()).into_read_error());
+            }
+        }
+        replies.try_into().map_err(|_| unexpected_reply())
+    }
+
+    /// Appends the limits as scripts read them.
+    pub(crate) fn put_limits(&self, head: &mut Vec<u8>) {
+        let limits = self.store.settings.limits;
+        put::<4>(head, limits.max_value_bytes as u64);
+        put::<4>(head, limits.max_entries as u64);
+        put::<5>(head, limits.max_session_bytes as u64);
+    }
+
+    /// The digest and the origin, as messages have them.
+    pub(crate) fn message_head(&self, digest: &IdDigest) -> [u8; IdDigest::LEN + 8] {
+        let mut head = [0; IdDigest::LEN + 8];
+        head[..IdDigest::LEN].copy_from_slice(&digest.to_bytes());
+        head[IdDigest::LEN..].copy_from_slice(&self.store.settings.origin.bits().to_be_bytes());
+        head
+    }
+}
+
+/// The digest at which a session is, if its id forwards there.
+pub(crate) fn forwarded(at: IdDigest, id: &SessionId) -> Option<IdDigest> {
+    (at != *id.digest()).then_some(at)
+}

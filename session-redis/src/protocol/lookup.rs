@@ -1,0 +1,200 @@
+//! From the reply of a read to a session.
+
+use std::sync::Arc;
+
+use redis::Value as Reply;
+use session_core::{
+    Error, Principal,
+    model::{Ended, Field, IdDigest, Key, Record, Stamp, State, Timestamp, Value},
+    store::{Applied, Found, Touched},
+};
+
+use super::{
+    error::unreadable,
+    meta::{CONSTANTS_FIELD, Constants, KeyState, PRINCIPAL_FIELD, STATE_FIELD, signed_in},
+};
+use crate::layout::{KEYED, SCALAR, stored};
+
+/// What a read found at one key.
+#[derive(Debug)]
+pub(crate) enum Lookup<T> {
+    Session(T),
+    /// Nothing, or a session that has expired.
+    Nothing,
+    Ended(Ended),
+    /// The session has moved; whether the old id still gives access.
+    Moved(IdDigest, bool),
+}
+
+/// A whole session.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) found: Found,
+    pub(crate) principal: Option<Principal>,
+}
+
+/// The metadata of a session.
+#[derive(Debug)]
+pub(crate) struct Peeked {
+    pub(crate) stamp: Stamp,
+    pub(crate) touched: Touched,
+    /// The principal, and since when it has been signed in.
+    pub(crate) signed_in: Option<(Principal, Timestamp)>,
+}
+
+impl Peeked {
+    /// The answer to a repeated request that was executed before.
+    pub(crate) fn repeated(&self) -> Applied {
+        Applied::new(self.stamp, self.touched.deadlines, self.touched.now).with_repeated(true)
+    }
+}
+
+pub(super) const BAD_METADATA: &str =
+    "a key of the store does not hold a session, or one of a newer version: its metadata cannot be read";
+const NO_DEADLINE: &str = "a session has no deadline: another program has removed the expiry of its key";
+const BAD_REPLY: &str = "the server's answer to a read is not of the expected form";
+
+/// The reply to `PTTL`: the time that is left.
+enum Ttl {
+    NoKey,
+    Never,
+    Left(u64),
+}
+
+impl Ttl {
+    fn read(reply: &Reply) -> Result<Self, Error> {
+        match reply {
+            Reply::Int(-2) => Ok(Self::NoKey),
+            Reply::Int(-1) => Ok(Self::Never),
+            Reply::Int(left) => u64::try_from(*left).map(Self::Left).map_err(|_| unreadable(BAD_REPLY)),
+            _ => Err(unreadable(BAD_REPLY)),
+        }
+    }
+
+    /// The store's time, from a deadline and the time left until it. Returns `None` if no time is left: at its deadline
+    /// a session has ended.
+    fn now(&self, deadline: Timestamp) -> Result<Option<Timestamp>, Error> {
+        match self {
+            Self::NoKey | Self::Left(0) => Ok(None),
+            Self::Never => Err(unreadable(NO_DEADLINE)),
+            Self::Left(left) => Ok(Some(Timestamp::from_millis(deadline.as_millis().saturating_sub(*left)))),
+        }
+    }
+}
+
+/// The lookup of a key that holds no live session.
+fn without_session<T>(state: KeyState, ttl: &Ttl) -> Result<Lookup<T>, Error> {
+    match state {
+        // A forward that never ends would give access for ever.
+        KeyState::Forward { .. } if matches!(ttl, Ttl::Never) => Err(unreadable(NO_DEADLINE)),
+        KeyState::Forward { to, gives_access } => Ok(Lookup::Moved(to, gives_access)),
+        KeyState::Tombstone { reason, since, until } => Ok(match ttl.now(until)? {
+            Some(now) => Lookup::Ended(Ended::new(reason, now.since(since))),
+            None => Lookup::Nothing,
+        }),
+        KeyState::Session(..) => Err(unreadable(BAD_METADATA)),
+    }
+}
+
+/// Reads the replies to `PTTL` and `HGETALL`, in this order: a deadline that is renewed between the two then appears to
+/// have less time left than it has, never more.
+pub(crate) fn session([ttl, hash]: [Reply; 2]) -> Result<Lookup<Loaded>, Error> {
+    let (ttl, mut parts) = (Ttl::read(&ttl)?, Parts::default());
+    match hash {
+        Reply::Map(pairs) => pairs.into_iter().try_for_each(|(name, value)| parts.add(name, value))?,
+        Reply::Array(list) => {
+            let mut list = list.into_iter();
+            while let (Some(name), Some(value)) = (list.next(), list.next()) {
+                parts.add(name, value)?;
+            }
+        }
+        _ => return Err(unreadable(BAD_REPLY)),
+    }
+    if !parts.any {
+        return Ok(Lookup::Nothing);
+    }
+    let state = parts.state.as_deref().and_then(KeyState::read).ok_or_else(|| unreadable(BAD_METADATA))?;
+    let KeyState::Session(stamp, idle) = state else { return without_session(state, &ttl) };
+    let constants = parts.constants.as_deref().and_then(Constants::read).ok_or_else(|| unreadable(BAD_METADATA))?;
+    let deadlines = constants.deadlines(idle).ok_or_else(|| unreadable(BAD_METADATA))?;
+    let Some(now) = ttl.now(deadlines.expires_at())? else { return Ok(Lookup::Nothing) };
+    let state = State::from_entries(parts.scalars, parts.keyed);
+    let record = Arc::new(Record::new(stamp, constants.created, deadlines, state));
+    Ok(Lookup::Session(Loaded { found: Found::new(record, now), principal: parts.principal }))
+}
+
+/// Reads the replies to `PTTL` and `HMGET key @ @c @p`.
+pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Error> {
+    let ttl = Ttl::read(&ttl)?;
+    let Reply::Array(fields) = fields else { return Err(unreadable(BAD_REPLY)) };
+    let Ok([state, constants, principal]) = <[Reply; 3]>::try_from(fields) else { return Err(unreadable(BAD_REPLY)) };
+    let state = match (&state, &ttl) {
+        (Reply::BulkString(state), _) => state,
+        (Reply::Nil, Ttl::NoKey) => return Ok(Lookup::Nothing),
+        _ => return Err(unreadable(BAD_METADATA)),
+    };
+    let state = KeyState::read(state).ok_or_else(|| unreadable(BAD_METADATA))?;
+    let KeyState::Session(stamp, idle) = state else { return without_session(state, &ttl) };
+    let constants = match &constants {
+        Reply::BulkString(constants) => Constants::read(constants),
+        _ => None,
+    };
+    let deadlines = constants.and_then(|constants| constants.deadlines(idle));
+    let deadlines = deadlines.ok_or_else(|| unreadable(BAD_METADATA))?;
+    let Some(now) = ttl.now(deadlines.expires_at())? else { return Ok(Lookup::Nothing) };
+    let signed_in = match &principal {
+        Reply::BulkString(field) => Some(signed_in(field).ok_or_else(|| unreadable(BAD_METADATA))?),
+        _ => None,
+    };
+    Ok(Lookup::Session(Peeked { stamp, touched: Touched::new(deadlines, now), signed_in }))
+}
+
+/// The fields of a session's hash.
+#[derive(Default)]
+struct Parts {
+    state: Option<Vec<u8>>,
+    constants: Option<Vec<u8>>,
+    principal: Option<Principal>,
+    scalars: Vec<(Field, Value)>,
+    keyed: Vec<(Field, Key, Value)>,
+    any: bool,
+}
+
+impl Parts {
+    fn add(&mut self, name: Reply, value: Reply) -> Result<(), Error> {
+        let (Reply::BulkString(name), Reply::BulkString(value)) = (name, value) else {
+            return Err(unreadable(BAD_REPLY));
+        };
+        self.any = true;
+        match name.split_first() {
+            Some((&SCALAR, field)) => {
+                if let Some(field) = text(field).and_then(|field| Field::new(field).ok()) {
+                    self.scalars.push((field, stored(value)));
+                }
+            }
+            Some((&KEYED, rest)) => {
+                if let Some((field, key)) = keyed(rest) {
+                    self.keyed.push((field, key, stored(value)));
+                }
+            }
+            _ => match name.as_slice() {
+                STATE_FIELD => self.state = Some(value),
+                CONSTANTS_FIELD => self.constants = Some(value),
+                PRINCIPAL_FIELD => self.principal = signed_in(&value).map(|(principal, _)| principal),
+                // Metadata that clients do not need, or fields of a later version.
+                _ => {}
+            },
+        }
+        Ok(())
+    }
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}
+
+fn keyed(rest: &[u8]) -> Option<(Field, Key)> {
+    let (length, rest) = rest.split_first()?;
+    let (field, key) = rest.split_at_checked(usize::from(*length))?;
+    Some((Field::new(text(field)?).ok()?, Key::new(text(key)?).ok()?))
+}

@@ -1,0 +1,306 @@
+//! The metadata in a session's hash, as scripts write it and clients read it.
+//!
+//! All numbers are big-endian; times are milliseconds since the Unix epoch; 2^53 − 1 is "never". Each part is at most
+//! 64 bytes long, so that a session of small values stays in Redis's compact encoding of small hashes.
+//!
+//! | field | bytes |
+//! |---|---|
+//! | `@` of a session | 1, `S`, incarnation:8, version:8, tag in hexadecimal:16, idle deadline:7, entries:4, bytes:5 |
+//! | `@` of a tombstone | 1, `T`, op id:8, reason:1, since:6, until:7 |
+//! | `@` of a forward | 1, `F`, `R` (renewed) or `P` (privilege):1, op id:8, until:7, new digest:18 |
+//! | `@c` | 1, created:6, idle timeout plus 1:7 (0: none), absolute deadline:7, listed until:7, the op that moved it to this id:8, until when an old id forwards here:7 |
+//! | `@0`, `@1` | the op ids of the last 16 versions, 8 bytes each, the latest first: of the odd ones in `@0`, of the even ones in `@1` |
+//! | `@p` | 1, signed in at:6, listed until:7, the principal |
+//! | `@l` | 1, owner:8, counter:6, lease until:7 |
+//!
+//! The first byte of each is its format. A reader that does not know it reports the session as unreadable, never as
+//! absent; fields that it does not know are left alone.
+
+use std::time::Duration;
+
+use session_core::{
+    Principal,
+    model::{Deadlines, EndReason, Ended, IdDigest, Incarnation, Stamp, Timestamp},
+};
+
+use super::bytes::{Cursor, hex, put, unhex};
+
+/// The fields of the metadata that clients name.
+pub(crate) const STATE_FIELD: &[u8] = b"@";
+pub(crate) const CONSTANTS_FIELD: &[u8] = b"@c";
+pub(crate) const PRINCIPAL_FIELD: &[u8] = b"@p";
+pub(crate) const LOCK_FIELD: &[u8] = b"@l";
+
+/// The lengths of `@` of a session, a tombstone and a forward, and of `@c`.
+pub(super) const STATE: usize = 50;
+const TOMBSTONE: usize = 24;
+const FORWARD: usize = 36;
+const CONSTANTS: usize = 43;
+/// The length of the time in a reply.
+const NOW: usize = 6;
+/// The length of a stamp.
+pub(crate) const STAMP: usize = 32;
+
+/// The layout of the metadata for scripts, which name a constant of it as `$NAME`. The text is inserted when a script is
+/// assembled, so a constant costs the server no more than a literal.
+///
+/// `…_FORMAT` is a format of `struct.pack`, `…_LENGTH` a length, `…_AT` a position that counts from 1, and `…_RANGE` two
+/// of these. `…_TYPE` is the first two bytes of `@` as a number: the format and the letter.
+pub(super) const LUA_CONSTANTS: &[(&str, &str)] = &[
+    ("$STATE_FORMAT", "'>I2c8I8c16I7I4I5'"),
+    ("$STATE_LENGTH", "50"),
+    ("$SESSION_TYPE", "339"),
+    ("$SESSION_HEAD", "'\\1S'"),
+    ("$STAMP_RANGE", "3, 34"),
+    ("$INCARNATION_RANGE", "3, 10"),
+    ("$IDLE_AT", "35"),
+    ("$TOMBSTONE_FORMAT", "'>I2c8BI6I7'"),
+    ("$TOMBSTONE_LENGTH", "24"),
+    ("$TOMBSTONE_TYPE", "340"),
+    ("$TOMBSTONE_HEAD", "'\\1T'"),
+    ("$TOMBSTONE_OP_RANGE", "3, 10"),
+    ("$FORWARD_FORMAT", "'>I2c1c8I7c18'"),
+    ("$FORWARD_LENGTH", "36"),
+    ("$FORWARD_TYPE", "326"),
+    ("$FORWARD_HEAD", "'\\1F'"),
+    ("$FORWARD_OP_RANGE", "4, 11"),
+    ("$FORWARD_DIGEST_AT", "19"),
+    ("$CONSTANTS_FORMAT", "'>BI6I7I7I7c8I7'"),
+    ("$CONSTANTS_LENGTH", "43"),
+    ("$ABSOLUTE_AT", "15"),
+    ("$LISTED_AT", "22"),
+    ("$MOVED_BY_RANGE", "29, 36"),
+    ("$PRINCIPAL_FORMAT", "'>BI6I7'"),
+    ("$PRINCIPAL_AT", "15"),
+    ("$LOCK_FORMAT", "'>Bc8I6I7'"),
+    ("$TOKEN_RANGE", "2, 15"),
+    ("$LEASE_AT", "16"),
+    ("$LOCK_LENGTH", "22"),
+    // An entry of a principal's list: listed until, awaited until, place.
+    ("$LISTING_FORMAT", "'>I7I7I7'"),
+    ("$LISTING_LENGTH", "21"),
+    // 2^53 - 1: the largest integer that a number of Lua holds exactly.
+    ("$NEVER", "9007199254740991"),
+    // The number of updates whose op ids a session remembers, and the bytes of one field of them but the last.
+    ("$REMEMBERED", "16"),
+    ("$RING_KEPT", "56"),
+    // The first byte of the field of a scalar, `=`; it alone precedes the name. See `layout.rs`.
+    ("$SCALAR", "61"),
+    // The most arguments of one command: they must fit on Lua's stack.
+    ("$CHUNK", "4000"),
+];
+
+/// The value of `@`: what a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyState {
+    Session(Stamp, Timestamp),
+    Tombstone { reason: EndReason, since: Timestamp, until: Timestamp },
+    Forward { to: IdDigest, gives_access: bool },
+}
+
+impl KeyState {
+    /// Reads `@`. Returns `None` if it cannot be read.
+    pub(crate) fn read(field: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(field);
+        match (cursor.take::<2>()?, field.len()) {
+            (b"\x01S", STATE) => Some(Self::Session(stamp(&mut cursor)?, cursor.time::<7>()?)),
+            (b"\x01T", TOMBSTONE) => {
+                cursor.take::<8>()?;
+                let [reason] = *cursor.take()?;
+                let (since, until) = (cursor.time::<6>()?, cursor.time::<7>()?);
+                Some(Self::Tombstone { reason: end_reason(reason), since, until })
+            }
+            (b"\x01F", FORWARD) => {
+                let gives_access = cursor.take()? == b"R";
+                cursor.take::<15>()?;
+                Some(Self::Forward { to: IdDigest::from_bytes(cursor.take()?), gives_access })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The value of `@c`: what seldom changes in the life of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Constants {
+    pub(crate) created: Timestamp,
+    timeout: u64,
+    absolute: Timestamp,
+}
+
+impl Constants {
+    /// Reads `@c`. Returns `None` if it cannot be read.
+    pub(crate) fn read(field: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor(field);
+        if field.len() != CONSTANTS || cursor.take()? != &[1] {
+            return None;
+        }
+        Some(Self { created: cursor.time::<6>()?, timeout: cursor.number::<7>()?, absolute: cursor.time::<7>()? })
+    }
+
+    /// The deadlines, with the idle deadline from `@`. Returns `None` if the session has no deadline at all.
+    pub(crate) fn deadlines(&self, idle: Timestamp) -> Option<Deadlines> {
+        let timeout = self.timeout.checked_sub(1).map(Duration::from_millis);
+        Deadlines::from_parts(timeout.map(|timeout| (timeout, idle)), Some(self.absolute))
+    }
+}
+
+/// A session's stamp and deadlines, and the store's time, as scripts reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionStatus {
+    pub(crate) stamp: Stamp,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) now: Timestamp,
+}
+
+impl SessionStatus {
+    /// Reads `@`, `@c` and the time.
+    pub(super) fn read(reply: &[u8]) -> Option<Self> {
+        if reply.len() != STATE + CONSTANTS + NOW {
+            return None;
+        }
+        let (state, rest) = reply.split_at(STATE);
+        let (constants, now) = rest.split_at(CONSTANTS);
+        let KeyState::Session(stamp, idle) = KeyState::read(state)? else { return None };
+        let deadlines = Constants::read(constants)?.deadlines(idle)?;
+        Some(Self { stamp, deadlines, now: Cursor(now).time::<6>()? })
+    }
+}
+
+/// Reads `@p`: the principal, and since when it has been signed in.
+pub(super) fn signed_in(field: &[u8]) -> Option<(Principal, Timestamp)> {
+    let mut cursor = Cursor(field);
+    let (format, since) = (cursor.number::<1>()?, cursor.time::<6>()?);
+    cursor.take::<7>()?;
+    let principal = Principal::new(std::str::from_utf8(cursor.0).ok()?).ok()?;
+    (format == 1).then_some((principal, since))
+}
+
+/// Reads `<reason><since><now>` of a tombstone.
+pub(super) fn ended(reply: &[u8]) -> Option<Ended> {
+    let mut cursor = Cursor(reply);
+    let ([reason], since, now) = (*cursor.take()?, cursor.time::<6>()?, cursor.time::<6>()?);
+    Some(Ended::new(end_reason(reason), now.since(since)))
+}
+
+/// Reads a stamp: incarnation:8, version:8, tag in hexadecimal:16.
+pub(crate) fn stamp(cursor: &mut Cursor<'_>) -> Option<Stamp> {
+    let incarnation = Incarnation::from_bits(cursor.number::<8>()?);
+    Some(Stamp::from_parts(incarnation, cursor.number::<8>()?, unhex(cursor.take()?)?))
+}
+
+/// Writes a stamp.
+pub(crate) fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
+    out.extend_from_slice(&stamp.incarnation().bits().to_be_bytes());
+    put::<8>(out, stamp.version());
+    out.extend_from_slice(&hex(stamp.tag()));
+}
+
+/// The byte of a reason, in tombstones and messages.
+pub(crate) fn reason_byte(reason: EndReason) -> u8 {
+    match reason {
+        EndReason::Revoked => 2,
+        EndReason::Limit => 3,
+        // A reason of a later version of the core is written as a logout.
+        _ => 1,
+    }
+}
+
+/// The reason of a byte. An unknown byte reads as a revocation: the session has ended in any case, and a revocation
+/// explains least.
+pub(crate) fn end_reason(byte: u8) -> EndReason {
+    match byte {
+        1 => EndReason::Logout,
+        3 => EndReason::Limit,
+        _ => EndReason::Revoked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::SCALAR;
+
+    /// However much is removed or added, nothing is read and nothing panics.
+    #[test]
+    fn only_whole_fields_are_read() {
+        let forward = [b"\x01FR".as_slice(), &[7; 8], &[0; 7], &[9; 18]].concat();
+        let to = IdDigest::from_bytes(&[9; 18]);
+        assert_eq!(KeyState::read(&forward), Some(KeyState::Forward { to, gives_access: true }));
+        for length in 0..forward.len() {
+            assert_eq!(KeyState::read(&forward[..length]), None);
+        }
+        assert_eq!(KeyState::read(&[forward.as_slice(), b"x"].concat()), None);
+        let newer = [b"\x02".as_slice(), &forward[1..]].concat();
+        assert_eq!(KeyState::read(&newer), None);
+    }
+
+    #[test]
+    fn a_tombstone_for_an_unknown_reason_is_a_revocation() {
+        for (byte, expected) in [
+            (0, EndReason::Revoked),
+            (1, EndReason::Logout),
+            (2, EndReason::Revoked),
+            (3, EndReason::Limit),
+            (4, EndReason::Revoked),
+            (0xff, EndReason::Revoked),
+        ] {
+            let field = [b"\x01T".as_slice(), &[7; 8], &[byte], &[0; 13]].concat();
+            let Some(KeyState::Tombstone { reason, .. }) = KeyState::read(&field) else { panic!("{field:?}") };
+            assert_eq!(reason, expected);
+            assert_eq!(ended(&[&[byte], [0; 12].as_slice()].concat()).unwrap().reason, expected);
+        }
+    }
+
+    fn constant(name: &str) -> &'static str {
+        LUA_CONSTANTS.iter().find(|(constant, _)| constant[1..] == *name).unwrap().1
+    }
+
+    /// The positions at which the parts of a format end.
+    fn ends(format: &str) -> Vec<usize> {
+        let mut rest = constant(format).trim_matches(['\'', '>']);
+        let (mut end, mut ends) = (0, Vec::new());
+        while !rest.is_empty() {
+            let digits: String = rest[1..].chars().take_while(char::is_ascii_digit).collect();
+            end += digits.parse().unwrap_or(1);
+            ends.push(end);
+            rest = &rest[1 + digits.len()..];
+        }
+        ends
+    }
+
+    /// Scripts and clients agree on the layout, and its constants with each other.
+    #[test]
+    fn the_constants_of_scripts_are_those_of_clients() {
+        let number = |name: &str| constant(name).parse::<usize>().unwrap();
+        let range =
+            |name: &str| constant(name).split_once(", ").map(|(from, to)| (from.parse().unwrap(), to.parse().unwrap()));
+        for (part, length) in
+            [("STATE", STATE), ("TOMBSTONE", TOMBSTONE), ("FORWARD", FORWARD), ("CONSTANTS", CONSTANTS)]
+        {
+            assert_eq!(ends(&format!("{part}_FORMAT")).last(), Some(&length), "{part}");
+            assert_eq!(number(&format!("{part}_LENGTH")), length, "{part}");
+        }
+        for (part, letter) in [("SESSION", 'S'), ("TOMBSTONE", 'T'), ("FORWARD", 'F')] {
+            assert_eq!(number(&format!("{part}_TYPE")), 256 + letter as usize);
+            assert_eq!(constant(&format!("{part}_HEAD")), format!("'\\1{letter}'"));
+        }
+        let (state, tombstone, forward) = (ends("STATE_FORMAT"), ends("TOMBSTONE_FORMAT"), ends("FORWARD_FORMAT"));
+        assert_eq!(range("STAMP_RANGE"), Some((state[0] + 1, state[0] + STAMP)));
+        assert_eq!(range("INCARNATION_RANGE"), Some((state[0] + 1, state[1])));
+        assert_eq!((number("IDLE_AT"), state[0] + STAMP), (state[3] + 1, state[3]));
+        assert_eq!(range("TOMBSTONE_OP_RANGE"), Some((tombstone[0] + 1, tombstone[1])));
+        assert_eq!(range("FORWARD_OP_RANGE"), Some((forward[1] + 1, forward[2])));
+        assert_eq!(number("FORWARD_DIGEST_AT"), forward[3] + 1);
+        let (constants, lock) = (ends("CONSTANTS_FORMAT"), ends("LOCK_FORMAT"));
+        assert_eq!((number("ABSOLUTE_AT"), number("LISTED_AT")), (constants[2] + 1, constants[3] + 1));
+        assert_eq!(range("MOVED_BY_RANGE"), Some((constants[4] + 1, constants[5])));
+        assert_eq!(number("PRINCIPAL_AT"), ends("PRINCIPAL_FORMAT")[2] + 1);
+        assert_eq!(range("TOKEN_RANGE"), Some((lock[0] + 1, lock[2])));
+        assert_eq!((number("LEASE_AT"), number("LOCK_LENGTH")), (lock[2] + 1, lock[3]));
+        assert_eq!(number("LISTING_LENGTH"), ends("LISTING_FORMAT")[2]);
+        assert_eq!(number("NEVER") as u64, Timestamp::MAX.as_millis());
+        assert_eq!(number("RING_KEPT"), (number("REMEMBERED") / 2 - 1) * 8);
+        assert_eq!(number("SCALAR"), usize::from(SCALAR));
+    }
+}

@@ -1,0 +1,28 @@
+//! What clients and scripts say to each other: the layout of the metadata, the scripts, and the meaning of their replies.
+//!
+//! - [`meta`] is the layout of the metadata, for clients and for scripts.
+//! - [`script`] assembles the scripts of `src/lua/`. The header of each script documents its arguments and replies.
+//! - [`reply`] parses what scripts reply, each into an enum of its own. No letter of a reply is known anywhere else.
+//! - [`lookup`] parses what plain reads return.
+
+mod bytes;
+mod error;
+mod list_entry;
+mod lookup;
+mod meta;
+mod reply;
+mod script;
+
+pub(crate) use bytes::{Cursor, hex, millis, put};
+pub(crate) use error::{unexpected_reply, unreadable};
+pub(crate) use list_entry::ListEntry;
+pub(crate) use lookup::{Loaded, Lookup, Peeked, metadata, session};
+pub(crate) use meta::{
+    CONSTANTS_FIELD, LOCK_FIELD, PRINCIPAL_FIELD, STAMP, STATE_FIELD, SessionStatus, end_reason, put_stamp,
+    reason_byte, stamp,
+};
+pub(crate) use reply::{
+    AcquireReply, ApplyReply, CreateReply, DestroyReply, IndexAddReply, ListFor, RevokeReply, RotateReply, TenureReply,
+    TouchReply, forward,
+};
+pub(crate) use script::{SCRIPTS, Script};

@@ -1,0 +1,89 @@
+//! The letters of scripts and parsers.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::protocol::{SCRIPTS, Script};
+
+/// The letters with which the replies of a script begin: its string literals of one capital, except operands of
+/// comparisons. Refinements of a reply follow as small letters.
+fn letters(script: &Script) -> BTreeSet<u8> {
+    let code = script.source.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let mut letters = BTreeSet::new();
+    for line in code {
+        let pieces: Vec<&str> = line.split('\'').collect();
+        for (before, literal) in pieces.iter().zip(&pieces[1..]).step_by(2) {
+            let is_compared = before.ends_with("== ") || before.ends_with("~= ");
+            if let ([letter @ b'A'..=b'Z', refinements @ ..], false) = (literal.as_bytes(), is_compared)
+                && refinements.iter().all(u8::is_ascii_lowercase)
+                && refinements.len() <= 1
+            {
+                letters.insert(*letter);
+            }
+        }
+    }
+    letters
+}
+
+/// Replies of every form: one of them is right for each letter.
+fn samples(letter: u8) -> Vec<Vec<u8>> {
+    let state = [b"\x01S".as_slice(), &[1; 8], &[2; 8], b"0123456789abcdef", &[3; 7], &[0; 9]].concat();
+    let status = [&state[..], b"\x01", &[0; 6], &[0; 6], &[9], &[9; 7], &[9; 7], &[0; 15], &[0; 6]].concat();
+    let bodies: [&[u8]; 9] = [
+        b"",
+        &status,
+        &[b"s", &state[..]].concat(),
+        &[0; 18],
+        &[1; 13],
+        b"\0\0\0\0\0\0\x09someone",
+        &[0; 7],
+        &[0; 6],
+        &[0; 4],
+    ];
+    bodies.into_iter().map(|body| [&[letter], body].concat()).collect()
+}
+
+/// Which letters a parser knows: with them, some reply is not of an unexpected form.
+fn known<T>(parse: impl Fn(&[u8]) -> Result<T, Error>) -> BTreeSet<u8> {
+    let unexpected = unexpected_reply().to_string();
+    let is_known = |letter: &u8| {
+        samples(*letter).iter().any(|reply| parse(reply).map_or_else(|error| error.to_string() != unexpected, |_| true))
+    };
+    (0..=u8::MAX).filter(is_known).collect()
+}
+
+/// Every letter that a script replies is parsed. The parsers know more: `F` after a forward, and the limits.
+#[test]
+fn the_letters_of_scripts_are_those_of_the_parsers() {
+    let shared = BTreeSet::from(*b"NTSFGL");
+    let check = |name: &str, script: &Script, known: BTreeSet<u8>| {
+        let replied = letters(script);
+        assert!(!replied.is_empty(), "{name} replies nothing");
+        let unknown: Vec<char> = replied.difference(&known).map(|letter| char::from(*letter)).collect();
+        assert!(unknown.is_empty(), "{name}: {unknown:?} are not parsed");
+        let unused = known.difference(&replied).filter(|letter| !shared.contains(letter));
+        let unused: String = unused.map(|letter| char::from(*letter)).collect();
+        assert_eq!(unused, "", "{name} never replies these");
+    };
+    let of = &*SCRIPTS;
+    check("apply", &of.apply, known(ApplyReply::parse));
+    check("touch", &of.touch, known(TouchReply::parse));
+    check("rotate", &of.rotate, known(RotateReply::parse));
+    check("destroy", &of.destroy, known(DestroyReply::parse));
+    check("acquire", &of.acquire, known(AcquireReply::parse));
+    check("tenure", &of.tenure, known(TenureReply::parse));
+    check("index_add", &of.index_add, known(IndexAddReply::parse));
+    // What `absent.lua` answers here in the first place: `create.lua` stores a session at `N` and calls `S` in use,
+    // and `revoke.lua` calls `T` nothing and `S` a move.
+    let with = |known: BTreeSet<u8>, others: &[u8]| known.into_iter().chain(others.iter().copied()).collect();
+    check("create", &of.create, with(known(CreateReply::parse), b"NS"));
+    check("revoke", &of.revoke, with(known(RevokeReply::parse), b"TS"));
+}
+
+/// A letter that no script replies is not taken for another one.
+#[test]
+fn other_letters_are_unexpected() {
+    assert_eq!(known(DestroyReply::parse), BTreeSet::from(*b"ARNTSFGL"));
+    assert_eq!(known(TenureReply::parse), BTreeSet::from(*b"AXNTSFGL"));
+    assert_eq!(known(IndexAddReply::parse), BTreeSet::from(*b"AF"));
+}

@@ -1,0 +1,126 @@
+//! The scripts, which are called by digest.
+
+use std::{fmt::Write as _, sync::LazyLock};
+
+use redis::Cmd;
+use sha1::{Digest as _, Sha1};
+
+use super::meta::LUA_CONSTANTS;
+
+/// A script of `src/lua/`.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pub(super) source: String,
+    digest: String,
+}
+
+/// All scripts.
+#[derive(Debug)]
+pub(crate) struct Scripts {
+    pub(crate) create: Script,
+    pub(crate) apply: Script,
+    pub(crate) touch: Script,
+    pub(crate) rotate: Script,
+    pub(crate) destroy: Script,
+    pub(crate) revoke: Script,
+    pub(crate) acquire: Script,
+    pub(crate) tenure: Script,
+    pub(crate) index_add: Script,
+    pub(crate) index_remove: Script,
+    pub(crate) permissions: Script,
+}
+
+/// Parts that scripts share. A line `--@name` stands for the part of that name. A part may name only later parts.
+const PARTS: [(&str, &str); 11] = [
+    ("--@size_change\n", include_str!("../lua/size_change.lua")),
+    ("--@write_entries\n", include_str!("../lua/write_entries.lua")),
+    ("--@prelude\n", include_str!("../lua/prelude.lua")),
+    ("--@absent\n", include_str!("../lua/absent.lua")),
+    ("--@publish\n", include_str!("../lua/publish.lua")),
+    ("--@seed_sequence\n", include_str!("../lua/seed_sequence.lua")),
+    ("--@tombstone\n", include_str!("../lua/tombstone.lua")),
+    ("--@ring_contains\n", include_str!("../lua/ring_contains.lua")),
+    ("--@check_limits\n", include_str!("../lua/check_limits.lua")),
+    ("--@op_ring\n", include_str!("../lua/op_ring.lua")),
+    ("--@chunks\n", include_str!("../lua/chunks.lua")),
+];
+
+pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
+    create: Script::new(include_str!("../lua/create.lua")),
+    apply: Script::new(include_str!("../lua/apply.lua")),
+    touch: Script::new(include_str!("../lua/touch.lua")),
+    rotate: Script::new(include_str!("../lua/rotate.lua")),
+    destroy: Script::new(include_str!("../lua/destroy.lua")),
+    revoke: Script::new(include_str!("../lua/revoke.lua")),
+    acquire: Script::new(include_str!("../lua/acquire.lua")),
+    tenure: Script::new(include_str!("../lua/tenure.lua")),
+    index_add: Script::new(include_str!("../lua/index_add.lua")),
+    index_remove: Script::new(include_str!("../lua/index_remove.lua")),
+    permissions: Script::new(include_str!("../lua/permissions.lua")),
+});
+
+impl Scripts {
+    /// The scripts that are loaded on each new connection, besides `permissions`.
+    pub(crate) fn all(&self) -> [&Script; 10] {
+        let Self {
+            create,
+            apply,
+            touch,
+            rotate,
+            destroy,
+            revoke,
+            acquire,
+            tenure,
+            index_add,
+            index_remove,
+            permissions: _,
+        } = self;
+        [create, apply, touch, rotate, destroy, revoke, acquire, tenure, index_add, index_remove]
+    }
+}
+
+impl Script {
+    fn new(text: &str) -> Self {
+        let source = PARTS.iter().fold(text.to_owned(), |source, (name, part)| source.replace(name, part));
+        let source = LUA_CONSTANTS.iter().fold(source, |source, (name, value)| source.replace(name, value));
+        let mut digest = String::with_capacity(40);
+        for byte in Sha1::digest(&source) {
+            let _ = write!(digest, "{byte:02x}");
+        }
+        Self { source, digest }
+    }
+
+    /// The command that calls the script with these keys. The caller appends the arguments. `room` is their number and
+    /// their bytes.
+    pub(crate) fn command(&self, keys: &[&[u8]], (arguments, bytes): (usize, usize)) -> Cmd {
+        let room = keys.iter().map(|key| key.len()).sum::<usize>() + bytes + 64;
+        let mut cmd = Cmd::with_capacity(3 + keys.len() + arguments, room);
+        cmd.arg("EVALSHA").arg(&self.digest).arg(keys.len());
+        for key in keys {
+            cmd.arg(*key);
+        }
+        cmd
+    }
+
+    /// The command that makes the script known to a server.
+    pub(crate) fn load(&self) -> Cmd {
+        let mut cmd = redis::cmd("SCRIPT");
+        cmd.arg("LOAD").arg(&self.source);
+        cmd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_complete_and_begin_with_their_header() {
+        for script in SCRIPTS.all().into_iter().chain([&SCRIPTS.permissions]) {
+            assert!(script.source.starts_with("#!lua"), "the server accepts a header on the first line only");
+            assert!(!script.source.contains("--@"), "a part is missing");
+            assert!(!script.source.contains('$'), "a constant is missing");
+            assert_eq!(script.digest.len(), 40);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What all handles of one store share.
+
+use std::fmt;
+
+use crate::{
+    feed::Feed, layout::Layout, net::Net, principal_cache::PrincipalCache, recent_destroys::RecentDestroys,
+    settings::Settings,
+};
+
+/// What all handles of one store share.
+pub(crate) struct StoreInner {
+    pub(crate) net: Net,
+    pub(crate) feed: Feed,
+    pub(crate) layout: Layout,
+    pub(crate) settings: Settings,
+    pub(crate) principals: PrincipalCache,
+    pub(crate) recent_destroys: RecentDestroys,
+}
+
+impl fmt::Debug for StoreInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreInner").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

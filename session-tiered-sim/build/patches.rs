@@ -1,0 +1,84 @@
+//! What this crate changes in session-tiered. A patch that does not match exactly once fails the build.
+
+/// A textual replacement in one file.
+pub(crate) struct Patch {
+    pub(crate) file: &'static str,
+    pub(crate) find: &'static str,
+    pub(crate) replace: &'static str,
+}
+
+const fn patch(file: &'static str, find: &'static str, replace: &'static str) -> Patch {
+    Patch { file, find, replace }
+}
+
+pub(crate) const PATCHES: &[Patch] = &[
+    // A node has at most one mistake, which its builder sets.
+    patch("builder.rs", "    eviction: Eviction,\n", "    eviction: Eviction,\n    mutant: Option<crate::Mutant>,\n"),
+    patch("builder.rs", "eviction: defaults::EVICTION,", "eviction: defaults::EVICTION,\n            mutant: None,"),
+    patch("builder.rs", "eviction: self.eviction,", "eviction: self.eviction,\n            mutant: self.mutant,"),
+    patch(
+        "builder.rs",
+        "    /// Builds the store.",
+        r"    /// Breaks a mechanism.
+    pub fn mutant(self, mutant: crate::Mutant) -> Self {
+        Self { mutant: Some(mutant), ..self }
+    }
+
+    /// Builds the store.",
+    ),
+    patch(
+        "local_cache.rs",
+        "    pub(crate) eviction: Eviction,\n",
+        "    pub(crate) eviction: Eviction,\n    pub(crate) mutant: Option<crate::Mutant>,\n",
+    ),
+    // Eviction.
+    patch(
+        "policy.rs",
+        "    Box::new(MokaPolicy::new(capacity, eviction, evict))",
+        r"    let _ = eviction;
+    Box::new(crate::first_in_first_out::FirstInFirstOut::new(capacity.total(), evict))",
+    ),
+    // DropFloor and ForgetTombstone.
+    patch(
+        "install.rs",
+        "match (floor.admission(outcome), outcome) {",
+        "match (crate::mutant::weakened(floor, self.local.rules.mutant).admission(outcome), outcome) {",
+    ),
+    // SkipEpoch.
+    patch(
+        "local_cache.rs",
+        "        let number = self.epochs.next();",
+        r"        if self.rules.mutant == Some(crate::Mutant::SkipEpoch) {
+            return;
+        }
+        let number = self.epochs.next();",
+    ),
+    // LeaseFromReceipt.
+    patch(
+        "listener.rs",
+        "        for partition in covered.iter()",
+        r"        let is_broken = self.local.rules.mutant == Some(crate::Mutant::LeaseFromReceipt);
+        let heartbeat =
+            if is_broken { Heartbeat { sent_at: self.tiers.clock.now(), ..heartbeat } } else { heartbeat };
+        for partition in covered.iter()",
+    ),
+    // PatchWrongStamp.
+    patch(
+        "apply.rs",
+        "if change.before == Some(stamp) =>",
+        "if crate::mutant::is_patchable(stamp, change.before, self.local.rules.mutant) =>",
+    ),
+    // CheckThenInsert.
+    patch(
+        "reads.rs",
+        "            flight.install(departure, &outcome);",
+        r"            if self.local.rules.mutant == Some(crate::Mutant::CheckThenInsert) {
+                if self.local.would_install(id.digest(), fill, &outcome) {
+                    self.clock.sleep(std::time::Duration::from_millis(5)).await;
+                    self.local.install_unchecked(id.digest(), fill, departure, &outcome);
+                }
+            } else {
+                flight.install(departure, &outcome);
+            }",
+    ),
+];

@@ -1,0 +1,173 @@
+//! Changes from the feed, and this node's own acknowledged writes, applied to the copies.
+
+use std::sync::Arc;
+
+use session_core::{
+    model::{Deadlines, Delta, IdDigest, OpId, Record, Stamp},
+    store::{ChangeKind, SessionChange},
+};
+
+use crate::{
+    copy::{Content, Copy, Provenance},
+    local_cache::LocalCache,
+    partition_guard::PartitionGuard,
+};
+
+/// A write of this node that the store has acknowledged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnWrite<'a> {
+    pub(crate) stamp: Stamp,
+    /// The op id and the delta, if this request applied them.
+    pub(crate) update: Option<(OpId, &'a Delta)>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) provenance: Provenance,
+}
+
+impl LocalCache {
+    /// Applies a change from the feed, whichever node made it.
+    pub(crate) fn apply_change(&self, change: &SessionChange) {
+        let mut guard = self.lock(&change.digest);
+        match change.kind {
+            ChangeKind::Created | ChangeKind::Applied => guard.apply_state_change(change),
+            ChangeKind::Rotated { to, .. } => {
+                guard.evict_ended(&change.digest);
+                if let Some(after) = change.after {
+                    guard.raise_floor(&to, after);
+                    guard.remove_absent(&to);
+                    guard.remove_older(after);
+                }
+            }
+            // The session has ended, or the kind is unknown to this version.
+            _ => guard.evict_ended(&change.digest),
+        }
+    }
+
+    /// Applies a write of this node: every read from now on sees it.
+    pub(crate) fn apply_own_write(&self, digest: &IdDigest, write: OwnWrite<'_>) {
+        let mut guard = self.lock(digest);
+        guard.raise_floor(digest, write.stamp);
+        guard.remove_absent(digest);
+        // The write went through an old id, or the session is about to leave that digest.
+        if guard.location(write.stamp).is_some_and(|location| location != *digest) {
+            guard.remove_older(write.stamp);
+        }
+        guard.catch_up(digest, write);
+    }
+
+    /// Applies a rotation by this node: the session is at `to` now, wherever it was. A rotation through an old id that
+    /// forwards does not say which digest the session has left.
+    pub(crate) fn apply_own_rotation(&self, to: &IdDigest, stamp: Stamp) {
+        let mut guard = self.lock(to);
+        if let Some(location) = guard.location(stamp).filter(|location| location != to) {
+            guard.evict_ended(&location);
+        }
+        for (_, fill) in guard.state.fills.iter_mut().filter(|(digest, _)| *digest != to) {
+            fill.floor.move_away(stamp.incarnation());
+        }
+    }
+
+    /// Drops a copy because the session's state is not known any more.
+    pub(crate) fn evict(&self, digest: &IdDigest) {
+        if self.lock(digest).remove(digest) {
+            self.counters.evicted.count();
+        }
+    }
+
+    /// Drops a copy because the session has ended or has left this digest.
+    pub(crate) fn evict_ended(&self, digest: &IdDigest) {
+        self.lock(digest).evict_ended(digest);
+    }
+
+    /// The session has this stamp now: a copy with another one must not answer any more.
+    pub(crate) fn invalidate_older(&self, digest: &IdDigest, stamp: Stamp) {
+        let mut guard = self.lock(digest);
+        guard.raise_floor(digest, stamp);
+        guard.remove_older(stamp);
+        if guard.stamp(digest).is_some_and(|copy| copy.incarnation() != stamp.incarnation()) {
+            guard.remove(digest);
+        }
+    }
+
+    /// The store has renewed the deadlines of a session.
+    pub(crate) fn renew_deadlines(&self, digest: &IdDigest, deadlines: Deadlines) {
+        let mut guard = self.lock(digest);
+        if let Some(renewed) = guard.peek(digest, |copy| copy.renewed(deadlines)).flatten() {
+            guard.insert(*digest, renewed);
+        }
+    }
+}
+
+impl PartitionGuard<'_> {
+    fn apply_state_change(&mut self, change: &SessionChange) {
+        let Some(after) = change.after else {
+            self.evict_ended(&change.digest);
+            return;
+        };
+        self.raise_floor(&change.digest, after);
+        self.remove_absent(&change.digest);
+        if self.location(after).is_some_and(|location| location != change.digest) {
+            self.remove_older(after);
+        }
+        let Some(stamp) = self.stamp(&change.digest) else { return };
+        // The copy has the change already, by an own write or by a fill that saw it.
+        if stamp == after || stamp.incarnation() == after.incarnation() && stamp.version() > after.version() {
+            return;
+        }
+        // Whole stamps are compared: after a failover that lost updates, two states have one version.
+        match &change.delta {
+            Some(delta) if change.before == Some(stamp) => self.patch(&change.digest, after, delta),
+            _ => {
+                self.remove(&change.digest);
+                self.local.counters.evicted.count();
+            }
+        }
+    }
+
+    /// Applies a change to the copy in place.
+    fn patch(&mut self, digest: &IdDigest, after: Stamp, delta: &Delta) {
+        let patched = self.peek(digest, |copy| {
+            let record = copy.record()?;
+            Some(Copy::new(Content::Session(changed(record, after, delta, None)), copy.provenance))
+        });
+        if let Some(copy) = patched.flatten() {
+            self.insert(*digest, copy);
+            self.local.counters.patched.count();
+        }
+    }
+
+    /// Brings the copy up to an own write. The store vouches for the state that it has just acknowledged, so a copy with
+    /// the same history is as good as a fill.
+    fn catch_up(&mut self, digest: &IdDigest, write: OwnWrite<'_>) {
+        let OwnWrite { stamp, update, deadlines, provenance } = write;
+        let Some(current) = self.stamp(digest) else { return };
+        let record = |copy: &Copy| -> Option<Arc<Record>> {
+            let record = copy.record()?;
+            if current == stamp {
+                return Some(Arc::new(Record::clone(record).with_deadlines(deadlines)));
+            }
+            let (_, delta) = update.filter(|(op, _)| current.next(*op) == stamp)?;
+            Some(changed(record, stamp, delta, Some(deadlines)))
+        };
+        match self.peek(digest, record).flatten() {
+            Some(record) => self.insert(*digest, Copy::new(Content::Session(record), provenance)),
+            // Later changes have arrived already.
+            None if current.incarnation() == stamp.incarnation() && current.version() > stamp.version() => {}
+            None => {
+                self.remove(digest);
+                self.local.counters.evicted.count();
+            }
+        }
+    }
+}
+
+/// The record after a change.
+fn changed(record: &Record, stamp: Stamp, delta: &Delta, deadlines: Option<Deadlines>) -> Arc<Record> {
+    let mut record = record.clone();
+    let (old, ends, state) = record.parts_mut();
+    *old = stamp;
+    delta.apply_to(state);
+    if let Some(deadlines) = deadlines {
+        *ends = deadlines;
+    }
+    Arc::new(record)
+}
