@@ -22,8 +22,8 @@
 //! - **Connecting**: [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least
 //!   permissions.
 //! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), all [defaults](defaults), and its [`Stats`].
-//! - **Examining a deployment**: [`Doctor`] writes a [`Report`] of [`Finding`]s, each with its [`Severity`]; it needs
-//!   [`DOCTOR_ACL_RULE`].
+//! - **Inspecting a deployment**: the module `doctor`, behind the feature of that name, and the command
+//!   `session-redis-doctor`.
 //!
 //! # What it does
 //! - A session is one hash. An update is one script, called by its digest. Its cost depends on the size of the delta and
@@ -38,7 +38,7 @@
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
 //! before it, **for as long as the servers keep what they acknowledged**. Redis acknowledges a write before its replicas
 //! have it, and with most settings before it is on disk: what a crash or a failover can lose depends on the deployment.
-//! Requests may [wait for replicas](session_core::store::Update::with_replicas), which makes a loss less likely and never
+//! Requests may [wait for replicas](session_core::store::WriteOptions::with_replicas), which makes a loss less likely and never
 //! excludes it. Each store remembers its destroys of the last minute, up to 8,192, and repeats them when a primary is
 //! regained: [`Stats::destroys_undone`] counts the destroys that had been lost, [`Stats::destroys_forgotten`] those that
 //! exceeded this number.
@@ -55,7 +55,8 @@
 //!   newer.
 //!
 //! # Features
-//! `tls` (default): TLS through rustls. `tracing`: events of connections, failovers and gaps.
+//! `tls` (default): TLS through rustls. `doctor`: inspection of a deployment. `tracing`: events of connections, failovers
+//! and gaps.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backoff;
@@ -66,7 +67,8 @@ mod counter;
 pub mod defaults;
 #[doc = include_str!("../DURABILITY.md")]
 pub mod durability {}
-mod doctor;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 mod error_context;
 mod feed;
 mod index;
@@ -91,7 +93,6 @@ mod tls;
 
 pub use builder::RedisStoreBuilder;
 pub use config::{RedisConfig, Sentinel, Topology};
-pub use doctor::{DOCTOR_ACL_RULE, Doctor, Finding, Report, Severity};
 pub use permissions::ACL_RULE;
 pub use secret::Secret;
 pub use stats::Stats;

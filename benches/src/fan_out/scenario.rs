@@ -3,7 +3,7 @@
 use capacity::{
     Constants, Topology, Workload,
     resources::server_cpu,
-    traffic::{SIGNS_OF_LIFE, Traffic},
+    traffic::{HEALTH_CHECKS, Traffic},
 };
 
 use super::Reading;
@@ -65,9 +65,9 @@ impl Scenario {
     pub fn model(self, constants: &Constants, observed: &Observed) -> f64 {
         let (nodes, subscribers) = (self.callers as f64, self.subscribers as f64);
         let workload = Workload { nodes, topology: Topology::Standalone, ..Workload::default() };
-        let signs_of_life = SIGNS_OF_LIFE * (nodes + subscribers);
+        let health_checks = HEALTH_CHECKS * (nodes + subscribers);
         let rate = 1e6 / observed.micros;
-        let traffic = Traffic { applies: rate, subscribers, signs_of_life, ..Traffic::default() };
+        let traffic = Traffic { applies: rate, subscribers, health_checks, ..Traffic::default() };
         let turn = observed.micros * 1e-6 / observed.turns;
         server_cpu(&workload, constants, turn, &traffic, 1).total() * 1e6 / rate
     }
@@ -77,7 +77,7 @@ impl Scenario {
     pub fn load(constants: &Constants, micros: f64) -> f64 {
         let workload = Workload { nodes: 1.0, topology: Topology::Standalone, ..Workload::default() };
         let rate = 1e6 / micros;
-        let traffic = Traffic { loads: rate, signs_of_life: SIGNS_OF_LIFE, ..Traffic::default() };
+        let traffic = Traffic { loads: rate, health_checks: HEALTH_CHECKS, ..Traffic::default() };
         server_cpu(&workload, constants, micros * 1e-6, &traffic, 1).total() * 1e6 / rate
     }
 }

@@ -1,12 +1,12 @@
-//! What is configured, as far as checks need it.
+//! The configuration, as far as the checks need it.
 
 use std::time::Duration;
 
 use redis::{ConnectionAddr, IntoConnectionInfo as _};
 
-use crate::{RedisConfig, Topology, layout::Layout, net::CheckedConfig};
+use super::internals::{CheckedConfig, Layout, RedisConfig, Topology};
 
-/// How the servers stand to each other.
+/// The topology of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Standalone,
@@ -14,21 +14,21 @@ pub(super) enum Kind {
     Cluster,
 }
 
-/// What is configured, and what was learnt about all servers together.
+/// The configuration, and facts about all servers together.
 pub(super) struct Deployment {
     pub(super) kind: Kind,
     pub(super) is_encrypted: bool,
     pub(super) has_password: bool,
-    /// As whom the store connects.
+    /// The user that the store connects as.
     pub(super) store_user: String,
-    /// Whether that is the user who asks.
+    /// Whether the doctor connects as the same user.
     pub(super) is_own_user: bool,
     pub(super) prefix: String,
     pub(super) partitions: u32,
     pub(super) layout: Layout,
     pub(super) health_interval: Duration,
     pub(super) call_deadline: Duration,
-    /// How long a primary is silent before the sentinels replace it.
+    /// How long a primary may be silent before the sentinels replace it.
     pub(super) down_after: Option<Duration>,
 }
 
@@ -39,7 +39,7 @@ impl Deployment {
             Topology::Sentinel(_) => Kind::Sentinel,
             Topology::Cluster => Kind::Cluster,
         };
-        // The setup has parsed it before.
+        // The setup has parsed the same URL successfully.
         let first = config.urls.first().and_then(|url| url.as_str().into_connection_info().ok());
         let login = first.as_ref().map(|first| first.redis_settings());
         let own = config.username.as_deref().or(login.and_then(|login| login.username())).unwrap_or("default");

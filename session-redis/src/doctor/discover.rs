@@ -1,4 +1,4 @@
-//! Finding the servers.
+//! Discovery of the servers.
 
 use std::ops::RangeInclusive;
 
@@ -6,21 +6,20 @@ use redis::Value;
 
 use super::{
     deployment::{Deployment, Kind},
-    facts::words,
-    line::Line,
-    notes::Notes,
+    findings::Findings,
+    internals::{Address, Dialer},
+    probe::{Probe, command},
     reply::{items, text},
 };
-use crate::net::{Address, Dialer};
 
 /// A server that answers.
 pub(super) struct Server {
-    pub(super) line: Line,
-    /// Its slots, if it is a primary of a cluster.
+    pub(super) probe: Probe,
+    /// The slots of a cluster's primary.
     pub(super) slots: Vec<RangeInclusive<u16>>,
 }
 
-/// A server that should be there.
+/// A server that should exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Expected {
     pub(super) address: Address,
@@ -34,68 +33,66 @@ impl Expected {
     }
 }
 
-/// Dials all that should be there; the rest is a finding.
-pub(super) async fn dial_all(
+/// Connects to all expected servers. Each failure is a finding.
+pub(super) async fn connect_all(
     dialer: &Dialer,
     expected: Vec<Expected>,
     deployment: &Deployment,
-    notes: &mut Notes,
+    findings: &mut Findings,
 ) -> Vec<Server> {
     let mut servers = Vec::new();
     for Expected { address, is_primary, slots } in expected {
-        match Line::open(dialer, &address, deployment.call_deadline).await {
-            Ok(line) => {
-                if is_primary && !line.is_primary && deployment.kind != Kind::Standalone {
-                    let found = "it is named as a primary, and says that it is a replica";
-                    let remedy = "a failover is under way, or went wrong: see the logs if this does not pass";
-                    notes.at(&address).critical("role", found, remedy);
+        match Probe::connect(dialer, &address, deployment.call_deadline).await {
+            Ok(probe) => {
+                if is_primary && !probe.is_primary && deployment.kind != Kind::Standalone {
+                    findings.at(&address).critical(
+                        "role",
+                        "the server is listed as a primary, but reports that it is a replica",
+                        "a failover is in progress or has failed: check the logs if this persists",
+                    );
                 }
-                servers.push(Server { line, slots });
+                servers.push(Server { probe, slots });
             }
-            Err(why) if is_primary => {
-                notes.at(&address).critical("connect", why, "no session there can be served until it can be reached");
+            Err(reason) if is_primary => {
+                let remedy = "make the server reachable: it serves no session until then";
+                findings.at(&address).critical("connect", reason, remedy);
             }
-            Err(why) => {
-                notes.at(&address).warning(
-                    "connect",
-                    why,
-                    "bring the replica back: until then a failover has one less to choose",
-                );
+            Err(reason) => {
+                let remedy = "bring the replica back: a failover has one candidate fewer until then";
+                findings.at(&address).warning("connect", reason, remedy);
             }
         }
     }
-    if deployment.kind == Kind::Standalone
-        && !servers.is_empty()
-        && !servers.iter().any(|server| server.line.is_primary)
-    {
-        let found = "every server in `urls` is a replica, so nothing can be written";
-        notes.everywhere().critical("role", found, "name the primary, or use Sentinel");
+    let is_writable = servers.iter().any(|server| server.probe.is_primary);
+    if deployment.kind == Kind::Standalone && !servers.is_empty() && !is_writable {
+        let found = "every server in `urls` is a replica, so all writes are refused";
+        findings.deployment().critical("role", found, "name the primary, or use Sentinel");
     }
     servers
 }
 
-/// The nodes of a cluster, as the first one tells that answers.
+/// The nodes of a cluster, as reported by the first seed that answers.
 pub(super) async fn cluster(
     dialer: &Dialer,
     seeds: &[Address],
     deployment: &Deployment,
-    notes: &mut Notes,
+    findings: &mut Findings,
 ) -> Vec<Expected> {
     for seed in seeds {
-        let Ok(mut line) = Line::open(dialer, seed, deployment.call_deadline).await else { continue };
-        let told = line.ask("CLUSTER SLOTS", "which nodes there are", &words(&["CLUSTER", "SLOTS"])).await;
-        if let Some(nodes) = told.and_then(|told| nodes(&told, seed)) {
+        let Ok(mut probe) = Probe::connect(dialer, seed, deployment.call_deadline).await else { continue };
+        let reply = probe.ask("CLUSTER SLOTS", "the list of nodes", &command(&["CLUSTER", "SLOTS"])).await;
+        if let Some(nodes) = reply.and_then(|reply| nodes(&reply, seed)) {
             return nodes;
         }
-        line.confess(notes);
+        probe.report_unanswered(findings);
     }
     seeds.iter().cloned().map(Expected::primary).collect()
 }
 
-/// Reads CLUSTER SLOTS; nothing if no slot is served.
-fn nodes(told: &Value, asked: &Address) -> Option<Vec<Expected>> {
+/// Reads CLUSTER SLOTS; `None` if no slot is served.
+fn nodes(reply: &Value, asked: &Address) -> Option<Vec<Expected>> {
     let mut nodes: Vec<Expected> = Vec::new();
-    for entry in items(told) {
+    for entry in items(reply) {
         let [Value::Int(first), Value::Int(last), members @ ..] = items(entry) else { continue };
         let (Ok(first), Ok(last)) = (u16::try_from(*first), u16::try_from(*last)) else { continue };
         for (at, member) in members.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! One thing that was found.
+//! One result of a check.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// As it should be.
+    /// The setting is as it should be.
     Ok,
-    /// Good to know, or not looked at.
+    /// A fact worth knowing, or something that could not be examined.
     Info,
-    /// Works, but something that may well happen will hurt.
+    /// The deployment works, but a likely event will cause harm.
     Warning,
-    /// Sessions get lost, promises do not hold, or strangers get in.
+    /// Sessions are lost, promises do not hold, or strangers get in.
     Critical,
 }
 
@@ -27,10 +27,9 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One thing that was found at one server. It holds names of settings, users and servers; never a key, a value or a
+/// The result of one check at one server. It holds names of settings, users and servers; never a key, a value or a
 /// password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Finding {
     pub(super) severity: Severity,
     pub(super) check: &'static str,
@@ -45,22 +44,22 @@ impl Finding {
         self.severity
     }
 
-    /// What was looked at, such as `eviction`: stable, in kebab case.
+    /// The name of the check, such as `eviction`: stable, in kebab case.
     pub fn check(&self) -> &'static str {
         self.check
     }
 
-    /// What was found, and what follows from it.
+    /// The fact, and its consequence.
     pub fn found(&self) -> &str {
         &self.found
     }
 
-    /// What to do about it; empty if nothing is to be done.
+    /// The remedy; empty if none is needed.
     pub fn remedy(&self) -> &str {
         &self.remedy
     }
 
-    /// The server it was found at, as `host:port`; `deployment` if it is about all of them.
+    /// The server, as `host:port`; `deployment` if the finding is about all servers together.
     pub fn node(&self) -> &str {
         &self.node
     }

@@ -1,13 +1,13 @@
-//! Reading replies, of whichever protocol version.
+//! Readers of replies, for both protocol versions.
 
 use std::collections::BTreeMap;
 
 use redis::Value;
 
-/// Names and what they are set to.
+/// Values by name.
 pub(super) type Table = BTreeMap<String, String>;
 
-/// The text of a reply; lossy, since it is only looked at.
+/// The text of a reply. The conversion is lossy, because the text is only shown or compared.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
@@ -18,7 +18,7 @@ pub(super) fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// The names and values of a map, which may come as a flat list.
+/// The names and values of a map. The older protocol sends it as a flat list.
 pub(super) fn pairs(value: &Value) -> Vec<(String, &Value)> {
     match value {
         Value::Map(pairs) => pairs.iter().filter_map(|(name, value)| Some((text(name)?, value))).collect(),
@@ -27,7 +27,7 @@ pub(super) fn pairs(value: &Value) -> Vec<(String, &Value)> {
     }
 }
 
-/// A map whose values are texts; others are left out.
+/// The entries of a map whose values are texts; the others are left out.
 pub(super) fn table(value: &Value) -> Table {
     pairs(value).into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()
 }

@@ -1,34 +1,34 @@
-//! All that was found.
+//! The findings of an inspection.
 
 use std::fmt;
 
 use super::{Finding, Severity};
 
-/// All that was found, gravest first. `Display` prints it for a terminal, the same finding at several servers once.
+/// The findings of an inspection, the most severe first. `Display` formats them for a terminal, and merges the same finding
+/// at several servers.
 #[derive(Clone, Debug, Default)]
-#[non_exhaustive]
 pub struct Report {
     findings: Vec<Finding>,
 }
 
 impl Report {
     pub(super) fn new(mut findings: Vec<Finding>) -> Self {
-        // Stable: within one severity the order is that of the checks.
+        // The sort is stable, so findings of one severity stay in the order of the checks.
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         Self { findings }
     }
 
-    /// The findings, gravest first.
+    /// The findings, the most severe first.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The gravest severity; [`Severity::Ok`] if nothing was found.
+    /// The highest severity; [`Severity::Ok`] if there are no findings.
     pub fn worst(&self) -> Severity {
         self.findings.first().map_or(Severity::Ok, Finding::severity)
     }
 
-    /// How many findings are of a severity.
+    /// The number of findings of one severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
@@ -65,7 +65,7 @@ fn same(one: &Finding, other: &Finding) -> bool {
     (one.severity, one.check, &one.found, &one.remedy) == (other.severity, other.check, &other.found, &other.remedy)
 }
 
-/// Broken between words, so that it fits a terminal of 100 columns.
+/// Wraps a text between words, to fit a terminal of 100 columns.
 fn paragraph(f: &mut fmt::Formatter<'_>, start: &str, text: &str) -> fmt::Result {
     const COLUMNS: usize = 100;
     let mut column = start.len();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn gravest_first_and_the_same_once() {
+    fn severest_first_and_duplicates_merged() {
         let report = Report::new(vec![
             finding(Severity::Ok, "a:1", ""),
             finding(Severity::Critical, "a:1", "set noeviction"),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_are_broken() {
+    fn long_lines_are_wrapped() {
         let report = Report::new(vec![finding(Severity::Info, "a:1", &"word ".repeat(60))]);
         assert!(report.to_string().lines().all(|line| line.len() <= 100), "{report}");
     }

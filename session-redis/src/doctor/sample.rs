@@ -1,42 +1,42 @@
-//! A look at some of the keys.
+//! A sample of the stored keys.
 
 use std::collections::HashSet;
 
 use redis::{Pipeline, Value, cmd};
 
 use super::{
-    line::Line,
+    internals::{LAYOUT_VERSION, Layout},
+    probe::Probe,
     reply::{items, text},
 };
-use crate::layout::{Layout, VERSION};
 
-/// How many keys a round of SCAN looks at: so few that nobody waits for it.
+/// The keys that one SCAN looks at: few enough that it blocks the server for no noticeable time.
 const ROUND: usize = 100;
-/// How many keys are looked at for one that is wanted, where other applications have keys too.
+/// The keys to look at for each key wanted, because other applications have keys too.
 const PATIENCE: usize = 20;
-/// How many keys are asked about at a time.
+/// The keys in one pipeline of questions.
 const BATCH: usize = 20;
 
-/// What some keys under the prefix are.
+/// Counts of the sampled keys under the prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sample {
     pub(super) keys: usize,
     pub(super) sessions: usize,
     pub(super) tombstones: usize,
-    /// The memory of those sessions that were measured.
+    /// The memory of the measured sessions.
     pub(super) bytes: u64,
     pub(super) measured: usize,
     /// Sessions in the encoding of large hashes.
     pub(super) hashtables: usize,
     /// Keys of sessions without a time to live.
     pub(super) immortal: usize,
-    /// Keys of this store that hold another type.
+    /// Keys of this store whose value has another type.
     pub(super) mistyped: usize,
-    /// Keys under the prefix that are not this store's.
+    /// Keys under the prefix that do not belong to this store.
     pub(super) foreign: usize,
 }
 
-/// What a key should be.
+/// The kind of a key, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Session,
@@ -45,14 +45,14 @@ enum Kind {
     Foreign,
 }
 
-/// Tells the kinds of keys.
-struct Names<'a> {
+/// Recognises the keys of a store.
+struct KeyNames<'a> {
     prefix: &'a [u8],
-    /// What the keys of each partition begin with.
+    /// The beginnings of the keys, one for each partition.
     partitions: HashSet<&'a [u8]>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> KeyNames<'a> {
     fn new(prefix: &'a str, layout: &'a Layout) -> Self {
         let partitions = layout.partitions().iter().filter_map(|partition| partition.sequence.strip_suffix(b"q"));
         Self { prefix: prefix.as_bytes(), partitions: partitions.collect() }
@@ -63,8 +63,8 @@ impl<'a> Names<'a> {
         if rest == b":layout" {
             return Kind::Plain;
         }
-        // A digest may hold any byte, so the first brace that closes is the tag's.
-        let start = format!(":{VERSION}:{{");
+        // A digest may contain any byte, so the first closing brace ends the hash tag.
+        let start = format!(":{LAYOUT_VERSION}:{{");
         let Some(end) = rest.starts_with(start.as_bytes()).then(|| key.iter().position(|byte| *byte == b'}')).flatten()
         else {
             return Kind::Foreign;
@@ -80,20 +80,20 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Looks at so many keys at most; nothing if the server does not let us.
-pub(super) async fn take(line: &mut Line, prefix: &str, layout: &Layout, most: usize) -> Option<Sample> {
-    let names = Names::new(prefix, layout);
+/// Samples at most `most` keys; `None` if the server does not permit it.
+pub(super) async fn take(probe: &mut Probe, prefix: &str, layout: &Layout, most: usize) -> Option<Sample> {
+    let names = KeyNames::new(prefix, layout);
     let pattern = format!("{}:*", escaped(prefix));
     let mut sample = Sample::default();
     let mut cursor = "0".to_owned();
     for _ in 0..most.saturating_mul(PATIENCE).div_ceil(ROUND) {
         let mut question = cmd("SCAN");
         question.arg(&cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(ROUND);
-        let answer = line.ask("SCAN", "what is stored", &question).await?;
-        let [next, found] = items(&answer) else { return None };
+        let reply = probe.ask("SCAN", "the stored keys", &question).await?;
+        let [next, found] = items(&reply) else { return None };
         for batch in items(found).chunks(BATCH) {
             let keys: Vec<&[u8]> = batch.iter().filter_map(bytes).take(most.saturating_sub(sample.keys)).collect();
-            ask(line, &names, &keys, &mut sample).await?;
+            ask(probe, &names, &keys, &mut sample).await?;
         }
         cursor = text(next)?;
         if cursor == "0" || sample.keys >= most {
@@ -103,10 +103,10 @@ pub(super) async fn take(line: &mut Line, prefix: &str, layout: &Layout, most: u
     Some(sample)
 }
 
-/// How many questions there are about a key.
+/// The number of questions about each key.
 const QUESTIONS: usize = 5;
 
-async fn ask(line: &mut Line, names: &Names<'_>, keys: &[&[u8]], sample: &mut Sample) -> Option<()> {
+async fn ask(probe: &mut Probe, names: &KeyNames<'_>, keys: &[&[u8]], sample: &mut Sample) -> Option<()> {
     if keys.is_empty() {
         return Some(());
     }
@@ -115,27 +115,27 @@ async fn ask(line: &mut Line, names: &Names<'_>, keys: &[&[u8]], sample: &mut Sa
         questions.cmd("TYPE").arg(key);
         questions.cmd("PTTL").arg(key);
         questions.cmd("OBJECT").arg("ENCODING").arg(key);
-        // Of a large hash it measures some fields only.
+        // The server estimates a large hash from a few fields.
         questions.cmd("MEMORY").arg("USAGE").arg(key).arg("SAMPLES").arg(16);
         questions.cmd("HGET").arg(key).arg("@");
     }
     const NAMES: [&str; QUESTIONS] = ["TYPE", "PTTL", "OBJECT ENCODING", "MEMORY USAGE", "HGET"];
     const ABOUT: [&str; QUESTIONS] = [
-        "what is stored",
+        "the stored keys",
         "whether all sessions expire",
-        "how sessions are encoded",
+        "the encoding of sessions",
         "the memory per session",
         "which keys are tombstones",
     ];
-    let answers = line.ask_all("SCAN", "what is stored", &questions).await?;
-    for (key, answers) in keys.iter().zip(answers.chunks_exact(QUESTIONS)) {
-        let mut told = NAMES
+    let replies = probe.ask_all("SCAN", "the stored keys", &questions).await?;
+    for (key, replies) in keys.iter().zip(replies.chunks_exact(QUESTIONS)) {
+        let mut accepted = NAMES
             .iter()
             .zip(ABOUT)
-            .zip(answers)
-            .map(|((name, about), answer)| line.judged(name, about, answer.clone()).ok());
-        let told: [Option<Value>; QUESTIONS] = std::array::from_fn(|_| told.next().flatten());
-        sample.count(names.kind(key), &told);
+            .zip(replies)
+            .map(|((name, about), reply)| probe.accept(name, about, reply.clone()).ok());
+        let accepted: [Option<Value>; QUESTIONS] = std::array::from_fn(|_| accepted.next().flatten());
+        sample.count(names.kind(key), &accepted);
     }
     Some(())
 }
@@ -144,7 +144,7 @@ impl Sample {
     fn count(&mut self, kind: Kind, [type_, ttl, encoding, memory, state]: &[Option<Value>; QUESTIONS]) {
         let type_ = type_.as_ref().and_then(text);
         if type_.as_deref() == Some("none") {
-            // It has expired meanwhile.
+            // The key has expired since SCAN returned it.
             return;
         }
         self.keys += 1;
@@ -160,7 +160,7 @@ impl Sample {
             return;
         }
         self.immortal += usize::from(ttl == &Some(Value::Int(-1)));
-        // The second byte of the metadata tells sessions from tombstones and forwards.
+        // The second byte of the metadata distinguishes sessions from tombstones and forwards.
         if let Some(state) = state
             && bytes(state).and_then(|state| state.get(1)) != Some(&b'S')
         {
@@ -182,7 +182,7 @@ fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-/// The prefix as a pattern that matches it only.
+/// The prefix as a pattern that matches nothing else.
 fn escaped(prefix: &str) -> String {
     let escape = |c: char| if "*?[]^-\\".contains(c) { vec!['\\', c] } else { vec![c] };
     prefix.chars().flat_map(escape).collect()
@@ -195,20 +195,20 @@ mod tests {
     #[test]
     fn kinds_of_keys() {
         let layout = Layout::new("shop", 0, 256);
-        let names = Names::new("shop", &layout);
+        let names = KeyNames::new("shop", &layout);
         let kind = |tail: &[u8]| names.kind(&[&b"shop:1:{2220}:"[..], tail].concat());
         assert_eq!(kind(&[&b"s:"[..], &[b'}'; 18]].concat()), Kind::Session);
         assert_eq!(kind(&[&b"p:"[..], &[0; 16]].concat()), Kind::Principal);
         assert_eq!(kind(b"q"), Kind::Plain);
         assert_eq!(kind(b"s:short"), Kind::Foreign);
         assert_eq!(names.kind(b"shop:layout"), Kind::Plain);
-        for foreign in [&b"shop:cart"[..], b"shop:1:{nobody}:q", b"shop:2:{2220}:q", b"shop:1:{2220}", b"shop:1:{"] {
+        for foreign in [&b"shop:cart"[..], b"shop:1:{unknown}:q", b"shop:2:{2220}:q", b"shop:1:{2220}", b"shop:1:{"] {
             assert_eq!(names.kind(foreign), Kind::Foreign);
         }
     }
 
     #[test]
-    fn a_prefix_is_no_pattern() {
+    fn a_prefix_is_escaped() {
         assert_eq!(escaped("a*[b]\\"), "a\\*\\[b\\]\\\\");
     }
 }

@@ -1,19 +1,19 @@
-//! In a cluster. Starting it takes long, so that one deployment goes through several illnesses.
+//! A cluster. It takes long to start, so one cluster gets several problems in turn.
 
-use session_redis::{RedisConfig, Severity};
+use session_redis::{RedisConfig, doctor::Severity};
 use session_testkit::Cluster;
 
-use crate::ward::{assert_found, assert_only, assert_sound, examine, sound, store};
+use crate::fixture::{assert_found, assert_healthy, assert_only, examine, healthy, store};
 
 async fn set_all(cluster: &Cluster, name: &str, value: &str) {
     for node in cluster.nodes() {
-        node.command(&["CONFIG", "SET", name, value]).await.expect("the node obeys");
+        node.command(&["CONFIG", "SET", name, value]).await.expect("the command succeeds");
     }
 }
 
 #[tokio::test]
-async fn illnesses_of_a_cluster() {
-    let cluster = Cluster::builder().each(sound).start().await;
+async fn problems_of_a_cluster() {
+    let cluster = Cluster::builder().each(healthy).start().await;
     set_all(&cluster, "cluster-node-timeout", "60000").await;
     set_all(&cluster, "min-replicas-to-write", "1").await;
     let config = || RedisConfig::cluster(cluster.urls().into_iter().take(1));
@@ -22,7 +22,7 @@ async fn illnesses_of_a_cluster() {
         sessions.create().unwrap().persist().await.unwrap();
     }
     let found = examine(config()).await;
-    assert_sound(&found);
+    assert_healthy(&found);
     for check in ["cluster-state", "cluster-size", "max-lag", "partitions", "sessions-without-ttl"] {
         assert_found(&found, Severity::Ok, check, "");
     }
@@ -34,7 +34,7 @@ async fn illnesses_of_a_cluster() {
     assert_only(&examine(config()).await, Severity::Warning, "min-replicas", "is off");
     set_all(&cluster, "min-replicas-to-write", "1").await;
     set_all(&cluster, "cluster-node-timeout", "10000").await;
-    assert_only(&examine(config()).await, Severity::Critical, "max-lag", "cluster-node-timeout 10000 ms");
+    assert_only(&examine(config()).await, Severity::Critical, "max-lag", "cluster-node-timeout is 10000 ms");
     set_all(&cluster, "cluster-node-timeout", "60000").await;
     set_all(&cluster, "cluster-allow-reads-when-down", "yes").await;
     assert_only(&examine(config()).await, Severity::Warning, "cluster-reads", "old data");

@@ -1,7 +1,7 @@
-//! The doctor finds what is wrong with a deployment, and nothing where nothing is.
+//! The doctor finds every problem of a deployment, and none in a healthy one.
 
 mod cluster;
+mod fixture;
 mod sentinel;
 mod standalone;
 mod stored;
-mod ward;

@@ -1,27 +1,30 @@
-//! One server, with one thing wrong at a time.
+//! One server, with one problem at a time.
 
-use session_redis::{Doctor, RedisConfig, Severity};
+use session_redis::{
+    RedisConfig,
+    doctor::{Doctor, Report, Severity},
+};
 use session_testkit::{Certificates, Persistence, Server, ServerBuilder};
 
-use crate::ward::{as_doctor, assert_found, assert_only, assert_sound, examine, grave, sound, store};
+use crate::fixture::{as_doctor, assert_found, assert_healthy, assert_only, examine, healthy, problems, store};
 
-async fn start(sick: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Server {
-    sick(sound(Server::builder())).start().await
+async fn start(change: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Server {
+    change(healthy(Server::builder())).start().await
 }
 
-/// The report on a sound server after this.
-async fn after(command: &[&str]) -> session_redis::Report {
+/// The report about a healthy server after a command.
+async fn after(command: &[&str]) -> Report {
     let server = start(|server| server).await;
-    server.command(command).await.expect("the server obeys");
+    server.command(command).await.expect("the command succeeds");
     examine(RedisConfig::standalone(server.url())).await
 }
 
 #[tokio::test]
-async fn nothing_is_wrong() {
+async fn a_healthy_server() {
     let server = start(|server| server).await;
     store(RedisConfig::standalone(server.url())).await.create().unwrap().commit().await.unwrap();
     let report = examine(RedisConfig::standalone(server.url())).await;
-    assert_sound(&report);
+    assert_healthy(&report);
     for check in
         ["eviction", "persistence", "default-user", "acl-missing", "acl-breadth", "pubsub-buffer", "partitions"]
     {
@@ -30,14 +33,14 @@ async fn nothing_is_wrong() {
     assert_found(&report, Severity::Info, "replicas", "no replica");
 }
 
-/// By what the server counts, and by what its ACL had to refuse.
+/// The server's counts of commands and its log of refusals are the evidence.
 #[tokio::test]
 async fn it_only_reads() {
     let server = start(|server| server).await;
     store(RedisConfig::standalone(server.url())).await.create().unwrap().commit().await.unwrap();
     server.command(&["CONFIG", "RESETSTAT"]).await.expect("counters start anew");
     let report = examine(RedisConfig::standalone(server.url())).await;
-    assert_sound(&report);
+    assert_healthy(&report);
     let stats = server.command(&["INFO", "commandstats"]).await.text();
     let reads = [
         "acl|dryrun",
@@ -54,7 +57,7 @@ async fn it_only_reads() {
         "time",
         "type",
     ];
-    // The test's own.
+    // The test itself sends these.
     let ours = ["auth", "config|resetstat"];
     for line in stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")) {
         let name = line.split(':').next().unwrap_or_default();
@@ -78,7 +81,7 @@ async fn eviction() {
 #[tokio::test]
 async fn memory() {
     let report = after(&["CONFIG", "SET", "maxmemory", "0"]).await;
-    assert_sound(&report);
+    assert_healthy(&report);
     assert_found(&report, Severity::Info, "maxmemory", "not set");
     assert_only(&after(&["CONFIG", "SET", "maxmemory", "100000"]).await, Severity::Critical, "maxmemory", "in use");
 }
@@ -96,10 +99,10 @@ async fn keys_that_were_evicted() {
 #[tokio::test]
 async fn persistence() {
     let cases = [
-        (Persistence::None, Severity::Warning, "nothing is written"),
+        (Persistence::None, Severity::Warning, "writes nothing"),
         (Persistence::Rdb, Severity::Warning, "snapshots only"),
         (Persistence::AofEverysec, Severity::Ok, "the last second"),
-        (Persistence::AofAlways, Severity::Ok, "loses nothing"),
+        (Persistence::AofAlways, Severity::Ok, "loses no acknowledged write"),
     ];
     for (persistence, severity, found) in cases {
         let server = start(|server| server.persistence(persistence)).await;
@@ -109,12 +112,12 @@ async fn persistence() {
     assert_only(&report, Severity::Warning, "persistence", "appendfsync no");
 }
 
-/// The server binds an address that is not this machine's, so it is open to nobody.
+/// The server binds an address that is not this machine's, so no stranger can reach it in fact.
 #[tokio::test]
 async fn strangers_get_in() {
     let open = ["ACL", "SETUSER", "default", "on", "nopass", "~*", "&*", "+@all"];
     let report = after(&open).await;
-    assert_sound(&report);
+    assert_healthy(&report);
     assert_found(&report, Severity::Info, "default-user", "every process on the server's machine");
     let server = start(|server| server.config("protected-mode", "no")).await;
     server.command(&open).await.expect("open");
@@ -144,7 +147,7 @@ async fn the_store_s_user() {
 
 #[tokio::test]
 async fn clients() {
-    for (limits, found) in [("pubsub 0 0 0", "no limit"), ("pubsub 65536 65536 60", "burst")] {
+    for (limits, found) in [("pubsub 0 0 0", "without a limit"), ("pubsub 65536 65536 60", "burst")] {
         let report = after(&["CONFIG", "SET", "client-output-buffer-limit", limits]).await;
         assert_only(&report, Severity::Warning, "pubsub-buffer", found);
     }
@@ -165,20 +168,20 @@ async fn clients() {
     assert_found(&report, Severity::Info, "keyspace-events", "twice");
 }
 
-/// A user that may do nothing but what a store needs sees little, and that is no error.
+/// A user with only the permissions of a store sees little, which is not an error.
 #[tokio::test]
-async fn what_is_not_permitted_is_said() {
+async fn missing_permissions_are_reported() {
     let server = start(|server| server).await;
     let config = RedisConfig::standalone(server.url()).prefix("shop").username("shop").password("secret");
     let report = Doctor::new(config).examine().await.unwrap();
-    assert!(grave(&report).is_empty(), "{report}");
-    for command in ["CONFIG GET", "INFO", "ACL GETUSER", "SCAN", "GET "] {
+    assert!(problems(&report).is_empty(), "{report}");
+    for command in ["run CONFIG GET,", "run INFO,", "run ACL GETUSER,", "run SCAN,", "run GET,"] {
         assert_found(&report, Severity::Info, "not-permitted", command);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there() {
+async fn an_unreachable_server() {
     let server = start(|server| server).await;
     let config = RedisConfig::standalone(server.url());
     server.kill().await;
@@ -197,10 +200,10 @@ async fn a_replica_without_its_primary() {
     let primary = start(|server| server).await;
     let replica = start(|server| server.replica_of(&primary)).await;
     replica.wait_for_primary_link().await;
-    replica.command(&["CONFIG", "SET", "replica-read-only", "no"]).await.expect("the replica obeys");
+    replica.command(&["CONFIG", "SET", "replica-read-only", "no"]).await.expect("the command succeeds");
     let report = examine(RedisConfig::standalone(replica.url())).await;
     assert_found(&report, Severity::Critical, "role", "replica");
-    assert_found(&report, Severity::Ok, "replica-link", "linked");
+    assert_found(&report, Severity::Ok, "replica-link", "connected to its primary");
     assert_found(&report, Severity::Warning, "replica-link", "accepts writes");
     primary.kill().await;
     replica
@@ -220,10 +223,10 @@ async fn encryption() {
     let server = start(|server| server.tls(&certificates)).await;
     let tls = session_redis::TlsConfig::new().ca(certificates.ca_pem());
     let report = examine(RedisConfig::standalone(server.tls_url()).tls(tls)).await;
-    assert_sound(&report);
-    assert_found(&report, Severity::Ok, "tls", "TLS is spoken");
-    assert_found(&report, Severity::Info, "plain-port", "without TLS as well");
-    // A name that is nobody's: what the address tells is told all the same.
+    assert_healthy(&report);
+    assert_found(&report, Severity::Ok, "tls", "uses TLS");
+    assert_found(&report, Severity::Info, "plain-port", "also listens without TLS");
+    // The host does not exist. The checks of the address run all the same.
     let report = examine(RedisConfig::standalone("redis://sessions.invalid")).await;
     assert_found(&report, Severity::Warning, "tls", "clear text");
     assert_found(&report, Severity::Warning, "password-in-clear", "clear text");

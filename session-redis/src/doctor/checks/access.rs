@@ -1,40 +1,40 @@
-//! Who gets in without a password.
+//! Access without a password.
 
-use super::super::{facts::Facts, notes::Notes};
+use super::super::{facts::Facts, findings::Findings};
 
-pub(super) fn check(facts: &Facts, notes: &mut Notes) {
+pub(super) fn check(facts: &Facts, findings: &mut Findings) {
     let is_open =
         facts.default_user.as_ref().map(|user| user.is_on() && user.needs_no_password() && !user.is_powerless());
-    let protected = facts.set("protected-mode").map(|mode| mode == "yes");
-    let listens = facts.set("bind").is_some_and(listens_outside);
+    let protected = facts.setting("protected-mode").map(|mode| mode == "yes");
+    let listens = facts.setting("bind").is_some_and(listens_outside);
     let is_exposed = !facts.is_local() || (protected == Some(false) && listens);
     match is_open {
-        Some(true) if is_exposed => notes.critical(
+        Some(true) if is_exposed => findings.critical(
             "default-user",
-            "whoever reaches the server gets in without a password, and may do everything",
-            "`user default off` and a user for each application, or `requirepass`",
+            "anyone who reaches the server gets full access without a password",
+            "set `user default off` and create a user for each application, or set `requirepass`",
         ),
-        Some(true) => notes.info(
+        Some(true) => findings.info(
             "default-user",
-            "every process on the server's machine gets in without a password",
-            "`user default off` and a user for each application, or `requirepass`",
+            "every process on the server's machine gets full access without a password",
+            "set `user default off` and create a user for each application, or set `requirepass`",
         ),
-        Some(false) => notes.ok("default-user", "nobody gets in without a password"),
+        Some(false) => findings.ok("default-user", "the default user gives no access without a password"),
         None => {}
     }
     match protected {
-        Some(false) if is_open == Some(true) => notes.warning(
+        Some(false) if is_open == Some(true) => findings.warning(
             "protected-mode",
-            "protected-mode is off, and there is no password: only `bind` and the firewall keep strangers out",
+            "protected-mode is off and there is no password: only `bind` and the firewall keep strangers out",
             "CONFIG SET protected-mode yes, and set a password",
         ),
-        Some(false) => notes.ok("protected-mode", "protected-mode is off, and a password is asked for"),
-        Some(true) => notes.ok("protected-mode", "protected-mode is on"),
+        Some(false) => findings.ok("protected-mode", "protected-mode is off, and a password is required"),
+        Some(true) => findings.ok("protected-mode", "protected-mode is on"),
         None => {}
     }
 }
 
-/// Whether a `bind` has more than addresses of the machine itself; an empty one means all.
+/// Whether a `bind` setting names an address beyond the machine itself. An empty one means all addresses.
 fn listens_outside(bind: &str) -> bool {
     let is_loopback = |address: &str| {
         let address = address.trim_start_matches('-');

@@ -1,33 +1,32 @@
-//! Whether the servers agree what time it is: deadlines are moments on the primary's clock, judged after a failover by
-//! another one's.
+//! Clock skew between servers. Deadlines are moments on the primary's clock, and a failover replaces that clock.
 
 use super::super::{
     facts::{Facts, Reading},
-    notes::Notes,
+    findings::Findings,
 };
 
-/// Half a second is too little to end a session early, and more than a time service leaves.
+/// A skew of half a second ends no session noticeably early, but a time service leaves less.
 const SLIGHT: i64 = 500_000;
-/// Enough for leases and graces to end wrongly.
+/// A skew of ten seconds makes leases and grace periods end wrongly.
 const GRAVE: i64 = 10_000_000;
 
-pub(super) fn check(all: &[Facts], notes: &mut Notes) {
+pub(super) fn check(all: &[Facts], findings: &mut Findings) {
     let readings: Vec<Reading> = all.iter().filter_map(|facts| facts.clock).collect();
     let Some(skew) = skew(&readings) else { return };
-    let found = format!("the servers' clocks are {} ms apart at least", skew / 1_000);
+    let found = format!("the servers' clocks differ by at least {} ms", skew / 1_000);
     let remedy = "run a time service (chrony, ntpd) on every server";
     if skew >= GRAVE {
-        notes.critical("clocks", format!("{found}: a failover ends sessions early, or late"), remedy);
+        findings.critical("clocks", format!("{found}: a failover ends sessions too early or too late"), remedy);
     } else if skew >= SLIGHT {
-        notes.warning("clocks", format!("{found}: a failover moves all deadlines"), remedy);
+        findings.warning("clocks", format!("{found}: a failover shifts all deadlines"), remedy);
     } else {
-        notes.ok("clocks", "the servers' clocks agree");
+        findings.ok("clocks", "the servers' clocks agree");
     }
 }
 
-/// By how much two clocks differ for certain, at most; nothing with less than two.
+/// The largest difference between two clocks that is certain; `None` with fewer than two clocks.
 fn skew(readings: &[Reading]) -> Option<i64> {
-    // Each clock is somewhere in an interval; the gap between the interval that ends first and the one that begins last.
+    // Each offset lies in an interval. The certain skew is the gap between the earliest end and the latest start.
     let first_end = readings.iter().map(|reading| reading.offset.saturating_add(reading.slack)).min()?;
     let last_start = readings.iter().map(|reading| reading.offset.saturating_sub(reading.slack)).max()?;
     (readings.len() > 1).then(|| last_start.saturating_sub(first_end).max(0))
@@ -36,10 +35,7 @@ fn skew(readings: &[Reading]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        doctor::{Severity, facts::Role},
-        net::Address,
-    };
+    use crate::doctor::{Severity, facts::Role, internals::Address};
 
     fn severity(readings: &[(i64, i64)]) -> Option<Severity> {
         let facts = |&(offset, slack): &(i64, i64)| {
@@ -47,17 +43,17 @@ mod tests {
             facts.clock = Some(Reading { offset, slack });
             facts
         };
-        let mut notes = Notes::new();
-        check(&readings.iter().map(facts).collect::<Vec<_>>(), &mut notes);
-        notes.into_findings().first().map(|found| found.severity())
+        let mut findings = Findings::new();
+        check(&readings.iter().map(facts).collect::<Vec<_>>(), &mut findings);
+        findings.into_vec().first().map(|found| found.severity())
     }
 
     #[test]
-    fn only_what_is_certain_counts() {
+    fn only_the_certain_skew_counts() {
         assert_eq!(severity(&[(0, 1)]), None);
         assert_eq!(severity(&[(0, 1_000), (400_000, 1_000)]), Some(Severity::Ok));
         assert_eq!(severity(&[(0, 1_000), (700_000, 1_000)]), Some(Severity::Warning));
-        // The answer took so long that nothing is certain.
+        // The reply took too long for any certainty.
         assert_eq!(severity(&[(0, 1_000), (700_000, 600_000)]), Some(Severity::Ok));
         assert_eq!(severity(&[(-6_000_000, 1), (6_000_000, 1), (0, 1)]), Some(Severity::Critical));
     }

@@ -1,90 +1,95 @@
-//! Whether a primary that was replaced stops accepting writes soon enough.
+//! Whether a replaced primary stops accepting writes soon enough.
 //!
-//! A client that is cut off together with the old primary goes on being answered by it. What ends that is the primary
-//! itself, when it hears no replicas. It counts in whole seconds and looks once a second, so it takes up to two seconds
-//! longer than `min-replicas-max-lag` says.
+//! An isolated primary keeps answering the clients isolated with it, until it notices that its replicas are gone. It
+//! measures their lag in whole seconds and checks once a second, so it can take two seconds longer than
+//! `min-replicas-max-lag`.
 
 use std::time::Duration;
 
 use super::super::{
     deployment::{Deployment, Kind},
     facts::Facts,
-    notes::Notes,
+    findings::Findings,
 };
 
-/// By how much the lag may be exceeded before the primary notices.
+/// The time by which a primary may notice late.
 const COARSE: Duration = Duration::from_secs(2);
 
-pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
-    let (Some(least), Some(lag)) = (facts.number("min-replicas-to-write"), facts.number("min-replicas-max-lag")) else {
+pub(super) fn check(facts: &Facts, deployment: &Deployment, findings: &mut Findings) {
+    let (Some(least), Some(lag)) =
+        (facts.setting_number("min-replicas-to-write"), facts.setting_number("min-replicas-max-lag"))
+    else {
         return;
     };
     let (failover, setting) = match deployment.kind {
         Kind::Standalone => return,
         Kind::Sentinel => (deployment.down_after, "down-after-milliseconds"),
-        Kind::Cluster => (facts.number("cluster-node-timeout").map(Duration::from_millis), "cluster-node-timeout"),
+        Kind::Cluster => {
+            (facts.setting_number("cluster-node-timeout").map(Duration::from_millis), "cluster-node-timeout")
+        }
     };
     if least == 0 || lag == 0 {
-        unguarded(deployment.kind, notes);
+        no_replicas_required(deployment.kind, findings);
     } else if let Some(failover) = failover {
-        compare(lag, failover, setting, notes);
+        compare_lag(lag, failover, setting, findings);
     }
     if least > 0 && lag > 0 && facts.is_primary() {
-        enough(facts, least, notes);
+        count_replicas(facts, least, findings);
     }
 }
 
-fn unguarded(kind: Kind, notes: &mut Notes) {
-    let remedy = "CONFIG SET min-replicas-to-write 1 on every server, and min-replicas-max-lag at least two seconds below \
-                  the failover time";
+fn no_replicas_required(kind: Kind, findings: &mut Findings) {
+    let remedy = "CONFIG SET min-replicas-to-write 1 on every server, and min-replicas-max-lag to at least two seconds \
+                  less than the failover time";
     match kind {
-        Kind::Cluster => notes.warning(
+        Kind::Cluster => findings.warning(
             "min-replicas",
-            "min-replicas-to-write is off: a primary that is cut off accepts writes, which will be lost, until it notices \
-             by itself, which may be after it was replaced",
+            "min-replicas-to-write is off: until it notices its isolation, an isolated primary accepts writes that will \
+             be lost, and it may be replaced before it notices",
             remedy,
         ),
-        _ => notes.critical(
+        _ => findings.critical(
             "min-replicas",
-            "min-replicas-to-write is off: a primary that is cut off goes on accepting writes, which will be lost, and \
-             clients beside it see stale sessions without any bound",
+            "min-replicas-to-write is off: an isolated primary keeps accepting writes that will be lost, and its clients \
+             read stale sessions without any bound",
             remedy,
         ),
     }
 }
 
-fn compare(lag: u64, failover: Duration, setting: &str, notes: &mut Notes) {
-    let told = format!("min-replicas-max-lag is {lag} s, and {setting} {} ms", failover.as_millis());
-    let remedy = format!("set min-replicas-max-lag to 1, and {setting} to two seconds more at least");
+fn compare_lag(lag: u64, failover: Duration, setting: &str, findings: &mut Findings) {
+    let settings = format!("min-replicas-max-lag is {lag} s and {setting} is {} ms", failover.as_millis());
+    let remedy = format!("set min-replicas-max-lag to 1, and {setting} to at least two seconds more");
     let lag = Duration::from_secs(lag);
     if lag >= failover {
-        let found = format!("{told}: a primary that was replaced is still accepting writes, and they will be lost");
-        notes.critical("max-lag", found, remedy);
+        let found = format!("{settings}: a replaced primary still accepts writes, which will be lost");
+        findings.critical("max-lag", found, remedy);
     } else if lag + COARSE > failover {
         let found =
-            format!("{told}: the primary takes up to 2 s more to notice, so it may be replaced before it stops");
-        notes.warning("max-lag", found, remedy);
+            format!("{settings}: the primary can take 2 s longer to notice, so it may be replaced before it stops");
+        findings.warning("max-lag", found, remedy);
     } else {
-        notes.ok("max-lag", format!("{told}: a primary stops before it is replaced"));
+        findings.ok("max-lag", format!("{settings}: a primary stops before it is replaced"));
     }
 }
 
-fn enough(facts: &Facts, least: u64, notes: &mut Notes) {
-    let good = facts.count("min_slaves_good_slaves");
+fn count_replicas(facts: &Facts, least: u64, findings: &mut Findings) {
+    let good = facts.info_number("min_slaves_good_slaves");
     match good {
         Some(good) if good < least => {
-            let found = format!(
-                "{good} replicas are in step, and min-replicas-to-write is {least}: all writes are refused now"
-            );
-            notes.critical("min-replicas", found, "bring replicas back");
+            let found =
+                format!("{good} replicas are in sync and min-replicas-to-write is {least}: all writes are refused now");
+            findings.critical("min-replicas", found, "bring the replicas back");
         }
         Some(good) if good == least => {
             let found = format!(
-                "{good} replicas are in step, and min-replicas-to-write is {least}: without one of them all writes are refused"
+                "{good} replicas are in sync and min-replicas-to-write is {least}: if one fails, all writes are refused"
             );
-            notes.info("min-replicas", found, "run one replica more than min-replicas-to-write");
+            findings.info("min-replicas", found, "run one replica more than min-replicas-to-write");
         }
-        Some(good) => notes.ok("min-replicas", format!("{good} replicas are in step, {least} are needed")),
+        Some(good) => {
+            findings.ok("min-replicas", format!("{good} replicas are in sync, and min-replicas-to-write is {least}"));
+        }
         None => {}
     }
 }
@@ -95,9 +100,9 @@ mod tests {
     use crate::doctor::Severity;
 
     fn severity(lag: u64, failover: u64) -> Severity {
-        let mut notes = Notes::new();
-        compare(lag, Duration::from_millis(failover), "down-after-milliseconds", &mut notes);
-        notes.into_findings()[0].severity()
+        let mut findings = Findings::new();
+        compare_lag(lag, Duration::from_millis(failover), "down-after-milliseconds", &mut findings);
+        findings.into_vec()[0].severity()
     }
 
     #[test]

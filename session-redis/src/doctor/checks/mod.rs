@@ -1,4 +1,4 @@
-//! What is judged, one file for each matter.
+//! The checks, one file for each subject.
 
 mod access;
 mod clients;
@@ -7,9 +7,9 @@ mod cluster;
 mod failover;
 mod layout;
 mod memory;
+mod permissions;
 mod persistence;
 mod replication;
-mod rights;
 mod sessions;
 mod transport;
 mod version;
@@ -18,43 +18,48 @@ use super::{
     deployment::Deployment,
     discover::Expected,
     facts::{Facts, Role},
-    notes::Notes,
+    findings::Findings,
+    internals::Address,
 };
-use crate::net::Address;
 
-/// What can be judged before anything is reached.
-pub(super) fn on_the_way(seeds: &[Address], expected: &[Expected], deployment: &Deployment, notes: &mut Notes) {
+/// The checks that need no connection.
+pub(super) fn before_connecting(
+    seeds: &[Address],
+    expected: &[Expected],
+    deployment: &Deployment,
+    findings: &mut Findings,
+) {
     let mut seen: Vec<&Address> = Vec::new();
     for address in seeds.iter().chain(expected.iter().map(|expected| &expected.address)) {
         if !seen.contains(&address) {
             seen.push(address);
-            transport::on_the_way(address, deployment, notes.at(address));
+            transport::check_address(address, deployment, findings.at(address));
         }
     }
 }
 
-/// Judges all servers, one by one and together.
-pub(super) fn run(all: &[Facts], deployment: &Deployment, notes: &mut Notes) {
+/// Checks each server, and then all servers together.
+pub(super) fn run(all: &[Facts], deployment: &Deployment, findings: &mut Findings) {
     for facts in all {
-        let notes = notes.at(&facts.address);
-        access::check(facts, notes);
-        version::check(facts, notes);
+        let findings = findings.at(&facts.address);
+        access::check(facts, findings);
+        version::check(facts, findings);
         if facts.role == Role::Sentinel {
             continue;
         }
-        memory::check(facts, notes);
-        persistence::check(facts, deployment, notes);
-        replication::check(facts, deployment, notes);
-        failover::check(facts, deployment, notes);
-        transport::check(facts, deployment, notes);
-        rights::check(facts, deployment, notes);
-        clients::check(facts, deployment, notes);
-        layout::check(facts, deployment, notes);
-        cluster::check(facts, notes);
+        memory::check(facts, findings);
+        persistence::check(facts, deployment, findings);
+        replication::check(facts, deployment, findings);
+        failover::check(facts, deployment, findings);
+        transport::check(facts, deployment, findings);
+        permissions::check(facts, deployment, findings);
+        clients::check(facts, deployment, findings);
+        layout::check(facts, deployment, findings);
+        cluster::check(facts, findings);
     }
-    let notes = notes.everywhere();
-    sessions::check(all, deployment, notes);
-    cluster::check_all(all, deployment, notes);
-    version::check_all(all, notes);
-    clocks::check(all, notes);
+    let findings = findings.deployment();
+    sessions::check(all, deployment, findings);
+    cluster::check_all(all, deployment, findings);
+    version::check_all(all, findings);
+    clocks::check(all, findings);
 }

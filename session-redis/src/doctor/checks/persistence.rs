@@ -1,54 +1,54 @@
-//! What a crash loses.
+//! Persistence: the loss after a crash.
 
 use super::super::{
     deployment::{Deployment, Kind},
     facts::Facts,
-    notes::Notes,
+    findings::Findings,
 };
 
-pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
-    let (Some(aof), Some(save)) = (facts.set("appendonly"), facts.set("save")) else { return };
-    match (aof, facts.set("appendfsync").unwrap_or_default()) {
+pub(super) fn check(facts: &Facts, deployment: &Deployment, findings: &mut Findings) {
+    let (Some(aof), Some(save)) = (facts.setting("appendonly"), facts.setting("save")) else { return };
+    match (aof, facts.setting("appendfsync").unwrap_or_default()) {
         ("yes", "always") => {
-            notes.ok("persistence", "appendonly with appendfsync always: a crash loses nothing that was acknowledged");
+            findings.ok("persistence", "appendonly with appendfsync always: a crash loses no acknowledged write");
         }
-        ("yes", "no") => notes.warning(
+        ("yes", "no") => findings.warning(
             "persistence",
-            "appendfsync no: a crash of the machine loses what the system had not written, 30 s or so",
+            "appendfsync no: a crash of the machine loses the writes of about 30 s, which the system had not yet written to disk",
             "CONFIG SET appendfsync everysec",
         ),
-        ("yes", _) => notes.ok(
+        ("yes", _) => findings.ok(
             "persistence",
-            "appendonly with appendfsync everysec: a crash of the machine loses the last second or two",
+            "appendonly with appendfsync everysec: a crash of the machine loses the writes of the last second or two",
         ),
-        _ if !save.is_empty() => notes.warning(
+        _ if !save.is_empty() => findings.warning(
             "persistence",
-            format!("snapshots only (save {save}): a crash loses all changes since the last one, logouts too"),
+            format!("snapshots only (save {save}): a crash loses all changes since the last snapshot, logouts included"),
             "CONFIG SET appendonly yes",
         ),
-        _ => notes.warning("persistence", none(deployment.kind), "CONFIG SET appendonly yes, and CONFIG REWRITE"),
+        _ => findings.warning("persistence", no_persistence(deployment.kind), "CONFIG SET appendonly yes, and CONFIG REWRITE"),
     }
-    trouble(facts, notes);
+    disk_errors(facts, findings);
 }
 
-fn none(kind: Kind) -> &'static str {
+fn no_persistence(kind: Kind) -> &'static str {
     match kind {
-        Kind::Standalone => "nothing is written to disk: a restart ends all sessions",
+        Kind::Standalone => "the server writes nothing to disk: a restart ends all sessions",
         _ => {
-            "nothing is written to disk: a primary that restarts before it is replaced comes back empty, and its replicas \
-             empty themselves after it"
+            "the server writes nothing to disk: a primary that restarts before a failover comes back empty, and its \
+             replicas then delete their data too"
         }
     }
 }
 
-fn trouble(facts: &Facts, notes: &mut Notes) {
-    for (line, what) in [
+fn disk_errors(facts: &Facts, findings: &mut Findings) {
+    for (line, problem) in [
         ("rdb_last_bgsave_status", "the last snapshot failed"),
-        ("aof_last_write_status", "the last write of the append-only file failed"),
+        ("aof_last_write_status", "the last write to the append-only file failed"),
     ] {
-        if facts.told(line).is_some_and(|status| status != "ok") {
-            let found = format!("{what}: the server may refuse writes until it succeeds");
-            notes.critical("disk", found, "look at the server's log, and at the space on its disk");
+        if facts.info(line).is_some_and(|status| status != "ok") {
+            let found = format!("{problem}: the server may refuse writes until one succeeds");
+            findings.critical("disk", found, "check the server's log, and the free space on its disk");
         }
     }
 }
@@ -56,26 +56,23 @@ fn trouble(facts: &Facts, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        doctor::{Severity, facts::Role},
-        net::Address,
-    };
+    use crate::doctor::{Severity, facts::Role, internals::Address};
 
     #[test]
-    fn a_disk_that_fails() {
-        for (line, status, graves) in [
+    fn a_failing_disk() {
+        for (line, status, criticals) in [
             ("rdb_last_bgsave_status", "ok", 0),
             ("rdb_last_bgsave_status", "err", 1),
             ("aof_last_write_status", "err", 1),
         ] {
             let mut facts = Facts::new(Address::tcp("a", 1), Role::Primary);
             facts.info.insert(line.to_owned(), status.to_owned());
-            let mut notes = Notes::new();
-            trouble(&facts, &mut notes);
-            let findings = notes.into_findings();
+            let mut findings = Findings::new();
+            disk_errors(&facts, &mut findings);
+            let findings = findings.into_vec();
             assert_eq!(
                 findings.iter().filter(|found| found.severity() == Severity::Critical).count(),
-                graves,
+                criticals,
                 "{line}"
             );
         }

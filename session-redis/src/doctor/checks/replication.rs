@@ -1,52 +1,52 @@
-//! Whether there is something to fail over to.
+//! Replication: whether a failover has a server to fail over to.
 
 use super::super::{
     deployment::{Deployment, Kind},
     facts::{Facts, Role},
-    notes::Notes,
+    findings::Findings,
 };
 
-pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
+pub(super) fn check(facts: &Facts, deployment: &Deployment, findings: &mut Findings) {
     match facts.role {
-        Role::Primary => primary(facts, deployment, notes),
-        Role::Replica => replica(facts, notes),
+        Role::Primary => primary(facts, deployment, findings),
+        Role::Replica => replica(facts, findings),
         Role::Sentinel => {}
     }
 }
 
-fn primary(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
-    match (facts.count("connected_slaves"), deployment.kind) {
+fn primary(facts: &Facts, deployment: &Deployment, findings: &mut Findings) {
+    match (facts.info_number("connected_slaves"), deployment.kind) {
         (Some(0), Kind::Standalone) => {
-            notes.info(
+            findings.info(
                 "replicas",
-                "no replica: while this server is down there are no sessions",
+                "there is no replica: while this server is down, no session can be used",
                 "run replicas under Sentinel, or a cluster",
             );
         }
-        (Some(0), _) => notes.critical(
+        (Some(0), _) => findings.critical(
             "replicas",
-            "no replica is connected: if this primary dies, nothing takes its place",
-            "start its replicas, and see whether they reach it",
+            "no replica is connected: if this primary fails, no server takes its place",
+            "start its replicas, and check that they reach it",
         ),
-        (Some(replicas), _) => notes.ok("replicas", format!("{replicas} replicas are connected")),
+        (Some(replicas), _) => findings.ok("replicas", format!("{replicas} replicas are connected")),
         (None, _) => {}
     }
 }
 
-fn replica(facts: &Facts, notes: &mut Notes) {
-    match facts.told("master_link_status") {
-        Some("up") => notes.ok("replica-link", "the replica is linked with its primary"),
-        Some(_) => notes.critical(
+fn replica(facts: &Facts, findings: &mut Findings) {
+    match facts.info("master_link_status") {
+        Some("up") => findings.ok("replica-link", "the replica is connected to its primary"),
+        Some(_) => findings.critical(
             "replica-link",
-            "the replica has lost its primary: its data grows old, and a failover to it would lose what came since",
-            "see its log, and `masteruser` and `masterauth`",
+            "the replica has lost its primary: a failover to it would lose all writes since then",
+            "check its log, `masteruser` and `masterauth`",
         ),
         None => {}
     }
-    if facts.set("replica-read-only") == Some("no") {
-        notes.warning(
+    if facts.setting("replica-read-only") == Some("no") {
+        findings.warning(
             "replica-link",
-            "the replica accepts writes, which nobody else will see",
+            "the replica accepts writes, which reach no other server",
             "CONFIG SET replica-read-only yes",
         );
     }

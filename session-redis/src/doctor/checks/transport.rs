@@ -1,42 +1,42 @@
-//! Who can listen in.
+//! Encryption between the clients and the servers, and between the servers.
 
 use super::super::{
     deployment::{Deployment, Kind},
     facts::{Facts, Role},
-    notes::Notes,
+    findings::Findings,
+    internals::Address,
 };
-use crate::net::Address;
 
-/// What the address tells, before it is dialed.
-pub(super) fn on_the_way(address: &Address, deployment: &Deployment, notes: &mut Notes) {
+/// Checks an address before the doctor connects to it.
+pub(super) fn check_address(address: &Address, deployment: &Deployment, findings: &mut Findings) {
     if deployment.is_encrypted {
-        return notes.ok("tls", "TLS is spoken");
+        return findings.ok("tls", "the connection uses TLS");
     }
     if Facts::new(address.clone(), Role::Primary).is_local() {
-        return notes.ok("tls", "without TLS, and within this machine");
+        return findings.ok("tls", "the connection has no TLS, and stays on this machine");
     }
-    let remedy = "give the servers certificates, and write rediss:// in `urls`";
-    notes.warning("tls", "sessions travel over the network in clear text", remedy);
+    let remedy = "give the servers certificates, and use rediss:// in `urls`";
+    findings.warning("tls", "sessions travel over the network in clear text", remedy);
     if deployment.has_password {
-        notes.warning("password-in-clear", "the password travels over the network in clear text", remedy);
+        findings.warning("password-in-clear", "the password travels over the network in clear text", remedy);
     }
 }
 
-/// What the server tells.
-pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
+/// Checks the settings of a server whose clients use TLS.
+pub(super) fn check(facts: &Facts, deployment: &Deployment, findings: &mut Findings) {
     if !deployment.is_encrypted {
         return;
     }
-    if facts.number("port").is_some_and(|port| port != 0) {
-        notes.info("plain-port", "the server listens without TLS as well", "set `port 0` once all clients speak TLS");
+    if facts.setting_number("port").is_some_and(|port| port != 0) {
+        findings.info("plain-port", "the server also listens without TLS", "set `port 0` once all clients use TLS");
     }
-    for (setting, what, is_used) in [
-        ("tls-replication", "replicas get their data", deployment.kind != Kind::Standalone),
-        ("tls-cluster", "the nodes of the cluster talk", deployment.kind == Kind::Cluster),
+    for (setting, traffic, is_used) in [
+        ("tls-replication", "replication is", deployment.kind != Kind::Standalone),
+        ("tls-cluster", "messages between the nodes are", deployment.kind == Kind::Cluster),
     ] {
-        if is_used && facts.set(setting) == Some("no") {
-            let found = format!("{setting} is no: {what} in clear text, though clients speak TLS");
-            notes.warning("tls", found, format!("set {setting} yes"));
+        if is_used && facts.setting(setting) == Some("no") {
+            let found = format!("{setting} is no: {traffic} in clear text, although clients use TLS");
+            findings.warning("tls", found, format!("set {setting} yes"));
         }
     }
 }
@@ -44,15 +44,18 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, notes: &mut Notes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RedisConfig, net::CheckedConfig};
+    use crate::doctor::{
+        Severity,
+        internals::{CheckedConfig, RedisConfig},
+    };
 
     fn checks(url: &str) -> Vec<&'static str> {
         let config = RedisConfig::standalone(url);
         let setup = CheckedConfig::new(&config).unwrap();
-        let mut notes = Notes::new();
-        on_the_way(&setup.seeds[0], &Deployment::new(&config, &setup, None), &mut notes);
-        let findings = notes.into_findings();
-        findings.iter().filter(|found| found.severity() > crate::Severity::Ok).map(|found| found.check()).collect()
+        let mut findings = Findings::new();
+        check_address(&setup.seeds[0], &Deployment::new(&config, &setup, None), &mut findings);
+        let findings = findings.into_vec();
+        findings.iter().filter(|found| found.severity() > Severity::Ok).map(|found| found.check()).collect()
     }
 
     #[test]
@@ -72,15 +75,15 @@ mod tests {
 
     #[cfg(feature = "tls")]
     #[test]
-    fn replicas_in_clear_text() {
+    fn replication_in_clear_text() {
         let config = RedisConfig::cluster(["rediss://cache.example"]);
         let deployment = Deployment::new(&config, &CheckedConfig::new(&config).unwrap(), None);
         let mut facts = Facts::new(Address::tcp("cache.example", 6379), Role::Primary);
         for setting in ["tls-replication", "tls-cluster"] {
             facts.config = [(setting.to_owned(), "no".to_owned())].into();
-            let mut notes = Notes::new();
-            check(&facts, &deployment, &mut notes);
-            let findings = notes.into_findings();
+            let mut findings = Findings::new();
+            check(&facts, &deployment, &mut findings);
+            let findings = findings.into_vec();
             assert!(findings.len() == 1 && findings[0].found().starts_with(setting), "{findings:?}");
         }
     }

@@ -1,47 +1,51 @@
-//! Whether the server can run the store at all, and still gets fixes.
+//! The version of the server: whether the store runs on it, and whether it still gets fixes.
 
 use std::collections::BTreeSet;
 
-use super::super::{facts::Facts, notes::Notes};
+use super::super::{facts::Facts, findings::Findings};
 
 type Version = (u32, u32);
 
-/// The oldest of each that has all that is needed.
+/// The oldest version with every command that the store needs.
 const REDIS: Version = (7, 0);
 const VALKEY: Version = (7, 2);
-/// Redis 7.0 gets no more fixes from its makers, though from distributions.
+/// The Redis project no longer fixes older versions. Distributions still do.
 const REDIS_MAINTAINED: Version = (7, 2);
 
-pub(super) fn check(facts: &Facts, notes: &mut Notes) {
-    let told = |name: &str| facts.hello.get(name).map(String::as_str);
-    let (Some(server), Some(version)) = (told("server"), told("version")) else { return };
-    judge(server, version, notes);
+pub(super) fn check(facts: &Facts, findings: &mut Findings) {
+    let hello = |name: &str| facts.hello.get(name).map(String::as_str);
+    let (Some(server), Some(version)) = (hello("server"), hello("version")) else { return };
+    check_version(server, version, findings);
 }
 
-fn judge(server: &str, version: &str, notes: &mut Notes) {
+fn check_version(server: &str, version: &str, findings: &mut Findings) {
     let found = format!("{server} {version}");
     let remedy = "run Redis 7.2 or later, or Valkey 8 or later";
     match (server, read(version)) {
         ("redis", Some(version)) if version < REDIS => {
-            notes.critical("version", format!("{found} lacks what the store needs"), remedy);
+            findings.critical("version", format!("{found} does not have every command that the store needs"), remedy);
         }
         ("valkey", Some(version)) if version < VALKEY => {
-            notes.critical("version", format!("{found} lacks what the store needs"), remedy);
+            findings.critical("version", format!("{found} does not have every command that the store needs"), remedy);
         }
         ("redis", Some(version)) if version < REDIS_MAINTAINED => {
-            notes.info("version", format!("{found} works, but gets fixes only from distributions"), remedy);
+            findings.info("version", format!("{found} works, but only distributions still fix it"), remedy);
         }
-        ("redis" | "valkey", Some(_)) => notes.ok("version", found),
-        _ => notes.warning("version", format!("{found} is not known here: the store was never tested with it"), remedy),
+        ("redis" | "valkey", Some(_)) => findings.ok("version", found),
+        _ => findings.warning("version", format!("the store has never been tested on {found}"), remedy),
     }
 }
 
-pub(super) fn check_all(all: &[Facts], notes: &mut Notes) {
+pub(super) fn check_all(all: &[Facts], findings: &mut Findings) {
     let versions: BTreeSet<_> = all.iter().filter_map(|facts| facts.hello.get("version")).map(String::as_str).collect();
     if versions.len() > 1 {
         let found =
-            format!("the servers are of several versions: {}", versions.into_iter().collect::<Vec<_>>().join(", "));
-        notes.warning("versions", found, "finish the upgrade: an older replica may not understand a newer primary");
+            format!("the servers run different versions: {}", versions.into_iter().collect::<Vec<_>>().join(", "));
+        findings.warning(
+            "versions",
+            found,
+            "finish the upgrade: an older replica may not be able to read the data of a newer primary",
+        );
     }
 }
 
@@ -53,14 +57,14 @@ fn read(version: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Severity;
+    use crate::doctor::{Severity, facts::Role, internals::Address};
 
     #[test]
     fn versions() {
         let severity = |server: &str, version: &str| {
-            let mut notes = Notes::new();
-            judge(server, version, &mut notes);
-            notes.into_findings()[0].severity()
+            let mut findings = Findings::new();
+            check_version(server, version, &mut findings);
+            findings.into_vec()[0].severity()
         };
         assert_eq!(severity("redis", "6.2.14"), Severity::Critical);
         assert_eq!(severity("redis", "7.0.15"), Severity::Info);
@@ -72,16 +76,16 @@ mod tests {
     }
 
     #[test]
-    fn servers_of_several_versions() {
+    fn servers_of_different_versions() {
         let facts = |version: &str| {
-            let mut facts = Facts::new(crate::net::Address::tcp("a", 1), crate::doctor::facts::Role::Primary);
+            let mut facts = Facts::new(Address::tcp("a", 1), Role::Primary);
             facts.hello.insert("version".to_owned(), version.to_owned());
             facts
         };
         let found = |versions: &[&str]| {
-            let mut notes = Notes::new();
-            check_all(&versions.iter().map(|version| facts(version)).collect::<Vec<_>>(), &mut notes);
-            notes.into_findings().iter().map(|found| found.severity()).collect::<Vec<_>>()
+            let mut findings = Findings::new();
+            check_all(&versions.iter().map(|version| facts(version)).collect::<Vec<_>>(), &mut findings);
+            findings.into_vec().iter().map(|found| found.severity()).collect::<Vec<_>>()
         };
         assert_eq!(found(&["7.2.1", "7.2.1"]), []);
         assert_eq!(found(&["7.2.1", "7.4.0"]), [Severity::Warning]);

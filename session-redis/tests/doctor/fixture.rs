@@ -1,36 +1,38 @@
-//! Servers in good health, and what a report must say of them.
+//! Healthy servers, and assertions on reports.
 
 use session_core::Sessions;
-use session_redis::{Doctor, Finding, RedisConfig, RedisStore, Report, Severity};
+use session_redis::{
+    RedisConfig, RedisStore,
+    doctor::{Doctor, Finding, Report, Severity},
+};
 use session_testkit::{Persistence, ServerBuilder};
 
 pub(crate) const PREFIX: &str = "shop";
 
-/// A rule of an ACL file, with names put in, on one line.
+/// A rule of an ACL file on one line, with the placeholders replaced.
 fn rule(rule: &str, name: &str) -> String {
     let rule = rule.replace("user <name>", name).replace("<password>", "secret").replace("<prefix>", PREFIX);
     rule.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A server with nothing to complain about. It knows `shop`, who may do what a store needs, and `doctor`, who may see
-/// what the doctor looks at.
-pub(crate) fn sound(server: ServerBuilder) -> ServerBuilder {
+/// A server without problems. The user `shop` has the permissions of a store, and `doctor` those of the doctor.
+pub(crate) fn healthy(server: ServerBuilder) -> ServerBuilder {
     server
         .persistence(Persistence::AofEverysec)
         .config("maxmemory", "256mb")
         .acl_user("default off")
         .acl_user(&rule(session_redis::ACL_RULE, "shop"))
-        .acl_user(&rule(session_redis::DOCTOR_ACL_RULE, "doctor"))
+        .acl_user(&rule(session_redis::doctor::ACL_RULE, "doctor"))
 }
 
-/// As the user who may see all that there is to see.
+/// The configuration with the user who may see everything.
 pub(crate) fn as_doctor(config: RedisConfig) -> RedisConfig {
     config.prefix(PREFIX).username("doctor").password("secret")
 }
 
-/// The doctor's report, about the store of the user `shop`.
+/// The doctor's report about the store of the user `shop`.
 pub(crate) async fn examine(config: RedisConfig) -> Report {
-    Doctor::new(as_doctor(config)).store_user("shop").examine().await.expect("the configuration is right")
+    Doctor::new(as_doctor(config)).store_user("shop").examine().await.expect("the configuration is valid")
 }
 
 /// A store for the same servers.
@@ -39,30 +41,30 @@ pub(crate) async fn store(config: RedisConfig) -> Sessions {
     Sessions::new(RedisStore::builder(config).connect().await.unwrap_or_else(|error| panic!("{error:?}")))
 }
 
-/// Findings that somebody should do something about.
-pub(crate) fn grave(report: &Report) -> Vec<&Finding> {
+/// The findings that need a remedy.
+pub(crate) fn problems(report: &Report) -> Vec<&Finding> {
     report.findings().iter().filter(|finding| finding.severity() >= Severity::Warning).collect()
 }
 
-/// Nothing is wrong, and everything could be looked at.
-pub(crate) fn assert_sound(report: &Report) {
+/// The report has no problem, and everything could be examined.
+pub(crate) fn assert_healthy(report: &Report) {
     let hidden = ["not-permitted", "not-answered"];
     let hidden = report.findings().iter().any(|finding| hidden.contains(&finding.check()));
-    assert!(grave(report).is_empty() && !hidden, "{report}");
+    assert!(problems(report).is_empty() && !hidden, "{report}");
 }
 
-/// This is what was found, and nothing else that is as grave.
+/// The report has this finding, and no problem from another check.
 pub(crate) fn assert_only(report: &Report, severity: Severity, check: &str, found: &str) {
     assert_found(report, severity, check, found);
-    assert!(grave(report).iter().all(|finding| finding.check() == check), "more than `{check}`:\n{report}");
+    assert!(problems(report).iter().all(|finding| finding.check() == check), "more than `{check}`:\n{report}");
 }
 
-/// This was found, among other things.
+/// The report has this finding, perhaps among others.
 pub(crate) fn assert_found(report: &Report, severity: Severity, check: &str, found: &str) {
-    let is_it = |finding: &&Finding| {
+    let matches = |finding: &&Finding| {
         finding.severity() == severity && finding.check() == check && finding.found().contains(found)
     };
-    let finding = report.findings().iter().find(is_it);
+    let finding = report.findings().iter().find(matches);
     let finding = finding.unwrap_or_else(|| panic!("no {severity} `{check}` that says `{found}`:\n{report}"));
     assert!(severity <= Severity::Info || !finding.remedy().is_empty(), "no remedy for `{check}`");
 }

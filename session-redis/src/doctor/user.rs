@@ -1,21 +1,21 @@
-//! A user, as the server describes it.
+//! An ACL user, as the server describes it.
 
 use redis::Value;
 
 use super::reply::{items, pairs, text};
 
-/// A user of the server.
+/// An ACL user of a server.
 #[derive(Clone, Debug, Default)]
 pub(super) struct User {
     flags: Vec<String>,
-    /// What it may run, in the server's notation; that of its selectors follows.
+    /// The commands it may run, in the server's notation, followed by those of its selectors.
     pub(super) commands: String,
-    /// Patterns of keys and channels, `~` and `&` included.
+    /// Patterns of keys and channels, with their `~` or `&`.
     pub(super) patterns: Vec<String>,
 }
 
 impl User {
-    /// Reads the reply to ACL GETUSER; nothing if there is no such user.
+    /// Reads the reply to ACL GETUSER; `None` if there is no such user.
     pub(super) fn read(reply: &Value) -> Option<Self> {
         let described = pairs(reply);
         if described.is_empty() {
@@ -25,15 +25,15 @@ impl User {
         for (name, value) in described {
             match name.as_str() {
                 "flags" => user.flags = items(value).iter().filter_map(text).collect(),
-                "selectors" => items(value).iter().flat_map(pairs).for_each(|(name, value)| user.rule(&name, value)),
-                name => user.rule(name, value),
+                "selectors" => items(value).iter().flat_map(pairs).for_each(|(name, value)| user.add(&name, value)),
+                name => user.add(name, value),
             }
         }
         Some(user)
     }
 
-    fn rule(&mut self, name: &str, value: &Value) {
-        // Before 7.0 patterns came as a list.
+    fn add(&mut self, name: &str, value: &Value) {
+        // Servers before 7.0 send patterns as a list.
         let words = text(value).unwrap_or_else(|| items(value).iter().filter_map(text).collect::<Vec<_>>().join(" "));
         match name {
             "commands" if self.commands.is_empty() => self.commands = words,
@@ -47,12 +47,12 @@ impl User {
         self.flags.iter().any(|flag| flag == "on")
     }
 
-    /// Whether anybody may log in as this user.
+    /// Whether a client can log in as this user without a password.
     pub(super) fn needs_no_password(&self) -> bool {
         self.flags.iter().any(|flag| flag == "nopass")
     }
 
-    /// Whether it may run nothing at all.
+    /// Whether it may run no command at all.
     pub(super) fn is_powerless(&self) -> bool {
         self.commands.split_whitespace().all(|word| word == "-@all")
     }
@@ -61,10 +61,10 @@ impl User {
         self.commands.split_whitespace().any(|word| word == "+@all")
     }
 
-    /// The patterns that reach beyond a prefix.
+    /// The patterns that match keys or channels outside a prefix.
     pub(super) fn beyond<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.patterns.iter().map(String::as_str).filter(move |pattern| {
-            // `%R~pattern` and `%RW~pattern` are rights to read or write only.
+            // `%R~pattern` and `%RW~pattern` permit reads or writes only.
             let pattern = pattern.split_once(['~', '&']).map_or(*pattern, |(_, pattern)| pattern);
             !pattern.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(':'))
         })
@@ -86,12 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody() {
+    fn no_such_user() {
         assert!(User::read(&Value::Nil).is_none());
     }
 
     #[test]
-    fn what_reaches_beyond_the_prefix() {
+    fn patterns_beyond_the_prefix() {
         let beyond = |keys: &str| user(keys, "-@all").beyond("shop").map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(beyond("~shop:* %R~shop:1:*"), [""; 0]);
         assert_eq!(beyond("~* ~shop* %RW~other:*"), ["~*", "~shop*", "%RW~other:*"]);
