@@ -10,7 +10,7 @@ async fn main() -> Result<(), Error> {
     let mut session = sessions.create()?;
     session.map_mut("cart").insert("sku-1", 2u32)?; // recorded; nothing is sent
     session.members_mut("viewed").insert("sku-1")?;
-    session.commit().await?; // one atomic (S − D) ∪ U
+    session.commit().await?; // one atomic update
 
     let mut tab = sessions.open(session.id()).await?; // a second tab
     tab.map_mut("cart").update("sku-1", |n: u32| n + 1).await?; // atomic, sent at once
@@ -18,9 +18,11 @@ async fn main() -> Result<(), Error> {
     let alice = Principal::new("alice")?;
     session.set("theme", "dark")?;
     let sign_in = Rotate::privilege().with_sign_in(SignIn::new(alice.clone()));
-    if session.rotate(sign_in).await? == Rotated::NewId {
-        println!("signed in: the cookie gets the new id");
+    if session.rotate(sign_in.clone()).await? == Rotated::NewId {
+        println!("signed in: the cookie gets the new id, {} characters", session.id().expose().len());
     }
+    let mut phone = sessions.create()?;
+    let _new_id = phone.rotate(sign_in).await?; // signed in on another device, too
     if let Err(error) = sessions.open(tab.id()).await {
         println!("with the old id: {error}");
     }
@@ -31,9 +33,9 @@ async fn main() -> Result<(), Error> {
         println!("{quantity} x {sku}, theme {:?}", session.get::<String>("theme")?);
     }
 
-    println!("sessions of alice: {}", sessions.list(&alice).await?.len());
-    println!("ended elsewhere: {}", sessions.revoke_others(&alice, session.id()).await?);
-    println!("signed out everywhere: {}", sessions.revoke_all(&alice).await?);
+    println!("sessions of alice: {}", sessions.list(&alice).await?.len()); // 2
+    println!("ended elsewhere: {}", sessions.revoke_others(&alice, session.id()).await?); // 1
+    println!("signed out everywhere: {}", sessions.revoke_all(&alice).await?); // 1
     if let Err(error) = sessions.open(session.id()).await {
         println!("after that: {error}");
     }
