@@ -132,7 +132,7 @@ impl Workload {
         self.sessions / self.life
     }
 
-    /// The same service, so many times as large: sessions, requests and nodes.
+    /// The same service, `factor` times as large: sessions, requests and nodes.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
         let (sessions, requests, nodes) = (self.sessions * factor, self.requests * factor, self.nodes * factor);

@@ -107,7 +107,7 @@ impl Oracle {
         match self.known(id) {
             None => Err(Absent::NotFound(None)),
             Some(Known::Session(_)) => Ok(*id),
-            // "While it stands, NotFound carries reason and age"
+            // While the tombstone is kept, NotFound carries reason and age.
             Some(Known::Ended { .. }) => Err(Absent::NotFound(self.ended(id))),
             // "For the grace it answers Superseded"
             Some(Known::Moved { kind: RotationKind::Privilege, .. }) => Err(Absent::Superseded),
@@ -141,7 +141,7 @@ impl Oracle {
                 });
             }
             Err(Absent::Superseded) => return Answer::Create(CreateOutcome::AlreadyExists),
-            // "Nor a delayed create while the tombstone stands"
+            // No delayed create succeeds while the tombstone is kept.
             Err(Absent::NotFound(Some(ended))) => return Answer::Create(CreateOutcome::Ended(ended)),
             Err(Absent::NotFound(None)) => {}
         }

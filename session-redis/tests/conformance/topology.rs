@@ -14,7 +14,7 @@ use session_core::{Limits, store::SessionStore};
 use session_redis::{RedisConfig, RedisStore, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server, shared};
 
-/// Much longer than a call, even on a busy machine. Cases wait rather than compute, so many of them run concurrently.
+/// Much longer than a call, even on a busy machine. Cases wait rather than compute, hence their large number at once.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 /// More than ten call deadlines, and a hundred ticks.
 pub(crate) const TOMBSTONE: Duration = Duration::from_secs(25);

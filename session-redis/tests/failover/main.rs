@@ -1,4 +1,4 @@
-//! What may be lost, and what never is, when primaries die, are isolated, hand over, or give slots away.
+//! Possible and impossible losses when primaries die, are isolated, hand over, or give slots away.
 //!
 //! Each session has one writer, which keeps a [`ledger`] of its answers. The outcome of a write without an answer is
 //! unknown until the store reports it. After a fault the state must be that of a history in which no update was applied

@@ -119,7 +119,7 @@ async fn replay(args: &Args, place: &Place, trace: &'static str, plan: Plan) -> 
         counts: plan.counts,
     };
     if !args.json {
-        // Before the run, so that a reader knows what is being waited for. The report goes on if nobody reads this.
+        // Before the run, so that a reader knows what is running. The run continues if standard output is closed.
         let _ = writeln!(io::stdout(), "{setting}\n");
     }
     let nodes = Nodes::start(args, &backend).await?;
