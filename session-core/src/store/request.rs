@@ -8,15 +8,16 @@ use crate::{
     store::FencingToken,
 };
 
-/// Options that every mutation has.
+/// Options of a create, an update, a rotation and a destroy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WriteOptions {
-    /// Identifies the write. A repeat changes nothing and returns the outcome of the original.
+    /// Identifies the write; a retry sends the same op id. Each request says what its repeat returns, and for how long.
     pub op: OpId,
     /// How many replicas should have the write before the store answers; 0, the default, waits for none. The store
-    /// waits until that many have acknowledged it, or until the call deadline. Waiting makes a loss in a failover less
-    /// likely and never excludes it. A store without replicas ignores this option.
+    /// waits until that many have acknowledged it, or until just before the call deadline; the write succeeds in both
+    /// cases, and the outcome says how many had it. Waiting makes a loss in a failover less likely and never excludes
+    /// it. A store without replicas ignores this option.
     pub replicas: u32,
 }
 
@@ -34,7 +35,8 @@ impl WriteOptions {
         OpId::generate().map(Self::new)
     }
 
-    /// Waits until `replicas` replicas acknowledge the write, or until the call deadline.
+    /// Waits until `replicas` replicas acknowledge the write, or until just before the call deadline. The write
+    /// succeeds in both cases.
     #[must_use]
     pub const fn with_replicas(self, replicas: u32) -> Self {
         Self { replicas, ..self }
@@ -107,8 +109,8 @@ impl NewSession {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadLevel {
-    /// A local copy may answer, within the staleness bound that the store documents. A store without local copies
-    /// always answers with the current state.
+    /// A local copy may answer, within the staleness bound that the store states. A store without local copies always
+    /// answers with the current state.
     #[default]
     Local,
     /// The current state, from the store itself.
@@ -167,9 +169,9 @@ impl LoadOptions {
 pub enum Precondition {
     /// The session has this stamp: compare and set.
     Stamp(Stamp),
-    /// This scalar has exactly this value, or is absent.
+    /// This scalar has exactly this value (`Some`), or is absent (`None`).
     Scalar(Field, Option<Value>),
-    /// This keyed entry has exactly this value, or is absent.
+    /// This keyed entry has exactly this value (`Some`), or is absent (`None`).
     Keyed(Field, Key, Option<Value>),
     /// The session's lock is held with this token.
     Lock(FencingToken),
@@ -265,13 +267,14 @@ pub struct Rotation {
     pub to: SessionId,
     /// How the old id behaves.
     pub kind: RotationKind,
-    /// How long the old id is remembered: at least ten call deadlines, so that requests in flight still find it.
+    /// How long the old id is remembered. It should be at least ten call deadlines, so that requests in flight still
+    /// find it.
     pub grace: Duration,
     /// Applied in the same atomic step.
     pub delta: Delta,
     /// The principal that signs in, in the same atomic step; `None` keeps the current principal.
     pub sign_in: Option<SignIn>,
-    /// New deadlines that start now; `None` keeps the absolute deadline and renews the idle one.
+    /// New deadlines, counted from the rotation; `None` keeps the absolute deadline and renews the idle one.
     pub expiry: Option<Expiry>,
 }
 
