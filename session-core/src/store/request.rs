@@ -200,7 +200,8 @@ impl Precondition {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Update {
-    /// Identifies the update. A repeat changes nothing and returns Applied while the update is among the session's last 16.
+    /// Identifies the update. A repeat changes nothing and returns Applied while the update is among the last 16 of the
+    /// session.
     pub write: WriteOptions,
     /// The changes to apply.
     pub delta: Delta,
