@@ -41,12 +41,31 @@ pub(crate) fn slot_of_key(key: &[u8]) -> u16 {
     crc16(key) % SLOTS
 }
 
-/// CRC-16/XMODEM, the hash of a cluster.
+/// CRC-16/XMODEM, the hash of a cluster. It goes byte by byte, since every new store hashes some ten thousand numbers to
+/// find its tags.
 fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 })
-    })
+    let mut crc = 0;
+    for byte in bytes {
+        crc = crc << 8 ^ REMAINDERS[usize::from((crc >> 8) as u8 ^ byte)];
+    }
+    crc
 }
+
+/// The remainder of each byte.
+const REMAINDERS: [u16; 256] = {
+    let mut remainders = [0; 256];
+    let mut byte = 0;
+    while byte < remainders.len() {
+        let (mut crc, mut bit) = ((byte as u16) << 8, 0);
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
+            bit += 1;
+        }
+        remainders[byte] = crc;
+        byte += 1;
+    }
+    remainders
+};
 
 #[cfg(test)]
 mod tests {
