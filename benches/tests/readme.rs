@@ -49,7 +49,7 @@ fn table(claims: &[Value]) -> String {
     let missed = claims.iter().filter(|claim| claim["verdict"] == "miss").count();
     table
         + &format!(
-            "\nLower is better for time and memory, higher for throughput and hit rate. {missed} of {} targets are missed (bold).\n\n",
+            "\nLower is better for time and memory, higher for throughput and hit rate. {missed} of {} targets are missed; those in this table are bold.\n\n",
             claims.len()
         )
 }

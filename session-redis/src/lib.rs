@@ -21,7 +21,7 @@
 //! # This documentation is organised as follows
 //! - **Connecting**: [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least
 //!   permissions.
-//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), all [defaults](defaults), and its [`Stats`].
+//! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), all [`defaults`], and its [`Stats`].
 //! - **Inspecting a deployment**: the module `doctor`, behind the feature of that name, and the command
 //!   `session-redis-doctor`.
 //!

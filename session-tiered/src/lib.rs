@@ -33,28 +33,29 @@
 //!
 //! | | guarantee |
 //! |---|---|
-//! | I1 bounded staleness | No load is answered locally from a state that was replaced more than `max_staleness` ago (1 s). |
-//! | I2 read your writes | On a node, every load sees all writes that were acknowledged to that node before. |
-//! | I3 monotonic reads | On a node, no load of a session returns an older state than an earlier load did, across rotation and reconnect. |
+//! | I1 bounded staleness | No load is answered locally from a state that was replaced more than `max_staleness` ago (default 1 s). |
+//! | I2 read your writes | On a node, every load sees all writes that were acknowledged to that node before the load began. |
+//! | I3 monotonic reads | On a node, a load that begins after another has returned shows no older state of the session, and no session that the other has shown as ended, across rotation and reconnect. |
 //! | I4 read your writes across nodes | A load with a [floor](session_core::LoadOptions::floor) is answered with that state or a later one. |
-//! | I5 no stale fill | An answer of the store is cached only if, while it was on its way, no newer state became known and no change can have been missed. |
+//! | I5 no stale fill | An answer of the store is cached only if no newer state became known, and no change can have been missed, while it was on its way. |
 //! | I6 no silent gap | If a change may have been missed, the epoch of its partition ends: each copy from that epoch is revalidated with the store before it answers again. |
 //! | I7 destroy wins | Once a node has received the end of a session, or its lease has run out, it no longer serves the session. |
 //! | I8 patch in place | A change that carries its delta is applied to the copy: writes on other nodes do not turn reads into misses. |
 //! | I9 idle deadlines | [`Sessions`](session_core::Sessions) renews the deadlines of the sessions it opens, on hits too; renewals at the same time are one request. A copy past its deadline is a miss. |
-//! | I10 no immortal copy | No copy is served past `max_age` (60 s) without the store having vouched for it. |
+//! | I10 no immortal copy | No copy is served past `max_age` (default 60 s) without the store having vouched for it. |
 //!
 //! I2 to I4 hold while the store keeps the writes that it acknowledged. If it loses some, one load restores agreement with
 //! the store, and [`Stats::history_lost`] counts the loss.
 //!
 //! # How it works
-//! - A *lease* lets the copies of a partition answer. A heartbeat renews it: the listener asks for a
-//!   [barrier](session_core::store::Barriers), which arrives in the feed behind everything published before it. The lease runs from
-//!   when the heartbeat was **sent**.
-//! - An *epoch* ends with every gap in the feed. Copies of an ended epoch do not answer.
+//! - A *lease* lets the copies of a partition answer. A heartbeat grants and extends it: the listener asks for a
+//!   [barrier](session_core::store::Barriers), which arrives in the feed behind everything published before it. The
+//!   lease runs from when the heartbeat was **sent**.
+//! - An *epoch* ends with every gap in the feed. Copies of an ended epoch do not answer until the store has confirmed
+//!   them.
 //! - A *fill* is a load whose answer becomes a copy. It notes the epoch when its request leaves. Each change that arrives
 //!   while it is in flight raises its *floor*; an answer below the floor is not installed.
-//! - All changes to the copies of a partition happen under its lock, one at a time. Hits take no lock.
+//! - All changes to the copies of a partition happen under its lock, one at a time. Hits never wait for a lock.
 //!
 //! # Read levels
 //! - [`ReadLevel::Local`](session_core::ReadLevel::Local), the default: within the staleness bound.

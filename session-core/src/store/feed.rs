@@ -128,7 +128,7 @@ pub struct BarrierId(pub u64);
 #[async_trait]
 pub trait Barriers: fmt::Debug + Send + Sync {
     /// Requests an answer from the store. It arrives in this subscription's stream after everything that was published
-    /// in the partition before.
+    /// in the partition before the store answered.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -206,7 +206,7 @@ pub trait ChangeFeed: Send + Sync {
     /// Starts listening.
     ///
     /// # Consistency
-    /// The subscription delivers every change that is acknowledged after this call returns, or a gap in its place.
+    /// The subscription delivers every change that is acknowledged after this call returns, or a gap that covers it.
     /// Changes that were acknowledged before are not delivered, so load after subscribing.
     ///
     /// # Errors

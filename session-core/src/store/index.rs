@@ -14,7 +14,7 @@ pub struct IndexedSession {
     /// The session's digest. It is sufficient for [`revoke`](SessionIndex::revoke), but gives no access.
     pub digest: IdDigest,
     /// When this principal signed in to the session, which may be long after the session was created. A rotation keeps
-    /// it, even if the same principal signs in again.
+    /// it, even if it signs the same principal in again.
     pub signed_in_at: Timestamp,
     /// When the session ends unless it is used.
     pub expires_at: Timestamp,
@@ -38,9 +38,9 @@ pub trait SessionIndex: Send + Sync {
     /// first.
     ///
     /// # Consistency
-    /// The list includes every sign-in that was acknowledged before the call, on any node and also through a cache. It
-    /// need not be a snapshot of one moment: a session that signs in, moves or ends during the call may be listed or
-    /// not.
+    /// Every sign-in that was acknowledged before the call is taken into account, on any node and also through a cache.
+    /// The list need not be a snapshot of one moment: a session that signs in, moves or ends during the call may be
+    /// listed or not.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -50,7 +50,7 @@ pub trait SessionIndex: Send + Sync {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error>;
 
     /// Ends one session of a principal, even if it has moved since it was listed, as long as its old ids are
-    /// remembered. Returns false if it is not one of the principal's sessions.
+    /// remembered. Returns false if no session was ended: the digest leads to no live session of this principal.
     ///
     /// # Consistency
     /// As for [`destroy`](crate::store::SessionStore::destroy).
@@ -66,9 +66,9 @@ pub trait SessionIndex: Send + Sync {
     ///
     /// # Consistency
     /// The sessions are ended one after another, each as by [`destroy`](crate::store::SessionStore::destroy). After it
-    /// returns, no session is left whose sign-in was acknowledged before the call, even if the session has moved
-    /// meanwhile. A sign-in in flight is ended or refused if it was listed when the sessions were read; otherwise it
-    /// counts as later than the call.
+    /// has succeeded, none of the principal's sessions but `except` is left whose sign-in was acknowledged before the
+    /// call, even if the session has moved meanwhile. A sign-in in flight is ended or refused if it was listed when the
+    /// sessions were read; otherwise it counts as later than the call.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind). After an error, some sessions may have been ended; a

@@ -10,15 +10,15 @@ use crate::{
     store::Absent,
 };
 
-/// The identity of one attempt to acquire a lock: 64 random bits. It cannot be guessed, and identifies repeated
-/// requests.
+/// Identifies an attempt to acquire a lock: 64 random bits, new for each attempt, so that nobody can guess another's. A
+/// repeat of the same request uses the same owner, and is recognised by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LockOwner(u64);
 
 random_identity!(LockOwner, "owner", random::u64);
 
 /// Proof of one tenure of a lock. Counters grow with every tenure of one session's lock, so a guarded resource can
-/// refuse a holder whose lease has passed to another owner.
+/// refuse a holder whose tenure a later one has followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FencingToken {
     owner: LockOwner,
@@ -102,8 +102,8 @@ pub trait SessionLock: Send + Sync {
     /// Ends a tenure.
     ///
     /// # Consistency
-    /// Atomic: after the call returns, the lock is free and an update with the token is refused. It never ends the
-    /// tenure of another owner.
+    /// Atomic: after it has returned `Done`, this tenure has ended, and an update with the token is refused. It never
+    /// ends the tenure of another owner.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).

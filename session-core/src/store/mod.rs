@@ -43,28 +43,31 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// A session is a finite set of entries, and an update is S′ = (S − D) ∪ U in one atomic step.
 ///
 /// - **Exactly once.** Every mutation has an op id. The store remembers the op ids of a session's last 16 updates. A
-///   repeat changes nothing and returns the outcome of the original, marked as a repeat. A retry that is not remembered
-///   and whose base version is 16 or more behind changes nothing and fails with
-///   [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
+///   repeat changes nothing and is answered with success, as the original was, but with the session's current stamp,
+///   marked as a repeat. A retry that is not remembered and whose base version is 16 or more behind changes nothing and
+///   fails with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
 /// - **Destroy wins.** Nothing recreates a destroyed or expired session: no update, touch, late commit or retry, and no
 ///   delayed create while the tombstone is kept. Tombstones and forwards keep their op id. A store can refuse only a
 ///   create whose session it remembers. The promise therefore excludes a create that is delayed or retried until its
 ///   session has lived its whole life and expired (which leaves no tombstone), or until the grace of a rotation away
 ///   from that id is over. Graces should be at least ten call deadlines, as tombstones are.
-/// - **Absent is not failed.** A failure, or a record that cannot be read, is never reported as a missing session.
+/// - **Absent is not failed.** A failure, or a record that cannot be read, is never reported as an empty or missing
+///   session.
 /// - **Cancel safe.** If a future is dropped, the session is as before or as after the operation, never in between.
 /// - **State and deadline change in one step.** A record without a deadline does not exist. An expired record is not
 ///   returned, however late the sweeper is. Deadlines are on the store's clock, in milliseconds.
 /// - **Rotation.** After a *renew*, the old id forwards to the session for the grace, in every operation. A renew
-///   during a grace returns AlreadyRotated, so forwards never chain. After a *privilege* rotation, the old id gives no
-///   access; for the grace it returns Superseded, and AlreadyRotated to another rotation. Of two racing rotations, one
-///   wins. Incarnation, creation time and lock do not change. The version grows only if a delta is applied. A session
-///   remembers the rotation that moved it to its id, so a repeat returns Rotated even after the grace.
+///   during that grace returns AlreadyRotated, so forwards never chain. After a *privilege* rotation, the old id gives
+///   no access; for the grace, operations on it return Superseded, and another rotation returns AlreadyRotated. Of two
+///   racing rotations, one wins. Incarnation, creation time and lock do not change. The version grows only if a delta
+///   is applied. A session remembers the rotation that moved it to its id, so a repeat returns Rotated even after the
+///   grace.
 /// - **The empty delta** changes nothing, not even the version or a deadline, and is not remembered. If it has
 ///   preconditions, they are checked.
-/// - **Limits** are enforced in the same atomic step. An update that would exceed one is refused as a whole.
+/// - **Limits** are enforced in the same atomic step. A create, update or rotation that would exceed one is refused as
+///   a whole.
 ///
-/// The crate `session-conformance` checks the whole contract. [`machine`] is the whole contract as pure
+/// The crate `session-conformance` checks the whole contract. [`machine`] is the contract of one partition as pure
 /// functions that a backend may build on.
 ///
 /// # Capabilities
@@ -81,8 +84,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// Stores a new session.
     ///
     /// # Consistency
-    /// Atomic. After it returns, every load at [`ReadLevel::Store`](crate::ReadLevel::Store) finds the session, on any
-    /// node. A session that signs in is in the [index](Self::index) before it can be found.
+    /// Atomic. After it has returned `Created`, every load at [`ReadLevel::Store`](crate::ReadLevel::Store) finds the
+    /// session, on any node. A session that signs in is in the [index](Self::index) before it can be found.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`Configuration`](crate::ErrorKind::Configuration) for a
@@ -96,8 +99,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ///
     /// # Consistency
     /// At [`ReadLevel::Store`](crate::ReadLevel::Store), the answer includes every update that was acknowledged before
-    /// the call. At [`ReadLevel::Local`](crate::ReadLevel::Local), it is within the staleness that the store documents,
-    /// and never below the floor.
+    /// the call, for as long as the store keeps acknowledged writes. At [`ReadLevel::Local`](crate::ReadLevel::Local),
+    /// it is within the staleness bound that the store states, and never below the floor.
     ///
     /// # Errors
     /// The failures of the backend.
@@ -133,13 +136,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// If the future is dropped, the deadline is as before or renewed.
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error>;
 
-    /// Moves a session to a new id that the caller generated. A delta, a principal and deadlines change in the same
-    /// step.
+    /// Moves a session to a new id that the caller generated. The same step can apply a delta, sign a principal in and
+    /// set new deadlines.
     ///
     /// # Consistency
-    /// Atomic. At every moment the session is at exactly one id, and no load sees a part of the rotation's changes.
-    /// After it returns, a load of the old id at [`ReadLevel::Store`](crate::ReadLevel::Store) is answered as the kind
-    /// of the rotation specifies. A cache may answer for the old id for as long as the staleness that it documents.
+    /// Atomic. At every moment the session is at exactly one id, and no load sees only a part of the rotation's
+    /// changes. After it has returned `Rotated`, a load of the old id at [`ReadLevel::Store`](crate::ReadLevel::Store)
+    /// is answered as the kind of the rotation specifies. A cache may answer for the old id for as long as the
+    /// staleness bound that it states.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`InvalidInput`](crate::ErrorKind::InvalidInput) when the
@@ -153,10 +157,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// Ends a session and leaves a tombstone.
     ///
     /// # Consistency
-    /// Atomic and final. After it returns, no load at [`ReadLevel::Store`](crate::ReadLevel::Store) finds the session
-    /// and no write reaches it, on any node, for as long as the store keeps acknowledged writes. A store that can lose
-    /// acknowledged writes documents that. A cache may return the session for as long as the staleness that it
-    /// documents.
+    /// Atomic and final. After it has returned `Destroyed`, no load at [`ReadLevel::Store`](crate::ReadLevel::Store)
+    /// finds the session and no write reaches it, on any node, for as long as the store keeps acknowledged writes. A
+    /// store that can lose acknowledged writes documents that. A cache may return the session for as long as the
+    /// staleness bound that it states.
     ///
     /// # Errors
     /// The failures of the backend.

@@ -12,10 +12,11 @@ use crate::{
 /// Why there is no session to act on. Every outcome with this case converts from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// The session was never created, has expired or was ended. If its tombstone is still kept, it tells why and when
-    /// it ended.
+    /// There is no session at this id: it was never created, has expired or was ended, or it has moved to another id
+    /// and the grace of that rotation is over. The value says why and when it ended, while its tombstone is kept.
     NotFound(Option<Ended>),
-    /// A sign-in replaced the id. The session lives on under an id that this caller does not know.
+    /// A sign-in or a step-up replaced the id, which gives no access any more. The session may still exist at its new
+    /// id.
     Superseded,
 }
 
@@ -116,7 +117,7 @@ pub enum ApplyOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {
-    /// The session's current stamp: after this write or, for a repeat, after every write that followed it too.
+    /// The session's current stamp: the one after this write or, for a repeat, after the latest write.
     pub stamp: Stamp,
     /// The session's current deadlines.
     pub deadlines: Deadlines,
@@ -125,9 +126,9 @@ pub struct Applied {
     /// Whether an earlier attempt had made the write, so that this one changed nothing. A local copy must then be
     /// evicted.
     pub repeated: bool,
-    /// How many replicas had the write when the store answered, if the request asked for any. With fewer than it asked
-    /// for, the wait timed out; the write stays valid. More replicas make a loss less likely and never exclude it: a
-    /// failover may promote a replica that does not have the write.
+    /// How many replicas had the write when the store answered, if the request asked for any. Fewer than it asked for
+    /// means that the wait ended early, by time or by a failure; the write is in the store all the same. More replicas
+    /// make a loss less likely and never exclude it: a failover may promote a replica that does not have the write.
     pub replicas: Option<u32>,
     /// The session's digest, if the id is an old one that forwards to it. `None` for a rotation: the session is at the
     /// new id.
@@ -229,11 +230,12 @@ impl Touched {
 pub enum RotateOutcome {
     /// The session is at the new id, by this attempt or by an earlier one.
     Rotated(Applied),
-    /// Another rotation came first. Nothing was changed. Set no cookie. The loser of two sign-ins gets
+    /// Another rotation came first. Nothing was changed. Set no cookie. For the grace, the loser of two sign-ins gets
     /// [`Superseded`](Absent::Superseded) from every other operation on the old id: only the winner's new id gives
     /// access.
     AlreadyRotated,
-    /// There is no session to move. Superseded here means that the id forwards to one that a sign-in replaced.
+    /// There is no session to move. Superseded here means that the id forwards to one that a sign-in or a step-up
+    /// replaced.
     Absent(Absent),
     /// The *new* id was revoked before the session could move there. Nothing was changed.
     Ended(Ended),
