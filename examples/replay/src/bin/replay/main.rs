@@ -134,10 +134,11 @@ async fn replay(args: &Args, place: &Place, trace: &'static str, plan: Plan) -> 
 }
 
 fn show(report: &Report, json: bool) -> ExitCode {
-    match serde_json::to_string(report) {
-        Ok(object) if json => println!("{object}"),
-        _ => print!("{report}"),
-    }
+    // The exit status reports the result even if standard output is closed.
+    let _ = match serde_json::to_string(report) {
+        Ok(object) if json => writeln!(io::stdout(), "{object}"),
+        _ => write!(io::stdout(), "{report}"),
+    };
     if report.audit.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(LOST) }
 }
 

@@ -33,7 +33,7 @@ impl Probe {
     pub(crate) async fn start(backend: &Backend) -> Result<Self, Error> {
         let (writer, (_, reader)) = (backend.store().await?, tiered_node(backend).await?);
         let mut session = Sessions::new(writer.clone()).create()?;
-        session.commit().await?;
+        session.persist().await?;
         let (id, measured) = (*session.id(), Arc::new(Mutex::new(Latencies::new())));
         let into = measured.clone();
         let task = tokio::spawn(async move {
@@ -69,5 +69,23 @@ async fn measure(writer: &dyn SessionStore, reader: &Cache, id: &SessionId) -> R
             return Ok(acknowledged.elapsed());
         }
         tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use session_testkit::until;
+
+    use super::*;
+    use crate::args::Place;
+
+    #[tokio::test]
+    async fn the_probe_measures() {
+        let backend = Backend::open(&Place::Memory).await.unwrap();
+        let probe = Probe::start(&backend).await.unwrap();
+        let count = || probe.measured.lock().unwrap().count();
+        until("the probe has measured or failed", || async { (count() > 0 || probe.task.is_finished()).then_some(()) })
+            .await;
+        assert!(count() > 0);
     }
 }
