@@ -2,7 +2,7 @@
 
 mod args;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 use session_redis::doctor::Severity;
@@ -16,7 +16,8 @@ const USAGE: u8 = 2;
 async fn main() -> ExitCode {
     match Args::parse().doctor().examine().await {
         Ok(report) => {
-            print!("{report}");
+            // A reader that closed the pipe, such as `head`, has seen enough; the exit status stays the same.
+            let _ = write!(std::io::stdout(), "{report}");
             if report.worst() == Severity::Critical { ExitCode::from(CRITICAL) } else { ExitCode::SUCCESS }
         }
         Err(error) => {

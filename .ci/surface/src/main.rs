@@ -9,7 +9,13 @@
 
 mod count;
 
-use std::{error::Error, fs, path::Path, process::ExitCode};
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use count::Surface;
 use public_api::Builder;
@@ -41,14 +47,13 @@ fn list(file: &Path) -> Result<(), Box<dyn Error>> {
         .omit_auto_trait_impls(true)
         .omit_auto_derived_impls(true)
         .build()?;
-    print!("{listing}");
-    Ok(())
+    Ok(write!(io::stdout(), "{listing}")?)
 }
 
 fn count(file: &Path, most_names: &str, most_items: &str) -> Result<(), Box<dyn Error>> {
     let surface = Surface::of(&serde_json::from_value(read(file)?)?);
     let (most_names, most_items) = (most_names.parse::<usize>()?, most_items.parse::<usize>()?);
-    print!("{surface}");
+    write!(io::stdout(), "{surface}")?;
     let (names, items) = (surface.names(), surface.items());
     if names > most_names || items > most_items {
         return Err(format!("the limits are {most_names} names at the root and {most_items} items").into());
