@@ -252,7 +252,7 @@ fn heartbeats(runtime: &Runtime, effort: Effort) -> Costs {
         .run(effort)
 }
 
-/// The names of the two subjects: without subscribers, and with [`SUBSCRIBED`] of them.
+/// The names of the two subjects: without subscribers, and with `SUBSCRIBED` of them.
 pub const PUBLISHED: [&str; 2] = ["PUBLISH among 250, no subscriber", "PUBLISH among 250, 8 subscribed"];
 /// The number of subscribers of the second subject.
 pub(super) const SUBSCRIBED: usize = 8;
