@@ -10,8 +10,8 @@ use crate::{
     store::Absent,
 };
 
-/// Identifies an attempt to acquire a lock: 64 random bits, new for each attempt, so that nobody can guess another's. A
-/// repeat of the same request uses the same owner, and is recognised by it.
+/// Identifies an attempt to acquire a lock: 64 random bits, new for each attempt, so one caller cannot guess the owner of
+/// another. A repeat of the same request uses the same owner, and is recognised by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LockOwner(u64);
 
