@@ -84,7 +84,7 @@ impl Subject {
 }
 
 fn location(field: &Field) -> Location<'_> {
-    Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(field) }
+    Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(field) }
 }
 
 /// All formats.

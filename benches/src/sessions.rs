@@ -31,7 +31,7 @@ pub fn scalars(count: usize, bytes: usize) -> Delta {
 /// Those of the store.
 pub fn create(store: &dyn SessionStore, entries: Delta) -> Result<SessionId, session_core::Error> {
     let id = SessionId::generate()?;
-    let new = NewSession::generate(Expiry::default())?.with_entries(entries);
+    let new = NewSession { entries, ..NewSession::generate(Expiry::default())? };
     match ready(store.create(&id, &new))? {
         CreateOutcome::Created(_) => Ok(id),
         other => unreachable!("{other:?}"),
@@ -40,7 +40,7 @@ pub fn create(store: &dyn SessionStore, entries: Delta) -> Result<SessionId, ses
 
 /// A fresh op id, for the loop of a benchmark.
 pub fn op() -> OpId {
-    OpId::generate().unwrap_or(OpId::from_bits(0))
+    OpId::generate().unwrap_or(OpId::from(0))
 }
 
 /// Shuffles a slice, in the same order in each run, so that memory is not visited in the order in which it was

@@ -42,7 +42,7 @@ impl<S: SessionStore + 'static> SessionStore for Tapped<S> {
 #[async_trait]
 impl<S: SessionStore + 'static> ChangeFeed for Tapped<S> {
     fn origin(&self) -> Origin {
-        self.store.feed().map_or(Origin::from_bits(0), ChangeFeed::origin)
+        self.store.feed().map_or(Origin::from(0), ChangeFeed::origin)
     }
 
     fn partitions(&self) -> u32 {

@@ -30,7 +30,7 @@ fn texts() -> Delta {
     let mut delta = Delta::new();
     for n in 0..8 {
         let field = Field::new(&format!("field-{n:02}")).unwrap();
-        let value = codecs().encode(&"7".repeat(28), &location(Incarnation::from_bits(0), &field)).unwrap();
+        let value = codecs().encode(&"7".repeat(28), &location(Incarnation::from(0), &field)).unwrap();
         assert_eq!(value.payload().len(), 29);
         delta.set(field, value);
     }

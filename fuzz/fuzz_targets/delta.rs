@@ -10,7 +10,7 @@ fuzz_target!(|input: &[u8]| match Delta::from_bytes(Bytes::copy_from_slice(input
         assert_eq!(delta.to_bytes(), input);
         assert_eq!(delta.encoded_len(), input.len());
         assert_eq!(delta.clone().then(&delta), delta);
-        let once = State::from_delta(&delta);
+        let once = State::from(&delta);
         let mut twice = once.clone();
         delta.apply_to(&mut twice);
         assert_eq!(once, twice);

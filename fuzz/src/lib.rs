@@ -38,7 +38,7 @@ pub enum Kind {
 /// Calls `f` with the location of all values of these targets.
 pub fn with_location<T>(f: impl FnOnce(&Location<'_>) -> T) -> T {
     let field = Field::new("field").expect("a valid name");
-    f(&Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) })
+    f(&Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&field) })
 }
 
 /// Reads a payload as several types. Any value that can be read must be stable once it has been written again.

@@ -63,7 +63,7 @@ pub(crate) fn new_id() -> SessionId {
 
 /// A principal that no other case uses.
 pub(crate) fn new_principal() -> Principal {
-    Principal::new(&format!("user-{:016x}", OpId::generate().must().bits())).must()
+    Principal::new(&format!("user-{:016x}", u64::from(OpId::generate().must()))).must()
 }
 
 pub(crate) fn same_moment(world: &World, left: Timestamp, right: Timestamp) -> bool {
@@ -139,7 +139,7 @@ impl World {
 
     /// A new session with these entries.
     pub(crate) async fn start_with(&self, entries: &Changes) -> (SessionId, Stamp) {
-        let (id, applied) = self.create(&self.new_session().with_entries(entries.delta())).await;
+        let (id, applied) = self.create(&NewSession { entries: entries.delta(), ..self.new_session() }).await;
         (id, applied.stamp)
     }
 
@@ -158,7 +158,7 @@ impl World {
     }
 
     pub(crate) async fn load(&self, id: &SessionId) -> LoadOutcome {
-        self.store().load(id, LoadOptions::default().with_level(ReadLevel::Store)).await.must()
+        self.store().load(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.must()
     }
 
     pub(crate) async fn found(&self, id: &SessionId) -> Found {
@@ -188,7 +188,7 @@ impl World {
 
     /// A rotation to a new sibling, with a grace that no case reaches by accident.
     pub(crate) fn rotation(&self, from: &SessionId, kind: RotationKind) -> Rotation {
-        Rotation::new(OpId::generate().must(), sibling(from), kind).with_grace(self.ticks(100))
+        Rotation { grace: self.ticks(100), ..Rotation::new(OpId::generate().must(), sibling(from), kind) }
     }
 
     /// Sends a rotation that must succeed.

@@ -90,17 +90,18 @@ impl Error {
         }))
     }
 
-    /// Sets the operation (`"load"`, `"apply"` …), unless one is set already.
+    /// Sets the backend (`"memory"`, `"redis"` …) and the operation (`"load"`, `"apply"` …), unless they are set already.
     #[must_use]
-    pub fn with_operation(mut self, operation: &'static str) -> Self {
+    pub fn with_context(mut self, backend: &'static str, operation: &'static str) -> Self {
+        self.0.backend.get_or_insert(backend);
         self.0.operation.get_or_insert(operation);
         self
     }
 
-    /// Sets the backend (`"memory"`, `"redis"` …), unless one is set already.
+    /// Sets the operation, unless it is set already, for an error that arose outside a backend.
     #[must_use]
-    pub fn with_backend(mut self, backend: &'static str) -> Self {
-        self.0.backend.get_or_insert(backend);
+    pub(crate) fn with_operation(mut self, operation: &'static str) -> Self {
+        self.0.operation.get_or_insert(operation);
         self
     }
 

@@ -25,7 +25,8 @@
 //!   this crate in one table. [`codec`] describes how values are encoded.
 //! - **Backends** implement [`store::SessionStore`], whose documentation is the contract, and optionally the capabilities
 //!   [`SessionIndex`](store::SessionIndex), [`SessionLock`](store::SessionLock) and [`ChangeFeed`](store::ChangeFeed).
-//!   [`store::machine`] is the contract as pure functions. The crate `session-conformance` tests a backend.
+//!   The module `store::machine` (feature `machine`) is the contract as pure functions. The crate `session-conformance`
+//!   tests a backend.
 //! - **The model** is in [`model`]: states, deltas, records, stamps and deadlines.
 //!
 //! # What it does
@@ -39,7 +40,8 @@
 //! - It has no query language, and sessions are not for large objects.
 //!
 //! # Features
-//! `bincode` and `json` (default), `postcard`, `sealed`: the [codecs](codec). `tracing`: the event `session_ended`, at
+//! `bincode` and `json` (default), `postcard`, `sealed`: the [codecs](codec). `machine`: the reference implementation
+//! `store::machine`, for backends that keep their sessions in their own process. `tracing`: the event `session_ended`, at
 //! level `INFO` of the target `session_core`, when a request meets a session that was ended and whose tombstone is still
 //! there. The event has the reason, the age (`age_ms`) and the operation, and no id.
 #![cfg_attr(docsrs, feature(doc_cfg))]

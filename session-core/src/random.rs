@@ -41,7 +41,7 @@ pub(crate) fn buffered_u64() -> Result<u64, Error> {
     })
 }
 
-/// The constructors and the getter of an identity of 64 random bits.
+/// The constructor of an identity of 64 random bits, and its conversions.
 macro_rules! random_identity {
     ($type:ident, $name:literal, $source:path) => {
         impl $type {
@@ -52,15 +52,17 @@ macro_rules! random_identity {
             pub fn generate() -> Result<Self, crate::Error> {
                 $source().map(Self)
             }
+        }
 
-            #[doc = concat!("The ", $name, " with these bits.")]
-            pub const fn from_bits(bits: u64) -> Self {
+        impl From<u64> for $type {
+            fn from(bits: u64) -> Self {
                 Self(bits)
             }
+        }
 
-            /// Its bits.
-            pub const fn bits(self) -> u64 {
-                self.0
+        impl From<$type> for u64 {
+            fn from(identity: $type) -> Self {
+                identity.0
             }
         }
     };

@@ -20,7 +20,7 @@ fn expected() -> Option<Format> {
 #[test]
 fn the_default_writes_the_first_enabled_format() {
     let field = Field::new("f").unwrap();
-    let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
+    let at = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&field) };
     let written = Codecs::default().encode(&7u32, &at);
     match expected() {
         Some(format) => assert_eq!(written.unwrap().format(), Some(format)),

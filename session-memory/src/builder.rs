@@ -93,12 +93,12 @@ impl MemoryStoreBuilder {
 
     /// Builds a store from settings that are known to be in range.
     pub(crate) fn build_checked(self) -> MemoryStore {
-        let rules = Rules::default().with_limits(self.limits).with_tombstone(self.tombstone).with_index();
+        let rules = Rules { limits: self.limits, tombstone: self.tombstone, indexed: true, ..Rules::default() };
         let data = Data::new(rules, self.clock, self.partitions, self.capacity, self.subscriber_buffer);
         MemoryStore::from_data(data)
     }
 }
 
 fn refused(message: String) -> Error {
-    Error::new(ErrorKind::Configuration, message).with_backend(BACKEND).with_operation("build")
+    Error::new(ErrorKind::Configuration, message).with_context(BACKEND, "build")
 }

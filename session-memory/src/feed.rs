@@ -8,7 +8,7 @@ use std::sync::{
 use parking_lot::RwLock;
 use session_core::{
     model::{Delta, Entry, Selector},
-    store::{BarrierId, FeedItem, Origin, SessionChange, machine::Effect},
+    store::{BarrierId, FeedItem, Origin, machine::Effect},
 };
 
 use crate::{queue::Queue, shard::Shard};
@@ -53,7 +53,7 @@ impl Feed {
             return Wakeups::default();
         }
         let delta = delta.filter(|delta| is_carried(delta)).map(|delta| Arc::new(delta.clone()));
-        let change = SessionChange::new((partition, sequence), origin, effect, delta);
+        let change = effect.at((partition, sequence), origin, delta);
         let queues = self.queues.read().clone();
         for queue in queues.iter() {
             queue.push(FeedItem::Change(change.clone()));
@@ -102,7 +102,7 @@ fn is_carried(delta: &Delta) -> bool {
             Entry::Scalar(_) => 0,
             Entry::Keyed(_, key) => key.as_str().len(),
         };
-        entry.field().as_str().len() + key + value.len()
+        entry.field().as_str().len() + key + value.as_bytes().len()
     });
     // One more byte for each entry, so that a million empty entries do not count as small.
     !delta.is_empty()

@@ -3,9 +3,9 @@
 //! ```
 //! use futures_util::FutureExt as _;
 //! use session_core::{
-//!     Expiry, SessionId,
-//!     model::{Delta, Field, Format, Value},
-//!     store::{CreateOutcome, LoadOutcome, NewSession, SessionStore as _, SessionStoreExt as _},
+//!     Expiry, LoadOptions, SessionId,
+//!     model::{Delta, Field, Format, OpId, Value},
+//!     store::{CreateOutcome, LoadOutcome, NewSession, SessionStore as _, Update},
 //! };
 //! use session_memory::MemoryStore;
 //!
@@ -18,9 +18,9 @@
 //!
 //! let mut delta = Delta::new();
 //! delta.set(Field::new("theme")?, Value::new(Format::JSON, b"\"dark\""));
-//! store.update(&id, delta).await?;
+//! store.apply(&id, &Update::new(OpId::generate()?, delta)).await?;
 //!
-//! let LoadOutcome::Found(found) = store.get(&id).await? else { panic!("the session was created above") };
+//! let LoadOutcome::Found(found) = store.load(&id, LoadOptions::default()).await? else { panic!("the session was created above") };
 //! assert!(found.record.state().get("theme").is_some());
 //! # Ok(()) }
 //! # example().now_or_never().unwrap().unwrap();

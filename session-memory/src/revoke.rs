@@ -43,7 +43,7 @@ impl SessionIndex for MemoryStore {
             let shard = self.data.shard_of(entry.digest.partition()).shard.read();
             let (digest, live) = follow(&*shard, self.data.clock.now(), &entry.digest)?;
             let (owner, expires_at) = (live.principal(), live.record().deadlines().expires_at());
-            let session = IndexedSession::new(digest, live.signed_in_at()?, expires_at);
+            let session = IndexedSession { digest, signed_in_at: live.signed_in_at()?, expires_at };
             (owner == Some(principal)).then_some(session)
         };
         Ok(self.data.index.list(principal).iter().filter_map(read).take(limit).collect())

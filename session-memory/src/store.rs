@@ -43,14 +43,14 @@ impl MemoryStore {
     }
 
     pub(crate) fn from_data(data: Data) -> Self {
-        Self { data: Arc::new(data), origin: Origin::from_bits(unique_bits()) }
+        Self { data: Arc::new(data), origin: Origin::from(unique_bits()) }
     }
 
     /// Another handle on the same sessions whose changes carry another [`Origin`]. For the feed it is another
     /// application node on a shared store. Clones share their origin.
     #[must_use]
     pub fn node(&self) -> Self {
-        Self { data: self.data.clone(), origin: Origin::from_bits(unique_bits()) }
+        Self { data: self.data.clone(), origin: Origin::from(unique_bits()) }
     }
 
     /// The counters of the store. Locks each shard for a moment.
@@ -105,7 +105,7 @@ impl Default for MemoryStore {
 
 /// Adds the backend and the operation to an error.
 pub(crate) fn in_operation(operation: &'static str) -> impl Fn(Error) -> Error {
-    move |error| error.with_backend(BACKEND).with_operation(operation)
+    move |error| error.with_context(BACKEND, operation)
 }
 
 #[async_trait]

@@ -70,8 +70,7 @@ impl fmt::Debug for QueueBarriers {
 #[async_trait]
 impl Barriers for QueueBarriers {
     async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
-        let failed =
-            |kind, message: &'static str| Error::new(kind, message).with_backend(BACKEND).with_operation("barrier");
+        let failed = |kind, message: &'static str| Error::new(kind, message).with_context(BACKEND, "barrier");
         let Some(data) = self.data.upgrade() else {
             return Err(failed(ErrorKind::Unavailable, "the store is gone"));
         };

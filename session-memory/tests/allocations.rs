@@ -27,7 +27,7 @@ fn a_load_allocates_one_box() {
             Value::new(Format::JSON, &[b'1'; 100]),
         );
     }
-    let new = NewSession::generate(Expiry::default()).unwrap().with_entries(entries);
+    let new = NewSession { entries, ..NewSession::generate(Expiry::default()).unwrap() };
     store.create(&id, &new).now_or_never().unwrap().unwrap();
     let mut record = None;
     // An `Arc` of a store is a store, and passes the one box on.

@@ -15,7 +15,7 @@ impl Harness for Memory {
         let clock = ManualClock::new();
         // Low limits, so that the cases reach them quickly.
         let limits =
-            Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536);
+            Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536, ..Limits::default() };
         (MemoryStore::builder().clock(clock.clone()).limits(limits).build().expect("valid settings"), clock)
     }
 

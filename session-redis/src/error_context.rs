@@ -12,6 +12,6 @@ pub(crate) trait ErrorContext {
 
 impl<T> ErrorContext for Result<T, Error> {
     fn during(self, operation: &'static str) -> Self {
-        self.map_err(|error| error.with_backend(BACKEND).with_operation(operation))
+        self.map_err(|error| error.with_context(BACKEND, operation))
     }
 }

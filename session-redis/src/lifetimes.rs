@@ -30,7 +30,7 @@ impl Lifetimes {
     /// Those of a session with these deadlines.
     pub(crate) fn left(deadlines: Deadlines, now: Timestamp) -> Self {
         Self {
-            timeout: deadlines.idle_timeout().map_or(0, |timeout| millis(timeout) + 1),
+            timeout: deadlines.idle().map_or(0, |(timeout, _)| millis(timeout) + 1),
             lifetime: deadlines.absolute().map_or(0, |absolute| millis(absolute.since(now))),
         }
     }

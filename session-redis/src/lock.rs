@@ -24,7 +24,7 @@ impl Operation<'_> {
     async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
         let cmd = |at: &IdDigest, through: bool| {
             let mut head = Vec::with_capacity(16);
-            head.extend_from_slice(&owner.bits().to_be_bytes());
+            head.extend_from_slice(&u64::from(owner).to_be_bytes());
             put::<7>(&mut head, millis(lease));
             head.push(u8::from(through));
             self.lock_cmd(&SCRIPTS.acquire, at, head)
@@ -32,7 +32,7 @@ impl Operation<'_> {
         let script = (&SCRIPTS.acquire, SendOptions::idempotent());
         let (_, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
         Ok(match AcquireReply::parse(&answer.reply)? {
-            AcquireReply::Acquired(counter) => AcquireOutcome::Acquired(FencingToken::new(owner, counter)),
+            AcquireReply::Acquired(counter) => AcquireOutcome::Acquired(FencingToken { owner, counter }),
             AcquireReply::Held(left) => AcquireOutcome::Held(left),
             AcquireReply::Absent(absent) => absent.into(),
         })
@@ -44,8 +44,8 @@ impl Operation<'_> {
         let resend = if lease == 0 { Resend::Never } else { Resend::Harmless };
         let cmd = |at: &IdDigest, through: bool| {
             let mut head = Vec::with_capacity(24);
-            head.extend_from_slice(&token.owner().bits().to_be_bytes());
-            put::<6>(&mut head, token.counter());
+            head.extend_from_slice(&u64::from(token.owner).to_be_bytes());
+            put::<6>(&mut head, token.counter);
             put::<7>(&mut head, lease);
             head.push(u8::from(through));
             self.lock_cmd(&SCRIPTS.tenure, at, head)

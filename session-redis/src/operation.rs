@@ -158,7 +158,7 @@ impl Operation<'_> {
     pub(crate) fn message_head(&self, digest: &IdDigest) -> [u8; IdDigest::LEN + 8] {
         let mut head = [0; IdDigest::LEN + 8];
         head[..IdDigest::LEN].copy_from_slice(&digest.to_bytes());
-        head[IdDigest::LEN..].copy_from_slice(&self.store.settings.origin.bits().to_be_bytes());
+        head[IdDigest::LEN..].copy_from_slice(&u64::from(self.store.settings.origin).to_be_bytes());
         head
     }
 }

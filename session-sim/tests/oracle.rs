@@ -74,7 +74,7 @@ impl Careless {
         match self.flaw {
             Flaw::SendsUnderAnotherName => {
                 let mut other = update.clone();
-                other.write.op = OpId::from_bits(!update.write.op.bits());
+                other.write.op = OpId::from(!u64::from(update.write.op));
                 self.store.apply(id, &other).await
             }
             Flaw::GoesOnAfterRefusal => {

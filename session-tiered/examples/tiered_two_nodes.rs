@@ -63,7 +63,7 @@ async fn main() -> Result<(), Error> {
             (Some(server), addr)
         }
     };
-    let (link, prefix) = (LinkCutter::to(addr).await, format!("two-nodes-{:016x}", OpId::generate()?.bits()));
+    let (link, prefix) = (LinkCutter::to(addr).await, format!("two-nodes-{:016x}", u64::from(OpId::generate()?)));
     let a = Node::connect(&format!("redis://{addr}"), &prefix).await?;
     let b = Node::connect(&link.url(), &prefix).await?;
 
@@ -122,7 +122,8 @@ async fn fail(link: &LinkCutter, b: &Node, id: &SessionId) -> Result<(), Error> 
         other => println!("  by default: {other:?}"),
     }
     for _ in 0..2 {
-        let (theme, _, age) = b.look(id, LoadOptions::default().with_stale_if_error(Duration::from_secs(60))).await?;
+        let (theme, _, age) =
+            b.look(id, LoadOptions { stale_if_error: Some(Duration::from_secs(60)), ..LoadOptions::default() }).await?;
         println!("  with stale_if_error: {theme:?}, and an age of at most {:.2?}", age.unwrap_or_default());
         SystemClock.sleep(Duration::from_millis(300)).await;
     }

@@ -162,12 +162,7 @@ impl PartitionGuard<'_> {
 
 /// The record after a change.
 fn changed(record: &Record, stamp: Stamp, delta: &Delta, deadlines: Option<Deadlines>) -> Arc<Record> {
-    let mut record = record.clone();
-    let (old, ends, state) = record.parts_mut();
-    *old = stamp;
-    delta.apply_to(state);
-    if let Some(deadlines) = deadlines {
-        *ends = deadlines;
-    }
-    Arc::new(record)
+    let mut state = record.state().clone();
+    delta.apply_to(&mut state);
+    Arc::new(Record::new(stamp, record.created_at(), deadlines.unwrap_or(record.deadlines()), state))
 }

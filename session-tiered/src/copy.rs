@@ -91,7 +91,7 @@ impl Copy {
     /// Whether the session's deadline has passed. Only the store knows then whether it was renewed.
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         match &self.content {
-            Content::Session(record) => record.deadlines().is_expired(self.provenance.store_time(now)),
+            Content::Session(record) => self.provenance.store_time(now) >= record.deadlines().expires_at(),
             Content::Absent(_) => false,
         }
     }
@@ -109,7 +109,10 @@ impl Copy {
                 }
             }
             Content::Absent(ended) => {
-                let older = |ended: Ended| Ended::new(ended.reason, ended.age.saturating_add(self.provenance.age(now)));
+                let older = |ended: Ended| Ended {
+                    reason: ended.reason,
+                    age: ended.age.saturating_add(self.provenance.age(now)),
+                };
                 LoadOutcome::Absent(Absent::NotFound(ended.map(older)))
             }
         }
@@ -132,8 +135,9 @@ impl Copy {
         /// memory of replaced copies that the allocator cannot reuse at once.
         const FIXED: usize = 760;
         const ENTRY: usize = 76;
-        let size = self.record().map(|record| record.state().size()).unwrap_or_default();
-        u32::try_from(FIXED + size.entries * ENTRY + size.bytes).unwrap_or(u32::MAX)
+        let (entries, bytes) =
+            self.record().map_or((0, 0), |record| (record.state().len(), record.state().size_in_bytes()));
+        u32::try_from(FIXED + entries * ENTRY + bytes).unwrap_or(u32::MAX)
     }
 }
 
@@ -145,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_greatest_age_does_not_overflow() {
-        let ended = Ended::new(EndReason::Logout, Duration::MAX);
+        let ended = Ended { reason: EndReason::Logout, age: Duration::MAX };
         let provenance = Provenance { asked_at: Timestamp::default(), store_now: Timestamp::default(), epoch: 1 };
         let copy = Copy::new(Content::Absent(Some(ended)), provenance);
         let answer = copy.answer(None, Timestamp::from_millis(1));

@@ -63,7 +63,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
             // After an outage every copy has to be revalidated. A limit keeps the recovering store from being flooded.
             let _permit = if has_copy { self.revalidations.acquire().await.ok() } else { None };
             let (departure, copy) = self.local.depart(id.digest(), fill, self.clock.now());
-            let mut options = LoadOptions::default().with_level(ReadLevel::Store);
+            let mut options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
             options.known = copy.as_ref().map(|record| record.stamp());
             let outcome = match (self.ask(self.remote.load(&id, options)).await?, copy) {
                 (LoadOutcome::Unchanged(touched), Some(record)) => {
@@ -88,11 +88,11 @@ impl<R: SessionStore + 'static> Tiers<R> {
             return Err(error);
         };
         let (age, store_time) = (now.since(current_at), provenance.store_time(now));
-        if age > limit || record.deadlines().is_expired(store_time) {
+        if age > limit || (store_time >= record.deadlines().expires_at()) {
             return Err(error);
         }
         self.local.counters.served_stale.count();
-        Ok(LoadOutcome::Found(Found::new(record, store_time).with_staleness(age)))
+        Ok(LoadOutcome::Found(Found { staleness: Some(age), ..Found::new(record, store_time) }))
     }
 }
 
@@ -126,7 +126,7 @@ fn revalidated(record: Arc<Record>, touched: Touched) -> Found {
     } else {
         Arc::new(Record::clone(&record).with_deadlines(touched.deadlines))
     };
-    Found::new(record, touched.now).with_forwarded(touched.forwarded)
+    Found { forwarded: touched.forwarded, ..Found::new(record, touched.now) }
 }
 
 /// Whether the answer to a request that left before the call satisfies a caller that has seen this stamp and asks for this
@@ -155,7 +155,7 @@ fn tailored(outcome: LoadOutcome, options: LoadOptions) -> LoadOutcome {
     match outcome {
         LoadOutcome::Found(found) if options.known == Some(found.record.stamp()) => {
             let touched = Touched::new(found.record.deadlines(), found.now);
-            LoadOutcome::Unchanged(touched.with_forwarded(found.forwarded))
+            LoadOutcome::Unchanged(Touched { forwarded: found.forwarded, ..touched })
         }
         outcome => outcome,
     }

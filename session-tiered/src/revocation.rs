@@ -13,7 +13,7 @@ use crate::{
 
 fn no_index() -> Error {
     Error::new(ErrorKind::Configuration, "the store behind the cache keeps no index of principals")
-        .with_backend(BACKEND)
+        .with_context(BACKEND, "index")
 }
 
 #[async_trait]

@@ -34,7 +34,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
 
     /// A copy that the store contradicts must not be served any more after `max_staleness`.
     async fn check(&self, id: &SessionId, stamp: Stamp) {
-        let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(stamp);
+        let options = LoadOptions { level: ReadLevel::Store, known: Some(stamp), ..LoadOptions::default() };
         let Ok(outcome) = self.ask(self.remote.load(id, options)).await else { return };
         self.local.counters.self_checks.count();
         if matches!(outcome, LoadOutcome::Unchanged(_)) {

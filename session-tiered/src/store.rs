@@ -68,7 +68,7 @@ impl<R: SessionStore + 'static> TieredStore<R> {
         }
         let runtime = Handle::try_current().map_err(|error| {
             let message = "calls need a Tokio runtime for the task that listens to the store's changes";
-            Error::new(ErrorKind::Configuration, message).with_backend(BACKEND).with_source(error)
+            Error::new(ErrorKind::Configuration, message).with_context(BACKEND, "start").with_source(error)
         })?;
         if self.tiers.remote.feed().is_some() {
             *listener = Some(runtime.spawn(listen(self.tiers.clone())).abort_handle());
@@ -156,7 +156,7 @@ impl<R: SessionStore + 'static> SessionStore for TieredStore<R> {
     async fn check(&self) -> Result<(), Error> {
         if self.tiers.remote.feed().is_none() {
             let message = "the store behind the cache has no change feed, so no load is answered locally";
-            return Err(Error::new(ErrorKind::Configuration, message).with_backend(BACKEND));
+            return Err(Error::new(ErrorKind::Configuration, message).with_context(BACKEND, "check"));
         }
         self.tiers.remote.check().await
     }

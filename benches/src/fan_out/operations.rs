@@ -97,7 +97,7 @@ impl Operations {
         let Self { store, meter, ids, stamps, .. } = self;
         let (store, count) = (&*store, if at_once == 1 { ids.len() / 4 } else { ids.len() });
         let one = |(id, stamp): (_, &Stamp)| {
-            let options = LoadOptions::default().with_known(*stamp);
+            let options = LoadOptions { known: Some(*stamp), ..LoadOptions::default() };
             async move { assert!(matches!(store.load(id, options).await, Ok(LoadOutcome::Unchanged(_)))) }
         };
         let all = stream::iter(ids.iter().zip(&*stamps).take(count));

@@ -141,7 +141,7 @@ pub async fn create(store: &RedisStore, count: usize, entries: Delta) -> Vec<Ses
         let entries = entries.clone();
         async move {
             let id = SessionId::generate().expect("an id");
-            let new = NewSession::generate(Default::default()).expect("a session").with_entries(entries);
+            let new = NewSession { entries, ..NewSession::generate(Default::default()).expect("a session") };
             let _ = store.create(&id, &new).await.expect("created");
             id
         }

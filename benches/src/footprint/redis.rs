@@ -39,7 +39,7 @@ pub async fn stored(shape: Shape, sessions: usize) -> Stored {
     let ids = create_in_redis(&store, sessions, entries).await;
     let used_memory = (used_memory(&server).await - before) / sessions as f64;
     let payload = match store.load(&ids[0], LoadOptions::default()).await {
-        Ok(LoadOutcome::Found(found)) => found.record.state().size().bytes as f64,
+        Ok(LoadOutcome::Found(found)) => found.record.state().size_in_bytes() as f64,
         other => panic!("{other:?}"),
     };
     let digest = ids[0].digest().to_bytes();

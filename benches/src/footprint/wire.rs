@@ -64,7 +64,8 @@ async fn of(count: usize, bytes: usize) -> Wire {
     let server = Server::start().await;
     let ((link, store), (received, subscriber)) = (connect(&server).await, connect(&server).await);
     let id = SessionId::generate().expect("an id");
-    let new = NewSession::generate(Default::default()).expect("a session").with_entries(fields(count, bytes));
+    let new =
+        NewSession { entries: fields(count, bytes), ..NewSession::generate(Default::default()).expect("a session") };
     let _ = store.create(&id, &new).await.expect("created");
     let apply = || async {
         let _ = store.apply(&id, &Update::new(op(), field())).await.expect("applied");
@@ -87,10 +88,10 @@ async fn of(count: usize, bytes: usize) -> Wire {
         Ok(LoadOutcome::Found(found)) => found.record,
         other => panic!("{other:?}"),
     };
-    let known = LoadOptions::default().with_known(record.stamp());
+    let known = LoadOptions { known: Some(record.stamp()), ..LoadOptions::default() };
     Wire {
-        entries: record.state().size().entries as f64,
-        payload: record.state().size().bytes as f64,
+        entries: record.state().len() as f64,
+        payload: record.state().size_in_bytes() as f64,
         delta: ("theme".len() + VALUE + 1) as f64,
         load: link.bytes(async { drop(store.load(&id, LoadOptions::default()).await.expect("loaded")) }).await,
         conditional: link.bytes(async { drop(store.load(&id, known).await.expect("loaded")) }).await,

@@ -103,7 +103,10 @@ impl Clients {
     fn sessions(&self, count: usize, bytes: usize) -> Arc<[SessionId]> {
         let create = |_| {
             let id = SessionId::generate().expect("an id");
-            let new = NewSession::generate(Default::default()).expect("a session").with_entries(scalars(8, bytes));
+            let new = NewSession {
+                entries: scalars(8, bytes),
+                ..NewSession::generate(Default::default()).expect("a session")
+            };
             self.runtime.block_on(self.store.create(&id, &new)).expect("created");
             id
         };

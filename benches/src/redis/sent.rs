@@ -37,7 +37,7 @@ impl Sent {
         let mut cmd = Cmd::with_capacity(self.0.len(), 640);
         for (at, word) in self.0.iter().enumerate() {
             if at == 5 {
-                let bits = op().bits();
+                let bits = u64::from(op());
                 let mut head = [0; 128];
                 head[..8].copy_from_slice(&bits.to_be_bytes());
                 head[8..24].copy_from_slice(format!("{bits:016x}").as_bytes());

@@ -233,8 +233,8 @@ impl Fleet {
     /// Creates a session through a node, as an application would. This leaves no copy of it.
     async fn begin(&mut self, node: &Node) -> (SessionId, Stamp) {
         let id = self.id();
-        let mut new = NewSession::generate(Expiry::default()).unwrap().with_entries(scalars(8, 29));
-        (new.write.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.bits()));
+        let mut new = NewSession { entries: scalars(8, 29), ..NewSession::generate(Expiry::default()).unwrap() };
+        (new.write.op, new.incarnation) = (self.op(), Incarnation::from(self.rng.bits()));
         let stamp = new.stamp();
         match node.create(&id, &new).await.unwrap() {
             CreateOutcome::Created(_) => (id, stamp),
@@ -247,7 +247,7 @@ impl Fleet {
     }
 
     fn op(&mut self) -> OpId {
-        OpId::from_bits(self.rng.bits())
+        OpId::from(self.rng.bits())
     }
 
     /// An id that is the same in each run of a seed, because collisions in moka's sketch depend on it.

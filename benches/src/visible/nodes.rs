@@ -56,7 +56,7 @@ impl Nodes {
         let mut sessions = Vec::new();
         for _ in 0..SESSIONS {
             let id = SessionId::generate().unwrap();
-            let new = NewSession::generate(Default::default()).unwrap().with_entries(scalars(8, 29));
+            let new = NewSession { entries: scalars(8, 29), ..NewSession::generate(Default::default()).unwrap() };
             match writer.create(&id, &new).await.unwrap() {
                 CreateOutcome::Created(created) => sessions.push((id, created.stamp.version().into())),
                 other => panic!("{other:?}"),

@@ -67,7 +67,7 @@ pub(crate) async fn an_emptied_field_is_absent(world: &World) {
     let record = world.found(&id).await.record;
     assert!(record.state().keyed_fields().all(|field| field.as_str() != "roles"));
     world.apply(&id, &changes().insert("roles", "editor", "x")).await;
-    assert_eq!(world.found(&id).await.record.state().keyed_len("roles"), 1);
+    assert_eq!(world.found(&id).await.record.state().keyed("roles").len(), 1);
 }
 
 /// A scalar and a keyed field of the same name are independent: a change of one never affects the other.

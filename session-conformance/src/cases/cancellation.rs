@@ -9,7 +9,10 @@ use std::{
 use session_core::{
     SessionId,
     model::EndReason,
-    store::{Absent, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, RotationKind, TouchOptions},
+    store::{
+        Absent, CreateOutcome, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome, Rotation, RotationKind,
+        TouchOptions, Update,
+    },
 };
 
 use crate::{
@@ -57,7 +60,7 @@ async fn is_whole(world: &World, id: &SessionId, dropped_at: usize) {
 /// A dropped create leaves the whole session or none.
 pub(crate) async fn of_a_create(world: &World) {
     for at in 0..MAX_AWAITS {
-        let (id, new) = (new_id(), world.new_session().with_entries(before().delta()));
+        let (id, new) = (new_id(), NewSession { entries: before().delta(), ..world.new_session() });
         let answer = dropped_after(at, world.store().create(&id, &new)).await;
         match world.load(&id).await {
             LoadOutcome::Found(found) => assert_eq!(Model::of(found.record.state()), Model::from(&before())),
@@ -78,7 +81,7 @@ pub(crate) async fn of_an_update(world: &World) {
         let update = update(&delta());
         let answer = dropped_after(at, world.store().apply(&id, &update)).await;
         is_whole(world, &id, at).await;
-        world.send(&id, &update.clone().with_retry_from(base)).await;
+        world.send(&id, &Update { retry_from: Some(base), ..update.clone() }).await;
         assert_eq!(world.stamp(&id).await, base.next(update.write.op), "dropped at await {at}");
         assert_eq!(world.model(&id).await, Model::from(&before()).after(&delta()));
         if answer.is_some() {
@@ -108,7 +111,7 @@ pub(crate) async fn of_a_rotation(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         for at in 0..MAX_AWAITS {
             let (id, stamp) = world.start_with(&before()).await;
-            let rotation = world.rotation(&id, kind).with_delta(delta().delta());
+            let rotation = Rotation { delta: delta().delta(), ..world.rotation(&id, kind) };
             let answer = dropped_after(at, world.store().rotate(&id, &rotation)).await;
             match world.load(&rotation.to).await {
                 LoadOutcome::Found(_) => is_whole(world, &rotation.to, at).await,

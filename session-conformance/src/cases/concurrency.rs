@@ -67,7 +67,7 @@ pub(crate) async fn no_update_of_many_writers_is_lost(world: &World) {
         }
     };
     world.race(WRITERS, writer).await;
-    assert_eq!(world.found(&id).await.record.state().keyed_len("cart"), WRITERS * EACH);
+    assert_eq!(world.found(&id).await.record.state().keyed("cart").len(), WRITERS * EACH);
     assert_eq!(world.stamp(&id).await.version(), 1 + (WRITERS * EACH) as u64);
 }
 
@@ -87,7 +87,7 @@ pub(crate) async fn a_clear_and_an_insert_are_serialized(world: &World) {
 async fn read_whole(store: &dyn SessionStore, id: &SessionId, states: usize) -> bool {
     let (mut seen, mut last) = (0, None);
     while seen < states {
-        let found = store.load(id, LoadOptions::default().with_level(ReadLevel::Store)).await.must();
+        let found = store.load(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.must();
         let record = must_be!(found, LoadOutcome::Found(found) => found.record);
         let first = record.state().get("first");
         if record.state().keyed("others").any(|(_, other)| Some(other) != first) {
@@ -137,10 +137,10 @@ const ATTEMPTS: usize = 1_000;
 /// Increments a counter by compare-and-set until it succeeds.
 async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> Result<(), Error> {
     for _ in 0..ATTEMPTS {
-        let found = store.load(id, LoadOptions::default().with_level(ReadLevel::Store)).await?;
+        let found = store.load(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await?;
         let record = must_be!(found, LoadOutcome::Found(found) => found.record);
         let old = record.state().get("count").cloned();
-        let count = old.as_ref().map_or(0, |value| value.len());
+        let count = old.as_ref().map_or(0, |value| value.as_bytes().len());
         let when = match by_entry {
             true => Precondition::Scalar(field("count"), old),
             false => Precondition::Stamp(record.stamp()),
@@ -148,7 +148,9 @@ async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> 
         let longer = changes().set_value("count", &session_core::model::Value::from_bytes(vec![3; count + 1].into()));
         // Lets the other tasks run in between, even if the store's futures are never pending.
         tokio::task::yield_now().await;
-        if let ApplyOutcome::Applied(_) = store.apply(id, &update(&longer).with_precondition(when)).await? {
+        if let ApplyOutcome::Applied(_) =
+            store.apply(id, &Update { preconditions: vec![when], ..update(&longer) }).await?
+        {
             return Ok(());
         }
     }
@@ -166,7 +168,7 @@ async fn counted(world: &World, by_entry: bool) {
     };
     world.race(TASKS, task).await;
     let record = world.found(&id).await.record;
-    assert_eq!(record.state().get("count").map(session_core::model::Value::len), Some(TASKS * EACH));
+    assert_eq!(record.state().get("count").map(|value| value.as_bytes().len()), Some(TASKS * EACH));
     assert_eq!(record.stamp().version(), 1 + (TASKS * EACH) as u64);
 }
 
@@ -185,7 +187,9 @@ pub(crate) async fn a_one_time_token_is_taken_once(world: &World) {
     for _ in 0..20 {
         let (id, _) = world.start_with(&changes().set("token", "t")).await;
         let when = Precondition::Scalar(field("token"), Some(value("t")));
-        let take = |_, store| sent(store, id, update(&changes().remove("token")).with_precondition(when.clone()));
+        let take = |_, store| {
+            sent(store, id, Update { preconditions: vec![when.clone()], ..update(&changes().remove("token")) })
+        };
         let answers = world.race(6, take).await;
         let taken = answers.iter().filter(|answer| matches!(answer, ApplyOutcome::Applied(_))).count();
         assert_eq!(taken, 1, "{answers:?}");

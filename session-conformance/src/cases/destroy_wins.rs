@@ -6,7 +6,7 @@ use session_core::{
     model::EndReason,
     store::{
         Absent, ApplyOutcome, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, RotationKind, SessionStore,
-        TouchOptions, TouchOutcome,
+        TouchOptions, TouchOutcome, Update,
     },
 };
 
@@ -54,7 +54,7 @@ pub(crate) async fn over_a_retried_update(world: &World) {
     let update = update(&changes().set("cart", "1"));
     world.send(&id, &update).await;
     world.end(&id).await;
-    for attempt in [update.clone(), update.with_retry_from(base)] {
+    for attempt in [update.clone(), Update { retry_from: Some(base), ..update }] {
         must_be!(world.store().apply(&id, &attempt).await.must(), ApplyOutcome::Absent(Absent::NotFound(Some(_))));
     }
     world.must_be_gone(&id, ENDED).await;

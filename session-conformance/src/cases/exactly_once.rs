@@ -4,7 +4,8 @@ use session_core::{
     ErrorKind, SessionId,
     model::{EndReason, OpId, Stamp},
     store::{
-        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Precondition, RotateOutcome, RotationKind, Update,
+        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, Precondition, RotateOutcome,
+        Rotation, RotationKind, Update,
     },
 };
 
@@ -26,7 +27,7 @@ pub(crate) async fn a_repeated_update_changes_nothing(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let update = update(&changes().set("theme", "dark"));
     let first = world.send(&id, &update).await;
-    for attempt in [update.clone(), update.with_retry_from(base)] {
+    for attempt in [update.clone(), Update { retry_from: Some(base), ..update }] {
         let again = world.send(&id, &attempt).await;
         assert_eq!((first.repeated, again.repeated, again.stamp), (false, true, first.stamp));
     }
@@ -39,7 +40,7 @@ pub(crate) async fn a_retry_does_not_undo_another_writers_update(world: &World) 
     world.send(&id, &delta).await;
     let theirs = changes().set("theme", "theirs").insert("cart", "sku-1", "2");
     let current = world.apply(&id, &theirs).await.stamp;
-    let again = world.send(&id, &delta.with_retry_from(base)).await;
+    let again = world.send(&id, &Update { retry_from: Some(base), ..delta }).await;
     assert_eq!((again.repeated, again.stamp), (true, current));
     assert_eq!(world.model(&id).await, Model::from(&theirs));
 }
@@ -59,9 +60,9 @@ pub(crate) async fn a_retried_compare_and_set_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     let absent = Precondition::Scalar(field("theme"), None);
     let cas =
-        update(&changes().set("theme", "dark")).with_precondition(Precondition::Stamp(base)).with_precondition(absent);
+        Update { preconditions: vec![Precondition::Stamp(base), absent], ..update(&changes().set("theme", "dark")) };
     let stamp = world.send(&id, &cas).await.stamp;
-    let again = world.send(&id, &cas.with_retry_from(base)).await;
+    let again = world.send(&id, &Update { retry_from: Some(base), ..cas }).await;
     assert_eq!((again.repeated, again.stamp), (true, stamp));
 }
 
@@ -69,15 +70,18 @@ pub(crate) async fn a_retried_compare_and_set_is_applied(world: &World) {
 pub(crate) async fn a_retry_of_a_lost_compare_and_set_conflicts(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     meanwhile(world, &id, 1).await;
-    let cas =
-        update(&changes().set("theme", "dark")).with_precondition(Precondition::Stamp(base)).with_retry_from(base);
+    let cas = Update {
+        preconditions: vec![Precondition::Stamp(base)],
+        retry_from: Some(base),
+        ..update(&changes().set("theme", "dark"))
+    };
     must_be!(world.store().apply(&id, &cas).await.must(), ApplyOutcome::Conflict(_));
 }
 
 /// A retry whose first attempt was lost is applied.
 pub(crate) async fn a_retry_of_a_lost_update_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
-    let applied = world.send(&id, &update(&changes().set("theme", "dark")).with_retry_from(base)).await;
+    let applied = world.send(&id, &Update { retry_from: Some(base), ..update(&changes().set("theme", "dark")) }).await;
     assert_eq!((applied.repeated, applied.stamp.version()), (false, 2));
 }
 
@@ -88,7 +92,7 @@ pub(crate) async fn the_last_sixteen_updates_are_remembered(world: &World) {
     world.send(&id, &update).await;
     meanwhile(world, &id, 15).await;
     let current = world.stamp(&id).await;
-    for attempt in [update.clone(), update.with_retry_from(base)] {
+    for attempt in [update.clone(), Update { retry_from: Some(base), ..update }] {
         let again = world.send(&id, &attempt).await;
         assert_eq!((again.repeated, again.stamp), (true, current));
     }
@@ -98,7 +102,7 @@ pub(crate) async fn the_last_sixteen_updates_are_remembered(world: &World) {
 pub(crate) async fn a_lost_update_fifteen_versions_behind_is_applied(world: &World) {
     let (id, base) = world.start_with(&changes()).await;
     meanwhile(world, &id, 15).await;
-    let applied = world.send(&id, &update(&changes().set("theme", "dark")).with_retry_from(base)).await;
+    let applied = world.send(&id, &Update { retry_from: Some(base), ..update(&changes().set("theme", "dark")) }).await;
     assert_eq!((applied.repeated, applied.stamp.version()), (false, 17));
 }
 
@@ -112,7 +116,7 @@ pub(crate) async fn a_retry_sixteen_versions_behind_is_unknown(world: &World) {
     let before = world.found(&id).await.record;
     let lost = update(&changes().set("theme", "light"));
     for attempt in [applied, lost] {
-        let answer = world.store().apply(&id, &attempt.with_retry_from(base)).await;
+        let answer = world.store().apply(&id, &Update { retry_from: Some(base), ..attempt }).await;
         let error = must_be!(answer, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
         assert_eq!(world.found(&id).await.record, before);
@@ -124,14 +128,14 @@ pub(crate) async fn a_retry_of_another_incarnation_is_not_applied(world: &World)
     let (id, _) = world.start_with(&changes()).await;
     let stamp = world.stamp(&id).await;
     let base = Stamp::from_parts(world.new_session().incarnation, stamp.version(), stamp.tag());
-    let retry = update(&changes().set("theme", "dark")).with_retry_from(base);
+    let retry = Update { retry_from: Some(base), ..update(&changes().set("theme", "dark")) };
     must_be!(world.store().apply(&id, &retry).await.must(), ApplyOutcome::Absent(Absent::NotFound(None)));
     assert_eq!(world.model(&id).await, Model::default());
 }
 
 /// A create sent twice creates once, even if the session has moved on in between.
 pub(crate) async fn a_repeated_create_answers_created(world: &World) {
-    let new = world.new_session().with_entries(changes().set("theme", "dark").delta());
+    let new = NewSession { entries: changes().set("theme", "dark").delta(), ..world.new_session() };
     let (id, _) = world.create(&new).await;
     let stamp = world.apply(&id, &changes().set("theme", "light")).await.stamp;
     let again = world.store().create(&id, &new).await.must();
@@ -157,7 +161,7 @@ pub(crate) async fn a_repeated_destroy_answers_destroyed(world: &World) {
 pub(crate) async fn a_repeated_rotation_answers_rotated(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let (id, _) = world.start_with(&changes()).await;
-        let rotation = world.rotation(&id, kind).with_delta(changes().set("step", "mine").delta());
+        let rotation = Rotation { delta: changes().set("step", "mine").delta(), ..world.rotation(&id, kind) };
         world.rotate(&id, &rotation).await;
         let stamp = world.apply(&rotation.to, &changes().set("step", "theirs")).await.stamp;
         let again = world.rotate(&id, &rotation).await;
@@ -171,7 +175,7 @@ pub(crate) async fn a_repeated_rotation_answers_rotated(world: &World) {
 pub(crate) async fn a_rotation_repeated_after_its_grace_answers_rotated(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let (id, _) = world.start_with(&changes()).await;
-        let rotation = world.rotation(&id, kind).with_grace(world.ticks(2));
+        let rotation = Rotation { grace: world.ticks(2), ..world.rotation(&id, kind) };
         world.rotate(&id, &rotation).await;
         let stamp = world.apply(&rotation.to, &changes().set("step", "theirs")).await.stamp;
         world.elapse(world.ticks(4)).await;
@@ -209,7 +213,7 @@ pub(crate) async fn op_ids_move_with_the_session(world: &World) {
 pub(crate) async fn the_delta_of_a_rotation_is_remembered(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
     let delta = changes().set("theme", "dark");
-    let rotation = world.rotation(&id, RotationKind::Privilege).with_delta(delta.delta());
+    let rotation = Rotation { delta: delta.delta(), ..world.rotation(&id, RotationKind::Privilege) };
     assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.write.op));
     let again = world.send(&rotation.to, &Update::new(rotation.write.op, delta.delta())).await;
     assert!(again.repeated);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use session_core::{
     Expiry,
-    store::{Absent, ApplyOutcome, LoadOutcome, NewSession, Precondition, RotationKind, TouchOptions, Update},
+    model::Deadlines,
+    store::{
+        Absent, ApplyOutcome, LoadOutcome, NewSession, Precondition, Rotation, RotationKind, TouchOptions, Update,
+    },
 };
 
 use crate::{
@@ -24,13 +27,17 @@ impl World {
     }
 }
 
+fn idle_timeout(deadlines: Deadlines) -> Option<Duration> {
+    deadlines.idle().map(|(timeout, _)| timeout)
+}
+
 /// The deadlines of a new session are as far ahead as requested, on the store's clock.
 pub(crate) async fn deadlines_count_from_the_create(world: &World) {
     let (idle, absolute) = (world.ticks(4), world.ticks(9));
     let (_, applied) = world.start_for(Expiry::both(idle, absolute)).await;
     let (deadlines, now) = (applied.deadlines, applied.now);
-    assert_eq!(deadlines.idle_timeout(), Some(idle));
-    assert!(deadlines.idle().is_some_and(|at| same_moment(world, at, now.after(idle))));
+    let (timeout, at) = deadlines.idle().expect("an idle deadline");
+    assert!(timeout == idle && same_moment(world, at, now.after(idle)));
     assert!(deadlines.absolute().is_some_and(|at| same_moment(world, at, now.after(absolute))));
 }
 
@@ -77,7 +84,7 @@ pub(crate) async fn a_session_is_gone_at_its_deadline(world: &World) {
 pub(crate) async fn deadlines_are_not_rounded_to_seconds(world: &World) {
     let half = Duration::from_millis(500).min(world.ticks(10));
     let (id, applied) = world.start_for(Expiry::idle(half)).await;
-    assert_eq!(applied.deadlines.idle_timeout(), Some(half));
+    assert_eq!(idle_timeout(applied.deadlines), Some(half));
     assert!(same_moment(world, applied.deadlines.expires_at(), applied.now.after(half)));
     world.elapse(half.mul_f32(0.75)).await;
     assert!(world.is_live(&id).await, "the session must be live before its deadline");
@@ -89,7 +96,7 @@ pub(crate) async fn deadlines_are_not_rounded_to_seconds(world: &World) {
 pub(crate) async fn the_shortest_lifetime_expires(world: &World) {
     for expiry in [Expiry::idle(Duration::ZERO), Expiry::absolute(Duration::from_nanos(1))] {
         let (id, applied) = world.start_for(expiry).await;
-        assert!(applied.deadlines.remaining(applied.now) <= Duration::from_millis(1));
+        assert!(applied.deadlines.expires_at().since(applied.now) <= Duration::from_millis(1));
         world.pass(1).await;
         assert!(!world.is_live(&id).await);
     }
@@ -102,7 +109,7 @@ pub(crate) async fn the_longest_lifetime_does_not_overflow(world: &World) {
         let (id, created) = world.start_for(expiry).await;
         world.pass(30).await;
         assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
-        world.touch(&id, TouchOptions::default().with_idle(longest)).await;
+        world.touch(&id, TouchOptions { idle: Some(longest) }).await;
         world.apply(&id, &changes().set("theme", "dark")).await;
         let moved = world.moved(&id, RotationKind::Privilege).await;
         assert_eq!(world.found(&moved).await.record.deadlines(), created.deadlines);
@@ -127,15 +134,15 @@ pub(crate) async fn a_touch_changes_no_state(world: &World) {
     world.pass(2).await;
     let touched = world.touch(&id, TouchOptions::default()).await;
     let record = world.found(&id).await.record;
-    assert_eq!((record.stamp(), record.state().size().entries), (stamp, 1));
+    assert_eq!((record.stamp(), record.state().len()), (stamp, 1));
     assert_eq!(record.deadlines(), touched.deadlines);
 }
 
 /// Two touches that arrive in the wrong order leave the later deadline: a touch never shortens it.
 pub(crate) async fn a_touch_never_shortens_the_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
-    let long = world.touch(&id, TouchOptions::default().with_idle(world.ticks(8))).await;
-    for shorter in [TouchOptions::default(), TouchOptions::default().with_idle(Duration::ZERO)] {
+    let long = world.touch(&id, TouchOptions { idle: Some(world.ticks(8)) }).await;
+    for shorter in [TouchOptions::default(), TouchOptions { idle: Some(Duration::ZERO) }] {
         assert_eq!(world.touch(&id, shorter).await.deadlines, long.deadlines);
     }
     world.pass(6).await;
@@ -147,10 +154,10 @@ pub(crate) async fn a_touch_never_shortens_the_deadline(world: &World) {
 /// The idle timeout of one touch applies to that touch, not to later ones.
 pub(crate) async fn a_touch_timeout_applies_once(world: &World) {
     let (id, _) = world.start_for(world.idle(4)).await;
-    world.touch(&id, TouchOptions::default().with_idle(world.ticks(6))).await;
+    world.touch(&id, TouchOptions { idle: Some(world.ticks(6)) }).await;
     world.pass(4).await;
     let touched = world.touch(&id, TouchOptions::default()).await;
-    assert_eq!(touched.deadlines.idle_timeout(), Some(world.ticks(4)));
+    assert_eq!(idle_timeout(touched.deadlines), Some(world.ticks(4)));
     assert!(same_moment(world, touched.deadlines.expires_at(), touched.now.after(world.ticks(4))));
 }
 
@@ -158,7 +165,7 @@ pub(crate) async fn a_touch_timeout_applies_once(world: &World) {
 pub(crate) async fn a_touch_adds_no_idle_deadline(world: &World) {
     let (id, applied) = world.start_for(Expiry::absolute(world.ticks(20))).await;
     world.pass(1).await;
-    let touched = world.touch(&id, TouchOptions::default().with_idle(world.ticks(1))).await;
+    let touched = world.touch(&id, TouchOptions { idle: Some(world.ticks(1)) }).await;
     assert_eq!(touched.deadlines, applied.deadlines);
 }
 
@@ -177,7 +184,7 @@ pub(crate) async fn an_update_renews_the_idle_deadline(world: &World) {
 /// An update does not shorten a deadline that a touch has extended.
 pub(crate) async fn an_update_does_not_shorten_the_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
-    let touched = world.touch(&id, TouchOptions::default().with_idle(world.ticks(9))).await;
+    let touched = world.touch(&id, TouchOptions { idle: Some(world.ticks(9)) }).await;
     assert_eq!(world.apply(&id, &changes().set("a", "1")).await.deadlines, touched.deadlines);
 }
 
@@ -196,11 +203,14 @@ pub(crate) async fn a_load_renews_no_deadline(world: &World) {
 pub(crate) async fn a_refused_update_renews_no_deadline(world: &World) {
     let (id, created) = world.start_for(world.idle(9)).await;
     world.pass(2).await;
-    let refused: Update = update(&changes().set("a", "1")).with_precondition(Precondition::Keyed(
-        field("cart"),
-        crate::model::key("sku"),
-        Some(crate::model::value("1")),
-    ));
+    let refused: Update = Update {
+        preconditions: vec![Precondition::Keyed(
+            field("cart"),
+            crate::model::key("sku"),
+            Some(crate::model::value("1")),
+        )],
+        ..update(&changes().set("a", "1"))
+    };
     must_be!(world.store().apply(&id, &refused).await.must(), ApplyOutcome::Conflict(_));
     assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
 }
@@ -211,7 +221,7 @@ pub(crate) async fn a_retry_after_expiry_is_not_found(world: &World) {
     let update = update(&changes().set("a", "1"));
     world.send(&id, &update).await;
     world.pass(4).await;
-    let late = update.with_retry_from(applied.stamp);
+    let late = Update { retry_from: Some(applied.stamp), ..update };
     must_be!(world.store().apply(&id, &late).await.must(), ApplyOutcome::Absent(Absent::NotFound(None)));
     assert!(!world.is_live(&id).await);
 }
@@ -241,11 +251,11 @@ pub(crate) async fn a_rotation_sets_deadlines(world: &World) {
     for (idle, absolute) in [(50, 90), (3, 5)] {
         let (id, _) = world.start_for(Expiry::both(world.ticks(10), world.ticks(20))).await;
         let expiry = Expiry::both(world.ticks(idle), world.ticks(absolute));
-        let rotation = world.rotation(&id, RotationKind::Privilege).with_expiry(expiry);
+        let rotation = Rotation { expiry: Some(expiry), ..world.rotation(&id, RotationKind::Privilege) };
         let applied = world.rotate(&id, &rotation).await;
         let record = world.found(&rotation.to).await.record;
         assert_eq!(record.deadlines(), applied.deadlines);
-        assert_eq!(record.deadlines().idle_timeout(), Some(world.ticks(idle)));
+        assert_eq!(idle_timeout(record.deadlines()), Some(world.ticks(idle)));
         let absolute = applied.now.after(world.ticks(absolute));
         assert!(record.deadlines().absolute().is_some_and(|at| same_moment(world, at, absolute)));
         world.pass(2).await;

@@ -6,7 +6,8 @@ use session_core::{
     SessionId,
     model::{EndReason, IdDigest, Stamp, State},
     store::{
-        ChangeKind, FeedItem, Precondition, RotationKind, SessionChange, SessionStore, Subscription, TouchOptions,
+        ChangeKind, FeedItem, Precondition, Rotation, RotationKind, SessionChange, SessionStore, Subscription,
+        TouchOptions, Update,
     },
 };
 
@@ -87,7 +88,7 @@ pub(crate) async fn rotations_name_both_ids(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let mut subscriber = Subscriber::on(world.store()).await;
         let (old, stamp) = world.start_with(&changes().set("a", "0")).await;
-        let rotation = world.rotation(&old, kind).with_delta(changes().set("a", "1").delta());
+        let rotation = Rotation { delta: changes().set("a", "1").delta(), ..world.rotation(&old, kind) };
         let moved = world.rotate(&old, &rotation).await.stamp;
         let through = if kind == RotationKind::Renew { old } else { rotation.to };
         world.apply(&through, &changes().set("a", "2")).await;
@@ -112,7 +113,7 @@ pub(crate) async fn requests_without_effect_are_not_published(world: &World) {
     world.touch(&id, TouchOptions::default()).await;
     world.apply(&id, &changes()).await;
     world.send(&id, &once).await;
-    let conflict = update(&changes().set("a", "2")).with_precondition(Precondition::Stamp(stamp));
+    let conflict = Update { preconditions: vec![Precondition::Stamp(stamp)], ..update(&changes().set("a", "2")) };
     world.store().apply(&id, &conflict).await.must();
     let huge = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
     must_be!(world.store().apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));

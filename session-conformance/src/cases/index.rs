@@ -3,7 +3,7 @@
 use session_core::{
     Error, ErrorKind, Expiry, Principal, SessionCap, SessionId, SignIn,
     model::{EndReason, IdDigest},
-    store::{Absent, CreateOutcome, IndexedSession, NewSession, RotateOutcome, RotationKind},
+    store::{Absent, CreateOutcome, IndexedSession, NewSession, RotateOutcome, Rotation, RotationKind},
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 
 impl World {
     pub(crate) fn signed_in(&self, principal: &Principal) -> NewSession {
-        self.new_session().with_sign_in(SignIn::new(principal.clone()))
+        NewSession { sign_in: Some(SignIn::new(principal.clone())), ..self.new_session() }
     }
 
     /// A new session of this principal.
@@ -93,7 +93,8 @@ pub(crate) async fn a_rotation_signs_in(world: &World) {
     let id = world.start().await;
     let sign_in = SignIn::new(principal.clone());
     let delta = changes().set("user", "Ada");
-    let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(sign_in).with_delta(delta.delta());
+    let rotation =
+        Rotation { sign_in: Some(sign_in), delta: delta.delta(), ..world.rotation(&id, RotationKind::Privilege) };
     world.rotate(&id, &rotation).await;
     assert_eq!(world.listed(&principal).await, digests(&[rotation.to]));
     assert_eq!(world.model(&rotation.to).await, Model::from(&delta));
@@ -123,7 +124,7 @@ pub(crate) async fn a_rotated_session_keeps_its_place(world: &World) {
     {
         world.elapse(world.ticks(1)).await;
         let plain = world.rotation(&first, kind);
-        let rotation = sign_in.map_or(plain.clone(), |sign_in| plain.with_sign_in(sign_in));
+        let rotation = Rotation { sign_in, ..plain };
         world.rotate(&first, &rotation).await;
         first = rotation.to;
         assert_eq!(world.listed(&principal).await, digests(&[second, first]));
@@ -138,15 +139,15 @@ pub(crate) async fn an_old_session_that_signs_in_is_listed_first(world: &World) 
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
     let guest = world.start().await;
     world.elapse(world.ticks(2)).await;
-    let (oldest, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    let (oldest, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
     world.elapse(world.ticks(2)).await;
-    let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in.clone());
+    let rotation = Rotation { sign_in: Some(sign_in.clone()), ..world.rotation(&guest, RotationKind::Privilege) };
     let applied = world.rotate(&guest, &rotation).await;
     let listed = world.index().sessions(&principal, 10).await.must();
     assert_eq!(world.listed(&principal).await, digests(&[rotation.to, oldest]));
     assert!(same_moment(world, listed[0].signed_in_at, applied.now));
     world.elapse(world.ticks(2)).await;
-    let (newest, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    let (newest, _) = world.create(&NewSession { sign_in: Some(sign_in), ..world.new_session() }).await;
     assert_eq!(world.listed(&principal).await, digests(&[newest, rotation.to]));
     world.must_be_gone(&oldest, crate::gone::Gone::NotFound(Some(EndReason::Limit))).await;
 }
@@ -155,7 +156,8 @@ pub(crate) async fn an_old_session_that_signs_in_is_listed_first(world: &World) 
 pub(crate) async fn a_sign_in_replaces_the_principal(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let id = world.sign_in(&ada).await;
-    let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(SignIn::new(grace.clone()));
+    let rotation =
+        Rotation { sign_in: Some(SignIn::new(grace.clone())), ..world.rotation(&id, RotationKind::Privilege) };
     world.rotate(&id, &rotation).await;
     assert_eq!(world.listed(&ada).await, []);
     assert_eq!(world.listed(&grace).await, digests(&[rotation.to]));
@@ -167,7 +169,10 @@ pub(crate) async fn a_sign_in_replaces_the_principal(world: &World) {
 pub(crate) async fn ended_sessions_are_not_listed(world: &World) {
     let principal = new_principal();
     let destroyed = world.sign_in(&principal).await;
-    let short = NewSession::generate(Expiry::idle(world.ticks(2))).must().with_sign_in(SignIn::new(principal.clone()));
+    let short = NewSession {
+        sign_in: Some(SignIn::new(principal.clone())),
+        ..NewSession::generate(Expiry::idle(world.ticks(2))).must()
+    };
     world.create(&short).await;
     let stays = world.sign_in(&principal).await;
     world.end(&destroyed).await;
@@ -179,7 +184,10 @@ pub(crate) async fn ended_sessions_are_not_listed(world: &World) {
 pub(crate) async fn an_extended_session_stays_listed(world: &World) {
     let principal = new_principal();
     // Each use comes three ticks early, and none of them may be missed: two waits are longer than the timeout.
-    let new = NewSession::generate(Expiry::idle(world.ticks(8))).must().with_sign_in(SignIn::new(principal.clone()));
+    let new = NewSession {
+        sign_in: Some(SignIn::new(principal.clone())),
+        ..NewSession::generate(Expiry::idle(world.ticks(8))).must()
+    };
     let (id, _) = world.create(&new).await;
     for step in 0..3 {
         world.elapse(world.ticks(5)).await;
@@ -198,13 +206,13 @@ pub(crate) async fn an_extended_session_stays_listed(world: &World) {
 pub(crate) async fn a_cap_refuses_one_session_more(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
-    let first = world.create(&world.new_session().with_sign_in(sign_in.clone())).await.0;
-    world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
-    let (id, third) = (new_id(), world.new_session().with_sign_in(sign_in.clone()));
+    let first = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await.0;
+    world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+    let (id, third) = (new_id(), NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() });
     assert_eq!(refused(world.store().create(&id, &third).await), ErrorKind::LimitExceeded);
     assert!(!world.is_live(&id).await);
     let guest = world.start().await;
-    let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in);
+    let rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&guest, RotationKind::Privilege) };
     assert_eq!(refused(world.store().rotate(&guest, &rotation).await), ErrorKind::LimitExceeded);
     assert!(world.is_live(&guest).await, "the session that could not sign in stays");
     assert_eq!(world.listed(&principal).await.len(), 2);
@@ -219,7 +227,7 @@ pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
     let mut ids = Vec::new();
     for _ in 0..4 {
-        ids.insert(0, world.create(&world.new_session().with_sign_in(sign_in.clone())).await.0);
+        ids.insert(0, world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await.0);
         world.elapse(world.ticks(1)).await;
     }
     assert_eq!(world.listed(&principal).await, digests(&ids[..2]));
@@ -227,7 +235,7 @@ pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
         world.must_be_gone(id, crate::gone::Gone::NotFound(Some(EndReason::Limit))).await;
     }
     let guest = world.start().await;
-    let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in);
+    let rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&guest, RotationKind::Privilege) };
     world.rotate(&guest, &rotation).await;
     assert!(world.is_live(&rotation.to).await && world.is_live(&ids[0]).await && !world.is_live(&ids[1]).await);
 }
@@ -236,7 +244,7 @@ pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
 pub(crate) async fn a_repeated_create_at_the_cap_answers_created(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
         let principal = new_principal();
-        let new = world.new_session().with_sign_in(SignIn::new(principal.clone()).with_cap(cap));
+        let new = NewSession { sign_in: Some(SignIn::new(principal.clone()).with_cap(cap)), ..world.new_session() };
         let (id, _) = world.create(&new).await;
         let again = world.store().create(&id, &new).await.must();
         assert!(must_be!(again, CreateOutcome::Created(applied) => applied).repeated);
@@ -249,8 +257,8 @@ pub(crate) async fn a_step_up_at_the_cap_adds_no_session(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
         let principal = new_principal();
         let sign_in = SignIn::new(principal.clone()).with_cap(cap);
-        let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
-        let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(sign_in);
+        let (id, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+        let rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&id, RotationKind::Privilege) };
         world.rotate(&id, &rotation).await;
         assert_eq!(world.listed(&principal).await, digests(&[rotation.to]), "{cap:?}");
     }
@@ -262,7 +270,11 @@ pub(crate) async fn a_late_repeat_at_the_cap_answers_rotated(world: &World) {
         let principal = new_principal();
         let guest = world.start().await;
         let sign_in = SignIn::new(principal.clone()).with_cap(cap);
-        let rotation = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in).with_grace(world.ticks(3));
+        let rotation = Rotation {
+            sign_in: Some(sign_in),
+            grace: world.ticks(3),
+            ..world.rotation(&guest, RotationKind::Privilege)
+        };
         world.rotate(&guest, &rotation).await;
         for _ in 0..2 {
             assert!(world.rotate(&guest, &rotation).await.repeated, "{cap:?}");
@@ -275,14 +287,15 @@ pub(crate) async fn a_late_repeat_at_the_cap_answers_rotated(world: &World) {
 /// Signs in a new session, which must then be the only one of its principal.
 async fn admits_the_only_session(world: &World, sign_in: SignIn) {
     let principal = sign_in.principal().clone();
-    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    let (id, _) = world.create(&NewSession { sign_in: Some(sign_in), ..world.new_session() }).await;
     assert_eq!(world.listed(&principal).await, digests(&[id]));
 }
 
 /// Ended sessions do not count under a cap.
 pub(crate) async fn ended_sessions_do_not_count_under_a_cap(world: &World) {
     let sign_in = SignIn::new(new_principal()).with_cap(SessionCap::Refuse(1));
-    let short = NewSession::generate(Expiry::idle(world.ticks(2))).must().with_sign_in(sign_in.clone());
+    let short =
+        NewSession { sign_in: Some(sign_in.clone()), ..NewSession::generate(Expiry::idle(world.ticks(2))).must() };
     world.create(&short).await;
     world.elapse(world.ticks(3)).await;
     admits_the_only_session(world, sign_in).await;
@@ -291,7 +304,7 @@ pub(crate) async fn ended_sessions_do_not_count_under_a_cap(world: &World) {
 /// Under a cap that refuses, an ended session does not count after its tombstone has ended either.
 pub(crate) async fn ended_sessions_do_not_count_after_their_tombstone(world: &World) {
     let sign_in = SignIn::new(new_principal()).with_cap(SessionCap::Refuse(1));
-    let (first, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    let (first, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
     world.end(&first).await;
     world.elapse(world.tombstone() + world.ticks(1)).await;
     admits_the_only_session(world, sign_in).await;
@@ -301,11 +314,11 @@ pub(crate) async fn ended_sessions_do_not_count_after_their_tombstone(world: &Wo
 pub(crate) async fn a_rotated_session_counts_once_under_a_cap(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
-    let (first, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
-    let renewal = world.rotation(&first, RotationKind::Renew).with_grace(world.ticks(1));
+    let (first, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+    let renewal = Rotation { grace: world.ticks(1), ..world.rotation(&first, RotationKind::Renew) };
     world.rotate(&first, &renewal).await;
     world.elapse(world.ticks(2)).await;
-    let (second, _) = world.create(&world.new_session().with_sign_in(sign_in)).await;
+    let (second, _) = world.create(&NewSession { sign_in: Some(sign_in), ..world.new_session() }).await;
     assert_eq!(world.listed(&principal).await.len(), 2);
     assert!(world.is_live(&renewal.to).await && world.is_live(&second).await);
 }
@@ -314,9 +327,9 @@ pub(crate) async fn a_rotated_session_counts_once_under_a_cap(world: &World) {
 pub(crate) async fn a_step_up_through_a_forward_at_the_cap_adds_no_session(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
-    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+    let (id, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
     world.moved(&id, RotationKind::Renew).await;
-    let rotation = world.rotation(&id, RotationKind::Privilege).with_sign_in(sign_in);
+    let rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&id, RotationKind::Privilege) };
     world.rotate(&id, &rotation).await;
     assert_eq!(world.listed(&principal).await, digests(&[rotation.to]));
 }
@@ -325,12 +338,12 @@ pub(crate) async fn a_step_up_through_a_forward_at_the_cap_adds_no_session(world
 pub(crate) async fn a_cap_does_not_mask_other_refusals(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
-    let (id, _) = world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
-    let other = world.new_session().with_sign_in(sign_in.clone());
+    let (id, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+    let other = NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() };
     let guest = world.start().await;
     assert_eq!(world.store().create(&guest, &other).await.must(), CreateOutcome::AlreadyExists);
     world.moved(&guest, RotationKind::Privilege).await;
-    let late = world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in);
+    let late = Rotation { sign_in: Some(sign_in), ..world.rotation(&guest, RotationKind::Privilege) };
     assert_eq!(world.store().rotate(&guest, &late).await.must(), RotateOutcome::AlreadyRotated);
     assert_eq!(world.listed(&principal).await, digests(&[id]));
 }
@@ -344,7 +357,7 @@ pub(crate) async fn a_failed_sign_in_removes_no_session_from_the_index(world: &W
     let new = world.signed_in(&principal);
     must_be!(world.store().create(&to, &new).await.must(), CreateOutcome::Created(_) => ());
     world.end(&gone).await;
-    let mut rotation = world.rotation(&gone, RotationKind::Privilege).with_sign_in(sign_in);
+    let mut rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&gone, RotationKind::Privilege) };
     rotation.to = to;
     must_be!(world.store().rotate(&gone, &rotation).await.must(), RotateOutcome::Absent(Absent::NotFound(_)) => ());
     assert_eq!(world.listed(&principal).await, digests(&[to]));
@@ -358,12 +371,12 @@ pub(crate) async fn concurrent_sign_ins_leave_as_many_sessions_as_the_cap_allows
         let principal = new_principal();
         let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
         for _ in 0..2 {
-            world.create(&world.new_session().with_sign_in(sign_in.clone())).await;
+            world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
         }
         let new = world.new_session();
         let signed_in = world
             .race(4, |_, store| {
-                let new = NewSession::generate(new.expiry).must().with_sign_in(sign_in.clone());
+                let new = NewSession { sign_in: Some(sign_in.clone()), ..NewSession::generate(new.expiry).must() };
                 async move { store.create(&new_id(), &new).await.must() }
             })
             .await;

@@ -16,7 +16,7 @@ use crate::{
 /// A created session is loaded with its entries, its stamp and its deadlines.
 pub(crate) async fn a_created_session_can_be_loaded(world: &World) {
     let entries = changes().set("theme", "dark").insert("cart", "sku-1", "2");
-    let new = world.new_session().with_entries(entries.delta());
+    let new = NewSession { entries: entries.delta(), ..world.new_session() };
     let (id, applied) = world.create(&new).await;
     let record = world.found(&id).await.record;
     assert_eq!(Model::of(record.state()), Model::from(&entries));
@@ -68,7 +68,7 @@ pub(crate) async fn a_tombstone_keeps_reason_and_age(world: &World) {
 /// A create of another session on a live id changes nothing and answers AlreadyExists.
 pub(crate) async fn a_create_on_a_used_id_is_refused(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
-    let second = world.new_session().with_entries(changes().set("theme", "light").delta());
+    let second = NewSession { entries: changes().set("theme", "light").delta(), ..world.new_session() };
     must_be!(world.store().create(&id, &second).await.must(), CreateOutcome::AlreadyExists);
     assert_eq!(world.stamp(&id).await, stamp);
     assert_eq!(world.model(&id).await, Model::from(&changes().set("theme", "dark")));
@@ -100,7 +100,7 @@ pub(crate) async fn stamps_are_derived_from_op_ids(world: &World) {
 /// A load with the current stamp answers Unchanged, with the current deadlines.
 pub(crate) async fn a_load_with_the_current_stamp_answers_unchanged(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
-    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
+    let options = LoadOptions { level: ReadLevel::Store, known: Some(applied.stamp), ..LoadOptions::default() };
     world.elapse(world.ticks(2)).await;
     let renewed = world.touch(&id, TouchOptions::default()).await.deadlines;
     let unchanged = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Unchanged(now) => now);
@@ -111,7 +111,7 @@ pub(crate) async fn a_load_with_the_current_stamp_answers_unchanged(world: &Worl
 pub(crate) async fn a_load_with_an_older_stamp_finds_the_record(world: &World) {
     let (id, created) = world.create(&world.new_session()).await;
     world.apply(&id, &changes().set("theme", "dark")).await;
-    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(created.stamp);
+    let options = LoadOptions { level: ReadLevel::Store, known: Some(created.stamp), ..LoadOptions::default() };
     let found = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(found) => found);
     assert_eq!(found.record.stamp().version(), 2);
 }
@@ -125,7 +125,7 @@ pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
         Stamp::from_parts(applied.stamp.incarnation(), applied.stamp.version(), tag),
         Stamp::from_parts(other.incarnation, applied.stamp.version(), applied.stamp.tag()),
     ] {
-        let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(wrong);
+        let options = LoadOptions { level: ReadLevel::Store, known: Some(wrong), ..LoadOptions::default() };
         must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(_));
     }
 }
@@ -134,7 +134,7 @@ pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
 pub(crate) async fn a_load_with_the_stamp_of_a_destroyed_session_is_not_found(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
     world.end(&id).await;
-    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
+    let options = LoadOptions { level: ReadLevel::Store, known: Some(applied.stamp), ..LoadOptions::default() };
     must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Absent(Absent::NotFound(Some(_))));
 }
 

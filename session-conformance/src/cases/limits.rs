@@ -1,6 +1,11 @@
 //! Anything too large is refused whole, in the same step that would have stored it.
 
-use session_core::{ErrorKind, SessionId, model::Value, store::Absent, store::LoadOutcome};
+use session_core::{
+    ErrorKind, SessionId,
+    model::Value,
+    store::LoadOutcome,
+    store::{Absent, NewSession},
+};
 
 use crate::{
     model::{Changes, Model, changes},
@@ -80,7 +85,7 @@ pub(crate) async fn the_size_limit_is_exact(world: &World) {
     for delta in full_of_bytes(world) {
         world.apply(&id, &delta).await;
     }
-    assert_eq!(world.found(&id).await.record.state().size().bytes, world.store().limits().max_session_bytes);
+    assert_eq!(world.found(&id).await.record.state().size_in_bytes(), world.store().limits().max_session_bytes);
     refused(world, &id, &changes().set_value("x", &Value::MEMBER)).await;
     refused(
         world,
@@ -103,7 +108,7 @@ pub(crate) async fn an_oversized_create_is_refused_whole(world: &World) {
     let huge = bytes(world.store().limits().max_value_bytes + 1);
     let entries = [full_of_entries(world).set("one-more", "x"), changes().set("a", "1").set_value("huge", &huge)];
     for entries in entries {
-        let (id, new) = (new_id(), world.new_session().with_entries(entries.delta()));
+        let (id, new) = (new_id(), NewSession { entries: entries.delta(), ..world.new_session() });
         let error = must_be!(world.store().create(&id, &new).await, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
         must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(None)));

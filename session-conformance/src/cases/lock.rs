@@ -7,7 +7,7 @@ use session_core::{
     model::EndReason,
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ConflictCause, FencingToken, LockOwner, Precondition, RotationKind,
-        SessionStore, TenureOutcome,
+        SessionStore, TenureOutcome, Update,
     },
 };
 
@@ -32,7 +32,8 @@ impl World {
 
     /// An update under a lock.
     async fn guarded(&self, id: &SessionId, token: FencingToken) -> ApplyOutcome {
-        let guarded = update(&changes().set("guarded", "x")).with_precondition(Precondition::Lock(token));
+        let guarded =
+            Update { preconditions: vec![Precondition::Lock(token)], ..update(&changes().set("guarded", "x")) };
         self.store().apply(id, &guarded).await.must()
     }
 
@@ -60,7 +61,7 @@ pub(crate) async fn a_repeated_acquire_is_the_same_tenure(world: &World) {
     let (id, owner) = (world.start().await, owner());
     let first = must_be!(world.ask(&id, owner, 10).await, AcquireOutcome::Acquired(token) => token);
     let again = must_be!(world.ask(&id, owner, 10).await, AcquireOutcome::Acquired(token) => token);
-    assert_eq!((first, first.owner()), (again, owner));
+    assert_eq!((first, first.owner), (again, owner));
 }
 
 /// A released lock is free at once, and its token is void.
@@ -106,8 +107,8 @@ pub(crate) async fn token_counters_grow(world: &World) {
     let mut last = 0;
     for round in 0..4 {
         let token = world.acquired(&id, 3).await;
-        assert!(token.counter() > last, "{} after {last}", token.counter());
-        last = token.counter();
+        assert!(token.counter > last, "{} after {last}", token.counter);
+        last = token.counter;
         match round {
             0 => world.elapse(world.ticks(4)).await,
             _ => must_be!(world.locks().release(&id, token).await.must(), TenureOutcome::Done),
@@ -123,8 +124,8 @@ pub(crate) async fn tokens_cannot_be_guessed(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 10).await;
     let guesses = [
-        FencingToken::new(owner(), token.counter()),
-        FencingToken::new(token.owner(), token.counter().wrapping_add(1)),
+        FencingToken { owner: owner(), counter: token.counter },
+        FencingToken { owner: token.owner, counter: token.counter.wrapping_add(1) },
     ];
     for guess in guesses {
         world.must_be_fenced_off(&id, guess).await;
@@ -147,7 +148,7 @@ pub(crate) async fn a_lock_changes_no_state(world: &World) {
     let token = world.acquired(&id, 10).await;
     must_be!(world.locks().release(&id, token).await.must(), TenureOutcome::Done);
     let record = world.found(&id).await.record;
-    assert_eq!((record.stamp(), record.state().size().entries), (stamp, 1));
+    assert_eq!((record.stamp(), record.state().len()), (stamp, 1));
 }
 
 /// A lock moves with its session, at either kind of rotation, and works through a forward.

@@ -3,7 +3,7 @@
 use session_core::{
     LoadOptions, ReadLevel,
     model::Stamp,
-    store::{Absent, ApplyOutcome, LoadOutcome, Precondition, RotationKind, SessionStore},
+    store::{Absent, ApplyOutcome, LoadOutcome, Precondition, RotationKind, SessionStore, Update},
 };
 
 use crate::{
@@ -18,7 +18,7 @@ async fn seen(store: &dyn SessionStore, id: &session_core::SessionId, options: L
 }
 
 fn from_store() -> LoadOptions {
-    LoadOptions::default().with_level(ReadLevel::Store)
+    LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }
 }
 
 /// At the read level of the store, each node sees the acknowledged writes of the other at once.
@@ -51,7 +51,7 @@ pub(crate) async fn a_floor_shows_the_other_nodes_writes(world: &World) {
     seen(world.other(), &id, LoadOptions::default()).await;
     for step in 0..5 {
         let stamp = world.apply(&id, &changes().set("step", &step.to_string())).await.stamp;
-        let at_floor = LoadOptions::default().with_floor(stamp.floor());
+        let at_floor = LoadOptions { floor: Some(stamp.floor()), ..LoadOptions::default() };
         assert_eq!(seen(world.other(), &id, at_floor).await, stamp);
     }
 }
@@ -59,16 +59,19 @@ pub(crate) async fn a_floor_shows_the_other_nodes_writes(world: &World) {
 /// A stamp that one node knows is no longer current when the other has written.
 pub(crate) async fn a_known_stamp_is_outdated_by_the_other_node(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
-    must_be!(world.other().load(&id, from_store().with_known(stamp)).await.must(), LoadOutcome::Unchanged(_));
+    must_be!(
+        world.other().load(&id, LoadOptions { known: Some(stamp), ..from_store() }).await.must(),
+        LoadOutcome::Unchanged(_)
+    );
     let after = world.apply(&id, &changes().set("a", "2")).await.stamp;
-    assert_eq!(seen(world.other(), &id, from_store().with_known(stamp)).await, after);
+    assert_eq!(seen(world.other(), &id, LoadOptions { known: Some(stamp), ..from_store() }).await, after);
 }
 
 /// A conflict has the stamp that the other node wrote.
 pub(crate) async fn a_conflict_names_the_others_stamp(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let theirs = world.apply(&id, &changes().set("a", "2")).await.stamp;
-    let mine = update(&changes().set("a", "3")).with_precondition(Precondition::Stamp(stamp));
+    let mine = Update { preconditions: vec![Precondition::Stamp(stamp)], ..update(&changes().set("a", "3")) };
     let conflict = must_be!(world.other().apply(&id, &mine).await.must(), ApplyOutcome::Conflict(conflict) => conflict);
     assert_eq!(conflict.current, theirs);
 }
@@ -78,7 +81,7 @@ pub(crate) async fn a_retry_may_come_from_another_node(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
     let once = update(&changes().set("a", "1"));
     world.send(&id, &once).await;
-    let again = world.other().apply(&id, &once.with_retry_from(stamp)).await.must();
+    let again = world.other().apply(&id, &Update { retry_from: Some(stamp), ..once }).await.must();
     assert!(must_be!(again, ApplyOutcome::Applied(applied) => applied).repeated);
 }
 

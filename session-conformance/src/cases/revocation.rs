@@ -112,7 +112,7 @@ pub(crate) async fn a_later_sign_in_is_not_revoked(world: &World) {
 }
 
 async fn live(store: &dyn SessionStore, id: &SessionId) -> bool {
-    let level = LoadOptions::default().with_level(ReadLevel::Store);
+    let level = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     matches!(store.load(id, level).await.must(), LoadOutcome::Found(_))
 }
 
@@ -202,7 +202,7 @@ pub(crate) async fn sign_ins_by_rotation_race_a_revocation(world: &World) {
         for _ in 0..4 {
             let guest = world.start().await;
             let sign_in = SignIn::new(principal.clone());
-            moves.push((guest, world.rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in)));
+            moves.push((guest, Rotation { sign_in: Some(sign_in), ..world.rotation(&guest, RotationKind::Privilege) }));
         }
         race_a_revocation(world, &principal, &moves).await;
         let listed = world.listed(&principal).await;

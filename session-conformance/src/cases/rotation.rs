@@ -4,8 +4,8 @@ use session_core::{
     ErrorKind, LoadOptions, ReadLevel, SessionId,
     model::EndReason,
     store::{
-        Absent, ApplyOutcome, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, RotationKind, TouchOptions,
-        TouchOutcome,
+        Absent, ApplyOutcome, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind,
+        TouchOptions, TouchOutcome,
     },
 };
 
@@ -44,7 +44,7 @@ pub(crate) async fn a_delta_is_applied_in_the_same_step(world: &World) {
         let before = changes().set("theme", "dark").insert("guest", "k", "1");
         let (id, stamp) = world.start_with(&before).await;
         let delta = changes().clear("guest").set("user", "Ada");
-        let rotation = world.rotation(&id, kind).with_delta(delta.delta());
+        let rotation = Rotation { delta: delta.delta(), ..world.rotation(&id, kind) };
         assert_eq!(world.rotate(&id, &rotation).await.stamp, stamp.next(rotation.write.op));
         assert_eq!(world.model(&rotation.to).await, Model::from(&before).after(&delta));
         assert_eq!(world.stamp(&rotation.to).await, stamp.next(rotation.write.op));
@@ -62,7 +62,7 @@ pub(crate) async fn the_old_id_of_a_renewal_forwards(world: &World) {
     let touched =
         must_be!(world.store().touch(&old, TouchOptions::default()).await.must(), TouchOutcome::Touched(it) => it);
     assert_eq!(world.found(&new).await.record.deadlines(), touched.deadlines);
-    let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(stamp);
+    let options = LoadOptions { level: ReadLevel::Store, known: Some(stamp), ..LoadOptions::default() };
     must_be!(world.store().load(&old, options).await.must(), LoadOutcome::Unchanged(_));
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn a_forward_names_the_session_it_leads_to(world: &World) {
         assert_eq!(applied.forwarded, forwarded);
         let touched = world.store().touch(id, TouchOptions::default()).await.must();
         assert_eq!(must_be!(touched, TouchOutcome::Touched(it) => it).forwarded, forwarded);
-        let options = LoadOptions::default().with_level(ReadLevel::Store).with_known(applied.stamp);
+        let options = LoadOptions { level: ReadLevel::Store, known: Some(applied.stamp), ..LoadOptions::default() };
         let unchanged = world.store().load(id, options).await.must();
         assert_eq!(must_be!(unchanged, LoadOutcome::Unchanged(it) => it).forwarded, forwarded);
     }
@@ -113,7 +113,7 @@ pub(crate) async fn a_destroy_works_through_a_forward(world: &World) {
 /// When the grace is over, the old id gives no access, and the session goes on.
 pub(crate) async fn a_forward_ends_with_the_grace(world: &World) {
     let old = world.start().await;
-    let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
+    let rotation = Rotation { grace: world.ticks(4), ..world.rotation(&old, RotationKind::Renew) };
     world.rotate(&old, &rotation).await;
     world.elapse(world.ticks(3)).await;
     assert!(world.is_live(&old).await, "within the grace");
@@ -125,7 +125,7 @@ pub(crate) async fn a_forward_ends_with_the_grace(world: &World) {
 /// Use of a forward does not extend it.
 pub(crate) async fn use_does_not_extend_the_grace(world: &World) {
     let old = world.start().await;
-    let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
+    let rotation = Rotation { grace: world.ticks(4), ..world.rotation(&old, RotationKind::Renew) };
     world.rotate(&old, &rotation).await;
     for _ in 0..3 {
         world.elapse(world.ticks(1)).await;
@@ -147,7 +147,7 @@ pub(crate) async fn a_privilege_rotation_supersedes_the_old_id(world: &World) {
 /// When the grace of a sign-in is over, its old id is unknown like any other.
 pub(crate) async fn a_superseded_id_is_unknown_after_the_grace(world: &World) {
     let old = world.start().await;
-    let rotation = world.rotation(&old, RotationKind::Privilege).with_grace(world.ticks(4));
+    let rotation = Rotation { grace: world.ticks(4), ..world.rotation(&old, RotationKind::Privilege) };
     world.rotate(&old, &rotation).await;
     world.elapse(world.ticks(3)).await;
     must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::Superseded));
@@ -177,7 +177,7 @@ pub(crate) async fn no_session_is_created_at_an_old_id(world: &World) {
 /// A renewal during the grace of another loses, through the old id and through the new one, so forwards never chain.
 pub(crate) async fn a_renewal_during_a_grace_loses(world: &World) {
     let old = world.start().await;
-    let rotation = world.rotation(&old, RotationKind::Renew).with_grace(world.ticks(4));
+    let rotation = Rotation { grace: world.ticks(4), ..world.rotation(&old, RotationKind::Renew) };
     world.rotate(&old, &rotation).await;
     for id in [old, rotation.to] {
         already_rotated(world, &id, RotationKind::Renew).await;
@@ -201,7 +201,8 @@ pub(crate) async fn a_rotation_after_a_sign_in_loses(world: &World) {
 pub(crate) async fn a_sign_in_works_through_a_forward(world: &World) {
     let first = world.start().await;
     let second = world.moved(&first, RotationKind::Renew).await;
-    let rotation = world.rotation(&first, RotationKind::Privilege).with_delta(changes().set("user", "Ada").delta());
+    let rotation =
+        Rotation { delta: changes().set("user", "Ada").delta(), ..world.rotation(&first, RotationKind::Privilege) };
     world.rotate(&first, &rotation).await;
     assert!(world.is_live(&rotation.to).await);
     assert!(world.rotate(&first, &rotation).await.repeated, "a retry settles it");
@@ -266,7 +267,7 @@ pub(crate) async fn a_refused_rotation_moves_nothing(world: &World) {
     for kind in BOTH {
         let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
         let huge = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
-        let rotation = world.rotation(&id, kind).with_delta(changes().set_value("huge", &huge).delta());
+        let rotation = Rotation { delta: changes().set_value("huge", &huge).delta(), ..world.rotation(&id, kind) };
         let error = must_be!(world.store().rotate(&id, &rotation).await, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);
         assert_eq!(world.stamp(&id).await, stamp);

@@ -18,7 +18,7 @@ use crate::{
 const READS: usize = 100_000;
 
 fn at_store() -> LoadOptions {
-    LoadOptions::default().with_level(ReadLevel::Store)
+    LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }
 }
 
 async fn raced(world: &World, id: SessionId, rotations: &[Rotation]) -> Vec<RotateOutcome> {
@@ -68,7 +68,8 @@ pub(crate) async fn updates_during_a_renewal_are_kept(world: &World) {
     const WRITERS: usize = 5;
     for _ in 0..10 {
         let id = world.start().await;
-        let rotation = world.rotation(&id, RotationKind::Renew).with_delta(changes().set("moved", "yes").delta());
+        let rotation =
+            Rotation { delta: changes().set("moved", "yes").delta(), ..world.rotation(&id, RotationKind::Renew) };
         let task = |turn: usize, store: Arc<dyn SessionStore>| {
             let rotation = rotation.clone();
             async move {
@@ -84,7 +85,7 @@ pub(crate) async fn updates_during_a_renewal_are_kept(world: &World) {
         };
         world.race(WRITERS + 1, task).await;
         let record = world.found(&rotation.to).await.record;
-        assert_eq!(record.state().keyed_len("cart"), WRITERS * 4);
+        assert_eq!(record.state().keyed("cart").len(), WRITERS * 4);
         assert_eq!(record.stamp().version(), 2 + WRITERS as u64 * 4);
     }
 }

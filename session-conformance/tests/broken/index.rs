@@ -273,6 +273,6 @@ impl Fault for NeverCounts {
 
 impl FaultyLock for NeverCounts {
     fn token(&self, token: FencingToken) -> FencingToken {
-        FencingToken::new(token.owner(), 1)
+        FencingToken { owner: token.owner, counter: 1 }
     }
 }

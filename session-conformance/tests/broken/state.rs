@@ -5,7 +5,7 @@ use session_core::{
     model::{Delta, Entry, Field, Key, OpId, Record, Stamp, State},
     store::{
         Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
-        Rotation, SessionStore, SessionStoreExt as _, Update, async_trait,
+        Rotation, SessionStore, Update, async_trait,
     },
 };
 
@@ -47,7 +47,7 @@ impl Fault for UpsertsOnMissing {
         let outcome = inner.apply(id, update).await?;
         if matches!(outcome, ApplyOutcome::Absent(Absent::NotFound(_))) && update.preconditions.is_empty() {
             inner.table().0.remove(id.digest());
-            let new = NewSession::generate(Expiry::default())?.with_entries(update.delta.clone());
+            let new = NewSession { entries: update.delta.clone(), ..NewSession::generate(Expiry::default())? };
             if let CreateOutcome::Created(applied) = inner.create(id, &new).await? {
                 return Ok(ApplyOutcome::Applied(applied));
             }
@@ -63,12 +63,14 @@ pub(crate) struct WritesTheWholeBlob;
 #[async_trait]
 impl Fault for WritesTheWholeBlob {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        let LoadOutcome::Found(found) = inner.get(id).await? else { return inner.apply(id, update).await };
+        let LoadOutcome::Found(found) = inner.load(id, LoadOptions::default()).await? else {
+            return inner.apply(id, update).await;
+        };
         tokio::task::yield_now().await;
         let mut state = found.record.state().clone();
         update.delta.apply_to(&mut state);
         let mut blob = Delta::new();
-        if let LoadOutcome::Found(now) = inner.get(id).await? {
+        if let LoadOutcome::Found(now) = inner.load(id, LoadOptions::default()).await? {
             now.record.state().scalars().for_each(|(field, _)| blob.remove(field.clone()));
             now.record.state().keyed_fields().for_each(|field| blob.clear(field.clone()));
         }
@@ -102,7 +104,7 @@ impl Fault for AppliesInTwoSteps {
                 session_core::model::Selector::All(field) => removals.clear(field.clone()),
             }
         }
-        let op = OpId::from_bits(update.write.op.bits() ^ 1);
+        let op = OpId::from(u64::from(update.write.op) ^ 1);
         inner.apply(id, &with!(update; write: op.into(), delta: removals)).await?;
         tokio::task::yield_now().await;
         inner.apply(id, &with!(update; delta: additions(&update.delta))).await
@@ -122,7 +124,7 @@ impl Fault for WritesEntryByEntry {
                 Entry::Scalar(field) => one.set(field.clone(), value.clone()),
                 Entry::Keyed(field, key) => one.insert(field.clone(), key.clone(), value.clone()),
             }
-            inner.update(id, one).await?;
+            inner.apply(id, &Update::new(OpId::generate().unwrap(), one)).await?;
             tokio::task::yield_now().await;
         }
         inner.apply(id, update).await
@@ -189,7 +191,8 @@ pub(crate) struct ComparesVersionsOnly;
 #[async_trait]
 impl Fault for ComparesVersionsOnly {
     async fn load(&self, inner: &Toy, id: &SessionId, mut options: LoadOptions) -> Result<LoadOutcome, Error> {
-        if let (Some(known), LoadOutcome::Found(found)) = (options.known, inner.get(id).await?) {
+        if let (Some(known), LoadOutcome::Found(found)) = (options.known, inner.load(id, LoadOptions::default()).await?)
+        {
             options.known = (known.version() == found.record.stamp().version()).then(|| found.record.stamp());
         }
         inner.load(id, options).await
@@ -213,10 +216,12 @@ pub(crate) struct HasNoLimits(Toy);
 
 impl Default for HasNoLimits {
     fn default() -> Self {
-        let none = Limits::default()
-            .with_max_entries(usize::MAX)
-            .with_max_value_bytes(usize::MAX)
-            .with_max_session_bytes(usize::MAX);
+        let none = Limits {
+            max_entries: usize::MAX,
+            max_value_bytes: usize::MAX,
+            max_session_bytes: usize::MAX,
+            ..Limits::default()
+        };
         Self(Toy::new(ManualClock::new(), none))
     }
 }
@@ -257,7 +262,7 @@ impl Fault for AppliesPartOfARefusedUpdate {
                 let mut first = Delta::new();
                 first.set(entry.field().clone(), value.clone());
                 if ToyHarness::limits().admit(&State::new(), &first).is_ok() {
-                    inner.update(id, first).await?;
+                    inner.apply(id, &Update::new(OpId::generate().unwrap(), first)).await?;
                 }
             }
         }

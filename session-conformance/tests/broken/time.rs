@@ -7,8 +7,7 @@ use session_core::{
     model::{Deadlines, Delta, Ended, IdDigest, OpId, Timestamp},
     store::{
         Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
-        Rotation, RotationKind, SessionStore, SessionStoreExt as _, TouchOptions, TouchOutcome, Touched, Update,
-        async_trait,
+        Rotation, RotationKind, SessionStore, TouchOptions, TouchOutcome, Touched, Update, async_trait,
     },
 };
 
@@ -33,7 +32,7 @@ pub(crate) struct TouchShortens(Mutex<HashMap<IdDigest, Timestamp>>);
 impl TouchShortens {
     fn shortened(&self, id: &SessionId, real: Deadlines) -> Deadlines {
         let touched = self.0.lock().unwrap().get(id.digest()).copied();
-        let idle = real.idle_timeout().zip(touched.or(real.idle()));
+        let idle = real.idle().map(|(timeout, idle)| (timeout, touched.unwrap_or(idle)));
         Deadlines::from_parts(idle, real.absolute()).unwrap_or(real)
     }
 }
@@ -43,7 +42,7 @@ impl Fault for TouchShortens {
     async fn touch(&self, inner: &Toy, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         let answer = inner.touch(id, options).await?;
         let TouchOutcome::Touched(Touched { deadlines, now, .. }) = answer else { return Ok(answer) };
-        let idle = options.idle.or(deadlines.idle_timeout()).unwrap_or_default();
+        let idle = options.idle.or(deadlines.idle().map(|(timeout, _)| timeout)).unwrap_or_default();
         self.0.lock().unwrap().insert(*id.digest(), now.after(idle));
         Ok(TouchOutcome::Touched(Touched::new(self.shortened(id, deadlines), now)))
     }
@@ -53,7 +52,7 @@ impl Fault for TouchShortens {
             LoadOutcome::Found(Found { record, now, .. }) => {
                 let deadlines = self.shortened(id, record.deadlines());
                 let record = record.as_ref().clone().with_deadlines(deadlines);
-                let expired = deadlines.is_expired(now);
+                let expired = now >= deadlines.expires_at();
                 Ok(if expired {
                     LoadOutcome::Absent(Absent::NotFound(None))
                 } else {
@@ -72,7 +71,7 @@ pub(crate) struct TouchPassesTheAbsoluteDeadline;
 #[async_trait]
 impl Fault for TouchPassesTheAbsoluteDeadline {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        let idle = new.expiry.start(Timestamp::default()).idle_timeout();
+        let idle = new.expiry.start(Timestamp::default()).idle().map(|(timeout, _)| timeout);
         let expiry = idle.map_or(new.expiry, Expiry::idle);
         inner.create(id, &with!(new; expiry: expiry)).await
     }
@@ -97,7 +96,9 @@ pub(crate) struct UpdatesDoNotRenew(Mutex<HashMap<IdDigest, Deadlines>>);
 #[async_trait]
 impl Fault for UpdatesDoNotRenew {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        let LoadOutcome::Found(before) = inner.get(id).await? else { return inner.apply(id, update).await };
+        let LoadOutcome::Found(before) = inner.load(id, LoadOptions::default()).await? else {
+            return inner.apply(id, update).await;
+        };
         let mut outcome = inner.apply(id, update).await?;
         if let ApplyOutcome::Applied(applied) = &mut outcome {
             let mut kept = self.0.lock().unwrap();
@@ -135,7 +136,7 @@ pub(crate) struct CountsInSeconds;
 impl Fault for CountsInSeconds {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let deadlines = new.expiry.start(Timestamp::default());
-        let idle = deadlines.idle_timeout().map(|idle| Expiry::idle(Duration::from_secs(idle.as_secs().max(1))));
+        let idle = deadlines.idle().map(|(idle, _)| Expiry::idle(Duration::from_secs(idle.as_secs().max(1))));
         inner.create(id, &with!(new; expiry: idle.unwrap_or(new.expiry))).await
     }
 }
@@ -147,12 +148,14 @@ pub(crate) struct RotatesInTwoSteps;
 #[async_trait]
 impl Fault for RotatesInTwoSteps {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        let LoadOutcome::Found(found) = inner.get(id).await? else { return inner.rotate(id, rotation).await };
+        let LoadOutcome::Found(found) = inner.load(id, LoadOptions::default()).await? else {
+            return inner.rotate(id, rotation).await;
+        };
         let mut state = found.record.state().clone();
         rotation.delta.apply_to(&mut state);
         inner.destroy(id, &Destroy::new(OpId::generate()?, session_core::model::EndReason::Logout)).await?;
         tokio::task::yield_now().await;
-        let new = NewSession::generate(Expiry::default())?.with_entries(whole(&state));
+        let new = NewSession { entries: whole(&state), ..NewSession::generate(Expiry::default())? };
         match inner.create(&rotation.to, &new).await? {
             CreateOutcome::Created(applied) => Ok(RotateOutcome::Rotated(applied)),
             _ => Ok(RotateOutcome::AlreadyRotated),
@@ -167,7 +170,7 @@ pub(crate) struct ForwardsForever;
 #[async_trait]
 impl Fault for ForwardsForever {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        inner.rotate(id, &rotation.clone().with_grace(Duration::MAX)).await
+        inner.rotate(id, &Rotation { grace: Duration::MAX, ..rotation.clone() }).await
     }
 }
 
@@ -207,7 +210,7 @@ pub(crate) struct ForgetsRotationsWithTheGrace;
 #[async_trait]
 impl Fault for ForgetsRotationsWithTheGrace {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        match inner.get(id).await? {
+        match inner.load(id, LoadOptions::default()).await? {
             LoadOutcome::Absent(Absent::NotFound(None)) => Ok(RotateOutcome::Absent(Absent::NotFound(None))),
             _ => inner.rotate(id, rotation).await,
         }
@@ -221,7 +224,7 @@ pub(crate) struct RotatesWithoutTheDelta;
 #[async_trait]
 impl Fault for RotatesWithoutTheDelta {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        inner.rotate(id, &rotation.clone().with_delta(Delta::new())).await
+        inner.rotate(id, &Rotation { delta: Delta::new(), ..rotation.clone() }).await
     }
 }
 
@@ -269,7 +272,7 @@ impl Fault for KeepsTombstonesForever {
     async fn destroy(&self, inner: &Toy, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let outcome = inner.destroy(id, destroy).await?;
         if matches!(outcome, DestroyOutcome::Destroyed { .. }) {
-            self.0.lock().unwrap().insert(*id.digest(), Ended::new(destroy.reason, Duration::ZERO));
+            self.0.lock().unwrap().insert(*id.digest(), Ended { reason: destroy.reason, age: Duration::ZERO });
         }
         Ok(outcome)
     }

@@ -34,7 +34,7 @@ pub(crate) struct Toy {
 
 impl Toy {
     pub(crate) fn new(clock: ManualClock, limits: Limits) -> Self {
-        let rules = Rules::default().with_limits(limits).with_index();
+        let rules = Rules { limits, indexed: true, ..Rules::default() };
         Self { table: Arc::default(), clock, rules, origin: Origin::generate().unwrap() }
     }
 
@@ -229,7 +229,7 @@ pub(crate) struct ToyHarness;
 
 impl ToyHarness {
     pub(crate) fn limits() -> Limits {
-        Limits::default().with_max_entries(2_000).with_max_value_bytes(4_096).with_max_session_bytes(65_536)
+        Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536, ..Limits::default() }
     }
 }
 

@@ -6,7 +6,7 @@ use session_core::{
     Principal,
     model::{Delta, IdDigest, Timestamp},
     store::{
-        FeedItem, IndexedSession, Origin, SessionChange,
+        FeedItem, IndexedSession, Origin,
         machine::{Effect, Slot, Slots},
     },
 };
@@ -63,7 +63,11 @@ impl Table {
             .filter_map(|id| match self.get(id) {
                 Some(Slot::Live(live)) if live.principal() == Some(principal) => {
                     let (signed_in_at, deadlines) = (live.signed_in_at()?, live.record().deadlines());
-                    (!deadlines.is_expired(now)).then(|| IndexedSession::new(*id, signed_in_at, deadlines.expires_at()))
+                    (!(now >= deadlines.expires_at())).then(|| IndexedSession {
+                        digest: *id,
+                        signed_in_at,
+                        expires_at: deadlines.expires_at(),
+                    })
                 }
                 _ => None,
             })
@@ -79,7 +83,7 @@ impl Table {
         *sequence += 1;
         let place = (partition, *sequence);
         let delta = delta.filter(|delta| !delta.is_empty()).cloned().map(Arc::new);
-        self.send(&FeedItem::Change(SessionChange::new(place, origin, effect, delta)));
+        self.send(&FeedItem::Change(effect.at(place, origin, delta)));
     }
 
     pub(crate) fn send(&mut self, item: &FeedItem) {

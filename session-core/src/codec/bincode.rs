@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn written_values_can_be_read_at_every_size() {
         let field = Field::new("f").unwrap();
-        let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
+        let at = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&field) };
         let codecs = Codecs::new(Bincode);
         for len in [0, 1, 1_000, 1_030, 65_000, 66_000, 4_000_000] {
             let numbers = vec![1u128; len];

@@ -107,7 +107,7 @@ pub trait Codec: fmt::Debug + Send + Sync {
 pub type Read<'r, 'de> = &'r mut dyn FnMut(&mut dyn erased_serde::Deserializer<'de>) -> Result<(), erased_serde::Error>;
 
 /// A [`Read`] as a seed, for formats whose deserializer has its own type.
-pub struct ReadSeed<'r, 'de>(pub Read<'r, 'de>);
+pub(crate) struct ReadSeed<'r, 'de>(pub(crate) Read<'r, 'de>);
 
 impl fmt::Debug for ReadSeed<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

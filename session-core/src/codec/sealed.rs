@@ -93,7 +93,7 @@ fn associated_data(key_id: [u8; KEY_ID], at: &Location<'_>) -> Vec<u8> {
     };
     let mut data = vec![Format::SEALED.byte()];
     data.extend_from_slice(&key_id);
-    data.extend_from_slice(&at.incarnation.bits().to_be_bytes());
+    data.extend_from_slice(&u64::from(at.incarnation).to_be_bytes());
     data.push(kind);
     data.extend_from_slice(&(field.as_str().len() as u64).to_be_bytes());
     data.extend_from_slice(field.as_str().as_bytes());
@@ -155,7 +155,7 @@ mod tests {
     fn a_sealed_value_opens_only_where_it_was_put() {
         let (cart, other) = (Field::new("cart").unwrap(), Field::new("other").unwrap());
         let (a, b) = (Key::new("a").unwrap(), Key::new("b").unwrap());
-        let (here, elsewhere) = (Incarnation::from_bits(1), Incarnation::from_bits(2));
+        let (here, elsewhere) = (Incarnation::from(1), Incarnation::from(2));
         let at = Location { incarnation: here, entry: Entry::Keyed(&cart, &a) };
         let codecs = codecs(KeyRing::new([1; 32]));
         let value = codecs.encode(&7u32, &at).unwrap();
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_plain_value_is_not_taken_for_a_sealed_one() {
         let field = Field::new("f").unwrap();
-        let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
+        let at = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&field) };
         let plain = Codecs::new(Bincode).encode("planted", &at).unwrap();
         assert!(codecs(KeyRing::new([1; 32])).decode::<String>(&plain, &at).is_err());
         let migrating = codecs(KeyRing::new([1; 32])).also_reads(Bincode);
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_first_key_seals_and_all_open() {
         let field = Field::new("f").unwrap();
-        let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
+        let at = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&field) };
         let old = codecs(KeyRing::new([1; 32]));
         let both = codecs(KeyRing::new([2; 32]).also_opens([1; 32]));
         let new = codecs(KeyRing::new([2; 32]));
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn every_flipped_bit_and_every_truncation_is_noticed() {
         let field = Field::new("f").unwrap();
-        let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&field) };
+        let at = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&field) };
         let codecs = codecs(KeyRing::new([1; 32]));
         let sealed = codecs.encode("secret", &at).unwrap();
         assert!(!sealed.as_bytes().windows(6).any(|window| window == b"secret"));

@@ -103,14 +103,9 @@ impl Deadlines {
         })
     }
 
-    /// How long the session may stay unused, if that is limited.
-    pub fn idle_timeout(&self) -> Option<Duration> {
-        self.idle_timeout.map(|timeout| Duration::from_millis(timeout.millis()))
-    }
-
-    /// When the session ends unless it is used before.
-    pub fn idle(&self) -> Option<Timestamp> {
-        self.idle_timeout.map(|_| self.idle)
+    /// How long the session may stay unused, and when it ends unless it is used before; `None` if that is not limited.
+    pub fn idle(&self) -> Option<(Duration, Timestamp)> {
+        self.idle_timeout.map(|timeout| (Duration::from_millis(timeout.millis()), self.idle))
     }
 
     /// When the session ends in any case.
@@ -118,18 +113,13 @@ impl Deadlines {
         (self.absolute < Timestamp::MAX).then_some(self.absolute)
     }
 
-    /// The earlier of the two.
+    /// The earlier of the two. At that moment the session has ended.
     pub fn expires_at(&self) -> Timestamp {
         self.idle.min(self.absolute)
     }
 
-    /// Whether the session has ended. At the deadline itself it has ended.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
-        now >= self.expires_at()
-    }
-
     /// The remaining time.
-    pub fn remaining(&self, now: Timestamp) -> Duration {
+    pub(crate) fn remaining(&self, now: Timestamp) -> Duration {
         self.expires_at().since(now)
     }
 

@@ -31,7 +31,7 @@ use crate::model::{
 ///
 /// let mut state = State::new();
 /// a.then(&b).apply_to(&mut state);
-/// assert_eq!(state.keyed_len("cart"), 2);
+/// assert_eq!(state.keyed("cart").len(), 2);
 /// # Ok::<(), session_core::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,7 +164,7 @@ impl Delta {
 
     /// The size that `state` would have with this delta applied, without applying it. The cost depends only on the size
     /// of the delta.
-    pub fn size_after(&self, state: &State) -> Size {
+    pub(crate) fn size_after(&self, state: &State) -> Size {
         let mut size = state.size;
         for (field, edit) in self.scalars.iter() {
             let name = field.as_str().len();
@@ -197,11 +197,7 @@ impl Delta {
             || self.maps.iter().any(|(field, keyed)| other.maps.get(field).is_some_and(|it| keyed.overlaps(it)))
     }
 
-    /// The edit that this delta makes to one entry, if any: the new value, or `None` for a removal.
-    pub fn edit(&self, entry: Entry<'_>) -> Option<Option<&Value>> {
-        self.find_edit(entry).map(Edit::value)
-    }
-
+    /// The edit that this delta makes to one entry, if any.
     pub(crate) fn find_edit(&self, entry: Entry<'_>) -> Option<&Edit> {
         match entry {
             Entry::Scalar(field) => self.scalars.get(field),

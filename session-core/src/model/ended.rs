@@ -26,17 +26,9 @@ impl fmt::Display for EndReason {
 
 /// The information in a tombstone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Ended {
     /// Why the session was ended.
     pub reason: EndReason,
     /// How long ago the session was ended.
     pub age: Duration,
-}
-
-impl Ended {
-    /// A session that was ended for this reason, this long ago.
-    pub fn new(reason: EndReason, age: Duration) -> Self {
-        Self { reason, age }
-    }
 }

@@ -11,13 +11,12 @@ use crate::{
 /// [`LimitExceeded`](ErrorKind::LimitExceeded). An update that shrinks a session is never refused, so a session that
 /// exceeds a limit that was lowered later can be emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Limits {
     /// The maximum number of entries in one session.
     pub max_entries: usize,
     /// The maximum size of one encoded value, in bytes.
     pub max_value_bytes: usize,
-    /// The maximum size of one session, in bytes, as [`Size::bytes`](crate::model::Size::bytes) counts them.
+    /// The maximum size of one session, in bytes, as [`State::size_in_bytes`] counts them.
     pub max_session_bytes: usize,
 }
 
@@ -32,31 +31,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the maximum number of entries in one session.
-    #[must_use]
-    pub const fn with_max_entries(self, max_entries: usize) -> Self {
-        Self { max_entries, ..self }
-    }
-
-    /// Sets the maximum size of one encoded value, in bytes.
-    #[must_use]
-    pub const fn with_max_value_bytes(self, max_value_bytes: usize) -> Self {
-        Self { max_value_bytes, ..self }
-    }
-
-    /// Sets the maximum size of one session, in bytes.
-    #[must_use]
-    pub const fn with_max_session_bytes(self, max_session_bytes: usize) -> Self {
-        Self { max_session_bytes, ..self }
-    }
-
     /// Checks whether a store may apply this delta to this state.
     ///
     /// # Errors
     /// [`LimitExceeded`](ErrorKind::LimitExceeded), with the limit and, for a value, its field.
     pub fn admit(&self, state: &State, delta: &Delta) -> Result<(), Error> {
         self.admit_values(delta)?;
-        let (before, after) = (state.size(), delta.size_after(state));
+        let (before, after) = (state.size, delta.size_after(state));
         let refuse = |what: &str, after: usize, limit: usize| {
             let message = format!("the session would have {after} {what}; at most {limit} are allowed");
             Err(Error::new(ErrorKind::LimitExceeded, message))

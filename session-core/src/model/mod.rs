@@ -29,5 +29,6 @@ pub use id::IdDigest;
 pub use name::{Field, Key};
 pub use record::Record;
 pub use stamp::{Incarnation, OpId, Stamp};
-pub use state::{Size, State};
+pub(crate) use state::Size;
+pub use state::State;
 pub use value::{Format, Value};

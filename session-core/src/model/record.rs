@@ -9,10 +9,10 @@ use crate::model::{Deadlines, Stamp, State, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Record {
-    deadlines: Deadlines,
-    stamp: Stamp,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) stamp: Stamp,
     created_at: Timestamp,
-    state: State,
+    pub(crate) state: State,
 }
 
 impl Record {
@@ -45,10 +45,5 @@ impl Record {
     #[must_use]
     pub fn with_deadlines(self, deadlines: Deadlines) -> Self {
         Self { deadlines, ..self }
-    }
-
-    /// The parts that an update replaces, for the owner of the record.
-    pub fn parts_mut(&mut self) -> (&mut Stamp, &mut Deadlines, &mut State) {
-        (&mut self.stamp, &mut self.deadlines, &mut self.state)
     }
 }

@@ -132,9 +132,9 @@ mod tests {
     /// Computed with `printf '%016x%016x' 0 1 | sha1sum | cut -c1-16`, and the same with that result and 2.
     #[test]
     fn the_tag_chains_op_ids_by_sha1() {
-        let first = Stamp::first(Incarnation::from_bits(9), OpId::from_bits(1));
+        let first = Stamp::first(Incarnation::from(9), OpId::from(1));
         assert_eq!(format!("{:016x}", first.tag), TAG_1);
-        let next = first.next(OpId::from_bits(2));
+        let next = first.next(OpId::from(2));
         assert_eq!((next.version, format!("{:016x}", next.tag).as_str()), (2, TAG_2));
     }
 

@@ -26,12 +26,11 @@ impl Size {
 
 /// How large a state is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Size {
+pub(crate) struct Size {
     /// The number of scalars and keyed entries.
-    pub entries: usize,
+    pub(crate) entries: usize,
     /// The sum, over all entries, of the lengths of field name, key and encoded value.
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl State {
@@ -41,15 +40,6 @@ impl State {
     /// The empty state.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// The state that results from applying a delta to the empty state.
-    pub fn from_delta(delta: &Delta) -> Self {
-        let mut state = Self::default();
-        delta.apply_to(&mut state);
-        state.scalars.shrink_to_fit();
-        state.maps.shrink_to_fit();
-        state
     }
 
     /// The state with these entries, in any order. Of two entries with one name, one is kept. For stores that read a
@@ -106,7 +96,7 @@ impl State {
     }
 
     /// The entries of a keyed field, by key; none if there is no such field.
-    pub fn keyed(&self, field: &str) -> impl Iterator<Item = (&Key, &Value)> {
+    pub fn keyed(&self, field: &str) -> impl ExactSizeIterator<Item = (&Key, &Value)> {
         self.keyed_entries(field)
     }
 
@@ -115,17 +105,34 @@ impl State {
     }
 
     /// The number of entries of a keyed field.
-    pub fn keyed_len(&self, field: &str) -> usize {
+    pub(crate) fn keyed_len(&self, field: &str) -> usize {
         self.maps.get(field).map_or(0, |keyed| keyed.entries.len())
     }
 
-    /// The number of entries and bytes. It is maintained as deltas are applied, so reading it costs nothing.
-    pub fn size(&self) -> Size {
-        self.size
+    /// The number of scalars and keyed entries. It is maintained as deltas are applied, so reading it costs nothing.
+    pub fn len(&self) -> usize {
+        self.size.entries
+    }
+
+    /// The sum, over all entries, of the lengths of field name, key and encoded value, in bytes. It is maintained as
+    /// deltas are applied, so reading it costs nothing.
+    pub fn size_in_bytes(&self) -> usize {
+        self.size.bytes
     }
 
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.size.entries == 0
+    }
+}
+
+impl From<&Delta> for State {
+    /// The state that results from applying a delta to the empty state.
+    fn from(delta: &Delta) -> Self {
+        let mut state = Self::default();
+        delta.apply_to(&mut state);
+        state.scalars.shrink_to_fit();
+        state.maps.shrink_to_fit();
+        state
     }
 }

@@ -27,7 +27,7 @@ impl Format {
     }
 
     /// The format byte.
-    pub const fn byte(self) -> u8 {
+    pub(crate) const fn byte(self) -> u8 {
         self.0
     }
 }
@@ -120,16 +120,11 @@ impl Value {
     }
 
     /// The length of the stored form, in bytes.
-    pub const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         match &self.0 {
             Repr::Inline(len, _) => *len as usize,
             Repr::Heap(bytes) => bytes.len(),
         }
-    }
-
-    /// Whether this is the empty value, which is that of a member of a set.
-    pub const fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -177,7 +172,7 @@ mod tests {
             assert_ne!(Value::new(Format::POSTCARD, &payload), value);
             assert!(matches!(value.0, Repr::Inline(..)) == (len < INLINE));
         }
-        assert!(Value::MEMBER.is_empty() && Value::MEMBER.format().is_none());
+        assert!(Value::MEMBER.len() == 0 && Value::MEMBER.format().is_none());
         assert_eq!(Value::from_bytes(Bytes::new()), Value::MEMBER);
         // A long buffer that is sliced to a short one is the same value as a short one.
         let long = Bytes::from(vec![1; 100]);

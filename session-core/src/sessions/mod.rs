@@ -17,7 +17,7 @@ use std::{
 use crate::{
     Clock, Error, ErrorKind, Expiry, Limits, LoadOptions, SessionId,
     codec::Codecs,
-    model::{EndReason, Ended},
+    model::{EndReason, Ended, OpId},
     random,
     store::{Absent, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, SessionStore, WriteOptions},
 };
@@ -166,13 +166,13 @@ impl Sessions {
     /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close).
     pub fn create(&self) -> Result<Session, Error> {
         self.refuse_if_closed("create")?;
-        let new = NewSession::generate(self.policy().expiry)?.with_write(self.write_options()?);
+        let new = NewSession { write: self.write_options()?.into(), ..NewSession::generate(self.policy().expiry)? };
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
 
     /// Options for a write with a fresh op id, under this policy.
     pub(crate) fn write_options(&self) -> Result<WriteOptions, Error> {
-        Ok(WriteOptions::generate()?.with_replicas(self.policy().replicas))
+        Ok(WriteOptions { replicas: self.policy().replicas, ..OpId::generate()?.into() })
     }
 
     /// Ends a session because its user signed out. A session that is already gone is a success.
@@ -244,7 +244,7 @@ impl Sessions {
             let (reason, age_ms) = (ended.reason, u64::try_from(ended.age.as_millis()).unwrap_or(u64::MAX));
             tracing::info!(target: "session_core", %reason, age_ms, operation, "session_ended: a request met a session that was ended");
         }
-        error.with_operation(operation).with_backend(self.store().backend())
+        error.with_context(self.store().backend(), operation)
     }
 
     /// Waits before the next attempt at a contended operation. The first retry does not wait. Later retries wait for a

@@ -67,7 +67,7 @@ impl Sessions {
     async fn retry_touch(&self, touch: FailedTouch) -> Result<(), Error> {
         let left = touch.idle_timeout.saturating_sub(self.shared.clock.now().since(touch.at));
         if !left.is_zero() {
-            self.store().touch(&touch.id, TouchOptions::default().with_idle(left)).await?;
+            self.store().touch(&touch.id, TouchOptions { idle: Some(left) }).await?;
         }
         lock(&self.shared.upkeep.failed_touches).remove(touch.id.digest());
         Ok(())
@@ -76,7 +76,7 @@ impl Sessions {
     /// The idle timeout of the session, if its deadline is due for renewal.
     pub(super) fn touch_due(found: &Found) -> Option<Duration> {
         let deadlines = found.record.deadlines();
-        let (timeout, idle) = (deadlines.idle_timeout()?, deadlines.idle()?);
+        let (timeout, idle) = deadlines.idle()?;
         let at_absolute = Some(idle) == deadlines.absolute();
         let due = !at_absolute && idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout;
         due.then_some(timeout)

@@ -25,7 +25,6 @@ random_identity!(Origin, "origin", random::u64);
 
 /// One change of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct SessionChange {
     /// The partition of the session.
     pub partition: u16,
@@ -44,20 +43,6 @@ pub struct SessionChange {
     pub kind: ChangeKind,
     /// The delta, if one was applied and it is small enough to be sent.
     pub delta: Option<Arc<Delta>>,
-}
-
-impl SessionChange {
-    /// A change of a session: a partition and a sequence number in it, the handle that made the change, the change
-    /// itself, and its delta.
-    pub fn new(
-        (partition, sequence): (u16, u64),
-        origin: Origin,
-        effect: &crate::store::machine::Effect,
-        delta: Option<Arc<Delta>>,
-    ) -> Self {
-        let crate::store::machine::Effect { digest, before, after, kind } = *effect;
-        Self { partition, sequence, digest, before, after, origin, kind, delta }
-    }
 }
 
 /// The kinds of change. Touches and expiry are not announced.

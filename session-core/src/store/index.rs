@@ -9,7 +9,6 @@ use crate::{
 
 /// A session of a principal, as an index lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct IndexedSession {
     /// The session's digest. It is sufficient for [`revoke`](SessionIndex::revoke), but gives no access.
     pub digest: IdDigest,
@@ -18,13 +17,6 @@ pub struct IndexedSession {
     pub signed_in_at: Timestamp,
     /// When the session ends unless it is used.
     pub expires_at: Timestamp,
-}
-
-impl IndexedSession {
-    /// The session with this digest.
-    pub fn new(digest: IdDigest, signed_in_at: Timestamp, expires_at: Timestamp) -> Self {
-        Self { digest, signed_in_at, expires_at }
-    }
 }
 
 /// The capability to find and revoke all sessions of a principal.

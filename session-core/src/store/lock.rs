@@ -21,25 +21,10 @@ random_identity!(LockOwner, "owner", random::u64);
 /// refuse a holder whose tenure a later one has followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FencingToken {
-    owner: LockOwner,
-    counter: u64,
-}
-
-impl FencingToken {
-    /// The token with these parts, as a store kept them.
-    pub const fn new(owner: LockOwner, counter: u64) -> Self {
-        Self { owner, counter }
-    }
-
     /// The owner of the tenure.
-    pub const fn owner(self) -> LockOwner {
-        self.owner
-    }
-
+    pub owner: LockOwner,
     /// Greater than the counter of every earlier tenure of the same lock.
-    pub const fn counter(self) -> u64 {
-        self.counter
-    }
+    pub counter: u64,
 }
 
 /// The outcome of an attempt to acquire a lock.

@@ -2,14 +2,15 @@
 //!
 //! [`SessionStore`] documents the contract. Requests are borrowed, so that a retry sends the same one again. Results
 //! that a caller must distinguish are variants of an outcome; failures are [`Error`]s. Each capability is a trait of
-//! its own: [`SessionIndex`], [`SessionLock`], [`ChangeFeed`]. [`machine`] is the contract of one partition as pure
-//! functions, and [`forward!`] writes the methods of a wrapper. The crate `session-conformance` tests a backend.
+//! its own: [`SessionIndex`], [`SessionLock`], [`ChangeFeed`]. The module `machine` (feature `machine`) is the
+//! contract of one partition as pure functions, and [`forward!`] writes the methods of a wrapper. The crate `session-conformance` tests a backend.
 
-mod ext;
 mod feed;
 mod forward;
 mod index;
 mod lock;
+#[cfg(feature = "machine")]
+#[cfg_attr(docsrs, doc(cfg(feature = "machine")))]
 pub mod machine;
 mod outcome;
 pub(crate) mod request;
@@ -22,7 +23,6 @@ use crate::{Error, Limits, LoadOptions, SessionId};
 pub use crate::__forward_session_store as forward;
 /// Re-exported because implementations of [`SessionStore`] need it.
 pub use async_trait::async_trait;
-pub use ext::SessionStoreExt;
 pub use feed::{BarrierId, Barriers, ChangeFeed, ChangeKind, FeedItem, GapCause, Origin, SessionChange, Subscription};
 #[doc(hidden)]
 pub use forward::StoreFuture;
@@ -37,7 +37,7 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// A store of sessions.
 ///
 /// Applications use [`Sessions`](crate::Sessions) rather than this trait. Libraries that need no typed layer may take a
-/// `&dyn SessionStore` and use [`SessionStoreExt`].
+/// `&dyn SessionStore`.
 ///
 /// # Contract
 /// A session is a finite set of entries, and an update is S′ = (S − D) ∪ U in one atomic step.
@@ -67,8 +67,8 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// - **Limits** are enforced in the same atomic step. A create, update or rotation that would exceed one is refused as
 ///   a whole.
 ///
-/// The crate `session-conformance` checks the whole contract. [`machine`] is the contract of one partition as pure
-/// functions that a backend may build on.
+/// The crate `session-conformance` checks the whole contract. The module `machine` (feature `machine`) is the contract
+/// of one partition as pure functions that a backend may build on.
 ///
 /// # Capabilities
 /// [`index`](Self::index), [`lock`](Self::lock) and [`feed`](Self::feed) default to `None`. **A wrapper must forward or

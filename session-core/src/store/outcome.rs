@@ -69,7 +69,6 @@ pub enum LoadOutcome {
 
 /// A session that a load found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Found {
     /// The session.
     pub record: Arc<Record>,
@@ -87,18 +86,6 @@ impl Found {
     pub fn new(record: Arc<Record>, now: Timestamp) -> Self {
         Self { record, now, forwarded: None, staleness: None }
     }
-
-    /// Found through an old id that forwards to this digest.
-    #[must_use]
-    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
-        Self { forwarded, ..self }
-    }
-
-    /// Answered from a copy of this age, because the store did not answer.
-    #[must_use]
-    pub fn with_staleness(self, age: Duration) -> Self {
-        Self { staleness: Some(age), ..self }
-    }
 }
 
 /// The outcome of an update.
@@ -115,7 +102,6 @@ pub enum ApplyOutcome {
 
 /// A write that is in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Applied {
     /// The session's current stamp: the one after this write or, for a repeat, after the latest write.
     pub stamp: Stamp,
@@ -140,41 +126,15 @@ impl Applied {
     pub fn new(stamp: Stamp, deadlines: Deadlines, now: Timestamp) -> Self {
         Self { stamp, deadlines, now, repeated: false, replicas: None, forwarded: None }
     }
-
-    /// Whether an earlier attempt made the write.
-    #[must_use]
-    pub fn with_repeated(self, repeated: bool) -> Self {
-        Self { repeated, ..self }
-    }
-
-    /// The number of replicas that have the write.
-    #[must_use]
-    pub fn with_replicas(self, replicas: Option<u32>) -> Self {
-        Self { replicas, ..self }
-    }
-
-    /// Made through an old id that forwards to this digest.
-    #[must_use]
-    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
-        Self { forwarded, ..self }
-    }
 }
 
 /// A precondition that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Conflict {
     /// The session's current stamp.
     pub current: Stamp,
     /// The kind of the first precondition that failed.
     pub cause: ConflictCause,
-}
-
-impl Conflict {
-    /// A conflict with a session at this stamp.
-    pub fn new(current: Stamp, cause: ConflictCause) -> Self {
-        Self { current, cause }
-    }
 }
 
 /// The kind of precondition that failed.
@@ -201,7 +161,6 @@ pub enum TouchOutcome {
 
 /// Deadlines, with the store's time when it answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Touched {
     /// The session's current deadlines.
     pub deadlines: Deadlines,
@@ -215,12 +174,6 @@ impl Touched {
     /// These deadlines at this moment.
     pub fn new(deadlines: Deadlines, now: Timestamp) -> Self {
         Self { deadlines, now, forwarded: None }
-    }
-
-    /// Touched through an old id that forwards to this digest.
-    #[must_use]
-    pub fn with_forwarded(self, forwarded: Option<IdDigest>) -> Self {
-        Self { forwarded, ..self }
     }
 }
 

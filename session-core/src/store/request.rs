@@ -1,16 +1,19 @@
 //! The requests to a store. They are borrowed, so that a retry sends the same request again.
+//!
+//! Requests are plain data: a constructor sets what every request of its kind needs, and a struct literal with `..` sets
+//! the rest, as in `Rotation { grace, ..Rotation::new(op, to, kind) }`. A store that takes a request apart without `..`
+//! learns from the compiler when a later version adds a field, which it must not ignore.
 
 use std::time::Duration;
 
 use crate::{
     Error, Expiry, Floor, SessionId, SignIn, defaults,
-    model::{Deadlines, Delta, EndReason, Entry, Field, Incarnation, Key, OpId, Stamp, State, Timestamp, Value},
+    model::{Deadlines, Delta, EndReason, Entry, Field, Incarnation, Key, OpId, Stamp, Timestamp, Value},
     store::FencingToken,
 };
 
 /// Options of a create, an update, a rotation and a destroy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct WriteOptions {
     /// Identifies the write; a retry sends the same op id. Each request says what its repeat returns, and for how long.
     pub op: OpId,
@@ -21,37 +24,15 @@ pub struct WriteOptions {
     pub replicas: u32,
 }
 
-impl WriteOptions {
-    /// A write with this op id that waits for no replicas.
-    pub const fn new(op: OpId) -> Self {
-        Self { op, replicas: 0 }
-    }
-
-    /// A write with a fresh op id that waits for no replicas.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
-    pub fn generate() -> Result<Self, Error> {
-        OpId::generate().map(Self::new)
-    }
-
-    /// Waits until `replicas` replicas acknowledge the write, or until just before the call deadline. The write
-    /// succeeds in both cases.
-    #[must_use]
-    pub const fn with_replicas(self, replicas: u32) -> Self {
-        Self { replicas, ..self }
-    }
-}
-
 impl From<OpId> for WriteOptions {
+    /// A write with this op id that waits for no replicas.
     fn from(op: OpId) -> Self {
-        Self::new(op)
+        Self { op, replicas: 0 }
     }
 }
 
 /// A session to create.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct NewSession {
     /// Identifies the create. A repeat returns Created while the session is at this id.
     pub write: WriteOptions,
@@ -73,30 +54,12 @@ impl NewSession {
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.
     pub fn generate(expiry: Expiry) -> Result<Self, Error> {
         Ok(Self {
-            write: WriteOptions::generate()?,
+            write: OpId::generate()?.into(),
             incarnation: Incarnation::generate()?,
             entries: Delta::new(),
             expiry,
             sign_in: None,
         })
-    }
-
-    /// Replaces the op id and the number of replicas to wait for.
-    #[must_use]
-    pub fn with_write(self, write: impl Into<WriteOptions>) -> Self {
-        Self { write: write.into(), ..self }
-    }
-
-    /// Stores these first entries.
-    #[must_use]
-    pub fn with_entries(self, entries: Delta) -> Self {
-        Self { entries, ..self }
-    }
-
-    /// Signs this principal in.
-    #[must_use]
-    pub fn with_sign_in(self, sign_in: SignIn) -> Self {
-        Self { sign_in: Some(sign_in), ..self }
     }
 
     /// The stamp that the session will have.
@@ -119,7 +82,6 @@ pub enum ReadLevel {
 
 /// The answers that a load accepts.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct LoadOptions {
     /// The stamp of a copy that the caller has. If that copy is current, the answer is `Unchanged`.
     pub known: Option<Stamp>,
@@ -131,32 +93,6 @@ pub struct LoadOptions {
     /// [age](crate::store::Found::staleness), and neither the floor nor the level holds for it. With `None`, the
     /// default, the load fails.
     pub stale_if_error: Option<Duration>,
-}
-
-impl LoadOptions {
-    /// Sets the stamp of a copy that the caller has.
-    #[must_use]
-    pub fn with_known(self, stamp: Stamp) -> Self {
-        Self { known: Some(stamp), ..self }
-    }
-
-    /// Sets the oldest state that the caller accepts.
-    #[must_use]
-    pub fn with_floor(self, floor: Floor) -> Self {
-        Self { floor: Some(floor), ..self }
-    }
-
-    /// Accepts a local copy of up to this age if the store does not answer.
-    #[must_use]
-    pub fn with_stale_if_error(self, age: Duration) -> Self {
-        Self { stale_if_error: Some(age), ..self }
-    }
-
-    /// Sets how fresh the answer must be.
-    #[must_use]
-    pub fn with_level(self, level: ReadLevel) -> Self {
-        Self { level, ..self }
-    }
 }
 
 /// A condition for an update to be applied.
@@ -185,20 +121,10 @@ impl Precondition {
             Entry::Keyed(field, key) => Self::Keyed(field.clone(), key.clone(), value),
         }
     }
-
-    /// Whether the precondition holds for this state; `None` if it is not about entries.
-    pub fn holds_in(&self, state: &State) -> Option<bool> {
-        match self {
-            Self::Scalar(field, value) => Some(state.get(field.as_str()) == value.as_ref()),
-            Self::Keyed(field, key, value) => Some(state.get_keyed(field.as_str(), key.as_str()) == value.as_ref()),
-            Self::Stamp(_) | Self::Lock(_) => None,
-        }
-    }
 }
 
 /// One delta to apply.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Update {
     /// Identifies the update. A repeat changes nothing and returns Applied while the update is among the last 16 of the
     /// session.
@@ -217,35 +143,13 @@ impl Update {
     pub fn new(write: impl Into<WriteOptions>, delta: Delta) -> Self {
         Self { write: write.into(), delta, preconditions: Vec::new(), retry_from: None }
     }
-
-    /// Adds a precondition.
-    #[must_use]
-    pub fn with_precondition(mut self, precondition: Precondition) -> Self {
-        self.preconditions.push(precondition);
-        self
-    }
-
-    /// Marks a retry: `base` is the stamp known before the first attempt.
-    #[must_use]
-    pub fn with_retry_from(self, base: Stamp) -> Self {
-        Self { retry_from: Some(base), ..self }
-    }
 }
 
 /// Options for a touch.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct TouchOptions {
     /// Replaces the session's own idle timeout for this touch.
     pub idle: Option<Duration>,
-}
-
-impl TouchOptions {
-    /// Sets the idle timeout for this touch.
-    #[must_use]
-    pub fn with_idle(self, idle: Duration) -> Self {
-        Self { idle: Some(idle) }
-    }
 }
 
 /// The kinds of rotation.
@@ -259,7 +163,6 @@ pub enum RotationKind {
 
 /// A move of a session to a new id.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Rotation {
     /// Identifies the rotation. A repeat returns Rotated while the session is at the new id, or while the old id is
     /// remembered.
@@ -286,30 +189,6 @@ impl Rotation {
         Self { write: write.into(), to, kind, grace, delta: Delta::new(), sign_in: None, expiry: None }
     }
 
-    /// Sets how long the old id is remembered.
-    #[must_use]
-    pub fn with_grace(self, grace: Duration) -> Self {
-        Self { grace, ..self }
-    }
-
-    /// Applies a delta in the same step.
-    #[must_use]
-    pub fn with_delta(self, delta: Delta) -> Self {
-        Self { delta, ..self }
-    }
-
-    /// Signs a principal in, in the same step.
-    #[must_use]
-    pub fn with_sign_in(self, sign_in: SignIn) -> Self {
-        Self { sign_in: Some(sign_in), ..self }
-    }
-
-    /// Sets new deadlines.
-    #[must_use]
-    pub fn with_expiry(self, expiry: Expiry) -> Self {
-        Self { expiry: Some(expiry), ..self }
-    }
-
     /// The session's deadlines after the rotation.
     pub fn deadlines(&self, before: Deadlines, now: Timestamp) -> Deadlines {
         self.expiry.map_or_else(|| before.renewed(now, None), |expiry| expiry.start(now))
@@ -318,7 +197,6 @@ impl Rotation {
 
 /// A request to end a session.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct Destroy {
     /// Identifies the destroy. A repeat returns Destroyed for as long as the tombstone is kept.
     pub write: WriteOptions,

@@ -54,14 +54,14 @@ fn principal(name: &str) -> Principal {
 impl Table {
     fn create(&mut self, now: u64, id: &SessionId, who: Option<&str>) -> Step<CreateOutcome> {
         let new = NewSession::generate(Expiry::idle(IDLE)).unwrap();
-        let new = who.map_or(new.clone(), |who| new.with_sign_in(SignIn::new(principal(who))));
-        let step = Rules::default().with_index().create(self, at(now), id.digest(), &new).unwrap();
+        let new = who.map_or(new.clone(), |who| NewSession { sign_in: Some(SignIn::new(principal(who))), ..new });
+        let step = Rules { indexed: true, ..Rules::default() }.create(self, at(now), id.digest(), &new).unwrap();
         assert!(matches!(step.outcome, CreateOutcome::Created(_)), "{:?}", step.outcome);
         step
     }
 
     fn rotate(&mut self, now: u64, id: &SessionId, rotation: &Rotation) -> Step<RotateOutcome> {
-        Rules::default().with_index().rotate(self, at(now), id.digest(), rotation).unwrap()
+        Rules { indexed: true, ..Rules::default() }.rotate(self, at(now), id.digest(), rotation).unwrap()
     }
 
     fn moved(&mut self, now: u64, id: &SessionId, rotation: &Rotation) -> Step<RotateOutcome> {
@@ -72,7 +72,7 @@ impl Table {
 
     fn revoke(&mut self, now: u64, who: &str, id: &SessionId) -> Step<bool> {
         let destroy = Destroy::new(op(), EndReason::Revoked);
-        Rules::default().with_index().revoke(self, at(now), (&principal(who), id.digest()), &destroy)
+        Rules { indexed: true, ..Rules::default() }.revoke(self, at(now), (&principal(who), id.digest()), &destroy)
     }
 
     fn is_live(&self, now: u64, id: &SessionId) -> bool {
@@ -86,11 +86,11 @@ impl Table {
 }
 
 fn rotation(from: &SessionId, kind: RotationKind) -> Rotation {
-    Rotation::new(op(), from.generate_sibling().unwrap(), kind).with_grace(GRACE)
+    Rotation { grace: GRACE, ..Rotation::new(op(), from.generate_sibling().unwrap(), kind) }
 }
 
 fn as_user(rotation: Rotation, who: &str) -> Rotation {
-    rotation.with_sign_in(SignIn::new(principal(who)))
+    Rotation { sign_in: Some(SignIn::new(principal(who))), ..rotation }
 }
 
 /// The old id is forgotten at the time of the retry, swept or not. The session at the new id remembers the rotation.

@@ -87,7 +87,7 @@ fn strict<T: Serialize + DeserializeOwned>(codecs: &Codecs, value: &Value, at: &
 proptest! {
     #[test]
     fn written_values_can_be_read(sample in sample(), f in field(), k in key(), incarnation: u64) {
-        let incarnation = Incarnation::from_bits(incarnation);
+        let incarnation = Incarnation::from(incarnation);
         for codecs in all() {
             for entry in [Entry::Scalar(&f), Entry::Keyed(&f, &k)] {
                 let at = Location { incarnation, entry };
@@ -104,7 +104,7 @@ proptest! {
     fn damaged_values_are_errors_on_their_field(
         sample in sample(), f in field(), at: prop::sample::Index, bits: u8, cut: prop::sample::Index,
     ) {
-        let location = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&f) };
+        let location = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&f) };
         for codecs in all() {
             let mut bytes = codecs.encode(&sample, &location).unwrap().as_bytes().to_vec();
             let place = at.index(bytes.len());
@@ -119,7 +119,7 @@ proptest! {
 
     #[test]
     fn values_of_one_session_may_be_of_different_formats(sample in sample(), f in field()) {
-        let at = Location { incarnation: Incarnation::from_bits(1), entry: Entry::Scalar(&f) };
+        let at = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&f) };
         let (old, new) = (Codecs::new(Bincode), Codecs::new(Json).also_reads(Bincode));
         for written in [old.encode(&sample, &at).unwrap(), new.encode(&sample, &at).unwrap()] {
             prop_assert_eq!(&new.decode::<Sample>(&written, &at).unwrap(), &sample);

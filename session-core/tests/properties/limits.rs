@@ -9,8 +9,11 @@ use crate::{
 };
 
 fn limits() -> impl Strategy<Value = Limits> {
-    (0..14usize, 0..200usize, 0..1_000usize).prop_map(|(entries, value, session)| {
-        Limits::default().with_max_entries(entries).with_max_value_bytes(value).with_max_session_bytes(session)
+    (0..14usize, 0..200usize, 0..1_000usize).prop_map(|(entries, value, session)| Limits {
+        max_entries: entries,
+        max_value_bytes: value,
+        max_session_bytes: session,
+        ..Limits::default()
     })
 }
 
@@ -27,7 +30,7 @@ proptest! {
     fn limits_refuse_exactly_the_updates_that_exceed_them(l in limits(), s in naive_state(), a in steps()) {
         let after = applied(&s, &a);
         let (a, state) = (delta(&a), naive::state(&s));
-        let longest = a.insertions().map(|(_, value)| value.len()).max().unwrap_or(0);
+        let longest = a.insertions().map(|(_, value)| value.as_bytes().len()).max().unwrap_or(0);
         match l.admit(&state, &a) {
             Ok(()) => prop_assert!(!refused(&l, &s, &after, longest)),
             Err(error) => {

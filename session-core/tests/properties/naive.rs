@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use session_core::model::{Delta, Field, Key, Selector, Size, State, Value};
+use session_core::model::{Delta, Field, Key, Selector, State, Value};
 
 /// A field and, for a keyed entry, its key.
 pub(crate) type Name = (String, Option<String>);
@@ -102,7 +102,7 @@ pub(crate) fn read(state: &State) -> NaiveState {
 /// The crate's state with these entries.
 pub(crate) fn state(naive: &NaiveState) -> State {
     let steps: Vec<Step> = naive.iter().map(|(name, value)| Step::Put(name.clone(), value.clone())).collect();
-    State::from_delta(&delta(&steps))
+    State::from(&delta(&steps))
 }
 
 /// The number of entries and bytes, recounted.
@@ -112,8 +112,8 @@ pub(crate) fn count(state: &NaiveState) -> (usize, usize) {
     (state.len(), state.iter().map(bytes).sum())
 }
 
-pub(crate) fn parts(size: Size) -> (usize, usize) {
-    (size.entries, size.bytes)
+pub(crate) fn parts(state: &State) -> (usize, usize) {
+    (state.len(), state.size_in_bytes())
 }
 
 pub(crate) fn field(name: &str) -> Field {

@@ -15,8 +15,8 @@ fn tag(previous: u64, op: u64) -> u64 {
 }
 
 fn history(incarnation: u64, ops: &[u64]) -> Stamp {
-    let mut ops = ops.iter().map(|op| OpId::from_bits(*op));
-    let first = Stamp::first(Incarnation::from_bits(incarnation), ops.next().unwrap());
+    let mut ops = ops.iter().map(|op| OpId::from(*op));
+    let first = Stamp::first(Incarnation::from(incarnation), ops.next().unwrap());
     ops.fold(first, Stamp::next)
 }
 
@@ -24,7 +24,7 @@ proptest! {
     #[test]
     fn a_stamp_is_its_history(incarnation: u64, ops in prop::collection::vec(any::<u64>(), 1..20)) {
         let stamp = history(incarnation, &ops);
-        prop_assert_eq!(stamp.incarnation().bits(), incarnation);
+        prop_assert_eq!(u64::from(stamp.incarnation()), incarnation);
         prop_assert_eq!(stamp.version(), ops.len() as u64);
         prop_assert_eq!(stamp.tag(), ops.iter().fold(0, |previous, op| tag(previous, *op)));
     }

@@ -100,12 +100,12 @@ pub(crate) fn delta() -> impl Strategy<Value = Delta> {
 }
 
 pub(crate) fn state() -> impl Strategy<Value = State> {
-    delta().prop_map(|delta| State::from_delta(&delta))
+    delta().prop_map(|delta| State::from(&delta))
 }
 
 pub(crate) fn stamp() -> impl Strategy<Value = Stamp> {
     (any::<u64>(), number(), any::<u64>())
-        .prop_map(|(incarnation, version, tag)| Stamp::from_parts(Incarnation::from_bits(incarnation), version, tag))
+        .prop_map(|(incarnation, version, tag)| Stamp::from_parts(Incarnation::from(incarnation), version, tag))
 }
 
 /// Numbers of every magnitude.

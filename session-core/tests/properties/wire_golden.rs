@@ -59,16 +59,16 @@ fn delta_v1() {
 
 #[test]
 fn record_v1() {
-    let stamp = Stamp::from_parts(Incarnation::from_bits(0), 1, 0);
+    let stamp = Stamp::from_parts(Incarnation::from(0), 1, 0);
     let deadlines = Deadlines::from_parts(None, Some(Timestamp::from_millis(1))).unwrap();
     is_record("record-v1-empty.hex", &Record::new(stamp, Timestamp::from_millis(0), deadlines, State::new()));
 
-    let stamp = Stamp::from_parts(Incarnation::from_bits(u64::MAX), u64::MAX, u64::MAX);
+    let stamp = Stamp::from_parts(Incarnation::from(u64::MAX), u64::MAX, u64::MAX);
     let deadlines = Deadlines::from_parts(Some((Duration::ZERO, Timestamp::MAX)), None).unwrap();
     let created_at = Timestamp::from_millis(Timestamp::MAX.as_millis() - 1);
     is_record("record-v1-idle.hex", &Record::new(stamp, created_at, deadlines, State::new()));
 
-    let stamp = Stamp::from_parts(Incarnation::from_bits(0x0123_4567_89ab_cdef), 300, 0xfedc_ba98_7654_3210);
+    let stamp = Stamp::from_parts(Incarnation::from(0x0123_4567_89ab_cdef), 300, 0xfedc_ba98_7654_3210);
     let created_at = Timestamp::from_millis(1_767_225_600_000);
     let idle = Duration::from_secs(30 * 60);
     let absolute = created_at.after(Duration::from_secs(24 * 60 * 60));
@@ -79,5 +79,5 @@ fn record_v1() {
     entries.insert(field("cart"), key("sku-1"), Value::new(Format::POSTCARD, &[1]));
     entries.insert(field("cart"), key("sku-2"), Value::new(Format::custom(128).unwrap(), &[42]));
     entries.insert(field("roles"), key("admin"), Value::MEMBER);
-    is_record("record-v1-all.hex", &Record::new(stamp, created_at, deadlines, State::from_delta(&entries)));
+    is_record("record-v1-all.hex", &Record::new(stamp, created_at, deadlines, State::from(&entries)));
 }

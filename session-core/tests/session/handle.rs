@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use session_core::{
-    ErrorKind, Expiry, Limits, ManualClock, SessionId, Sessions, defaults,
-    model::{EndReason, Field, Value},
-    store::{Absent, SessionStoreExt},
+    ErrorKind, Expiry, Limits, LoadOptions, ManualClock, SessionId, Sessions, defaults,
+    model::{EndReason, Field, OpId, Value},
+    store::{Absent, SessionStore as _, Update},
 };
 use session_memory::MemoryStore;
 
@@ -120,7 +120,7 @@ async fn an_id_that_was_never_issued_is_not_accepted() {
         world
             .store
             .inner
-            .get(&made_up)
+            .load(&made_up, LoadOptions::default())
             .await
             .is_ok_and(|it| matches!(it, session_core::store::LoadOutcome::Absent(Absent::NotFound(None))))
     );
@@ -141,7 +141,7 @@ async fn discard_drops_recorded_changes() {
 #[tokio::test]
 async fn bad_input_is_a_typed_error_and_records_nothing() {
     let clock = ManualClock::new();
-    let limits = Limits::default().with_max_value_bytes(16);
+    let limits = Limits { max_value_bytes: 16, ..Limits::default() };
     let store = MemoryStore::builder().clock(clock).limits(limits).build().unwrap();
     let mut session = Sessions::new(store).create().unwrap();
     let long = "x".repeat(Field::MAX_LEN + 1);
@@ -166,7 +166,7 @@ async fn an_unreadable_value_is_an_error_on_its_field_alone() {
     let mut delta = session_core::model::Delta::new();
     delta.set(Field::new("broken").unwrap(), Value::from_bytes(bytes(&[200, 1, 2])));
     delta.set(Field::new("text").unwrap(), Value::from_bytes(bytes(&[1, 255])));
-    world.store.inner.update(session.id(), delta).await.unwrap();
+    world.store.inner.apply(session.id(), &Update::new(OpId::generate().unwrap(), delta)).await.unwrap();
     session.refresh().await.unwrap();
     for (field, shown) in [("broken", "format 200"), ("text", "bincode")] {
         let error = session.get::<String>(field).unwrap_err();

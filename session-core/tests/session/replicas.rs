@@ -31,7 +31,7 @@ impl Replicated {
     }
 
     fn applied(&self, operation: &'static str, replicas: u32, applied: Applied) -> Applied {
-        applied.with_replicas(self.wait(operation, replicas))
+        Applied { replicas: self.wait(operation, replicas), ..applied }
     }
 
     /// The numbers that were asked for since the last call of this method.

@@ -8,8 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use session_core::{
-    ErrorKind, Expiry, Principal, Rotate, Rotated, Session, SessionCap, SignIn,
-    store::{LoadOutcome, SessionIndex, SessionStore, SessionStoreExt},
+    ErrorKind, Expiry, LoadOptions, Principal, Rotate, Rotated, Session, SessionCap, SignIn,
+    store::{LoadOutcome, SessionIndex, SessionStore},
 };
 
 use crate::{World, faulty::Fault, world};
@@ -353,7 +353,9 @@ async fn a_late_touch_does_not_prolong_an_unused_session() {
     world.store.touches();
     world.sessions.close().await.unwrap();
     assert_eq!(world.store.touches(), 1, "a cancelled close continues");
-    let alive = async || matches!(world.store.inner.get(session.id()).await.unwrap(), LoadOutcome::Found(_));
+    let alive = async || {
+        matches!(world.store.inner.load(session.id(), LoadOptions::default()).await.unwrap(), LoadOutcome::Found(_))
+    };
     world.clock.advance(10 * minute);
     assert!(alive().await);
     world.clock.advance(minute);

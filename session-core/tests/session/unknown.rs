@@ -5,7 +5,11 @@ use std::{
     task::{Context, Waker},
 };
 
-use session_core::{ErrorKind, Rotate, Rotated, model::EndReason, store::SessionStoreExt};
+use session_core::{
+    ErrorKind, Rotate, Rotated,
+    model::{EndReason, OpId},
+    store::{Destroy, SessionStore as _},
+};
 
 use crate::{faulty::Fault, world};
 
@@ -152,7 +156,7 @@ async fn a_retry_after_a_logout_recreates_nothing() {
     a.set("n", 2u32).unwrap();
     world.store.script([Fault::LostRequest]);
     a.commit().await.unwrap_err();
-    world.store.inner.end(a.id(), EndReason::Revoked).await.unwrap();
+    world.store.inner.destroy(a.id(), &Destroy::new(OpId::generate().unwrap(), EndReason::Revoked)).await.unwrap();
     let error = a.commit().await.unwrap_err();
     assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::NotFound, EndReason::Revoked));
     assert!(!a.has_unsettled());

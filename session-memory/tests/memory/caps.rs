@@ -9,7 +9,7 @@ use std::{
 use session_core::{
     ErrorKind, SessionCap, SessionId, SignIn,
     model::EndReason,
-    store::{Absent, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore},
+    store::{Absent, LoadOutcome, NewSession, RotateOutcome, Rotation, RotationKind, SessionStore},
 };
 use session_memory::MemoryStore;
 
@@ -29,7 +29,7 @@ fn count(store: &MemoryStore) -> usize {
 
 fn sign_in_by_rotation(store: &MemoryStore, from: &SessionId, sign_in: SignIn) -> Result<RotateOutcome, ErrorKind> {
     let to = from.generate_sibling().unwrap();
-    let rotation = Rotation::new(op(), to, RotationKind::Privilege).with_sign_in(sign_in);
+    let rotation = Rotation { sign_in: Some(sign_in), ..Rotation::new(op(), to, RotationKind::Privilege) };
     now(store.rotate(from, &rotation)).map_err(|error| error.kind())
 }
 
@@ -50,11 +50,11 @@ fn a_sign_in_beyond_the_cap_is_refused_until_a_session_expires() {
 #[test]
 fn a_repeat_or_a_step_up_adds_no_session() {
     let (store, _clock) = store(|it| it);
-    let (id, new) = (id(), new_session().with_sign_in(refuse(1)));
+    let (id, new) = (id(), NewSession { sign_in: Some(refuse(1)), ..new_session() });
     try_create(&store, &id, &new).unwrap();
     try_create(&store, &id, &new).unwrap();
     let to = id.generate_sibling().unwrap();
-    let rotation = Rotation::new(op(), to, RotationKind::Privilege).with_sign_in(refuse(1));
+    let rotation = Rotation { sign_in: Some(refuse(1)), ..Rotation::new(op(), to, RotationKind::Privilege) };
     for _ in 0..2 {
         assert!(matches!(now(store.rotate(&id, &rotation)).unwrap(), RotateOutcome::Rotated(_)));
     }

@@ -63,7 +63,7 @@ pub(crate) fn try_create(store: &MemoryStore, id: &SessionId, new: &NewSession) 
 
 pub(crate) fn sign_in(store: &MemoryStore, sign_in: SignIn) -> Result<SessionId, Error> {
     let id = id();
-    try_create(store, &id, &new_session().with_sign_in(sign_in)).map(|_| id)
+    try_create(store, &id, &NewSession { sign_in: Some(sign_in), ..new_session() }).map(|_| id)
 }
 
 pub(crate) fn rotate(store: &MemoryStore, from: &SessionId, kind: RotationKind) -> SessionId {

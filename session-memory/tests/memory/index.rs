@@ -12,7 +12,7 @@ use std::{
 use session_core::{
     Principal, SessionId, SignIn,
     model::EndReason,
-    store::{RotateOutcome, Rotation, RotationKind, SessionIndex, SessionStore},
+    store::{NewSession, RotateOutcome, Rotation, RotationKind, SessionIndex, SessionStore},
 };
 use session_memory::MemoryStore;
 
@@ -54,7 +54,8 @@ fn principals_without_sessions_are_removed() {
     assert_eq!(store.stats().principals, 0);
     let moved = sign_in(&store, SignIn::new(ada.clone())).unwrap();
     let to = moved.generate_sibling().unwrap();
-    let rotation = Rotation::new(op(), to, RotationKind::Privilege).with_sign_in(SignIn::new(bob.clone()));
+    let rotation =
+        Rotation { sign_in: Some(SignIn::new(bob.clone())), ..Rotation::new(op(), to, RotationKind::Privilege) };
     now(store.rotate(&moved, &rotation)).unwrap();
     assert_eq!((sessions(&store, &ada).len(), sessions(&store, &bob)), (0, vec![*to.digest()]));
     clock.advance(IDLE);
@@ -67,7 +68,7 @@ fn principals_without_sessions_are_removed() {
     create(&store, &reused);
     clock.advance(IDLE);
     let (from, reused) = (reused, reused.generate_sibling().unwrap());
-    now(store.create(&reused, &crate::given::new_session().with_sign_in(SignIn::new(ada)))).unwrap();
+    now(store.create(&reused, &NewSession { sign_in: Some(SignIn::new(ada)), ..crate::given::new_session() })).unwrap();
     clock.advance(IDLE);
     create(&store, &from);
     now(store.rotate(&from, &Rotation::new(op(), reused, RotationKind::Renew))).unwrap();
@@ -80,7 +81,7 @@ fn a_session_that_moves_over_an_expired_one_keeps_its_place() {
     let (store, clock) = store(|it| it);
     let from = id();
     let to = from.generate_sibling().unwrap();
-    let signed_in = || crate::given::new_session().with_sign_in(ada());
+    let signed_in = || NewSession { sign_in: Some(ada()), ..crate::given::new_session() };
     crate::given::try_create(&store, &to, &signed_in()).unwrap();
     clock.advance(IDLE);
     let earlier = sign_in(&store, ada()).unwrap();
@@ -138,7 +139,8 @@ fn no_session_escapes_revoke_all_by_moving() {
                 start_too.wait();
                 while !stop_too.load(Ordering::Relaxed) {
                     let to = id.generate_sibling().unwrap();
-                    let rotation = Rotation::new(op(), to, RotationKind::Privilege).with_grace(Duration::ZERO);
+                    let rotation =
+                        Rotation { grace: Duration::ZERO, ..Rotation::new(op(), to, RotationKind::Privilege) };
                     match now(runner.rotate(&id, &rotation)).unwrap() {
                         RotateOutcome::Rotated(_) => id = to,
                         _ => return id,

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{ErrorKind, Limits, store::SessionStore};
+use session_core::{
+    ErrorKind, Limits,
+    store::{NewSession, SessionStore},
+};
 use session_memory::MemoryStore;
 
 use crate::given::{create, id, is_live, new_session, now, one_field, store};
@@ -31,8 +34,8 @@ fn nodes_and_clones_share_the_sessions() {
 
 #[test]
 fn errors_name_backend_and_operation() {
-    let (store, _clock) = store(|it| it.limits(Limits::default().with_max_entries(0)));
-    let error = now(store.create(&id(), &new_session().with_entries(one_field("a")))).unwrap_err();
+    let (store, _clock) = store(|it| it.limits(Limits { max_entries: 0, ..Limits::default() }));
+    let error = now(store.create(&id(), &NewSession { entries: one_field("a"), ..new_session() })).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
     assert!(error.to_string().starts_with("memory create: "), "{error}");
 }

@@ -46,7 +46,7 @@ fn no_update_is_lost() {
     });
     for id in &ids {
         let LoadOutcome::Found(found) = load(&store, id) else { panic!("the session exists") };
-        assert_eq!(found.record.state().size().entries, THREADS * 500);
+        assert_eq!(found.record.state().len(), THREADS * 500);
         assert_eq!(found.record.stamp().version(), 1 + THREADS as u64 * 500);
     }
 }

@@ -43,7 +43,7 @@ impl Slots for Table {
 
 impl MachineStore {
     pub(crate) fn new(clock: ManualClock, limits: Limits, tombstone: Duration) -> Self {
-        Self { rules: Rules::default().with_limits(limits).with_tombstone(tombstone), clock, table: Mutex::default() }
+        Self { rules: Rules { limits, tombstone, ..Rules::default() }, clock, table: Mutex::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

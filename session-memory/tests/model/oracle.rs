@@ -6,8 +6,9 @@ use session_core::{
     ErrorKind, Limits, LoadOptions, SessionId,
     model::{Delta, EndReason, Ended, IdDigest, OpId, Timestamp},
     store::{
-        Absent, AcquireOutcome, ApplyOutcome, Conflict, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome,
-        LockOwner, NewSession, RotateOutcome, Rotation, RotationKind, TenureOutcome, TouchOutcome, Touched, Update,
+        Absent, AcquireOutcome, Applied, ApplyOutcome, Conflict, CreateOutcome, Destroy, DestroyOutcome, Found,
+        LoadOutcome, LockOwner, NewSession, RotateOutcome, Rotation, RotationKind, TenureOutcome, TouchOutcome,
+        Touched, Update,
     },
 };
 
@@ -66,7 +67,7 @@ impl Oracle {
                 let session = session!(self, id, Touch, TouchOutcome);
                 session.touch(now, options.idle);
                 let touched = Touched::new(session.deadlines(), Timestamp::from_millis(now));
-                Answer::Touch(TouchOutcome::Touched(touched.with_forwarded(forwarded)))
+                Answer::Touch(TouchOutcome::Touched(Touched { forwarded, ..touched }))
             }
             Request::Rotate(id, rotation) => self.rotate(id, rotation),
             Request::Destroy(id, destroy) => self.destroy(id, destroy),
@@ -118,7 +119,9 @@ impl Oracle {
 
     fn ended(&self, id: &IdDigest) -> Option<Ended> {
         match self.known(id) {
-            Some(Known::Ended { reason, at, .. }) => Some(Ended::new(*reason, Duration::from_millis(self.now - at))),
+            Some(Known::Ended { reason, at, .. }) => {
+                Some(Ended { reason: *reason, age: Duration::from_millis(self.now - at) })
+            }
             _ => None,
         }
     }
@@ -136,7 +139,7 @@ impl Oracle {
             Ok(home) => {
                 let there = self.session(&home);
                 return Answer::Create(match there.created_by == new.write.op {
-                    true => CreateOutcome::Created(there.applied(now).with_repeated(true)),
+                    true => CreateOutcome::Created(Applied { repeated: true, ..there.applied(now) }),
                     false => CreateOutcome::AlreadyExists,
                 });
             }
@@ -158,9 +161,9 @@ impl Oracle {
         let (now, forwarded) = (Timestamp::from_millis(self.now), self.forwarded(id));
         let session = session!(self, id, Load, LoadOutcome);
         Answer::Load(if options.known == Some(session.stamp) {
-            LoadOutcome::Unchanged(Touched::new(session.deadlines(), now).with_forwarded(forwarded))
+            LoadOutcome::Unchanged(Touched { forwarded, ..Touched::new(session.deadlines(), now) })
         } else {
-            LoadOutcome::Found(Found::new(Arc::new(session.record()), now).with_forwarded(forwarded))
+            LoadOutcome::Found(Found { forwarded, ..Found::new(Arc::new(session.record()), now) })
         })
     }
 
@@ -178,16 +181,14 @@ impl Oracle {
         }
         // "A repeat changes nothing and answers Applied(current stamp), marked as a repeat"
         if session.remembers(update.write.op) {
-            return Answer::Apply(ApplyOutcome::Applied(
-                session.applied(now).with_repeated(true).with_forwarded(forwarded),
-            ));
+            return Answer::Apply(ApplyOutcome::Applied(Applied { repeated: true, forwarded, ..session.applied(now) }));
         }
         let empty = update.delta.is_empty();
         if !empty && session.cannot_know(update) {
             return Answer::Refused(ErrorKind::OutcomeUnknown);
         }
         if let Some(cause) = session.conflict(now, &update.preconditions) {
-            return Answer::Apply(ApplyOutcome::Conflict(Conflict::new(session.stamp, cause)));
+            return Answer::Apply(ApplyOutcome::Conflict(Conflict { current: session.stamp, cause }));
         }
         // "The empty delta changes nothing, not even the version; with a precondition it only checks it."
         if !empty {
@@ -200,14 +201,14 @@ impl Oracle {
             session.touch(now, None);
         }
         let applied = session!(self, id, Apply, ApplyOutcome).applied(now);
-        Answer::Apply(ApplyOutcome::Applied(applied.with_forwarded(forwarded)))
+        Answer::Apply(ApplyOutcome::Applied(Applied { forwarded, ..applied }))
     }
 
     fn exceeds(&self, before: Option<&Session>, delta: &Delta) -> bool {
         let entries = before.map(|session| session.entries.clone()).unwrap_or_default();
         let (old_entries, old_bytes) = size(&entries);
         let (entries, bytes) = size(&updated(entries, delta));
-        delta.insertions().any(|(_, value)| value.len() > self.limits.max_value_bytes)
+        delta.insertions().any(|(_, value)| value.as_bytes().len() > self.limits.max_value_bytes)
             || entries > old_entries.max(self.limits.max_entries)
             || bytes > old_bytes.max(self.limits.max_session_bytes)
     }
@@ -268,13 +269,13 @@ impl Oracle {
         if let Some(Known::Session(there)) = self.known(rotation.to.digest())
             && there.moved_by == Some(op)
         {
-            return Some(RotateOutcome::Rotated(there.applied(now).with_repeated(true)));
+            return Some(RotateOutcome::Rotated(Applied { repeated: true, ..there.applied(now) }));
         }
         let mut at = *id;
         while let Some(Known::Moved { to, kind, op: by, .. }) = self.known(&at).cloned() {
             if by == op {
                 return Some(match self.access(&to) {
-                    Ok(home) => RotateOutcome::Rotated(self.session(&home).applied(now).with_repeated(true)),
+                    Ok(home) => RotateOutcome::Rotated(Applied { repeated: true, ..self.session(&home).applied(now) }),
                     Err(absent) => absent.into(),
                 });
             }
@@ -312,7 +313,7 @@ impl Oracle {
         let session = session!(self, id, Acquire, AcquireOutcome);
         Answer::Acquire(match session.holder(now) {
             None => AcquireOutcome::Acquired(session.take_lock(owner, until)),
-            Some((token, _)) if token.owner() == owner => AcquireOutcome::Acquired(token),
+            Some((token, _)) if token.owner == owner => AcquireOutcome::Acquired(token),
             Some((_, left)) => AcquireOutcome::Held(left),
         })
     }

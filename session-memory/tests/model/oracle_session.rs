@@ -83,7 +83,7 @@ impl Session {
     /// An expiry hides its parts, but its effect on a moment shows them.
     fn set_deadlines(&mut self, now: u64, expiry: Expiry) {
         let made = expiry.start(Timestamp::from_millis(now));
-        let timeout = made.idle_timeout().map(|timeout| u64::try_from(timeout.as_millis()).unwrap());
+        let timeout = made.idle().map(|(timeout, _)| u64::try_from(timeout.as_millis()).unwrap());
         self.absolute = made.absolute().map(Timestamp::as_millis);
         let ends = |timeout| now.saturating_add(timeout).min(Timestamp::MAX.as_millis());
         self.idle = timeout.map(|timeout| (timeout, ends(timeout).min(self.absolute.unwrap_or(u64::MAX))));
@@ -167,8 +167,8 @@ impl Session {
 
     /// A new tenure: its counter is greater than that of every earlier one.
     pub(crate) fn take_lock(&mut self, owner: LockOwner, until: u64) -> FencingToken {
-        let counter = self.lock.map_or(1, |tenure| tenure.token.counter() + 1);
-        let token = FencingToken::new(owner, counter);
+        let counter = self.lock.map_or(1, |tenure| tenure.token.counter + 1);
+        let token = FencingToken { owner, counter };
         self.lock = Some(Tenure { token, until });
         token
     }
@@ -201,7 +201,7 @@ impl Session {
             }
         }
         let created_at = Timestamp::from_millis(self.created_at);
-        Record::new(self.stamp, created_at, self.deadlines(), State::from_delta(&entries))
+        Record::new(self.stamp, created_at, self.deadlines(), State::from(&entries))
     }
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn size(entries: &BTreeMap<Name, Value>) -> (usize, usize) {
     let bytes = entries
         .iter()
         .map(|((field, key), value)| {
-            field.as_str().len() + key.as_ref().map_or(0, |key| key.as_str().len()) + value.len()
+            field.as_str().len() + key.as_ref().map_or(0, |key| key.as_str().len()) + value.as_bytes().len()
         })
         .sum();
     (entries.len(), bytes)

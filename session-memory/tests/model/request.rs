@@ -75,17 +75,17 @@ impl Clients {
 
     fn op(&mut self) -> OpId {
         self.next_op += 1;
-        OpId::from_bits(self.next_op)
+        OpId::from(self.next_op)
     }
 
     /// The stamp seen `back` answers ago; an invented one if there were fewer.
     fn stamp(&self, back: usize) -> Stamp {
-        let made_up = Stamp::from_parts(Incarnation::from_bits(0), 1, 0);
+        let made_up = Stamp::from_parts(Incarnation::from(0), 1, 0);
         self.stamps.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
     fn token(&self, back: usize) -> FencingToken {
-        let made_up = FencingToken::new(LockOwner::from_bits(9), 1);
+        let made_up = FencingToken { owner: LockOwner::from(9), counter: 1 };
         self.tokens.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
@@ -118,42 +118,50 @@ impl Clients {
         let (at, before) = (self.at(at), self.stamp(0));
         let mut small = || Update::new(self.op(), delta(&[Step::Set(1, 1)]));
         let mut burst: Vec<Update> = (0..updates).map(|_| small()).collect();
-        burst.push(small().with_retry_from(before));
+        burst.push(Update { retry_from: Some(before), ..small() });
         burst.into_iter().map(|update| Request::Apply(at, update)).collect()
     }
 
     fn request(&mut self, action: &Action) -> Request {
         match action {
             Action::Create(at, steps, expiry) => {
-                let mut new = NewSession::generate(*expiry).unwrap().with_entries(delta(steps));
+                let mut new = NewSession { entries: delta(steps), ..NewSession::generate(*expiry).unwrap() };
                 new.write.op = self.op();
-                new.incarnation = Incarnation::from_bits(new.write.op.bits());
+                new.incarnation = Incarnation::from(u64::from(new.write.op));
                 Request::Create(self.at(*at), new)
             }
             Action::Load(at, known) => {
                 let options = LoadOptions::default();
-                Request::Load(self.at(*at), known.map_or(options, |back| options.with_known(self.stamp(back))))
+                Request::Load(
+                    self.at(*at),
+                    known.map_or(options, |back| LoadOptions { known: Some(self.stamp(back)), ..options }),
+                )
             }
             Action::Apply(at, steps, when, retry) => {
                 let update = Update::new(self.op(), delta(steps));
-                let update = when.iter().fold(update, |update, when| update.with_precondition(self.precondition(when)));
+                let update = when
+                    .iter()
+                    .fold(update, |update, when| Update { preconditions: vec![self.precondition(when)], ..update });
                 Request::Apply(
                     self.at(*at),
-                    retry.map_or(update.clone(), |back| update.with_retry_from(self.stamp(back))),
+                    retry.map_or(update.clone(), |back| Update { retry_from: Some(self.stamp(back)), ..update }),
                 )
             }
             Action::Touch(at, idle) => Request::Touch(
                 self.at(*at),
-                idle.map_or(TouchOptions::default(), |idle| TouchOptions::default().with_idle(idle)),
+                idle.map_or(TouchOptions::default(), |idle| TouchOptions { idle: Some(idle) }),
             ),
             Action::Rotate { id: at, to, kind, grace, steps, expiry, .. } => {
                 let rotation =
-                    Rotation::new(self.op(), self.at(*to), *kind).with_grace(*grace).with_delta(delta(steps));
+                    Rotation { grace: *grace, delta: delta(steps), ..Rotation::new(self.op(), self.at(*to), *kind) };
                 let kept = rotation.clone();
-                Request::Rotate(self.at(*at), expiry.map_or(kept, |expiry| rotation.with_expiry(expiry)))
+                Request::Rotate(
+                    self.at(*at),
+                    expiry.map_or(kept, |expiry| Rotation { expiry: Some(expiry), ..rotation }),
+                )
             }
             Action::Destroy(at, reason) => Request::Destroy(self.at(*at), Destroy::new(self.op(), *reason)),
-            Action::Acquire(at, owner, lease) => Request::Acquire(self.at(*at), LockOwner::from_bits(*owner), *lease),
+            Action::Acquire(at, owner, lease) => Request::Acquire(self.at(*at), LockOwner::from(*owner), *lease),
             Action::Renew(at, back, lease) => Request::Renew(self.at(*at), self.token(*back), *lease),
             Action::Release(at, back) => Request::Release(self.at(*at), self.token(*back)),
             Action::Burst(..) | Action::Repeat(..) | Action::Elapse(_) => unreachable!("not a single request"),
@@ -165,7 +173,7 @@ impl Clients {
 fn again((request, base): &(Request, Option<Stamp>), retry: bool) -> Request {
     match (request, base) {
         (Request::Apply(id, update), Some(base)) if retry && update.retry_from.is_none() => {
-            Request::Apply(*id, update.clone().with_retry_from(*base))
+            Request::Apply(*id, Update { retry_from: Some(*base), ..update.clone() })
         }
         _ => request.clone(),
     }

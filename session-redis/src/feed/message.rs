@@ -21,7 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use session_core::{
     model::{Delta, IdDigest, Stamp},
-    store::{ChangeKind, Origin, RotationKind, SessionChange, machine::Effect},
+    store::{ChangeKind, Origin, RotationKind, SessionChange},
 };
 
 use crate::protocol::{Cursor, STAMP, end_reason, stamp};
@@ -57,8 +57,9 @@ impl Message {
         let length = body.len();
         let (kind, delta) = header.body(body, mask).unwrap_or((ChangeKind::Unknown, None));
         let weight = if delta.is_some() { HEADER + length } else { 0 };
-        let effect = Effect { digest: header.digest, before: header.before, after: header.after, kind };
-        let change = SessionChange::new((partition, header.sequence), header.origin, &effect, delta.map(Arc::new));
+        let Header { digest, before, after, origin, sequence, .. } = header;
+        let delta = delta.map(Arc::new);
+        let change = SessionChange { partition, sequence, digest, before, after, origin, kind, delta };
         Some(Self { change, weight })
     }
 }
@@ -91,7 +92,7 @@ impl Header {
             reason: *reason,
             sequence,
             digest: IdDigest::from_bytes(digest),
-            origin: Origin::from_bits(origin),
+            origin: Origin::from(origin),
             before: if flags & BEFORE == 0 { None } else { Some(before?) },
             after: if flags & AFTER == 0 { None } else { Some(after?) },
         })

@@ -75,9 +75,14 @@ impl Operation<'_> {
         }
         Ok(match found {
             Lookup::Session(peeked) => match peeked.signed_in {
-                Some((of, since)) if of == *principal => {
-                    Status::Live(entry.place, IndexedSession::new(at, since, peeked.touched.deadlines.expires_at()))
-                }
+                Some((of, since)) if of == *principal => Status::Live(
+                    entry.place,
+                    IndexedSession {
+                        digest: at,
+                        signed_in_at: since,
+                        expires_at: peeked.touched.deadlines.expires_at(),
+                    },
+                ),
                 _ => Status::Gone,
             },
             Lookup::Nothing if at == entry.digest && now < entry.awaited_until && now < entry.until => Status::Awaited,

@@ -74,12 +74,12 @@ impl Operation<'_> {
         let (layout, settings) = (&self.store.layout, &self.store.settings);
         let partition = layout.partition(at);
         let mut head = Vec::with_capacity(32);
-        head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
+        head.extend_from_slice(&u64::from(destroy.write.op).to_be_bytes());
         head.push(reason_byte(destroy.reason));
         put::<7>(&mut head, millis(settings.tombstone));
         head.push(u8::from(listed.is_some()));
         head.push(u8::from(kept.is_some()));
-        head.extend_from_slice(&kept.map_or(0, Incarnation::bits).to_be_bytes());
+        head.extend_from_slice(&kept.map_or(0, u64::from).to_be_bytes());
         let keys = [&layout.session(at)[..], &partition.sequence];
         let mut cmd = SCRIPTS.revoke.command(&keys, (5, head.len() + partition.channel.len() + 320));
         cmd.arg(head).arg(&self.message_head(at)).arg(settings.publish).arg(&*partition.channel);

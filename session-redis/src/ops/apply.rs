@@ -2,7 +2,7 @@ use redis::Cmd;
 use session_core::{
     Error, ErrorKind, SessionId,
     model::{Entry, IdDigest},
-    store::{ApplyOutcome, Precondition, Update},
+    store::{Applied, ApplyOutcome, Precondition, Update},
 };
 
 use super::{
@@ -31,11 +31,11 @@ impl Operation<'_> {
             let (at, answer) = self.run_script_forwarded(id.digest(), (&SCRIPTS.apply, options), cmd).await?;
             return match ApplyReply::parse(&answer.reply)? {
                 ApplyReply::Applied(status) => {
-                    Ok(ApplyOutcome::Applied(applied(status, &answer).with_forwarded(forwarded(at, id))))
+                    Ok(ApplyOutcome::Applied(Applied { forwarded: forwarded(at, id), ..applied(status, &answer) }))
                 }
                 ApplyReply::Repeated(status) => {
-                    let applied = applied(status, &answer).with_repeated(true);
-                    Ok(ApplyOutcome::Applied(applied.with_forwarded(forwarded(at, id))))
+                    let applied = Applied { repeated: true, ..applied(status, &answer) };
+                    Ok(ApplyOutcome::Applied(Applied { forwarded: forwarded(at, id), ..applied }))
                 }
                 ApplyReply::Conflict(conflict) => Ok(ApplyOutcome::Conflict(conflict)),
                 ApplyReply::TooLate => Err(too_late()),
@@ -61,13 +61,14 @@ impl Operation<'_> {
         let partition = layout.partition(at);
         let counts = Counts::of(&update.delta);
         let mut head = Vec::with_capacity(80);
-        let op = update.write.op.bits();
+        let op = u64::from(update.write.op);
         head.extend_from_slice(&op.to_be_bytes());
         head.extend_from_slice(&hex(op));
         self.put_limits(&mut head);
         let rare = [counts.clears, preconditions.len() as u64, counts.removes];
         if update.retry_from.is_some() || span > 0 || through || rare != [0; 3] {
-            let (known, version) = update.retry_from.map_or((0, 0), |base| (base.incarnation().bits(), base.version()));
+            let (known, version) =
+                update.retry_from.map_or((0, 0), |base| (u64::from(base.incarnation()), base.version()));
             head.extend_from_slice(&known.to_be_bytes());
             put::<6>(&mut head, version);
             put::<7>(&mut head, span);
@@ -107,8 +108,8 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
         Precondition::Scalar(field, value) => entry(Entry::Scalar(field), value),
         Precondition::Keyed(field, key, value) => entry(Entry::Keyed(field, key), value),
         Precondition::Lock(token) => {
-            let mut expected = token.owner().bits().to_be_bytes().to_vec();
-            put::<6>(&mut expected, token.counter());
+            let mut expected = u64::from(token.owner).to_be_bytes().to_vec();
+            put::<6>(&mut expected, token.counter);
             (LOCK_FIELD.to_vec(), expected)
         }
         _ => {

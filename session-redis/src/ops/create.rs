@@ -2,7 +2,7 @@ use redis::Cmd;
 use session_core::{
     Error, ErrorKind, SessionId,
     model::IdDigest,
-    store::{CreateOutcome, NewSession},
+    store::{Applied, CreateOutcome, NewSession},
 };
 
 use super::{
@@ -54,7 +54,9 @@ impl Operation<'_> {
         let answer = self.run_script(&SCRIPTS.create, partition, &cmd, options).await?;
         Ok(Some(match CreateReply::parse(&answer.reply)? {
             CreateReply::Created(status) => CreateOutcome::Created(applied(status, &answer)),
-            CreateReply::Repeated(status) => CreateOutcome::Created(applied(status, &answer).with_repeated(true)),
+            CreateReply::Repeated(status) => {
+                CreateOutcome::Created(Applied { repeated: true, ..applied(status, &answer) })
+            }
             CreateReply::InUse => CreateOutcome::AlreadyExists,
             CreateReply::Ended(ended) => CreateOutcome::Ended(ended),
             CreateReply::Forwarded(to) => self.created_and_moved(&to, new).await?,
@@ -79,9 +81,9 @@ impl Operation<'_> {
         let partition = layout.partition(digest);
         let counts = Counts::of(&new.entries);
         let mut head = Vec::with_capacity(80);
-        head.extend_from_slice(&new.write.op.bits().to_be_bytes());
-        head.extend_from_slice(&hex(new.write.op.bits()));
-        head.extend_from_slice(&new.incarnation.bits().to_be_bytes());
+        head.extend_from_slice(&u64::from(new.write.op).to_be_bytes());
+        head.extend_from_slice(&hex(u64::from(new.write.op)));
+        head.extend_from_slice(&u64::from(new.incarnation).to_be_bytes());
         Lifetimes::of(new.expiry).put(&mut head);
         put::<7>(&mut head, span);
         self.put_limits(&mut head);

@@ -26,7 +26,7 @@ impl Counts {
         }
         for (entry, value) in delta.insertions() {
             counts.puts += 1;
-            counts.bytes += 16 + entry.field().as_str().len() + value.len();
+            counts.bytes += 16 + entry.field().as_str().len() + value.as_bytes().len();
         }
         counts
     }

@@ -33,7 +33,7 @@ impl Operation<'_> {
         let (layout, settings) = (&self.store.layout, &self.store.settings);
         let partition = layout.partition(at);
         let mut head = Vec::with_capacity(24);
-        head.extend_from_slice(&destroy.write.op.bits().to_be_bytes());
+        head.extend_from_slice(&u64::from(destroy.write.op).to_be_bytes());
         head.push(reason_byte(destroy.reason));
         put::<7>(&mut head, millis(settings.tombstone));
         head.push(u8::from(through));

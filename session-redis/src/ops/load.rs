@@ -2,7 +2,7 @@ use redis::Pipeline;
 use session_core::{
     Error, LoadOptions, SessionId,
     model::IdDigest,
-    store::{Absent, LoadOutcome, Touched},
+    store::{Absent, Found, LoadOutcome, Touched},
 };
 
 use crate::{
@@ -42,9 +42,9 @@ impl Operation<'_> {
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
                         let touched = Touched::new(found.record.deadlines(), found.now);
-                        LoadOutcome::Unchanged(touched.with_forwarded(forwarded(at, id)))
+                        LoadOutcome::Unchanged(Touched { forwarded: forwarded(at, id), ..touched })
                     }
-                    _ => LoadOutcome::Found(found.with_forwarded(forwarded(at, id))),
+                    _ => LoadOutcome::Found(Found { forwarded: forwarded(at, id), ..found }),
                 }
             }
             Lookup::Nothing => Absent::NotFound(None).into(),

@@ -14,5 +14,5 @@ use crate::{operation::Answer, protocol::SessionStatus};
 
 /// The answer to an update that was applied now.
 fn applied(status: SessionStatus, answer: &Answer) -> Applied {
-    Applied::new(status.stamp, status.deadlines, status.now).with_replicas(answer.replicas)
+    Applied { replicas: answer.replicas, ..Applied::new(status.stamp, status.deadlines, status.now) }
 }

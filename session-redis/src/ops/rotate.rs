@@ -2,7 +2,7 @@ use redis::Cmd;
 use session_core::{
     Error, ErrorKind, SessionId,
     model::IdDigest,
-    store::{Absent, RotateOutcome, Rotation, RotationKind},
+    store::{Absent, Applied, RotateOutcome, Rotation, RotationKind},
 };
 
 use super::{
@@ -128,8 +128,8 @@ impl Operation<'_> {
         let (partition, to) = (layout.partition(at), rotation.to.digest());
         let counts = Counts::of(&rotation.delta);
         let mut head = Vec::with_capacity(112);
-        head.extend_from_slice(&rotation.write.op.bits().to_be_bytes());
-        head.extend_from_slice(&hex(rotation.write.op.bits()));
+        head.extend_from_slice(&u64::from(rotation.write.op).to_be_bytes());
+        head.extend_from_slice(&hex(u64::from(rotation.write.op)));
         head.push(match rotation.kind {
             RotationKind::Renew => b'R',
             RotationKind::Privilege => b'P',
@@ -165,7 +165,9 @@ impl Operation<'_> {
     ) -> Result<RotateOutcome, Error> {
         match reply {
             RotateReply::Rotated(status) => Ok(RotateOutcome::Rotated(applied(status, answer))),
-            RotateReply::Repeated(status) => Ok(RotateOutcome::Rotated(applied(status, answer).with_repeated(true))),
+            RotateReply::Repeated(status) => {
+                Ok(RotateOutcome::Rotated(Applied { repeated: true, ..applied(status, answer) }))
+            }
             RotateReply::MovedOn => self.moved_on(rotation.to.digest()).await,
             RotateReply::AlreadyRotated => Ok(RotateOutcome::AlreadyRotated),
             RotateReply::TargetEnded(ended) => Ok(RotateOutcome::Ended(ended)),

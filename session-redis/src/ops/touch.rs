@@ -29,7 +29,8 @@ impl Operation<'_> {
             let (at, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
             match TouchReply::parse(&answer.reply)? {
                 TouchReply::Touched(status) => {
-                    let touched = Touched::new(status.deadlines, status.now).with_forwarded(forwarded(at, id));
+                    let touched =
+                        Touched { forwarded: forwarded(at, id), ..Touched::new(status.deadlines, status.now) };
                     return Ok(TouchOutcome::Touched(touched));
                 }
                 TouchReply::MustList(wanted) => span = Box::pin(self.extend_listing(&at, &wanted, span)).await?,

@@ -45,7 +45,7 @@ pub(crate) struct Peeked {
 impl Peeked {
     /// The answer to a repeated request that was executed before.
     pub(crate) fn repeated(&self) -> Applied {
-        Applied::new(self.stamp, self.touched.deadlines, self.touched.now).with_repeated(true)
+        Applied { repeated: true, ..Applied::new(self.stamp, self.touched.deadlines, self.touched.now) }
     }
 }
 
@@ -89,7 +89,7 @@ fn without_session<T>(state: KeyState, ttl: &Ttl) -> Result<Lookup<T>, Error> {
         KeyState::Forward { .. } if matches!(ttl, Ttl::Never) => Err(unreadable(NO_DEADLINE)),
         KeyState::Forward { to, gives_access } => Ok(Lookup::Moved(to, gives_access)),
         KeyState::Tombstone { reason, since, until } => Ok(match ttl.now(until)? {
-            Some(now) => Lookup::Ended(Ended::new(reason, now.since(since))),
+            Some(now) => Lookup::Ended(Ended { reason, age: now.since(since) }),
             None => Lookup::Nothing,
         }),
         KeyState::Session(..) => Err(unreadable(BAD_METADATA)),

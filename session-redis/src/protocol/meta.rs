@@ -180,18 +180,18 @@ pub(super) fn signed_in(field: &[u8]) -> Option<(Principal, Timestamp)> {
 pub(super) fn ended(reply: &[u8]) -> Option<Ended> {
     let mut cursor = Cursor(reply);
     let ([reason], since, now) = (*cursor.take()?, cursor.time::<6>()?, cursor.time::<6>()?);
-    Some(Ended::new(end_reason(reason), now.since(since)))
+    Some(Ended { reason: end_reason(reason), age: now.since(since) })
 }
 
 /// Reads a stamp: incarnation:8, version:8, tag in hexadecimal:16.
 pub(crate) fn stamp(cursor: &mut Cursor<'_>) -> Option<Stamp> {
-    let incarnation = Incarnation::from_bits(cursor.number::<8>()?);
+    let incarnation = Incarnation::from(cursor.number::<8>()?);
     Some(Stamp::from_parts(incarnation, cursor.number::<8>()?, unhex(cursor.take()?)?))
 }
 
 /// Writes a stamp.
 pub(crate) fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
-    out.extend_from_slice(&stamp.incarnation().bits().to_be_bytes());
+    out.extend_from_slice(&u64::from(stamp.incarnation()).to_be_bytes());
     put::<8>(out, stamp.version());
     out.extend_from_slice(&hex(stamp.tag()));
 }

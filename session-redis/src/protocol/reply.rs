@@ -295,7 +295,7 @@ fn conflict(rest: &[u8]) -> Option<Conflict> {
         _ => return None,
     };
     match KeyState::read(state.get(..STATE)?)? {
-        KeyState::Session(current, _) => Some(Conflict::new(current, cause)),
+        KeyState::Session(current, _) => Some(Conflict { current, cause }),
         _ => None,
     }
 }

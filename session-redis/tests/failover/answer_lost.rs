@@ -2,8 +2,8 @@
 //! primary must not apply the update again.
 
 use session_core::{
-    SessionId,
-    store::{LoadOutcome, SessionStoreExt},
+    LoadOptions, SessionId,
+    store::{LoadOutcome, SessionStore as _},
 };
 use session_redis::RedisConfig;
 use session_testkit::{Direction, LinkCutter, Server};
@@ -48,7 +48,9 @@ async fn a_retry_at_the_new_primary_applies_nothing_twice() {
 
     let mut ledger = within("the update is settled", writing).await.unwrap();
     assert!(ledger.write(&store, 0).await);
-    let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("the session is gone") };
+    let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+        panic!("the session is gone")
+    };
     let tally = ledger.check(&found, 1, 0);
     assert_eq!((tally.acknowledged, tally.lost), (3, 0));
     assert!(tally.unanswered > 0, "nothing was tested: the answer was not lost");

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use session_core::{
-    Error, ErrorKind, SessionId,
+    Error, ErrorKind, LoadOptions, SessionId,
     model::{EndReason, OpId, Stamp},
-    store::{Absent, ApplyOutcome, Destroy, GapCause, LoadOutcome, SessionStore, SessionStoreExt},
+    store::{Absent, ApplyOutcome, Destroy, GapCause, LoadOutcome, SessionStore, Update},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Direction, SentinelTrio, Server};
@@ -48,7 +48,9 @@ async fn settle(
 ) -> (Tally, Vec<(session_core::model::IdDigest, Stamp)>) {
     let (mut tally, mut now) = (Tally::default(), Vec::new());
     for ledger in ledgers {
-        let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("a session is gone") };
+        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+            panic!("a session is gone")
+        };
         tally += ledger.check(&found, 1, safe_from);
         now.push((*ledger.id().digest(), found.record.stamp()));
     }
@@ -58,7 +60,7 @@ async fn settle(
 async fn stamp_after(store: &RedisStore, id: &SessionId) -> Stamp {
     let mut delta = session_core::model::Delta::new();
     delta.remove(session_core::model::Field::new("nothing").unwrap());
-    match store.update(id, delta).await.unwrap() {
+    match store.apply(id, &Update::new(OpId::generate().unwrap(), delta)).await.unwrap() {
         ApplyOutcome::Applied(applied) => applied.stamp,
         other => panic!("{other:?}"),
     }
@@ -110,7 +112,7 @@ async fn what_it_acknowledged_is_lost_visibly_and_what_it_ended_stays_ended() {
     println!("outside: {gaps:?}, inside: {:?}", inner.check(&inner_now).await.gaps);
 
     assert_eq!(
-        inside.get(&forgotten).await.unwrap(),
+        inside.load(&forgotten, LoadOptions::default()).await.unwrap(),
         LoadOutcome::Absent(Absent::NotFound(None)),
         "it was created there and is lost"
     );
@@ -149,7 +151,10 @@ async fn with_min_replicas_to_write_it_soon_takes_no_more() {
     assert_refused(inside.destroy(&doomed, &Destroy::new(OpId::generate().unwrap(), EndReason::Logout)).await);
     assert_refused(inside.check().await);
     feed.barriers().barrier(0).await.expect_err("a barrier would prolong the lease of what is stale");
-    assert!(matches!(inside.get(ledger.id()).await.unwrap(), LoadOutcome::Found(_)), "reads go on");
+    assert!(
+        matches!(inside.load(ledger.id(), LoadOptions::default()).await.unwrap(), LoadOutcome::Found(_)),
+        "reads go on"
+    );
     trio.wait_for_new_primary(old).await;
     assert!(!ledger.write(&inside, 1).await);
 

@@ -101,7 +101,7 @@ impl Ledger {
     /// Sends the next update, and repeats it until its outcome is known. Returns false if it was refused.
     pub(crate) async fn write(&mut self, store: &RedisStore, phase: u32) -> bool {
         let op = OpId::generate().unwrap();
-        let update = Update::new(WriteOptions::new(op).with_replicas(self.replicas), delta(self.steps.len()));
+        let update = Update::new(WriteOptions { replicas: self.replicas, ..op.into() }, delta(self.steps.len()));
         let mut attempt = update.clone();
         let mut may_have_happened = false;
         let fate = loop {
@@ -119,7 +119,7 @@ impl Ledger {
                 Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
                     self.unanswered += 1;
                     may_have_happened = true;
-                    attempt = update.clone().with_retry_from(self.known);
+                    attempt = Update { retry_from: Some(self.known), ..update.clone() };
                 }
                 Err(error) if error.kind() == ErrorKind::Unavailable && !may_have_happened => break Fate::Refused,
                 Err(error) if error.is_retryable() => {}
@@ -134,7 +134,10 @@ impl Ledger {
     /// all be there.
     pub(crate) fn check(&self, found: &Found, all: u32, safe_from: u32) -> Tally {
         let record = &*found.record;
-        assert!(record.deadlines().remaining(found.now) > std::time::Duration::ZERO, "a record without a deadline");
+        assert!(
+            record.deadlines().expires_at().since(found.now) > std::time::Duration::ZERO,
+            "a record without a deadline"
+        );
         let there = log_of(record);
         self.check_history(record, &there);
         let mut tally = Tally { unanswered: self.unanswered, ..Tally::default() };

@@ -1,8 +1,8 @@
 //! Nodes whose loss stops part of the work, and that come back.
 
 use session_core::{
-    ErrorKind, SessionId,
-    store::{FeedItem, GapCause, LoadOutcome, SessionStore, SessionStoreExt, TouchOptions},
+    ErrorKind, LoadOptions, SessionId,
+    store::{FeedItem, GapCause, LoadOutcome, SessionStore, TouchOptions},
 };
 use session_redis::RedisConfig;
 use session_testkit::{Cluster, Persistence, Server};
@@ -37,7 +37,7 @@ async fn other_slots_go_on_and_its_own_when_it_is_back() {
     load.go_on(5).await;
 
     node.kill().await;
-    let failed = || async { store.get(away.id()).await.err() };
+    let failed = || async { store.load(away.id(), LoadOptions::default()).await.err() };
     let error = until("the loss is noticed", failed).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(!away.write(&store, 0).await, "a write that could not be sent was not done, and that is known");
@@ -46,18 +46,22 @@ async fn other_slots_go_on_and_its_own_when_it_is_back() {
 
     node.restart().await;
     cluster.wait_until_agreed().await;
-    until("its sessions can be read", || async { store.get(away.id()).await.ok() }).await;
+    until("its sessions can be read", || async { store.load(away.id(), LoadOptions::default()).await.ok() }).await;
     assert!(away.write(&store, 0).await);
     load.go_on(20).await;
     listener.wait_for(GapCause::Reconnected).await;
     let mut now = Vec::new();
     for ledger in &load.stop().await {
-        let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("a session is gone") };
+        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+            panic!("a session is gone")
+        };
         let tally = ledger.check(&found, 0, 0);
         assert_eq!((tally.refused, tally.unanswered), (0, 0), "the other nodes were there all the time");
         now.push((*ledger.id().digest(), found.record.stamp()));
     }
-    let LoadOutcome::Found(found) = store.get(away.id()).await.unwrap() else { panic!("a session is gone") };
+    let LoadOutcome::Found(found) = store.load(away.id(), LoadOptions::default()).await.unwrap() else {
+        panic!("a session is gone")
+    };
     away.check(&found, 0, 0);
     let gaps = listener.check(&now).await.gaps;
     assert_eq!(gaps.into_iter().collect::<Vec<_>>(), [("disconnected", 3), ("reconnected", 3)], "3 of 8 partitions");
@@ -80,12 +84,16 @@ async fn without_any_replica_a_primary_that_needs_one_refuses_and_loses_nothing(
     within("writes are refused", async { while ledger.write(&store, 0).await {} }).await;
     let error = store.touch(ledger.id(), TouchOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    let LoadOutcome::Found(_) = store.get(ledger.id()).await.unwrap() else { panic!("reads go on") };
+    let LoadOutcome::Found(_) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+        panic!("reads go on")
+    };
 
     replica.restart().await;
     until("the replica is back", || async { store.check().await.ok() }).await;
     assert!(ledger.write(&store, 0).await);
-    let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("a session is gone") };
+    let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+        panic!("a session is gone")
+    };
     let tally = ledger.check(&found, 1, 0);
     assert!(tally.refused > 0 && tally.unanswered == 0, "a refusal is an answer: {tally:?}");
 

@@ -1,8 +1,8 @@
 //! Clients that continue through a fault, and what they have lost afterwards.
 
 use session_core::{
-    SessionId,
-    store::{GapCause, LoadOutcome, SessionStoreExt},
+    LoadOptions, SessionId,
+    store::{GapCause, LoadOutcome, SessionStore as _},
 };
 use session_redis::RedisStore;
 
@@ -49,7 +49,9 @@ pub(crate) async fn outlive(
     stay_ended(store, &ended).await;
     let (mut rows, mut now) = (vec![(0, Tally::default()); all as usize + 1], Vec::new());
     for ledger in &ledgers {
-        let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("a session is gone") };
+        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+            panic!("a session is gone")
+        };
         rows[ledger.replicas() as usize].0 = ledger.replicas();
         rows[ledger.replicas() as usize].1 += ledger.check(&found, all, safe_from);
         assert!(ledger.acknowledged_since(safe_from) > 0, "a writer did not come back");

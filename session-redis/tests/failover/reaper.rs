@@ -3,12 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use session_core::{
-    Expiry, SessionId,
+    Expiry, LoadOptions, SessionId,
     model::{EndReason, OpId, Stamp},
-    store::{
-        Absent, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, SessionStore, SessionStoreExt,
-        WriteOptions,
-    },
+    store::{Absent, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, SessionStore, WriteOptions},
 };
 use session_redis::RedisStore;
 use tokio::{sync::watch, task::JoinHandle, time::interval};
@@ -50,9 +47,10 @@ impl Reaper {
 /// Creates a session that this many replicas have. A replica that has just begun to follow may be counted a second
 /// later. The repeats of the create only wait.
 pub(crate) async fn create(store: &RedisStore, id: &SessionId, replicas: u32) -> Stamp {
-    let new = NewSession::generate(Expiry::default())
-        .unwrap()
-        .with_write(WriteOptions::generate().unwrap().with_replicas(replicas));
+    let new = NewSession {
+        write: WriteOptions { replicas, ..OpId::generate().unwrap().into() },
+        ..NewSession::generate(Expiry::default()).unwrap()
+    };
     until("the replicas have the session", || async {
         match store.create(id, &new).await.unwrap() {
             CreateOutcome::Created(applied) => (applied.replicas.unwrap_or(0) >= replicas).then_some(()),
@@ -102,7 +100,11 @@ pub(crate) async fn stay_ended(store: &RedisStore, ended: &[SessionId]) {
     let store = Arc::new(store.clone());
     for id in ended {
         until("what was ended stays so", || async {
-            matches!(store.get(id).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(Some(_)))).then_some(())
+            matches!(
+                store.load(id, LoadOptions::default()).await.unwrap(),
+                LoadOutcome::Absent(Absent::NotFound(Some(_)))
+            )
+            .then_some(())
         })
         .await;
         let again = store.create(id, &NewSession::generate(Expiry::default()).unwrap()).await.unwrap();

@@ -2,8 +2,8 @@
 //! there are lost.
 
 use session_core::{
-    SessionId,
-    store::{GapCause, LoadOutcome, SessionStoreExt},
+    LoadOptions, SessionId,
+    store::{GapCause, LoadOutcome, SessionStore as _},
 };
 use session_testkit::SentinelTrio;
 
@@ -35,7 +35,9 @@ async fn the_sentinels_are_believed_rather_than_the_old_primary() {
     assert_eq!(old.info("role").await.as_deref(), Some("master"), "it has not been demoted");
     let mut now = Vec::new();
     for ledger in load.stop().await {
-        let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("the session is gone") };
+        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+            panic!("the session is gone")
+        };
         let tally = ledger.check(&found, 1, safe_from);
         println!("{} of {} updates were still sent to the old primary", tally.lost, tally.acknowledged);
         now.push((*ledger.id().digest(), found.record.stamp()));

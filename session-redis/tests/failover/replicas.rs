@@ -1,9 +1,9 @@
 //! Updates that wait for replicas.
 
 use session_core::{
-    Error, SessionId,
-    model::{Delta, Field, Format, Value},
-    store::{Applied, ApplyOutcome, SessionStore, SessionStoreExt, Update, WriteOptions},
+    Error, LoadOptions, SessionId,
+    model::{Delta, Field, Format, OpId, Value},
+    store::{Applied, ApplyOutcome, SessionStore, Update, WriteOptions},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::Server;
@@ -46,7 +46,7 @@ impl Rig {
 async fn apply(store: RedisStore, id: SessionId, replicas: u32) -> Result<Applied, Error> {
     let mut delta = Delta::new();
     delta.set(Field::new("field").unwrap(), Value::new(Format::JSON, b"1"));
-    match store.apply(&id, &Update::new(WriteOptions::generate()?.with_replicas(replicas), delta)).await? {
+    match store.apply(&id, &Update::new(WriteOptions { replicas, ..OpId::generate()?.into() }, delta)).await? {
         ApplyOutcome::Applied(applied) => Ok(applied),
         other => panic!("{other:?}"),
     }
@@ -80,7 +80,7 @@ async fn waiting_for_replicas_delays_no_other_call() {
     rig.blocked(2).await;
     for _ in 0..5 {
         assert_eq!(rig.apply(id, 0).await.unwrap().replicas, None);
-        rig.store.get(&id).await.unwrap();
+        rig.store.load(&id, LoadOptions::default()).await.unwrap();
     }
     assert!(waiting.iter().all(|call| !call.is_finished()), "the others were delayed until no call waited");
     for call in waiting {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use session_core::{
-    SessionId,
-    store::{GapCause, LoadOutcome, SessionStoreExt},
+    LoadOptions, SessionId,
+    store::{GapCause, LoadOutcome, SessionStore as _},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Cluster, Node, Reply};
@@ -77,7 +77,10 @@ fn read(store: RedisStore, ids: Vec<SessionId>, stop: watch::Receiver<bool>) -> 
         let mut reads = 0;
         while !*stop.borrow() {
             for id in &ids {
-                let found = store.get(id).await.unwrap_or_else(|error| panic!("after {reads} reads: {error:?}"));
+                let found = store
+                    .load(id, LoadOptions::default())
+                    .await
+                    .unwrap_or_else(|error| panic!("after {reads} reads: {error:?}"));
                 assert!(matches!(found, LoadOutcome::Found(_)), "after {reads} reads: {found:?}");
                 reads += 1;
             }
@@ -119,7 +122,9 @@ async fn reads_and_other_slots_go_on_and_nothing_is_lost() {
     listener.wait_for(GapCause::SlotMoved).await;
     let (mut of_slot, mut others, mut now) = (Tally::default(), Tally::default(), Vec::new());
     for ledger in &load.stop().await {
-        let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("a session is gone") };
+        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+            panic!("a session is gone")
+        };
         let tally = ledger.check(&found, 0, 0);
         let moved = ledger.id().digest().partition() % PARTITIONS as u16 == 0;
         *(if moved { &mut of_slot } else { &mut others }) += tally;
@@ -131,7 +136,7 @@ async fn reads_and_other_slots_go_on_and_nothing_is_lost() {
     assert_eq!((keys_in(from, slot).await, keys_in(to, slot).await), (0, keys), "every session has arrived");
     copies.sample(to).await;
     for id in &real {
-        assert!(matches!(store.get(id).await.unwrap(), LoadOutcome::Found(_)));
+        assert!(matches!(store.load(id, LoadOptions::default()).await.unwrap(), LoadOutcome::Found(_)));
     }
     let feed = listener.check(&now).await;
     println!("the feed delivered {} changes and the gaps {:?}", feed.changes, feed.gaps);

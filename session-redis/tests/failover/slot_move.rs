@@ -7,11 +7,8 @@
 use std::time::Duration;
 
 use session_core::{
-    ErrorKind, Expiry, SessionId,
-    store::{
-        Absent, CreateOutcome, GapCause, LoadOutcome, NewSession, SessionStore, SessionStoreExt, TouchOptions,
-        TouchOutcome,
-    },
+    ErrorKind, Expiry, LoadOptions, SessionId,
+    store::{Absent, CreateOutcome, GapCause, LoadOutcome, NewSession, SessionStore, TouchOptions, TouchOutcome},
 };
 use session_redis::{RedisConfig, RedisStore};
 use session_testkit::{Cluster, Node};
@@ -88,7 +85,11 @@ async fn calls_are_served_or_wait_at_every_step() {
     let keys = keys(from, slot).await;
     assert_eq!(keys.len(), 3, "two sessions and the sequence");
     let one = write(store.clone(), one).await;
-    assert_eq!(store.get(&new).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(None)), "asked of both nodes");
+    assert_eq!(
+        store.load(&new, LoadOptions::default()).await.unwrap(),
+        LoadOutcome::Absent(Absent::NotFound(None)),
+        "asked of both nodes"
+    );
     let creating = Waiting::begin(&store, {
         let store = store.clone();
         async move { store.create(&new, &NewSession::generate(Expiry::default())?).await }
@@ -97,7 +98,10 @@ async fn calls_are_served_or_wait_at_every_step() {
 
     moving.move_these(&[key_of(&keys, &ids[0])]).await;
     for id in &ids {
-        assert!(matches!(store.get(id).await.unwrap(), LoadOutcome::Found(_)), "it is at one of the nodes");
+        assert!(
+            matches!(store.load(id, LoadOptions::default()).await.unwrap(), LoadOutcome::Found(_)),
+            "it is at one of the nodes"
+        );
         let touched = store.touch(id, TouchOptions::default()).await.unwrap();
         assert!(matches!(touched, TouchOutcome::Touched(_)), "{touched:?}");
     }
@@ -122,7 +126,9 @@ async fn calls_are_served_or_wait_at_every_step() {
 
     let mut now = Vec::new();
     for ledger in [write(store.clone(), one).await, write(store.clone(), two).await] {
-        let LoadOutcome::Found(found) = store.get(ledger.id()).await.unwrap() else { panic!("a session is gone") };
+        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
+            panic!("a session is gone")
+        };
         let tally = ledger.check(&found, 0, 0);
         assert_eq!((tally.acknowledged, tally.refused, tally.unanswered), (3, 0, 0));
         now.push((*ledger.id().digest(), found.record.stamp()));

@@ -21,7 +21,7 @@ pub(crate) async fn connect(config: RedisConfig) -> RedisStore {
 
 /// A store whose sessions may have as many entries as a long test writes.
 pub(crate) async fn build(config: RedisConfig) -> RedisStore {
-    let limits = Limits::default().with_max_entries(1_000_000).with_max_session_bytes(64 * 1_024 * 1_024);
+    let limits = Limits { max_entries: 1_000_000, max_session_bytes: 64 * 1_024 * 1_024, ..Limits::default() };
     RedisStore::builder(config).limits(limits).connect().await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 

@@ -4,7 +4,7 @@ use session_core::{
     ErrorKind,
     model::EndReason,
     store::{
-        Absent, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind,
+        Absent, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome, Rotation, RotationKind,
         SessionStore as _, TouchOptions, TouchOutcome,
     },
 };
@@ -91,7 +91,10 @@ async fn of_a_retry() {
     let (id, base) = create(&way.store, &new()).await;
     let key = key_of(&way.server, &id).await;
     let before = sequence(&way.server, &key).await;
-    let update = session_core::store::Update::new(op(), set("theme", "dark")).with_retry_from(base);
+    let update = session_core::store::Update {
+        retry_from: Some(base),
+        ..session_core::store::Update::new(op(), set("theme", "dark"))
+    };
     let (store, op) = (way.store.clone(), update.write.op);
     let call = async move { store.apply(&id, &update).await };
     let outcome = way.lose(call, async |server| sequence(server, &key).await > before).await;
@@ -118,7 +121,7 @@ async fn of_a_create() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_listing() {
     let way = Way::open().await;
-    let (id, request) = (draw(), new().with_sign_in(sign_in()));
+    let (id, request) = (draw(), NewSession { sign_in: Some(sign_in()), ..new() });
     let (store, stamp) = (way.store.clone(), request.stamp());
     let call = async move { store.create(&id, &request).await };
     let listed = async |server: &Server| !crate::belongings::keys(server, "faults:1:*:p:*").await.is_empty();
@@ -136,7 +139,7 @@ async fn of_a_touch() {
     let end = async |server: &Server| server.command(&[b"PEXPIRETIME".as_slice(), &key]).await.int();
     let before = end(&way.server).await;
     let store = way.store.clone();
-    let longer = TouchOptions::default().with_idle(std::time::Duration::from_secs(7_200));
+    let longer = TouchOptions { idle: Some(std::time::Duration::from_secs(7_200)) };
     let call = async move { store.touch(&id, longer).await };
     let outcome = done(way.lose(call, async |server| end(server).await > before).await);
     let TouchOutcome::Touched(touched) = outcome else { panic!("{outcome:?}") };
@@ -151,7 +154,8 @@ async fn of_a_rotation() {
         let (id, stamp) = create(&way.store, &new()).await;
         let key = key_of(&way.server, &id).await;
         let before = sequence(&way.server, &key).await;
-        let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), kind).with_delta(set("role", "admin"));
+        let rotation =
+            Rotation { delta: set("role", "admin"), ..Rotation::new(op(), id.generate_sibling().unwrap(), kind) };
         let (store, sent) = (way.store.clone(), rotation.clone());
         let call = async move { store.rotate(&id, &sent).await };
         let outcome = way.lose(call, async |server| sequence(server, &key).await > before).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_core::{
     Error, ErrorKind, SessionId,
     model::EndReason,
-    store::{LockOwner, NewSession, RotationKind, SessionLock as _, SessionStore as _, TouchOptions, Update},
+    store::{LockOwner, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions, Update},
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -100,18 +100,18 @@ impl Stage {
     async fn set(store: &RedisStore) -> Self {
         let mut entries = set("who", "me");
         entries.insert(field("cart"), key("sku"), value("1"));
-        let (id, _) = create(store, &new().with_entries(entries)).await;
-        let (signed, _) = create(store, &new().with_sign_in(sign_in())).await;
+        let (id, _) = create(store, &NewSession { entries, ..new() }).await;
+        let (signed, _) = create(store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
         Self { id, signed }
     }
 
     async fn run(&self, store: &RedisStore, operation: &str) -> Result<(), Error> {
         let id = &self.id;
-        let signed_in = |new: NewSession| new.with_sign_in(sign_in());
+        let signed_in = |new: NewSession| NewSession { sign_in: Some(sign_in()), ..new };
         let mut clear = set("theme", "dark");
         clear.clear(field("cart"));
         clear.remove(field("who"));
-        let longer = TouchOptions::default().with_idle(Duration::from_secs(7_200));
+        let longer = TouchOptions { idle: Some(Duration::from_secs(7_200)) };
         let revoked = store.index().unwrap();
         match operation {
             // The same partition, so that its sequence exists already.
@@ -127,13 +127,16 @@ impl Stage {
                 store.apply(id, &Update::new(op(), clear)).await.map(drop)
             }
             "touch" => store.touch(id, longer).await.map(drop),
-            "rotate" => store.rotate(id, &rotation(id, RotationKind::Renew).with_delta(clear)).await.map(drop),
-            "sign in again" => {
-                store.rotate(id, &rotation(id, RotationKind::Privilege).with_sign_in(sign_in())).await.map(drop)
+            "rotate" => {
+                store.rotate(id, &Rotation { delta: clear, ..rotation(id, RotationKind::Renew) }).await.map(drop)
             }
+            "sign in again" => store
+                .rotate(id, &Rotation { sign_in: Some(sign_in()), ..rotation(id, RotationKind::Privilege) })
+                .await
+                .map(drop),
             "destroy" => store.destroy(id, &destroy()).await.map(drop),
             "revoke" => revoked.revoke(&alice(), self.signed.digest(), EndReason::Revoked).await.map(drop),
-            "acquire" => store.acquire(id, LockOwner::from_bits(1), LEASE).await.map(drop),
+            "acquire" => store.acquire(id, LockOwner::from(1), LEASE).await.map(drop),
             other => panic!("no such operation: {other}"),
         }
     }

@@ -97,7 +97,7 @@ impl Scene {
         load.progress(200).await;
         server.kill().await;
         let mut writers = load.all_stopped().await;
-        writers.sort_by_key(|writer| writer.stamp().incarnation().bits());
+        writers.sort_by_key(|writer| u64::from(writer.stamp().incarnation()));
         server.restart().await;
         // This is the first request to the restarted server: even now none of the destroyed sessions is there.
         for id in &doomed {

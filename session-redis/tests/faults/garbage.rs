@@ -7,8 +7,8 @@ use session_core::{
     Error, ErrorKind, SessionId,
     model::{EndReason, Stamp},
     store::{
-        Absent, CreateOutcome, Destroy, DestroyOutcome, LockOwner, Rotation, RotationKind, SessionLock as _,
-        SessionStore as _,
+        Absent, CreateOutcome, Destroy, DestroyOutcome, LockOwner, NewSession, Rotation, RotationKind,
+        SessionLock as _, SessionStore as _, Update,
     },
 };
 use session_redis::RedisStore;
@@ -49,11 +49,13 @@ impl Scene {
         self.listener.received().await;
         let store = &self.store;
         let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
-        let known = session_core::LoadOptions::default().with_known(self.stamp);
+        let known = session_core::LoadOptions { known: Some(self.stamp), ..session_core::LoadOptions::default() };
         // Retries and preconditions take other paths through the script.
-        let picky = update("theme", "dark")
-            .with_precondition(session_core::store::Precondition::Stamp(self.stamp))
-            .with_retry_from(self.stamp);
+        let picky = Update {
+            preconditions: vec![session_core::store::Precondition::Stamp(self.stamp)],
+            retry_from: Some(self.stamp),
+            ..update("theme", "dark")
+        };
         let destroy = Destroy::new(op(), EndReason::Logout);
         let mut delta = session_core::model::Delta::new();
         delta.clear(field("cart"));
@@ -76,7 +78,7 @@ impl Scene {
             "load": store.load(id, Default::default()),
             "load known": store.load(id, known),
             "create": store.create(id, &new()),
-            "sign in": store.create(id, &new().with_sign_in(sign_in())),
+            "sign in": store.create(id, &NewSession { sign_in: Some(sign_in()), ..new() }),
             "apply": store.apply(id, &update("theme", "dark")),
             "apply picky": store.apply(id, &picky),
             "apply clear": store.apply(id, &clear),
@@ -84,7 +86,7 @@ impl Scene {
             "rotate": store.rotate(id, &rotation),
             "destroy": store.destroy(id, &destroy),
             "revoke": store.index().unwrap().revoke(&alice(), id.digest(), EndReason::Revoked),
-            "acquire": store.acquire(id, LockOwner::from_bits(1), LEASE),
+            "acquire": store.acquire(id, LockOwner::from(1), LEASE),
         };
         for (name, error) in outcomes {
             let error = error.unwrap();
@@ -182,7 +184,10 @@ async fn unreadable_constants() {
 async fn a_key_without_expiry() {
     let scene = Scene::set().await;
     scene.send(&[b"PERSIST", &scene.key]).await;
-    for options in [Default::default(), session_core::LoadOptions::default().with_known(scene.stamp)] {
+    for options in [
+        Default::default(),
+        session_core::LoadOptions { known: Some(scene.stamp), ..session_core::LoadOptions::default() },
+    ] {
         assert_eq!(kind(scene.store.load(&scene.id, options).await), ErrorKind::UnreadableField);
     }
     let outcome = done(scene.store.apply(&scene.id, &crate::rig::update("theme", "dark")).await);
@@ -196,7 +201,7 @@ async fn a_key_without_expiry() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unreadable_extras() {
     let mut scene = Scene::set().await;
-    let (id, _) = create(&scene.store, &new().with_sign_in(sign_in())).await;
+    let (id, _) = create(&scene.store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
     let place = key_of(&scene.server, &id).await;
     let principal = scene.server.command(&[b"HGET".as_slice(), &place, b"@p"]).await;
     let session_testkit::Reply::Bulk(principal) = principal else { panic!("{principal:?}") };
@@ -222,8 +227,9 @@ async fn unreadable_extras() {
     for lock in [b"\x01".to_vec(), b"\x02".to_vec(), [b"\x02".as_slice(), &[0; 21]].concat()] {
         scene.send(&[b"HSET", &place, b"@l", &lock]).await;
         scene.refused("a lock", &id, &but_the_lock, &[ErrorKind::UnreadableField]).await;
-        let token = session_core::store::FencingToken::new(LockOwner::from_bits(0), 0);
-        let fenced = update("theme", "dark").with_precondition(session_core::store::Precondition::Lock(token));
+        let token = session_core::store::FencingToken { owner: LockOwner::from(0), counter: 0 };
+        let fenced =
+            Update { preconditions: vec![session_core::store::Precondition::Lock(token)], ..update("theme", "dark") };
         assert_eq!(kind(scene.store.apply(&id, &fenced).await), ErrorKind::UnreadableField);
         assert_eq!(kind(scene.store.renew(&id, token, LEASE).await), ErrorKind::UnreadableField);
     }
@@ -235,7 +241,7 @@ async fn something_else_at_the_sequence() {
     let mut scene = Scene::set().await;
     let sequence = sequence_of(&scene.key);
     let id = scene.id;
-    let (signed, _) = create(&scene.store, &new().with_sign_in(sign_in())).await;
+    let (signed, _) = create(&scene.store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
     let other_sequence = sequence_of(&key_of(&scene.server, &signed).await);
     let things: [(&str, &[&[u8]]); 5] = [
         ("a word", &[b"SET", b"", b"many"]),
@@ -257,7 +263,7 @@ async fn something_else_at_the_sequence() {
         let before = Belongings::of(&scene.server).await;
         let (_, index) = ((), scene.store.index().unwrap());
         for refusal in [
-            kind(scene.store.apply(&id, &update("theme", "dark").with_retry_from(scene.stamp)).await),
+            kind(scene.store.apply(&id, &Update { retry_from: Some(scene.stamp), ..update("theme", "dark") }).await),
             kind(scene.store.create(&id.generate_sibling().unwrap(), &new()).await),
             kind(index.revoke(&alice(), signed.digest(), EndReason::Revoked).await),
             kind(index.revoke_all(&alice(), None, EndReason::Revoked).await),
@@ -275,7 +281,7 @@ async fn something_else_at_the_sequence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn something_else_at_a_list() {
     let scene = Scene::set().await;
-    create(&scene.store, &new().with_sign_in(sign_in())).await;
+    create(&scene.store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
     let list = keys(&scene.server, "faults:1:*:p:*").await.pop().unwrap();
     let things: [(&str, &[&[u8]]); 4] = [
         ("a string", &[b"SET", b"", b"x"]),
@@ -295,9 +301,10 @@ async fn something_else_at_a_list() {
             kind(index.revoke_all(&alice(), None, EndReason::Revoked).await),
         ];
         if !what.contains("hash") {
-            refusals.push(kind(scene.store.create(&draw(), &new().with_sign_in(sign_in())).await));
+            refusals.push(kind(scene.store.create(&draw(), &NewSession { sign_in: Some(sign_in()), ..new() }).await));
             let rotation = Rotation::new(op(), scene.id.generate_sibling().unwrap(), RotationKind::Privilege);
-            refusals.push(kind(scene.store.rotate(&scene.id, &rotation.with_sign_in(sign_in())).await));
+            refusals
+                .push(kind(scene.store.rotate(&scene.id, &Rotation { sign_in: Some(sign_in()), ..rotation }).await));
         }
         for refusal in refusals {
             assert!([ErrorKind::UnreadableField, ErrorKind::Configuration].contains(&refusal), "{what}: {refusal:?}");

@@ -30,12 +30,12 @@ const MESSAGES: &str = include_str!("../golden/messages-1.txt");
 /// Two ids of one partition.
 const ID: &str = "AAUAESIzRFVGd4iZqrvM3e7_";
 const SIBLING: &str = "AAX_7t3Mu6pJiLdmVUQzIhEA";
-const CREATE: OpId = OpId::from_bits(0x1112_1314_1516_1718);
-const APPLY: OpId = OpId::from_bits(0x2122_2324_2526_2728);
-const ROTATE: OpId = OpId::from_bits(0x3132_3334_3536_3738);
-const DESTROY: OpId = OpId::from_bits(0x4142_4344_4546_4748);
-const INCARNATION: Incarnation = Incarnation::from_bits(0x0102_0304_0506_0708);
-const OWNER: LockOwner = LockOwner::from_bits(0x5152_5354_5556_5758);
+const CREATE: u64 = 0x1112_1314_1516_1718;
+const APPLY: u64 = 0x2122_2324_2526_2728;
+const ROTATE: u64 = 0x3132_3334_3536_3738;
+const DESTROY: u64 = 0x4142_4344_4546_4748;
+const INCARNATION: u64 = 0x0102_0304_0506_0708;
+const OWNER: u64 = 0x5152_5354_5556_5758;
 
 /// The parts that differ from run to run, with their lengths in bytes.
 type Names<'a> = &'a [(&'a str, u64, usize)];
@@ -104,8 +104,8 @@ fn first() -> NewSession {
     entries.insert(field("cart"), key("sku-1"), value("2"));
     entries.insert(field("roles"), key("admin"), Value::MEMBER);
     let expiry = Expiry::both(Duration::from_secs(1_800), Duration::from_secs(86_400));
-    let mut new = NewSession::generate(expiry).unwrap().with_entries(entries).with_sign_in(sign_in());
-    (new.write.op, new.incarnation) = (CREATE, INCARNATION);
+    let mut new = NewSession { entries, sign_in: Some(sign_in()), ..NewSession::generate(expiry).unwrap() };
+    (new.write.op, new.incarnation) = (OpId::from(CREATE), Incarnation::from(INCARNATION));
     new
 }
 
@@ -113,7 +113,7 @@ fn second() -> Update {
     let mut delta = set("theme", "dark");
     delta.remove(field("who"));
     delta.insert(field("cart"), key("sku-2"), Value::new(Format::BINCODE, &[1, 2, 3]));
-    Update::new(APPLY, delta)
+    Update::new(OpId::from(APPLY), delta)
 }
 
 fn ids() -> (SessionId, SessionId) {
@@ -121,7 +121,7 @@ fn ids() -> (SessionId, SessionId) {
 }
 
 fn stamp() -> Stamp {
-    Stamp::first(INCARNATION, CREATE).next(APPLY)
+    Stamp::first(Incarnation::from(INCARNATION), OpId::from(CREATE)).next(OpId::from(APPLY))
 }
 
 fn check(written: &str, golden: &str, name: &str) {
@@ -133,7 +133,7 @@ async fn write(store: &RedisStore, id: &SessionId) {
     assert!(matches!(done(store.create(id, &first()).await), CreateOutcome::Created(_)));
     done(store.apply(id, &second()).await);
     let lease = Duration::from_secs(3_600);
-    assert!(matches!(done(store.acquire(id, OWNER, lease).await), AcquireOutcome::Acquired(_)));
+    assert!(matches!(done(store.acquire(id, LockOwner::from(OWNER), lease).await), AcquireOutcome::Acquired(_)));
 }
 
 /// The bytes of the lock's end, which no outcome returns.
@@ -153,20 +153,21 @@ async fn hashes_are_written_as_ever() {
     let written = hash(&server, &place).await;
     let absolute = deadlines.absolute().unwrap().as_millis();
     let names = [
-        ("idle", deadlines.idle().unwrap().as_millis(), 7),
+        ("idle", deadlines.idle().unwrap().1.as_millis(), 7),
         ("absolute", absolute, 7),
         ("lease", lease_of(&written), 7),
         ("created", record.created_at().as_millis(), 6),
     ];
     check(&lines(&written, &names), SESSION, "a session");
 
-    let mut rotation = Rotation::new(ROTATE, sibling, RotationKind::Renew).with_sign_in(sign_in());
+    let mut rotation =
+        Rotation { sign_in: Some(sign_in()), ..Rotation::new(OpId::from(ROTATE), sibling, RotationKind::Renew) };
     rotation.grace = Duration::from_secs(300);
     assert!(matches!(done(store.rotate(&id, &rotation).await), RotateOutcome::Rotated(_)));
     let forward = hash(&server, &place).await;
     check(&lines(&forward, &[("until", end_of(&server, &place).await, 7)]), FORWARD, "a forward");
 
-    done(store.destroy(&sibling, &Destroy::new(DESTROY, EndReason::Revoked)).await);
+    done(store.destroy(&sibling, &Destroy::new(OpId::from(DESTROY), EndReason::Revoked)).await);
     let place = sibling_key(&place, &sibling);
     let until = end_of(&server, &place).await;
     let names = [("until", until, 7), ("since", until - TOMBSTONE.as_millis() as u64, 6)];
@@ -185,10 +186,10 @@ async fn hashes_are_read_as_ever() {
     put(&server, &key(&id), &fields(SESSION, &names), until).await;
     let record = found(&store, &id).await.record;
     assert_eq!((record.stamp(), record.created_at().as_millis()), (stamp(), 1_700_000_000_000));
-    assert_eq!(record.deadlines().idle().map(|end| end.as_millis()), Some(until));
-    assert_eq!(record.deadlines().idle_timeout(), Some(Duration::from_secs(1_800)));
+    let idle = record.deadlines().idle().map(|(timeout, end)| (timeout, end.as_millis()));
+    assert_eq!(idle, Some((Duration::from_secs(1_800), until)));
     assert_eq!(record.deadlines().absolute().map(|end| end.as_millis()), Some(until + 1));
-    let mut state = session_core::model::State::from_delta(&first().entries);
+    let mut state = session_core::model::State::from(&first().entries);
     second().delta.apply_to(&mut state);
     assert_eq!(*record.state(), state);
     let repeat = done(store.apply(&id, &second()).await);
@@ -197,7 +198,7 @@ async fn hashes_are_read_as_ever() {
         "it is remembered"
     );
     assert!(matches!(done(store.create(&id, &first()).await), CreateOutcome::Created(applied) if applied.repeated));
-    let other = store.acquire(&id, LockOwner::from_bits(1), Duration::from_secs(1)).await;
+    let other = store.acquire(&id, LockOwner::from(1), Duration::from_secs(1)).await;
     assert!(matches!(done(other), AcquireOutcome::Held(_)));
 
     put(&server, &key(&sibling), &fields(SESSION, &names), until).await;
@@ -240,10 +241,11 @@ async fn messages_are_written_and_read_as_ever() {
     let mut listener = server.connect().await.unwrap();
     listener.command(&["PSUBSCRIBE", "*"]).await.unwrap();
 
-    let rotation = Rotation::new(ROTATE, sibling, RotationKind::Privilege).with_delta(set("role", "admin"));
+    let rotation =
+        Rotation { delta: set("role", "admin"), ..Rotation::new(OpId::from(ROTATE), sibling, RotationKind::Privilege) };
     write(&store, &id).await;
-    done(store.rotate(&id, &rotation.clone().with_sign_in(sign_in())).await);
-    done(store.destroy(&sibling, &Destroy::new(DESTROY, EndReason::Revoked)).await);
+    done(store.rotate(&id, &Rotation { sign_in: Some(sign_in()), ..rotation.clone() }).await);
+    done(store.destroy(&sibling, &Destroy::new(OpId::from(DESTROY), EndReason::Revoked)).await);
     let place = key_of(&server, &sibling).await;
     let last = server.command(&[b"GET".as_slice(), &sequence_of(&place)]).await.int() as u64;
 
@@ -258,18 +260,18 @@ async fn messages_are_written_and_read_as_ever() {
             other => panic!("{other:?}"),
         }
     }
-    let origin = feed.origin().bits();
+    let origin = u64::from(feed.origin());
     let names: Vec<_> =
         ["s1", "s2", "s3", "s4"].into_iter().zip(1..).map(|(name, nth)| (name, last - 4 + nth, 8)).collect();
     let names = [names, vec![("origin", origin, 8)]].concat();
     check(&lines(&written, &names), MESSAGES, "a message");
-    let (one, two) = (Stamp::first(INCARNATION, CREATE), stamp());
+    let (one, two) = (Stamp::first(Incarnation::from(INCARNATION), OpId::from(CREATE)), stamp());
     let seen = |change: &SessionChange| (change.digest, change.before, change.after, change.delta.as_deref().cloned());
     let (from, to) = (*id.digest(), *sibling.digest());
     assert_eq!(seen(&published[0]), (from, None, Some(one), Some(first().entries)));
     assert_eq!(seen(&published[1]), (from, Some(one), Some(two), Some(second().delta)));
-    assert_eq!(seen(&published[2]), (from, Some(two), Some(two.next(ROTATE)), Some(rotation.delta)));
-    assert_eq!(seen(&published[3]), (to, Some(two.next(ROTATE)), None, None));
+    assert_eq!(seen(&published[2]), (from, Some(two), Some(two.next(OpId::from(ROTATE))), Some(rotation.delta)));
+    assert_eq!(seen(&published[3]), (to, Some(two.next(OpId::from(ROTATE))), None, None));
     let kinds: Vec<ChangeKind> = published.iter().map(|change| change.kind).collect();
     let moved = ChangeKind::Rotated { to, kind: RotationKind::Privilege };
     assert_eq!(kinds, [ChangeKind::Created, ChangeKind::Applied, moved, ChangeKind::Destroyed(EndReason::Revoked)]);

@@ -1,5 +1,6 @@
 //! The server takes long to load its data.
 
+use session_core::store::NewSession;
 use std::time::Duration;
 
 use session_core::ErrorKind;
@@ -24,7 +25,7 @@ async fn loading() {
     let patient = connect(config(server.url()).call_deadline(Duration::from_secs(60))).await;
     let mut writers = Writer::crowd(&patient, 3).await;
     for _ in 0..500 {
-        create(&patient, &new().with_entries(crate::rig::set("ballast", &"x".repeat(1_024)))).await;
+        create(&patient, &NewSession { entries: crate::rig::set("ballast", &"x".repeat(1_024)), ..new() }).await;
     }
     let store = connect(hasty(server.url())).await;
     server.command(&["SAVE"]).await.expect("SAVE");
@@ -68,7 +69,7 @@ async fn loading_under_load() {
         .await;
     let store = connect(config(server.url())).await;
     for _ in 0..200 {
-        create(&store, &new().with_entries(crate::rig::set("ballast", &"x".repeat(1_024)))).await;
+        create(&store, &NewSession { entries: crate::rig::set("ballast", &"x".repeat(1_024)), ..new() }).await;
     }
     let load = Load::start(&store, Writer::crowd(&store, 4).await, OnError::Retry);
     load.progress(20).await;

@@ -3,7 +3,7 @@
 use session_core::{
     ErrorKind, Limits,
     model::Delta,
-    store::{Rotation, RotationKind, SessionStore as _, Update},
+    store::{NewSession, Rotation, RotationKind, SessionStore as _, Update},
 };
 use session_redis::RedisStore;
 
@@ -26,9 +26,10 @@ fn without(number: u32) -> Delta {
 /// A session above a limit may shrink, or change without growing, and may not grow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_over_a_limit_can_be_emptied() {
-    for tight in [Limits::default().with_max_entries(4), Limits::default().with_max_session_bytes(40)] {
+    for tight in [Limits { max_entries: 4, ..Limits::default() }, Limits { max_session_bytes: 40, ..Limits::default() }]
+    {
         let (server, roomy) = start().await;
-        let (id, _) = create(&roomy, &new().with_entries(entries(0..20, "12"))).await;
+        let (id, _) = create(&roomy, &NewSession { entries: entries(0..20, "12"), ..new() }).await;
         let store = RedisStore::builder(config(server.url())).limits(tight).connect().await.unwrap();
         let apply = async |delta: Delta| store.apply(&id, &Update::new(op(), delta)).await;
         assert_eq!(kind(apply(entries(30..31, "")).await), ErrorKind::LimitExceeded, "one more");
@@ -37,9 +38,9 @@ async fn a_session_over_a_limit_can_be_emptied() {
         done(apply(without(3).then(&entries(30..31, ""))).await);
         assert_eq!(kind(apply(entries(40..42, "12").then(&without(4))).await), ErrorKind::LimitExceeded, "grown");
         let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
-        let grown = rotation.clone().with_delta(entries(40..41, "12"));
+        let grown = Rotation { delta: entries(40..41, "12"), ..rotation.clone() };
         assert_eq!(kind(store.rotate(&id, &grown).await), ErrorKind::LimitExceeded);
-        done(store.rotate(&id, &rotation.with_delta(without(5))).await);
-        assert_eq!(found(&store, &id).await.record.state().size().entries, 18);
+        done(store.rotate(&id, &Rotation { delta: without(5), ..rotation }).await);
+        assert_eq!(found(&store, &id).await.record.state().len(), 18);
     }
 }

@@ -4,8 +4,8 @@ use session_core::{
     ErrorKind,
     model::EndReason,
     store::{
-        Destroy, DestroyOutcome, LockOwner, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions,
-        TouchOutcome,
+        Destroy, DestroyOutcome, LockOwner, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _,
+        TouchOptions, TouchOutcome,
     },
 };
 
@@ -29,10 +29,10 @@ async fn out_of_memory() {
     let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
     let refusals = [
         kind(store.create(&draw(), &new()).await),
-        kind(store.create(&draw(), &new().with_sign_in(sign_in())).await),
+        kind(store.create(&draw(), &NewSession { sign_in: Some(sign_in()), ..new() }).await),
         kind(store.apply(&id, &update("theme", "dark")).await),
         kind(store.rotate(&id, &rotation).await),
-        kind(store.rotate(&id, &rotation.clone().with_sign_in(sign_in())).await),
+        kind(store.rotate(&id, &Rotation { sign_in: Some(sign_in()), ..rotation.clone() }).await),
         kind(store.acquire(&id, LockOwner::generate().unwrap(), LEASE).await),
     ];
     assert_eq!(refusals, [ErrorKind::Unavailable; 6]);
@@ -43,7 +43,7 @@ async fn out_of_memory() {
 
     assert_eq!(found(&store, &id).await.record.stamp(), stamp);
     done(store.check().await);
-    let idle = TouchOptions::default().with_idle(std::time::Duration::from_secs(7_200));
+    let idle = TouchOptions { idle: Some(std::time::Duration::from_secs(7_200)) };
     assert!(matches!(done(store.touch(&id, idle).await), TouchOutcome::Touched(_)));
     let destroy = Destroy::new(op(), EndReason::Logout);
     assert_eq!(

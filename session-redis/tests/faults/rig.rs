@@ -32,7 +32,7 @@ pub(crate) fn hasty(url: impl Into<String>) -> RedisConfig {
 /// A store with these settings.
 pub(crate) async fn connect(config: RedisConfig) -> RedisStore {
     // High enough that no writer reaches them.
-    let limits = Limits::default().with_max_entries(1 << 20).with_max_session_bytes(1 << 26);
+    let limits = Limits { max_entries: 1 << 20, max_session_bytes: 1 << 26, ..Limits::default() };
     let store = RedisStore::builder(config).limits(limits).tombstone(TOMBSTONE).connect().await;
     store.unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -95,7 +95,7 @@ pub(crate) fn update(name: &str, text: &str) -> Update {
 }
 
 pub(crate) fn new() -> NewSession {
-    NewSession::generate(Expiry::default()).unwrap().with_entries(set("who", "me"))
+    NewSession { entries: set("who", "me"), ..NewSession::generate(Expiry::default()).unwrap() }
 }
 
 pub(crate) fn alice() -> Principal {

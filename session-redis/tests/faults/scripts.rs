@@ -2,7 +2,7 @@
 
 use session_core::{
     model::EndReason,
-    store::{Destroy, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions},
+    store::{Destroy, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions},
 };
 use session_testkit::{Direction, LinkCutter};
 
@@ -42,7 +42,7 @@ async fn forgotten_between_calls() {
     }
     server.command(&["SCRIPT", "FLUSH"]).await;
     // Two scripts: the list's and the session's.
-    create(&store, &new().with_sign_in(sign_in())).await;
+    create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
     assert_eq!(store.stats().resends, 0, "forgetting is no failure");
 }
 

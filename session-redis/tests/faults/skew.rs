@@ -3,7 +3,7 @@
 use session_core::{
     ErrorKind, LoadOptions, SessionId,
     model::EndReason,
-    store::{Rotation, RotationKind, SessionStore as _, Update},
+    store::{NewSession, Rotation, RotationKind, SessionStore as _, Update},
 };
 use session_redis::RedisStore;
 use session_testkit::{Reply, Server};
@@ -17,21 +17,21 @@ use crate::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_fields_are_kept() {
     let (server, store) = start().await;
-    let (mut id, _) = create(&store, &new().with_sign_in(sign_in())).await;
+    let (mut id, _) = create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
     let place = key_of(&server, &id).await;
     let later: [&[u8]; 5] = [b"@x", b"@longer", b"%new sort", b"\xff\x00", b""];
     for name in later {
         server.command(&[b"HSET".as_slice(), &place, name, b"of a later version"]).await.expect("HSET");
     }
-    assert_eq!(found(&store, &id).await.record.state().size().entries, 1);
+    assert_eq!(found(&store, &id).await.record.state().len(), 1);
     let mut delta = set("theme", "dark");
     delta.clear(field("cart"));
     delta.remove(field("who"));
     done(store.apply(&id, &Update::new(op(), delta)).await);
     done(store.touch(&id, Default::default()).await);
     for how in [RotationKind::Renew, RotationKind::Privilege] {
-        let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), how).with_delta(set("kind", "x"));
-        done(store.rotate(&id, &rotation.clone().with_sign_in(sign_in())).await);
+        let rotation = Rotation { delta: set("kind", "x"), ..Rotation::new(op(), id.generate_sibling().unwrap(), how) };
+        done(store.rotate(&id, &Rotation { sign_in: Some(sign_in()), ..rotation.clone() }).await);
         id = rotation.to;
     }
     let place = key_of(&server, &id).await;
@@ -40,7 +40,7 @@ async fn unknown_fields_are_kept() {
         assert_eq!(kept, Reply::Bulk(b"of a later version".to_vec()), "{}", name.escape_ascii());
     }
     let record = found(&store, &id).await.record;
-    assert_eq!((record.stamp().version(), record.state().size().entries), (4, 2));
+    assert_eq!((record.stamp().version(), record.state().len()), (4, 2));
 }
 
 /// Sets the format byte of a session's `@` to that of a later version.
@@ -56,7 +56,7 @@ async fn is_unreadable(server: &Server, store: &RedisStore, id: &SessionId) {
     let (_, stamp) = create(store, &new()).await;
     let own = Belongings::of(server).await;
     assert!(own.len() > before.len());
-    for options in [LoadOptions::default(), LoadOptions::default().with_known(stamp)] {
+    for options in [LoadOptions::default(), LoadOptions { known: Some(stamp), ..LoadOptions::default() }] {
         assert_eq!(kind(store.load(id, options).await), ErrorKind::UnreadableField);
     }
     assert_eq!(kind(store.create(id, &new()).await), ErrorKind::UnreadableField);
@@ -108,7 +108,7 @@ async fn another_layout_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_principal_stays_listed() {
     let (server, store) = start().await;
-    let (id, _) = create(&store, &new().with_sign_in(sign_in())).await;
+    let (id, _) = create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
     let place = key_of(&server, &id).await;
     let name = [b"HGET".as_slice(), &place, b"@p"];
     let Reply::Bulk(readable) = server.command(&name).await else { panic!("no `@p`") };

@@ -7,8 +7,8 @@ use session_core::{
     model::{Delta, EndReason, Incarnation, Stamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, Destroy, DestroyOutcome,
-        LockOwner, Precondition, RotateOutcome, Rotation, RotationKind, SessionLock as _, SessionStore as _,
-        TenureOutcome, TouchOptions, TouchOutcome, Update,
+        LockOwner, NewSession, Precondition, RotateOutcome, Rotation, RotationKind, SessionLock as _,
+        SessionStore as _, TenureOutcome, TouchOptions, TouchOutcome, Update,
     },
 };
 use session_redis::RedisStore;
@@ -31,7 +31,7 @@ impl Scene {
     /// A store with low limits.
     async fn set() -> Self {
         let server = Server::start().await;
-        let limits = Limits::default().with_max_entries(3).with_max_value_bytes(100).with_max_session_bytes(200);
+        let limits = Limits { max_entries: 3, max_value_bytes: 100, max_session_bytes: 200, ..Limits::default() };
         let store = RedisStore::builder(config(server.url())).limits(limits).tombstone(TOMBSTONE).connect().await;
         let listener = Listener::to(&server).await;
         Self { store: done(store), server, listener }
@@ -103,7 +103,10 @@ async fn create_refuses() {
         assert_eq!(done(forward), CreateOutcome::AlreadyExists);
     }
     for entries in too_large() {
-        for request in [new().with_entries(entries.clone()), new().with_entries(entries).with_sign_in(sign_in())] {
+        for request in [
+            NewSession { entries: entries.clone(), ..new() },
+            NewSession { entries, sign_in: Some(sign_in()), ..new() },
+        ] {
             assert_eq!(kind(scene.idle("a limit", store.create(&draw(), &request)).await), ErrorKind::LimitExceeded);
         }
     }
@@ -114,11 +117,11 @@ async fn create_refuses() {
 async fn sign_in_refuses() {
     let mut scene = Scene::set().await;
     let store = scene.store.clone();
-    let (id, _) = create(&store, &new().with_sign_in(sign_in())).await;
-    let capped = new().with_sign_in(sign_in().with_cap(SessionCap::Refuse(1)));
+    let (id, _) = create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let capped = NewSession { sign_in: Some(sign_in().with_cap(SessionCap::Refuse(1))), ..new() };
     assert_eq!(kind(scene.idle("a cap", store.create(&draw(), &capped)).await), ErrorKind::LimitExceeded);
     // The list may have other times for it afterwards.
-    let used = store.create(&id, &new().with_sign_in(sign_in())).await;
+    let used = store.create(&id, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
     assert_eq!(done(used), CreateOutcome::AlreadyExists);
     let index = store.index().unwrap();
     let listed = done(index.sessions(&alice(), 10).await);
@@ -148,7 +151,7 @@ async fn apply_refuses() {
     assert_eq!(done(old), ApplyOutcome::Absent(Absent::Superseded));
 
     let (id, stamp) = create(&store, &new()).await;
-    let token = session_core::store::FencingToken::new(LockOwner::from_bits(1), 1);
+    let token = session_core::store::FencingToken { owner: LockOwner::from(1), counter: 1 };
     let other = Stamp::from_parts(stamp.incarnation(), stamp.version(), stamp.tag() ^ 1);
     for (condition, cause) in [
         (Precondition::Stamp(other), ConflictCause::Stamp),
@@ -158,9 +161,9 @@ async fn apply_refuses() {
         (Precondition::Lock(token), ConflictCause::Lock),
     ] {
         for changes in [set("a", "b"), Delta::new()] {
-            let update = Update::new(op(), changes).with_precondition(condition.clone());
+            let update = Update { preconditions: vec![condition.clone()], ..Update::new(op(), changes) };
             let conflict = scene.idle("a precondition", store.apply(&id, &update)).await;
-            assert_eq!(done(conflict), ApplyOutcome::Conflict(Conflict::new(stamp, cause)));
+            assert_eq!(done(conflict), ApplyOutcome::Conflict(Conflict { current: stamp, cause }));
         }
     }
     for delta in too_large() {
@@ -169,8 +172,9 @@ async fn apply_refuses() {
     }
     let empty = scene.idle("an empty delta", store.apply(&id, &Update::new(op(), Delta::new()))).await;
     assert!(matches!(done(empty), ApplyOutcome::Applied(applied) if applied.stamp == stamp));
-    let stranger = Stamp::from_parts(Incarnation::from_bits(1), stamp.version(), stamp.tag());
-    let other_life = scene.idle("another life", store.apply(&id, &update("a", "b").with_retry_from(stranger))).await;
+    let stranger = Stamp::from_parts(Incarnation::from(1), stamp.version(), stamp.tag());
+    let other_life =
+        scene.idle("another life", store.apply(&id, &Update { retry_from: Some(stranger), ..update("a", "b") })).await;
     assert_eq!(done(other_life), ApplyOutcome::Absent(Absent::NotFound(None)));
 
     let first = update("a", "b");
@@ -180,7 +184,7 @@ async fn apply_refuses() {
     for _ in 0..16 {
         done(store.apply(&id, &update("a", "c")).await);
     }
-    let late = scene.idle("too late to know", store.apply(&id, &first.with_retry_from(stamp))).await;
+    let late = scene.idle("too late to know", store.apply(&id, &Update { retry_from: Some(stamp), ..first })).await;
     assert_eq!(kind(late), ErrorKind::OutcomeUnknown);
 }
 
@@ -198,7 +202,7 @@ async fn touch_and_destroy_refuse() {
     ));
     assert_eq!(done(scene.idle("a superseded id", touch(&old)).await), TouchOutcome::Absent(Absent::Superseded));
     let (id, _) = create(&store, &new()).await;
-    let shorter = TouchOptions::default().with_idle(Duration::ZERO);
+    let shorter = TouchOptions { idle: Some(Duration::ZERO) };
     assert!(matches!(done(scene.idle("a shorter time", store.touch(&id, shorter)).await), TouchOutcome::Touched(_)));
 
     let end = destroy();
@@ -254,9 +258,9 @@ async fn rotate_refuses() {
     let ended = scene.idle("a new id that was ended", store.rotate(&id, &there)).await;
     assert!(matches!(done(ended), RotateOutcome::Ended(_)));
     for delta in too_large() {
-        there = rotation(&id, RotationKind::Renew).with_delta(delta.clone());
+        there = Rotation { delta: delta.clone(), ..rotation(&id, RotationKind::Renew) };
         assert_eq!(kind(scene.idle("a limit", store.rotate(&id, &there)).await), ErrorKind::LimitExceeded);
-        there = rotation(&id, RotationKind::Privilege).with_delta(delta).with_sign_in(sign_in());
+        there = Rotation { delta, sign_in: Some(sign_in()), ..rotation(&id, RotationKind::Privilege) };
         assert_eq!(kind(scene.idle("a limit", store.rotate(&id, &there)).await), ErrorKind::LimitExceeded);
     }
 }
@@ -266,13 +270,13 @@ async fn locks_refuse() {
     let mut scene = Scene::set().await;
     let store = scene.store.clone();
     let (id, _) = create(&store, &new()).await;
-    let (mine, other) = (LockOwner::from_bits(1), LockOwner::from_bits(2));
+    let (mine, other) = (LockOwner::from(1), LockOwner::from(2));
     let AcquireOutcome::Acquired(token) = done(store.acquire(&id, mine, TOMBSTONE).await) else { panic!("it is free") };
     let held = scene.idle("another's lock", store.acquire(&id, other, TOMBSTONE)).await;
     assert!(matches!(done(held), AcquireOutcome::Held(_)));
     let again = scene.idle("my own lock", store.acquire(&id, mine, TOMBSTONE)).await;
     assert_eq!(done(again), AcquireOutcome::Acquired(token));
-    let old = session_core::store::FencingToken::new(token.owner(), 0);
+    let old = session_core::store::FencingToken { owner: token.owner, counter: 0 };
     assert_eq!(done(scene.idle("an old token", store.renew(&id, old, LEASE)).await), TenureOutcome::Lost);
     assert_eq!(done(scene.idle("an old token", store.release(&id, old)).await), TenureOutcome::Lost);
     let none = scene.idle("no session", store.acquire(&draw(), mine, LEASE)).await;

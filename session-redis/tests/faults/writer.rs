@@ -31,7 +31,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) async fn begin(store: &RedisStore, number: usize) -> Self {
-        let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("writer", &number.to_string()));
+        let new = NewSession {
+            entries: set("writer", &number.to_string()),
+            ..NewSession::generate(Expiry::default()).unwrap()
+        };
         let (id, stamp) = create(store, &new).await;
         Self { id, number, acknowledged: vec![stamp], pending: None, repeats: 0 }
     }
@@ -63,7 +66,7 @@ impl Writer {
     /// unknown.
     pub(crate) async fn step(&mut self, store: &RedisStore) -> Result<(), Error> {
         let update = match &self.pending {
-            Some(pending) => pending.clone().with_retry_from(self.stamp()),
+            Some(pending) => Update { retry_from: Some(self.stamp()), ..pending.clone() },
             None => Update::new(op(), self.delta()),
         };
         let after = self.stamp().next(update.write.op);
@@ -93,7 +96,7 @@ impl Writer {
     /// Checks that a record is complete, of this session, and in one of its former states. Returns its number of
     /// updates.
     pub(crate) fn recognize(&self, record: &Record) -> usize {
-        let done = record.state().keyed_len("log");
+        let done = record.state().keyed("log").len();
         assert_eq!(record.stamp().version() as usize, done + 1, "each update is applied once");
         let pending = self.pending.as_ref().map(|update| self.stamp().next(update.write.op));
         let history: Vec<Stamp> = self.acknowledged.iter().copied().chain(pending).collect();
@@ -105,7 +108,7 @@ impl Writer {
             );
         }
         assert_eq!(record.state().get("writer"), Some(&value(&self.number.to_string())), "another writer's session");
-        assert_eq!(record.state().size().entries, done + 1);
+        assert_eq!(record.state().len(), done + 1);
         assert!(record.deadlines().idle().is_some() && record.deadlines().absolute().is_some());
         done
     }

@@ -50,8 +50,7 @@ pub(crate) enum Standing {
 /// The time that is left.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Left {
-    timeout: Option<Duration>,
-    idle: Option<Millis>,
+    idle: Option<(Duration, Millis)>,
     absolute: Option<Millis>,
 }
 
@@ -75,8 +74,11 @@ impl Millis {
 
 impl Left {
     fn of(deadlines: Deadlines, now: Timestamp) -> Self {
-        let left = |then: Option<Timestamp>| then.map(|then| Millis::between(now, then));
-        Self { timeout: deadlines.idle_timeout(), idle: left(deadlines.idle()), absolute: left(deadlines.absolute()) }
+        let left = |then| Millis::between(now, then);
+        Self {
+            idle: deadlines.idle().map(|(timeout, idle)| (timeout, left(idle))),
+            absolute: deadlines.absolute().map(left),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Clients {
     }
 
     fn op(&mut self) -> OpId {
-        OpId::from_bits(self.rng.u64(1..))
+        OpId::from(self.rng.u64(1..))
     }
 
     /// Mostly an id where a session is, or was.
@@ -70,13 +70,13 @@ impl Clients {
 
     fn stamp(&mut self) -> Stamp {
         let back = self.recent(28);
-        let made_up = Stamp::from_parts(Incarnation::from_bits(7), 1, 0);
+        let made_up = Stamp::from_parts(Incarnation::from(7), 1, 0);
         self.stamps.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
     fn token(&mut self) -> FencingToken {
         let back = self.recent(4);
-        let made_up = FencingToken::new(LockOwner::from_bits(9), 1);
+        let made_up = FencingToken { owner: LockOwner::from(9), counter: 1 };
         self.tokens.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
@@ -170,11 +170,11 @@ impl Clients {
     }
 
     fn create(&mut self) -> Request {
-        let mut new = NewSession::generate(self.expiry()).unwrap().with_entries(self.delta());
+        let mut new = NewSession { entries: self.delta(), ..NewSession::generate(self.expiry()).unwrap() };
         new.write.op = self.op();
-        new.incarnation = Incarnation::from_bits(self.rng.u64(1..));
+        new.incarnation = Incarnation::from(self.rng.u64(1..));
         if self.one_in(2) {
-            new = new.with_sign_in(self.sign_in());
+            new.sign_in = Some(self.sign_in());
         }
         let at = if self.one_in(3) { self.id() } else { self.ids[self.rng.usize(..IDS)] };
         Request::Create(at, new)
@@ -182,16 +182,19 @@ impl Clients {
 
     fn load(&mut self) -> Request {
         let options = LoadOptions::default();
-        Request::Load(self.id(), if self.one_in(2) { options } else { options.with_known(self.stamp()) })
+        Request::Load(
+            self.id(),
+            if self.one_in(2) { options } else { LoadOptions { known: Some(self.stamp()), ..options } },
+        )
     }
 
     fn apply(&mut self) -> Request {
         let mut update = Update::new(self.op(), self.delta());
         for _ in 0..self.rng.u32(..4).saturating_sub(1) {
-            update = update.with_precondition(self.precondition());
+            update.preconditions.push(self.precondition());
         }
         if self.one_in(5) {
-            update = update.with_retry_from(self.stamp());
+            update.retry_from = Some(self.stamp());
         }
         Request::Apply(self.id(), update)
     }
@@ -209,7 +212,7 @@ impl Clients {
         let mut ops: Vec<OpId> = Vec::new();
         for _ in 0..updates {
             let straddling = match ops.as_slice() {
-                [.., a, b] if self.one_in(3) => Some(OpId::from_bits(a.bits() << 32 | b.bits() >> 32)),
+                [.., a, b] if self.one_in(3) => Some(OpId::from(u64::from(*a) << 32 | u64::from(*b) >> 32)),
                 _ => None,
             };
             let op = straddling.unwrap_or_else(|| self.op());
@@ -220,32 +223,32 @@ impl Clients {
         delta.set(field, value);
         let mut burst: Vec<_> = ops.iter().map(|op| Update::new(*op, delta.clone())).collect();
         let old = self.rng.usize(..ops.len());
-        burst.push(Update::new(ops[old], delta.clone()).with_retry_from(before));
-        burst.push(Update::new(self.op(), delta).with_retry_from(before));
+        burst.push(Update { retry_from: Some(before), ..Update::new(ops[old], delta.clone()) });
+        burst.push(Update { retry_from: Some(before), ..Update::new(self.op(), delta) });
         burst.into_iter().map(|update| Request::Apply(at, update)).collect()
     }
 
     fn touch(&mut self) -> Request {
         let options = TouchOptions::default();
         let idle = self.duration();
-        Request::Touch(self.id(), if self.one_in(2) { options } else { options.with_idle(idle) })
+        Request::Touch(self.id(), if self.one_in(2) { options } else { TouchOptions { idle: Some(idle), ..options } })
     }
 
     fn rotate(&mut self) -> Vec<Request> {
         let kind = if self.one_in(2) { RotationKind::Renew } else { RotationKind::Privilege };
         let to = if self.one_in(6) { self.id() } else { self.ids[self.rng.usize(..IDS - 1)] };
-        let mut rotation = Rotation::new(self.op(), to, kind).with_grace(MINUTE * 60);
+        let mut rotation = Rotation { grace: MINUTE * 60, ..Rotation::new(self.op(), to, kind) };
         if !self.remembers && self.one_in(3) {
-            rotation = rotation.with_grace(Duration::ZERO);
+            rotation.grace = Duration::ZERO;
         }
         if self.one_in(2) {
-            rotation = rotation.with_delta(self.delta());
+            rotation.delta = self.delta();
         }
         if self.one_in(3) {
-            rotation = rotation.with_sign_in(self.sign_in());
+            rotation.sign_in = Some(self.sign_in());
         }
         if self.one_in(3) {
-            rotation = rotation.with_expiry(self.expiry());
+            rotation.expiry = Some(self.expiry());
         }
         let times = if self.one_in(4) { 2 } else { 1 };
         vec![Request::Rotate(self.id(), rotation); times]
@@ -256,7 +259,7 @@ impl Clients {
         match self.rng.u32(..4) {
             0 => Request::Renew(id, self.token(), lease),
             1 => Request::Release(id, self.token()),
-            _ => Request::Acquire(id, LockOwner::from_bits(self.rng.u64(1..4)), lease),
+            _ => Request::Acquire(id, LockOwner::from(self.rng.u64(1..4)), lease),
         }
     }
 
@@ -275,7 +278,7 @@ impl Clients {
         let (request, base) = self.sent.iter().rev().nth(back)?.clone();
         Some(match (request, base) {
             (Request::Apply(id, update), Some(base)) if update.retry_from.is_none() && self.one_in(2) => {
-                Request::Apply(id, update.with_retry_from(base))
+                Request::Apply(id, Update { retry_from: Some(base), ..update })
             }
             (request, _) => request,
         })

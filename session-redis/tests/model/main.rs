@@ -54,7 +54,7 @@ async fn a_server_does_what_the_memory_store_does() {
 #[tokio::test]
 async fn ten_thousand_entries_are_counted() {
     let server = Server::start().await;
-    let limits = Limits::default().with_max_session_bytes(1 << 24);
+    let limits = Limits { max_session_bytes: 1 << 24, ..Limits::default() };
     let memory = MemoryStore::builder().limits(limits).build().unwrap();
     let redis = RedisStore::builder(RedisConfig::standalone(server.url())).limits(limits).connect().await.unwrap();
     let entries = |from: u32, to: u32, change: &dyn Fn(&mut Delta, Field, Key, u32)| {
@@ -74,8 +74,8 @@ async fn ten_thousand_entries_are_counted() {
     cleared.clear(Field::new("cart").unwrap());
     replaced = cleared.then(&replaced);
     let id = SessionId::generate().unwrap();
-    let op = |bits| OpId::from_bits(bits);
-    let mut new = NewSession::generate(Default::default()).unwrap().with_entries(entries(0, 10_000, &put));
+    let op = |bits| OpId::from(bits);
+    let mut new = NewSession { entries: entries(0, 10_000, &put), ..NewSession::generate(Default::default()).unwrap() };
     new.write.op = op(1);
     let to = id.generate_sibling().unwrap();
     let requests = [
@@ -84,7 +84,7 @@ async fn ten_thousand_entries_are_counted() {
         Request::Apply(id, Update::new(op(3), entries(0, 9_999, &put))),
         Request::Apply(id, Update::new(op(4), entries(20_000, 20_002, &put))),
         Request::Apply(id, Update::new(op(5), entries(0, 4_500, &take))),
-        Request::Rotate(id, Rotation::new(op(6), to, RotationKind::Renew).with_delta(replaced)),
+        Request::Rotate(id, Rotation { delta: replaced, ..Rotation::new(op(6), to, RotationKind::Renew) }),
     ];
     for request in requests {
         let (expected, answer) = (request.send(&memory).await, request.send(&redis).await);

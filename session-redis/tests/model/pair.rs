@@ -19,7 +19,7 @@ use crate::{
 
 /// Small, so that they are reached.
 fn limits() -> Limits {
-    Limits::default().with_max_entries(6).with_max_value_bytes(8).with_max_session_bytes(48)
+    Limits { max_entries: 6, max_value_bytes: 8, max_session_bytes: 48, ..Limits::default() }
 }
 
 const TOMBSTONE: Duration = Duration::from_secs(3_600);

@@ -42,7 +42,7 @@ impl Wire {
     /// A new session with these entries.
     pub(crate) async fn create(&self, entries: Delta) -> SessionId {
         let id = SessionId::generate().expect("an id");
-        let new = NewSession::generate(Default::default()).expect("a session").with_entries(entries);
+        let new = NewSession { entries, ..NewSession::generate(Default::default()).expect("a session") };
         self.store.create(&id, &new).await.expect("created");
         id
     }

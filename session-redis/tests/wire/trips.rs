@@ -31,10 +31,10 @@ async fn stamp(wire: &Wire, id: &SessionId) -> session_core::model::Stamp {
 async fn one_for_each_operation_on_one_slot() {
     let wire = Wire::start().await;
     let id = SessionId::generate().expect("an id");
-    let new = NewSession::generate(Default::default()).expect("a session").with_entries(set("a", 10));
+    let new = NewSession { entries: set("a", 10), ..NewSession::generate(Default::default()).expect("a session") };
     assert_eq!(wire.trips(wire.store.create(&id, &new)).await.1, 1, "create");
     assert_eq!(wire.trips(wire.load(&id, LoadOptions::default())).await.1, 1, "load");
-    let known = LoadOptions::default().with_known(stamp(&wire, &id).await);
+    let known = LoadOptions { known: Some(stamp(&wire, &id).await), ..LoadOptions::default() };
     let (outcome, trips) = wire.trips(wire.load(&id, known)).await;
     assert!(matches!(outcome, Ok(LoadOutcome::Unchanged(_))));
     assert_eq!(trips, 1, "a conditional load that finds no change");
@@ -61,7 +61,7 @@ async fn one_for_each_operation_on_one_slot() {
 async fn one_more_through_a_forward_and_for_a_change() {
     let wire = Wire::start().await;
     let old = wire.create(set("a", 10)).await;
-    let before = LoadOptions::default().with_known(stamp(&wire, &old).await);
+    let before = LoadOptions { known: Some(stamp(&wire, &old).await), ..LoadOptions::default() };
     wire.apply(&old, set("a", 11)).await.expect("applied");
     assert_eq!(wire.trips(wire.load(&old, before)).await.1, 2, "a conditional load that finds a change");
     let moved = rotation(&old, RotationKind::Renew);
@@ -77,10 +77,11 @@ async fn two_with_a_principal() {
     let wire = Wire::start().await;
     let sign_in = SignIn::new(Principal::new("ada").expect("a principal"));
     let id = SessionId::generate().expect("an id");
-    let new = NewSession::generate(Default::default()).expect("a session").with_sign_in(sign_in.clone());
+    let new =
+        NewSession { sign_in: Some(sign_in.clone()), ..NewSession::generate(Default::default()).expect("a session") };
     assert_eq!(wire.trips(wire.store.create(&id, &new)).await.1, 2, "create");
     let guest = wire.create(set("a", 10)).await;
-    let signs_in = rotation(&guest, RotationKind::Privilege).with_sign_in(sign_in.clone());
+    let signs_in = Rotation { sign_in: Some(sign_in.clone()), ..rotation(&guest, RotationKind::Privilege) };
     assert_eq!(wire.trips(wire.store.rotate(&guest, &signs_in)).await.1, 2, "a rotation that signs in");
     // A store that rotates a session has mostly loaded it before, and knows its principal.
     wire.load(&signs_in.to, LoadOptions::default()).await.expect("loaded");
@@ -110,7 +111,7 @@ async fn one_for_a_principal_without_an_idle_deadline() {
     let sign_in = SignIn::new(Principal::new("ada").expect("a principal"));
     let id = SessionId::generate().expect("an id");
     let expiry = session_core::Expiry::absolute(std::time::Duration::from_secs(3_600));
-    let new = NewSession::generate(expiry).expect("a session").with_sign_in(sign_in);
+    let new = NewSession { sign_in: Some(sign_in), ..NewSession::generate(expiry).expect("a session") };
     wire.store.create(&id, &new).await.expect("created");
     assert_eq!(wire.trips(wire.apply(&id, set("a", 10))).await.1, 1, "apply");
     assert_eq!(wire.trips(wire.store.touch(&id, TouchOptions::default())).await.1, 1, "touch");
@@ -134,7 +135,7 @@ async fn the_commands_are_the_stated_ones() {
     let wire = Wire::start().await;
     let (id, recording) = wire.record(wire.create(set("a", 10))).await;
     wire.load(&id, LoadOptions::default()).await.expect("loaded");
-    let known = LoadOptions::default().with_known(stamp(&wire, &id).await);
+    let known = LoadOptions { known: Some(stamp(&wire, &id).await), ..LoadOptions::default() };
     wire.load(&id, known).await.expect("loaded");
     wire.store.apply(&id, &update(set("b", 10))).await.expect("applied");
     let sent: Vec<String> = recording.commands().into_iter().map(|mut words| words.swap_remove(0)).collect();

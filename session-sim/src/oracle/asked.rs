@@ -29,7 +29,7 @@ impl Asked {
             raise(self.of_id.entry((node, **digest)).or_default(), sent);
         }
         if let Some(stamp) = stamp {
-            raise(self.of_session.entry((node, stamp.incarnation().bits())).or_default(), sent);
+            raise(self.of_session.entry((node, u64::from(stamp.incarnation()))).or_default(), sent);
         }
     }
 
@@ -40,7 +40,7 @@ impl Asked {
     }
 
     pub(crate) fn last(&self, node: usize, digest: &IdDigest, stamp: Option<Stamp>) -> Option<Millis> {
-        let session = stamp.and_then(|stamp| self.of_session.get(&(node, stamp.incarnation().bits())));
+        let session = stamp.and_then(|stamp| self.of_session.get(&(node, u64::from(stamp.incarnation()))));
         self.of_id.get(&(node, *digest)).max(session).copied()
     }
 }

@@ -7,18 +7,18 @@ use super::Updates;
 impl Updates {
     /// An update of a session with this lineage is executed.
     pub(crate) fn happens(&mut self, lineage: &[u64], op: OpId) {
-        let before = lineage.iter().rev().position(|other| *other == op.bits());
+        let before = lineage.iter().rev().position(|other| *other == u64::from(op));
         // An original that is still in flight after this many others is outside the guarantee.
         if before.is_some_and(|others| others < REMEMBERED_OPS) {
             self.violate("exactly_once", format!("{op:?} is executed again"));
         }
-        if self.refused.contains(&op.bits()) {
+        if self.refused.contains(&u64::from(op)) {
             self.violate("exactly_once", format!("{op:?} was refused, and is executed"));
         }
     }
 
     /// The store refused an update that was sent only once. It must never be executed.
     pub(crate) fn refuse(&mut self, op: OpId) {
-        self.refused.insert(op.bits());
+        self.refused.insert(u64::from(op));
     }
 }

@@ -13,12 +13,12 @@ pub(crate) struct Uses(BTreeMap<u64, Millis>);
 impl Uses {
     /// The session was used at this moment, and every touch that was due has succeeded.
     pub(crate) fn note(&mut self, session: Incarnation, now: Millis) {
-        self.0.insert(session.bits(), now);
+        self.0.insert(u64::from(session), now);
     }
 
     /// The last use of a session.
     pub(crate) fn last(&self, session: Incarnation) -> Option<Millis> {
-        self.0.get(&session.bits()).copied()
+        self.0.get(&u64::from(session)).copied()
     }
 }
 

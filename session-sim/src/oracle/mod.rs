@@ -168,7 +168,7 @@ impl Oracle {
         }
         if let Some(stamp) = load.seen.stamp() {
             let born = history.born(stamp).unwrap_or(0);
-            self.read_session.raise((load.node, stamp.incarnation().bits()), self.order, born);
+            self.read_session.raise((load.node, u64::from(stamp.incarnation())), self.order, born);
         }
     }
 
@@ -185,7 +185,7 @@ impl Oracle {
         match seen.stamp() {
             Some(stamp) => {
                 let born = history.born(stamp).unwrap_or(0);
-                self.wrote_session.raise((node, stamp.incarnation().bits()), self.order, born);
+                self.wrote_session.raise((node, u64::from(stamp.incarnation())), self.order, born);
             }
             None => self.ended.raise(*digest, window.to, version),
         }
@@ -211,6 +211,6 @@ impl Oracle {
 
     /// The session of a floor or a stamp.
     fn session(incarnation: Incarnation) -> u64 {
-        incarnation.bits()
+        u64::from(incarnation)
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Updates {
 impl Updates {
     /// The store has acknowledged an update.
     pub(crate) fn acknowledge(&mut self, session: u64, op: OpId) {
-        self.acknowledged.insert((session, op.bits()));
+        self.acknowledged.insert((session, u64::from(op)));
     }
 
     /// The store has lost all updates that are in `had` and not in `has`.

@@ -98,18 +98,18 @@ impl Client {
     /// The options of a request that opens its session, and the version of the history of its floor, if it has one.
     fn ask(&mut self, cookie: &Cookie) -> (LoadOptions, Option<(Floor, u64)>) {
         let level = if self.rng.u8(..100) < 15 { ReadLevel::Store } else { ReadLevel::Local };
-        let mut options = LoadOptions::default().with_level(level);
+        let mut options = LoadOptions { level, ..LoadOptions::default() };
         let mut floor = None;
         if let Some(stamp) = cookie.stamp {
             if self.rng.u8(..100) < 25 {
-                options = options.with_floor(stamp.floor());
+                options.floor = Some(stamp.floor());
                 floor = self.sim.with(|world| world.history.born(stamp)).map(|born| (stamp.floor(), born));
             }
             if self.rng.u8(..100) < 10 {
-                options = options.with_known(stamp);
+                options.known = Some(stamp);
             }
             if self.rng.u8(..100) < 10 {
-                options = options.with_stale_if_error(Duration::from_millis(self.rng.u64(100..9_000)));
+                options.stale_if_error = Some(Duration::from_millis(self.rng.u64(100..9_000)));
             }
         }
         (options, floor)
@@ -190,7 +190,7 @@ impl Client {
     /// A request that opens a session renews its deadline when a share of the timeout has passed.
     async fn use_session(&mut self, id: &SessionId, found: &Found, at: Millis) {
         let deadlines = found.record.deadlines();
-        let (Some(timeout), Some(idle)) = (deadlines.idle_timeout(), deadlines.idle()) else { return };
+        let Some((timeout, idle)) = deadlines.idle() else { return };
         let due = idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout;
         if due && !matches!(self.store.touch(id, TouchOptions::default()).await, Ok(TouchOutcome::Touched(_))) {
             return;
@@ -225,7 +225,7 @@ pub(crate) fn short(digest: &IdDigest) -> String {
 
 /// A stamp in short form, for the trace.
 pub(crate) fn brief(stamp: Stamp) -> String {
-    format!("{:04x}.{}.{:04x}", stamp.incarnation().bits() as u16, stamp.version(), stamp.tag() as u16)
+    format!("{:04x}.{}.{:04x}", u64::from(stamp.incarnation()) as u16, stamp.version(), stamp.tag() as u16)
 }
 
 fn describe(load: &Load) -> String {

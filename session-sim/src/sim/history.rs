@@ -152,7 +152,7 @@ impl History {
 }
 
 fn key(stamp: Stamp) -> (u64, u64, u64) {
-    (stamp.incarnation().bits(), stamp.version(), stamp.tag())
+    (u64::from(stamp.incarnation()), stamp.version(), stamp.tag())
 }
 
 fn close(spans: &mut [Span], at: Millis) {

@@ -28,7 +28,7 @@ pub struct SimStore {
 
 impl SimStore {
     pub(crate) fn own_origin(&self) -> Origin {
-        Origin::from_bits(self.node as u64 + 1)
+        Origin::from(self.node as u64 + 1)
     }
 
     async fn call<T: Send + 'static>(&self, id: &SessionId, write: bool, work: Work<T>) -> Result<(T, Millis), Error> {

@@ -117,7 +117,7 @@ impl Contents {
         self.slots.extend(change.slots);
         self.sequences.extend(change.sequence);
         if let Some((partition, incarnation, op)) = change.update {
-            self.lineages.entry((partition, incarnation.bits())).or_default().push(op.bits());
+            self.lineages.entry((partition, u64::from(incarnation))).or_default().push(u64::from(op));
         }
     }
 }

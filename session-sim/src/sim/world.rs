@@ -141,7 +141,7 @@ impl World {
         let mut world = Self {
             handle,
             now: 0,
-            rules: Rules::default().with_tombstone(TOMBSTONE),
+            rules: Rules { tombstone: TOMBSTONE, ..Rules::default() },
             servers: (0..2 * settings.shards).map(server).collect(),
             primaries: (0..settings.shards).map(|shard| 2 * shard).collect(),
             homes: (0..settings.partitions).map(|partition| usize::from(partition) % settings.shards).collect(),
@@ -258,12 +258,12 @@ impl World {
         replicated.sequence = Some(place);
         if let (Some(after), true) = (effect.after, effect.before != effect.after) {
             replicated.update = Some((change.partition, after.incarnation(), change.op));
-            let lineage = contents.lineages.entry((change.partition, after.incarnation().bits())).or_default();
+            let lineage = contents.lineages.entry((change.partition, u64::from(after.incarnation()))).or_default();
             self.oracle.updates.happens(lineage, change.op);
-            lineage.push(change.op.bits());
+            lineage.push(u64::from(change.op));
         }
         let carried = change.delta.filter(|delta| !delta.is_empty() && self.rng.u8(..8) != 0);
-        SessionChange::new(place, change.origin, effect, carried.map(|delta| Arc::new(delta.clone())))
+        effect.at(place, change.origin, carried.map(|delta| Arc::new(delta.clone())))
     }
 
     fn replicate(&mut self, server: usize, change: Replicated) {

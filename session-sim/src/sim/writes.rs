@@ -42,12 +42,12 @@ impl<T> Known<T> {
 
 impl Client {
     fn op(&mut self) -> OpId {
-        OpId::from_bits(self.rng.u64(..))
+        OpId::from(self.rng.u64(..))
     }
 
     /// A delta with a value that no other update writes.
     fn delta(&mut self, op: OpId) -> Delta {
-        let value = Value::new(Format::JSON, op.bits().to_string().as_bytes());
+        let value = Value::new(Format::JSON, u64::from(op).to_string().as_bytes());
         let mut delta = Delta::new();
         let field = ["name", "step", "theme"][self.rng.usize(..3)];
         if self.rng.u8(..8) == 0 {
@@ -61,7 +61,7 @@ impl Client {
             5 => delta.remove_key(named("cart"), key(self.rng.u64(..4))),
             _ => {}
         }
-        delta.insert(named("log"), key(op.bits()), Value::MEMBER);
+        delta.insert(named("log"), key(u64::from(op)), Value::MEMBER);
         delta
     }
 
@@ -76,7 +76,7 @@ impl Client {
         let idle = self.sim.with(|world| world.settings.idle);
         let Ok(mut new) = NewSession::generate(Expiry::idle(idle)) else { return };
         // From the seed instead of the system's random numbers.
-        (new.write.op, new.incarnation) = (self.op(), Incarnation::from_bits(self.rng.u64(..)));
+        (new.write.op, new.incarnation) = (self.op(), Incarnation::from(self.rng.u64(..)));
         new.entries = self.delta(new.write.op);
         for _ in 0..ATTEMPTS {
             let store = self.store.clone();
@@ -97,7 +97,7 @@ impl Client {
     fn created(&self, at: usize, id: &SessionId, new: &NewSession, applied: &Applied, called: Millis) {
         self.applied(id, applied, called);
         self.sim.with(|world| {
-            world.oracle.updates.acknowledge(new.incarnation.bits(), new.write.op);
+            world.oracle.updates.acknowledge(u64::from(new.incarnation), new.write.op);
             let cookie = &mut world.jar.0[at];
             if cookie.ids.is_empty() {
                 cookie.ids.push(*id);
@@ -119,7 +119,7 @@ impl Client {
         let op = self.op();
         let mut update = Update::new(op, self.delta(op));
         if let Some(stamp) = cookie.stamp.filter(|_| self.rng.u8(..4) == 0) {
-            update = update.with_precondition(Precondition::Stamp(stamp));
+            update.preconditions.push(Precondition::Stamp(stamp));
         }
         let mut sent_once = true;
         for _ in 0..ATTEMPTS {
@@ -141,7 +141,7 @@ impl Client {
                     self.note(|| format!("apply {}: unknown", short(id.digest())));
                     sent_once = false;
                     match cookie.stamp {
-                        Some(base) if self.persists() => update = update.with_retry_from(base),
+                        Some(base) if self.persists() => update = Update { retry_from: Some(base), ..update },
                         _ => return,
                     }
                 }
@@ -152,7 +152,7 @@ impl Client {
     fn updated(&self, at: usize, op: OpId, applied: &Applied) {
         self.sim.with(|world| {
             let session = applied.stamp.incarnation();
-            world.oracle.updates.acknowledge(session.bits(), op);
+            world.oracle.updates.acknowledge(u64::from(session), op);
             let cookie = &mut world.jar.0[at];
             if cookie.incarnation == Some(session) {
                 cookie.stamp = Some(applied.stamp);
@@ -179,9 +179,10 @@ impl Client {
         let op = self.op();
         let to = random_id(id.digest().partition(), &mut self.rng);
         let kind = if self.rng.bool() { RotationKind::Renew } else { RotationKind::Privilege };
-        let mut rotation = Rotation::new(op, to, kind).with_grace(Duration::from_millis(self.rng.u64(300..3_000)));
+        let mut rotation =
+            Rotation { grace: Duration::from_millis(self.rng.u64(300..3_000)), ..Rotation::new(op, to, kind) };
         if self.rng.bool() {
-            rotation = rotation.with_delta(self.delta(op));
+            rotation.delta = self.delta(op);
         }
         for _ in 0..ATTEMPTS {
             let store = self.store.clone();
@@ -205,7 +206,7 @@ impl Client {
             world.oracle.left(self.node, id.digest(), rotation.to.digest());
             let session = applied.stamp.incarnation();
             if !rotation.delta.is_empty() {
-                world.oracle.updates.acknowledge(session.bits(), rotation.write.op);
+                world.oracle.updates.acknowledge(u64::from(session), rotation.write.op);
             }
             let cookie = &mut world.jar.0[at];
             if cookie.incarnation == Some(session) && cookie.ids.last() == before.ids.last() {

@@ -52,7 +52,7 @@ async fn the_latest_comes_from_the_store() {
     let (stage, node, id) = Stage::cached("old").await;
     node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "new").await;
-    let latest = LoadOptions::default().with_level(ReadLevel::Store);
+    let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     assert_eq!(value_of(node.load(&id, latest).await.unwrap()).as_deref(), Some("new"));
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"), "and from then on so do the others");
 }

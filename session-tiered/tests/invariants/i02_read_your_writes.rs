@@ -1,8 +1,9 @@
 //! A node sees every write that was acknowledged to it.
 
 use session_core::{
+    LoadOptions,
     model::EndReason,
-    store::{Absent, Destroy, LoadOutcome, RotationKind, SessionStore as _, SessionStoreExt as _, Update},
+    store::{Absent, Destroy, LoadOutcome, RotationKind, SessionStore as _, Update},
 };
 
 use crate::stage::{Stage, begin, end, op, read, rotate, set, settle, value_of, warm, write};
@@ -34,7 +35,10 @@ async fn an_end_is_seen_at_once() {
     let (_stage, node, id) = Stage::cached("old").await;
     node.remote().wire.feed_held.send_replace(true);
     end(&node, &id).await;
-    assert!(matches!(node.get(&id).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(Some(_)))));
+    assert!(matches!(
+        node.load(&id, LoadOptions::default()).await.unwrap(),
+        LoadOutcome::Absent(Absent::NotFound(Some(_)))
+    ));
 }
 
 /// A write through the old id, while it forwards, is seen at the new one, which has a copy.
@@ -81,7 +85,7 @@ async fn a_rotation_is_seen_at_once() {
         node.remote().wire.feed_held.send_replace(true);
         let new = rotate(&node, &old, kind).await;
         assert_eq!(read(&node, &new).await.as_deref(), Some("old"));
-        let at_the_old = node.get(&old).await.unwrap();
+        let at_the_old = node.load(&old, LoadOptions::default()).await.unwrap();
         match kind {
             RotationKind::Renew => assert!(matches!(at_the_old, LoadOutcome::Found(_)), "{at_the_old:?}"),
             RotationKind::Privilege => assert_eq!(at_the_old, LoadOutcome::Absent(Absent::Superseded)),
@@ -134,7 +138,10 @@ async fn a_conflict_drops_the_copy_that_caused_it() {
     warm(&node, &id).await;
     node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "new").await;
-    let update = Update::new(op(), set("a", "mine")).with_precondition(session_core::store::Precondition::Stamp(stamp));
+    let update = Update {
+        preconditions: vec![session_core::store::Precondition::Stamp(stamp)],
+        ..Update::new(op(), set("a", "mine"))
+    };
     assert!(matches!(node.apply(&id, &update).await.unwrap(), session_core::store::ApplyOutcome::Conflict(_)));
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"), "or a retry would fail for ever");
 }
@@ -150,9 +157,10 @@ async fn a_session_of_this_node_is_seen_where_none_was() {
         settle().await;
     }
     node.remote().wire.feed_held.send_replace(true);
-    let new = session_core::store::NewSession::generate(session_core::Expiry::default())
-        .unwrap()
-        .with_entries(set("a", "new"));
+    let new = session_core::store::NewSession {
+        entries: set("a", "new"),
+        ..session_core::store::NewSession::generate(session_core::Expiry::default()).unwrap()
+    };
     node.create(&id, &new).await.unwrap();
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     node.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await.unwrap();
@@ -169,7 +177,10 @@ async fn a_sign_in_by_an_old_id_is_seen_at_the_one_between() {
     warm(&node, &between).await;
     node.remote().wire.feed_held.send_replace(true);
     let new = rotate(&node, &old, RotationKind::Privilege).await;
-    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Absent(Absent::Superseded)));
+    assert!(matches!(
+        node.load(&between, LoadOptions::default()).await.unwrap(),
+        LoadOutcome::Absent(Absent::Superseded)
+    ));
     assert_eq!(read(&node, &new).await.as_deref(), Some("old"));
 }
 
@@ -189,7 +200,10 @@ async fn a_fill_does_not_undo_a_sign_in_by_an_old_id() {
     node.remote().wire.release();
     fill.await.unwrap();
     settle().await;
-    assert!(matches!(node.get(&between).await.unwrap(), LoadOutcome::Absent(Absent::Superseded)));
+    assert!(matches!(
+        node.load(&between, LoadOptions::default()).await.unwrap(),
+        LoadOutcome::Absent(Absent::Superseded)
+    ));
 }
 
 /// A call begins when its future is first polled, not when the future is created.

@@ -17,7 +17,9 @@ async fn the_copy_follows_what_the_store_has_told() {
     node.remote().wire.hold();
     let latest = {
         let (node, id) = (node.clone(), id);
-        tokio::spawn(async move { node.load(&id, LoadOptions::default().with_level(ReadLevel::Store)).await.unwrap() })
+        tokio::spawn(async move {
+            node.load(&id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.unwrap()
+        })
     };
     node.remote().wire.wait_for_held(1).await;
     node.remote().wire.release();
@@ -32,7 +34,7 @@ async fn an_answer_that_was_overtaken_is_not_installed() {
     node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "2").await;
     node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
-    let latest = LoadOptions::default().with_level(ReadLevel::Store);
+    let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     assert_eq!(value_of(node.load(&id, latest).await.unwrap()).as_deref(), Some("2"));
     node.remote().wire.release();
     older.await.unwrap();
@@ -121,7 +123,9 @@ async fn an_answer_that_was_told_is_a_floor_of_the_load_that_took_its_place() {
     node.remote().wire.hold();
     let second = {
         let (node, id) = (node.clone(), id);
-        tokio::spawn(async move { node.load(&id, LoadOptions::default().with_level(ReadLevel::Store)).await.unwrap() })
+        tokio::spawn(async move {
+            node.load(&id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.unwrap()
+        })
     };
     node.remote().wire.wait_for_held(2).await;
     write(&stage.store, &id, "2").await;

@@ -17,7 +17,7 @@ async fn a_copy_below_the_floor_does_not_answer() {
     b.remote().wire.feed_held.send_replace(true);
     let floor = write(&a, &id, "2").await.floor();
     assert!(is_hit(&b, &id).await, "without a floor the older copy answers");
-    let found = b.load(&id, LoadOptions::default().with_floor(floor)).await.unwrap();
+    let found = b.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap();
     assert_eq!(value_of(found).as_deref(), Some("2"));
     assert_eq!(b.stats().history_lost, 0);
 }
@@ -37,7 +37,9 @@ async fn who_joins_a_load_gets_no_less_than_the_floor() {
     let floor = write(&a, &id, "2").await.floor();
     let joined = {
         let b = b.clone();
-        tokio::spawn(async move { b.load(&id, LoadOptions::default().with_floor(floor)).await.unwrap() })
+        tokio::spawn(
+            async move { b.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap() },
+        )
     };
     settle().await;
     assert_eq!(b.stats().joined, 1, "it waits for the load in flight, or this tests nothing");
@@ -54,7 +56,7 @@ async fn a_floor_that_the_store_has_lost_is_settled_by_one_load() {
     let node = stage.node();
     let (id, stamp) = stage.session("1").await;
     let floor = Floor::new(stamp.incarnation(), 7);
-    let found = node.load(&id, LoadOptions::default().with_floor(floor)).await.unwrap();
+    let found = node.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap();
     assert!(matches!(found, LoadOutcome::Found(_)));
     assert_eq!(node.stats().history_lost, 1);
 }

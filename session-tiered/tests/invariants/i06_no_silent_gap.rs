@@ -114,7 +114,7 @@ async fn misses_do_not_multiply_heartbeats_that_fail() {
     let (id, _) = stage.session("old").await;
     read(&node, &id).await;
     settle().await;
-    let latest = LoadOptions::default().with_level(ReadLevel::Store);
+    let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     for _ in 0..100 {
         node.load(&id, latest).await.unwrap();
         settle().await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use session_core::{
     model::{Delta, Field, Format, Stamp, Value},
-    store::{ChangeKind, FeedItem, Origin, SessionChange, SessionStore as _, Update, machine::Effect},
+    store::{ChangeKind, FeedItem, Origin, SessionChange, SessionStore as _, Update},
 };
 
 use crate::stage::{Stage, is_hit, op, read, set, settle, warm, write};
@@ -67,10 +67,16 @@ async fn a_change_of_another_history_drops_the_copy() {
     let (id, stamp) = stage.session("mine").await;
     warm(&node, &id).await;
     let other = Stamp::from_parts(stamp.incarnation(), stamp.version(), !stamp.tag());
-    let effect =
-        Effect { digest: *id.digest(), before: Some(other), after: Some(other.next(op())), kind: ChangeKind::Applied };
-    let delta = Some(Arc::new(set("b", "theirs")));
-    let change = SessionChange::new((0, 7), Origin::generate().unwrap(), &effect, delta);
+    let change = SessionChange {
+        partition: 0,
+        sequence: 7,
+        digest: *id.digest(),
+        before: Some(other),
+        after: Some(other.next(op())),
+        origin: Origin::generate().unwrap(),
+        kind: ChangeKind::Applied,
+        delta: Some(Arc::new(set("b", "theirs"))),
+    };
     node.remote().wire.inject(FeedItem::Change(change));
     settle().await;
     assert_eq!((node.stats().patched, node.stats().evicted), (0, 1));

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::atomic::Ordering::SeqCst};
 
 use futures_util::future::join_all;
-use session_core::{SessionId, store::SessionStoreExt as _};
+use session_core::{LoadOptions, SessionId, store::SessionStore as _};
 use session_tiered::{Capacity, Eviction};
 
 use crate::stage::{Stage, is_hit, read, settle, warm};
@@ -35,12 +35,12 @@ async fn unknown_ids_have_a_budget_of_their_own() {
     warm(&node, &id).await;
     let unknown: HashSet<_> = (0..500).map(|_| SessionId::generate().unwrap()).collect();
     for id in &unknown {
-        node.get(id).await.unwrap();
+        node.load(id, LoadOptions::default()).await.unwrap();
     }
     settle().await;
     assert!(is_hit(&node, &id).await);
     let one = SessionId::generate().unwrap();
-    node.get(&one).await.unwrap();
+    node.load(&one, LoadOptions::default()).await.unwrap();
     settle().await;
     assert!(is_hit(&node, &one).await, "an answer too");
 }
@@ -106,7 +106,7 @@ async fn a_capacity_of_nothing_keeps_nothing() {
     let (id, _) = stage.session("x").await;
     for id in [id, SessionId::generate().unwrap()] {
         for _ in 0..3 {
-            node.get(&id).await.unwrap();
+            node.load(&id, LoadOptions::default()).await.unwrap();
             settle().await;
         }
         assert!(!is_hit(&node, &id).await);

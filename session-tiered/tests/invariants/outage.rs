@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use session_core::{
     ErrorKind, LoadOptions,
-    store::{LoadOutcome, SessionStore as _, SessionStoreExt as _},
+    store::{LoadOutcome, SessionStore as _},
 };
 
 use crate::stage::{BOUND, Stage, is_hit, read, settle, write};
@@ -15,7 +15,7 @@ async fn by_default_a_load_fails() {
     node.remote().wire.down.store(true, SeqCst);
     assert!(is_hit(&node, &id).await, "the lease still runs");
     stage.pass(BOUND).await;
-    assert_eq!(node.get(&id).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(node.load(&id, LoadOptions::default()).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn who_allows_it_gets_a_copy_that_states_its_age() {
     node.remote().wire.down.store(true, SeqCst);
     let down = Duration::from_secs(20);
     stage.pass(down).await;
-    let stale = |age| LoadOptions::default().with_stale_if_error(Duration::from_secs(age));
+    let stale = |age| LoadOptions { stale_if_error: Some(Duration::from_secs(age)), ..LoadOptions::default() };
     let LoadOutcome::Found(found) = node.load(&id, stale(30)).await.unwrap() else { panic!("a copy was there") };
     assert!(found.staleness.unwrap() >= down && found.staleness.unwrap() < down + BOUND, "{:?}", found.staleness);
     assert_eq!(node.stats().served_stale, 1);
@@ -39,7 +39,7 @@ async fn what_is_not_cached_is_not_made_up() {
     let node = stage.node();
     let (id, _) = stage.session("old").await;
     node.remote().wire.down.store(true, SeqCst);
-    let stale = LoadOptions::default().with_stale_if_error(Duration::from_secs(60));
+    let stale = LoadOptions { stale_if_error: Some(Duration::from_secs(60)), ..LoadOptions::default() };
     assert_eq!(node.load(&id, stale).await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
@@ -51,7 +51,7 @@ async fn it_recovers_by_itself() {
     for _ in 0..100 {
         stage.pass(BOUND).await;
         for _ in 0..3 {
-            let _ = node.get(&id).await;
+            let _ = node.load(&id, LoadOptions::default()).await;
         }
     }
     assert!(node.stats().broken_circuits > 0, "{:?}", node.stats());

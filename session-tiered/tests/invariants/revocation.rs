@@ -12,8 +12,8 @@ use crate::stage::{Node, Stage, is_hit, read, set, warm};
 /// A session of this principal with a copy on the node.
 async fn signed_in(stage: &Stage, node: &Node, principal: &Principal) -> SessionId {
     let id = SessionId::generate().unwrap();
-    let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("a", "old"));
-    let created = stage.store.create(&id, &new.with_sign_in(SignIn::new(principal.clone()))).await;
+    let new = NewSession { entries: set("a", "old"), ..NewSession::generate(Expiry::default()).unwrap() };
+    let created = stage.store.create(&id, &NewSession { sign_in: Some(SignIn::new(principal.clone())), ..new }).await;
     assert!(matches!(created.unwrap(), CreateOutcome::Created(_)));
     warm(node, &id).await;
     id

@@ -71,7 +71,7 @@ impl Stage {
     /// Creates a session in the store with this value of `a`.
     pub(crate) async fn session(&self, a: &str) -> (SessionId, Stamp) {
         let id = SessionId::generate().unwrap();
-        let new = NewSession::generate(Expiry::default()).unwrap().with_entries(set("a", a));
+        let new = NewSession { entries: set("a", a), ..NewSession::generate(Expiry::default()).unwrap() };
         assert!(matches!(self.store.create(&id, &new).await.unwrap(), CreateOutcome::Created(_)));
         (id, new.stamp())
     }

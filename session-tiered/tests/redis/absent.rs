@@ -1,5 +1,6 @@
 //! The absence of a session is cached too, within the same bound.
 
+use session_core::LoadOptions;
 use session_core::SessionId;
 use session_testkit::{Direction, Server};
 
@@ -53,7 +54,7 @@ async fn i5_created_while_a_load_finds_none() {
     let id = witness.generate_sibling().unwrap();
     links.commands.hold(Direction::Replies);
     let (store, wanted) = (reader.store.clone(), id);
-    let load = tokio::spawn(async move { session_core::store::SessionStoreExt::get(&store, &wanted).await });
+    let load = tokio::spawn(async move { store.load(&wanted, LoadOptions::default()).await });
     // "*0" of the fields and ":-2" of the time.
     links.commands.wait_for_held(Direction::Replies, 8).await;
     writer.create(&id).await;

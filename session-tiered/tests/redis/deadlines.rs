@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use session_core::{
-    Expiry, SessionId,
-    store::{SessionStore, SessionStoreExt as _, TouchOptions, TouchOutcome},
+    Expiry, LoadOptions, SessionId,
+    store::{SessionStore, TouchOptions, TouchOutcome},
 };
 use session_testkit::{Direction, Server};
 
@@ -18,7 +18,10 @@ const IDLE: Duration = Duration::from_secs(2);
 
 async fn idle_session(node: &Node) -> SessionId {
     let id = SessionId::generate().unwrap();
-    let new = session_core::store::NewSession::generate(Expiry::idle(IDLE)).unwrap().with_entries(step(0));
+    let new = session_core::store::NewSession {
+        entries: step(0),
+        ..session_core::store::NewSession::generate(Expiry::idle(IDLE)).unwrap()
+    };
     node.create_as(&id, &new).await;
     id
 }
@@ -43,7 +46,11 @@ async fn i9_active_sessions_do_not_expire_and_idle_ones_do() {
     let after = node.stats();
     let asked = after.misses - before.misses;
     assert!(asked <= after.lease_losses - before.lease_losses, "the copy has the deadline that was renewed: {after:?}");
-    assert_eq!(read(&PATIENT.store(server.url()).await.get(&active).await), Seen::Step(0), "it lives in the store too");
+    assert_eq!(
+        read(&PATIENT.store(server.url()).await.load(&active, LoadOptions::default()).await),
+        Seen::Step(0),
+        "it lives in the store too"
+    );
     let before = node.stats().misses;
     assert_eq!(node.see(&idle).await, Seen::Absent);
     assert_eq!(node.stats().misses, before + 1, "the store reports the end");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use session_core::{
     LoadOptions, Principal, SessionId, SignIn,
     model::EndReason,
-    store::{Absent, LoadOutcome, RotationKind, SessionStore as _},
+    store::{Absent, LoadOutcome, NewSession, RotationKind, SessionStore as _},
 };
 use session_testkit::{Direction, Server};
 
@@ -115,7 +115,7 @@ async fn i7_revoked_everywhere() {
     let plan = PATIENT.built(|split| sound(split).max_staleness(Duration::from_secs(20)).into());
     let (writer, own_links) = Node::linked(&server, plan).await;
     let alice = Principal::new("alice").unwrap();
-    let new = || new_session().with_sign_in(SignIn::new(alice.clone()));
+    let new = || NewSession { sign_in: Some(SignIn::new(alice.clone())), ..new_session() };
     let mut ids = Vec::new();
     for _ in 0..4 {
         let id = SessionId::generate().unwrap();

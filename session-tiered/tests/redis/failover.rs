@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use session_core::{
     SessionId,
-    model::{Delta, Field, Format, Value},
-    store::{NewSession, SessionStoreExt as _, WriteOptions},
+    model::{Delta, Field, Format, OpId, Value},
+    store::{NewSession, Update, WriteOptions},
 };
 use session_redis::{RedisConfig, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server};
@@ -23,7 +23,7 @@ use crate::{
 
 /// A new session whose create waits for replicas.
 fn waiting_for(replicas: u32) -> NewSession {
-    new_session().with_write(WriteOptions::generate().unwrap().with_replicas(replicas))
+    NewSession { write: WriteOptions { replicas, ..OpId::generate().unwrap().into() }, ..new_session() }
 }
 
 async fn under_sentinel(trio: &SentinelTrio) -> Node {
@@ -193,7 +193,7 @@ pub(crate) async fn two_histories(build: Build) -> Verdict {
     // This change leaves the step as it is.
     let mut delta = Delta::new();
     delta.set(Field::new("other").unwrap(), Value::new(Format::JSON, b"1"));
-    writer.store.update(&id, delta).await.unwrap();
+    writer.store.apply(&id, &Update::new(OpId::generate().unwrap(), delta)).await.unwrap();
     writer.write(&witness, 1).await;
     until("the witness's change is received", || async { (reader.see(&witness).await == Seen::Step(1)).then_some(()) })
         .await;

@@ -1,5 +1,6 @@
 //! I6: no silent gap. A gap ends the epoch at once and visibly, and the store is not flooded afterwards.
 
+use session_core::LoadOptions;
 use session_core::SessionId;
 use session_testkit::{Direction, Server};
 
@@ -111,9 +112,7 @@ async fn i6_ended_copies_are_revalidated_and_the_store_is_not_stormed() {
         .iter()
         .map(|id| {
             let (store, id) = (reader.store.clone(), *id);
-            tokio::spawn(
-                async move { crate::node::read(&session_core::store::SessionStoreExt::get(&store, &id).await) },
-            )
+            tokio::spawn(async move { crate::node::read(&store.load(&id, LoadOptions::default()).await) })
         })
         .collect();
     until("all ask", || async { (reader.stats().misses >= before.misses + SESSIONS).then_some(()) }).await;

@@ -120,7 +120,7 @@ pub(crate) fn step_of(found: &Found) -> u64 {
 }
 
 pub(crate) fn new_session() -> NewSession {
-    NewSession::generate(Expiry::default()).unwrap().with_entries(step(0))
+    NewSession { entries: step(0), ..NewSession::generate(Expiry::default()).unwrap() }
 }
 
 pub(crate) fn read(outcome: &Result<LoadOutcome, Error>) -> Seen {

@@ -25,7 +25,7 @@ async fn stale_answers_state_their_age() {
     links.listening.cut().await;
     let cut_at = now();
     until("there is no lease", || async { (node.see(&id).await == Seen::Failed).then_some(()) }).await;
-    let options = LoadOptions::default().with_stale_if_error(LIMIT);
+    let options = LoadOptions { stale_if_error: Some(LIMIT), ..LoadOptions::default() };
     let began = now();
     let LoadOutcome::Found(found) = node.load(&id, options).await.unwrap() else { panic!("there is a copy") };
     assert_eq!(step_of(&found), 1);
@@ -33,12 +33,13 @@ async fn stale_answers_state_their_age() {
     assert!(age >= began.since(cut_at), "the store has not vouched for it since the cut");
     assert!(age <= now().since(before), "the store has answered since then");
     // It is older than the caller allows.
-    let options = LoadOptions::default().with_stale_if_error(Duration::ZERO);
+    let options = LoadOptions { stale_if_error: Some(Duration::ZERO), ..LoadOptions::default() };
     node.load(&id, options).await.unwrap_err();
     links.commands.heal().await;
     links.listening.heal().await;
     node.warm(&id).await;
-    let LoadOutcome::Found(found) = node.load(&id, LoadOptions::default().with_stale_if_error(LIMIT)).await.unwrap()
+    let LoadOutcome::Found(found) =
+        node.load(&id, LoadOptions { stale_if_error: Some(LIMIT), ..LoadOptions::default() }).await.unwrap()
     else {
         panic!("it is there")
     };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use session_core::{
     LoadOptions, ReadLevel, SessionId,
-    store::{RotationKind, SessionStoreExt as _},
+    model::OpId,
+    store::{RotationKind, Update},
 };
 use session_testkit::{Direction, LinkCutter, Server};
 use tokio::task::JoinHandle;
@@ -72,7 +73,7 @@ async fn i2_after_a_write_is_given_up_the_store_is_asked() {
     links.listening.hold(Direction::Replies);
     links.commands.hold(Direction::Replies);
     let store = node.store.clone();
-    let write = tokio::spawn(async move { store.update(&id, step(1)).await });
+    let write = tokio::spawn(async move { store.apply(&id, &Update::new(OpId::generate().unwrap(), step(1))).await });
     links.commands.wait_for_held(Direction::Replies, 1).await;
     write.abort();
     assert!(within("it ends", write).await.unwrap_err().is_cancelled());
@@ -93,7 +94,7 @@ async fn i3_reads_do_not_go_back() {
     for to in 1..=3 {
         writer.write(&id, to).await;
     }
-    let latest = LoadOptions::default().with_level(ReadLevel::Store);
+    let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(3));
     for _ in 0..100 {
         assert_eq!(reader.see(&id).await, Seen::Step(3));
@@ -133,7 +134,7 @@ async fn i3_changes_that_are_heard_late() {
     // The time between the two.
     tokio::time::sleep(Duration::from_millis(150)).await;
     writer.write(&id, 2).await;
-    let latest = LoadOptions::default().with_level(ReadLevel::Store);
+    let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     assert_eq!(read(&reader.load(&id, latest).await), Seen::Step(2));
     writer.write(&witness, 1).await;
     let heard = async || {
@@ -222,7 +223,7 @@ async fn i3_answered_for_the_new_id() {
 
 fn load(node: &Node, id: SessionId) -> JoinHandle<Seen> {
     let store = node.store.clone();
-    tokio::spawn(async move { read(&store.get(&id).await) })
+    tokio::spawn(async move { read(&store.load(&id, LoadOptions::default()).await) })
 }
 
 /// Begins a load through an old id, which takes two requests, and waits until the answer to the second is in flight.

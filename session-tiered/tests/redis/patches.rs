@@ -1,6 +1,7 @@
 //! I8: changes of other nodes are applied in place, and copies stay hits.
 
-use session_core::store::SessionStoreExt as _;
+use session_core::model::OpId;
+use session_core::store::Update;
 use session_testkit::Server;
 
 use crate::node::{Node, Seen, step};
@@ -78,7 +79,7 @@ async fn i8_a_change_without_its_delta_evicts() {
     let mut delta = step(1);
     let large = session_core::model::Value::new(session_core::model::Format::JSON, &[b'1'; 8_192]);
     delta.set(session_core::model::Field::new("large").unwrap(), large);
-    writer.store.update(&id, delta).await.unwrap();
+    writer.store.apply(&id, &Update::new(OpId::generate().unwrap(), delta)).await.unwrap();
     crate::until("it is evicted", || async { (reader.stats().evicted == 1).then_some(()) }).await;
     assert_eq!(reader.see(&id).await, Seen::Step(1));
     assert_eq!(reader.stats().patched, 0);

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use session_core::{SessionId, store::SessionStoreExt as _};
+use session_core::{LoadOptions, SessionId};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -26,7 +26,7 @@ impl Watch {
         let task = tokio::spawn(async move {
             let mut latest = None;
             while !ends.load(Ordering::Relaxed) {
-                match read(&store.get(&id).await) {
+                match read(&store.load(&id, LoadOptions::default()).await) {
                     Seen::Step(step) => {
                         assert!(Some(step) >= latest, "reads went back from {latest:?} to {step}");
                         latest = Some(step);

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! # Layout, version 1
-//! The first byte is the format [`VERSION`]. A `×n` part consists of n such parts one after another, in strictly
+//! The first byte is the version of the format. A `×n` part consists of n such parts one after another, in strictly
 //! ascending order of the bytes of their names.
 //!
 //! | part | bytes |
@@ -55,4 +55,4 @@ mod record;
 mod write;
 
 /// The version that is written, and the only version that is read.
-pub const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;

@@ -44,24 +44,24 @@ impl Encode for Record {
 }
 
 fn write_stamp(sink: &mut impl Sink, stamp: Stamp) {
-    sink.put(&stamp.incarnation().bits().to_be_bytes());
+    sink.put(&u64::from(stamp.incarnation()).to_be_bytes());
     write::varint(sink, stamp.version());
     sink.put(&stamp.tag().to_be_bytes());
 }
 
 fn read_stamp(reader: &mut Reader) -> Result<Stamp, Error> {
-    let incarnation = Incarnation::from_bits(reader.u64()?);
+    let incarnation = Incarnation::from(reader.u64()?);
     Ok(Stamp::from_parts(incarnation, reader.varint()?, reader.u64()?))
 }
 
 fn write_deadlines(sink: &mut impl Sink, deadlines: &Deadlines) {
-    match (deadlines.idle_timeout(), deadlines.idle()) {
-        (Some(timeout), Some(idle)) => {
+    match deadlines.idle() {
+        Some((timeout, idle)) => {
             sink.put(&[1]);
             write::varint(sink, millis(timeout));
             write::varint(sink, idle.as_millis());
         }
-        _ => sink.put(&[0]),
+        None => sink.put(&[0]),
     }
     write::varint(sink, deadlines.absolute().unwrap_or(Timestamp::MAX).as_millis());
 }

@@ -120,7 +120,7 @@ impl Session {
     fn lock_lost(&self) -> Error {
         let error =
             Error::new(ErrorKind::Conflict, "the lock is not held; it was never acquired, or its lease has ended");
-        let conflict = self.stamp().map(|stamp| Conflict::new(stamp, ConflictCause::Lock));
+        let conflict = self.stamp().map(|stamp| Conflict { current: stamp, cause: ConflictCause::Lock });
         self.lock_error(match conflict {
             Some(conflict) => error.with_conflict(conflict),
             None => error,

@@ -231,7 +231,8 @@ impl Session {
             return Ok(());
         }
         let sent_at = self.sessions.clock().now();
-        let options = LoadOptions { floor: self.floor(), ..LoadOptions::default().with_level(ReadLevel::Store) };
+        let options =
+            LoadOptions { floor: self.floor(), ..LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() } };
         let found = self.sessions.load(&self.id, options).await.inspect_err(|error| {
             self.gone |= error.kind() == ErrorKind::NotFound;
         })?;

@@ -43,7 +43,7 @@ impl Rotate {
 
     fn into_rotation(self, from: &SessionId, sessions: &Sessions) -> Result<Rotation, Error> {
         let rotation = Rotation::new(sessions.write_options()?, from.generate_sibling()?, self.kind);
-        let rotation = rotation.with_grace(sessions.policy().rotation_grace);
+        let rotation = Rotation { grace: sessions.policy().rotation_grace, ..rotation };
         Ok(Rotation { sign_in: self.sign_in, expiry: self.expiry, ..rotation })
     }
 }

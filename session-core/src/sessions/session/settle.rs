@@ -140,7 +140,7 @@ impl Session {
         self.written = true;
         let settled = match sent.request {
             Request::Create { new, requested } => {
-                let state = State::from_delta(&new.entries);
+                let state = State::from(&new.entries);
                 let record = Record::new(new.stamp(), applied.now, applied.deadlines, state);
                 self.base = Base::stored(Arc::new(record), sent_at);
                 requested.map_or(Settled::Committed, Settled::Rotated)

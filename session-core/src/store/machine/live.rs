@@ -92,26 +92,33 @@ impl Live {
 
     /// Applies a delta that is not empty, and returns the new stamp.
     pub(super) fn apply_delta(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
-        let (stamp, deadlines, state) = Arc::make_mut(&mut self.record).parts_mut();
-        delta.apply_to(state);
-        *stamp = stamp.next(op);
-        *deadlines = renewed;
+        let record = Arc::make_mut(&mut self.record);
+        delta.apply_to(&mut record.state);
+        record.stamp = record.stamp.next(op);
+        record.deadlines = renewed;
         if self.memory.ops.len() == REMEMBERED_OPS {
             self.memory.ops.remove(0);
         }
         self.memory.ops.push(op);
-        *stamp
+        record.stamp
     }
 
     /// The first precondition that does not hold. The match names every variant, so that a new one cannot be ignored by
     /// mistake.
     pub(super) fn first_failed(&self, preconditions: &[Precondition], now: Timestamp) -> Option<ConflictCause> {
-        preconditions.iter().find_map(|precondition| match precondition {
-            Precondition::Stamp(stamp) => (*stamp != self.record.stamp()).then_some(ConflictCause::Stamp),
-            Precondition::Lock(token) => (!self.holds(*token, now)).then_some(ConflictCause::Lock),
-            entry @ (Precondition::Scalar(..) | Precondition::Keyed(..)) => {
-                (entry.holds_in(self.record.state()) != Some(true)).then_some(ConflictCause::Entry)
-            }
+        let state = self.record.state();
+        preconditions.iter().find_map(|precondition| {
+            let (holds, cause) = match precondition {
+                Precondition::Stamp(stamp) => (*stamp == self.record.stamp(), ConflictCause::Stamp),
+                Precondition::Lock(token) => (self.holds(*token, now), ConflictCause::Lock),
+                Precondition::Scalar(field, value) => {
+                    (state.get(field.as_str()) == value.as_ref(), ConflictCause::Entry)
+                }
+                Precondition::Keyed(field, key, value) => {
+                    (state.get_keyed(field.as_str(), key.as_str()) == value.as_ref(), ConflictCause::Entry)
+                }
+            };
+            (!holds).then_some(cause)
         })
     }
 
@@ -121,7 +128,7 @@ impl Live {
 
     /// The token of the next tenure.
     pub(super) fn next_token(&self, owner: LockOwner) -> FencingToken {
-        let counter = self.memory.tenure.map_or(0, |tenure| tenure.token.counter());
-        FencingToken::new(owner, counter.saturating_add(1))
+        let counter = self.memory.tenure.map_or(0, |tenure| tenure.token.counter);
+        FencingToken { owner, counter: counter.saturating_add(1) }
     }
 }

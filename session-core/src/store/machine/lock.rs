@@ -21,7 +21,7 @@ pub fn acquire(
         Err(absent) => return absent.into(),
     };
     match live.memory.tenure {
-        Some(tenure) if now < tenure.until && tenure.token.owner() == owner => AcquireOutcome::Acquired(tenure.token),
+        Some(tenure) if now < tenure.until && tenure.token.owner == owner => AcquireOutcome::Acquired(tenure.token),
         Some(tenure) if now < tenure.until => AcquireOutcome::Held(tenure.until.since(now)),
         _ => {
             let token = live.next_token(owner);

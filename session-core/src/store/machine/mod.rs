@@ -20,10 +20,10 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     Error, ErrorKind, Limits, LoadOptions, Principal, SignIn, defaults,
-    model::{EndReason, Ended, IdDigest, OpId, Record, Stamp, State, Timestamp},
+    model::{Delta, EndReason, Ended, IdDigest, OpId, Record, Stamp, State, Timestamp},
     store::{
         Absent, Applied, ApplyOutcome, ChangeKind, Conflict, CreateOutcome, Destroy, DestroyOutcome, Found,
-        LoadOutcome, NewSession, TouchOptions, TouchOutcome, Touched, Update,
+        LoadOutcome, NewSession, Origin, SessionChange, TouchOptions, TouchOutcome, Touched, Update,
     },
 };
 use slot::{classify, classify_mut, destination, find, forwarded_to, locate};
@@ -33,7 +33,6 @@ pub const REMEMBERED_OPS: usize = 16;
 
 /// The settings of a store.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct Rules {
     /// The limits on the size of a session.
     pub limits: Limits,
@@ -47,26 +46,6 @@ impl Default for Rules {
     /// Default limits and tombstones, no index.
     fn default() -> Self {
         Self { limits: Limits::default(), tombstone: defaults::TOMBSTONE, indexed: false }
-    }
-}
-
-impl Rules {
-    /// Sets the limits.
-    #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
-    }
-
-    /// Sets how long a tombstone is kept.
-    #[must_use]
-    pub fn with_tombstone(self, tombstone: Duration) -> Self {
-        Self { tombstone, ..self }
-    }
-
-    /// Adds an index of principals.
-    #[must_use]
-    pub fn with_index(self) -> Self {
-        Self { indexed: true, ..self }
     }
 }
 
@@ -98,6 +77,14 @@ pub struct Effect {
     pub kind: ChangeKind,
 }
 
+impl Effect {
+    /// The change at this position of a feed: a partition and a sequence number in it.
+    pub fn at(self, (partition, sequence): (u16, u64), origin: Origin, delta: Option<Arc<Delta>>) -> SessionChange {
+        let Self { digest, before, after, kind } = self;
+        SessionChange { partition, sequence, digest, before, after, origin, kind, delta }
+    }
+}
+
 impl<T> Step<T> {
     fn unchanged(outcome: T) -> Self {
         Self { outcome, effect: None, index_removals: Vec::new(), index_addition: None }
@@ -113,9 +100,9 @@ pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOpti
     match find(slots, now, id) {
         Err(absent) => absent.into(),
         Ok((live, forwarded)) if options.known == Some(live.record.stamp()) => {
-            LoadOutcome::Unchanged(Touched::new(live.record.deadlines(), now).with_forwarded(forwarded))
+            LoadOutcome::Unchanged(Touched { forwarded, ..Touched::new(live.record.deadlines(), now) })
         }
-        Ok((live, forwarded)) => LoadOutcome::Found(Found::new(live.record.clone(), now).with_forwarded(forwarded)),
+        Ok((live, forwarded)) => LoadOutcome::Found(Found { forwarded, ..Found::new(live.record.clone(), now) }),
     }
 }
 
@@ -126,9 +113,9 @@ pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: Tou
         Ok((at, live)) => {
             let renewed = live.record.deadlines().renewed(now, options.idle);
             if renewed != live.record.deadlines() {
-                *Arc::make_mut(&mut live.record).parts_mut().1 = renewed;
+                Arc::make_mut(&mut live.record).deadlines = renewed;
             }
-            TouchOutcome::Touched(Touched::new(renewed, now).with_forwarded(forwarded_to(at, id)))
+            TouchOutcome::Touched(Touched { forwarded: forwarded_to(at, id), ..Touched::new(renewed, now) })
         }
     }
 }
@@ -150,7 +137,7 @@ impl Rules {
         let at = locate(slots, now, id);
         match classify(slots.get(&at), now) {
             Ok(live) if live.record.stamp().incarnation() == new.incarnation => {
-                let applied = live.applied(now).with_repeated(true);
+                let applied = Applied { repeated: true, ..live.applied(now) };
                 return Ok(Step::unchanged(CreateOutcome::Created(applied)));
             }
             Ok(_) | Err(Absent::Superseded) => return Ok(Step::unchanged(CreateOutcome::AlreadyExists)),
@@ -159,7 +146,7 @@ impl Rules {
         }
         self.limits.admit(&State::default(), &new.entries)?;
         let stamp = new.stamp();
-        let record = Record::new(stamp, now, new.expiry.start(now), State::from_delta(&new.entries));
+        let record = Record::new(stamp, now, new.expiry.start(now), State::from(&new.entries));
         let principal = new.sign_in.as_ref().map(|sign_in| sign_in.principal().clone());
         let live = Live::new(record, new.write.op, principal.clone());
         let applied = live.applied(now);
@@ -192,23 +179,23 @@ impl Rules {
             return Ok(Step::unchanged(ApplyOutcome::Absent(Absent::NotFound(None))));
         }
         if live.remembers(update.write.op) {
-            let applied = live.applied(now).with_repeated(true).with_forwarded(forwarded);
+            let applied = Applied { repeated: true, forwarded, ..live.applied(now) };
             return Ok(Step::unchanged(ApplyOutcome::Applied(applied)));
         }
         if !update.delta.is_empty() {
             refuse_forgotten_retry(update, before)?;
         }
         if let Some(cause) = live.first_failed(&update.preconditions, now) {
-            return Ok(Step::unchanged(ApplyOutcome::Conflict(Conflict::new(before, cause))));
+            return Ok(Step::unchanged(ApplyOutcome::Conflict(Conflict { current: before, cause })));
         }
         if update.delta.is_empty() {
-            return Ok(Step::unchanged(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded))));
+            return Ok(Step::unchanged(ApplyOutcome::Applied(Applied { forwarded, ..live.applied(now) })));
         }
         self.limits.admit(live.record.state(), &update.delta)?;
         let deadlines = live.record.deadlines().renewed(now, None);
         let after = live.apply_delta(update.write.op, &update.delta, deadlines);
         let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
-        Ok(Step::changed(ApplyOutcome::Applied(live.applied(now).with_forwarded(forwarded)), effect))
+        Ok(Step::changed(ApplyOutcome::Applied(Applied { forwarded, ..live.applied(now) }), effect))
     }
 
     /// [`SessionStore::destroy`](crate::store::SessionStore::destroy).
@@ -312,7 +299,7 @@ fn index_entry(slot: Option<Slot>, at: IdDigest) -> Vec<(Principal, IdDigest)> {
 
 impl Ended {
     fn of(tombstone: &Tombstone, now: Timestamp) -> Self {
-        Self::new(tombstone.reason, now.since(tombstone.since))
+        Self { reason: tombstone.reason, age: now.since(tombstone.since) }
     }
 }
 

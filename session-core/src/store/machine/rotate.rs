@@ -4,7 +4,7 @@ use super::{Effect, Forward, Rules, Slot, Slots, Step, classify, locate};
 use crate::{
     Error, ErrorKind,
     model::{Ended, IdDigest, Timestamp},
-    store::{Absent, ChangeKind, RotateOutcome, Rotation, RotationKind},
+    store::{Absent, Applied, ChangeKind, RotateOutcome, Rotation, RotationKind},
 };
 
 impl Rules {
@@ -29,7 +29,7 @@ impl Rules {
         if let Ok(live) = classify(slots.get(&to), now)
             && live.was_moved_by(rotation.write.op)
         {
-            return Ok(Step::unchanged(RotateOutcome::Rotated(live.applied(now).with_repeated(true))));
+            return Ok(Step::unchanged(RotateOutcome::Rotated(Applied { repeated: true, ..live.applied(now) })));
         }
         if let Some(answer) = answer_if_moved(slots, now, id, rotation) {
             return Ok(Step::unchanged(answer));
@@ -70,7 +70,7 @@ fn answer_if_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: 
         if forward.op == rotation.write.op {
             let target = locate(slots, now, &forward.to);
             return Some(match classify(slots.get(&target), now) {
-                Ok(live) => RotateOutcome::Rotated(live.applied(now).with_repeated(true)),
+                Ok(live) => RotateOutcome::Rotated(Applied { repeated: true, ..live.applied(now) }),
                 Err(absent) => absent.into(),
             });
         }
@@ -100,7 +100,7 @@ fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation
     let before = live.record.stamp();
     let deadlines = rotation.deadlines(live.record.deadlines(), now);
     if rotation.delta.is_empty() {
-        *std::sync::Arc::make_mut(&mut live.record).parts_mut().1 = deadlines;
+        std::sync::Arc::make_mut(&mut live.record).deadlines = deadlines;
     } else {
         live.apply_delta(rotation.write.op, &rotation.delta, deadlines);
     }

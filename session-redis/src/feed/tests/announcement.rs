@@ -43,12 +43,12 @@ pub(super) fn digest(partition: u16) -> IdDigest {
 }
 
 pub(super) fn stamp(version: u64) -> Stamp {
-    Stamp::from_parts(Incarnation::from_bits(0xa1a2_a3a4_a5a6_a7a8), version, 0x0123_4567_89ab_cdef)
+    Stamp::from_parts(Incarnation::from(0xa1a2_a3a4_a5a6_a7a8), version, 0x0123_4567_89ab_cdef)
 }
 
 pub(super) fn stamp_bytes(stamp: Stamp) -> [u8; 32] {
     let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&stamp.incarnation().bits().to_be_bytes());
+    bytes[..8].copy_from_slice(&u64::from(stamp.incarnation()).to_be_bytes());
     bytes[8..16].copy_from_slice(&stamp.version().to_be_bytes());
     bytes[16..].copy_from_slice(format!("{:016x}", stamp.tag()).as_bytes());
     bytes

@@ -38,7 +38,7 @@ fn the_frozen_header() {
     let change = read(GOLDEN.to_vec()).unwrap();
     assert_eq!((change.partition, change.sequence), (PARTITION, 0x01_0203));
     assert_eq!(change.digest, digest(13), "partition 13 of more is partition 5 of eight");
-    assert_eq!(change.origin, Origin::from_bits(ORIGIN));
+    assert_eq!(change.origin, Origin::from(ORIGIN));
     assert_eq!((change.before, change.after), (Some(stamp(1)), Some(stamp(2))));
     assert_eq!(change.kind, ChangeKind::Applied);
     assert_eq!(change.delta, Some(Arc::new(delta())));

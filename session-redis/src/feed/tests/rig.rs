@@ -146,7 +146,7 @@ impl Rig {
 
 pub(super) fn feed(source: Arc<dyn FeedTransport>, options: FeedOptions) -> Feed {
     let tags = (0..PARTITIONS).map(|partition| (partition, partition.to_string()));
-    Feed::new(source, channels(false, tags), options, Origin::from_bits(ORIGIN))
+    Feed::new(source, channels(false, tags), options, Origin::from(ORIGIN))
 }
 
 /// In one step, as the store's scripts do it.

@@ -25,7 +25,7 @@ pub(super) fn feed_of(store: &RedisStore, sharded: bool, options: FeedOptions) -
 }
 
 pub(super) fn new_session() -> NewSession {
-    NewSession::generate(Expiry::idle(Duration::from_secs(600))).unwrap().with_entries(delta())
+    NewSession { entries: delta(), ..NewSession::generate(Expiry::idle(Duration::from_secs(600))).unwrap() }
 }
 
 #[tokio::test]
@@ -39,7 +39,10 @@ async fn the_life_of_a_session() {
     let (moved, new) = (id.generate_sibling().unwrap(), new_session());
     store.create(&id, &new).await.unwrap();
     store.apply(&id, &Update::new(op(), delta())).await.unwrap();
-    store.rotate(&id, &Rotation::new(op(), moved, RotationKind::Privilege).with_delta(delta())).await.unwrap();
+    store
+        .rotate(&id, &Rotation { delta: delta(), ..Rotation::new(op(), moved, RotationKind::Privilege) })
+        .await
+        .unwrap();
     let destroy = Destroy::new(op(), EndReason::Logout);
     store.destroy(&moved, &destroy).await.unwrap();
     // A repeat changes nothing, and is not published.

@@ -91,7 +91,10 @@ async fn advance(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) 
         facts.asked += 1;
         // A request that was held up must not be executed later.
         let base = Precondition::Stamp(facts.stamp.unwrap());
-        (facts.home(), Update::new(OpId::generate().unwrap(), step(facts.asked)).with_precondition(base))
+        (
+            facts.home(),
+            Update { preconditions: vec![base], ..Update::new(OpId::generate().unwrap(), step(facts.asked)) },
+        )
     };
     let (node, outcome) = insist(soak, random, |store| {
         let update = update.clone();
@@ -107,7 +110,7 @@ async fn advance(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) 
     soak.steps.fetch_add(1, Relaxed);
     if random.u8(..5) == 0 {
         let other = random.usize(..NODES);
-        let options = LoadOptions::default().with_floor(applied.stamp.floor());
+        let options = LoadOptions { floor: Some(applied.stamp.floor()), ..LoadOptions::default() };
         let answer = seen(&soak.nodes[other].load(&id, options).await);
         assert!(matches!(answer, Seen::Failed) || answer == Seen::Step(step), "{answer:?} at a floor of step {step}");
     }
@@ -120,7 +123,7 @@ async fn rotate(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
         facts.moved = Some((kind, Deed::asked()));
         (facts.first, facts.second)
     };
-    let rotation = Rotation::new(OpId::generate().unwrap(), to, kind).with_grace(GRACE);
+    let rotation = Rotation { grace: GRACE, ..Rotation::new(OpId::generate().unwrap(), to, kind) };
     let (node, outcome) = insist(soak, random, |store| {
         let rotation = rotation.clone();
         async move { store.rotate(&id, &rotation).await }

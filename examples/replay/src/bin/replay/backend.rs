@@ -85,7 +85,7 @@ impl Backend {
 }
 
 fn limits() -> Limits {
-    Limits::default().with_max_entries(MAX_LINES).with_max_value_bytes(MAX_BLOB).with_max_session_bytes(MAX_BLOB)
+    Limits { max_entries: MAX_LINES, max_value_bytes: MAX_BLOB, max_session_bytes: MAX_BLOB, ..Limits::default() }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::{fmt::Debug, sync::Arc};
 use async_trait::async_trait;
 use session_core::{
     Error, ErrorKind, Expiry, LoadOptions, ReadLevel, SessionId,
-    model::{Delta, Field, Format, Value},
-    store::{ApplyOutcome, CreateOutcome, LoadOutcome, NewSession, SessionStore, SessionStoreExt},
+    model::{Delta, Field, Format, OpId, Value},
+    store::{ApplyOutcome, CreateOutcome, LoadOutcome, NewSession, SessionStore, Update},
 };
 
 /// Storage with one value per session.
@@ -39,7 +39,7 @@ impl Records {
     }
 
     async fn update(&self, id: &SessionId, delta: Delta) -> Result<(), Error> {
-        match self.store.update(id, delta).await? {
+        match self.store.apply(id, &Update::new(OpId::generate().unwrap(), delta)).await? {
             ApplyOutcome::Applied(_) => Ok(()),
             _ => Err(Error::new(ErrorKind::NotFound, "the cell of a baseline session is missing")),
         }
@@ -49,7 +49,7 @@ impl Records {
 #[async_trait]
 impl Cells for Records {
     async fn create(&self, id: &SessionId, blob: Vec<u8>) -> Result<(), Error> {
-        let new = NewSession::generate(Expiry::default())?.with_entries(put(&blob)?);
+        let new = NewSession { entries: put(&blob)?, ..NewSession::generate(Expiry::default())? };
         match self.store.create(id, &new).await? {
             CreateOutcome::Created(_) => Ok(()),
             _ => Err(Error::new(ErrorKind::Conflict, "a session id that was just generated is taken")),
@@ -58,7 +58,7 @@ impl Cells for Records {
 
     async fn get(&self, id: &SessionId) -> Result<Option<Vec<u8>>, Error> {
         // Always from the store: the comparison is about saving, not about local copies.
-        match self.store.load(id, LoadOptions::default().with_level(ReadLevel::Store)).await? {
+        match self.store.load(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await? {
             LoadOutcome::Found(found) => Ok(found.record.state().get(BLOB).map(|value| value.payload().to_vec())),
             _ => Ok(None),
         }

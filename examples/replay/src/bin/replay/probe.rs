@@ -7,8 +7,8 @@ use std::{
 
 use session_core::{
     Clock as _, Error, ErrorKind, LoadOptions, SessionId, Sessions, SystemClock,
-    model::{Delta, Field, Format, Value},
-    store::{ApplyOutcome, LoadOutcome, SessionStore, SessionStoreExt as _},
+    model::{Delta, Field, Format, OpId, Value},
+    store::{ApplyOutcome, LoadOutcome, SessionStore, Update},
 };
 use tokio::task::AbortHandle;
 
@@ -58,7 +58,7 @@ impl Probe {
 async fn measure(writer: &dyn SessionStore, reader: &Cache, id: &SessionId) -> Result<Duration, Error> {
     let mut delta = Delta::new();
     delta.set(Field::new("probe")?, Value::new(Format::BINCODE, b"1"));
-    let ApplyOutcome::Applied(applied) = writer.update(id, delta).await? else {
+    let ApplyOutcome::Applied(applied) = writer.apply(id, &Update::new(OpId::generate().unwrap(), delta)).await? else {
         return Err(Error::new(ErrorKind::NotFound, "the session of the probe is gone"));
     };
     let acknowledged = Instant::now();

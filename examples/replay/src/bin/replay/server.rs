@@ -34,7 +34,7 @@ impl OnServer {
     }
 
     fn new(url: String, spawned: Option<Server>) -> Result<Self, Error> {
-        Ok(Self { url, prefix: format!("replay-{:016x}", OpId::generate()?.bits()), spawned })
+        Ok(Self { url, prefix: format!("replay-{:016x}", u64::from(OpId::generate()?)), spawned })
     }
 
     /// A store with its own connections.

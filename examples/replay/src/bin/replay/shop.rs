@@ -101,7 +101,11 @@ impl Shop for DeltaShop {
     }
 
     async fn cart(&self, id: &SessionId) -> Result<Option<Cart>, Error> {
-        let session = match self.sessions.open_with(id, LoadOptions::default().with_level(ReadLevel::Store)).await {
+        let session = match self
+            .sessions
+            .open_with(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() })
+            .await
+        {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
