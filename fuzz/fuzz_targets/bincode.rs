@@ -1,6 +1,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use session_core::{codec::{Bincode, Codecs}, model::Format};
+use session_core::{
+    codec::{Bincode, Codecs},
+    model::Format,
+};
 
 fuzz_target!(|payload: &[u8]| session_fuzz::reads_strictly(&Codecs::new(Bincode), Format::BINCODE, payload));

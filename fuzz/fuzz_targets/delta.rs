@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use session_core::{ErrorKind, model::{Delta, State}};
+use session_core::{
+    ErrorKind,
+    model::{Delta, State},
+};
 
 fuzz_target!(|input: &[u8]| match Delta::from_bytes(Bytes::copy_from_slice(input)) {
     Err(error) => assert_eq!(error.kind(), ErrorKind::UnreadableField),

@@ -1,7 +1,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use session_core::{codec::{Bincode, Codecs, KeyRing, Sealed}, model::{Format, Value}};
+use session_core::{
+    codec::{Bincode, Codecs, KeyRing, Sealed},
+    model::{Format, Value},
+};
 
 // The first byte selects what happens to the rest. It is read unchanged, under a key that has sealed nothing (the
 // fuzzer learns values that were sealed here from the comparisons below, and submits them), or combined with a value
@@ -19,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
         let mut bytes = sealed.as_bytes().to_vec();
         bytes.iter_mut().zip(rest).for_each(|(byte, damage)| *byte ^= damage);
         let damaged = bytes != *sealed.as_bytes();
-        match codecs.decode::<String>(&Value::from_bytes(bytes.into()), at) {
+        match codecs.decode::<String>(&Value::from(bytes), at) {
             Ok(text) => assert!(!damaged && text == "a secret"),
             Err(_) => assert!(damaged),
         }

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use session_core::{ErrorKind, codec::{Codecs, Location}, model::{Entry, Field, Format, Incarnation, Value}};
+use session_core::{
+    ErrorKind,
+    codec::{Codecs, Location},
+    model::{Entry, Field, Format, Incarnation, Value},
+};
 
 /// A value of each kind in serde's data model.
 #[derive(Debug, Serialize, Deserialize)]

@@ -77,7 +77,7 @@ impl Changes {
 
     pub(crate) fn delta(&self) -> Delta {
         let mut delta = Delta::new();
-        let value = |bytes: &[u8]| Value::from_bytes(bytes.to_vec().into());
+        let value = |bytes: &[u8]| Value::from(bytes.to_vec());
         for change in &self.0 {
             match change {
                 Change::Set(name, bytes) => delta.set(field(name), value(bytes)),

@@ -46,7 +46,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 }
 
 /// A future that completes after a delay.
-pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The source of time. Stores and [`Sessions`](crate::Sessions) take one, so that tests can use simulated time.
 pub trait Clock: fmt::Debug + Send + Sync {
@@ -54,7 +54,7 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// Completes when `duration` has passed on this clock.
-    fn sleep(&self, duration: Duration) -> Sleep;
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {

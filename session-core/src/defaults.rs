@@ -7,13 +7,13 @@
 //! | [`ROTATION_GRACE`] | 30 s | longer: an old id works for longer after a renewal; shorter: slow requests in flight fail |
 //! | [`TOMBSTONE`] | 10 min | longer: each destroyed session takes memory for longer; shorter: late creates are no longer refused, and the answer to "why was I logged out?" is lost earlier |
 //! | [`CALL_DEADLINE`] | 2 s | longer: callers wait longer for a store that is down; shorter: more unknown outcomes |
-//! | [`TOUCH_SHARE`] | 10 | larger: more touches; smaller: an idle deadline may be too early by a larger share |
-//! | [`MAX_ENTRIES`] | 10,000 | larger: slower loads of such sessions |
-//! | [`MAX_VALUE_BYTES`] | 64 KiB | larger: one value can hold up the connection for others |
-//! | [`MAX_SESSION_BYTES`] | 1 MiB | larger: the same, for whole sessions |
-//! | [`CONFLICT_ATTEMPTS`] | 16 | more: a contended transaction tries for longer before it reports the conflict |
-//! | [`MAX_LISTED`] | 1,000 | larger: a slower list of a principal's sessions |
-//! | [`REPLICAS`] | 0 | more: every write waits for that many replicas; a failover is less likely to lose it |
+//! | share of the idle timeout after which opening a session renews it | a tenth | smaller: more touches; larger: an idle deadline may be too early by a larger share |
+//! | [`Limits::max_entries`](crate::Limits::max_entries) | 10,000 | larger: slower loads of such sessions |
+//! | [`Limits::max_value_bytes`](crate::Limits::max_value_bytes) | 64 KiB | larger: one value can hold up the connection for others |
+//! | [`Limits::max_session_bytes`](crate::Limits::max_session_bytes) | 1 MiB | larger: the same, for whole sessions |
+//! | [`conflict_attempts`](crate::SessionsBuilder::conflict_attempts) | 16 | more: a contended transaction tries for longer before it reports the conflict |
+//! | sessions that [`list`](crate::Sessions::list) returns | 1,000 | larger: a slower list of a principal's sessions |
+//! | [`replicas`](crate::SessionsBuilder::replicas) | 0 | more: every write waits for that many replicas; a failover is less likely to lose it |
 
 use std::time::Duration;
 
@@ -32,16 +32,16 @@ pub const TOMBSTONE_CALLS: u32 = 10;
 pub const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// Opening a session renews its idle deadline once this share (one tenth) of the idle timeout has passed since the last
 /// renewal. An active session's deadline is therefore too early by at most that share.
-pub const TOUCH_SHARE: u32 = 10;
+pub(crate) const TOUCH_SHARE: u32 = 10;
 /// The maximum number of entries in one session.
-pub const MAX_ENTRIES: usize = 10_000;
+pub(crate) const MAX_ENTRIES: usize = 10_000;
 /// The maximum size of one encoded value, in bytes.
-pub const MAX_VALUE_BYTES: usize = 64 * 1_024;
+pub(crate) const MAX_VALUE_BYTES: usize = 64 * 1_024;
 /// The maximum size of one session, in bytes: field names, keys and encoded values of all entries.
-pub const MAX_SESSION_BYTES: usize = 1_024 * 1_024;
+pub(crate) const MAX_SESSION_BYTES: usize = 1_024 * 1_024;
 /// The maximum number of runs of a closure before its conflict is reported.
-pub const CONFLICT_ATTEMPTS: u32 = 16;
+pub(crate) const CONFLICT_ATTEMPTS: u32 = 16;
 /// The maximum number of sessions that [`Sessions::list`](crate::Sessions::list) returns.
-pub const MAX_LISTED: usize = 1_000;
+pub(crate) const MAX_LISTED: usize = 1_000;
 /// The number of replicas that a write waits for.
-pub const REPLICAS: u32 = 0;
+pub(crate) const REPLICAS: u32 = 0;

@@ -93,7 +93,7 @@ impl MemoryStoreBuilder {
 
     /// Builds a store from settings that are known to be in range.
     pub(crate) fn build_checked(self) -> MemoryStore {
-        let rules = Rules { limits: self.limits, tombstone: self.tombstone, indexed: true, ..Rules::default() };
+        let rules = Rules { limits: self.limits, tombstone: self.tombstone, indexed: true };
         let data = Data::new(rules, self.clock, self.partitions, self.capacity, self.subscriber_buffer);
         MemoryStore::from_data(data)
     }

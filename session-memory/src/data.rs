@@ -159,7 +159,7 @@ impl Data {
                 Some(effect) => self.feed.publish(shard, (self.partition(id), origin), effect, delta),
                 None => Wakeups::default(),
             };
-            Ok((step.outcome, wakeups))
+            Ok::<_, Error>((step.outcome, wakeups))
         })?;
         wakeups.wake();
         Ok(outcome)

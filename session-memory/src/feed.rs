@@ -67,7 +67,7 @@ impl Feed {
 
     /// An id that no other barrier of this feed has.
     pub(crate) fn next_barrier(&self) -> BarrierId {
-        BarrierId(self.barriers.fetch_add(1, Ordering::Relaxed))
+        BarrierId::from(self.barriers.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn add(&self, queue: &Arc<Queue>) {

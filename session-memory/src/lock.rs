@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use session_core::{
     Error, SessionId,
-    store::{AcquireOutcome, FencingToken, LockOwner, SessionLock, TenureOutcome, async_trait, machine},
+    model::OpId,
+    store::{AcquireOutcome, FencingToken, SessionLock, TenureOutcome, async_trait, machine},
 };
 
 use crate::MemoryStore;
 
 #[async_trait]
 impl SessionLock for MemoryStore {
-    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
+    async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error> {
         let id = id.digest();
         Ok(self.data.with_shard_of(id, |shard, now| machine::acquire(shard, now, id, owner, lease)))
     }

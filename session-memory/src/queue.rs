@@ -107,7 +107,7 @@ mod tests {
     const CHANGE: FeedItem = FeedItem::Gap(Some(7), GapCause::Reconnected);
 
     fn barrier(n: u64) -> FeedItem {
-        FeedItem::Barrier(0, BarrierId(n))
+        FeedItem::Barrier(0, BarrierId::from(n))
     }
 
     fn drain(queue: &Queue) -> Vec<FeedItem> {

@@ -14,8 +14,7 @@ impl Harness for Memory {
     async fn start(&self) -> Self::Backend {
         let clock = ManualClock::new();
         // Low limits, so that the cases reach them quickly.
-        let limits =
-            Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536, ..Limits::default() };
+        let limits = Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536 };
         (MemoryStore::builder().clock(clock.clone()).limits(limits).build().expect("valid settings"), clock)
     }
 

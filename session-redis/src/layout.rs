@@ -128,5 +128,5 @@ pub(crate) fn prefix_of(field: &session_core::model::Field) -> Vec<u8> {
 
 /// A value as the hash holds it.
 pub(crate) fn stored(bytes: Vec<u8>) -> session_core::model::Value {
-    session_core::model::Value::from_bytes(Bytes::from(bytes))
+    session_core::model::Value::from(Bytes::from(bytes))
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use redis::Cmd;
 use session_core::{
     Error, SessionId,
-    model::IdDigest,
-    store::{AcquireOutcome, FencingToken, LockOwner, SessionLock, TenureOutcome, async_trait},
+    model::{IdDigest, OpId},
+    store::{AcquireOutcome, FencingToken, SessionLock, TenureOutcome, async_trait},
 };
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 
 impl Operation<'_> {
     /// The arguments are those that `acquire.lua` documents.
-    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
+    async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error> {
         let cmd = |at: &IdDigest, through: bool| {
             let mut head = Vec::with_capacity(16);
             head.extend_from_slice(&u64::from(owner).to_be_bytes());
@@ -68,7 +68,7 @@ impl Operation<'_> {
 
 #[async_trait]
 impl SessionLock for RedisStore {
-    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
+    async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error> {
         self.inner.operation().acquire(id, owner, lease).await.during("acquire")
     }
 

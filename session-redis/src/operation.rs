@@ -6,7 +6,7 @@ use session_core::{Error, SessionId, model::IdDigest};
 use crate::{
     layout::Partition,
     net::{Deadline, Failure, HashSlot, Resend},
-    protocol::{Script, forward, put, unexpected_reply},
+    protocol::{DIGEST_LEN, Script, forward, put, unexpected_reply},
     store_inner::StoreInner,
 };
 
@@ -155,10 +155,10 @@ impl Operation<'_> {
     }
 
     /// The digest and the origin, as messages have them.
-    pub(crate) fn message_head(&self, digest: &IdDigest) -> [u8; IdDigest::LEN + 8] {
-        let mut head = [0; IdDigest::LEN + 8];
-        head[..IdDigest::LEN].copy_from_slice(&digest.to_bytes());
-        head[IdDigest::LEN..].copy_from_slice(&u64::from(self.store.settings.origin).to_be_bytes());
+    pub(crate) fn message_head(&self, digest: &IdDigest) -> [u8; DIGEST_LEN + 8] {
+        let mut head = [0; DIGEST_LEN + 8];
+        head[..DIGEST_LEN].copy_from_slice(&digest.to_bytes());
+        head[DIGEST_LEN..].copy_from_slice(&u64::from(self.store.settings.origin).to_be_bytes());
         head
     }
 }

@@ -131,7 +131,11 @@ impl SessionStore for Careless {
         if self.flaw == Flaw::WithholdsTouches
             && let LoadOutcome::Found(found) = self.store.load(id, LoadOptions::default()).await?
         {
-            return Ok(TouchOutcome::Touched(Touched::new(found.record.deadlines(), found.now)));
+            return Ok(TouchOutcome::Touched(Touched {
+                deadlines: found.record.deadlines(),
+                now: found.now,
+                forwarded: None,
+            }));
         }
         self.store.touch(id, options).await
     }

@@ -102,10 +102,17 @@ impl Copy {
             Content::Session(record) => {
                 let store_time = self.provenance.store_time(now);
                 match known {
-                    Some(known) if known == record.stamp() => {
-                        LoadOutcome::Unchanged(Touched::new(record.deadlines(), store_time))
-                    }
-                    _ => LoadOutcome::Found(Found::new(record.clone(), store_time)),
+                    Some(known) if known == record.stamp() => LoadOutcome::Unchanged(Touched {
+                        deadlines: record.deadlines(),
+                        now: store_time,
+                        forwarded: None,
+                    }),
+                    _ => LoadOutcome::Found(Found {
+                        record: record.clone(),
+                        now: store_time,
+                        forwarded: None,
+                        staleness: None,
+                    }),
                 }
             }
             Content::Absent(ended) => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use session_core::{
-    Error,
+    Error, Floor,
     model::{Incarnation, Stamp, Timestamp},
     store::LoadOutcome,
 };
@@ -88,7 +88,7 @@ impl FillFloor {
     /// one that it may be given.
     pub(crate) fn admits(&self, outcome: &LoadOutcome) -> bool {
         match (self.stamp, outcome) {
-            (Some(floor), LoadOutcome::Found(found)) => floor.floor().admits(found.record.stamp()),
+            (Some(floor), LoadOutcome::Found(found)) => Floor::from(floor).admits(found.record.stamp()),
             _ => true,
         }
     }

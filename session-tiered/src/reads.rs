@@ -92,7 +92,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
             return Err(error);
         }
         self.local.counters.served_stale.count();
-        Ok(LoadOutcome::Found(Found { staleness: Some(age), ..Found::new(record, store_time) }))
+        Ok(LoadOutcome::Found(Found { staleness: Some(age), record, now: store_time, forwarded: None }))
     }
 }
 
@@ -126,7 +126,7 @@ fn revalidated(record: Arc<Record>, touched: Touched) -> Found {
     } else {
         Arc::new(Record::clone(&record).with_deadlines(touched.deadlines))
     };
-    Found { forwarded: touched.forwarded, ..Found::new(record, touched.now) }
+    Found { forwarded: touched.forwarded, record, now: touched.now, staleness: None }
 }
 
 /// Whether the answer to a request that left before the call satisfies a caller that has seen this stamp and asks for this
@@ -136,7 +136,7 @@ fn may_share(seen: Option<Stamp>, floor: Option<Floor>, outcome: &LoadOutcome) -
         // The session has moved. What this node has seen of it was seen at its new digest, which was not known when the
         // caller joined.
         LoadOutcome::Found(found) if found.forwarded.is_some() => false,
-        LoadOutcome::Found(_) => admits(seen.map(Stamp::floor), outcome) && admits(floor, outcome),
+        LoadOutcome::Found(_) => admits(seen.map(Floor::from), outcome) && admits(floor, outcome),
         // The request may have left before the session was created. A caller that has already seen the session must load
         // for itself to learn that it ended.
         _ => seen.is_none() && floor.is_none(),
@@ -154,7 +154,7 @@ fn admits(floor: Option<Floor>, outcome: &LoadOutcome) -> bool {
 fn tailored(outcome: LoadOutcome, options: LoadOptions) -> LoadOutcome {
     match outcome {
         LoadOutcome::Found(found) if options.known == Some(found.record.stamp()) => {
-            let touched = Touched::new(found.record.deadlines(), found.now);
+            let touched = Touched { deadlines: found.record.deadlines(), now: found.now, forwarded: None };
             LoadOutcome::Unchanged(Touched { forwarded: found.forwarded, ..touched })
         }
         outcome => outcome,

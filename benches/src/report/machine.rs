@@ -51,16 +51,16 @@ pub(super) fn configuration() -> Vec<(String, String)> {
     of_all_stores().map(named).into_iter().chain(of_redis().map(named)).chain(of_the_cache().map(named)).collect()
 }
 
-fn of_all_stores() -> [(&'static str, String); 9] {
+fn of_all_stores() -> [(&'static str, String); 8] {
+    let limits = session_core::Limits::default();
     [
         ("idle deadline", format!("{:?}", core::IDLE)),
         ("absolute deadline", format!("{:?}", core::ABSOLUTE)),
         ("tombstone", format!("{:?}", core::TOMBSTONE)),
         ("call deadline", format!("{:?}", core::CALL_DEADLINE)),
-        ("entries of a session, maximum", core::MAX_ENTRIES.to_string()),
-        ("bytes of a value, maximum", core::MAX_VALUE_BYTES.to_string()),
-        ("bytes of a session, maximum", core::MAX_SESSION_BYTES.to_string()),
-        ("replicas that a write waits for", core::REPLICAS.to_string()),
+        ("entries of a session, maximum", limits.max_entries.to_string()),
+        ("bytes of a value, maximum", limits.max_value_bytes.to_string()),
+        ("bytes of a session, maximum", limits.max_session_bytes.to_string()),
         ("memory store: partitions", memory::PARTITIONS.to_string()),
     ]
 }

@@ -14,7 +14,8 @@
 //!   the factor (e^y - 1) / y for a copy of an age between 0 and A, where y = λwA (N - 1) / N.
 //! - A session with a lifetime of L starts renewed, so it is touched within L - D only, and never if L is shorter than D.
 
-use session_core::defaults;
+/// The share of the idle timeout after which opening a session renews it, as the table of `session_core::defaults` says.
+const TOUCH_SHARE: f64 = 10.0;
 
 use super::{
     hits::shares,
@@ -24,7 +25,7 @@ use super::{
 
 /// Touches of all sessions, per second.
 pub(super) fn touches(workload: &Workload, classes: &[Class]) -> f64 {
-    let pause = workload.idle / f64::from(defaults::TOUCH_SHARE);
+    let pause = workload.idle / TOUCH_SHARE;
     let lives = (1.0 - pause / workload.life).max(0.0);
     classes.iter().map(|class| class.sessions * lives * of_one(workload, class.rate, pause)).sum()
 }

@@ -145,7 +145,7 @@ async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> 
             true => Precondition::Scalar(field("count"), old),
             false => Precondition::Stamp(record.stamp()),
         };
-        let longer = changes().set_value("count", &session_core::model::Value::from_bytes(vec![3; count + 1].into()));
+        let longer = changes().set_value("count", &session_core::model::Value::from(vec![3; count + 1]));
         // Lets the other tasks run in between, even if the store's futures are never pending.
         tokio::task::yield_now().await;
         if let ApplyOutcome::Applied(_) =

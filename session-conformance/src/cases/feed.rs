@@ -115,7 +115,7 @@ pub(crate) async fn requests_without_effect_are_not_published(world: &World) {
     world.send(&id, &once).await;
     let conflict = Update { preconditions: vec![Precondition::Stamp(stamp)], ..update(&changes().set("a", "2")) };
     world.store().apply(&id, &conflict).await.must();
-    let huge = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
+    let huge = session_core::model::Value::from(vec![3; world.store().limits().max_value_bytes + 1]);
     must_be!(world.store().apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
     world.store().create(&id, &world.new_session()).await.must();
     world.load(&id).await;
@@ -168,7 +168,7 @@ pub(crate) async fn carried_deltas_patch_a_copy(world: &World) {
 pub(crate) async fn a_large_change_is_published(world: &World) {
     let id = world.start().await;
     let mut subscriber = Subscriber::on(world.store()).await;
-    let large = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes].into());
+    let large = session_core::model::Value::from(vec![3; world.store().limits().max_value_bytes]);
     let delta = changes().set_value("large", &large);
     let after = world.apply(&id, &delta).await.stamp;
     let received = subscriber.changes(&id).await;

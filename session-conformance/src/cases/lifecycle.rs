@@ -88,7 +88,7 @@ pub(crate) async fn the_version_counts_updates(world: &World) {
 pub(crate) async fn stamps_are_derived_from_op_ids(world: &World) {
     let new = world.new_session();
     let (id, _) = world.create(&new).await;
-    let mut expected = Stamp::first(new.incarnation, new.write.op);
+    let mut expected = new.stamp();
     for step in ["a", "b", "c"] {
         let update = crate::world::update(&changes().set("step", step));
         expected = expected.next(update.write.op);

@@ -14,7 +14,7 @@ use crate::{
 };
 
 fn bytes(len: usize) -> Value {
-    Value::from_bytes(vec![3; len].into())
+    Value::from(vec![3; len])
 }
 
 /// Sends a delta that must be refused and must leave the session as it was.

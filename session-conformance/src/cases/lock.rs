@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use session_core::{
     SessionId,
-    model::EndReason,
+    model::{EndReason, OpId},
     store::{
-        Absent, AcquireOutcome, ApplyOutcome, ConflictCause, FencingToken, LockOwner, Precondition, RotationKind,
-        SessionStore, TenureOutcome, Update,
+        Absent, AcquireOutcome, ApplyOutcome, ConflictCause, FencingToken, Precondition, RotationKind, SessionStore,
+        TenureOutcome, Update,
     },
 };
 
@@ -17,12 +17,12 @@ use crate::{
     world::{World, new_id, update},
 };
 
-fn owner() -> LockOwner {
-    LockOwner::generate().must()
+fn owner() -> OpId {
+    OpId::generate().must()
 }
 
 impl World {
-    async fn ask(&self, id: &SessionId, owner: LockOwner, ticks: u32) -> AcquireOutcome {
+    async fn ask(&self, id: &SessionId, owner: OpId, ticks: u32) -> AcquireOutcome {
         self.locks().acquire(id, owner, self.ticks(ticks)).await.must()
     }
 

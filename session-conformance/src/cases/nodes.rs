@@ -51,7 +51,7 @@ pub(crate) async fn a_floor_shows_the_other_nodes_writes(world: &World) {
     seen(world.other(), &id, LoadOptions::default()).await;
     for step in 0..5 {
         let stamp = world.apply(&id, &changes().set("step", &step.to_string())).await.stamp;
-        let at_floor = LoadOptions { floor: Some(stamp.floor()), ..LoadOptions::default() };
+        let at_floor = LoadOptions { floor: Some(stamp.into()), ..LoadOptions::default() };
         assert_eq!(seen(world.other(), &id, at_floor).await, stamp);
     }
 }
@@ -105,7 +105,7 @@ pub(crate) async fn both_nodes_have_the_same_limits(world: &World) {
     let limits = world.store().limits();
     assert_eq!(world.other().limits(), limits);
     let id = world.start().await;
-    let huge = session_core::model::Value::from_bytes(vec![3; limits.max_value_bytes + 1].into());
+    let huge = session_core::model::Value::from(vec![3; limits.max_value_bytes + 1]);
     for node in [world.store(), world.other()] {
         must_be!(node.apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
     }

@@ -266,7 +266,7 @@ pub(crate) async fn a_session_never_moves_back_to_an_old_id(world: &World) {
 pub(crate) async fn a_refused_rotation_moves_nothing(world: &World) {
     for kind in BOTH {
         let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
-        let huge = session_core::model::Value::from_bytes(vec![3; world.store().limits().max_value_bytes + 1].into());
+        let huge = session_core::model::Value::from(vec![3; world.store().limits().max_value_bytes + 1]);
         let rotation = Rotation { delta: changes().set_value("huge", &huge).delta(), ..world.rotation(&id, kind) };
         let error = must_be!(world.store().rotate(&id, &rotation).await, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);

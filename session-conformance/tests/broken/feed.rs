@@ -90,7 +90,7 @@ struct Early;
 #[async_trait]
 impl Barriers for Early {
     async fn barrier(&self, _: u16) -> Result<BarrierId, Error> {
-        Ok(BarrierId(0))
+        Ok(BarrierId::from(0))
     }
 }
 
@@ -104,9 +104,9 @@ impl Fault for AnswersBarriersEarly {
 impl FaultyFeed for AnswersBarriersEarly {
     async fn subscribe(&self, inner: &Toy) -> Result<Subscription, Error> {
         let right = inner.subscribe().await?;
-        let early = (0..4).map(|partition| FeedItem::Barrier(partition, BarrierId(0)));
+        let early = (0..4).map(|partition| FeedItem::Barrier(partition, BarrierId::from(0)));
         let items = right.flat_map(move |item| stream::iter(early.clone().chain([item])));
-        let first = (0..4).map(|partition| FeedItem::Barrier(partition, BarrierId(0)));
+        let first = (0..4).map(|partition| FeedItem::Barrier(partition, BarrierId::from(0)));
         Ok(Subscription::new(stream::iter(first).chain(items), Arc::new(Early)))
     }
 }

@@ -180,7 +180,7 @@ impl Fault for TagsByVersion {
         };
         let stamp = Stamp::from_parts(record.stamp().incarnation(), record.stamp().version(), record.stamp().version());
         let record = Record::new(stamp, record.created_at(), record.deadlines(), record.state().clone());
-        Ok(LoadOutcome::Found(Found::new(record.into(), now)))
+        Ok(LoadOutcome::Found(Found { record: record.into(), now, forwarded: None, staleness: None }))
     }
 }
 
@@ -216,12 +216,7 @@ pub(crate) struct HasNoLimits(Toy);
 
 impl Default for HasNoLimits {
     fn default() -> Self {
-        let none = Limits {
-            max_entries: usize::MAX,
-            max_value_bytes: usize::MAX,
-            max_session_bytes: usize::MAX,
-            ..Limits::default()
-        };
+        let none = Limits { max_entries: usize::MAX, max_value_bytes: usize::MAX, max_session_bytes: usize::MAX };
         Self(Toy::new(ManualClock::new(), none))
     }
 }
@@ -261,7 +256,7 @@ impl Fault for AppliesPartOfARefusedUpdate {
             for (entry, value) in update.delta.insertions() {
                 let mut first = Delta::new();
                 first.set(entry.field().clone(), value.clone());
-                if ToyHarness::limits().admit(&State::new(), &first).is_ok() {
+                if ToyHarness::limits().admit(&State::default(), &first).is_ok() {
                     inner.apply(id, &Update::new(OpId::generate().unwrap(), first)).await?;
                 }
             }

@@ -44,7 +44,7 @@ impl Fault for TouchShortens {
         let TouchOutcome::Touched(Touched { deadlines, now, .. }) = answer else { return Ok(answer) };
         let idle = options.idle.or(deadlines.idle().map(|(timeout, _)| timeout)).unwrap_or_default();
         self.0.lock().unwrap().insert(*id.digest(), now.after(idle));
-        Ok(TouchOutcome::Touched(Touched::new(self.shortened(id, deadlines), now)))
+        Ok(TouchOutcome::Touched(Touched { deadlines: self.shortened(id, deadlines), now, forwarded: None }))
     }
 
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
@@ -56,7 +56,7 @@ impl Fault for TouchShortens {
                 Ok(if expired {
                     LoadOutcome::Absent(Absent::NotFound(None))
                 } else {
-                    LoadOutcome::Found(Found::new(record.into(), now))
+                    LoadOutcome::Found(Found { record: record.into(), now, forwarded: None, staleness: None })
                 })
             }
             other => Ok(other),

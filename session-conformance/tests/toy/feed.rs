@@ -19,7 +19,7 @@ impl Barriers for ToyBarriers {
     async fn barrier(&self, partition: u16) -> Result<BarrierId, Error> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.barriers += 1;
-        let barrier = BarrierId(table.barriers);
+        let barrier = BarrierId::from(table.barriers);
         table.send(&FeedItem::Barrier(partition, barrier));
         Ok(barrier)
     }

@@ -15,7 +15,7 @@ use session_core::{
     model::{EndReason, IdDigest, OpId, Timestamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken,
-        IndexedSession, LoadOutcome, LockOwner, NewSession, Origin, RotateOutcome, Rotation, SessionIndex, SessionLock,
+        IndexedSession, LoadOutcome, NewSession, Origin, RotateOutcome, Rotation, SessionIndex, SessionLock,
         SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
         machine::{self, Rules, Step},
     },
@@ -207,7 +207,7 @@ impl SessionIndex for Toy {
 
 #[async_trait]
 impl SessionLock for Toy {
-    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
+    async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error> {
         let (mut table, now) = self.table();
         Ok(machine::acquire(&mut *table, now, id.digest(), owner, lease))
     }
@@ -229,7 +229,7 @@ pub(crate) struct ToyHarness;
 
 impl ToyHarness {
     pub(crate) fn limits() -> Limits {
-        Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536, ..Limits::default() }
+        Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536 }
     }
 }
 

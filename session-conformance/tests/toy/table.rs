@@ -63,7 +63,7 @@ impl Table {
             .filter_map(|id| match self.get(id) {
                 Some(Slot::Live(live)) if live.principal() == Some(principal) => {
                     let (signed_in_at, deadlines) = (live.signed_in_at()?, live.record().deadlines());
-                    (!(now >= deadlines.expires_at())).then(|| IndexedSession {
+                    (now < deadlines.expires_at()).then(|| IndexedSession {
                         digest: *id,
                         signed_in_at,
                         expires_at: deadlines.expires_at(),

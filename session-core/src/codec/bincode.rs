@@ -38,7 +38,7 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecErr
     if bytes.len() > MAX_PAYLOAD {
         return Err("a bincode payload may not exceed 16 MiB".into());
     }
-    Ok(Value::from_bytes(bytes.into()))
+    Ok(Value::from(bytes))
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {

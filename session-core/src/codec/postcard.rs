@@ -29,7 +29,7 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecErr
     let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
     bytes.push(Format::POSTCARD.byte());
     let bytes = postcard::to_extend(value, bytes)?;
-    Ok(Value::from_bytes(bytes.into()))
+    Ok(Value::from(bytes))
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {

@@ -130,7 +130,7 @@ impl Codec for Sealed {
             .iter()
             .filter(|key| key.id == *id)
             .find_map(|key| key.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &aad }).ok())
-            .map(|plain| Some(Value::from_bytes(plain.into())))
+            .map(|plain| Some(Value::from(plain)))
             .ok_or_else(|| "no key of the ring opens this value here".into())
     }
 
@@ -202,10 +202,10 @@ mod tests {
         for bit in 0..sealed.len() * 8 {
             let mut bytes = sealed.as_bytes().to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(codecs.decode::<String>(&Value::from_bytes(bytes.into()), &at).is_err(), "bit {bit}");
+            assert!(codecs.decode::<String>(&Value::from(bytes), &at).is_err(), "bit {bit}");
         }
         for len in 0..sealed.len() {
-            let value = Value::from_bytes(sealed.to_bytes().slice(..len));
+            let value = Value::from(sealed.to_bytes().slice(..len));
             assert!(codecs.decode::<String>(&value, &at).is_err(), "length {len}");
         }
     }

@@ -29,7 +29,7 @@ use crate::model::{
 /// b.insert(cart.clone(), Key::new("sku-2")?, one);
 /// assert!(!a.overlaps(&b));
 ///
-/// let mut state = State::new();
+/// let mut state = State::default();
 /// a.then(&b).apply_to(&mut state);
 /// assert_eq!(state.keyed("cart").len(), 2);
 /// # Ok::<(), session_core::Error>(())

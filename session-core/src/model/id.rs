@@ -146,9 +146,6 @@ pub struct IdDigest {
 }
 
 impl IdDigest {
-    /// Length of the byte form.
-    pub const LEN: usize = 18;
-
     /// Length of the text form, in bytes.
     const TEXT_LEN: usize = 24;
 
@@ -170,16 +167,18 @@ impl IdDigest {
         u64::from_ne_bytes([h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]])
     }
 
-    /// Partition (big-endian), then hash.
-    pub fn to_bytes(self) -> [u8; Self::LEN] {
-        let mut bytes = [0; Self::LEN];
+    /// The byte form: the partition (big-endian), then the hash.
+    pub fn to_bytes(self) -> [u8; 18] {
+        let mut bytes = [0; 18];
         bytes[..2].copy_from_slice(&self.partition.to_be_bytes());
         bytes[2..].copy_from_slice(&self.hash);
         bytes
     }
+}
 
+impl From<&[u8; 18]> for IdDigest {
     /// The inverse of [`to_bytes`](Self::to_bytes).
-    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
+    fn from(bytes: &[u8; 18]) -> Self {
         let mut hash = [0; 16];
         hash.copy_from_slice(&bytes[2..]);
         Self { partition: u16::from_be_bytes([bytes[0], bytes[1]]), hash }
@@ -202,9 +201,9 @@ impl FromStr for IdDigest {
         if text.len() != Self::TEXT_LEN {
             return Err(invalid());
         }
-        let mut bytes = [0; Self::LEN];
+        let mut bytes = [0; 18];
         Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| invalid())?;
-        Ok(Self::from_bytes(&bytes))
+        Ok(Self::from(&bytes))
     }
 }
 

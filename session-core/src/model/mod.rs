@@ -20,7 +20,7 @@ pub(crate) mod state;
 mod value;
 pub mod wire;
 
-pub use crate::clock::{Sleep, Timestamp};
+pub use crate::clock::Timestamp;
 pub use deadline::Deadlines;
 pub(crate) use delta::Edit;
 pub use delta::{Delta, Entry, Selector};

@@ -15,12 +15,12 @@ pub struct Field(SmolStr);
 
 impl Field {
     /// The maximum length, in bytes.
-    pub const MAX_LEN: usize = 255;
+    pub(crate) const MAX_LEN: usize = 255;
 
     /// The field with this name.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the name is empty or longer than [`MAX_LEN`](Self::MAX_LEN).
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the name is empty or longer than 255 bytes.
     pub fn new(name: &str) -> Result<Self, Error> {
         match name.len() {
             1..=Self::MAX_LEN => Ok(Self(SmolStr::new(name))),
@@ -72,12 +72,12 @@ pub struct Key(SmolStr);
 
 impl Key {
     /// The maximum length, in bytes.
-    pub const MAX_LEN: usize = 1_024;
+    pub(crate) const MAX_LEN: usize = 1_024;
 
     /// The key with this text.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the text is longer than [`MAX_LEN`](Self::MAX_LEN).
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the text is longer than 1,024 bytes.
     pub fn new(text: &str) -> Result<Self, Error> {
         Self::from_text(SmolStr::new(text))
     }

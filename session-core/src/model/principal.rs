@@ -15,12 +15,12 @@ pub struct Principal(SmolStr);
 
 impl Principal {
     /// The longest principal, in bytes.
-    pub const MAX_LEN: usize = 255;
+    pub(crate) const MAX_LEN: usize = 255;
 
     /// The principal with this name.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the name is empty or longer than [`MAX_LEN`](Self::MAX_LEN).
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the name is empty or longer than 255 bytes.
     pub fn new(name: &str) -> Result<Self, Error> {
         match name.len() {
             1..=Self::MAX_LEN => Ok(Self(SmolStr::new(name))),

@@ -36,7 +36,8 @@ impl fmt::Debug for Incarnation {
 ///
 /// Within one incarnation, the version orders states. Two states are equal only if **all three parts** are equal: after
 /// a failover that lost updates, two different states can have the same version. The tag chains the op ids of all
-/// updates so far, so equal stamps mean equal histories. Stamps are therefore made by [`first`](Self::first) and
+/// updates so far, so equal stamps mean equal histories. The first stamp is
+/// therefore [that of a new session](crate::store::NewSession::stamp), and each later one is made by
 /// [`next`](Self::next). [`from_parts`](Self::from_parts) is for stores that read a stamp back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
@@ -47,7 +48,7 @@ pub struct Stamp {
 
 impl Stamp {
     /// The stamp of a session that `op` creates.
-    pub fn first(incarnation: Incarnation, op: OpId) -> Self {
+    pub(crate) fn first(incarnation: Incarnation, op: OpId) -> Self {
         Self { incarnation, version: 1, tag: chain(0, op) }
     }
 
@@ -77,36 +78,25 @@ impl Stamp {
     pub const fn tag(self) -> u64 {
         self.tag
     }
-
-    /// The floor that this state and every later one satisfy.
-    pub const fn floor(self) -> Floor {
-        Floor::new(self.incarnation, self.version)
-    }
 }
 
 /// The oldest state that a reader accepts: it has seen this version of this incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Floor {
-    incarnation: Incarnation,
-    version: u64,
+    /// The incarnation that was seen.
+    pub incarnation: Incarnation,
+    /// The version that was seen.
+    pub version: u64,
+}
+
+impl From<Stamp> for Floor {
+    /// The floor that a state with this stamp and every later one satisfy.
+    fn from(stamp: Stamp) -> Self {
+        Self { incarnation: stamp.incarnation, version: stamp.version }
+    }
 }
 
 impl Floor {
-    /// The reader has seen this version of this incarnation.
-    pub const fn new(incarnation: Incarnation, version: u64) -> Self {
-        Self { incarnation, version }
-    }
-
-    /// The incarnation that was seen.
-    pub const fn incarnation(self) -> Incarnation {
-        self.incarnation
-    }
-
-    /// The version that was seen.
-    pub const fn version(self) -> u64 {
-        self.version
-    }
-
     /// Whether a state with this stamp satisfies the floor. A state of another incarnation does, because the floor does
     /// not apply to it.
     pub fn admits(self, stamp: Stamp) -> bool {

@@ -37,11 +37,6 @@ impl State {
     pub(crate) const EMPTY: Self =
         Self { scalars: SortedMap::EMPTY, maps: SortedMap::EMPTY, size: Size { entries: 0, bytes: 0 } };
 
-    /// The empty state.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// The state with these entries, in any order. Of two entries with one name, one is kept. For stores that read a
     /// session entry by entry.
     pub fn from_entries(mut scalars: Vec<(Field, Value)>, mut keyed: Vec<(Field, Key, Value)>) -> Self {

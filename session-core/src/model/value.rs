@@ -82,17 +82,6 @@ impl Value {
         Self(Repr::Heap(bytes.into()))
     }
 
-    /// A value in its stored form: format byte and payload, or empty. It is not decoded and therefore never refused; a
-    /// value that cannot be decoded is an error when it is read.
-    pub fn from_bytes(bytes: Bytes) -> Self {
-        if bytes.len() > INLINE {
-            return Self(Repr::Heap(bytes));
-        }
-        let mut inline = [0; INLINE];
-        inline[..bytes.len()].copy_from_slice(&bytes);
-        Self(Repr::Inline(bytes.len() as u8, inline))
-    }
-
     /// The stored form.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
@@ -125,6 +114,25 @@ impl Value {
             Repr::Inline(len, _) => *len as usize,
             Repr::Heap(bytes) => bytes.len(),
         }
+    }
+}
+
+impl From<Bytes> for Value {
+    /// A value in its stored form: format byte and payload, or empty. It is not decoded and therefore never refused; a
+    /// value that cannot be decoded is an error when it is read.
+    fn from(bytes: Bytes) -> Self {
+        if bytes.len() > INLINE {
+            return Self(Repr::Heap(bytes));
+        }
+        let mut inline = [0; INLINE];
+        inline[..bytes.len()].copy_from_slice(&bytes);
+        Self(Repr::Inline(bytes.len() as u8, inline))
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
     }
 }
 
@@ -168,14 +176,14 @@ mod tests {
             let payload = vec![7; len];
             let value = Value::new(Format::JSON, &payload);
             assert_eq!((value.format(), value.payload(), value.len()), (Some(Format::JSON), &*payload, len + 1));
-            assert_eq!(Value::from_bytes(value.to_bytes()), value);
+            assert_eq!(Value::from(value.to_bytes()), value);
             assert_ne!(Value::new(Format::POSTCARD, &payload), value);
             assert!(matches!(value.0, Repr::Inline(..)) == (len < INLINE));
         }
         assert!(Value::MEMBER.len() == 0 && Value::MEMBER.format().is_none());
-        assert_eq!(Value::from_bytes(Bytes::new()), Value::MEMBER);
+        assert_eq!(Value::from(Bytes::new()), Value::MEMBER);
         // A long buffer that is sliced to a short one is the same value as a short one.
         let long = Bytes::from(vec![1; 100]);
-        assert_eq!(Value::from_bytes(long.slice(..3)), Value::from_bytes(Bytes::from_static(&[1; 3])));
+        assert_eq!(Value::from(long.slice(..3)), Value::from(Bytes::from_static(&[1; 3])));
     }
 }

@@ -150,7 +150,7 @@ impl Sessions {
     pub(crate) async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<Found, Error> {
         let error = match self.store().load(id, options).await? {
             LoadOutcome::Found(found) => return Ok(found),
-            LoadOutcome::Absent(absent) => absent.into_error(),
+            LoadOutcome::Absent(absent) => Error::from(absent),
             LoadOutcome::Unchanged(_) => {
                 Error::new(ErrorKind::Unavailable, "the store answered Unchanged to a load without a stamp")
             }
@@ -166,7 +166,7 @@ impl Sessions {
     /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close).
     pub fn create(&self) -> Result<Session, Error> {
         self.refuse_if_closed("create")?;
-        let new = NewSession { write: self.write_options()?.into(), ..NewSession::generate(self.policy().expiry)? };
+        let new = NewSession { write: self.write_options()?, ..NewSession::generate(self.policy().expiry)? };
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
 
@@ -193,7 +193,7 @@ impl Sessions {
         match self.store().destroy(id, &destroy).await? {
             DestroyOutcome::Destroyed { replicas, .. } => Ok(replicas),
             DestroyOutcome::Absent(Absent::NotFound(_)) => Ok(None),
-            DestroyOutcome::Absent(absent) => Err(self.with_context(absent.into_error(), "destroy")),
+            DestroyOutcome::Absent(absent) => Err(self.with_context(Error::from(absent), "destroy")),
         }
     }
 
@@ -216,7 +216,7 @@ impl Sessions {
     }
 
     /// The limits that the store enforces.
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         self.store().limits()
     }
 

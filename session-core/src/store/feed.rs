@@ -107,7 +107,13 @@ pub enum GapCause {
 
 /// Identifies one barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BarrierId(pub u64);
+pub struct BarrierId(u64);
+
+impl From<u64> for BarrierId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// Requests barriers. It can be shared while the stream is being read.
 #[async_trait]

@@ -4,25 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{
-    Error, SessionId,
-    random::{self, random_identity},
-    store::Absent,
-};
-
-/// Identifies an attempt to acquire a lock: 64 random bits, new for each attempt, so one caller cannot guess the owner of
-/// another. A repeat of the same request uses the same owner, and is recognised by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LockOwner(u64);
-
-random_identity!(LockOwner, "owner", random::u64);
+use crate::{Error, SessionId, model::OpId, store::Absent};
 
 /// Proof of one tenure of a lock. Counters grow with every tenure of one session's lock, so a guarded resource can
 /// refuse a holder whose tenure a later one has followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FencingToken {
-    /// The owner of the tenure.
-    pub owner: LockOwner,
+    /// The op id of the [acquisition](SessionLock::acquire) that began the tenure.
+    pub owner: OpId,
     /// Greater than the counter of every earlier tenure of the same lock.
     pub counter: u64,
 }
@@ -70,7 +59,7 @@ pub trait SessionLock: Send + Sync {
     ///
     /// # Cancel safety
     /// If the future is dropped, the lock may have been acquired; its lease ends it.
-    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error>;
+    async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error>;
 
     /// Extends a tenure: the lease starts again from now.
     ///

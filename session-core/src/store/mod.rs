@@ -27,7 +27,7 @@ pub use feed::{BarrierId, Barriers, ChangeFeed, ChangeKind, FeedItem, GapCause, 
 #[doc(hidden)]
 pub use forward::StoreFuture;
 pub use index::{IndexedSession, SessionIndex};
-pub use lock::{AcquireOutcome, FencingToken, LockOwner, SessionLock, TenureOutcome};
+pub use lock::{AcquireOutcome, FencingToken, SessionLock, TenureOutcome};
 pub use outcome::{
     Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, DestroyOutcome, Found, LoadOutcome,
     RotateOutcome, TouchOutcome, Touched,

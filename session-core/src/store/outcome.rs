@@ -20,13 +20,13 @@ pub enum Absent {
     Superseded,
 }
 
-impl Absent {
+impl From<Absent> for Error {
     /// The error for a caller that needs the session: [`NotFound`](ErrorKind::NotFound) or
     /// [`Superseded`](ErrorKind::Superseded).
-    pub fn into_error(self) -> Error {
-        match self {
-            Self::NotFound(ended) => Error::new(ErrorKind::NotFound, "").with_ended(ended),
-            Self::Superseded => Error::new(ErrorKind::Superseded, ""),
+    fn from(absent: Absent) -> Self {
+        match absent {
+            Absent::NotFound(ended) => Self::new(ErrorKind::NotFound, "").with_ended(ended),
+            Absent::Superseded => Self::new(ErrorKind::Superseded, ""),
         }
     }
 }
@@ -79,13 +79,6 @@ pub struct Found {
     /// The age of the copy that answered because the store did not: the time since the copy was known to be current. Only
     /// for callers that [allow](crate::LoadOptions::stale_if_error) it.
     pub staleness: Option<Duration>,
-}
-
-impl Found {
-    /// This record, found at this moment.
-    pub fn new(record: Arc<Record>, now: Timestamp) -> Self {
-        Self { record, now, forwarded: None, staleness: None }
-    }
 }
 
 /// The outcome of an update.
@@ -168,13 +161,6 @@ pub struct Touched {
     pub now: Timestamp,
     /// The session's digest, if the id is an old one that forwards to it.
     pub forwarded: Option<IdDigest>,
-}
-
-impl Touched {
-    /// These deadlines at this moment.
-    pub fn new(deadlines: Deadlines, now: Timestamp) -> Self {
-        Self { deadlines, now, forwarded: None }
-    }
 }
 
 /// The outcome of a rotation.

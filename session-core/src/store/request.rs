@@ -190,7 +190,7 @@ impl Rotation {
     }
 
     /// The session's deadlines after the rotation.
-    pub fn deadlines(&self, before: Deadlines, now: Timestamp) -> Deadlines {
+    pub(crate) fn deadlines(&self, before: Deadlines, now: Timestamp) -> Deadlines {
         self.expiry.map_or_else(|| before.renewed(now, None), |expiry| expiry.start(now))
     }
 }

@@ -110,7 +110,7 @@ proptest! {
             let place = at.index(bytes.len());
             bytes[place] ^= bits;
             bytes.truncate(cut.index(2 * bytes.len()).max(1));
-            let value = Value::from_bytes(Bytes::from(bytes));
+            let value = Value::from(Bytes::from(bytes));
             strict::<Sample>(&codecs, &value, &location);
             strict::<String>(&codecs, &value, &location);
             strict::<u64>(&codecs, &value, &location);

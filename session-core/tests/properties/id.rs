@@ -46,7 +46,7 @@ proptest! {
         prop_assert_eq!(parsed, id);
         prop_assert_eq!(parsed.digest(), id.digest());
         prop_assert_eq!(id.digest().partition(), partition);
-        prop_assert_eq!(IdDigest::from_bytes(&id.digest().to_bytes()), *id.digest());
+        prop_assert_eq!(IdDigest::from(&id.digest().to_bytes()), *id.digest());
         for shown in [format!("{id:?}"), format!("{id}"), format!("{:?}", id.digest())] {
             prop_assert!(!shown.contains(&text[4..]));
         }

@@ -13,7 +13,6 @@ fn limits() -> impl Strategy<Value = Limits> {
         max_entries: entries,
         max_value_bytes: value,
         max_session_bytes: session,
-        ..Limits::default()
     })
 }
 

@@ -125,5 +125,5 @@ pub(crate) fn key(text: &str) -> Key {
 }
 
 pub(crate) fn value(bytes: Vec<u8>) -> Value {
-    Value::from_bytes(Bytes::from(bytes))
+    Value::from(Bytes::from(bytes))
 }

@@ -61,12 +61,12 @@ fn delta_v1() {
 fn record_v1() {
     let stamp = Stamp::from_parts(Incarnation::from(0), 1, 0);
     let deadlines = Deadlines::from_parts(None, Some(Timestamp::from_millis(1))).unwrap();
-    is_record("record-v1-empty.hex", &Record::new(stamp, Timestamp::from_millis(0), deadlines, State::new()));
+    is_record("record-v1-empty.hex", &Record::new(stamp, Timestamp::from_millis(0), deadlines, State::default()));
 
     let stamp = Stamp::from_parts(Incarnation::from(u64::MAX), u64::MAX, u64::MAX);
     let deadlines = Deadlines::from_parts(Some((Duration::ZERO, Timestamp::MAX)), None).unwrap();
     let created_at = Timestamp::from_millis(Timestamp::MAX.as_millis() - 1);
-    is_record("record-v1-idle.hex", &Record::new(stamp, created_at, deadlines, State::new()));
+    is_record("record-v1-idle.hex", &Record::new(stamp, created_at, deadlines, State::default()));
 
     let stamp = Stamp::from_parts(Incarnation::from(0x0123_4567_89ab_cdef), 300, 0xfedc_ba98_7654_3210);
     let created_at = Timestamp::from_millis(1_767_225_600_000);

@@ -135,7 +135,7 @@ async fn an_empty_new_session_is_stored_only_when_asked() {
     world.store.calls();
     session.persist().await.unwrap();
     assert_eq!((world.store.calls(), session.is_new(), session.has_written()), (1, false, true));
-    assert!(world.sessions.open(session.id()).await.unwrap().state().len() == 0);
+    assert!(world.sessions.open(session.id()).await.unwrap().state().is_empty());
     session.persist().await.unwrap();
     session.set("n", 1u32).unwrap();
     session.persist().await.unwrap();

@@ -233,7 +233,7 @@ async fn the_floor_and_the_retry_follow_the_stamps_of_the_store() {
     }
     b.set("y", 1u32).unwrap();
     b.commit().await.unwrap();
-    assert_eq!(b.floor().unwrap().version(), 22);
+    assert_eq!(b.floor().unwrap().version, 22);
     assert_eq!(b.stamp().unwrap().version(), 1, "it has not seen the change of a");
     b.set("y", 2u32).unwrap();
     world.store.script([Fault::LostRequest]);

@@ -12,7 +12,7 @@ use std::{
 
 use session_core::{
     Clock, ManualClock, SessionId,
-    model::{Sleep, Timestamp},
+    model::Timestamp,
     store::{ApplyOutcome, LoadOutcome, SessionStore, Update},
 };
 use session_memory::MemoryStore;
@@ -101,7 +101,7 @@ impl Clock for Gate {
         self.clock.now()
     }
 
-    fn sleep(&self, duration: Duration) -> Sleep {
+    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
         self.clock.sleep(duration)
     }
 }

@@ -40,7 +40,7 @@ pub(crate) type Transcript = Vec<String>;
 
 /// Small limits, so that the sequences reach them.
 pub(crate) fn limits() -> Limits {
-    Limits { max_entries: 5, max_value_bytes: 8, max_session_bytes: 40, ..Limits::default() }
+    Limits { max_entries: 5, max_value_bytes: 8, max_session_bytes: 40 }
 }
 
 pub(crate) fn run(

@@ -8,11 +8,11 @@ use std::{
 
 use session_core::{
     Clock, Error, Limits, LoadOptions, ManualClock, SessionId,
-    model::IdDigest,
+    model::{IdDigest, OpId},
     store::{
-        AcquireOutcome, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, FencingToken, LoadOutcome, LockOwner,
-        NewSession, RotateOutcome, Rotation, SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome,
-        Update, async_trait,
+        AcquireOutcome, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, FencingToken, LoadOutcome, NewSession,
+        RotateOutcome, Rotation, SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update,
+        async_trait,
         machine::{self, Rules, Slot, Slots},
     },
 };
@@ -96,7 +96,7 @@ impl SessionStore for MachineStore {
 
 #[async_trait]
 impl SessionLock for MachineStore {
-    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
+    async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error> {
         Ok(machine::acquire(&mut *self.table(), self.clock.now(), id.digest(), owner, lease))
     }
 

@@ -7,8 +7,7 @@ use session_core::{
     model::{Delta, EndReason, Ended, IdDigest, OpId, Timestamp},
     store::{
         Absent, AcquireOutcome, Applied, ApplyOutcome, Conflict, CreateOutcome, Destroy, DestroyOutcome, Found,
-        LoadOutcome, LockOwner, NewSession, RotateOutcome, Rotation, RotationKind, TenureOutcome, TouchOutcome,
-        Touched, Update,
+        LoadOutcome, NewSession, RotateOutcome, Rotation, RotationKind, TenureOutcome, TouchOutcome, Touched, Update,
     },
 };
 
@@ -66,7 +65,8 @@ impl Oracle {
                 let (now, forwarded) = (self.now, self.forwarded(id));
                 let session = session!(self, id, Touch, TouchOutcome);
                 session.touch(now, options.idle);
-                let touched = Touched::new(session.deadlines(), Timestamp::from_millis(now));
+                let touched =
+                    Touched { deadlines: session.deadlines(), now: Timestamp::from_millis(now), forwarded: None };
                 Answer::Touch(TouchOutcome::Touched(Touched { forwarded, ..touched }))
             }
             Request::Rotate(id, rotation) => self.rotate(id, rotation),
@@ -161,9 +161,9 @@ impl Oracle {
         let (now, forwarded) = (Timestamp::from_millis(self.now), self.forwarded(id));
         let session = session!(self, id, Load, LoadOutcome);
         Answer::Load(if options.known == Some(session.stamp) {
-            LoadOutcome::Unchanged(Touched { forwarded, ..Touched::new(session.deadlines(), now) })
+            LoadOutcome::Unchanged(Touched { forwarded, deadlines: session.deadlines(), now })
         } else {
-            LoadOutcome::Found(Found { forwarded, ..Found::new(Arc::new(session.record()), now) })
+            LoadOutcome::Found(Found { forwarded, record: Arc::new(session.record()), now, staleness: None })
         })
     }
 
@@ -308,7 +308,7 @@ impl Oracle {
         }
     }
 
-    fn acquire(&mut self, id: &SessionId, owner: LockOwner, lease: Duration) -> Answer {
+    fn acquire(&mut self, id: &SessionId, owner: OpId, lease: Duration) -> Answer {
         let (now, until) = (self.now, later(self.now, lease));
         let session = session!(self, id, Acquire, AcquireOutcome);
         Answer::Acquire(match session.holder(now) {

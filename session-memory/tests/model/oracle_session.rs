@@ -8,7 +8,7 @@ use std::{
 use session_core::{
     Expiry,
     model::{Deadlines, Delta, Entry, Field, Key, OpId, Record, Selector, Stamp, State, Timestamp, Value},
-    store::{Applied, ConflictCause, FencingToken, LockOwner, Precondition, Update},
+    store::{Applied, ConflictCause, FencingToken, Precondition, Update},
 };
 
 /// "The record remembers those of its last 16 updates."
@@ -166,7 +166,7 @@ impl Session {
     }
 
     /// A new tenure: its counter is greater than that of every earlier one.
-    pub(crate) fn take_lock(&mut self, owner: LockOwner, until: u64) -> FencingToken {
+    pub(crate) fn take_lock(&mut self, owner: OpId, until: u64) -> FencingToken {
         let counter = self.lock.map_or(1, |tenure| tenure.token.counter + 1);
         let token = FencingToken { owner, counter };
         self.lock = Some(Tenure { token, until });

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use session_core::{
     LoadOptions, SessionId,
     model::{Delta, Field, Incarnation, Key, OpId, Stamp, Value},
-    store::{Destroy, FencingToken, LockOwner, NewSession, Precondition, Rotation, TouchOptions, Update},
+    store::{Destroy, FencingToken, NewSession, Precondition, Rotation, TouchOptions, Update},
 };
 
 use crate::action::{Action, CURRENT, Id, Step, When};
@@ -19,7 +18,7 @@ pub(crate) enum Request {
     Touch(SessionId, TouchOptions),
     Rotate(SessionId, Rotation),
     Destroy(SessionId, Destroy),
-    Acquire(SessionId, LockOwner, Duration),
+    Acquire(SessionId, OpId, Duration),
     Renew(SessionId, FencingToken, Duration),
     Release(SessionId, FencingToken),
 }
@@ -51,7 +50,7 @@ pub(crate) fn key(key: u8) -> Key {
 }
 
 pub(crate) fn value(length: u8) -> Value {
-    Value::from_bytes(Bytes::from(vec![length; usize::from(length)]))
+    Value::from(vec![length; usize::from(length)])
 }
 
 fn delta(steps: &[Step]) -> Delta {
@@ -85,7 +84,7 @@ impl Clients {
     }
 
     fn token(&self, back: usize) -> FencingToken {
-        let made_up = FencingToken { owner: LockOwner::from(9), counter: 1 };
+        let made_up = FencingToken { owner: OpId::from(9), counter: 1 };
         self.tokens.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
@@ -161,7 +160,7 @@ impl Clients {
                 )
             }
             Action::Destroy(at, reason) => Request::Destroy(self.at(*at), Destroy::new(self.op(), *reason)),
-            Action::Acquire(at, owner, lease) => Request::Acquire(self.at(*at), LockOwner::from(*owner), *lease),
+            Action::Acquire(at, owner, lease) => Request::Acquire(self.at(*at), OpId::from(*owner), *lease),
             Action::Renew(at, back, lease) => Request::Renew(self.at(*at), self.token(*back), *lease),
             Action::Release(at, back) => Request::Release(self.at(*at), self.token(*back)),
             Action::Burst(..) | Action::Repeat(..) | Action::Elapse(_) => unreachable!("not a single request"),

@@ -134,7 +134,7 @@ impl ActiveSubscription {
     }
 
     pub(crate) fn next_barrier(&self) -> BarrierId {
-        BarrierId(self.barriers.fetch_add(1, Ordering::Relaxed))
+        BarrierId::from(self.barriers.fetch_add(1, Ordering::Relaxed))
     }
 
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Option<FeedItem>> {

@@ -24,7 +24,7 @@ use session_core::{
     store::{ChangeKind, Origin, RotationKind, SessionChange},
 };
 
-use crate::protocol::{Cursor, STAMP, end_reason, stamp};
+use crate::protocol::{Cursor, DIGEST_LEN, STAMP, end_reason, stamp};
 
 const VERSION: u8 = 1;
 /// Length of the header.
@@ -91,7 +91,7 @@ impl Header {
             flags: *flags,
             reason: *reason,
             sequence,
-            digest: IdDigest::from_bytes(digest),
+            digest: IdDigest::from(digest),
             origin: Origin::from(origin),
             before: if flags & BEFORE == 0 { None } else { Some(before?) },
             after: if flags & AFTER == 0 { None } else { Some(after?) },
@@ -116,8 +116,8 @@ impl Header {
     }
 
     fn new_digest(&self, body: &mut Bytes, mask: u16) -> Option<IdDigest> {
-        let digest = IdDigest::from_bytes(body.first_chunk()?);
-        let _ = body.split_to(IdDigest::LEN);
+        let digest = IdDigest::from(body.first_chunk()?);
+        let _ = body.split_to(DIGEST_LEN);
         // A rotation never leaves its partition.
         (digest.partition() & mask == self.digest.partition() & mask).then_some(digest)
     }

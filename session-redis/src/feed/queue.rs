@@ -79,7 +79,7 @@ mod tests {
     const CHANGE: FeedItem = FeedItem::Gap(Some(7), GapCause::Missed);
 
     fn barrier(n: u64) -> FeedItem {
-        FeedItem::Barrier(0, BarrierId(n))
+        FeedItem::Barrier(0, BarrierId::from(n))
     }
 
     fn drain(queue: &mut Queue) -> Vec<FeedItem> {

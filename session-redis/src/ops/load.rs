@@ -41,7 +41,7 @@ impl Operation<'_> {
                 self.store.principals.remember(&at, principal, &found);
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
-                        let touched = Touched::new(found.record.deadlines(), found.now);
+                        let touched = Touched { deadlines: found.record.deadlines(), now: found.now, forwarded: None };
                         LoadOutcome::Unchanged(Touched { forwarded: forwarded(at, id), ..touched })
                     }
                     _ => LoadOutcome::Found(Found { forwarded: forwarded(at, id), ..found }),

@@ -30,7 +30,7 @@ impl Operation<'_> {
             match TouchReply::parse(&answer.reply)? {
                 TouchReply::Touched(status) => {
                     let touched =
-                        Touched { forwarded: forwarded(at, id), ..Touched::new(status.deadlines, status.now) };
+                        Touched { forwarded: forwarded(at, id), deadlines: status.deadlines, now: status.now };
                     return Ok(TouchOutcome::Touched(touched));
                 }
                 TouchReply::MustList(wanted) => span = Box::pin(self.extend_listing(&at, &wanted, span)).await?,

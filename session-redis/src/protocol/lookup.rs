@@ -120,7 +120,10 @@ pub(crate) fn session([ttl, hash]: [Reply; 2]) -> Result<Lookup<Loaded>, Error> 
     let Some(now) = ttl.now(deadlines.expires_at())? else { return Ok(Lookup::Nothing) };
     let state = State::from_entries(parts.scalars, parts.keyed);
     let record = Arc::new(Record::new(stamp, constants.created, deadlines, state));
-    Ok(Lookup::Session(Loaded { found: Found::new(record, now), principal: parts.principal }))
+    Ok(Lookup::Session(Loaded {
+        found: Found { record, now, forwarded: None, staleness: None },
+        principal: parts.principal,
+    }))
 }
 
 /// Reads the replies to `PTTL` and `HMGET key @ @c @p`.
@@ -146,7 +149,7 @@ pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Erro
         Reply::BulkString(field) => Some(signed_in(field).ok_or_else(|| unreadable(BAD_METADATA))?),
         _ => None,
     };
-    Ok(Lookup::Session(Peeked { stamp, touched: Touched::new(deadlines, now), signed_in }))
+    Ok(Lookup::Session(Peeked { stamp, touched: Touched { deadlines, now, forwarded: None }, signed_in }))
 }
 
 /// The fields of a session's hash.

@@ -30,6 +30,8 @@ pub(crate) const STATE_FIELD: &[u8] = b"@";
 pub(crate) const CONSTANTS_FIELD: &[u8] = b"@c";
 pub(crate) const PRINCIPAL_FIELD: &[u8] = b"@p";
 pub(crate) const LOCK_FIELD: &[u8] = b"@l";
+/// The length of a digest, in bytes.
+pub(crate) const DIGEST_LEN: usize = 18;
 
 /// The lengths of `@` of a session, a tombstone and a forward, and of `@c`.
 pub(super) const STATE: usize = 50;
@@ -113,7 +115,7 @@ impl KeyState {
             (b"\x01F", FORWARD) => {
                 let gives_access = cursor.take()? == b"R";
                 cursor.take::<15>()?;
-                Some(Self::Forward { to: IdDigest::from_bytes(cursor.take()?), gives_access })
+                Some(Self::Forward { to: IdDigest::from(cursor.take()?), gives_access })
             }
             _ => None,
         }
@@ -225,7 +227,7 @@ mod tests {
     #[test]
     fn only_whole_fields_are_read() {
         let forward = [b"\x01FR".as_slice(), &[7; 8], &[0; 7], &[9; 18]].concat();
-        let to = IdDigest::from_bytes(&[9; 18]);
+        let to = IdDigest::from(&[9; 18]);
         assert_eq!(KeyState::read(&forward), Some(KeyState::Forward { to, gives_access: true }));
         for length in 0..forward.len() {
             assert_eq!(KeyState::read(&forward[..length]), None);

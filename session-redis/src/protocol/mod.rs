@@ -18,7 +18,7 @@ pub(crate) use error::{unexpected_reply, unreadable};
 pub(crate) use list_entry::ListEntry;
 pub(crate) use lookup::{Loaded, Lookup, Peeked, metadata, session};
 pub(crate) use meta::{
-    CONSTANTS_FIELD, LOCK_FIELD, PRINCIPAL_FIELD, STAMP, STATE_FIELD, SessionStatus, end_reason, put_stamp,
+    CONSTANTS_FIELD, DIGEST_LEN, LOCK_FIELD, PRINCIPAL_FIELD, STAMP, STATE_FIELD, SessionStatus, end_reason, put_stamp,
     reason_byte, stamp,
 };
 pub(crate) use reply::{

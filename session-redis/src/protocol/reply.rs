@@ -25,7 +25,7 @@ use super::{
     error::{unexpected_reply, unreadable},
     list_entry::ListEntry,
     lookup::BAD_METADATA,
-    meta::{KeyState, STATE, SessionStatus, ended},
+    meta::{DIGEST_LEN, KeyState, STATE, SessionStatus, ended},
 };
 use crate::layout::{KEYED, SCALAR};
 
@@ -255,7 +255,7 @@ impl IndexAddReply {
 /// The digest that a reply forwards to.
 pub(crate) fn forward(reply: &[u8]) -> Option<IdDigest> {
     let [b'F', to @ ..] = reply else { return None };
-    to.try_into().ok().map(IdDigest::from_bytes)
+    to.try_into().ok().map(|to: &[u8; DIGEST_LEN]| to.into())
 }
 
 /// Why there is no session, or an error if the reply does not say so.

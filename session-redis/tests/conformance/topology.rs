@@ -27,7 +27,7 @@ pub(crate) fn prefix() -> String {
 
 pub(crate) async fn node(config: RedisConfig) -> Arc<dyn SessionStore> {
     // Low enough that the cases reach them soon.
-    let limits = Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536, ..Limits::default() };
+    let limits = Limits { max_entries: 2_000, max_value_bytes: 4_096, max_session_bytes: 65_536 };
     let store = RedisStore::builder(config).limits(limits).tombstone(TOMBSTONE).connect().await;
     crate::opened(store.unwrap_or_else(|error| panic!("{error:?}")))
 }

@@ -7,7 +7,7 @@ use std::{
 
 use session_core::{
     model::{IdDigest, Stamp},
-    store::{Barriers, FeedItem, GapCause, SessionStore, Subscription},
+    store::{BarrierId, Barriers, FeedItem, GapCause, SessionStore, Subscription},
 };
 use session_redis::RedisStore;
 use tokio::{sync::watch, task::JoinHandle};
@@ -29,7 +29,7 @@ pub(crate) struct Listener {
 struct Received {
     items: Vec<FeedItem>,
     gaps: HashSet<&'static str>,
-    barriers: HashSet<u64>,
+    barriers: HashSet<BarrierId>,
 }
 
 /// The result of checking a feed.
@@ -66,7 +66,7 @@ impl Listener {
             let barriers = self.barriers.clone();
             let asked = || async { barriers.barrier(partition).await.ok() };
             let barrier = until("the feed can be asked for barriers", asked).await;
-            let comes = self.received.wait_for(|received| received.barriers.contains(&barrier.0));
+            let comes = self.received.wait_for(|received| received.barriers.contains(&barrier));
             let waited = within("a barrier comes", comes).await;
             assert!(waited.is_ok(), "the feed has ended");
         }
@@ -90,7 +90,7 @@ async fn listen(mut subscription: Subscription, tell: watch::Sender<Received>) {
         tell.send_modify(|received| {
             match &item {
                 FeedItem::Gap(_, cause) => drop(received.gaps.insert(name(*cause))),
-                FeedItem::Barrier(_, barrier) => drop(received.barriers.insert(barrier.0)),
+                FeedItem::Barrier(_, barrier) => drop(received.barriers.insert(*barrier)),
                 _ => {}
             }
             received.items.push(item);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use session_core::{
     Error, ErrorKind, SessionId,
-    model::EndReason,
-    store::{LockOwner, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions, Update},
+    model::{EndReason, OpId},
+    store::{NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions, Update},
 };
 use session_redis::RedisStore;
 use session_testkit::Server;
@@ -136,7 +136,7 @@ impl Stage {
                 .map(drop),
             "destroy" => store.destroy(id, &destroy()).await.map(drop),
             "revoke" => revoked.revoke(&alice(), self.signed.digest(), EndReason::Revoked).await.map(drop),
-            "acquire" => store.acquire(id, LockOwner::from(1), LEASE).await.map(drop),
+            "acquire" => store.acquire(id, OpId::from(1), LEASE).await.map(drop),
             other => panic!("no such operation: {other}"),
         }
     }

@@ -5,10 +5,10 @@ use std::fmt::Debug;
 
 use session_core::{
     Error, ErrorKind, SessionId,
-    model::{EndReason, Stamp},
+    model::{EndReason, OpId, Stamp},
     store::{
-        Absent, CreateOutcome, Destroy, DestroyOutcome, LockOwner, NewSession, Rotation, RotationKind,
-        SessionLock as _, SessionStore as _, Update,
+        Absent, CreateOutcome, Destroy, DestroyOutcome, NewSession, Rotation, RotationKind, SessionLock as _,
+        SessionStore as _, Update,
     },
 };
 use session_redis::RedisStore;
@@ -86,7 +86,7 @@ impl Scene {
             "rotate": store.rotate(id, &rotation),
             "destroy": store.destroy(id, &destroy),
             "revoke": store.index().unwrap().revoke(&alice(), id.digest(), EndReason::Revoked),
-            "acquire": store.acquire(id, LockOwner::from(1), LEASE),
+            "acquire": store.acquire(id, OpId::from(1), LEASE),
         };
         for (name, error) in outcomes {
             let error = error.unwrap();
@@ -227,7 +227,7 @@ async fn unreadable_extras() {
     for lock in [b"\x01".to_vec(), b"\x02".to_vec(), [b"\x02".as_slice(), &[0; 21]].concat()] {
         scene.send(&[b"HSET", &place, b"@l", &lock]).await;
         scene.refused("a lock", &id, &but_the_lock, &[ErrorKind::UnreadableField]).await;
-        let token = session_core::store::FencingToken { owner: LockOwner::from(0), counter: 0 };
+        let token = session_core::store::FencingToken { owner: OpId::from(0), counter: 0 };
         let fenced =
             Update { preconditions: vec![session_core::store::Precondition::Lock(token)], ..update("theme", "dark") };
         assert_eq!(kind(scene.store.apply(&id, &fenced).await), ErrorKind::UnreadableField);

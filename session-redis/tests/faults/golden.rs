@@ -10,8 +10,8 @@ use session_core::{
     Expiry, SessionId,
     model::{EndReason, Format, Incarnation, OpId, Stamp, Value},
     store::{
-        Absent, AcquireOutcome, ChangeKind, CreateOutcome, Destroy, FeedItem, LoadOutcome, LockOwner, NewSession,
-        RotateOutcome, Rotation, RotationKind, SessionChange, SessionLock as _, SessionStore, Update,
+        Absent, AcquireOutcome, ChangeKind, CreateOutcome, Destroy, FeedItem, LoadOutcome, NewSession, RotateOutcome,
+        Rotation, RotationKind, SessionChange, SessionLock as _, SessionStore, Update,
     },
 };
 use session_redis::RedisStore;
@@ -121,7 +121,7 @@ fn ids() -> (SessionId, SessionId) {
 }
 
 fn stamp() -> Stamp {
-    Stamp::first(Incarnation::from(INCARNATION), OpId::from(CREATE)).next(OpId::from(APPLY))
+    first().stamp().next(OpId::from(APPLY))
 }
 
 fn check(written: &str, golden: &str, name: &str) {
@@ -133,7 +133,7 @@ async fn write(store: &RedisStore, id: &SessionId) {
     assert!(matches!(done(store.create(id, &first()).await), CreateOutcome::Created(_)));
     done(store.apply(id, &second()).await);
     let lease = Duration::from_secs(3_600);
-    assert!(matches!(done(store.acquire(id, LockOwner::from(OWNER), lease).await), AcquireOutcome::Acquired(_)));
+    assert!(matches!(done(store.acquire(id, OpId::from(OWNER), lease).await), AcquireOutcome::Acquired(_)));
 }
 
 /// The bytes of the lock's end, which no outcome returns.
@@ -198,7 +198,7 @@ async fn hashes_are_read_as_ever() {
         "it is remembered"
     );
     assert!(matches!(done(store.create(&id, &first()).await), CreateOutcome::Created(applied) if applied.repeated));
-    let other = store.acquire(&id, LockOwner::from(1), Duration::from_secs(1)).await;
+    let other = store.acquire(&id, OpId::from(1), Duration::from_secs(1)).await;
     assert!(matches!(done(other), AcquireOutcome::Held(_)));
 
     put(&server, &key(&sibling), &fields(SESSION, &names), until).await;
@@ -265,7 +265,7 @@ async fn messages_are_written_and_read_as_ever() {
         ["s1", "s2", "s3", "s4"].into_iter().zip(1..).map(|(name, nth)| (name, last - 4 + nth, 8)).collect();
     let names = [names, vec![("origin", origin, 8)]].concat();
     check(&lines(&written, &names), MESSAGES, "a message");
-    let (one, two) = (Stamp::first(Incarnation::from(INCARNATION), OpId::from(CREATE)), stamp());
+    let (one, two) = (first().stamp(), stamp());
     let seen = |change: &SessionChange| (change.digest, change.before, change.after, change.delta.as_deref().cloned());
     let (from, to) = (*id.digest(), *sibling.digest());
     assert_eq!(seen(&published[0]), (from, None, Some(one), Some(first().entries)));

@@ -2,10 +2,10 @@
 
 use session_core::{
     ErrorKind,
-    model::EndReason,
+    model::{EndReason, OpId},
     store::{
-        Destroy, DestroyOutcome, LockOwner, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _,
-        TouchOptions, TouchOutcome,
+        Destroy, DestroyOutcome, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions,
+        TouchOutcome,
     },
 };
 
@@ -33,7 +33,7 @@ async fn out_of_memory() {
         kind(store.apply(&id, &update("theme", "dark")).await),
         kind(store.rotate(&id, &rotation).await),
         kind(store.rotate(&id, &Rotation { sign_in: Some(sign_in()), ..rotation.clone() }).await),
-        kind(store.acquire(&id, LockOwner::generate().unwrap(), LEASE).await),
+        kind(store.acquire(&id, OpId::generate().unwrap(), LEASE).await),
     ];
     assert_eq!(refusals, [ErrorKind::Unavailable; 6]);
     let error = store.apply(&id, &update("theme", "dark")).await.unwrap_err();

@@ -4,11 +4,11 @@ use std::{fmt::Debug, time::Duration};
 
 use session_core::{
     Error, ErrorKind, Limits, Principal, SessionCap, SessionId,
-    model::{Delta, EndReason, Incarnation, Stamp},
+    model::{Delta, EndReason, Incarnation, OpId, Stamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, Destroy, DestroyOutcome,
-        LockOwner, NewSession, Precondition, RotateOutcome, Rotation, RotationKind, SessionLock as _,
-        SessionStore as _, TenureOutcome, TouchOptions, TouchOutcome, Update,
+        NewSession, Precondition, RotateOutcome, Rotation, RotationKind, SessionLock as _, SessionStore as _,
+        TenureOutcome, TouchOptions, TouchOutcome, Update,
     },
 };
 use session_redis::RedisStore;
@@ -31,7 +31,7 @@ impl Scene {
     /// A store with low limits.
     async fn set() -> Self {
         let server = Server::start().await;
-        let limits = Limits { max_entries: 3, max_value_bytes: 100, max_session_bytes: 200, ..Limits::default() };
+        let limits = Limits { max_entries: 3, max_value_bytes: 100, max_session_bytes: 200 };
         let store = RedisStore::builder(config(server.url())).limits(limits).tombstone(TOMBSTONE).connect().await;
         let listener = Listener::to(&server).await;
         Self { store: done(store), server, listener }
@@ -151,7 +151,7 @@ async fn apply_refuses() {
     assert_eq!(done(old), ApplyOutcome::Absent(Absent::Superseded));
 
     let (id, stamp) = create(&store, &new()).await;
-    let token = session_core::store::FencingToken { owner: LockOwner::from(1), counter: 1 };
+    let token = session_core::store::FencingToken { owner: OpId::from(1), counter: 1 };
     let other = Stamp::from_parts(stamp.incarnation(), stamp.version(), stamp.tag() ^ 1);
     for (condition, cause) in [
         (Precondition::Stamp(other), ConflictCause::Stamp),
@@ -270,7 +270,7 @@ async fn locks_refuse() {
     let mut scene = Scene::set().await;
     let store = scene.store.clone();
     let (id, _) = create(&store, &new()).await;
-    let (mine, other) = (LockOwner::from(1), LockOwner::from(2));
+    let (mine, other) = (OpId::from(1), OpId::from(2));
     let AcquireOutcome::Acquired(token) = done(store.acquire(&id, mine, TOMBSTONE).await) else { panic!("it is free") };
     let held = scene.idle("another's lock", store.acquire(&id, other, TOMBSTONE)).await;
     assert!(matches!(done(held), AcquireOutcome::Held(_)));

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use session_core::{
     Expiry, LoadOptions, Principal, SessionCap, SessionId, SignIn,
     model::{Delta, EndReason, Field, Incarnation, Key, OpId, Stamp, Value},
-    store::{Destroy, FencingToken, LockOwner, NewSession, Precondition, Rotation, RotationKind, TouchOptions, Update},
+    store::{Destroy, FencingToken, NewSession, Precondition, Rotation, RotationKind, TouchOptions, Update},
 };
 
 use crate::{
@@ -76,7 +75,7 @@ impl Clients {
 
     fn token(&mut self) -> FencingToken {
         let back = self.recent(4);
-        let made_up = FencingToken { owner: LockOwner::from(9), counter: 1 };
+        let made_up = FencingToken { owner: OpId::from(9), counter: 1 };
         self.tokens.iter().rev().nth(back).copied().unwrap_or(made_up)
     }
 
@@ -113,7 +112,7 @@ impl Clients {
 
     fn value(&mut self) -> Value {
         let length = if self.one_in(20) { self.rng.u8(4..10) } else { self.rng.u8(..4) };
-        Value::from_bytes(Bytes::from(vec![length; usize::from(length)]))
+        Value::from(vec![length; usize::from(length)])
     }
 
     fn delta(&mut self) -> Delta {
@@ -231,7 +230,7 @@ impl Clients {
     fn touch(&mut self) -> Request {
         let options = TouchOptions::default();
         let idle = self.duration();
-        Request::Touch(self.id(), if self.one_in(2) { options } else { TouchOptions { idle: Some(idle), ..options } })
+        Request::Touch(self.id(), if self.one_in(2) { options } else { TouchOptions { idle: Some(idle) } })
     }
 
     fn rotate(&mut self) -> Vec<Request> {
@@ -259,7 +258,7 @@ impl Clients {
         match self.rng.u32(..4) {
             0 => Request::Renew(id, self.token(), lease),
             1 => Request::Release(id, self.token()),
-            _ => Request::Acquire(id, LockOwner::from(self.rng.u64(1..4)), lease),
+            _ => Request::Acquire(id, OpId::from(self.rng.u64(1..4)), lease),
         }
     }
 

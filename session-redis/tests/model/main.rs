@@ -66,7 +66,7 @@ async fn ten_thousand_entries_are_counted() {
         delta
     };
     let put = |delta: &mut Delta, field, key, number: u32| {
-        delta.insert(field, key, Value::from_bytes(vec![7; number as usize % 5].into()));
+        delta.insert(field, key, Value::from(vec![7; number as usize % 5]));
     };
     let take = |delta: &mut Delta, field, key, _| delta.remove_key(field, key);
     let mut replaced = entries(9_000, 17_000, &put);

@@ -19,7 +19,7 @@ use crate::{
 
 /// Small, so that they are reached.
 fn limits() -> Limits {
-    Limits { max_entries: 6, max_value_bytes: 8, max_session_bytes: 48, ..Limits::default() }
+    Limits { max_entries: 6, max_value_bytes: 8, max_session_bytes: 48 }
 }
 
 const TOMBSTONE: Duration = Duration::from_secs(3_600);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use session_core::{
     Error, LoadOptions, Principal, SessionId,
-    model::EndReason,
-    store::{Absent, Destroy, FencingToken, LockOwner, NewSession, Rotation, SessionStore, TouchOptions, Update},
+    model::{EndReason, OpId},
+    store::{Absent, Destroy, FencingToken, NewSession, Rotation, SessionStore, TouchOptions, Update},
 };
 
 use crate::answer::{Answer, Standing};
@@ -18,7 +18,7 @@ pub(crate) enum Request {
     Touch(SessionId, TouchOptions),
     Rotate(SessionId, Rotation),
     Destroy(SessionId, Destroy),
-    Acquire(SessionId, LockOwner, Duration),
+    Acquire(SessionId, OpId, Duration),
     Renew(SessionId, FencingToken, Duration),
     Release(SessionId, FencingToken),
     Sessions(Principal),

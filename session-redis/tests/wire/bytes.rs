@@ -42,7 +42,7 @@ async fn a_removal_sends_a_name() {
 async fn a_large_value_is_sent_once() {
     let wire = Wire::start().await;
     let mut delta = Delta::new();
-    delta.set(Field::new("large").expect("a name"), Value::from_bytes(vec![3; 60_000].into()));
+    delta.set(Field::new("large").expect("a name"), Value::from(vec![3; 60_000]));
     let bytes = bytes_of(&wire, delta, fields(8, 32)).await;
     assert!(bytes < 61_000, "{bytes}");
 }

@@ -3,13 +3,16 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use session_core::{
-    Floor, LoadOptions, ReadLevel, SessionId, defaults,
+    Floor, LoadOptions, ReadLevel, SessionId,
     model::{IdDigest, Stamp},
     store::{Absent, Found, LoadOutcome, SessionStore, TouchOptions, TouchOutcome},
 };
 
 use super::{Millis, Seen, Sim, Window, jar::Cookie};
 use crate::oracle::Load;
+
+/// The share of the idle timeout after which opening a session renews it, as the table of `session_core::defaults` says.
+const TOUCH_SHARE: u32 = 10;
 
 /// One client of one node.
 pub(crate) struct Client {
@@ -102,8 +105,8 @@ impl Client {
         let mut floor = None;
         if let Some(stamp) = cookie.stamp {
             if self.rng.u8(..100) < 25 {
-                options.floor = Some(stamp.floor());
-                floor = self.sim.with(|world| world.history.born(stamp)).map(|born| (stamp.floor(), born));
+                options.floor = Some(stamp.into());
+                floor = self.sim.with(|world| world.history.born(stamp)).map(|born| (Floor::from(stamp), born));
             }
             if self.rng.u8(..100) < 10 {
                 options.known = Some(stamp);
@@ -191,7 +194,7 @@ impl Client {
     async fn use_session(&mut self, id: &SessionId, found: &Found, at: Millis) {
         let deadlines = found.record.deadlines();
         let Some((timeout, idle)) = deadlines.idle() else { return };
-        let due = idle.since(found.now) + timeout / defaults::TOUCH_SHARE <= timeout;
+        let due = idle.since(found.now) + timeout / TOUCH_SHARE <= timeout;
         if due && !matches!(self.store.touch(id, TouchOptions::default()).await, Ok(TouchOutcome::Touched(_))) {
             return;
         }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{
-    Clock,
-    model::{Sleep, Timestamp},
-};
+use session_core::{Clock, model::Timestamp};
 
 use super::{Millis, Sim, time::BEGINNING};
 
@@ -48,7 +45,7 @@ impl Clock for NodeClock {
         Timestamp::from_millis(self.local())
     }
 
-    fn sleep(&self, duration: Duration) -> Sleep {
+    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
         let until = self.virtual_time(self.local() + duration.as_nanos().div_ceil(1_000_000) as Millis);
         let (sim, node) = (self.sim.clone(), self.node);
         Box::pin(async move {

@@ -181,7 +181,7 @@ impl SimBarriers {
         conn.server?;
         let (epoch, at) = (conn.epoch, conn.up(world.now, delay));
         world.barriers += 1;
-        let id = BarrierId(world.barriers);
+        let id = BarrierId::from(world.barriers);
         let (answer, reply) = oneshot::channel();
         let sim = sim.clone();
         tokio::spawn(async move {

@@ -15,7 +15,7 @@ async fn a_copy_below_the_floor_does_not_answer() {
     warm(&a, &id).await;
     warm(&b, &id).await;
     b.remote().wire.feed_held.send_replace(true);
-    let floor = write(&a, &id, "2").await.floor();
+    let floor = Floor::from(write(&a, &id, "2").await);
     assert!(is_hit(&b, &id).await, "without a floor the older copy answers");
     let found = b.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap();
     assert_eq!(value_of(found).as_deref(), Some("2"));
@@ -34,7 +34,7 @@ async fn who_joins_a_load_gets_no_less_than_the_floor() {
     b.remote().wire.hold();
     let first = begin(&b, &id);
     b.remote().wire.wait_for_held(1).await;
-    let floor = write(&a, &id, "2").await.floor();
+    let floor = Floor::from(write(&a, &id, "2").await);
     let joined = {
         let b = b.clone();
         tokio::spawn(
@@ -55,7 +55,7 @@ async fn a_floor_that_the_store_has_lost_is_settled_by_one_load() {
     let stage = Stage::new();
     let node = stage.node();
     let (id, stamp) = stage.session("1").await;
-    let floor = Floor::new(stamp.incarnation(), 7);
+    let floor = Floor { incarnation: stamp.incarnation(), version: 7 };
     let found = node.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap();
     assert!(matches!(found, LoadOutcome::Found(_)));
     assert_eq!(node.stats().history_lost, 1);

@@ -16,7 +16,7 @@ async fn i4_a_floor_is_carried_across_nodes() {
         reader.warm(&id).await;
         links.listening.hold(Direction::Replies);
         let written = writer.write(&id, to).await;
-        let options = LoadOptions { floor: Some(written.stamp.floor()), ..LoadOptions::default() };
+        let options = LoadOptions { floor: Some(written.stamp.into()), ..LoadOptions::default() };
         assert_eq!(read(&reader.load(&id, options).await), Seen::Step(to));
         assert_eq!(reader.see(&id).await, Seen::Step(to), "and it stays so without a floor");
         links.listening.release(Direction::Replies);
@@ -34,7 +34,7 @@ async fn i4_a_copy_at_the_floor_answers() {
     reader.wait_for_patched(1).await;
     reader.warm(&id).await;
     let before = reader.stats().misses;
-    let options = LoadOptions { floor: Some(written.stamp.floor()), ..LoadOptions::default() };
+    let options = LoadOptions { floor: Some(written.stamp.into()), ..LoadOptions::default() };
     assert_eq!(read(&reader.load(&id, options).await), Seen::Step(1));
     assert_eq!(reader.stats().misses, before);
 }

@@ -4,10 +4,10 @@ use std::{fmt::Debug, time::Duration};
 
 use session_core::{
     Error, Principal, SessionId,
-    model::{EndReason, IdDigest},
+    model::{EndReason, IdDigest, OpId},
     store::{
-        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, LockOwner, Origin, SessionIndex, SessionLock,
-        Subscription, TenureOutcome, async_trait,
+        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, Origin, SessionIndex, SessionLock, Subscription,
+        TenureOutcome, async_trait,
     },
 };
 
@@ -82,7 +82,7 @@ impl SessionIndex for FaultyStore {
 
 #[async_trait]
 impl SessionLock for FaultyStore {
-    async fn acquire(&self, id: &SessionId, owner: LockOwner, lease: Duration) -> Result<AcquireOutcome, Error> {
+    async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error> {
         match (self.inner.acquire(id, owner, lease).await?, self.fault.lock()) {
             (AcquireOutcome::Acquired(token), Some(faulty)) => Ok(AcquireOutcome::Acquired(faulty.token(token))),
             (outcome, _) => Ok(outcome),

@@ -109,6 +109,6 @@ fn read_keyed(reader: &mut Reader) -> Result<KeyedDelta, Error> {
 fn read_edit(reader: &mut Reader) -> Result<Edit, Error> {
     match reader.varint()?.checked_sub(1) {
         None => Ok(Edit::Remove),
-        Some(length) => Ok(Edit::Set(Value::from_bytes(reader.bytes(length)?))),
+        Some(length) => Ok(Edit::Set(Value::from(reader.bytes(length)?))),
     }
 }

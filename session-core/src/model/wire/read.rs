@@ -86,7 +86,7 @@ impl Reader {
 
     pub(super) fn value(&mut self) -> Result<Value, Error> {
         let length = self.varint()?;
-        self.bytes(length).map(Value::from_bytes)
+        self.bytes(length).map(Value::from)
     }
 
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, Error> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Session;
 use crate::{
     Error, ErrorKind,
-    store::{AcquireOutcome, Conflict, ConflictCause, FencingToken, LockOwner, SessionLock, TenureOutcome},
+    model::OpId,
+    store::{AcquireOutcome, Conflict, ConflictCause, FencingToken, SessionLock, TenureOutcome},
 };
 
 /// The longest pause between two attempts to acquire a lock that another owner holds.
@@ -42,7 +43,7 @@ impl Session {
         // tenure.
         let owner = match self.lock_owner {
             Some(owner) => owner,
-            None => *self.lock_owner.insert(LockOwner::generate()?),
+            None => *self.lock_owner.insert(OpId::generate()?),
         };
         let until = self.sessions.clock().now().after(wait);
         let mut attempt = 0;
@@ -56,7 +57,7 @@ impl Session {
                 }
                 AcquireOutcome::Held(remaining) => remaining,
                 AcquireOutcome::Absent(absent) => {
-                    let error = absent.into_error();
+                    let error = Error::from(absent);
                     self.mark_absent(&error);
                     return Err(self.lock_error(error));
                 }
@@ -113,7 +114,7 @@ impl Session {
         Err(self.lock_error(match outcome {
             TenureOutcome::Done => return Ok(()),
             TenureOutcome::Lost => return Err(self.lock_lost()),
-            TenureOutcome::Absent(absent) => absent.into_error(),
+            TenureOutcome::Absent(absent) => Error::from(absent),
         }))
     }
 

@@ -17,8 +17,8 @@ use std::{any::TypeId, fmt, sync::Arc, time::Duration};
 use crate::{
     Error, ErrorKind, Floor, LoadOptions, ReadLevel, SessionId, Sessions,
     codec::Location,
-    model::{Delta, Entry, Field, Incarnation, Record, Stamp, State, Timestamp, Value},
-    store::{Absent, FencingToken, Found, LockOwner, NewSession, TouchOutcome},
+    model::{Delta, Entry, Field, Incarnation, OpId, Record, Stamp, State, Timestamp, Value},
+    store::{Absent, FencingToken, Found, NewSession, TouchOutcome},
 };
 use overlay::Overlay;
 use sent::{EntryCas, Sent};
@@ -56,7 +56,7 @@ pub struct Session {
     pending: Delta,
     fence: Option<FencingToken>,
     /// The owner of a lock request whose outcome is unknown.
-    lock_owner: Option<LockOwner>,
+    lock_owner: Option<OpId>,
     /// Takes that succeeded in calls that could not return the value.
     recovered_takes: Vec<EntryCas>,
     /// For each type that was viewed, the state at that time.
@@ -146,7 +146,7 @@ impl Session {
     /// The floor for later reads, on any node, that must see everything that this handle has loaded and committed.
     pub fn floor(&self) -> Option<Floor> {
         match &self.base {
-            Base::Stored { seen, .. } => Some(seen.floor()),
+            Base::Stored { seen, .. } => Some((*seen).into()),
             Base::New(_) | Base::Ended(_) => None,
         }
     }
@@ -231,8 +231,7 @@ impl Session {
             return Ok(());
         }
         let sent_at = self.sessions.clock().now();
-        let options =
-            LoadOptions { floor: self.floor(), ..LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() } };
+        let options = LoadOptions { level: ReadLevel::Store, floor: self.floor(), ..LoadOptions::default() };
         let found = self.sessions.load(&self.id, options).await.inspect_err(|error| {
             self.gone |= error.kind() == ErrorKind::NotFound;
         })?;

@@ -118,7 +118,7 @@ impl Session {
             Answer::Apply(ApplyOutcome::Absent(absent)) | Answer::Rotate(RotateOutcome::Absent(absent)) => match absent
             {
                 Absent::NotFound(ended) => not_found(ended),
-                Absent::Superseded => absent.into_error(),
+                Absent::Superseded => Error::from(absent),
             },
         };
         self.restore_changes();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     Principal,
     model::{Deadlines, Delta, OpId, Record, Stamp, Timestamp},
-    store::{ConflictCause, FencingToken, LockOwner, Precondition, machine::REMEMBERED_OPS},
+    store::{ConflictCause, FencingToken, Precondition, machine::REMEMBERED_OPS},
 };
 
 /// A live session.
@@ -127,7 +127,7 @@ impl Live {
     }
 
     /// The token of the next tenure.
-    pub(super) fn next_token(&self, owner: LockOwner) -> FencingToken {
+    pub(super) fn next_token(&self, owner: OpId) -> FencingToken {
         let counter = self.memory.tenure.map_or(0, |tenure| tenure.token.counter);
         FencingToken { owner, counter: counter.saturating_add(1) }
     }

@@ -4,18 +4,12 @@ use std::time::Duration;
 
 use super::{Slots, live::Tenure, live_mut};
 use crate::{
-    model::{IdDigest, Timestamp},
-    store::{AcquireOutcome, FencingToken, LockOwner, TenureOutcome},
+    model::{IdDigest, OpId, Timestamp},
+    store::{AcquireOutcome, FencingToken, TenureOutcome},
 };
 
 /// [`SessionLock::acquire`](crate::store::SessionLock::acquire).
-pub fn acquire(
-    slots: &mut impl Slots,
-    now: Timestamp,
-    id: &IdDigest,
-    owner: LockOwner,
-    lease: Duration,
-) -> AcquireOutcome {
+pub fn acquire(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, owner: OpId, lease: Duration) -> AcquireOutcome {
     let live = match live_mut(slots, now, id) {
         Ok((_, live)) => live,
         Err(absent) => return absent.into(),

@@ -100,9 +100,11 @@ pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOpti
     match find(slots, now, id) {
         Err(absent) => absent.into(),
         Ok((live, forwarded)) if options.known == Some(live.record.stamp()) => {
-            LoadOutcome::Unchanged(Touched { forwarded, ..Touched::new(live.record.deadlines(), now) })
+            LoadOutcome::Unchanged(Touched { forwarded, deadlines: live.record.deadlines(), now })
         }
-        Ok((live, forwarded)) => LoadOutcome::Found(Found { forwarded, ..Found::new(live.record.clone(), now) }),
+        Ok((live, forwarded)) => {
+            LoadOutcome::Found(Found { forwarded, record: live.record.clone(), now, staleness: None })
+        }
     }
 }
 
@@ -115,7 +117,7 @@ pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: Tou
             if renewed != live.record.deadlines() {
                 Arc::make_mut(&mut live.record).deadlines = renewed;
             }
-            TouchOutcome::Touched(Touched { forwarded: forwarded_to(at, id), ..Touched::new(renewed, now) })
+            TouchOutcome::Touched(Touched { forwarded: forwarded_to(at, id), deadlines: renewed, now })
         }
     }
 }

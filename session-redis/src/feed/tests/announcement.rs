@@ -37,9 +37,9 @@ impl Announcement {
 pub(super) const ORIGIN: u64 = 0x0102_0304_0506_0708;
 
 pub(super) fn digest(partition: u16) -> IdDigest {
-    let mut bytes = [0xd1; IdDigest::LEN];
+    let mut bytes = [0xd1; 18];
     bytes[..2].copy_from_slice(&partition.to_be_bytes());
-    IdDigest::from_bytes(&bytes)
+    IdDigest::from(&bytes)
 }
 
 pub(super) fn stamp(version: u64) -> Stamp {

@@ -40,7 +40,7 @@ fn receive(state: &mut FeedState, connection: ConnectionId, partition: u16, sequ
 enum Item {
     Change(u16, u64),
     Gap(Option<u16>, GapCause),
-    Barrier(u64),
+    Barrier(BarrierId),
 }
 use Item::{Barrier, Change, Gap};
 
@@ -50,7 +50,7 @@ fn drain(state: &mut FeedState) -> Vec<Item> {
         .map(|item| match item {
             FeedItem::Change(change) => Change(change.partition, change.sequence),
             FeedItem::Gap(partition, cause) => Gap(partition, cause),
-            FeedItem::Barrier(_, id) => Barrier(id.0),
+            FeedItem::Barrier(_, id) => Barrier(id),
             other => panic!("{other:?}"),
         })
         .collect()
@@ -112,14 +112,14 @@ fn barrier(seen: Option<u64>, meanwhile: &[u64], answer: Option<u64>) -> (Vec<It
     meanwhile.iter().for_each(|sequence| receive(&mut state, connection, 0, *sequence));
     drain(&mut state);
     state.record_sequence(connection, 0, sent, answer).unwrap();
-    state.push_barrier(0, BarrierId(1)).unwrap();
+    state.push_barrier(0, BarrierId::from(1)).unwrap();
     (drain(&mut state), state.carrier(0).unwrap().1)
 }
 
 #[test]
 fn a_barrier_compares_sequences() {
-    let fine = |last| (vec![Barrier(1)], last);
-    let missed = |last| (vec![Gap(Some(0), GapCause::Missed), Barrier(1)], last);
+    let fine = |last| (vec![Barrier(1.into())], last);
+    let missed = |last| (vec![Gap(Some(0), GapCause::Missed), Barrier(1.into())], last);
     assert_eq!(barrier(None, &[], None), fine(None));
     assert_eq!(barrier(None, &[], Some(5)), fine(Some(5)), "nothing was seen: the answer sets the sequence");
     assert_eq!(barrier(Some(5), &[], Some(5)), fine(Some(5)));

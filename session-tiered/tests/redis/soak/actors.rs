@@ -110,7 +110,7 @@ async fn advance(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) 
     soak.steps.fetch_add(1, Relaxed);
     if random.u8(..5) == 0 {
         let other = random.usize(..NODES);
-        let options = LoadOptions { floor: Some(applied.stamp.floor()), ..LoadOptions::default() };
+        let options = LoadOptions { floor: Some(applied.stamp.into()), ..LoadOptions::default() };
         let answer = seen(&soak.nodes[other].load(&id, options).await);
         assert!(matches!(answer, Seen::Failed) || answer == Seen::Step(step), "{answer:?} at a floor of step {step}");
     }

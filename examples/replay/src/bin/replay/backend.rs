@@ -85,7 +85,7 @@ impl Backend {
 }
 
 fn limits() -> Limits {
-    Limits { max_entries: MAX_LINES, max_value_bytes: MAX_BLOB, max_session_bytes: MAX_BLOB, ..Limits::default() }
+    Limits { max_entries: MAX_LINES, max_value_bytes: MAX_BLOB, max_session_bytes: MAX_BLOB }
 }
 
 #[cfg(test)]

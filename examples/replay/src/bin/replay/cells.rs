@@ -39,7 +39,7 @@ impl Records {
     }
 
     async fn update(&self, id: &SessionId, delta: Delta) -> Result<(), Error> {
-        match self.store.apply(id, &Update::new(OpId::generate().unwrap(), delta)).await? {
+        match self.store.apply(id, &Update::new(OpId::generate()?, delta)).await? {
             ApplyOutcome::Applied(_) => Ok(()),
             _ => Err(Error::new(ErrorKind::NotFound, "the cell of a baseline session is missing")),
         }

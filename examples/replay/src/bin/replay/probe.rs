@@ -58,7 +58,7 @@ impl Probe {
 async fn measure(writer: &dyn SessionStore, reader: &Cache, id: &SessionId) -> Result<Duration, Error> {
     let mut delta = Delta::new();
     delta.set(Field::new("probe")?, Value::new(Format::BINCODE, b"1"));
-    let ApplyOutcome::Applied(applied) = writer.apply(id, &Update::new(OpId::generate().unwrap(), delta)).await? else {
+    let ApplyOutcome::Applied(applied) = writer.apply(id, &Update::new(OpId::generate()?, delta)).await? else {
         return Err(Error::new(ErrorKind::NotFound, "the session of the probe is gone"));
     };
     let acknowledged = Instant::now();
