@@ -36,9 +36,9 @@ impl fmt::Debug for Incarnation {
 ///
 /// Within one incarnation, the version orders states. Two states are equal only if **all three parts** are equal: after
 /// a failover that lost updates, two different states can have the same version. The tag chains the op ids of all
-/// updates so far, so equal stamps mean equal histories. The first stamp is
-/// therefore [that of a new session](crate::store::NewSession::stamp), and each later one is made by
-/// [`next`](Self::next). [`from_parts`](Self::from_parts) is for stores that read a stamp back.
+/// updates so far, so equal stamps mean equal histories. The first stamp is therefore that of a
+/// [new session](crate::store::NewSession::stamp), and each later one is made by [`next`](Self::next).
+/// [`from_parts`](Self::from_parts) is for stores that read a stamp back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     incarnation: Incarnation,
