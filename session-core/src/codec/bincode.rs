@@ -1,7 +1,7 @@
 use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
-    codec::{Codec, CodecError, Location, Read, ReadSeed, TYPICAL_BYTES},
+    codec::{Codec, CodecError, Location, Read, TYPICAL_BYTES, read_seed::ReadSeed},
     model::{Format, Value},
 };
 

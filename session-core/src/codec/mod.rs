@@ -23,13 +23,13 @@ mod bincode;
 mod json;
 #[cfg(feature = "postcard")]
 mod postcard;
+#[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]
+mod read_seed;
 mod registry;
 #[cfg(feature = "sealed")]
 mod sealed;
 
 use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error as _};
 
 use crate::model::{Entry, Format, Incarnation, Value};
 
@@ -105,21 +105,3 @@ pub trait Codec: fmt::Debug + Send + Sync {
 
 /// Reads the value from a deserializer.
 pub type Read<'r, 'de> = &'r mut dyn FnMut(&mut dyn erased_serde::Deserializer<'de>) -> Result<(), erased_serde::Error>;
-
-/// A [`Read`] as a seed, for formats whose deserializer has its own type.
-pub(crate) struct ReadSeed<'r, 'de>(pub(crate) Read<'r, 'de>);
-
-impl fmt::Debug for ReadSeed<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReadSeed")
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for ReadSeed<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let mut erased = <dyn erased_serde::Deserializer<'de>>::erase(deserializer);
-        (self.0)(&mut erased).map_err(D::Error::custom)
-    }
-}

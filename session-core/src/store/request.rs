@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::{
     Error, Expiry, Floor, SessionId, SignIn, defaults,
-    model::{Deadlines, Delta, EndReason, Entry, Field, Incarnation, Key, OpId, Stamp, Timestamp, Value},
+    model::{Delta, EndReason, Entry, Field, Incarnation, Key, OpId, Stamp, Value},
     store::FencingToken,
 };
 
@@ -187,11 +187,6 @@ impl Rotation {
     pub fn new(write: impl Into<WriteOptions>, to: SessionId, kind: RotationKind) -> Self {
         let grace = defaults::ROTATION_GRACE;
         Self { write: write.into(), to, kind, grace, delta: Delta::new(), sign_in: None, expiry: None }
-    }
-
-    /// The session's deadlines after the rotation.
-    pub(crate) fn deadlines(&self, before: Deadlines, now: Timestamp) -> Deadlines {
-        self.expiry.map_or_else(|| before.renewed(now, None), |expiry| expiry.start(now))
     }
 }
 

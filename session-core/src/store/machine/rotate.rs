@@ -98,7 +98,10 @@ fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation
         return Step::unchanged(RotateOutcome::Absent(Absent::NotFound(None)));
     };
     let before = live.record.stamp();
-    let deadlines = rotation.deadlines(live.record.deadlines(), now);
+    let deadlines = match rotation.expiry {
+        Some(expiry) => expiry.start(now),
+        None => live.record.deadlines().renewed(now, None),
+    };
     if rotation.delta.is_empty() {
         std::sync::Arc::make_mut(&mut live.record).deadlines = deadlines;
     } else {
