@@ -6,7 +6,7 @@ use crate::Error;
 impl Session {
     /// Runs `f`, which reads and records changes, and commits them only if the session has not changed in between. On a
     /// conflict it discards the changes that `f` recorded, loads the session again and runs `f` again. It makes up to
-    /// [16 attempts](crate::defaults::CONFLICT_ATTEMPTS), with growing random pauses.
+    /// [16 attempts](crate::SessionsBuilder::conflict_attempts), with growing random pauses.
     ///
     /// A transaction is needed only if a change depends on the values of other entries; see [`update`](Self::update)
     /// for one entry. Changes that were recorded before are committed with it. After an unknown outcome call
