@@ -37,9 +37,9 @@
 //! # Adding a backend
 //!
 //! 1. Implement [`SessionStore`](session_core::store::SessionStore). If your backend keeps its sessions in its own
-//!    process, behind a lock, implement `Slots` of `session_core::store::machine` (feature `machine`) and let
-//!    the machine do the work; the example `custom_backend` is a complete backend
-//!    of that kind in one file. Otherwise implement the same steps in the language of your server.
+//!    process, behind a lock, implement `Slots` of `session_core::store::machine` (feature `machine`) and let the machine
+//!    do the work; the example `custom_backend` is a complete backend of that kind in one file. Otherwise implement the
+//!    same steps in the language of your server.
 //! 2. Write the harness above. [`start`](Harness::start) returns a *fresh* backend, or a fresh name space on a shared
 //!    server. It lives as long as the case, so its `Drop` is the place to clean up. `start` panics when the backend
 //!    cannot be reached: a suite that passes without a server proves nothing.

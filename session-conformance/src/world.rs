@@ -6,8 +6,9 @@ use session_core::{
     Expiry, LoadOptions, Principal, ReadLevel, SessionId,
     model::{EndReason, OpId, Stamp, Timestamp},
     store::{
-        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
-        Rotation, RotationKind, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Touched, Update,
+        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, Precondition,
+        RotateOutcome, Rotation, RotationKind, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome,
+        Touched, Update,
     },
 };
 use tokio::sync::Barrier;
@@ -48,9 +49,19 @@ pub(crate) fn update(changes: &Changes) -> Update {
     Update::new(OpId::generate().must(), changes.delta())
 }
 
+/// The same under a condition.
+pub(crate) fn update_if(precondition: Precondition, changes: &Changes) -> Update {
+    Update { preconditions: vec![precondition], ..update(changes) }
+}
+
 /// A destroy with a fresh op id.
 pub(crate) fn destroy(reason: EndReason) -> Destroy {
     Destroy::new(OpId::generate().must(), reason)
+}
+
+/// Options of a load that asks the store.
+pub(crate) fn at_store() -> LoadOptions {
+    LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }
 }
 
 pub(crate) fn sibling(id: &SessionId) -> SessionId {
@@ -158,7 +169,7 @@ impl World {
     }
 
     pub(crate) async fn load(&self, id: &SessionId) -> LoadOutcome {
-        self.store().load(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.must()
+        self.store().load(id, at_store()).await.must()
     }
 
     pub(crate) async fn found(&self, id: &SessionId) -> Found {

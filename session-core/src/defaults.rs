@@ -31,7 +31,8 @@ pub const TOMBSTONE_CALLS: u32 = 10;
 /// it only checks that its tombstones outlast ten call deadlines.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// Opening a session renews its idle deadline once this share (one tenth) of the idle timeout has passed since the last
-/// renewal. An active session's deadline is therefore too early by at most that share.
+/// renewal. An active session's deadline is therefore too early by at most that share. The capacity model and the simulation
+/// have copies of this number.
 pub(crate) const TOUCH_SHARE: u32 = 10;
 /// The maximum number of entries in one session.
 pub(crate) const MAX_ENTRIES: usize = 10_000;

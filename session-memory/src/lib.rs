@@ -20,7 +20,9 @@
 //! delta.set(Field::new("theme")?, Value::new(Format::JSON, b"\"dark\""));
 //! store.apply(&id, &Update::new(OpId::generate()?, delta)).await?;
 //!
-//! let LoadOutcome::Found(found) = store.load(&id, LoadOptions::default()).await? else { panic!("the session was created above") };
+//! let LoadOutcome::Found(found) = store.load(&id, LoadOptions::default()).await? else {
+//!     panic!("the session was created above")
+//! };
 //! assert!(found.record.state().get("theme").is_some());
 //! # Ok(()) }
 //! # example().now_or_never().unwrap().unwrap();

@@ -16,7 +16,6 @@
 //! Fields of a session's hash: `@…` metadata (see `protocol/meta.rs`), `=<field>` a scalar, `:<length of the field name,
 //! one byte><field><key>` a keyed entry. Fields with other first bytes are left alone.
 
-use bytes::Bytes;
 use session_core::{
     Principal,
     model::{Entry, IdDigest},
@@ -128,5 +127,5 @@ pub(crate) fn prefix_of(field: &session_core::model::Field) -> Vec<u8> {
 
 /// A value as the hash holds it.
 pub(crate) fn stored(bytes: Vec<u8>) -> session_core::model::Value {
-    session_core::model::Value::from(Bytes::from(bytes))
+    session_core::model::Value::from(bytes)
 }

@@ -63,8 +63,8 @@ impl<R: SessionStore + 'static> Tiers<R> {
             // After an outage every copy has to be revalidated. A limit keeps the recovering store from being flooded.
             let _permit = if has_copy { self.revalidations.acquire().await.ok() } else { None };
             let (departure, copy) = self.local.depart(id.digest(), fill, self.clock.now());
-            let mut options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
-            options.known = copy.as_ref().map(|record| record.stamp());
+            let known = copy.as_ref().map(|record| record.stamp());
+            let options = LoadOptions { known, level: ReadLevel::Store, ..LoadOptions::default() };
             let outcome = match (self.ask(self.remote.load(&id, options)).await?, copy) {
                 (LoadOutcome::Unchanged(touched), Some(record)) => {
                     self.local.counters.revalidated.count();
@@ -88,11 +88,11 @@ impl<R: SessionStore + 'static> Tiers<R> {
             return Err(error);
         };
         let (age, store_time) = (now.since(current_at), provenance.store_time(now));
-        if age > limit || (store_time >= record.deadlines().expires_at()) {
+        if age > limit || store_time >= record.deadlines().expires_at() {
             return Err(error);
         }
         self.local.counters.served_stale.count();
-        Ok(LoadOutcome::Found(Found { staleness: Some(age), record, now: store_time, forwarded: None }))
+        Ok(LoadOutcome::Found(Found { record, now: store_time, forwarded: None, staleness: Some(age) }))
     }
 }
 
@@ -126,7 +126,7 @@ fn revalidated(record: Arc<Record>, touched: Touched) -> Found {
     } else {
         Arc::new(Record::clone(&record).with_deadlines(touched.deadlines))
     };
-    Found { forwarded: touched.forwarded, record, now: touched.now, staleness: None }
+    Found { record, now: touched.now, forwarded: touched.forwarded, staleness: None }
 }
 
 /// Whether the answer to a request that left before the call satisfies a caller that has seen this stamp and asks for this
@@ -154,8 +154,8 @@ fn admits(floor: Option<Floor>, outcome: &LoadOutcome) -> bool {
 fn tailored(outcome: LoadOutcome, options: LoadOptions) -> LoadOutcome {
     match outcome {
         LoadOutcome::Found(found) if options.known == Some(found.record.stamp()) => {
-            let touched = Touched { deadlines: found.record.deadlines(), now: found.now, forwarded: None };
-            LoadOutcome::Unchanged(Touched { forwarded: found.forwarded, ..touched })
+            let deadlines = found.record.deadlines();
+            LoadOutcome::Unchanged(Touched { deadlines, now: found.now, forwarded: found.forwarded })
         }
         outcome => outcome,
     }

@@ -11,19 +11,19 @@ use crate::{
     store::{BACKEND, TieredStore},
 };
 
-fn no_index() -> Error {
+fn no_index(operation: &'static str) -> Error {
     Error::new(ErrorKind::Configuration, "the store behind the cache keeps no index of principals")
-        .with_context(BACKEND, "index")
+        .with_context(BACKEND, operation)
 }
 
 #[async_trait]
 impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
-        self.remote().index().ok_or_else(no_index)?.sessions(principal, limit).await
+        self.remote().index().ok_or_else(|| no_index("sessions"))?.sessions(principal, limit).await
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
-        let index = self.remote().index().ok_or_else(no_index)?;
+        let index = self.remote().index().ok_or_else(|| no_index("revoke"))?;
         let _evict = EvictEndedOnDrop { local: self.local(), sessions: vec![*session] };
         index.revoke(principal, session, reason).await
     }
@@ -34,7 +34,7 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
         except: Option<&SessionId>,
         reason: EndReason,
     ) -> Result<usize, Error> {
-        let index = self.remote().index().ok_or_else(no_index)?;
+        let index = self.remote().index().ok_or_else(|| no_index("revoke_all"))?;
         // Listed first, because the index no longer lists sessions that were revoked.
         let listed = index.sessions(principal, usize::MAX).await?;
         let revoked = listed.iter().map(|session| session.digest);

@@ -14,14 +14,15 @@
 //!   the factor (e^y - 1) / y for a copy of an age between 0 and A, where y = λwA (N - 1) / N.
 //! - A session with a lifetime of L starts renewed, so it is touched within L - D only, and never if L is shorter than D.
 
-/// The share of the idle timeout after which opening a session renews it, as the table of `session_core::defaults` says.
-const TOUCH_SHARE: f64 = 10.0;
-
 use super::{
     hits::shares,
     popularity::Class,
     workload::{Routing, Workload},
 };
+
+/// The idle timeout divided by this is the time after which opening a session renews its deadline, as in the table of
+/// `session_core::defaults`.
+const TOUCH_SHARE: f64 = 10.0;
 
 /// Touches of all sessions, per second.
 pub(super) fn touches(workload: &Workload, classes: &[Class]) -> f64 {

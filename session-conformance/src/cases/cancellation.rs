@@ -81,7 +81,7 @@ pub(crate) async fn of_an_update(world: &World) {
         let update = update(&delta());
         let answer = dropped_after(at, world.store().apply(&id, &update)).await;
         is_whole(world, &id, at).await;
-        world.send(&id, &Update { retry_from: Some(base), ..update.clone() }).await;
+        world.send(&id, &Update { retry_from: Some(base), ..update }).await;
         assert_eq!(world.stamp(&id).await, base.next(update.write.op), "dropped at await {at}");
         assert_eq!(world.model(&id).await, Model::from(&before()).after(&delta()));
         if answer.is_some() {

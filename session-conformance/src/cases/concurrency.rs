@@ -6,14 +6,15 @@ use std::sync::{
 };
 
 use session_core::{
-    Error, LoadOptions, ReadLevel, SessionId,
+    Error, SessionId,
+    model::Value,
     store::{ApplyOutcome, CreateOutcome, LoadOutcome, NewSession, Precondition, SessionStore, TouchOptions, Update},
 };
 
 use crate::{
     model::{Changes, Model, changes, field, value},
     must::{Must as _, must_be},
-    world::{World, new_id, update},
+    world::{World, at_store, new_id, update, update_if},
 };
 
 /// Sends an update from a task.
@@ -87,7 +88,7 @@ pub(crate) async fn a_clear_and_an_insert_are_serialized(world: &World) {
 async fn read_whole(store: &dyn SessionStore, id: &SessionId, states: usize) -> bool {
     let (mut seen, mut last) = (0, None);
     while seen < states {
-        let found = store.load(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.must();
+        let found = store.load(id, at_store()).await.must();
         let record = must_be!(found, LoadOutcome::Found(found) => found.record);
         let first = record.state().get("first");
         if record.state().keyed("others").any(|(_, other)| Some(other) != first) {
@@ -137,7 +138,7 @@ const ATTEMPTS: usize = 1_000;
 /// Increments a counter by compare-and-set until it succeeds.
 async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> Result<(), Error> {
     for _ in 0..ATTEMPTS {
-        let found = store.load(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await?;
+        let found = store.load(id, at_store()).await?;
         let record = must_be!(found, LoadOutcome::Found(found) => found.record);
         let old = record.state().get("count").cloned();
         let count = old.as_ref().map_or(0, |value| value.as_bytes().len());
@@ -145,12 +146,10 @@ async fn increment(store: &dyn SessionStore, id: &SessionId, by_entry: bool) -> 
             true => Precondition::Scalar(field("count"), old),
             false => Precondition::Stamp(record.stamp()),
         };
-        let longer = changes().set_value("count", &session_core::model::Value::from(vec![3; count + 1]));
+        let longer = changes().set_value("count", &Value::from(vec![3; count + 1]));
         // Lets the other tasks run in between, even if the store's futures are never pending.
         tokio::task::yield_now().await;
-        if let ApplyOutcome::Applied(_) =
-            store.apply(id, &Update { preconditions: vec![when], ..update(&longer) }).await?
-        {
+        if let ApplyOutcome::Applied(_) = store.apply(id, &update_if(when, &longer)).await? {
             return Ok(());
         }
     }
@@ -187,9 +186,7 @@ pub(crate) async fn a_one_time_token_is_taken_once(world: &World) {
     for _ in 0..20 {
         let (id, _) = world.start_with(&changes().set("token", "t")).await;
         let when = Precondition::Scalar(field("token"), Some(value("t")));
-        let take = |_, store| {
-            sent(store, id, Update { preconditions: vec![when.clone()], ..update(&changes().remove("token")) })
-        };
+        let take = |_, store| sent(store, id, update_if(when.clone(), &changes().remove("token")));
         let answers = world.race(6, take).await;
         let taken = answers.iter().filter(|answer| matches!(answer, ApplyOutcome::Applied(_))).count();
         assert_eq!(taken, 1, "{answers:?}");

@@ -12,9 +12,9 @@ use session_core::{
 
 use crate::{
     gone::Gone,
-    model::{changes, field},
+    model::{changes, field, key, value},
     must::{Must as _, must_be},
-    world::{World, same_moment, update},
+    world::{World, same_moment, update, update_if},
 };
 
 impl World {
@@ -37,7 +37,8 @@ pub(crate) async fn deadlines_count_from_the_create(world: &World) {
     let (_, applied) = world.start_for(Expiry::both(idle, absolute)).await;
     let (deadlines, now) = (applied.deadlines, applied.now);
     let (timeout, at) = deadlines.idle().expect("an idle deadline");
-    assert!(timeout == idle && same_moment(world, at, now.after(idle)));
+    assert_eq!(timeout, idle);
+    assert!(same_moment(world, at, now.after(idle)));
     assert!(deadlines.absolute().is_some_and(|at| same_moment(world, at, now.after(absolute))));
 }
 
@@ -203,14 +204,8 @@ pub(crate) async fn a_load_renews_no_deadline(world: &World) {
 pub(crate) async fn a_refused_update_renews_no_deadline(world: &World) {
     let (id, created) = world.start_for(world.idle(9)).await;
     world.pass(2).await;
-    let refused: Update = Update {
-        preconditions: vec![Precondition::Keyed(
-            field("cart"),
-            crate::model::key("sku"),
-            Some(crate::model::value("1")),
-        )],
-        ..update(&changes().set("a", "1"))
-    };
+    let wrong = Precondition::Keyed(field("cart"), key("sku"), Some(value("1")));
+    let refused = update_if(wrong, &changes().set("a", "1"));
     must_be!(world.store().apply(&id, &refused).await.must(), ApplyOutcome::Conflict(_));
     assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
 }

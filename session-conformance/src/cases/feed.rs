@@ -4,17 +4,17 @@ use std::{collections::HashMap, sync::Arc};
 
 use session_core::{
     SessionId,
-    model::{EndReason, IdDigest, Stamp, State},
+    model::{EndReason, IdDigest, Stamp, State, Value},
     store::{
         ChangeKind, FeedItem, Precondition, Rotation, RotationKind, SessionChange, SessionStore, Subscription,
-        TouchOptions, Update,
+        TouchOptions,
     },
 };
 
 use crate::{
     model::changes,
     must::{Must as _, must_be},
-    world::{World, destroy, update},
+    world::{World, destroy, update, update_if},
 };
 
 /// A subscription and the changes received so far.
@@ -113,9 +113,9 @@ pub(crate) async fn requests_without_effect_are_not_published(world: &World) {
     world.touch(&id, TouchOptions::default()).await;
     world.apply(&id, &changes()).await;
     world.send(&id, &once).await;
-    let conflict = Update { preconditions: vec![Precondition::Stamp(stamp)], ..update(&changes().set("a", "2")) };
+    let conflict = update_if(Precondition::Stamp(stamp), &changes().set("a", "2"));
     world.store().apply(&id, &conflict).await.must();
-    let huge = session_core::model::Value::from(vec![3; world.store().limits().max_value_bytes + 1]);
+    let huge = Value::from(vec![3; world.store().limits().max_value_bytes + 1]);
     must_be!(world.store().apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
     world.store().create(&id, &world.new_session()).await.must();
     world.load(&id).await;
@@ -168,7 +168,7 @@ pub(crate) async fn carried_deltas_patch_a_copy(world: &World) {
 pub(crate) async fn a_large_change_is_published(world: &World) {
     let id = world.start().await;
     let mut subscriber = Subscriber::on(world.store()).await;
-    let large = session_core::model::Value::from(vec![3; world.store().limits().max_value_bytes]);
+    let large = Value::from(vec![3; world.store().limits().max_value_bytes]);
     let delta = changes().set_value("large", &large);
     let after = world.apply(&id, &delta).await.stamp;
     let received = subscriber.changes(&id).await;

@@ -3,7 +3,7 @@
 use session_core::{
     Error, ErrorKind, Expiry, Principal, SessionCap, SessionId, SignIn,
     model::{EndReason, IdDigest},
-    store::{Absent, CreateOutcome, IndexedSession, NewSession, RotateOutcome, Rotation, RotationKind},
+    store::{Absent, CreateOutcome, IndexedSession, NewSession, RotateOutcome, Rotation, RotationKind, TouchOptions},
 };
 
 use crate::{
@@ -13,8 +13,12 @@ use crate::{
 };
 
 impl World {
+    pub(crate) fn signing_in(&self, sign_in: SignIn) -> NewSession {
+        NewSession { sign_in: Some(sign_in), ..self.new_session() }
+    }
+
     pub(crate) fn signed_in(&self, principal: &Principal) -> NewSession {
-        NewSession { sign_in: Some(SignIn::new(principal.clone())), ..self.new_session() }
+        self.signing_in(SignIn::new(principal.clone()))
     }
 
     /// A new session of this principal.
@@ -123,8 +127,7 @@ pub(crate) async fn a_rotated_session_keeps_its_place(world: &World) {
         [(RotationKind::Privilege, None), (RotationKind::Privilege, step_up), (RotationKind::Renew, None)]
     {
         world.elapse(world.ticks(1)).await;
-        let plain = world.rotation(&first, kind);
-        let rotation = Rotation { sign_in, ..plain };
+        let rotation = Rotation { sign_in, ..world.rotation(&first, kind) };
         world.rotate(&first, &rotation).await;
         first = rotation.to;
         assert_eq!(world.listed(&principal).await, digests(&[second, first]));
@@ -139,7 +142,7 @@ pub(crate) async fn an_old_session_that_signs_in_is_listed_first(world: &World) 
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
     let guest = world.start().await;
     world.elapse(world.ticks(2)).await;
-    let (oldest, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+    let (oldest, _) = world.create(&world.signing_in(sign_in.clone())).await;
     world.elapse(world.ticks(2)).await;
     let rotation = Rotation { sign_in: Some(sign_in.clone()), ..world.rotation(&guest, RotationKind::Privilege) };
     let applied = world.rotate(&guest, &rotation).await;
@@ -147,7 +150,7 @@ pub(crate) async fn an_old_session_that_signs_in_is_listed_first(world: &World) 
     assert_eq!(world.listed(&principal).await, digests(&[rotation.to, oldest]));
     assert!(same_moment(world, listed[0].signed_in_at, applied.now));
     world.elapse(world.ticks(2)).await;
-    let (newest, _) = world.create(&NewSession { sign_in: Some(sign_in), ..world.new_session() }).await;
+    let (newest, _) = world.create(&world.signing_in(sign_in)).await;
     assert_eq!(world.listed(&principal).await, digests(&[newest, rotation.to]));
     world.must_be_gone(&oldest, crate::gone::Gone::NotFound(Some(EndReason::Limit))).await;
 }
@@ -192,7 +195,7 @@ pub(crate) async fn an_extended_session_stays_listed(world: &World) {
     for step in 0..3 {
         world.elapse(world.ticks(5)).await;
         if step % 2 == 0 {
-            world.touch(&id, session_core::store::TouchOptions::default()).await;
+            world.touch(&id, TouchOptions::default()).await;
         } else {
             world.apply(&id, &changes().set("a", "1")).await;
         }
@@ -206,9 +209,9 @@ pub(crate) async fn an_extended_session_stays_listed(world: &World) {
 pub(crate) async fn a_cap_refuses_one_session_more(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
-    let first = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await.0;
-    world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
-    let (id, third) = (new_id(), NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() });
+    let first = world.create(&world.signing_in(sign_in.clone())).await.0;
+    world.create(&world.signing_in(sign_in.clone())).await;
+    let (id, third) = (new_id(), world.signing_in(sign_in.clone()));
     assert_eq!(refused(world.store().create(&id, &third).await), ErrorKind::LimitExceeded);
     assert!(!world.is_live(&id).await);
     let guest = world.start().await;
@@ -227,7 +230,7 @@ pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
     let mut ids = Vec::new();
     for _ in 0..4 {
-        ids.insert(0, world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await.0);
+        ids.insert(0, world.create(&world.signing_in(sign_in.clone())).await.0);
         world.elapse(world.ticks(1)).await;
     }
     assert_eq!(world.listed(&principal).await, digests(&ids[..2]));
@@ -244,7 +247,7 @@ pub(crate) async fn a_cap_ends_the_oldest(world: &World) {
 pub(crate) async fn a_repeated_create_at_the_cap_answers_created(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
         let principal = new_principal();
-        let new = NewSession { sign_in: Some(SignIn::new(principal.clone()).with_cap(cap)), ..world.new_session() };
+        let new = world.signing_in(SignIn::new(principal.clone()).with_cap(cap));
         let (id, _) = world.create(&new).await;
         let again = world.store().create(&id, &new).await.must();
         assert!(must_be!(again, CreateOutcome::Created(applied) => applied).repeated);
@@ -257,7 +260,7 @@ pub(crate) async fn a_step_up_at_the_cap_adds_no_session(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {
         let principal = new_principal();
         let sign_in = SignIn::new(principal.clone()).with_cap(cap);
-        let (id, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+        let (id, _) = world.create(&world.signing_in(sign_in.clone())).await;
         let rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&id, RotationKind::Privilege) };
         world.rotate(&id, &rotation).await;
         assert_eq!(world.listed(&principal).await, digests(&[rotation.to]), "{cap:?}");
@@ -287,7 +290,7 @@ pub(crate) async fn a_late_repeat_at_the_cap_answers_rotated(world: &World) {
 /// Signs in a new session, which must then be the only one of its principal.
 async fn admits_the_only_session(world: &World, sign_in: SignIn) {
     let principal = sign_in.principal().clone();
-    let (id, _) = world.create(&NewSession { sign_in: Some(sign_in), ..world.new_session() }).await;
+    let (id, _) = world.create(&world.signing_in(sign_in)).await;
     assert_eq!(world.listed(&principal).await, digests(&[id]));
 }
 
@@ -304,7 +307,7 @@ pub(crate) async fn ended_sessions_do_not_count_under_a_cap(world: &World) {
 /// Under a cap that refuses, an ended session does not count after its tombstone has ended either.
 pub(crate) async fn ended_sessions_do_not_count_after_their_tombstone(world: &World) {
     let sign_in = SignIn::new(new_principal()).with_cap(SessionCap::Refuse(1));
-    let (first, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+    let (first, _) = world.create(&world.signing_in(sign_in.clone())).await;
     world.end(&first).await;
     world.elapse(world.tombstone() + world.ticks(1)).await;
     admits_the_only_session(world, sign_in).await;
@@ -314,11 +317,11 @@ pub(crate) async fn ended_sessions_do_not_count_after_their_tombstone(world: &Wo
 pub(crate) async fn a_rotated_session_counts_once_under_a_cap(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
-    let (first, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+    let (first, _) = world.create(&world.signing_in(sign_in.clone())).await;
     let renewal = Rotation { grace: world.ticks(1), ..world.rotation(&first, RotationKind::Renew) };
     world.rotate(&first, &renewal).await;
     world.elapse(world.ticks(2)).await;
-    let (second, _) = world.create(&NewSession { sign_in: Some(sign_in), ..world.new_session() }).await;
+    let (second, _) = world.create(&world.signing_in(sign_in)).await;
     assert_eq!(world.listed(&principal).await.len(), 2);
     assert!(world.is_live(&renewal.to).await && world.is_live(&second).await);
 }
@@ -327,7 +330,7 @@ pub(crate) async fn a_rotated_session_counts_once_under_a_cap(world: &World) {
 pub(crate) async fn a_step_up_through_a_forward_at_the_cap_adds_no_session(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
-    let (id, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+    let (id, _) = world.create(&world.signing_in(sign_in.clone())).await;
     world.moved(&id, RotationKind::Renew).await;
     let rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&id, RotationKind::Privilege) };
     world.rotate(&id, &rotation).await;
@@ -338,8 +341,8 @@ pub(crate) async fn a_step_up_through_a_forward_at_the_cap_adds_no_session(world
 pub(crate) async fn a_cap_does_not_mask_other_refusals(world: &World) {
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
-    let (id, _) = world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
-    let other = NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() };
+    let (id, _) = world.create(&world.signing_in(sign_in.clone())).await;
+    let other = world.signing_in(sign_in.clone());
     let guest = world.start().await;
     assert_eq!(world.store().create(&guest, &other).await.must(), CreateOutcome::AlreadyExists);
     world.moved(&guest, RotationKind::Privilege).await;
@@ -357,8 +360,7 @@ pub(crate) async fn a_failed_sign_in_removes_no_session_from_the_index(world: &W
     let new = world.signed_in(&principal);
     must_be!(world.store().create(&to, &new).await.must(), CreateOutcome::Created(_) => ());
     world.end(&gone).await;
-    let mut rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&gone, RotationKind::Privilege) };
-    rotation.to = to;
+    let rotation = Rotation { to, sign_in: Some(sign_in), ..world.rotation(&gone, RotationKind::Privilege) };
     must_be!(world.store().rotate(&gone, &rotation).await.must(), RotateOutcome::Absent(Absent::NotFound(_)) => ());
     assert_eq!(world.listed(&principal).await, digests(&[to]));
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
@@ -371,7 +373,7 @@ pub(crate) async fn concurrent_sign_ins_leave_as_many_sessions_as_the_cap_allows
         let principal = new_principal();
         let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
         for _ in 0..2 {
-            world.create(&NewSession { sign_in: Some(sign_in.clone()), ..world.new_session() }).await;
+            world.create(&world.signing_in(sign_in.clone())).await;
         }
         let new = world.new_session();
         let signed_in = world

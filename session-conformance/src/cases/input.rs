@@ -3,8 +3,7 @@
 use session_core::{
     ErrorKind, Principal, SessionId,
     model::{Field, Key, Value},
-    store::Absent,
-    store::LoadOutcome,
+    store::{Absent, LoadOutcome},
 };
 
 use crate::{
@@ -12,6 +11,11 @@ use crate::{
     must::must_be,
     world::{World, new_id},
 };
+
+/// The greatest length of the name of a field.
+const MAX_NAME_BYTES: usize = 255;
+/// The greatest length of a key.
+const MAX_KEY_BYTES: usize = 1_024;
 
 /// Stores these entries in two ways and compares the result; then removes each again.
 async fn comes_back(world: &World, entries: &Changes) {
@@ -53,7 +57,7 @@ const ODD: [&str; 24] = [
 
 /// Empty and overlong names cannot be built, so a store never receives one.
 pub(crate) async fn invalid_names_cannot_be_built(_: &World) {
-    let long = "x".repeat(1_024 + 1);
+    let long = "x".repeat(MAX_KEY_BYTES + 1);
     let refused = [Field::new("").err(), Field::new(&long).err(), Key::new(&long).err(), Principal::new("").err()];
     for error in refused {
         assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::InvalidInput));
@@ -101,12 +105,10 @@ pub(crate) async fn field_and_key_do_not_run_together(world: &World) {
 /// Names of the greatest length work, and differ in their last byte.
 pub(crate) async fn the_longest_names_read_back(world: &World) {
     let long = |last: &str, len: usize| format!("{}{last}", "x".repeat(len - 1));
-    let (field, key) = (long("a", 255), long("a", 1_024));
-    let entries = changes().set(&field, "1").set(&long("b", 255), "2").insert(&field, &key, "3").insert(
-        &field,
-        &long("b", 1_024),
-        "4",
-    );
+    let [field, other_field] = ["a", "b"].map(|last| long(last, MAX_NAME_BYTES));
+    let [key, other_key] = ["a", "b"].map(|last| long(last, MAX_KEY_BYTES));
+    let scalars = changes().set(&field, "1").set(&other_field, "2");
+    let entries = scalars.insert(&field, &key, "3").insert(&field, &other_key, "4");
     comes_back(world, &entries).await;
 }
 

@@ -1,16 +1,16 @@
 //! A session from its creation to its end.
 
 use session_core::{
-    LoadOptions, ReadLevel,
+    LoadOptions,
     model::{EndReason, Stamp},
-    store::{Absent, CreateOutcome, DestroyOutcome, LoadOutcome, NewSession, TouchOptions},
+    store::{Absent, CreateOutcome, DestroyOutcome, LoadOutcome, NewSession, RotationKind, TouchOptions},
 };
 
 use crate::{
     gone::Gone,
     model::{Model, changes},
     must::{Must as _, must_be},
-    world::{World, destroy, new_id, same_moment, sibling},
+    world::{World, at_store, destroy, new_id, same_moment, sibling},
 };
 
 /// A created session is loaded with its entries, its stamp and its deadlines.
@@ -100,7 +100,7 @@ pub(crate) async fn stamps_are_derived_from_op_ids(world: &World) {
 /// A load with the current stamp answers Unchanged, with the current deadlines.
 pub(crate) async fn a_load_with_the_current_stamp_answers_unchanged(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
-    let options = LoadOptions { level: ReadLevel::Store, known: Some(applied.stamp), ..LoadOptions::default() };
+    let options = LoadOptions { known: Some(applied.stamp), ..at_store() };
     world.elapse(world.ticks(2)).await;
     let renewed = world.touch(&id, TouchOptions::default()).await.deadlines;
     let unchanged = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Unchanged(now) => now);
@@ -111,7 +111,7 @@ pub(crate) async fn a_load_with_the_current_stamp_answers_unchanged(world: &Worl
 pub(crate) async fn a_load_with_an_older_stamp_finds_the_record(world: &World) {
     let (id, created) = world.create(&world.new_session()).await;
     world.apply(&id, &changes().set("theme", "dark")).await;
-    let options = LoadOptions { level: ReadLevel::Store, known: Some(created.stamp), ..LoadOptions::default() };
+    let options = LoadOptions { known: Some(created.stamp), ..at_store() };
     let found = must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(found) => found);
     assert_eq!(found.record.stamp().version(), 2);
 }
@@ -125,7 +125,7 @@ pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
         Stamp::from_parts(applied.stamp.incarnation(), applied.stamp.version(), tag),
         Stamp::from_parts(other.incarnation, applied.stamp.version(), applied.stamp.tag()),
     ] {
-        let options = LoadOptions { level: ReadLevel::Store, known: Some(wrong), ..LoadOptions::default() };
+        let options = LoadOptions { known: Some(wrong), ..at_store() };
         must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Found(_));
     }
 }
@@ -134,7 +134,7 @@ pub(crate) async fn an_equal_version_is_not_an_equal_stamp(world: &World) {
 pub(crate) async fn a_load_with_the_stamp_of_a_destroyed_session_is_not_found(world: &World) {
     let (id, applied) = world.create(&world.new_session()).await;
     world.end(&id).await;
-    let options = LoadOptions { level: ReadLevel::Store, known: Some(applied.stamp), ..LoadOptions::default() };
+    let options = LoadOptions { known: Some(applied.stamp), ..at_store() };
     must_be!(world.store().load(&id, options).await.must(), LoadOutcome::Absent(Absent::NotFound(Some(_))));
 }
 
@@ -154,7 +154,7 @@ pub(crate) async fn the_creation_time_never_changes(world: &World) {
     let created_at = world.found(&id).await.record.created_at();
     world.elapse(world.ticks(2)).await;
     world.apply(&id, &changes().set("theme", "dark")).await;
-    let moved = world.moved(&id, session_core::store::RotationKind::Privilege).await;
+    let moved = world.moved(&id, RotationKind::Privilege).await;
     assert_eq!(world.found(&moved).await.record.created_at(), created_at);
 }
 

@@ -2,9 +2,8 @@
 
 use session_core::{
     ErrorKind, SessionId,
-    model::Value,
-    store::LoadOutcome,
-    store::{Absent, NewSession},
+    model::{Field, Value},
+    store::{Absent, LoadOutcome, NewSession},
 };
 
 use crate::{
@@ -65,7 +64,7 @@ pub(crate) async fn the_error_names_the_field(world: &World) {
     let id = world.start().await;
     let huge = changes().set_value("avatar", &bytes(world.store().limits().max_value_bytes + 1));
     let error = must_be!(world.store().apply(&id, &update(&huge)).await, Err(error) => error);
-    assert_eq!(error.field().map(session_core::model::Field::as_str), Some("avatar"));
+    assert_eq!(error.field().map(Field::as_str), Some("avatar"));
 }
 
 /// A session can hold exactly the limit of entries; replacing one at the limit is allowed.

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use session_core::{
     SessionId,
-    model::{EndReason, OpId},
+    model::{EndReason, Ended, OpId},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ConflictCause, FencingToken, Precondition, RotationKind, SessionStore,
-        TenureOutcome, Update,
+        TenureOutcome,
     },
 };
 
 use crate::{
     model::changes,
     must::{Must as _, must_be},
-    world::{World, new_id, update},
+    world::{World, new_id, update_if},
 };
 
 fn owner() -> OpId {
@@ -32,8 +32,7 @@ impl World {
 
     /// An update under a lock.
     async fn guarded(&self, id: &SessionId, token: FencingToken) -> ApplyOutcome {
-        let guarded =
-            Update { preconditions: vec![Precondition::Lock(token)], ..update(&changes().set("guarded", "x")) };
+        let guarded = update_if(Precondition::Lock(token), &changes().set("guarded", "x"));
         self.store().apply(id, &guarded).await.must()
     }
 
@@ -175,7 +174,7 @@ pub(crate) async fn a_lock_ends_with_its_session(world: &World) {
     let id = world.start().await;
     let token = world.acquired(&id, 50).await;
     world.end(&id).await;
-    let reason = |ended: Option<session_core::model::Ended>| ended.map(|ended| ended.reason);
+    let reason = |ended: Option<Ended>| ended.map(|ended| ended.reason);
     let asked =
         must_be!(world.ask(&id, owner(), 5).await, AcquireOutcome::Absent(Absent::NotFound(ended)) => reason(ended));
     let renewed = world.locks().renew(&id, token, world.ticks(5)).await.must();

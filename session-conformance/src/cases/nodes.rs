@@ -1,24 +1,20 @@
 //! Two nodes of one application.
 
 use session_core::{
-    LoadOptions, ReadLevel,
-    model::Stamp,
+    LoadOptions, SessionId,
+    model::{Stamp, Value},
     store::{Absent, ApplyOutcome, LoadOutcome, Precondition, RotationKind, SessionStore, Update},
 };
 
 use crate::{
     model::{Model, changes},
     must::{Must as _, must_be},
-    world::{World, update},
+    world::{World, at_store, update, update_if},
 };
 
 /// The stamp that this node reads with these options.
-async fn seen(store: &dyn SessionStore, id: &session_core::SessionId, options: LoadOptions) -> Stamp {
+async fn seen(store: &dyn SessionStore, id: &SessionId, options: LoadOptions) -> Stamp {
     must_be!(store.load(id, options).await.must(), LoadOutcome::Found(found) => found.record.stamp())
-}
-
-fn from_store() -> LoadOptions {
-    LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }
 }
 
 /// At the read level of the store, each node sees the acknowledged writes of the other at once.
@@ -29,7 +25,7 @@ pub(crate) async fn each_node_sees_the_others_writes(world: &World) {
             if step % 2 == 0 { (world.node(0), world.node(1)) } else { (world.node(1), world.node(0)) };
         let line = update(&changes().insert("cart", &step.to_string(), "1"));
         let applied = must_be!(writer.apply(&id, &line).await.must(), ApplyOutcome::Applied(applied) => applied);
-        assert_eq!(seen(reader.as_ref(), &id, from_store()).await, applied.stamp);
+        assert_eq!(seen(reader.as_ref(), &id, at_store()).await, applied.stamp);
     }
     assert_eq!(world.model(&id).await.len(), 10);
 }
@@ -59,19 +55,17 @@ pub(crate) async fn a_floor_shows_the_other_nodes_writes(world: &World) {
 /// A stamp that one node knows is no longer current when the other has written.
 pub(crate) async fn a_known_stamp_is_outdated_by_the_other_node(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
-    must_be!(
-        world.other().load(&id, LoadOptions { known: Some(stamp), ..from_store() }).await.must(),
-        LoadOutcome::Unchanged(_)
-    );
+    let known = LoadOptions { known: Some(stamp), ..at_store() };
+    must_be!(world.other().load(&id, known).await.must(), LoadOutcome::Unchanged(_));
     let after = world.apply(&id, &changes().set("a", "2")).await.stamp;
-    assert_eq!(seen(world.other(), &id, LoadOptions { known: Some(stamp), ..from_store() }).await, after);
+    assert_eq!(seen(world.other(), &id, known).await, after);
 }
 
 /// A conflict has the stamp that the other node wrote.
 pub(crate) async fn a_conflict_names_the_others_stamp(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let theirs = world.apply(&id, &changes().set("a", "2")).await.stamp;
-    let mine = Update { preconditions: vec![Precondition::Stamp(stamp)], ..update(&changes().set("a", "3")) };
+    let mine = update_if(Precondition::Stamp(stamp), &changes().set("a", "3"));
     let conflict = must_be!(world.other().apply(&id, &mine).await.must(), ApplyOutcome::Conflict(conflict) => conflict);
     assert_eq!(conflict.current, theirs);
 }
@@ -90,11 +84,11 @@ pub(crate) async fn a_rotation_is_visible_on_the_other_node(world: &World) {
     for kind in [RotationKind::Renew, RotationKind::Privilege] {
         let (old, stamp) = world.start_with(&changes().set("a", "1")).await;
         let new = world.moved(&old, kind).await;
-        assert_eq!(seen(world.other(), &new, from_store()).await, stamp);
+        assert_eq!(seen(world.other(), &new, at_store()).await, stamp);
         match kind {
-            RotationKind::Renew => assert_eq!(seen(world.other(), &old, from_store()).await, stamp),
+            RotationKind::Renew => assert_eq!(seen(world.other(), &old, at_store()).await, stamp),
             RotationKind::Privilege => {
-                must_be!(world.other().load(&old, from_store()).await.must(), LoadOutcome::Absent(Absent::Superseded));
+                must_be!(world.other().load(&old, at_store()).await.must(), LoadOutcome::Absent(Absent::Superseded));
             }
         }
     }
@@ -105,7 +99,7 @@ pub(crate) async fn both_nodes_have_the_same_limits(world: &World) {
     let limits = world.store().limits();
     assert_eq!(world.other().limits(), limits);
     let id = world.start().await;
-    let huge = session_core::model::Value::from(vec![3; limits.max_value_bytes + 1]);
+    let huge = Value::from(vec![3; limits.max_value_bytes + 1]);
     for node in [world.store(), world.other()] {
         must_be!(node.apply(&id, &update(&changes().set_value("huge", &huge))).await, Err(_));
     }

@@ -2,7 +2,7 @@
 
 use session_core::{
     SessionId,
-    model::Stamp,
+    model::{Stamp, Value},
     store::{Absent, ApplyOutcome, Conflict, ConflictCause, Precondition, Update},
 };
 
@@ -10,7 +10,7 @@ use crate::{
     gone::Gone,
     model::{Model, changes, field, key, value},
     must::{Must as _, must_be},
-    world::{World, new_id, update},
+    world::{World, new_id, update, update_if},
 };
 
 async fn conflict(world: &World, id: &SessionId, update: &Update) -> Conflict {
@@ -20,12 +20,7 @@ async fn conflict(world: &World, id: &SessionId, update: &Update) -> Conflict {
 /// A compare-and-set on the current stamp is applied.
 pub(crate) async fn the_current_stamp_is_accepted(world: &World) {
     let (id, stamp) = world.start_with(&changes()).await;
-    let applied = world
-        .send(
-            &id,
-            &Update { preconditions: vec![Precondition::Stamp(stamp)], ..update(&changes().set("theme", "dark")) },
-        )
-        .await;
+    let applied = world.send(&id, &update_if(Precondition::Stamp(stamp), &changes().set("theme", "dark"))).await;
     assert_eq!(applied.stamp.version(), 2);
 }
 
@@ -33,7 +28,7 @@ pub(crate) async fn the_current_stamp_is_accepted(world: &World) {
 pub(crate) async fn an_old_stamp_conflicts(world: &World) {
     let (id, old) = world.start_with(&changes()).await;
     let current = world.apply(&id, &changes().set("theme", "dark")).await.stamp;
-    let late = Update { preconditions: vec![Precondition::Stamp(old)], ..update(&changes().set("theme", "light")) };
+    let late = update_if(Precondition::Stamp(old), &changes().set("theme", "light"));
     let conflict = conflict(world, &id, &late).await;
     assert_eq!((conflict.current, conflict.cause), (current, ConflictCause::Stamp));
     assert_eq!(world.model(&id).await, Model::from(&changes().set("theme", "dark")));
@@ -48,8 +43,7 @@ pub(crate) async fn all_parts_of_a_stamp_are_compared(world: &World) {
         Stamp::from_parts(stamp.incarnation(), stamp.version(), tag),
         Stamp::from_parts(incarnation, stamp.version(), stamp.tag()),
     ] {
-        let late =
-            Update { preconditions: vec![Precondition::Stamp(wrong)], ..update(&changes().set("theme", "light")) };
+        let late = update_if(Precondition::Stamp(wrong), &changes().set("theme", "light"));
         assert_eq!(conflict(world, &id, &late).await.current, stamp);
     }
 }
@@ -59,11 +53,11 @@ pub(crate) async fn a_scalar_is_compared(world: &World) {
     let (id, _) = world.start_with(&changes().set("token", "a")).await;
     let when = |name, expected: Option<&str>| Precondition::Scalar(field(name), expected.map(value));
     for wrong in [when("token", Some("b")), when("token", None), when("other", Some("a"))] {
-        let refused = Update { preconditions: vec![wrong], ..update(&changes().set("seen", "yes")) };
+        let refused = update_if(wrong, &changes().set("seen", "yes"));
         assert_eq!(conflict(world, &id, &refused).await.cause, ConflictCause::Entry);
     }
     for right in [when("token", Some("a")), when("other", None)] {
-        world.send(&id, &Update { preconditions: vec![right], ..update(&changes().set("seen", "yes")) }).await;
+        world.send(&id, &update_if(right, &changes().set("seen", "yes"))).await;
     }
 }
 
@@ -72,22 +66,22 @@ pub(crate) async fn a_keyed_entry_is_compared(world: &World) {
     let (id, _) = world.start_with(&changes().insert("cart", "sku-1", "1").set("cart", "1")).await;
     let when = |k, expected: Option<&str>| Precondition::Keyed(field("cart"), key(k), expected.map(value));
     for wrong in [when("sku-1", Some("2")), when("sku-1", None), when("sku-2", Some("1")), when("", Some("1"))] {
-        let refused = Update { preconditions: vec![wrong], ..update(&changes().set("seen", "yes")) };
+        let refused = update_if(wrong, &changes().set("seen", "yes"));
         assert_eq!(conflict(world, &id, &refused).await.cause, ConflictCause::Entry);
     }
     for right in [when("sku-1", Some("1")), when("sku-2", None)] {
-        world.send(&id, &Update { preconditions: vec![right], ..update(&changes().set("seen", "yes")) }).await;
+        world.send(&id, &update_if(right, &changes().set("seen", "yes"))).await;
     }
 }
 
 /// A member of a set, whose value is empty, is present and not absent.
 pub(crate) async fn an_empty_value_is_not_an_absent_value(world: &World) {
-    let member = session_core::model::Value::MEMBER;
+    let member = Value::MEMBER;
     let (id, _) = world.start_with(&changes().insert_value("roles", "admin", &member)).await;
     let when = |expected| Precondition::Keyed(field("roles"), key("admin"), expected);
-    let refused = Update { preconditions: vec![when(None)], ..update(&changes().set("seen", "yes")) };
+    let refused = update_if(when(None), &changes().set("seen", "yes"));
     assert_eq!(conflict(world, &id, &refused).await.cause, ConflictCause::Entry);
-    world.send(&id, &Update { preconditions: vec![when(Some(member))], ..update(&changes().set("seen", "yes")) }).await;
+    world.send(&id, &update_if(when(Some(member)), &changes().set("seen", "yes"))).await;
 }
 
 /// All preconditions must hold, in whatever order they are given.
@@ -106,8 +100,8 @@ pub(crate) async fn all_preconditions_must_hold(world: &World) {
 pub(crate) async fn preconditions_see_the_state_before_the_delta(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
     let absent = Precondition::Scalar(field("once"), None);
-    world.send(&id, &Update { preconditions: vec![absent.clone()], ..update(&changes().set("once", "1")) }).await;
-    conflict(world, &id, &Update { preconditions: vec![absent], ..update(&changes().remove("once")) }).await;
+    world.send(&id, &update_if(absent.clone(), &changes().set("once", "1"))).await;
+    conflict(world, &id, &update_if(absent, &changes().remove("once"))).await;
 }
 
 /// A conflict changes nothing: no entry, no version, no deadline.
@@ -116,22 +110,14 @@ pub(crate) async fn a_conflict_changes_nothing(world: &World) {
     let before = world.found(&id).await.record;
     world.elapse(world.ticks(2)).await;
     let wrong = Precondition::Scalar(field("a"), None);
-    conflict(
-        world,
-        &id,
-        &Update { preconditions: vec![wrong], ..update(&changes().set("b", "2").clear("cart").remove("a")) },
-    )
-    .await;
+    conflict(world, &id, &update_if(wrong, &changes().set("b", "2").clear("cart").remove("a"))).await;
     assert_eq!(world.found(&id).await.record, before);
 }
 
 /// An op id that met a conflict is free: the same update is applied once its precondition holds.
 pub(crate) async fn a_conflict_is_not_remembered(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
-    let attempt = Update {
-        preconditions: vec![Precondition::Scalar(field("a"), Some(value("1")))],
-        ..update(&changes().set("b", "2"))
-    };
+    let attempt = update_if(Precondition::Scalar(field("a"), Some(value("1"))), &changes().set("b", "2"));
     conflict(world, &id, &attempt).await;
     world.apply(&id, &changes().set("a", "1")).await;
     assert!(!world.send(&id, &attempt).await.repeated);
@@ -142,18 +128,15 @@ pub(crate) async fn a_conflict_is_not_remembered(world: &World) {
 pub(crate) async fn an_empty_delta_only_checks_preconditions(world: &World) {
     let (id, stamp) = world.start_with(&changes().set("a", "1")).await;
     let right = Precondition::Scalar(field("a"), Some(value("1")));
-    assert_eq!(world.send(&id, &Update { preconditions: vec![right], ..update(&changes()) }).await.stamp, stamp);
+    assert_eq!(world.send(&id, &update_if(right, &changes())).await.stamp, stamp);
     let wrong = Precondition::Scalar(field("a"), Some(value("2")));
-    assert_eq!(conflict(world, &id, &Update { preconditions: vec![wrong], ..update(&changes()) }).await.current, stamp);
+    assert_eq!(conflict(world, &id, &update_if(wrong, &changes())).await.current, stamp);
 }
 
 /// An absent session is not found, even if the precondition is that an entry is absent.
 pub(crate) async fn an_absent_session_is_not_an_absent_entry(world: &World) {
     let id = new_id();
-    let first = Update {
-        preconditions: vec![Precondition::Scalar(field("once"), None)],
-        ..update(&changes().set("once", "1"))
-    };
+    let first = update_if(Precondition::Scalar(field("once"), None), &changes().set("once", "1"));
     must_be!(world.store().apply(&id, &first).await.must(), ApplyOutcome::Absent(Absent::NotFound(None)));
     world.must_be_gone(&id, Gone::NotFound(None)).await;
 }

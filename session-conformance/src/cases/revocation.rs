@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use session_core::{
-    LoadOptions, Principal, ReadLevel, SessionId, SignIn,
+    Principal, SessionId, SignIn,
     model::{EndReason, IdDigest},
     store::{Absent, CreateOutcome, LoadOutcome, NewSession, Rotation, RotationKind, SessionStore},
 };
@@ -11,7 +11,7 @@ use session_core::{
 use crate::{
     gone::Gone,
     must::{Must as _, must_be},
-    world::{World, new_id, new_principal},
+    world::{World, at_store, new_id, new_principal},
 };
 
 const REVOKED: Gone = Gone::NotFound(Some(EndReason::Revoked));
@@ -112,8 +112,7 @@ pub(crate) async fn a_later_sign_in_is_not_revoked(world: &World) {
 }
 
 async fn live(store: &dyn SessionStore, id: &SessionId) -> bool {
-    let level = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
-    matches!(store.load(id, level).await.must(), LoadOutcome::Found(_))
+    matches!(store.load(id, at_store()).await.must(), LoadOutcome::Found(_))
 }
 
 /// Lists the sessions, then revokes all. Returns the sessions listed before.

@@ -1,8 +1,8 @@
 //! A session that moves to a new id.
 
 use session_core::{
-    ErrorKind, LoadOptions, ReadLevel, SessionId,
-    model::EndReason,
+    ErrorKind, LoadOptions, SessionId,
+    model::{EndReason, Value},
     store::{
         Absent, ApplyOutcome, CreateOutcome, DestroyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind,
         TouchOptions, TouchOutcome,
@@ -13,7 +13,7 @@ use crate::{
     gone::Gone,
     model::{Model, changes},
     must::{Must as _, must_be},
-    world::{World, destroy, new_id, sibling, update},
+    world::{World, at_store, destroy, new_id, sibling, update},
 };
 
 const BOTH: [RotationKind; 2] = [RotationKind::Renew, RotationKind::Privilege];
@@ -62,7 +62,7 @@ pub(crate) async fn the_old_id_of_a_renewal_forwards(world: &World) {
     let touched =
         must_be!(world.store().touch(&old, TouchOptions::default()).await.must(), TouchOutcome::Touched(it) => it);
     assert_eq!(world.found(&new).await.record.deadlines(), touched.deadlines);
-    let options = LoadOptions { level: ReadLevel::Store, known: Some(stamp), ..LoadOptions::default() };
+    let options = LoadOptions { known: Some(stamp), ..at_store() };
     must_be!(world.store().load(&old, options).await.must(), LoadOutcome::Unchanged(_));
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn a_forward_names_the_session_it_leads_to(world: &World) {
         assert_eq!(applied.forwarded, forwarded);
         let touched = world.store().touch(id, TouchOptions::default()).await.must();
         assert_eq!(must_be!(touched, TouchOutcome::Touched(it) => it).forwarded, forwarded);
-        let options = LoadOptions { level: ReadLevel::Store, known: Some(applied.stamp), ..LoadOptions::default() };
+        let options = LoadOptions { known: Some(applied.stamp), ..at_store() };
         let unchanged = world.store().load(id, options).await.must();
         assert_eq!(must_be!(unchanged, LoadOutcome::Unchanged(it) => it).forwarded, forwarded);
     }
@@ -266,7 +266,7 @@ pub(crate) async fn a_session_never_moves_back_to_an_old_id(world: &World) {
 pub(crate) async fn a_refused_rotation_moves_nothing(world: &World) {
     for kind in BOTH {
         let (id, stamp) = world.start_with(&changes().set("theme", "dark")).await;
-        let huge = session_core::model::Value::from(vec![3; world.store().limits().max_value_bytes + 1]);
+        let huge = Value::from(vec![3; world.store().limits().max_value_bytes + 1]);
         let rotation = Rotation { delta: changes().set_value("huge", &huge).delta(), ..world.rotation(&id, kind) };
         let error = must_be!(world.store().rotate(&id, &rotation).await, Err(error) => error);
         assert_eq!(error.kind(), ErrorKind::LimitExceeded);

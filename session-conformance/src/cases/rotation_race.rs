@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use session_core::{
-    LoadOptions, ReadLevel, SessionId,
+    SessionId,
     store::{Absent, ApplyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore},
 };
 
@@ -11,15 +11,11 @@ use crate::{
     gone::Gone,
     model::changes,
     must::{Must as _, must_be},
-    world::{World, update},
+    world::{World, at_store, update},
 };
 
 /// Readers stop after this many reads if they have not seen the rotation.
 const READS: usize = 100_000;
-
-fn at_store() -> LoadOptions {
-    LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }
-}
 
 async fn raced(world: &World, id: SessionId, rotations: &[Rotation]) -> Vec<RotateOutcome> {
     let task = |turn: usize, store: Arc<dyn SessionStore>| {

@@ -240,11 +240,11 @@ fn uncapped(sign_in: Option<&SignIn>) -> Option<SignIn> {
 #[async_trait]
 impl Fault for HasNoCaps {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        inner.create(id, &with!(new; sign_in: uncapped(new.sign_in.as_ref()))).await
+        inner.create(id, &NewSession { sign_in: uncapped(new.sign_in.as_ref()), ..new.clone() }).await
     }
 
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        inner.rotate(id, &with!(rotation; sign_in: uncapped(rotation.sign_in.as_ref()))).await
+        inner.rotate(id, &Rotation { sign_in: uncapped(rotation.sign_in.as_ref()), ..rotation.clone() }).await
     }
 }
 

@@ -1,14 +1,5 @@
 //! Deliberately broken stores: each adds one fault seen in the wild to a correct store.
 
-/// A clone with some fields changed.
-macro_rules! with {
-    ($of:expr; $($field:ident: $value:expr),*) => {{
-        let mut changed = $of.clone();
-        $(changed.$field = $value;)*
-        changed
-    }};
-}
-
 mod fault;
 mod feed;
 mod index;

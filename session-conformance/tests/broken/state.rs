@@ -74,7 +74,7 @@ impl Fault for WritesTheWholeBlob {
             now.record.state().scalars().for_each(|(field, _)| blob.remove(field.clone()));
             now.record.state().keyed_fields().for_each(|field| blob.clear(field.clone()));
         }
-        inner.apply(id, &with!(update; delta: blob.then(&whole(&state)))).await
+        inner.apply(id, &Update { delta: blob.then(&whole(&state)), ..update.clone() }).await
     }
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct IgnoresTheDifference;
 #[async_trait]
 impl Fault for IgnoresTheDifference {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &with!(update; delta: additions(&update.delta))).await
+        inner.apply(id, &Update { delta: additions(&update.delta), ..update.clone() }).await
     }
 }
 
@@ -105,9 +105,9 @@ impl Fault for AppliesInTwoSteps {
             }
         }
         let op = OpId::from(u64::from(update.write.op) ^ 1);
-        inner.apply(id, &with!(update; write: op.into(), delta: removals)).await?;
+        inner.apply(id, &Update { write: op.into(), delta: removals, ..update.clone() }).await?;
         tokio::task::yield_now().await;
-        inner.apply(id, &with!(update; delta: additions(&update.delta))).await
+        inner.apply(id, &Update { delta: additions(&update.delta), ..update.clone() }).await
     }
 }
 
@@ -124,7 +124,7 @@ impl Fault for WritesEntryByEntry {
                 Entry::Scalar(field) => one.set(field.clone(), value.clone()),
                 Entry::Keyed(field, key) => one.insert(field.clone(), key.clone(), value.clone()),
             }
-            inner.apply(id, &Update::new(OpId::generate().unwrap(), one)).await?;
+            inner.apply(id, &Update::new(OpId::generate()?, one)).await?;
             tokio::task::yield_now().await;
         }
         inner.apply(id, update).await
@@ -138,7 +138,7 @@ pub(crate) struct IgnoresOpIds;
 #[async_trait]
 impl Fault for IgnoresOpIds {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &with!(update; write: OpId::generate()?.into())).await
+        inner.apply(id, &Update { write: OpId::generate()?.into(), ..update.clone() }).await
     }
 }
 
@@ -149,7 +149,7 @@ pub(crate) struct IgnoresPreconditions;
 #[async_trait]
 impl Fault for IgnoresPreconditions {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &with!(update; preconditions: Vec::new())).await
+        inner.apply(id, &Update { preconditions: Vec::new(), ..update.clone() }).await
     }
 }
 
@@ -206,7 +206,7 @@ pub(crate) struct NeverSaysUnknown;
 #[async_trait]
 impl Fault for NeverSaysUnknown {
     async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        inner.apply(id, &with!(update; retry_from: None)).await
+        inner.apply(id, &Update { retry_from: None, ..update.clone() }).await
     }
 }
 
@@ -257,7 +257,7 @@ impl Fault for AppliesPartOfARefusedUpdate {
                 let mut first = Delta::new();
                 first.set(entry.field().clone(), value.clone());
                 if ToyHarness::limits().admit(&State::default(), &first).is_ok() {
-                    inner.apply(id, &Update::new(OpId::generate().unwrap(), first)).await?;
+                    inner.apply(id, &Update::new(OpId::generate()?, first)).await?;
                 }
             }
         }
@@ -297,6 +297,6 @@ impl Fault for JoinsFieldAndKey {
                 }
             }
         }
-        inner.apply(id, &with!(update; delta: delta)).await
+        inner.apply(id, &Update { delta, ..update.clone() }).await
     }
 }

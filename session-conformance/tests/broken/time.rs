@@ -21,7 +21,7 @@ pub(crate) struct ForgetsTheDeadline;
 #[async_trait]
 impl Fault for ForgetsTheDeadline {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        inner.create(id, &with!(new; expiry: Expiry::absolute(Duration::MAX))).await
+        inner.create(id, &NewSession { expiry: Expiry::absolute(Duration::MAX), ..new.clone() }).await
     }
 }
 
@@ -73,7 +73,7 @@ impl Fault for TouchPassesTheAbsoluteDeadline {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let idle = new.expiry.start(Timestamp::default()).idle().map(|(timeout, _)| timeout);
         let expiry = idle.map_or(new.expiry, Expiry::idle);
-        inner.create(id, &with!(new; expiry: expiry)).await
+        inner.create(id, &NewSession { expiry, ..new.clone() }).await
     }
 }
 
@@ -137,7 +137,7 @@ impl Fault for CountsInSeconds {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let deadlines = new.expiry.start(Timestamp::default());
         let idle = deadlines.idle().map(|(idle, _)| Expiry::idle(Duration::from_secs(idle.as_secs().max(1))));
-        inner.create(id, &with!(new; expiry: idle.unwrap_or(new.expiry))).await
+        inner.create(id, &NewSession { expiry: idle.unwrap_or(new.expiry), ..new.clone() }).await
     }
 }
 
@@ -181,7 +181,7 @@ pub(crate) struct ForwardsAfterSignIn;
 #[async_trait]
 impl Fault for ForwardsAfterSignIn {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        inner.rotate(id, &with!(rotation; kind: RotationKind::Renew)).await
+        inner.rotate(id, &Rotation { kind: RotationKind::Renew, ..rotation.clone() }).await
     }
 }
 

@@ -297,3 +297,47 @@ impl<'a> Entry<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Format;
+
+    /// Handles read through recorded deltas by it, so it must agree with the application of the delta.
+    #[test]
+    fn the_edit_of_an_entry_is_what_applying_the_delta_does_to_it() {
+        let field = Field::new("f").unwrap();
+        let (key, other) = (Key::new("k").unwrap(), Key::new("other").unwrap());
+        let [before, after] = [b"1", b"2"].map(|payload| Value::new(Format::JSON, payload));
+        let entries = [Entry::Scalar(&field), Entry::Keyed(&field, &key), Entry::Keyed(&field, &other)];
+        let mut full = State::default();
+        let mut fill = Delta::new();
+        entries.into_iter().for_each(|entry| fill.set_entry(entry, before.clone()));
+        fill.apply_to(&mut full);
+        type Step<'a> = &'a dyn Fn(&mut Delta);
+        let steps: [Step<'_>; 6] = [
+            &|_| {},
+            &|delta| delta.set(field.clone(), after.clone()),
+            &|delta| delta.remove(field.clone()),
+            &|delta| delta.insert(field.clone(), key.clone(), after.clone()),
+            &|delta| delta.remove_key(field.clone(), key.clone()),
+            &|delta| delta.clear(field.clone()),
+        ];
+        for first in steps {
+            for second in steps {
+                let mut delta = Delta::new();
+                first(&mut delta);
+                second(&mut delta);
+                let mut changed = full.clone();
+                delta.apply_to(&mut changed);
+                for entry in entries {
+                    let expected = match delta.find_edit(entry) {
+                        None => Some(&before),
+                        Some(edit) => edit.value(),
+                    };
+                    assert_eq!(entry.value_in(&changed), expected, "{delta:?} {entry:?}");
+                }
+            }
+        }
+    }
+}

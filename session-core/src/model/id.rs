@@ -146,6 +146,9 @@ pub struct IdDigest {
 }
 
 impl IdDigest {
+    /// Length of the byte form.
+    const LEN: usize = 18;
+
     /// Length of the text form, in bytes.
     const TEXT_LEN: usize = 24;
 
@@ -169,7 +172,7 @@ impl IdDigest {
 
     /// The byte form: the partition (big-endian), then the hash.
     pub fn to_bytes(self) -> [u8; 18] {
-        let mut bytes = [0; 18];
+        let mut bytes = [0; Self::LEN];
         bytes[..2].copy_from_slice(&self.partition.to_be_bytes());
         bytes[2..].copy_from_slice(&self.hash);
         bytes
@@ -201,7 +204,7 @@ impl FromStr for IdDigest {
         if text.len() != Self::TEXT_LEN {
             return Err(invalid());
         }
-        let mut bytes = [0; 18];
+        let mut bytes = [0; Self::LEN];
         Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| invalid())?;
         Ok(Self::from(&bytes))
     }

@@ -46,6 +46,9 @@ impl fmt::Debug for Format {
 
 /// An encoded value, immutable and cheap to clone: a format byte and a payload.
 ///
+/// [`new`](Self::new) adds the format byte to a payload. `Value::from` takes the stored form, a format byte and a payload
+/// or nothing, as it is.
+///
 /// The empty value has neither; it is the value of a member of a set. Values up to 23 bytes are stored inline, without
 /// an allocation. `Debug` prints only the format and the length.
 #[derive(Clone)]
@@ -131,6 +134,7 @@ impl From<Bytes> for Value {
 }
 
 impl From<Vec<u8>> for Value {
+    /// A value in its stored form.
     fn from(bytes: Vec<u8>) -> Self {
         Bytes::from(bytes).into()
     }

@@ -8,8 +8,7 @@ use crate::{
 };
 
 impl Sessions {
-    /// Lists the live sessions of a principal, the latest sign-in first, and at most [1,000](crate::defaults) of
-    /// them.
+    /// Lists the live sessions of a principal, the latest sign-in first, and at most [1,000](crate::defaults).
     ///
     /// A digest is not an id and gives no access. A page can put its text form into a link that [revokes](Self::revoke)
     /// the session.

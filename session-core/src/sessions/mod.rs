@@ -172,7 +172,7 @@ impl Sessions {
 
     /// Options for a write with a fresh op id, under this policy.
     pub(crate) fn write_options(&self) -> Result<WriteOptions, Error> {
-        Ok(WriteOptions { replicas: self.policy().replicas, ..OpId::generate()?.into() })
+        Ok(WriteOptions { op: OpId::generate()?, replicas: self.policy().replicas })
     }
 
     /// Ends a session because its user signed out. A session that is already gone is a success.

@@ -49,6 +49,9 @@ pub enum TenureOutcome {
 pub trait SessionLock: Send + Sync {
     /// Acquires the lock if it is free, without waiting.
     ///
+    /// The owner identifies the attempt: it is new for each attempt, and a repeat of the same request has the same owner
+    /// and gets the same tenure. Other callers must not be able to guess it.
+    ///
     /// # Consistency
     /// By the store's clock, at most one tenure holds the lock at any moment. A holder is not notified when its tenure
     /// ends, so its writes should have the token as a [precondition](crate::store::Precondition::Lock). A store that

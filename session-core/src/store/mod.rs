@@ -3,7 +3,8 @@
 //! [`SessionStore`] documents the contract. Requests are borrowed, so that a retry sends the same one again. Results
 //! that a caller must distinguish are variants of an outcome; failures are [`Error`]s. Each capability is a trait of
 //! its own: [`SessionIndex`], [`SessionLock`], [`ChangeFeed`]. The module `machine` (feature `machine`) is the
-//! contract of one partition as pure functions, and [`forward!`] writes the methods of a wrapper. The crate `session-conformance` tests a backend.
+//! contract of one partition as pure functions, and [`forward!`] writes the methods of a wrapper. The crate
+//! `session-conformance` tests a backend.
 
 mod feed;
 mod forward;

@@ -1,8 +1,8 @@
 //! The requests to a store. They are borrowed, so that a retry sends the same request again.
 //!
 //! Requests are plain data: a constructor sets what every request of its kind needs, and a struct literal with `..` sets
-//! the rest, as in `Rotation { grace, ..Rotation::new(op, to, kind) }`. A store that takes a request apart without `..`
-//! learns from the compiler when a later version adds a field, which it must not ignore.
+//! the rest, as in `Rotation { grace, ..Rotation::new(op, to, kind) }`. A store should take a request apart without `..`,
+//! as the reference machine does: when a later version adds a field, which a store must not ignore, it stops compiling.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    /// An empty session with a fresh incarnation.
+    /// An empty session with a fresh op id and incarnation.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system gives no random bytes.

@@ -53,8 +53,10 @@ fn principal(name: &str) -> Principal {
 
 impl Table {
     fn create(&mut self, now: u64, id: &SessionId, who: Option<&str>) -> Step<CreateOutcome> {
-        let new = NewSession::generate(Expiry::idle(IDLE)).unwrap();
-        let new = who.map_or(new.clone(), |who| NewSession { sign_in: Some(SignIn::new(principal(who))), ..new });
+        let new = NewSession {
+            sign_in: who.map(|who| SignIn::new(principal(who))),
+            ..NewSession::generate(Expiry::idle(IDLE)).unwrap()
+        };
         let step = Rules { indexed: true, ..Rules::default() }.create(self, at(now), id.digest(), &new).unwrap();
         assert!(matches!(step.outcome, CreateOutcome::Created(_)), "{:?}", step.outcome);
         step

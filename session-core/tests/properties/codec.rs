@@ -6,7 +6,6 @@ use std::{
     fmt::Debug,
 };
 
-use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use session_core::{
@@ -110,7 +109,7 @@ proptest! {
             let place = at.index(bytes.len());
             bytes[place] ^= bits;
             bytes.truncate(cut.index(2 * bytes.len()).max(1));
-            let value = Value::from(Bytes::from(bytes));
+            let value = Value::from(bytes);
             strict::<Sample>(&codecs, &value, &location);
             strict::<String>(&codecs, &value, &location);
             strict::<u64>(&codecs, &value, &location);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use session_core::model::{Delta, Field, Key, Selector, State, Value};
 
 /// A field and, for a keyed entry, its key.
@@ -125,5 +124,5 @@ pub(crate) fn key(text: &str) -> Key {
 }
 
 pub(crate) fn value(bytes: Vec<u8>) -> Value {
-    Value::from(Bytes::from(bytes))
+    Value::from(bytes)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use session_core::{
     ErrorKind, Expiry, Limits, LoadOptions, ManualClock, SessionId, Sessions, defaults,
     model::{EndReason, Field, OpId, Value},
-    store::{Absent, SessionStore as _, Update},
+    store::{Absent, LoadOutcome, SessionStore as _, Update},
 };
 use session_memory::MemoryStore;
 
@@ -122,7 +122,7 @@ async fn an_id_that_was_never_issued_is_not_accepted() {
             .inner
             .load(&made_up, LoadOptions::default())
             .await
-            .is_ok_and(|it| matches!(it, session_core::store::LoadOutcome::Absent(Absent::NotFound(None))))
+            .is_ok_and(|it| matches!(it, LoadOutcome::Absent(Absent::NotFound(None))))
     );
 }
 
@@ -144,7 +144,7 @@ async fn bad_input_is_a_typed_error_and_records_nothing() {
     let limits = Limits { max_value_bytes: 16, ..Limits::default() };
     let store = MemoryStore::builder().clock(clock).limits(limits).build().unwrap();
     let mut session = Sessions::new(store).create().unwrap();
-    let long = "x".repeat(255 + 1);
+    let long = "x".repeat(256);
     assert_eq!(session.set("", 1).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(session.set(&long, 1).unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(session.map_mut("").insert("k", 1).unwrap_err().kind(), ErrorKind::InvalidInput);

@@ -1,6 +1,7 @@
 //! Many threads at once.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc, Barrier, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -101,7 +102,7 @@ impl Clock for Gate {
         self.clock.now()
     }
 
-    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         self.clock.sleep(duration)
     }
 }

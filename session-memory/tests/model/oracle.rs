@@ -65,9 +65,8 @@ impl Oracle {
                 let (now, forwarded) = (self.now, self.forwarded(id));
                 let session = session!(self, id, Touch, TouchOutcome);
                 session.touch(now, options.idle);
-                let touched =
-                    Touched { deadlines: session.deadlines(), now: Timestamp::from_millis(now), forwarded: None };
-                Answer::Touch(TouchOutcome::Touched(Touched { forwarded, ..touched }))
+                let (deadlines, now) = (session.deadlines(), Timestamp::from_millis(now));
+                Answer::Touch(TouchOutcome::Touched(Touched { deadlines, now, forwarded }))
             }
             Request::Rotate(id, rotation) => self.rotate(id, rotation),
             Request::Destroy(id, destroy) => self.destroy(id, destroy),
@@ -161,9 +160,9 @@ impl Oracle {
         let (now, forwarded) = (Timestamp::from_millis(self.now), self.forwarded(id));
         let session = session!(self, id, Load, LoadOutcome);
         Answer::Load(if options.known == Some(session.stamp) {
-            LoadOutcome::Unchanged(Touched { forwarded, deadlines: session.deadlines(), now })
+            LoadOutcome::Unchanged(Touched { deadlines: session.deadlines(), now, forwarded })
         } else {
-            LoadOutcome::Found(Found { forwarded, record: Arc::new(session.record()), now, staleness: None })
+            LoadOutcome::Found(Found { record: Arc::new(session.record()), now, forwarded, staleness: None })
         })
     }
 

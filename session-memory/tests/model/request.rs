@@ -130,34 +130,26 @@ impl Clients {
                 Request::Create(self.at(*at), new)
             }
             Action::Load(at, known) => {
-                let options = LoadOptions::default();
-                Request::Load(
-                    self.at(*at),
-                    known.map_or(options, |back| LoadOptions { known: Some(self.stamp(back)), ..options }),
-                )
+                let known = known.map(|back| self.stamp(back));
+                Request::Load(self.at(*at), LoadOptions { known, ..LoadOptions::default() })
             }
             Action::Apply(at, steps, when, retry) => {
-                let update = Update::new(self.op(), delta(steps));
-                let update = when
-                    .iter()
-                    .fold(update, |update, when| Update { preconditions: vec![self.precondition(when)], ..update });
-                Request::Apply(
-                    self.at(*at),
-                    retry.map_or(update.clone(), |back| Update { retry_from: Some(self.stamp(back)), ..update }),
-                )
+                let update = Update {
+                    preconditions: when.iter().map(|when| self.precondition(when)).collect(),
+                    retry_from: retry.map(|back| self.stamp(back)),
+                    ..Update::new(self.op(), delta(steps))
+                };
+                Request::Apply(self.at(*at), update)
             }
-            Action::Touch(at, idle) => Request::Touch(
-                self.at(*at),
-                idle.map_or(TouchOptions::default(), |idle| TouchOptions { idle: Some(idle) }),
-            ),
+            Action::Touch(at, idle) => Request::Touch(self.at(*at), TouchOptions { idle: *idle }),
             Action::Rotate { id: at, to, kind, grace, steps, expiry, .. } => {
-                let rotation =
-                    Rotation { grace: *grace, delta: delta(steps), ..Rotation::new(self.op(), self.at(*to), *kind) };
-                let kept = rotation.clone();
-                Request::Rotate(
-                    self.at(*at),
-                    expiry.map_or(kept, |expiry| Rotation { expiry: Some(expiry), ..rotation }),
-                )
+                let rotation = Rotation {
+                    grace: *grace,
+                    delta: delta(steps),
+                    expiry: *expiry,
+                    ..Rotation::new(self.op(), self.at(*to), *kind)
+                };
+                Request::Rotate(self.at(*at), rotation)
             }
             Action::Destroy(at, reason) => Request::Destroy(self.at(*at), Destroy::new(self.op(), *reason)),
             Action::Acquire(at, owner, lease) => Request::Acquire(self.at(*at), OpId::from(*owner), *lease),

@@ -75,14 +75,10 @@ impl Operation<'_> {
         }
         Ok(match found {
             Lookup::Session(peeked) => match peeked.signed_in {
-                Some((of, since)) if of == *principal => Status::Live(
-                    entry.place,
-                    IndexedSession {
-                        digest: at,
-                        signed_in_at: since,
-                        expires_at: peeked.touched.deadlines.expires_at(),
-                    },
-                ),
+                Some((of, signed_in_at)) if of == *principal => {
+                    let expires_at = peeked.touched.deadlines.expires_at();
+                    Status::Live(entry.place, IndexedSession { digest: at, signed_in_at, expires_at })
+                }
                 _ => Status::Gone,
             },
             Lookup::Nothing if at == entry.digest && now < entry.awaited_until && now < entry.until => Status::Awaited,

@@ -34,8 +34,8 @@ impl Operation<'_> {
                     Ok(ApplyOutcome::Applied(Applied { forwarded: forwarded(at, id), ..applied(status, &answer) }))
                 }
                 ApplyReply::Repeated(status) => {
-                    let applied = Applied { repeated: true, ..applied(status, &answer) };
-                    Ok(ApplyOutcome::Applied(Applied { forwarded: forwarded(at, id), ..applied }))
+                    let forwarded = forwarded(at, id);
+                    Ok(ApplyOutcome::Applied(Applied { repeated: true, forwarded, ..applied(status, &answer) }))
                 }
                 ApplyReply::Conflict(conflict) => Ok(ApplyOutcome::Conflict(conflict)),
                 ApplyReply::TooLate => Err(too_late()),

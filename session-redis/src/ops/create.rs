@@ -81,8 +81,9 @@ impl Operation<'_> {
         let partition = layout.partition(digest);
         let counts = Counts::of(&new.entries);
         let mut head = Vec::with_capacity(80);
-        head.extend_from_slice(&u64::from(new.write.op).to_be_bytes());
-        head.extend_from_slice(&hex(u64::from(new.write.op)));
+        let op = u64::from(new.write.op);
+        head.extend_from_slice(&op.to_be_bytes());
+        head.extend_from_slice(&hex(op));
         head.extend_from_slice(&u64::from(new.incarnation).to_be_bytes());
         Lifetimes::of(new.expiry).put(&mut head);
         put::<7>(&mut head, span);

@@ -41,8 +41,8 @@ impl Operation<'_> {
                 self.store.principals.remember(&at, principal, &found);
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
-                        let touched = Touched { deadlines: found.record.deadlines(), now: found.now, forwarded: None };
-                        LoadOutcome::Unchanged(Touched { forwarded: forwarded(at, id), ..touched })
+                        let (deadlines, now) = (found.record.deadlines(), found.now);
+                        LoadOutcome::Unchanged(Touched { deadlines, now, forwarded: forwarded(at, id) })
                     }
                     _ => LoadOutcome::Found(Found { forwarded: forwarded(at, id), ..found }),
                 }

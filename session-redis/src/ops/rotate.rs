@@ -128,8 +128,9 @@ impl Operation<'_> {
         let (partition, to) = (layout.partition(at), rotation.to.digest());
         let counts = Counts::of(&rotation.delta);
         let mut head = Vec::with_capacity(112);
-        head.extend_from_slice(&u64::from(rotation.write.op).to_be_bytes());
-        head.extend_from_slice(&hex(u64::from(rotation.write.op)));
+        let op = u64::from(rotation.write.op);
+        head.extend_from_slice(&op.to_be_bytes());
+        head.extend_from_slice(&hex(op));
         head.push(match rotation.kind {
             RotationKind::Renew => b'R',
             RotationKind::Privilege => b'P',

@@ -30,7 +30,7 @@ impl Operation<'_> {
             match TouchReply::parse(&answer.reply)? {
                 TouchReply::Touched(status) => {
                     let touched =
-                        Touched { forwarded: forwarded(at, id), deadlines: status.deadlines, now: status.now };
+                        Touched { deadlines: status.deadlines, now: status.now, forwarded: forwarded(at, id) };
                     return Ok(TouchOutcome::Touched(touched));
                 }
                 TouchReply::MustList(wanted) => span = Box::pin(self.extend_listing(&at, &wanted, span)).await?,

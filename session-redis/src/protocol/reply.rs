@@ -255,7 +255,7 @@ impl IndexAddReply {
 /// The digest that a reply forwards to.
 pub(crate) fn forward(reply: &[u8]) -> Option<IdDigest> {
     let [b'F', to @ ..] = reply else { return None };
-    to.try_into().ok().map(|to: &[u8; DIGEST_LEN]| to.into())
+    <&[u8; DIGEST_LEN]>::try_from(to).ok().map(IdDigest::from)
 }
 
 /// Why there is no session, or an error if the reply does not say so.

@@ -1,16 +1,13 @@
 //! The primary has executed and replicated an update, the answer is lost, and then the primary dies. A retry at the new
 //! primary must not apply the update again.
 
-use session_core::{
-    LoadOptions, SessionId,
-    store::{LoadOutcome, SessionStore as _},
-};
+use session_core::SessionId;
 use session_redis::RedisConfig;
 use session_testkit::{Direction, LinkCutter, Server};
 
 use crate::{
     ledger::Ledger,
-    topology::{PARTITIONS, connect},
+    topology::{PARTITIONS, connect, found},
     until, within,
 };
 
@@ -48,9 +45,7 @@ async fn a_retry_at_the_new_primary_applies_nothing_twice() {
 
     let mut ledger = within("the update is settled", writing).await.unwrap();
     assert!(ledger.write(&store, 0).await);
-    let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-        panic!("the session is gone")
-    };
+    let found = found(&store, ledger.id()).await;
     let tally = ledger.check(&found, 1, 0);
     assert_eq!((tally.acknowledged, tally.lost), (3, 0));
     assert!(tally.unanswered > 0, "nothing was tested: the answer was not lost");

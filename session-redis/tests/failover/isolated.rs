@@ -21,7 +21,7 @@ use crate::{
     load::Load,
     reaper::{end, new_session, stay_ended},
     tally::{Tally, print},
-    topology::{PARTITIONS, connect, under_sentinel},
+    topology::{PARTITIONS, connect, found, under_sentinel},
     until, within,
 };
 
@@ -48,9 +48,7 @@ async fn settle(
 ) -> (Tally, Vec<(session_core::model::IdDigest, Stamp)>) {
     let (mut tally, mut now) = (Tally::default(), Vec::new());
     for ledger in ledgers {
-        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-            panic!("a session is gone")
-        };
+        let found = found(store, ledger.id()).await;
         tally += ledger.check(&found, 1, safe_from);
         now.push((*ledger.id().digest(), found.record.stamp()));
     }

@@ -2,7 +2,7 @@
 
 use session_core::{
     ErrorKind, LoadOptions, SessionId,
-    store::{FeedItem, GapCause, LoadOutcome, SessionStore, TouchOptions},
+    store::{FeedItem, GapCause, SessionStore, TouchOptions},
 };
 use session_redis::RedisConfig;
 use session_testkit::{Cluster, Persistence, Server};
@@ -11,7 +11,7 @@ use crate::{
     ledger::Ledger,
     listener::Listener,
     load::Load,
-    topology::{PARTITIONS, connect, id_in, in_cluster, slot_of},
+    topology::{PARTITIONS, connect, found, id_in, in_cluster, slot_of},
     until, within,
 };
 
@@ -52,16 +52,12 @@ async fn other_slots_go_on_and_its_own_when_it_is_back() {
     listener.wait_for(GapCause::Reconnected).await;
     let mut now = Vec::new();
     for ledger in &load.stop().await {
-        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-            panic!("a session is gone")
-        };
+        let found = found(&store, ledger.id()).await;
         let tally = ledger.check(&found, 0, 0);
         assert_eq!((tally.refused, tally.unanswered), (0, 0), "the other nodes were there all the time");
         now.push((*ledger.id().digest(), found.record.stamp()));
     }
-    let LoadOutcome::Found(found) = store.load(away.id(), LoadOptions::default()).await.unwrap() else {
-        panic!("a session is gone")
-    };
+    let found = found(&store, away.id()).await;
     away.check(&found, 0, 0);
     let gaps = listener.check(&now).await.gaps;
     assert_eq!(gaps.into_iter().collect::<Vec<_>>(), [("disconnected", 3), ("reconnected", 3)], "3 of 8 partitions");
@@ -84,16 +80,13 @@ async fn without_any_replica_a_primary_that_needs_one_refuses_and_loses_nothing(
     within("writes are refused", async { while ledger.write(&store, 0).await {} }).await;
     let error = store.touch(ledger.id(), TouchOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    let LoadOutcome::Found(_) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-        panic!("reads go on")
-    };
+    // Reads go on.
+    found(&store, ledger.id()).await;
 
     replica.restart().await;
     until("the replica is back", || async { store.check().await.ok() }).await;
     assert!(ledger.write(&store, 0).await);
-    let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-        panic!("a session is gone")
-    };
+    let found = found(&store, ledger.id()).await;
     let tally = ledger.check(&found, 1, 0);
     assert!(tally.refused > 0 && tally.unanswered == 0, "a refusal is an answer: {tally:?}");
 

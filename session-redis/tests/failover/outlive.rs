@@ -1,9 +1,6 @@
 //! Clients that continue through a fault, and what they have lost afterwards.
 
-use session_core::{
-    LoadOptions, SessionId,
-    store::{GapCause, LoadOutcome, SessionStore as _},
-};
+use session_core::{SessionId, store::GapCause};
 use session_redis::RedisStore;
 
 use crate::{
@@ -12,7 +9,7 @@ use crate::{
     load::Load,
     reaper::{Reaper, stay_ended},
     tally::{Tally, print},
-    topology::{PARTITIONS, id_in},
+    topology::{PARTITIONS, found, id_in},
 };
 
 /// The fate of the updates, by the number of replicas that were asked for, and what the feed delivered.
@@ -49,9 +46,7 @@ pub(crate) async fn outlive(
     stay_ended(store, &ended).await;
     let (mut rows, mut now) = (vec![(0, Tally::default()); all as usize + 1], Vec::new());
     for ledger in &ledgers {
-        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-            panic!("a session is gone")
-        };
+        let found = found(store, ledger.id()).await;
         rows[ledger.replicas() as usize].0 = ledger.replicas();
         rows[ledger.replicas() as usize].1 += ledger.check(&found, all, safe_from);
         assert!(ledger.acknowledged_since(safe_from) > 0, "a writer did not come back");

@@ -1,13 +1,16 @@
 //! The sentinels name another primary while the old one is alive, reachable, and reports that it is a primary. Writes
 //! there are lost.
 
-use session_core::{
-    LoadOptions, SessionId,
-    store::{GapCause, LoadOutcome, SessionStore as _},
-};
+use session_core::{SessionId, store::GapCause};
 use session_testkit::SentinelTrio;
 
-use crate::{ledger::Ledger, listener::Listener, load::Load, topology::under_sentinel, until};
+use crate::{
+    ledger::Ledger,
+    listener::Listener,
+    load::Load,
+    topology::{found, under_sentinel},
+    until,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sentinels_are_believed_rather_than_the_old_primary() {
@@ -35,9 +38,7 @@ async fn the_sentinels_are_believed_rather_than_the_old_primary() {
     assert_eq!(old.info("role").await.as_deref(), Some("master"), "it has not been demoted");
     let mut now = Vec::new();
     for ledger in load.stop().await {
-        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-            panic!("the session is gone")
-        };
+        let found = found(&store, ledger.id()).await;
         let tally = ledger.check(&found, 1, safe_from);
         println!("{} of {} updates were still sent to the old primary", tally.lost, tally.acknowledged);
         now.push((*ledger.id().digest(), found.record.stamp()));

@@ -17,7 +17,7 @@ use crate::{
     load::Load,
     reaper::new_session,
     tally::{Tally, print},
-    topology::{build, id_in, slot_of},
+    topology::{build, found, id_in, slot_of},
 };
 
 /// Many, so that the tool soon reaches the first slot of a partition: it begins with the first slot of a node.
@@ -122,9 +122,7 @@ async fn reads_and_other_slots_go_on_and_nothing_is_lost() {
     listener.wait_for(GapCause::SlotMoved).await;
     let (mut of_slot, mut others, mut now) = (Tally::default(), Tally::default(), Vec::new());
     for ledger in &load.stop().await {
-        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-            panic!("a session is gone")
-        };
+        let found = found(&store, ledger.id()).await;
         let tally = ledger.check(&found, 0, 0);
         let moved = ledger.id().digest().partition() % PARTITIONS as u16 == 0;
         *(if moved { &mut of_slot } else { &mut others }) += tally;

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::{
     ledger::Ledger,
     listener::Listener,
-    topology::{PARTITIONS, build, id_in, slot_of},
+    topology::{PARTITIONS, build, found, id_in, slot_of},
     until, within,
 };
 
@@ -126,9 +126,7 @@ async fn calls_are_served_or_wait_at_every_step() {
 
     let mut now = Vec::new();
     for ledger in [write(store.clone(), one).await, write(store.clone(), two).await] {
-        let LoadOutcome::Found(found) = store.load(ledger.id(), LoadOptions::default()).await.unwrap() else {
-            panic!("a session is gone")
-        };
+        let found = found(&store, ledger.id()).await;
         let tally = ledger.check(&found, 0, 0);
         assert_eq!((tally.acknowledged, tally.refused, tally.unanswered), (3, 0, 0));
         now.push((*ledger.id().digest(), found.record.stamp()));

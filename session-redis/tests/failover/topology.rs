@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use session_core::{Limits, SessionId};
+use session_core::{
+    Limits, LoadOptions, SessionId,
+    store::{Found, LoadOutcome, SessionStore as _},
+};
 use session_redis::{RedisConfig, RedisStore, Sentinel};
 use session_testkit::{Cluster, SentinelTrio};
 
@@ -32,6 +35,14 @@ pub(crate) async fn under_sentinel(trio: &SentinelTrio) -> RedisStore {
 
 pub(crate) async fn in_cluster(cluster: &Cluster, partitions: u32) -> RedisStore {
     connect(RedisConfig::cluster(cluster.urls()).partitions(partitions)).await
+}
+
+/// A session that must be there.
+pub(crate) async fn found(store: &RedisStore, id: &SessionId) -> Found {
+    match store.load(id, LoadOptions::default()).await {
+        Ok(LoadOutcome::Found(found)) => found,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The slot of a partition.

@@ -4,8 +4,8 @@ use session_core::{
     ErrorKind,
     model::EndReason,
     store::{
-        Absent, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome, Rotation, RotationKind,
-        SessionStore as _, TouchOptions, TouchOutcome,
+        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, RotateOutcome, Rotation,
+        RotationKind, SessionStore as _, TouchOptions, TouchOutcome, Update,
     },
 };
 use session_redis::RedisStore;
@@ -13,7 +13,7 @@ use session_testkit::{Direction, LinkCutter, Server};
 
 use crate::{
     belongings::{Listener, key_of},
-    rig::{alice, config, connect, create, done, draw, found, guarded, load, new, op, set, sign_in},
+    rig::{alice, config, connect, create, done, draw, found, guarded, load, new, op, set, signed_in, update},
     writer::Writer,
 };
 
@@ -91,14 +91,11 @@ async fn of_a_retry() {
     let (id, base) = create(&way.store, &new()).await;
     let key = key_of(&way.server, &id).await;
     let before = sequence(&way.server, &key).await;
-    let update = session_core::store::Update {
-        retry_from: Some(base),
-        ..session_core::store::Update::new(op(), set("theme", "dark"))
-    };
+    let update = Update { retry_from: Some(base), ..update("theme", "dark") };
     let (store, op) = (way.store.clone(), update.write.op);
     let call = async move { store.apply(&id, &update).await };
     let outcome = way.lose(call, async |server| sequence(server, &key).await > before).await;
-    let session_core::store::ApplyOutcome::Applied(applied) = done(outcome) else { panic!("it is there") };
+    let ApplyOutcome::Applied(applied) = done(outcome) else { panic!("it is there") };
     assert_eq!((applied.repeated, applied.stamp), (true, base.next(op)));
     assert_eq!(sequence(&way.server, &key).await, before + 1);
 }
@@ -121,7 +118,7 @@ async fn of_a_create() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_listing() {
     let way = Way::open().await;
-    let (id, request) = (draw(), NewSession { sign_in: Some(sign_in()), ..new() });
+    let (id, request) = (draw(), signed_in());
     let (store, stamp) = (way.store.clone(), request.stamp());
     let call = async move { store.create(&id, &request).await };
     let listed = async |server: &Server| !crate::belongings::keys(server, "faults:1:*:p:*").await.is_empty();

@@ -13,7 +13,7 @@ use session_testkit::Server;
 use crate::{
     belongings::Belongings,
     permissions,
-    rig::{LEASE, alice, config, connect, create, field, key, new, op, set, sign_in, update, value},
+    rig::{LEASE, alice, config, connect, create, field, key, new, op, set, sign_in, signed_in, update, value},
     whole::{destroy, rotation},
 };
 
@@ -101,13 +101,12 @@ impl Stage {
         let mut entries = set("who", "me");
         entries.insert(field("cart"), key("sku"), value("1"));
         let (id, _) = create(store, &NewSession { entries, ..new() }).await;
-        let (signed, _) = create(store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+        let (signed, _) = create(store, &signed_in()).await;
         Self { id, signed }
     }
 
     async fn run(&self, store: &RedisStore, operation: &str) -> Result<(), Error> {
         let id = &self.id;
-        let signed_in = |new: NewSession| NewSession { sign_in: Some(sign_in()), ..new };
         let mut clear = set("theme", "dark");
         clear.clear(field("cart"));
         clear.remove(field("who"));
@@ -116,7 +115,7 @@ impl Stage {
         match operation {
             // The same partition, so that its sequence exists already.
             "create" => store.create(&id.generate_sibling().unwrap(), &new()).await.map(drop),
-            "sign in" => store.create(&id.generate_sibling().unwrap(), &signed_in(new())).await.map(drop),
+            "sign in" => store.create(&id.generate_sibling().unwrap(), &signed_in()).await.map(drop),
             "apply" => {
                 // So that the deadline moves.
                 tokio::time::sleep(Duration::from_millis(3)).await;

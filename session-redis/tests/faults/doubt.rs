@@ -12,7 +12,7 @@ use session_testkit::{Reply, Server};
 use crate::{
     answers::Way,
     belongings::{key_of, keys},
-    rig::{alice, config, connect, create, done, draw, found, guarded, kind, load, new, sign_in, start},
+    rig::{alice, config, connect, create, done, draw, found, guarded, kind, load, new, sign_in, signed_in, start},
 };
 
 /// "Unavailable" would mean that nothing was changed.
@@ -39,7 +39,7 @@ async fn a_create_that_is_refused_when_sent_again_is_unknown() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_that_is_sent_again_has_ended_the_session() {
     let way = Way::open().await;
-    let (id, _) = create(&way.store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let (id, _) = create(&way.store, &signed_in()).await;
     let key = key_of(&way.server, &id).await;
     let store = way.store.clone();
     let call = async move { store.revoke(&alice(), id.digest(), EndReason::Revoked).await };
@@ -52,9 +52,9 @@ async fn a_revocation_that_is_sent_again_has_ended_the_session() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeated_sign_in_ends_the_oldest() {
     let (_server, store) = start().await;
-    let (oldest, _) = create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let (oldest, _) = create(&store, &signed_in()).await;
     tokio::time::sleep(Duration::from_millis(2)).await;
-    let first = NewSession { sign_in: Some(sign_in()), ..new() };
+    let first = signed_in();
     let (id, _) = create(&store, &first).await;
     let again = NewSession { sign_in: Some(sign_in().with_cap(SessionCap::EndOldest(1))), ..first };
     let CreateOutcome::Created(again) = done(store.create(&id, &again).await) else { panic!("it is there") };
@@ -71,7 +71,7 @@ async fn a_repeated_sign_in_ends_the_oldest() {
 async fn a_session_that_is_listed_anew_stays_listed() {
     let way = Way::open().await;
     let near = connect(config(way.server.url())).await;
-    let request = NewSession { sign_in: Some(sign_in()), ..new() };
+    let request = signed_in();
     let (id, _) = create(&near, &request).await;
     // As if it had been lost long ago.
     let digest = id.digest().to_bytes();

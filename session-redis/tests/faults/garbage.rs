@@ -4,11 +4,11 @@
 use std::fmt::Debug;
 
 use session_core::{
-    Error, ErrorKind, SessionId,
-    model::{EndReason, OpId, Stamp},
+    Error, ErrorKind, LoadOptions, SessionId,
+    model::{Delta, EndReason, OpId, Stamp},
     store::{
-        Absent, CreateOutcome, Destroy, DestroyOutcome, NewSession, Rotation, RotationKind, SessionLock as _,
-        SessionStore as _, Update,
+        Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, FencingToken, LoadOutcome, Precondition,
+        Rotation, RotationKind, SessionLock as _, SessionStore as _, Update,
     },
 };
 use session_redis::RedisStore;
@@ -16,7 +16,10 @@ use session_testkit::Server;
 
 use crate::{
     belongings::{Belongings, Listener, key_of, keys, sequence_of, sibling_key},
-    rig::{LEASE, alice, create, done, draw, field, found, key, kind, load, new, op, sign_in, start, update, value},
+    rig::{
+        LEASE, alice, create, done, draw, field, found, key, kind, load, new, op, sign_in, signed_in, start, update,
+        value,
+    },
 };
 
 struct Scene {
@@ -49,18 +52,18 @@ impl Scene {
         self.listener.received().await;
         let store = &self.store;
         let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
-        let known = session_core::LoadOptions { known: Some(self.stamp), ..session_core::LoadOptions::default() };
+        let known = LoadOptions { known: Some(self.stamp), ..LoadOptions::default() };
         // Retries and preconditions take other paths through the script.
         let picky = Update {
-            preconditions: vec![session_core::store::Precondition::Stamp(self.stamp)],
+            preconditions: vec![Precondition::Stamp(self.stamp)],
             retry_from: Some(self.stamp),
             ..update("theme", "dark")
         };
         let destroy = Destroy::new(op(), EndReason::Logout);
-        let mut delta = session_core::model::Delta::new();
+        let mut delta = Delta::new();
         delta.clear(field("cart"));
         delta.insert(field("cart"), key("sku"), value("1"));
-        let clear = session_core::store::Update::new(op(), delta);
+        let clear = Update::new(op(), delta);
         type Outcome<'a> = (&'a str, Option<Error>);
         fn outcome<'a, T: Debug>(name: &'a str, outcome: Result<T, Error>) -> Outcome<'a> {
             (name, outcome.map_err(Some).map_or_else(|error| error, |outcome| panic!("{name}: {outcome:?}")))
@@ -78,7 +81,7 @@ impl Scene {
             "load": store.load(id, Default::default()),
             "load known": store.load(id, known),
             "create": store.create(id, &new()),
-            "sign in": store.create(id, &NewSession { sign_in: Some(sign_in()), ..new() }),
+            "sign in": store.create(id, &signed_in()),
             "apply": store.apply(id, &update("theme", "dark")),
             "apply picky": store.apply(id, &picky),
             "apply clear": store.apply(id, &clear),
@@ -172,10 +175,7 @@ async fn unreadable_constants() {
     }
     let destroyed = done(scene.store.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await);
     assert_eq!(destroyed, DestroyOutcome::Destroyed { replicas: None, forwarded: None });
-    assert!(matches!(
-        load(&scene.store, &id).await,
-        session_core::store::LoadOutcome::Absent(Absent::NotFound(Some(_)))
-    ));
+    assert!(matches!(load(&scene.store, &id).await, LoadOutcome::Absent(Absent::NotFound(Some(_)))));
 }
 
 /// A session whose expiry another program has removed is not read as one without end. An update, which normally takes
@@ -184,14 +184,12 @@ async fn unreadable_constants() {
 async fn a_key_without_expiry() {
     let scene = Scene::set().await;
     scene.send(&[b"PERSIST", &scene.key]).await;
-    for options in [
-        Default::default(),
-        session_core::LoadOptions { known: Some(scene.stamp), ..session_core::LoadOptions::default() },
-    ] {
+    let known = LoadOptions { known: Some(scene.stamp), ..LoadOptions::default() };
+    for options in [LoadOptions::default(), known] {
         assert_eq!(kind(scene.store.load(&scene.id, options).await), ErrorKind::UnreadableField);
     }
-    let outcome = done(scene.store.apply(&scene.id, &crate::rig::update("theme", "dark")).await);
-    assert!(matches!(outcome, session_core::store::ApplyOutcome::Applied(_)), "{outcome:?}");
+    let outcome = done(scene.store.apply(&scene.id, &update("theme", "dark")).await);
+    assert!(matches!(outcome, ApplyOutcome::Applied(_)), "{outcome:?}");
     let end = scene.server.command(&[b"PEXPIRETIME".as_slice(), &scene.key]).await.int();
     let deadlines = found(&scene.store, &scene.id).await.record.deadlines();
     assert_eq!(deadlines.expires_at().as_millis() as i64, end);
@@ -201,7 +199,7 @@ async fn a_key_without_expiry() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unreadable_extras() {
     let mut scene = Scene::set().await;
-    let (id, _) = create(&scene.store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let (id, _) = create(&scene.store, &signed_in()).await;
     let place = key_of(&scene.server, &id).await;
     let principal = scene.server.command(&[b"HGET".as_slice(), &place, b"@p"]).await;
     let session_testkit::Reply::Bulk(principal) = principal else { panic!("{principal:?}") };
@@ -227,9 +225,8 @@ async fn unreadable_extras() {
     for lock in [b"\x01".to_vec(), b"\x02".to_vec(), [b"\x02".as_slice(), &[0; 21]].concat()] {
         scene.send(&[b"HSET", &place, b"@l", &lock]).await;
         scene.refused("a lock", &id, &but_the_lock, &[ErrorKind::UnreadableField]).await;
-        let token = session_core::store::FencingToken { owner: OpId::from(0), counter: 0 };
-        let fenced =
-            Update { preconditions: vec![session_core::store::Precondition::Lock(token)], ..update("theme", "dark") };
+        let token = FencingToken { owner: OpId::from(0), counter: 0 };
+        let fenced = Update { preconditions: vec![Precondition::Lock(token)], ..update("theme", "dark") };
         assert_eq!(kind(scene.store.apply(&id, &fenced).await), ErrorKind::UnreadableField);
         assert_eq!(kind(scene.store.renew(&id, token, LEASE).await), ErrorKind::UnreadableField);
     }
@@ -241,7 +238,7 @@ async fn something_else_at_the_sequence() {
     let mut scene = Scene::set().await;
     let sequence = sequence_of(&scene.key);
     let id = scene.id;
-    let (signed, _) = create(&scene.store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let (signed, _) = create(&scene.store, &signed_in()).await;
     let other_sequence = sequence_of(&key_of(&scene.server, &signed).await);
     let things: [(&str, &[&[u8]]); 5] = [
         ("a word", &[b"SET", b"", b"many"]),
@@ -281,7 +278,7 @@ async fn something_else_at_the_sequence() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn something_else_at_a_list() {
     let scene = Scene::set().await;
-    create(&scene.store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    create(&scene.store, &signed_in()).await;
     let list = keys(&scene.server, "faults:1:*:p:*").await.pop().unwrap();
     let things: [(&str, &[&[u8]]); 4] = [
         ("a string", &[b"SET", b"", b"x"]),
@@ -301,7 +298,7 @@ async fn something_else_at_a_list() {
             kind(index.revoke_all(&alice(), None, EndReason::Revoked).await),
         ];
         if !what.contains("hash") {
-            refusals.push(kind(scene.store.create(&draw(), &NewSession { sign_in: Some(sign_in()), ..new() }).await));
+            refusals.push(kind(scene.store.create(&draw(), &signed_in()).await));
             let rotation = Rotation::new(op(), scene.id.generate_sibling().unwrap(), RotationKind::Privilege);
             refusals
                 .push(kind(scene.store.rotate(&scene.id, &Rotation { sign_in: Some(sign_in()), ..rotation }).await));
@@ -324,6 +321,6 @@ async fn a_forward_without_an_end() {
     done(store.rotate(&id, &rotation).await);
     found(&store, &id).await;
     server.command(&[b"PERSIST".as_slice(), &key_of(&server, &id).await]).await.expect("PERSIST");
-    assert_eq!(kind(store.load(&id, session_core::LoadOptions::default()).await), ErrorKind::UnreadableField);
+    assert_eq!(kind(store.load(&id, LoadOptions::default()).await), ErrorKind::UnreadableField);
     found(&store, &rotation.to).await;
 }

@@ -104,9 +104,8 @@ fn first() -> NewSession {
     entries.insert(field("cart"), key("sku-1"), value("2"));
     entries.insert(field("roles"), key("admin"), Value::MEMBER);
     let expiry = Expiry::both(Duration::from_secs(1_800), Duration::from_secs(86_400));
-    let mut new = NewSession { entries, sign_in: Some(sign_in()), ..NewSession::generate(expiry).unwrap() };
-    (new.write.op, new.incarnation) = (OpId::from(CREATE), Incarnation::from(INCARNATION));
-    new
+    let incarnation = Incarnation::from(INCARNATION);
+    NewSession { write: OpId::from(CREATE).into(), incarnation, entries, expiry, sign_in: Some(sign_in()) }
 }
 
 fn second() -> Update {
@@ -160,9 +159,11 @@ async fn hashes_are_written_as_ever() {
     ];
     check(&lines(&written, &names), SESSION, "a session");
 
-    let mut rotation =
-        Rotation { sign_in: Some(sign_in()), ..Rotation::new(OpId::from(ROTATE), sibling, RotationKind::Renew) };
-    rotation.grace = Duration::from_secs(300);
+    let rotation = Rotation {
+        grace: Duration::from_secs(300),
+        sign_in: Some(sign_in()),
+        ..Rotation::new(OpId::from(ROTATE), sibling, RotationKind::Renew)
+    };
     assert!(matches!(done(store.rotate(&id, &rotation).await), RotateOutcome::Rotated(_)));
     let forward = hash(&server, &place).await;
     check(&lines(&forward, &[("until", end_of(&server, &place).await, 7)]), FORWARD, "a forward");

@@ -1,9 +1,8 @@
 //! The server takes long to load its data.
 
-use session_core::store::NewSession;
 use std::time::Duration;
 
-use session_core::ErrorKind;
+use session_core::{ErrorKind, store::NewSession};
 use session_testkit::{Persistence, Server};
 
 use crate::{

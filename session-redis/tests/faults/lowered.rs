@@ -26,8 +26,9 @@ fn without(number: u32) -> Delta {
 /// A session above a limit may shrink, or change without growing, and may not grow.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_over_a_limit_can_be_emptied() {
-    for tight in [Limits { max_entries: 4, ..Limits::default() }, Limits { max_session_bytes: 40, ..Limits::default() }]
-    {
+    let few = Limits { max_entries: 4, ..Limits::default() };
+    let small = Limits { max_session_bytes: 40, ..Limits::default() };
+    for tight in [few, small] {
         let (server, roomy) = start().await;
         let (id, _) = create(&roomy, &NewSession { entries: entries(0..20, "12"), ..new() }).await;
         let store = RedisStore::builder(config(server.url())).limits(tight).connect().await.unwrap();

@@ -2,16 +2,16 @@
 
 use session_core::{
     ErrorKind,
-    model::{EndReason, OpId},
+    model::EndReason,
     store::{
-        Destroy, DestroyOutcome, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions,
+        Destroy, DestroyOutcome, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions,
         TouchOutcome,
     },
 };
 
 use crate::{
     belongings::{Belongings, Listener},
-    rig::{LEASE, create, done, draw, found, kind, new, op, sign_in, start, update},
+    rig::{LEASE, create, done, draw, found, kind, new, op, sign_in, signed_in, start, update},
     writer::{Load, OnError, Writer},
 };
 
@@ -29,11 +29,11 @@ async fn out_of_memory() {
     let rotation = Rotation::new(op(), id.generate_sibling().unwrap(), RotationKind::Renew);
     let refusals = [
         kind(store.create(&draw(), &new()).await),
-        kind(store.create(&draw(), &NewSession { sign_in: Some(sign_in()), ..new() }).await),
+        kind(store.create(&draw(), &signed_in()).await),
         kind(store.apply(&id, &update("theme", "dark")).await),
         kind(store.rotate(&id, &rotation).await),
         kind(store.rotate(&id, &Rotation { sign_in: Some(sign_in()), ..rotation.clone() }).await),
-        kind(store.acquire(&id, OpId::generate().unwrap(), LEASE).await),
+        kind(store.acquire(&id, op(), LEASE).await),
     ];
     assert_eq!(refusals, [ErrorKind::Unavailable; 6]);
     let error = store.apply(&id, &update("theme", "dark")).await.unwrap_err();

@@ -106,6 +106,11 @@ pub(crate) fn sign_in() -> SignIn {
     SignIn::new(alice())
 }
 
+/// A session of [`alice`].
+pub(crate) fn signed_in() -> NewSession {
+    NewSession { sign_in: Some(sign_in()), ..new() }
+}
+
 /// A stored session.
 pub(crate) async fn create(store: &dyn SessionStore, new: &NewSession) -> (SessionId, Stamp) {
     let id = draw();

@@ -1,13 +1,13 @@
 //! The server forgets the scripts.
 
 use session_core::{
-    model::{EndReason, OpId},
-    store::{Destroy, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions},
+    model::EndReason,
+    store::{Destroy, Rotation, RotationKind, SessionLock as _, SessionStore as _, TouchOptions},
 };
 use session_testkit::{Direction, LinkCutter};
 
 use crate::{
-    rig::{config, connect, create, done, draw, guarded, new, op, sign_in, start, update},
+    rig::{LEASE, config, connect, create, done, draw, guarded, new, op, signed_in, start, update},
     writer::{Load, OnError, Writer},
 };
 
@@ -33,7 +33,7 @@ async fn forgotten_between_calls() {
             1 => drop(done(store.touch(&id, TouchOptions::default()).await)),
             2 => drop(done(store.create(&draw(), &new()).await)),
             3 => {
-                let _ = done(store.acquire(&id, OpId::generate().unwrap(), crate::rig::LEASE).await);
+                let _ = done(store.acquire(&id, op(), LEASE).await);
             }
             4 => drop(done(store.rotate(&id, &Rotation::new(op(), to, RotationKind::Renew)).await)),
             _ => drop(done(store.destroy(&to, &Destroy::new(op(), EndReason::Logout)).await)),
@@ -42,7 +42,7 @@ async fn forgotten_between_calls() {
     }
     server.command(&["SCRIPT", "FLUSH"]).await;
     // Two scripts: the list's and the session's.
-    create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    create(&store, &signed_in()).await;
     assert_eq!(store.stats().resends, 0, "forgetting is no failure");
 }
 

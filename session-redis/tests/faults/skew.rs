@@ -3,21 +3,21 @@
 use session_core::{
     ErrorKind, LoadOptions, SessionId,
     model::EndReason,
-    store::{NewSession, Rotation, RotationKind, SessionStore as _, Update},
+    store::{Destroy, Rotation, RotationKind, SessionStore as _, Update},
 };
 use session_redis::RedisStore;
 use session_testkit::{Reply, Server};
 
 use crate::{
     belongings::{Belongings, key_of},
-    rig::{alice, config, create, done, field, found, kind, new, op, set, sign_in, start},
+    rig::{alice, config, create, done, field, found, kind, new, op, set, sign_in, signed_in, start},
 };
 
 /// A field that a later version has added to a session survives everything, and is not read as an entry.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_fields_are_kept() {
     let (server, store) = start().await;
-    let (mut id, _) = create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let (mut id, _) = create(&store, &signed_in()).await;
     let place = key_of(&server, &id).await;
     let later: [&[u8]; 5] = [b"@x", b"@longer", b"%new sort", b"\xff\x00", b""];
     for name in later {
@@ -73,7 +73,7 @@ async fn newer_formats_are_errors() {
     is_unreadable(&server, &store, &id).await;
 
     let (ended, _) = create(&store, &new()).await;
-    done(store.destroy(&ended, &session_core::store::Destroy::new(op(), session_core::model::EndReason::Logout)).await);
+    done(store.destroy(&ended, &Destroy::new(op(), EndReason::Logout)).await);
     make_newer(&server, &ended).await;
     is_unreadable(&server, &store, &ended).await;
 
@@ -108,7 +108,7 @@ async fn another_layout_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_principal_stays_listed() {
     let (server, store) = start().await;
-    let (id, _) = create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let (id, _) = create(&store, &signed_in()).await;
     let place = key_of(&server, &id).await;
     let name = [b"HGET".as_slice(), &place, b"@p"];
     let Reply::Bulk(readable) = server.command(&name).await else { panic!("no `@p`") };

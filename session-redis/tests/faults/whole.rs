@@ -7,8 +7,8 @@ use session_core::{
     model::{Delta, EndReason, Incarnation, OpId, Stamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, Destroy, DestroyOutcome,
-        NewSession, Precondition, RotateOutcome, Rotation, RotationKind, SessionLock as _, SessionStore as _,
-        TenureOutcome, TouchOptions, TouchOutcome, Update,
+        FencingToken, NewSession, Precondition, RotateOutcome, Rotation, RotationKind, SessionLock as _,
+        SessionStore as _, TenureOutcome, TouchOptions, TouchOutcome, Update,
     },
 };
 use session_redis::RedisStore;
@@ -17,7 +17,8 @@ use session_testkit::Server;
 use crate::{
     belongings::{Belongings, Listener},
     rig::{
-        LEASE, TOMBSTONE, alice, config, create, done, draw, field, key, kind, new, op, set, sign_in, update, value,
+        LEASE, TOMBSTONE, alice, config, create, done, draw, field, key, kind, new, op, set, sign_in, signed_in,
+        update, value,
     },
 };
 
@@ -103,10 +104,7 @@ async fn create_refuses() {
         assert_eq!(done(forward), CreateOutcome::AlreadyExists);
     }
     for entries in too_large() {
-        for request in [
-            NewSession { entries: entries.clone(), ..new() },
-            NewSession { entries, sign_in: Some(sign_in()), ..new() },
-        ] {
+        for request in [NewSession { entries: entries.clone(), ..new() }, NewSession { entries, ..signed_in() }] {
             assert_eq!(kind(scene.idle("a limit", store.create(&draw(), &request)).await), ErrorKind::LimitExceeded);
         }
     }
@@ -117,11 +115,11 @@ async fn create_refuses() {
 async fn sign_in_refuses() {
     let mut scene = Scene::set().await;
     let store = scene.store.clone();
-    let (id, _) = create(&store, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let (id, _) = create(&store, &signed_in()).await;
     let capped = NewSession { sign_in: Some(sign_in().with_cap(SessionCap::Refuse(1))), ..new() };
     assert_eq!(kind(scene.idle("a cap", store.create(&draw(), &capped)).await), ErrorKind::LimitExceeded);
     // The list may have other times for it afterwards.
-    let used = store.create(&id, &NewSession { sign_in: Some(sign_in()), ..new() }).await;
+    let used = store.create(&id, &signed_in()).await;
     assert_eq!(done(used), CreateOutcome::AlreadyExists);
     let index = store.index().unwrap();
     let listed = done(index.sessions(&alice(), 10).await);
@@ -151,7 +149,7 @@ async fn apply_refuses() {
     assert_eq!(done(old), ApplyOutcome::Absent(Absent::Superseded));
 
     let (id, stamp) = create(&store, &new()).await;
-    let token = session_core::store::FencingToken { owner: OpId::from(1), counter: 1 };
+    let token = FencingToken { owner: OpId::from(1), counter: 1 };
     let other = Stamp::from_parts(stamp.incarnation(), stamp.version(), stamp.tag() ^ 1);
     for (condition, cause) in [
         (Precondition::Stamp(other), ConflictCause::Stamp),
@@ -276,7 +274,7 @@ async fn locks_refuse() {
     assert!(matches!(done(held), AcquireOutcome::Held(_)));
     let again = scene.idle("my own lock", store.acquire(&id, mine, TOMBSTONE)).await;
     assert_eq!(done(again), AcquireOutcome::Acquired(token));
-    let old = session_core::store::FencingToken { owner: token.owner, counter: 0 };
+    let old = FencingToken { owner: token.owner, counter: 0 };
     assert_eq!(done(scene.idle("an old token", store.renew(&id, old, LEASE)).await), TenureOutcome::Lost);
     assert_eq!(done(scene.idle("an old token", store.release(&id, old)).await), TenureOutcome::Lost);
     let none = scene.idle("no session", store.acquire(&draw(), mine, LEASE)).await;

@@ -180,11 +180,9 @@ impl Clients {
     }
 
     fn load(&mut self) -> Request {
-        let options = LoadOptions::default();
-        Request::Load(
-            self.id(),
-            if self.one_in(2) { options } else { LoadOptions { known: Some(self.stamp()), ..options } },
-        )
+        let id = self.id();
+        let known = if self.one_in(2) { None } else { Some(self.stamp()) };
+        Request::Load(id, LoadOptions { known, ..LoadOptions::default() })
     }
 
     fn apply(&mut self) -> Request {
@@ -228,9 +226,9 @@ impl Clients {
     }
 
     fn touch(&mut self) -> Request {
-        let options = TouchOptions::default();
-        let idle = self.duration();
-        Request::Touch(self.id(), if self.one_in(2) { options } else { TouchOptions { idle: Some(idle) } })
+        let (idle, id) = (self.duration(), self.id());
+        let idle = if self.one_in(2) { None } else { Some(idle) };
+        Request::Touch(id, TouchOptions { idle })
     }
 
     fn rotate(&mut self) -> Vec<Request> {

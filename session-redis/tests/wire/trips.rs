@@ -40,7 +40,7 @@ async fn one_for_each_operation_on_one_slot() {
     assert_eq!(trips, 1, "a conditional load that finds no change");
     assert_eq!(wire.trips(wire.apply(&id, set("a", 10))).await.1, 1, "apply");
     assert_eq!(wire.trips(wire.store.touch(&id, TouchOptions::default())).await.1, 1, "touch");
-    let owner = OpId::generate().expect("an owner");
+    let owner = op();
     let lease = std::time::Duration::from_secs(9);
     let (acquired, trips) = wire.trips(wire.store.acquire(&id, owner, lease)).await;
     assert_eq!(trips, 1, "acquire");

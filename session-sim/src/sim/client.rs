@@ -11,7 +11,8 @@ use session_core::{
 use super::{Millis, Seen, Sim, Window, jar::Cookie};
 use crate::oracle::Load;
 
-/// The share of the idle timeout after which opening a session renews it, as the table of `session_core::defaults` says.
+/// The idle timeout divided by this is the time after which opening a session renews its deadline, as in the table of
+/// `session_core::defaults`.
 const TOUCH_SHARE: u32 = 10;
 
 /// One client of one node.

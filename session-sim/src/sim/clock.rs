@@ -1,6 +1,6 @@
 //! A node's clock: virtual time with an offset and a drift. It goes on while the node is paused.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use session_core::{Clock, model::Timestamp};
 
@@ -45,7 +45,7 @@ impl Clock for NodeClock {
         Timestamp::from_millis(self.local())
     }
 
-    fn sleep(&self, duration: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let until = self.virtual_time(self.local() + duration.as_nanos().div_ceil(1_000_000) as Millis);
         let (sim, node) = (self.sim.clone(), self.node);
         Box::pin(async move {

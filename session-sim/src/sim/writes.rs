@@ -141,7 +141,7 @@ impl Client {
                     self.note(|| format!("apply {}: unknown", short(id.digest())));
                     sent_once = false;
                     match cookie.stamp {
-                        Some(base) if self.persists() => update = Update { retry_from: Some(base), ..update },
+                        Some(base) if self.persists() => update.retry_from = Some(base),
                         _ => return,
                     }
                 }

@@ -1,9 +1,11 @@
 //! A node sees every write that was acknowledged to it.
 
 use session_core::{
-    LoadOptions,
+    Expiry, LoadOptions, SessionId,
     model::EndReason,
-    store::{Absent, Destroy, LoadOutcome, RotationKind, SessionStore as _, Update},
+    store::{
+        Absent, ApplyOutcome, Destroy, LoadOutcome, NewSession, Precondition, RotationKind, SessionStore as _, Update,
+    },
 };
 
 use crate::stage::{Stage, begin, end, op, read, rotate, set, settle, value_of, warm, write};
@@ -138,11 +140,8 @@ async fn a_conflict_drops_the_copy_that_caused_it() {
     warm(&node, &id).await;
     node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "new").await;
-    let update = Update {
-        preconditions: vec![session_core::store::Precondition::Stamp(stamp)],
-        ..Update::new(op(), set("a", "mine"))
-    };
-    assert!(matches!(node.apply(&id, &update).await.unwrap(), session_core::store::ApplyOutcome::Conflict(_)));
+    let update = Update { preconditions: vec![Precondition::Stamp(stamp)], ..Update::new(op(), set("a", "mine")) };
+    assert!(matches!(node.apply(&id, &update).await.unwrap(), ApplyOutcome::Conflict(_)));
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"), "or a retry would fail for ever");
 }
 
@@ -151,16 +150,13 @@ async fn a_conflict_drops_the_copy_that_caused_it() {
 async fn a_session_of_this_node_is_seen_where_none_was() {
     let stage = Stage::new();
     let node = stage.node();
-    let id = session_core::SessionId::generate().unwrap();
+    let id = SessionId::generate().unwrap();
     for _ in 0..3 {
         assert_eq!(read(&node, &id).await, None);
         settle().await;
     }
     node.remote().wire.feed_held.send_replace(true);
-    let new = session_core::store::NewSession {
-        entries: set("a", "new"),
-        ..session_core::store::NewSession::generate(session_core::Expiry::default()).unwrap()
-    };
+    let new = NewSession { entries: set("a", "new"), ..NewSession::generate(Expiry::default()).unwrap() };
     node.create(&id, &new).await.unwrap();
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     node.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await.unwrap();
@@ -210,7 +206,7 @@ async fn a_fill_does_not_undo_a_sign_in_by_an_old_id() {
 #[tokio::test]
 async fn a_load_that_is_awaited_after_a_write_sees_it() {
     let (_stage, node, id) = Stage::cached("old").await;
-    let load = node.load(&id, session_core::LoadOptions::default());
+    let load = node.load(&id, LoadOptions::default());
     write(&node, &id, "new").await;
     assert_eq!(value_of(load.await.unwrap()).as_deref(), Some("new"));
 }

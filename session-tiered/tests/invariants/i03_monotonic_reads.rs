@@ -15,11 +15,10 @@ async fn the_copy_follows_what_the_store_has_told() {
     write(&stage.store, &id, "2").await;
     // An epoch ends while this load is in flight. Its answer is returned, but it is not installed as current.
     node.remote().wire.hold();
+    let options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     let latest = {
         let (node, id) = (node.clone(), id);
-        tokio::spawn(async move {
-            node.load(&id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.unwrap()
-        })
+        tokio::spawn(async move { node.load(&id, options).await.unwrap() })
     };
     node.remote().wire.wait_for_held(1).await;
     node.remote().wire.release();
@@ -121,11 +120,10 @@ async fn an_answer_that_was_told_is_a_floor_of_the_load_that_took_its_place() {
     node.remote().wire.wait_for_held(1).await;
     node.remote().wire.stopped.store(false, std::sync::atomic::Ordering::SeqCst);
     node.remote().wire.hold();
+    let options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     let second = {
         let (node, id) = (node.clone(), id);
-        tokio::spawn(async move {
-            node.load(&id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await.unwrap()
-        })
+        tokio::spawn(async move { node.load(&id, options).await.unwrap() })
     };
     node.remote().wire.wait_for_held(2).await;
     write(&stage.store, &id, "2").await;

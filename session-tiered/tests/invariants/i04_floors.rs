@@ -35,11 +35,10 @@ async fn who_joins_a_load_gets_no_less_than_the_floor() {
     let first = begin(&b, &id);
     b.remote().wire.wait_for_held(1).await;
     let floor = Floor::from(write(&a, &id, "2").await);
+    let at_floor = LoadOptions { floor: Some(floor), ..LoadOptions::default() };
     let joined = {
         let b = b.clone();
-        tokio::spawn(
-            async move { b.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap() },
-        )
+        tokio::spawn(async move { b.load(&id, at_floor).await.unwrap() })
     };
     settle().await;
     assert_eq!(b.stats().joined, 1, "it waits for the load in flight, or this tests nothing");

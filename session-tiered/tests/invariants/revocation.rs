@@ -12,9 +12,12 @@ use crate::stage::{Node, Stage, is_hit, read, set, warm};
 /// A session of this principal with a copy on the node.
 async fn signed_in(stage: &Stage, node: &Node, principal: &Principal) -> SessionId {
     let id = SessionId::generate().unwrap();
-    let new = NewSession { entries: set("a", "old"), ..NewSession::generate(Expiry::default()).unwrap() };
-    let created = stage.store.create(&id, &NewSession { sign_in: Some(SignIn::new(principal.clone())), ..new }).await;
-    assert!(matches!(created.unwrap(), CreateOutcome::Created(_)));
+    let new = NewSession {
+        entries: set("a", "old"),
+        sign_in: Some(SignIn::new(principal.clone())),
+        ..NewSession::generate(Expiry::default()).unwrap()
+    };
+    assert!(matches!(stage.store.create(&id, &new).await.unwrap(), CreateOutcome::Created(_)));
     warm(node, &id).await;
     id
 }

@@ -1,7 +1,6 @@
 //! The absence of a session is cached too, within the same bound.
 
-use session_core::LoadOptions;
-use session_core::SessionId;
+use session_core::{LoadOptions, SessionId};
 use session_testkit::{Direction, Server};
 
 use crate::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_core::{
     Expiry, LoadOptions, SessionId,
-    store::{SessionStore, TouchOptions, TouchOutcome},
+    store::{NewSession, SessionStore, TouchOptions, TouchOutcome},
 };
 use session_testkit::{Direction, Server};
 
@@ -18,10 +18,7 @@ const IDLE: Duration = Duration::from_secs(2);
 
 async fn idle_session(node: &Node) -> SessionId {
     let id = SessionId::generate().unwrap();
-    let new = session_core::store::NewSession {
-        entries: step(0),
-        ..session_core::store::NewSession::generate(Expiry::idle(IDLE)).unwrap()
-    };
+    let new = NewSession { entries: step(0), ..NewSession::generate(Expiry::idle(IDLE)).unwrap() };
     node.create_as(&id, &new).await;
     id
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_core::{
     SessionId,
-    model::{Delta, Field, Format, OpId, Value},
+    model::{Delta, Field, Format, Value},
     store::{NewSession, Update, WriteOptions},
 };
 use session_redis::{RedisConfig, Sentinel};
@@ -13,7 +13,7 @@ use session_testkit::{Cluster, SentinelTrio, Server};
 use crate::{
     cache::{Build, SOUND},
     node::{
-        BOUND, HASTY, Node, PARTITIONS, Seen, Verdict, Written, bound_over, kept, new_session, now, shown_in_time,
+        BOUND, HASTY, Node, PARTITIONS, Seen, Verdict, Written, bound_over, kept, new_session, now, op, shown_in_time,
         slot_of,
     },
     split::Split,
@@ -23,7 +23,7 @@ use crate::{
 
 /// A new session whose create waits for replicas.
 fn waiting_for(replicas: u32) -> NewSession {
-    NewSession { write: WriteOptions { replicas, ..OpId::generate().unwrap().into() }, ..new_session() }
+    NewSession { write: WriteOptions { replicas, ..op().into() }, ..new_session() }
 }
 
 async fn under_sentinel(trio: &SentinelTrio) -> Node {
@@ -193,7 +193,7 @@ pub(crate) async fn two_histories(build: Build) -> Verdict {
     // This change leaves the step as it is.
     let mut delta = Delta::new();
     delta.set(Field::new("other").unwrap(), Value::new(Format::JSON, b"1"));
-    writer.store.apply(&id, &Update::new(OpId::generate().unwrap(), delta)).await.unwrap();
+    writer.store.apply(&id, &Update::new(op(), delta)).await.unwrap();
     writer.write(&witness, 1).await;
     until("the witness's change is received", || async { (reader.see(&witness).await == Seen::Step(1)).then_some(()) })
         .await;

@@ -1,7 +1,6 @@
 //! I6: no silent gap. A gap ends the epoch at once and visibly, and the store is not flooded afterwards.
 
-use session_core::LoadOptions;
-use session_core::SessionId;
+use session_core::{LoadOptions, SessionId};
 use session_testkit::{Direction, Server};
 
 use crate::{

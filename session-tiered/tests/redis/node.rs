@@ -106,6 +106,10 @@ pub(crate) fn now() -> Timestamp {
     SystemClock.now()
 }
 
+pub(crate) fn op() -> OpId {
+    OpId::generate().unwrap()
+}
+
 /// A delta that sets the step of a session.
 pub(crate) fn step(step: u64) -> Delta {
     let mut delta = Delta::new();
@@ -199,7 +203,7 @@ impl Node {
     }
 
     pub(crate) async fn try_write(&self, id: &SessionId, to: u64) -> Result<Applied, Error> {
-        match self.store.apply(id, &Update::new(OpId::generate()?, step(to))).await? {
+        match self.store.apply(id, &Update::new(op(), step(to))).await? {
             ApplyOutcome::Applied(applied) => Ok(applied),
             other => panic!("{other:?}"),
         }
@@ -207,7 +211,7 @@ impl Node {
 
     /// Ends a session. Returns when that was acknowledged.
     pub(crate) async fn end(&self, id: &SessionId) -> Timestamp {
-        let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
+        let destroy = Destroy::new(op(), EndReason::Logout);
         let outcome = self.store.destroy(id, &destroy).await.unwrap();
         assert!(matches!(outcome, DestroyOutcome::Destroyed { .. }), "{outcome:?}");
         now()
@@ -216,7 +220,7 @@ impl Node {
     /// Moves a session to a new id.
     pub(crate) async fn rotate(&self, id: &SessionId, kind: RotationKind) -> (SessionId, Timestamp) {
         let to = id.generate_sibling().unwrap();
-        let outcome = self.store.rotate(id, &Rotation::new(OpId::generate().unwrap(), to, kind)).await.unwrap();
+        let outcome = self.store.rotate(id, &Rotation::new(op(), to, kind)).await.unwrap();
         assert!(matches!(outcome, RotateOutcome::Rotated(_)), "{outcome:?}");
         (to, now())
     }

@@ -38,10 +38,7 @@ async fn stale_answers_state_their_age() {
     links.commands.heal().await;
     links.listening.heal().await;
     node.warm(&id).await;
-    let LoadOutcome::Found(found) =
-        node.load(&id, LoadOptions { stale_if_error: Some(LIMIT), ..LoadOptions::default() }).await.unwrap()
-    else {
-        panic!("it is there")
-    };
+    let options = LoadOptions { stale_if_error: Some(LIMIT), ..LoadOptions::default() };
+    let LoadOutcome::Found(found) = node.load(&id, options).await.unwrap() else { panic!("it is there") };
     assert_eq!(found.staleness, None, "as long as the store answers, or a lease runs");
 }

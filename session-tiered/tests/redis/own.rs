@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use session_core::{
     LoadOptions, ReadLevel, SessionId,
-    model::OpId,
     store::{RotationKind, Update},
 };
 use session_testkit::{Direction, LinkCutter, Server};
@@ -12,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     cache::sound,
-    node::{HASTY, Links, Node, PATIENT, Seen, read, step},
+    node::{HASTY, Links, Node, PATIENT, Seen, op, read, step},
     until, within,
 };
 
@@ -73,7 +72,7 @@ async fn i2_after_a_write_is_given_up_the_store_is_asked() {
     links.listening.hold(Direction::Replies);
     links.commands.hold(Direction::Replies);
     let store = node.store.clone();
-    let write = tokio::spawn(async move { store.apply(&id, &Update::new(OpId::generate().unwrap(), step(1))).await });
+    let write = tokio::spawn(async move { store.apply(&id, &Update::new(op(), step(1))).await });
     links.commands.wait_for_held(Direction::Replies, 1).await;
     write.abort();
     assert!(within("it ends", write).await.unwrap_err().is_cancelled());

@@ -1,10 +1,12 @@
 //! I8: changes of other nodes are applied in place, and copies stay hits.
 
-use session_core::model::OpId;
-use session_core::store::Update;
+use session_core::{
+    model::{Field, Format, Value},
+    store::Update,
+};
 use session_testkit::Server;
 
-use crate::node::{Node, Seen, step};
+use crate::node::{Node, Seen, op, step};
 
 /// How many whole sessions and conditional reads the server has answered.
 pub(crate) async fn loads(server: &Server) -> u64 {
@@ -77,9 +79,9 @@ async fn i8_a_change_without_its_delta_evicts() {
     let id = writer.open().await;
     reader.warm(&id).await;
     let mut delta = step(1);
-    let large = session_core::model::Value::new(session_core::model::Format::JSON, &[b'1'; 8_192]);
-    delta.set(session_core::model::Field::new("large").unwrap(), large);
-    writer.store.apply(&id, &Update::new(OpId::generate().unwrap(), delta)).await.unwrap();
+    let large = Value::new(Format::JSON, &[b'1'; 8_192]);
+    delta.set(Field::new("large").unwrap(), large);
+    writer.store.apply(&id, &Update::new(op(), delta)).await.unwrap();
     crate::until("it is evicted", || async { (reader.stats().evicted == 1).then_some(()) }).await;
     assert_eq!(reader.see(&id).await, Seen::Step(1));
     assert_eq!(reader.stats().patched, 0);

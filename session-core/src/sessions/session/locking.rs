@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::{
-    Error, ErrorKind,
-    model::OpId,
+    Error, ErrorKind, random,
     store::{AcquireOutcome, Conflict, ConflictCause, FencingToken, SessionLock, TenureOutcome},
 };
 
@@ -43,7 +42,7 @@ impl Session {
         // tenure.
         let owner = match self.lock_owner {
             Some(owner) => owner,
-            None => *self.lock_owner.insert(OpId::generate()?),
+            None => *self.lock_owner.insert(random::u64()?.into()),
         };
         let until = self.sessions.clock().now().after(wait);
         let mut attempt = 0;

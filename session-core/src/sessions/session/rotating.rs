@@ -42,9 +42,12 @@ impl Rotate {
     }
 
     fn into_rotation(self, from: &SessionId, sessions: &Sessions) -> Result<Rotation, Error> {
-        let rotation = Rotation::new(sessions.write_options()?, from.generate_sibling()?, self.kind);
-        let rotation = Rotation { grace: sessions.policy().rotation_grace, ..rotation };
-        Ok(Rotation { sign_in: self.sign_in, expiry: self.expiry, ..rotation })
+        Ok(Rotation {
+            grace: sessions.policy().rotation_grace,
+            sign_in: self.sign_in,
+            expiry: self.expiry,
+            ..Rotation::new(sessions.write_options()?, from.generate_sibling()?, self.kind)
+        })
     }
 }
 

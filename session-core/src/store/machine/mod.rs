@@ -78,7 +78,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// The change at this position of a feed: a partition and a sequence number in it.
+    /// The change as a feed announces it: at this position (a partition and a sequence number in it), made by the store
+    /// handle `origin`, with its delta if that is sent.
     pub fn at(self, (partition, sequence): (u16, u64), origin: Origin, delta: Option<Arc<Delta>>) -> SessionChange {
         let Self { digest, before, after, kind } = self;
         SessionChange { partition, sequence, digest, before, after, origin, kind, delta }
@@ -97,27 +98,30 @@ impl<T> Step<T> {
 
 /// [`SessionStore::load`](crate::store::SessionStore::load).
 pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOptions) -> LoadOutcome {
+    // This is the store itself, so every answer is of the level and above the floor that the caller asks for.
+    let LoadOptions { known, floor: _, level: _, stale_if_error: _ } = options;
     match find(slots, now, id) {
         Err(absent) => absent.into(),
-        Ok((live, forwarded)) if options.known == Some(live.record.stamp()) => {
-            LoadOutcome::Unchanged(Touched { forwarded, deadlines: live.record.deadlines(), now })
+        Ok((live, forwarded)) if known == Some(live.record.stamp()) => {
+            LoadOutcome::Unchanged(Touched { deadlines: live.record.deadlines(), now, forwarded })
         }
         Ok((live, forwarded)) => {
-            LoadOutcome::Found(Found { forwarded, record: live.record.clone(), now, staleness: None })
+            LoadOutcome::Found(Found { record: live.record.clone(), now, forwarded, staleness: None })
         }
     }
 }
 
 /// [`SessionStore::touch`](crate::store::SessionStore::touch).
 pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: TouchOptions) -> TouchOutcome {
+    let TouchOptions { idle } = options;
     match live_mut(slots, now, id) {
         Err(absent) => absent.into(),
         Ok((at, live)) => {
-            let renewed = live.record.deadlines().renewed(now, options.idle);
+            let renewed = live.record.deadlines().renewed(now, idle);
             if renewed != live.record.deadlines() {
                 Arc::make_mut(&mut live.record).deadlines = renewed;
             }
-            TouchOutcome::Touched(Touched { forwarded: forwarded_to(at, id), deadlines: renewed, now })
+            TouchOutcome::Touched(Touched { deadlines: renewed, now, forwarded: forwarded_to(at, id) })
         }
     }
 }
@@ -135,10 +139,11 @@ impl Rules {
         id: &IdDigest,
         new: &NewSession,
     ) -> Result<Step<CreateOutcome>, Error> {
-        self.admit_sign_in(new.sign_in.as_ref())?;
+        let NewSession { write, incarnation, entries, expiry, sign_in } = new;
+        self.admit_sign_in(sign_in.as_ref())?;
         let at = locate(slots, now, id);
         match classify(slots.get(&at), now) {
-            Ok(live) if live.record.stamp().incarnation() == new.incarnation => {
+            Ok(live) if live.record.stamp().incarnation() == *incarnation => {
                 let applied = Applied { repeated: true, ..live.applied(now) };
                 return Ok(Step::unchanged(CreateOutcome::Created(applied)));
             }
@@ -146,11 +151,11 @@ impl Rules {
             Err(Absent::NotFound(Some(ended))) => return Ok(Step::unchanged(CreateOutcome::Ended(ended))),
             Err(Absent::NotFound(None)) => {}
         }
-        self.limits.admit(&State::default(), &new.entries)?;
+        self.limits.admit(&State::default(), entries)?;
         let stamp = new.stamp();
-        let record = Record::new(stamp, now, new.expiry.start(now), State::from(&new.entries));
-        let principal = new.sign_in.as_ref().map(|sign_in| sign_in.principal().clone());
-        let live = Live::new(record, new.write.op, principal.clone());
+        let record = Record::new(stamp, now, expiry.start(now), State::from(entries));
+        let principal = sign_in.as_ref().map(|sign_in| sign_in.principal().clone());
+        let live = Live::new(record, write.op, principal.clone());
         let applied = live.applied(now);
         let expired = slots.put(*id, Slot::Live(live));
         let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created };
@@ -172,30 +177,31 @@ impl Rules {
         id: &IdDigest,
         update: &Update,
     ) -> Result<Step<ApplyOutcome>, Error> {
+        let Update { write, delta, preconditions, retry_from } = update;
         let (at, live) = match live_mut(slots, now, id) {
             Ok(found) => found,
             Err(absent) => return Ok(Step::unchanged(absent.into())),
         };
         let (before, forwarded) = (live.record.stamp(), forwarded_to(at, id));
-        if update.retry_from.is_some_and(|base| base.incarnation() != before.incarnation()) {
+        if retry_from.is_some_and(|base| base.incarnation() != before.incarnation()) {
             return Ok(Step::unchanged(ApplyOutcome::Absent(Absent::NotFound(None))));
         }
-        if live.remembers(update.write.op) {
+        if live.remembers(write.op) {
             let applied = Applied { repeated: true, forwarded, ..live.applied(now) };
             return Ok(Step::unchanged(ApplyOutcome::Applied(applied)));
         }
-        if !update.delta.is_empty() {
-            refuse_forgotten_retry(update, before)?;
+        if !delta.is_empty() {
+            refuse_forgotten_retry(*retry_from, before)?;
         }
-        if let Some(cause) = live.first_failed(&update.preconditions, now) {
+        if let Some(cause) = live.first_failed(preconditions, now) {
             return Ok(Step::unchanged(ApplyOutcome::Conflict(Conflict { current: before, cause })));
         }
-        if update.delta.is_empty() {
+        if delta.is_empty() {
             return Ok(Step::unchanged(ApplyOutcome::Applied(Applied { forwarded, ..live.applied(now) })));
         }
-        self.limits.admit(live.record.state(), &update.delta)?;
+        self.limits.admit(live.record.state(), delta)?;
         let deadlines = live.record.deadlines().renewed(now, None);
-        let after = live.apply_delta(update.write.op, &update.delta, deadlines);
+        let after = live.apply_delta(write.op, delta, deadlines);
         let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
         Ok(Step::changed(ApplyOutcome::Applied(Applied { forwarded, ..live.applied(now) }), effect))
     }
@@ -208,9 +214,10 @@ impl Rules {
         id: &IdDigest,
         destroy: &Destroy,
     ) -> Step<DestroyOutcome> {
+        let Destroy { write, reason } = destroy;
         let at = locate(slots, now, id);
         if let Some(Slot::Tombstone(tombstone)) = slots.get(&at)
-            && tombstone.op == destroy.write.op
+            && tombstone.op == write.op
             && tombstone.until > now
         {
             return Step::unchanged(destroyed(forwarded_to(at, id)));
@@ -218,7 +225,7 @@ impl Rules {
         match classify(slots.get(&at), now) {
             Err(absent) => Step::unchanged(absent.into()),
             Ok(_) => {
-                let step = self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
+                let step = self.put_tombstone(slots, now, at, write.op, *reason);
                 Step { outcome: destroyed(forwarded_to(at, id)), ..step }
             }
         }
@@ -279,8 +286,8 @@ fn destroyed(forwarded: Option<IdDigest>) -> DestroyOutcome {
 }
 
 /// Refuses a retry that is too far behind to tell whether its first attempt happened.
-fn refuse_forgotten_retry(update: &Update, current: Stamp) -> Result<(), Error> {
-    match update.retry_from {
+fn refuse_forgotten_retry(retry_from: Option<Stamp>, current: Stamp) -> Result<(), Error> {
+    match retry_from {
         Some(base) if current.version().saturating_sub(base.version()) >= REMEMBERED_OPS as u64 => Err(Error::new(
             ErrorKind::OutcomeUnknown,
             "too many updates followed the first attempt to tell whether it happened; load the session and decide",

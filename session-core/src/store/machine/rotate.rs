@@ -90,38 +90,39 @@ fn answer_if_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: 
 }
 
 fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation: &Rotation) -> Step<RotateOutcome> {
-    let to = *rotation.to.digest();
-    let until = now.after(rotation.grace);
-    let forward = Forward { to, kind: rotation.kind, op: rotation.write.op, until };
+    let Rotation { write, to, kind, grace, delta, sign_in, expiry } = rotation;
+    let to = *to.digest();
+    let until = now.after(*grace);
+    let forward = Forward { to, kind: *kind, op: write.op, until };
     let Some(Slot::Live(mut live)) = slots.put(from, Slot::Forward(Box::new(forward))) else {
         // The caller has just found the session there.
         return Step::unchanged(RotateOutcome::Absent(Absent::NotFound(None)));
     };
     let before = live.record.stamp();
-    let deadlines = match rotation.expiry {
+    let deadlines = match expiry {
         Some(expiry) => expiry.start(now),
         None => live.record.deadlines().renewed(now, None),
     };
-    if rotation.delta.is_empty() {
+    if delta.is_empty() {
         std::sync::Arc::make_mut(&mut live.record).deadlines = deadlines;
     } else {
-        live.apply_delta(rotation.write.op, &rotation.delta, deadlines);
+        live.apply_delta(write.op, delta, deadlines);
     }
     let mut index_removals: Vec<_> = live.principal().map(|principal| (principal.clone(), from)).into_iter().collect();
-    if let Some(sign_in) = &rotation.sign_in {
+    if let Some(sign_in) = sign_in {
         live.sign_in(sign_in.principal(), now);
     }
-    let renewed_until = match rotation.kind {
+    let renewed_until = match kind {
         RotationKind::Renew => until,
         RotationKind::Privilege => Timestamp::default(),
     };
-    live.record_move(rotation.write.op, renewed_until);
+    live.record_move(write.op, renewed_until);
     let index_addition = live.principal().map(|principal| (principal.clone(), to));
     let applied = live.applied(now);
     let expired = slots.put(to, Slot::Live(live));
     debug_assert!(expired.as_ref().is_none_or(|slot| slot.ends_at() <= now));
     index_removals.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
-    let kind = ChangeKind::Rotated { to, kind: rotation.kind };
+    let kind = ChangeKind::Rotated { to, kind: *kind };
     let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
     Step { index_removals, index_addition, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
 }

@@ -2,6 +2,8 @@
 
 use session_core::model::{Delta, Field, Format, IdDigest, Incarnation, Stamp, Value};
 
+use crate::protocol::DIGEST_LEN;
+
 /// A change message; tests change parts of it.
 #[derive(Clone)]
 pub(super) struct Announcement {
@@ -37,7 +39,7 @@ impl Announcement {
 pub(super) const ORIGIN: u64 = 0x0102_0304_0506_0708;
 
 pub(super) fn digest(partition: u16) -> IdDigest {
-    let mut bytes = [0xd1; 18];
+    let mut bytes = [0xd1; DIGEST_LEN];
     bytes[..2].copy_from_slice(&partition.to_be_bytes());
     IdDigest::from(&bytes)
 }

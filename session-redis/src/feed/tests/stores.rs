@@ -39,10 +39,8 @@ async fn the_life_of_a_session() {
     let (moved, new) = (id.generate_sibling().unwrap(), new_session());
     store.create(&id, &new).await.unwrap();
     store.apply(&id, &Update::new(op(), delta())).await.unwrap();
-    store
-        .rotate(&id, &Rotation { delta: delta(), ..Rotation::new(op(), moved, RotationKind::Privilege) })
-        .await
-        .unwrap();
+    let rotation = Rotation { delta: delta(), ..Rotation::new(op(), moved, RotationKind::Privilege) };
+    store.rotate(&id, &rotation).await.unwrap();
     let destroy = Destroy::new(op(), EndReason::Logout);
     store.destroy(&moved, &destroy).await.unwrap();
     // A repeat changes nothing, and is not published.

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use session_core::{
     Error, LoadOptions, SessionId,
-    model::{EndReason, OpId},
+    model::EndReason,
     store::{
         Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Precondition, RotateOutcome, Rotation,
         RotationKind, SessionStore, Update,
@@ -21,7 +21,7 @@ use super::{
 };
 
 use crate::{
-    node::{Seen, new_session, read as seen, step},
+    node::{Seen, new_session, op, read as seen, step},
     within,
 };
 
@@ -91,10 +91,7 @@ async fn advance(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) 
         facts.asked += 1;
         // A request that was held up must not be executed later.
         let base = Precondition::Stamp(facts.stamp.unwrap());
-        (
-            facts.home(),
-            Update { preconditions: vec![base], ..Update::new(OpId::generate().unwrap(), step(facts.asked)) },
-        )
+        (facts.home(), Update { preconditions: vec![base], ..Update::new(op(), step(facts.asked)) })
     };
     let (node, outcome) = insist(soak, random, |store| {
         let update = update.clone();
@@ -123,7 +120,7 @@ async fn rotate(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
         facts.moved = Some((kind, Deed::asked()));
         (facts.first, facts.second)
     };
-    let rotation = Rotation { grace: GRACE, ..Rotation::new(OpId::generate().unwrap(), to, kind) };
+    let rotation = Rotation { grace: GRACE, ..Rotation::new(op(), to, kind) };
     let (node, outcome) = insist(soak, random, |store| {
         let rotation = rotation.clone();
         async move { store.rotate(&id, &rotation).await }
@@ -147,7 +144,7 @@ async fn end(soak: &Soak, facts: &Mutex<Facts>, random: &mut fastrand::Rng) {
         facts.ended = Some(Deed::asked());
         facts.home()
     };
-    let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
+    let destroy = Destroy::new(op(), EndReason::Logout);
     let (node, outcome) = insist(soak, random, |store| async move { store.destroy(&id, &destroy).await }).await;
     assert!(matches!(outcome, DestroyOutcome::Destroyed { .. }), "{outcome:?}");
     if let Some(deed) = &mut facts.lock().ended {

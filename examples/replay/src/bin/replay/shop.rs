@@ -101,11 +101,8 @@ impl Shop for DeltaShop {
     }
 
     async fn cart(&self, id: &SessionId) -> Result<Option<Cart>, Error> {
-        let session = match self
-            .sessions
-            .open_with(id, LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() })
-            .await
-        {
+        let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
+        let session = match self.sessions.open_with(id, latest).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
