@@ -143,6 +143,7 @@ macro_rules! __cases {
                 a_sign_in_works_through_a_forward,
                 rotations_follow_each_other,
                 invalid_targets_are_refused,
+                the_bits_of_a_region_name_no_partition,
                 a_session_never_moves_back_to_an_old_id,
                 a_refused_rotation_moves_nothing,
             }

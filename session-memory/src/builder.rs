@@ -11,7 +11,7 @@ use session_core::{
 use crate::{MemoryStore, data::Data, defaults, store::BACKEND};
 
 /// The most partitions that an id can distinguish.
-const MAX_PARTITIONS: u32 = 1 << 16;
+const MAX_PARTITIONS: u32 = 1 << 12;
 
 /// Settings of a [`MemoryStore`], each with a default.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl MemoryStoreBuilder {
         Self { capacity: Some(sessions), ..self }
     }
 
-    /// The number of shards, which are also the partitions of the feed: a power of two up to 65,536; 1,024 by default.
+    /// The number of shards, which are also the partitions of the feed: a power of two up to 4,096; 1,024 by default.
     /// More shards reduce contention; each takes 128 bytes, empty or not.
     pub fn partitions(self, partitions: u32) -> Self {
         Self { partitions, ..self }

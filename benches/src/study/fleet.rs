@@ -255,9 +255,6 @@ impl Fleet {
         let mut bytes = [0; 18];
         let random = [self.rng.bits(), self.rng.bits(), self.rng.bits()].map(u64::to_le_bytes);
         bytes.iter_mut().zip(random.as_flattened()).for_each(|(byte, random)| *byte = *random);
-        // A version 4 UUID after the partition.
-        bytes[8] = bytes[8] & 0x0f | 0x40;
-        bytes[10] = bytes[10] & 0x3f | 0x80;
         text(&bytes).parse().unwrap()
     }
 }

@@ -5,6 +5,7 @@ use super::{
     breaks::Break,
     resources::{Resource, server_cpu},
     traffic::{LARGEST_DELTA, Traffic, is_published},
+    workload::MAX_PARTITIONS,
 };
 
 /// Heartbeats and the hottest session are mentioned from this share of a primary's processor.
@@ -162,9 +163,8 @@ fn heartbeats(workload: &Workload, estimate: &Estimate) -> Option<String> {
 }
 
 fn servers(workload: &Workload, estimate: &Estimate) -> Option<String> {
-    const MOST_PARTITIONS: u32 = 16_384;
     let (needed, partitions) = (estimate.primaries_needed, workload.partitions);
-    let wanted = |primaries: u32| (primaries * 4).next_power_of_two().min(MOST_PARTITIONS);
+    let wanted = |primaries: u32| (primaries * 4).next_power_of_two().min(MAX_PARTITIONS);
     match (needed, workload.primaries) {
         (None, _) if workload.topology == Topology::Standalone => {
             Some("One server is not enough: use `--topology cluster`.".to_owned())
@@ -265,8 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn no_more_partitions_are_advised_than_there_are_slots() {
-        let many = Workload { sessions: 1e12, partitions: 16_384, nodes: 10.0, ..small() };
+    fn no_more_partitions_are_advised_than_there_can_be() {
+        let many = Workload { sessions: 1e12, partitions: 4_096, nodes: 10.0, ..small() };
         assert!(!of(&many).contains("Choose at least "), "{}", of(&many));
         let few = Workload { sessions: 3e9, nodes: 10.0, ..small() };
         assert!(of(&few).contains("Choose at least "), "{}", of(&few));

@@ -9,6 +9,8 @@ use super::Invalid;
 
 /// The default capacity of a node's cache.
 const LOCAL_BYTES: f64 = 64.0 * 1_024.0 * 1_024.0;
+/// An id names at most this many partitions.
+pub(crate) const MAX_PARTITIONS: u32 = 4_096;
 /// The shortest heartbeat interval, in seconds.
 const SHORTEST_BEAT: f64 = 1e-3;
 /// The limits up to which Redis stores a hash as a listpack, by default.
@@ -168,8 +170,11 @@ impl Workload {
 
     fn validate_servers(&self) -> Result<(), Invalid> {
         let partitions = self.partitions;
-        if !partitions.is_power_of_two() || partitions > 16_384 {
-            return Err(Invalid::new("partitions", format!("{partitions} is not a power of two up to 16384")));
+        if !partitions.is_power_of_two() || partitions > MAX_PARTITIONS {
+            return Err(Invalid::new(
+                "partitions",
+                format!("{partitions} is not a power of two up to {MAX_PARTITIONS}"),
+            ));
         }
         match (self.topology, self.primaries) {
             (_, Some(0)) => Err(Invalid::new("primaries", "at least one is needed")),

@@ -249,6 +249,34 @@ pub(crate) async fn invalid_targets_are_refused(world: &World) {
     must_be!(world.load(&elsewhere).await, LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
+/// The four bits of an id above its partition are kept for a region. A session moves to an id that differs in them.
+pub(crate) async fn the_bits_of_a_region_name_no_partition(world: &World) {
+    for kind in BOTH {
+        let id = world.start().await;
+        let mut rotation = world.rotation(&id, kind);
+        rotation.to = in_the_last_region(&rotation.to);
+        assert_eq!(rotation.to.digest().partition(), id.digest().partition());
+        world.rotate(&id, &rotation).await;
+        let stamp = world.apply(&rotation.to, &changes().set("theme", "dark")).await.stamp;
+        assert_eq!(world.stamp(&rotation.to).await, stamp);
+        let back = Rotation { to: sibling(&id), ..world.rotation(&rotation.to, RotationKind::Privilege) };
+        world.rotate(&rotation.to, &back).await;
+    }
+}
+
+/// The id with ones in the bits of the region. The first character of its text has them and two bits of the partition.
+fn in_the_last_region(id: &SessionId) -> SessionId {
+    let text = id.expose();
+    let (first, rest) = text.split_at(1);
+    let first = match first {
+        "A" => "8",
+        "B" => "9",
+        "C" => "-",
+        _ => "_",
+    };
+    format!("{first}{rest}").parse().must()
+}
+
 /// An old id is no target while it is remembered: a session never moves back to an id that may have leaked.
 pub(crate) async fn a_session_never_moves_back_to_an_old_id(world: &World) {
     for kind in BOTH {

@@ -64,6 +64,7 @@ broken_stores! {
     time::BothRotationsWin: "rotation_race::one_of_many_rotations_wins";
     time::ForgetsRotationsWithTheGrace: "exactly_once::a_rotation_repeated_after_its_grace_answers_rotated";
     time::RotatesWithoutTheDelta: "rotation::a_delta_is_applied_in_the_same_step";
+    time::ComparesRegions: "rotation::the_bits_of_a_region_name_no_partition";
     time::LeavesNoTombstone: "destroy_wins::over_a_delayed_create", "exactly_once::a_repeated_destroy_answers_destroyed";
     time::ForgetsTheReason: "lifecycle::a_tombstone_keeps_reason_and_age";
     time::KeepsTombstonesForever: "destroy_wins::until_the_tombstone_ends",

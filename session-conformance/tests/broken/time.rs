@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use session_core::{
-    Error, Expiry, LoadOptions, SessionId,
+    Error, ErrorKind, Expiry, LoadOptions, SessionId,
     model::{Deadlines, Delta, Ended, IdDigest, OpId, Timestamp},
     store::{
         Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
@@ -22,6 +22,21 @@ pub(crate) struct ForgetsTheDeadline;
 impl Fault for ForgetsTheDeadline {
     async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         inner.create(id, &NewSession { expiry: Expiry::absolute(Duration::MAX), ..new.clone() }).await
+    }
+}
+
+/// Takes the bits of the region for bits of the partition.
+#[derive(Debug, Default)]
+pub(crate) struct ComparesRegions;
+
+#[async_trait]
+impl Fault for ComparesRegions {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let first = |id: &SessionId| id.digest().to_bytes()[0];
+        if first(id) != first(&rotation.to) {
+            return Err(Error::new(ErrorKind::InvalidInput, "the new id is not a sibling of the old one"));
+        }
+        inner.rotate(id, rotation).await
     }
 }
 

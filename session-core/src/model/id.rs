@@ -4,15 +4,21 @@ use std::{fmt, hash::Hash, str::FromStr};
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha2::{Digest as _, Sha256};
-use uuid::{Builder, Uuid, Variant};
 
 use crate::{Error, ErrorKind, random};
 
 const PARTITION: usize = 2;
 const LEN: usize = PARTITION + 16;
 
-/// A session id: 16 bits that name a partition, and a version 4 UUID with 122 random bits from the operating
-/// system's CSPRNG.
+/// The bits of the first two bytes that name a partition. The four bits above them are kept for a region; new ids have
+/// zeros there.
+const PARTITION_BITS: u16 = (1 << 12) - 1;
+
+/// A session id: two bytes whose low twelve bits name a partition, and 128 random bits from the operating system's CSPRNG.
+///
+/// The random bits are fresh in every id, those of a rotation too. The four bits above the partition are kept for the
+/// region of a session that lives in several data centres, and are zero for now. They are part of the id, and nothing
+/// compares or interprets them.
 ///
 /// An id is a bearer secret: everyone who has it has the session. Neither `Debug` nor `Display` prints it, and
 /// [`expose`](Self::expose) is the only way to its text (24 characters, URL-safe). Parsing is strict: one text per id,
@@ -44,7 +50,8 @@ impl SessionId {
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = [0; LEN];
         random::fill(&mut bytes)?;
-        Ok(Self::from_random(bytes))
+        bytes[0] &= (PARTITION_BITS >> 8) as u8;
+        Ok(Self::from_bytes(bytes))
     }
 
     /// A new id in the same partition, for the target of a rotation.
@@ -54,12 +61,10 @@ impl SessionId {
     pub fn generate_sibling(&self) -> Result<Self, Error> {
         let mut bytes = self.bytes;
         random::fill(&mut bytes[PARTITION..])?;
-        Ok(Self::from_random(bytes))
+        Ok(Self::from_bytes(bytes))
     }
 
-    fn from_random(mut bytes: [u8; LEN]) -> Self {
-        let uuid = Builder::from_random_bytes(uuid_part(&bytes)).into_uuid();
-        bytes[PARTITION..].copy_from_slice(uuid.as_bytes());
+    fn from_bytes(bytes: [u8; LEN]) -> Self {
         Self { bytes, digest: IdDigest::of(&bytes) }
     }
 
@@ -74,12 +79,6 @@ impl SessionId {
     }
 }
 
-fn uuid_part(bytes: &[u8; LEN]) -> [u8; 16] {
-    let mut uuid = [0; 16];
-    uuid.copy_from_slice(&bytes[PARTITION..]);
-    uuid
-}
-
 impl FromStr for SessionId {
     type Err = Error;
 
@@ -90,11 +89,7 @@ impl FromStr for SessionId {
         }
         let mut bytes = [0; LEN];
         Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| invalid())?;
-        let uuid = Uuid::from_bytes(uuid_part(&bytes));
-        if uuid.get_version_num() != 4 || uuid.get_variant() != Variant::RFC4122 {
-            return Err(invalid());
-        }
-        Ok(Self { bytes, digest: IdDigest::of(&bytes) })
+        Ok(Self::from_bytes(bytes))
     }
 }
 
@@ -125,7 +120,8 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// The name under which a store keeps a session: the partition bits of its id, and the first 128 bits of the id's SHA-256.
+/// The name under which a store keeps a session: the first two bytes of its id, which hold its partition, and the first
+/// 128 bits of the id's SHA-256.
 ///
 /// The id cannot be computed from its digest, so a dump, a replica or a log of a store holds no usable id. A digest gives
 /// no access: [`Sessions::revoke`](crate::Sessions::revoke) takes one, and its text form (24 characters, URL-safe) can go
@@ -141,7 +137,8 @@ impl fmt::Display for SessionId {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdDigest {
-    partition: u16,
+    /// The first two bytes of the id: the bits kept for a region, and the partition.
+    first: u16,
     hash: [u8; 16],
 }
 
@@ -156,12 +153,13 @@ impl IdDigest {
         let digest = Sha256::digest(id);
         let mut hash = [0; 16];
         hash.copy_from_slice(&digest[..16]);
-        Self { partition: u16::from_be_bytes([id[0], id[1]]), hash }
+        Self { first: u16::from_be_bytes([id[0], id[1]]), hash }
     }
 
-    /// The partition bits of the id. A store with P partitions uses the low log2(P) of them.
+    /// The twelve bits of the id that name a partition. A store with P partitions, at most 4,096, uses the low log2(P) of
+    /// them.
     pub const fn partition(&self) -> u16 {
-        self.partition
+        self.first & PARTITION_BITS
     }
 
     /// 64 bits of the hash, uniformly distributed. A hash table can use them directly.
@@ -170,10 +168,10 @@ impl IdDigest {
         u64::from_ne_bytes([h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]])
     }
 
-    /// The byte form: the partition (big-endian), then the hash.
+    /// The byte form: the first two bytes of the id, then the hash.
     pub fn to_bytes(self) -> [u8; 18] {
         let mut bytes = [0; Self::LEN];
-        bytes[..2].copy_from_slice(&self.partition.to_be_bytes());
+        bytes[..2].copy_from_slice(&self.first.to_be_bytes());
         bytes[2..].copy_from_slice(&self.hash);
         bytes
     }
@@ -184,7 +182,7 @@ impl From<&[u8; 18]> for IdDigest {
     fn from(bytes: &[u8; 18]) -> Self {
         let mut hash = [0; 16];
         hash.copy_from_slice(&bytes[2..]);
-        Self { partition: u16::from_be_bytes([bytes[0], bytes[1]]), hash }
+        Self { first: u16::from_be_bytes([bytes[0], bytes[1]]), hash }
     }
 }
 
@@ -212,7 +210,7 @@ impl FromStr for IdDigest {
 
 impl fmt::Debug for IdDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IdDigest({:04x}:{:016x}…)", self.partition, self.hash_bits().to_be())
+        write!(f, "IdDigest({:04x}:{:016x}…)", self.first, self.hash_bits().to_be())
     }
 }
 
@@ -235,12 +233,42 @@ mod tests {
     }
 
     #[test]
-    fn a_sibling_keeps_the_partition_and_nothing_else() {
+    fn a_sibling_keeps_the_first_two_bytes_and_nothing_else() {
         let id = SessionId::generate().unwrap();
         let sibling = id.generate_sibling().unwrap();
-        assert_eq!(sibling.digest().partition(), id.digest().partition());
-        assert_ne!(sibling, id);
+        assert_eq!(sibling.bytes[..PARTITION], id.bytes[..PARTITION]);
         assert_ne!(sibling.bytes[PARTITION..10], id.bytes[PARTITION..10]);
+        assert_ne!(sibling.bytes[10..], id.bytes[10..]);
+    }
+
+    /// Each of the 128 random bits is both zero and one in a thousand ids, and none of the four kept bits is ever one.
+    #[test]
+    fn all_128_bits_are_random_in_new_ids_and_in_siblings() {
+        let first = SessionId::generate().unwrap();
+        type Generate<'a> = &'a dyn Fn() -> Result<SessionId, Error>;
+        for generate in [&SessionId::generate as Generate, &|| first.generate_sibling()] {
+            let (mut ones, mut zeros) = ([0; LEN], [0; LEN]);
+            for _ in 0..1_000 {
+                for (at, byte) in generate().unwrap().bytes.into_iter().enumerate() {
+                    ones[at] |= byte;
+                    zeros[at] |= !byte;
+                }
+            }
+            assert_eq!((&ones[PARTITION..], &zeros[PARTITION..]), (&[255; 16][..], &[255; 16][..]));
+            assert_eq!(ones[0] >> 4, 0);
+        }
+    }
+
+    #[test]
+    fn the_bits_of_a_region_are_kept_and_name_no_partition() {
+        let here = SessionId::generate().unwrap();
+        let mut bytes = here.bytes;
+        bytes[0] |= 0xf0;
+        let there: SessionId = Base64UrlUnpadded::encode_string(&bytes).parse().unwrap();
+        assert_eq!(there.digest().partition(), here.digest().partition());
+        assert_ne!(there, here);
+        assert_eq!(there.generate_sibling().unwrap().bytes[0], bytes[0]);
+        assert_eq!(IdDigest::from(&there.digest().to_bytes()), *there.digest());
     }
 
     #[test]
@@ -249,10 +277,7 @@ mod tests {
         let long = format!("{good}A");
         let padded = format!("{}=", &good[..23]);
         let spaced = format!(" {}", &good[1..]);
-        let zeros = "A".repeat(24);
-        for bad in
-            ["", "A", &good[1..], &long, &padded, &spaced, &zeros, "ä".repeat(12).as_str(), "\0".repeat(24).as_str()]
-        {
+        for bad in ["", "A", &good[1..], &long, &padded, &spaced, "ä".repeat(12).as_str(), "\0".repeat(24).as_str()] {
             let error = bad.parse::<SessionId>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert_eq!(error.to_string(), "invalid input: not a session id");

@@ -13,11 +13,16 @@ use crate::given::{create, id, is_live, new_session, now, one_field, store};
 #[test]
 fn settings_out_of_range_are_refused() {
     let short = MemoryStore::builder().tombstone(Duration::from_millis(19_999));
-    for wrong in [short, MemoryStore::builder().partitions(0), MemoryStore::builder().partitions(48)] {
+    for wrong in [
+        short,
+        MemoryStore::builder().partitions(0),
+        MemoryStore::builder().partitions(48),
+        MemoryStore::builder().partitions(8_192),
+    ] {
         let error = wrong.build().unwrap_err();
         assert_eq!((error.kind(), error.backend()), (ErrorKind::Configuration, Some("memory")));
     }
-    MemoryStore::builder().tombstone(Duration::from_secs(20)).partitions(65_536).build().unwrap();
+    MemoryStore::builder().tombstone(Duration::from_secs(20)).partitions(4_096).build().unwrap();
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(crate) struct Clients {
     pub(crate) current: Option<SessionId>,
 }
 
-/// The ids: version 4 UUIDs that consist almost only of zeros, in partition 0; the last one is in another partition.
+/// The ids: almost only zeros, in partition 0; the last one is in another partition.
 pub(crate) fn id(index: Id) -> SessionId {
     let partition = if index + 1 == crate::action::IDS { 'B' } else { 'A' };
     let last = char::from(b'A' + u8::try_from(index).unwrap());

@@ -17,7 +17,7 @@ fn good_ones() {
     for config in [
         local(),
         local().partitions(1).prefix("shop:sessions"),
-        local().partitions(16_384),
+        local().partitions(4_096),
         RedisConfig::standalone("redis://user:p%40ss@localhost:7000/3").database(3),
         RedisConfig::standalone("redis+unix:///run/redis.sock?db=2"),
         RedisConfig::standalone("unix:///run/redis.sock"),
@@ -51,7 +51,7 @@ fn bad_ones_say_what_to_do() {
         (local().prefix("a b"), "blanks"),
         (local().partitions(0), "power of two"),
         (local().partitions(3), "power of two"),
-        (local().partitions(32_768), "power of two"),
+        (local().partitions(8_192), "power of two"),
         (local().call_deadline(Duration::ZERO), "`call_deadline_ms`"),
         (local().connect_deadline(Duration::MAX), "`connect_deadline_ms`"),
         (local().health_interval(Duration::ZERO), "`health_interval_ms`"),

@@ -61,7 +61,7 @@ impl Channels {
 
     /// The mask of the partition bits of a digest that select one of these partitions.
     pub(crate) fn mask(&self) -> u16 {
-        // A digest can distinguish at most 65,536 partitions.
+        // A digest can distinguish at most 4,096 partitions.
         (self.of_partition.len() - 1) as u16
     }
 

@@ -5,14 +5,14 @@ use std::{borrow::Cow, time::Duration};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 use session_core::{Error, ErrorKind};
 
-use super::{Address, HashSlot};
+use super::Address;
 use crate::{
     config::{RedisConfig, Topology},
     error_context::ErrorContext as _,
 };
 
 /// The most partitions: one for every slot of a cluster.
-const MAX_PARTITIONS: u32 = HashSlot::COUNT as u32;
+const MAX_PARTITIONS: u32 = 1 << 12;
 
 /// The TLS identity, if TLS is used.
 #[cfg(feature = "tls")]
@@ -156,7 +156,7 @@ impl Login {
 
 fn check_numbers(config: &RedisConfig) -> Result<(), Error> {
     if !config.partitions.is_power_of_two() || config.partitions > MAX_PARTITIONS {
-        return Err(refused("`partitions` must be a power of two up to 16384"));
+        return Err(refused("`partitions` must be a power of two up to 4096"));
     }
     let durations = [
         ("call_deadline_ms", config.call_deadline),

@@ -43,10 +43,8 @@ pub(crate) fn random_id(partition: u16, rng: &mut fastrand::Rng) -> SessionId {
     let mut bytes = [0; 18];
     rng.fill(&mut bytes);
     bytes[..2].copy_from_slice(&partition.to_be_bytes());
-    bytes[8] = 0x40 | bytes[8] & 0x0f;
-    bytes[10] = 0x80 | bytes[10] & 0x3f;
     match Base64UrlUnpadded::encode_string(&bytes).parse() {
         Ok(id) => id,
-        Err(error) => unreachable!("the bits of a version 4 UUID are set: {error}"),
+        Err(error) => unreachable!("18 bytes are an id: {error}"),
     }
 }

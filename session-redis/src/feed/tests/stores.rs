@@ -74,7 +74,7 @@ async fn the_life_of_a_session() {
 #[tokio::test]
 async fn the_most_partitions_there_can_be() {
     let server = Server::start().await;
-    let store = RedisStore::builder(RedisConfig::standalone(server.url()).partitions(16_384)).connect().await.unwrap();
+    let store = RedisStore::builder(RedisConfig::standalone(server.url()).partitions(4_096)).connect().await.unwrap();
     let feed = feed_of(&store, false, FeedOptions::default());
     let mut items = feed.subscribe().await.unwrap();
     let id = SessionId::generate().unwrap();
