@@ -21,6 +21,8 @@ pub(crate) struct OwnWrite<'a> {
     pub(crate) update: Option<(OpId, &'a Delta)>,
     pub(crate) deadlines: Deadlines,
     pub(crate) provenance: Provenance,
+    /// Whether the store had acknowledged a later state before the write left, and has lost it.
+    pub(crate) is_rewound: bool,
 }
 
 impl LocalCache {
@@ -45,6 +47,14 @@ impl LocalCache {
     /// Applies a write of this node: every read from now on sees it.
     pub(crate) fn apply_own_write(&self, digest: &IdDigest, write: OwnWrite<'_>) {
         let mut guard = self.lock(digest);
+        if write.is_rewound {
+            // After a failover, calls may reach the new primary before the feed does. The copy is of the history that is
+            // lost, so it does not have this write.
+            self.history_lost();
+            if guard.remove(digest) {
+                self.counters.evicted.count();
+            }
+        }
         guard.raise_floor(digest, write.stamp);
         guard.remove_absent(digest);
         // The write went through an old id, or the session is about to leave that digest.
@@ -138,7 +148,7 @@ impl PartitionGuard<'_> {
     /// Brings the copy up to an own write. The store vouches for the state that it has just acknowledged, so a copy with
     /// the same history is as good as a fill.
     fn catch_up(&mut self, digest: &IdDigest, write: OwnWrite<'_>) {
-        let OwnWrite { stamp, update, deadlines, provenance } = write;
+        let OwnWrite { stamp, update, deadlines, provenance, .. } = write;
         let Some(current) = self.stamp(digest) else { return };
         let record = |copy: &Copy| -> Option<Arc<Record>> {
             let record = copy.record()?;

@@ -28,6 +28,12 @@ impl Departure {
     pub(crate) fn provenance(self, store_now: Timestamp) -> Provenance {
         Provenance { asked_at: self.asked_at, store_now, epoch: self.epoch }
     }
+
+    /// Whether the store has answered with less than it had acknowledged: an older state, or another history.
+    pub(crate) fn is_rewound_to(self, stamp: Stamp) -> bool {
+        let is_older = |seen: Stamp| stamp != seen && stamp.version() <= seen.version();
+        self.seen.is_some_and(|seen| stamp.incarnation() == seen.incarnation() && is_older(seen))
+    }
 }
 
 /// A load that a caller waits for.
@@ -84,7 +90,8 @@ impl LocalCache {
 
     /// The request of a write of this node leaves now.
     pub(crate) fn depart_with_write(&self, digest: &IdDigest, now: Timestamp) -> Departure {
-        Departure { asked_at: now, epoch: self.partition(digest).epoch.number(), seen: None }
+        let seen = self.copies.pin().get(digest).and_then(Copy::stamp);
+        Departure { asked_at: now, epoch: self.partition(digest).epoch.number(), seen }
     }
 
     /// A fill ended without an answer.
@@ -137,7 +144,9 @@ impl PartitionGuard<'_> {
         let counters = &self.local.counters;
         match (floor.admission(outcome), outcome) {
             (Admission::Admitted, _) => {
-                if is_rewound(departure.seen, outcome) {
+                if let LoadOutcome::Found(found) = outcome
+                    && departure.is_rewound_to(found.record.stamp())
+                {
                     self.local.history_lost();
                 }
                 self.install_admitted(digest, departure, outcome);
@@ -218,15 +227,4 @@ impl PartitionGuard<'_> {
 /// while the load was in flight.
 fn with_later_deadlines(copy: &Copy, old: &Copy) -> Option<Copy> {
     if old.stamp() == copy.stamp() { copy.renewed(old.record()?.deadlines()) } else { None }
-}
-
-/// Whether the store has answered with less than it had acknowledged: an older state, or another history.
-fn is_rewound(seen: Option<Stamp>, outcome: &LoadOutcome) -> bool {
-    match (seen, outcome) {
-        (Some(seen), LoadOutcome::Found(found)) => {
-            let stamp = found.record.stamp();
-            stamp.incarnation() == seen.incarnation() && stamp != seen && stamp.version() <= seen.version()
-        }
-        _ => false,
-    }
 }

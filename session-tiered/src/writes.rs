@@ -133,7 +133,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
         let digest = &forwarded.unwrap_or(*digest);
         // A repeat is answered with the current stamp, without the updates between it and the copy.
         let update = update.filter(|_| !repeated);
-        let provenance = departure.provenance(now);
-        self.local.apply_own_write(digest, OwnWrite { stamp, update, deadlines, provenance });
+        let (provenance, is_rewound) = (departure.provenance(now), departure.is_rewound_to(stamp));
+        self.local.apply_own_write(digest, OwnWrite { stamp, update, deadlines, provenance, is_rewound });
     }
 }

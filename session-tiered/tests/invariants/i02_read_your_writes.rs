@@ -1,10 +1,13 @@
 //! A node sees every write that was acknowledged to it.
 
+use std::sync::Arc;
+
 use session_core::{
     Expiry, LoadOptions, SessionId,
     model::EndReason,
     store::{
-        Absent, ApplyOutcome, Destroy, LoadOutcome, NewSession, Precondition, RotationKind, SessionStore as _, Update,
+        Absent, ApplyOutcome, ChangeKind, Destroy, FeedItem, LoadOutcome, NewSession, Origin, Precondition,
+        RotationKind, SessionChange, SessionStore as _, Update,
     },
 };
 
@@ -30,6 +33,40 @@ async fn a_fill_in_flight_does_not_undo_an_update() {
     assert_eq!(value_of(fill.await.unwrap()).as_deref(), Some("old"), "it left before the write");
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
     assert_eq!(node.stats().fills_rejected, 1);
+}
+
+/// After a failover, calls reach the new primary before the feed does. The old primary had published updates that the new
+/// one does not have, and the copy has them.
+#[tokio::test]
+async fn a_write_that_is_acknowledged_below_the_copy_ends_it() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, stamp) = stage.session("kept").await;
+    warm(&node, &id).await;
+    let mut before = stamp;
+    for (sequence, value) in [(7, "lost"), (8, "lost too")] {
+        let after = before.next(op());
+        node.remote().wire.inject(FeedItem::Change(SessionChange {
+            partition: 0,
+            sequence,
+            digest: *id.digest(),
+            before: Some(before),
+            after: Some(after),
+            origin: Origin::generate().unwrap(),
+            kind: ChangeKind::Applied,
+            delta: Some(Arc::new(set("a", value))),
+        }));
+        settle().await;
+        before = after;
+    }
+    assert_eq!(
+        read(&node, &id).await.as_deref(),
+        Some("lost too"),
+        "a copy of the lost history, or this tests nothing"
+    );
+    write(&node, &id, "mine").await;
+    assert_eq!(read(&node, &id).await.as_deref(), Some("mine"));
+    assert_eq!(node.stats().history_lost, 1);
 }
 
 #[tokio::test]
