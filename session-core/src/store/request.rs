@@ -134,7 +134,8 @@ pub struct Update {
     /// The conditions that must hold.
     pub preconditions: Vec<Precondition>,
     /// On a retry: the stamp that the caller knew before the first attempt. The store uses it to decide whether it
-    /// remembers enough past updates to know that the first attempt did not happen.
+    /// remembers enough past updates to know that the first attempt did not happen. If a retry finds no session, the
+    /// first attempt may have happened before the session ended or its id was replaced.
     pub retry_from: Option<Stamp>,
 }
 

@@ -149,17 +149,53 @@ async fn a_retry_that_is_too_late_stays_unknown_until_it_is_discarded() {
     a.commit().await.unwrap();
 }
 
+/// The first attempt may have happened before the session ended, so the outcome stays unknown.
 #[tokio::test]
 async fn a_retry_after_a_logout_recreates_nothing() {
     let world = world();
-    let (mut a, _) = world.two_requests().await;
+    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+        let (mut a, _) = world.two_requests().await;
+        a.set("n", 2u32).unwrap();
+        world.store.script([fault]);
+        a.commit().await.unwrap_err();
+        world.store.inner.destroy(a.id(), &Destroy::new(OpId::generate().unwrap(), EndReason::Revoked)).await.unwrap();
+        for _ in 0..2 {
+            let error = a.commit().await.unwrap_err();
+            assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::OutcomeUnknown, EndReason::Revoked));
+            assert!(a.is_ended() && a.has_unsettled() && a.pending().is_empty());
+        }
+        a.discard();
+        assert!(!a.has_changes());
+    }
+}
+
+/// An application that redid the update would make it twice.
+#[tokio::test]
+async fn a_retry_after_a_sign_in_does_not_deny_its_first_attempt() {
+    let world = world();
+    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+        let (mut a, mut b) = world.two_requests().await;
+        a.set("n", 2u32).unwrap();
+        world.store.script([fault]);
+        a.commit().await.unwrap_err();
+        let _ = b.rotate(Rotate::privilege()).await.unwrap();
+        let error = a.commit().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{fault:?}");
+        assert!(a.has_unsettled() && a.pending().is_empty(), "the update is not recorded again");
+        let now = world.sessions.open(b.id()).await.unwrap().get::<u32>("n").unwrap();
+        assert_eq!(now, Some(if fault == Fault::LostAnswer { 2 } else { 1 }), "{fault:?}");
+    }
+}
+
+/// Without an earlier attempt, there is no doubt.
+#[tokio::test]
+async fn a_first_attempt_after_a_sign_in_is_superseded() {
+    let world = world();
+    let (mut a, mut b) = world.two_requests().await;
     a.set("n", 2u32).unwrap();
-    world.store.script([Fault::LostRequest]);
-    a.commit().await.unwrap_err();
-    world.store.inner.destroy(a.id(), &Destroy::new(OpId::generate().unwrap(), EndReason::Revoked)).await.unwrap();
-    let error = a.commit().await.unwrap_err();
-    assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::NotFound, EndReason::Revoked));
-    assert!(!a.has_unsettled());
+    let _ = b.rotate(Rotate::privilege()).await.unwrap();
+    assert_eq!(a.commit().await.unwrap_err().kind(), ErrorKind::Superseded);
+    assert!(!a.has_unsettled() && !a.pending().is_empty());
 }
 
 #[tokio::test]

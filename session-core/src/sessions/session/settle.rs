@@ -65,6 +65,7 @@ impl Session {
             Request::Rotate { rotation, .. } => store.rotate(&self.id, rotation).await.map(Answer::Rotate),
         };
         match answer {
+            Ok(Answer::Apply(ApplyOutcome::Absent(absent))) if retry => Err(self.in_doubt(absent)),
             Ok(answer) => self.process_answer(answer, sent_at),
             Err(error) => Err(self.process_error(error, retry)),
         }
@@ -82,6 +83,16 @@ impl Session {
         }
         self.restore_changes();
         error
+    }
+
+    /// The retry of an update found no session. The first attempt may have happened before the session ended or its id was
+    /// replaced, and no further attempt can tell. The update stays in flight, so that nobody redoes it by mistake.
+    fn in_doubt(&mut self, absent: Absent) -> Error {
+        let absent = Error::from(absent);
+        self.mark_absent(&absent);
+        let message = "an earlier attempt may have happened before the session ended or its id was replaced";
+        let unknown = Error::new(ErrorKind::OutcomeUnknown, message).with_ended(absent.ended().copied());
+        self.sessions.with_context(unknown, "commit").with_source(absent)
     }
 
     /// The request in flight did not happen. Its changes are recorded again, unless it was a take or an update.
