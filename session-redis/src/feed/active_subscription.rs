@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
@@ -34,6 +34,8 @@ pub(crate) struct ActiveSubscription {
     connections: Mutex<HashMap<ConnectionId, Arc<FeedConnection>>>,
     subscriber: AtomicWaker,
     supervisor: Notify,
+    /// Whether a server has gone back to an earlier state, and the supervisor does not know it.
+    rewound: AtomicBool,
     barriers: AtomicU64,
 }
 
@@ -47,6 +49,7 @@ impl ActiveSubscription {
             connections: Mutex::default(),
             subscriber: AtomicWaker::new(),
             supervisor: Notify::new(),
+            rewound: AtomicBool::new(false),
             barriers: AtomicU64::new(0),
         }
     }
@@ -58,8 +61,15 @@ impl ActiveSubscription {
 
     /// Updates the state and wakes the subscriber.
     pub(crate) fn update<T>(&self, update: impl FnOnce(&mut FeedState) -> T) -> T {
-        let result = update(&mut self.state.lock());
+        let (result, rewound) = {
+            let mut state = self.state.lock();
+            (update(&mut state), state.take_rewound())
+        };
         self.subscriber.wake();
+        if rewound {
+            self.rewound.store(true, Ordering::Relaxed);
+            self.wake_supervisor();
+        }
         result
     }
 
@@ -110,6 +120,11 @@ impl ActiveSubscription {
     /// Waits until the supervisor is woken. A wake-up before the call is not missed.
     pub(crate) async fn supervisor_woken(&self) {
         self.supervisor.notified().await;
+    }
+
+    /// Whether a server has gone back to an earlier state since the last call.
+    pub(crate) fn take_rewound(&self) -> bool {
+        self.rewound.swap(false, Ordering::Relaxed)
     }
 
     /// Adds a connection. Returns false if it is lost already.

@@ -29,7 +29,13 @@ pub(crate) struct FeedState {
     next_connection: u64,
     queue: Queue,
     closed: bool,
+    /// A server has gone back to an earlier state, or was emptied, and nobody has been told.
+    rewound: bool,
 }
+
+/// The longest hole in a sequence that lost messages explain. The high bits of a sequence are random, so one that starts
+/// anew jumps further.
+const LONGEST_HOLE: u64 = 1 << 32;
 
 #[derive(Clone, Debug, Default)]
 struct PartitionState {
@@ -49,6 +55,11 @@ enum Carrier {
     Carrying(ConnectionId),
 }
 
+/// Whether the sequence has not only a hole between these two.
+fn is_jump(last: u64, next: u64) -> bool {
+    next.checked_sub(last).is_none_or(|hole| hole == 0 || hole > LONGEST_HOLE)
+}
+
 impl FeedState {
     pub(crate) fn new(partitions: usize, max_items: usize, max_bytes: usize) -> Self {
         // Room for a gap of every partition when something is lost and when it is back.
@@ -59,6 +70,7 @@ impl FeedState {
             next_connection: 0,
             queue: Queue::new(max_items, max_bytes),
             closed: false,
+            rewound: false,
         }
     }
 
@@ -164,9 +176,9 @@ impl FeedState {
             // It may have had a sequence number. If so, the next change does not follow the last one.
             return self.push_gap(Some(number), GapCause::Unreadable);
         };
-        let follows = partition.last.is_none_or(|last| last.checked_add(1) == Some(change.sequence));
-        partition.last = Some(change.sequence);
-        if !follows {
+        let last = partition.last.replace(change.sequence);
+        if let Some(last) = last.filter(|last| last.checked_add(1) != Some(change.sequence)) {
+            self.rewound |= is_jump(last, change.sequence);
             self.push_gap(Some(number), GapCause::Missed);
         }
         self.queue.push(FeedItem::Change(change), weight);
@@ -197,13 +209,20 @@ impl FeedState {
         let missed = partition.last.is_some_and(|last| last < reported);
         // The server went back to an earlier state, and no change has shown it yet.
         let went_back = sent_after.zip(partition.last).is_some_and(|(sent, last)| reported < sent && sent <= last);
+        let jumped = went_back || partition.last.is_some_and(|last| missed && is_jump(last, reported));
         if missed || went_back || partition.last.is_none() {
             partition.last = sequence;
         }
+        self.rewound |= jumped;
         if missed || went_back {
             self.push_gap(Some(number), GapCause::Missed);
         }
         Ok(())
+    }
+
+    /// Whether a server has gone back to an earlier state, or was emptied, since the last call.
+    pub(crate) fn take_rewound(&mut self) -> bool {
+        std::mem::take(&mut self.rewound)
     }
 
     /// Queues a barrier.

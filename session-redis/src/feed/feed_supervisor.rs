@@ -68,6 +68,9 @@ impl FeedSupervisor {
                     }
                 }
                 () = subscription.supervisor_woken() => {
+                    if subscription.take_rewound() {
+                        self.transport.rewound();
+                    }
                     let connections = subscription.connections();
                     self.check(connections.into_iter().filter(|connection| connection.take_suspect()).collect()).await;
                 }

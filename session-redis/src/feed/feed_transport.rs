@@ -21,6 +21,9 @@ pub(crate) trait FeedTransport: Send + Sync + 'static {
 
     /// The known primaries may be out of date.
     fn refresh(&self);
+
+    /// A server has gone back to an earlier state, or was emptied, and no connection was lost.
+    fn rewound(&self);
 }
 
 #[async_trait]
@@ -39,5 +42,9 @@ impl FeedTransport for Net {
 
     fn refresh(&self) {
         self.refresh();
+    }
+
+    fn rewound(&self) {
+        self.primary_regained();
     }
 }

@@ -75,6 +75,11 @@ impl Net {
         Self { context, routes: Arc::new(routes) }
     }
 
+    /// Does what a regained primary calls for.
+    pub(crate) fn primary_regained(&self) {
+        self.context.hooks.primary_regained();
+    }
+
     /// The deadline of a call that begins now.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::after(self.context.call_deadline)

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use session_core::{
     SessionId,
-    model::{IdDigest, Stamp, State},
-    store::{Absent, FeedItem, GapCause, LoadOutcome, SessionStore, Subscription},
+    model::{EndReason, IdDigest, Stamp, State},
+    store::{Absent, Destroy, FeedItem, GapCause, LoadOutcome, SessionStore, Subscription},
 };
 use session_redis::RedisStore;
 use session_testkit::{Persistence, Reply, Server};
 
 use crate::{
     belongings::{key_of, sequence_of},
-    rig::{config, connect, create, done, found, guarded, load, new, start, update},
+    rig::{config, connect, create, done, found, guarded, load, new, op, start, until, update},
 };
 
 /// The copies of a cache: patched by changes that fit, and dropped after changes that do not, and after gaps.
@@ -182,6 +182,24 @@ async fn flushed() {
     follower.catch_up(&id).await;
     assert_eq!(follower.gaps, [GapCause::Missed]);
     follower.check(&store, &[&id]).await;
+}
+
+/// The server goes back to an old snapshot while its connections stay open. The jump of the sequence shows it, and the
+/// store ends again what it has destroyed since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloaded_from_an_old_snapshot_without_a_reconnect() {
+    let server = Server::builder().persistence(Persistence::Rdb).start().await;
+    let store = connect(config(server.url())).await;
+    let mut follower = Follower::of(&store).await;
+    let (id, _) = create(&store, &new()).await;
+    server.command(&["SAVE"]).await.expect("SAVE");
+    done(store.destroy(&id, &Destroy::new(op(), EndReason::Logout)).await);
+    follower.catch_up(&id).await;
+    server.command(&["DEBUG", "RELOAD", "NOSAVE"]).await.expect("DEBUG RELOAD");
+    follower.catch_up(&id).await;
+    assert_eq!(follower.gaps, [GapCause::Missed], "no connection was lost");
+    until("the destroy is repeated", || store.stats().destroys_undone == 1).await;
+    assert!(matches!(load(&store, &id).await, LoadOutcome::Absent(Absent::NotFound(Some(_)))));
 }
 
 /// The server is restored from an old snapshot.

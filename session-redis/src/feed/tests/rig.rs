@@ -62,6 +62,8 @@ impl FeedTransport for Named {
     }
 
     fn refresh(&self) {}
+
+    fn rewound(&self) {}
 }
 
 pub(super) async fn dial(address: &str, push: Arc<dyn AsyncPushSender>) -> redis::RedisResult<MultiplexedConnection> {
