@@ -69,7 +69,14 @@ pub fn reads<T: Serialize + DeserializeOwned>(codecs: &Codecs, value: &Value) {
             assert_eq!(error.field().map(Field::as_str), Some("field"));
         }
         Ok(read) => {
-            let written = codecs.encode(&read, at).expect("a value that was read can be written");
+            let written = match codecs.encode(&read, at) {
+                Ok(written) => written,
+                // A number may be too large for an `f32`. It is read as infinity, which JSON refuses to write.
+                Err(error) => {
+                    assert_eq!((error.kind(), value.format()), (ErrorKind::InvalidInput, Some(Format::JSON)));
+                    return;
+                }
+            };
             let again = codecs.decode::<T>(&written, at).expect("a value that was written can be read");
             assert_eq!(codecs.encode(&again, at).expect("a value that was read again can be written"), written);
         }

@@ -40,7 +40,7 @@
 //! - It has no query language, and sessions are not for large objects.
 //!
 //! # Features
-//! `bincode` and `json` (default), `postcard`, `sealed`: the [codecs](codec). `machine`: the reference implementation
+//! `json` (default), `postcard`, `bincode`, `sealed`: the [codecs](codec). `machine`: the reference implementation
 //! `store::machine`, for backends that keep their sessions in their own process. `tracing`: the event `session_ended`, at
 //! level `INFO` of the target `session_core`, when a request meets a session that was ended and whose tombstone is still
 //! there. The event has the reason, the age (`age_ms`) and the operation, and no id.

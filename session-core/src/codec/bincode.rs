@@ -1,7 +1,11 @@
 use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
-    codec::{Codec, CodecError, Location, Read, TYPICAL_BYTES, read_seed::ReadSeed},
+    codec::{
+        Codec, CodecError, Location, Read, TYPICAL_BYTES,
+        read_seed::ReadSeed,
+        shape::{self, Shaped},
+    },
     model::{Format, Value},
 };
 
@@ -10,8 +14,12 @@ const MAX_PAYLOAD: usize = 16 * 1_024 * 1_024;
 /// bincode counts each number at its full width, up to 16 times its size in the payload.
 const WIDEST: usize = 16;
 
-/// bincode 2 with its standard configuration, through serde. Compact. It is not self-describing: fields can be neither
-/// added to nor reordered in a stored struct, and `serde_json::Value` cannot be read back.
+/// bincode 2 with its standard configuration, through serde. Compact, and no longer maintained (RUSTSEC-2025-0141).
+///
+/// It does not describe itself: **the type that reads must be the type that wrote**, integers included. The value carries
+/// its outermost shape, so an `i32` that is read as a `u32`, or as a struct, is an error. Within a struct or a list, an
+/// `i32` of 2 would be read as a `u32` of 4. Fields can be neither added to nor reordered in a stored struct, and
+/// `serde_json::Value` and tagged or untagged enums cannot be read back.
 ///
 /// Do not use it for types with which a payload from outside can exhaust the decoder; see [`Codec::decode`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +41,7 @@ impl Codec for Bincode {
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
     let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
-    bytes.push(Format::BINCODE.byte());
+    bytes.extend([Format::BINCODE.byte(), shape::of(value)?]);
     bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())?;
     if bytes.len() > MAX_PAYLOAD {
         return Err("a bincode payload may not exceed 16 MiB".into());
@@ -42,12 +50,14 @@ pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecErr
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {
+    let (shape, payload) = payload.split_first().ok_or("no shape")?;
+    let seed = Shaped { inner: seed, shape: *shape };
     // bincode allocates as much as a length prefix says, up to a limit that must be known at compile time.
     let (value, used) = match payload.len() {
-        0..=1_024 => decode_within::<{ 1_024 * WIDEST }, S>(payload, seed)?,
-        1_025..=65_536 => decode_within::<{ 65_536 * WIDEST }, S>(payload, seed)?,
-        65_537..=1_048_576 => decode_within::<{ 1_048_576 * WIDEST }, S>(payload, seed)?,
-        _ => decode_within::<{ MAX_PAYLOAD * WIDEST }, S>(payload, seed)?,
+        0..=1_024 => decode_within::<{ 1_024 * WIDEST }, _>(payload, seed)?,
+        1_025..=65_536 => decode_within::<{ 65_536 * WIDEST }, _>(payload, seed)?,
+        65_537..=1_048_576 => decode_within::<{ 1_048_576 * WIDEST }, _>(payload, seed)?,
+        _ => decode_within::<{ MAX_PAYLOAD * WIDEST }, _>(payload, seed)?,
     };
     if used == payload.len() { Ok(value) } else { Err("trailing bytes".into()) }
 }
@@ -87,8 +97,9 @@ mod tests {
     fn a_length_prefix_is_bounded_by_the_payload() {
         for (len, claimed) in [(1_000, 32_768u32), (65_000, 2_097_152), (1_000_000, 33_554_432)] {
             let mut payload = vec![0; len];
-            payload[0] = 252;
-            payload[1..5].copy_from_slice(&claimed.to_le_bytes());
+            payload[0] = crate::codec::shape::of("").unwrap();
+            payload[1] = 252;
+            payload[2..6].copy_from_slice(&claimed.to_le_bytes());
             let error = Bincode
                 .decode(&payload, &mut |deserializer| erased_serde::deserialize::<String>(deserializer).map(drop));
             assert!(error.unwrap_err().to_string().contains("LimitExceeded"), "{len}");

@@ -1,12 +1,20 @@
 use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
-    codec::{Codec, CodecError, Location, Read, TYPICAL_BYTES, read_seed::ReadSeed},
+    codec::{Codec, CodecError, Location, Read, TYPICAL_BYTES, read_seed::ReadSeed, strict::Strict},
     model::{Format, Value},
 };
 
-/// JSON. It is self-describing, so it reads `serde_json::Value` and structs that have gained or lost fields, and a
-/// person can inspect the store. Larger and slower than the binary formats.
+/// JSON, the default. It describes itself: a number is read back by its value as any type that it fits, fields of a struct
+/// may come, go and move, `serde_json::Value` works, and a person can inspect the store. It is larger than the binary
+/// formats.
+///
+/// A value that JSON would change without an error is refused when it is inserted: a float that is not finite, `Some(None)`
+/// and `Some(())`. So are those that JSON cannot represent or that could not be read back: maps whose keys are neither
+/// texts nor numbers nor unit variants, and values nested more than 127 deep.
+///
+/// A number that is read as a float is rounded to the nearest one of that type. An integer above 2^53 may change, and a
+/// number that is too large for an `f32` becomes infinite: read integers as integers, and an `f64` as an `f64`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;
 
@@ -27,7 +35,7 @@ impl Codec for Json {
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
     let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
     bytes.push(Format::JSON.byte());
-    serde_json::to_writer(&mut bytes, value)?;
+    serde_json::to_writer(&mut bytes, &Strict::new(value))?;
     Ok(Value::from(bytes))
 }
 

@@ -1,14 +1,15 @@
 //! How values are encoded and decoded.
 //!
 //! Every stored value starts with a [format byte](crate::model::Format), so one session may have values of different
-//! formats. A new default format takes effect value by value, as values are written. A [`Codec`] handles one format;
-//! [`Codecs`] writes one format and reads several.
+//! formats. A new format takes effect value by value, as values are written. A [`Codec`] handles one format; [`Codecs`]
+//! writes one format and reads several. The builder of [`Sessions`](crate::Sessions) chooses what is written; which features
+//! are on does not.
 //!
 //! | format | feature | self-describing | note |
 //! |---|---|---|---|
-//! | [`Bincode`] | `bincode` (default) | no | bincode 2; no longer maintained (RUSTSEC-2025-0141), hence behind this trait |
-//! | [`Postcard`] | `postcard` | no | the maintained binary alternative |
-//! | [`Json`] | `json` (default) | yes | works for `serde_json::Value` |
+//! | [`Json`] | `json` (default) | yes | the format that is written by default |
+//! | [`Postcard`] | `postcard` | no | compact; the type that reads must be the type that wrote |
+//! | [`Bincode`] | `bincode` | no | the same; bincode 2 is no longer maintained (RUSTSEC-2025-0141) |
 //! | [`Sealed`] | `sealed` | – | XChaCha20-Poly1305 around any of them |
 //!
 #![cfg_attr(not(feature = "bincode"), doc = "[`Bincode`]: crate::codec")]
@@ -28,6 +29,10 @@ mod read_seed;
 mod registry;
 #[cfg(feature = "sealed")]
 mod sealed;
+#[cfg(any(feature = "bincode", feature = "postcard"))]
+mod shape;
+#[cfg(feature = "json")]
+mod strict;
 
 use std::fmt;
 

@@ -1,11 +1,20 @@
 use serde::{Serialize, de::DeserializeSeed};
 
 use crate::{
-    codec::{Codec, CodecError, Location, Read, TYPICAL_BYTES, read_seed::ReadSeed},
+    codec::{
+        Codec, CodecError, Location, Read, TYPICAL_BYTES,
+        read_seed::ReadSeed,
+        shape::{self, Shaped},
+    },
     model::{Format, Value},
 };
 
-/// postcard 1. Compact and maintained. It is not self-describing, with the same consequences as for bincode.
+/// postcard 1. Compact and maintained.
+///
+/// It does not describe itself: **the type that reads must be the type that wrote**, integers included. The value carries
+/// its outermost shape, so an `i32` that is read as a `u32`, or as a struct, is an error. Within a struct or a list, an
+/// `i32` of 2 would be read as a `u32` of 4. Fields can be neither added to nor reordered in a stored struct, and
+/// `serde_json::Value` and tagged or untagged enums cannot be read back.
 ///
 /// Do not use it for types with which a payload from outside can exhaust the decoder; see [`Codec::decode`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,13 +36,14 @@ impl Codec for Postcard {
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
     let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
-    bytes.push(Format::POSTCARD.byte());
+    bytes.extend([Format::POSTCARD.byte(), shape::of(value)?]);
     let bytes = postcard::to_extend(value, bytes)?;
     Ok(Value::from(bytes))
 }
 
 pub(super) fn decode<'de, S: DeserializeSeed<'de>>(payload: &'de [u8], seed: S) -> Result<S::Value, CodecError> {
+    let (shape, payload) = payload.split_first().ok_or("no shape")?;
     let mut deserializer = postcard::Deserializer::from_bytes(payload);
-    let value = seed.deserialize(&mut deserializer)?;
+    let value = Shaped { inner: seed, shape: *shape }.deserialize(&mut deserializer)?;
     if deserializer.finalize()?.is_empty() { Ok(value) } else { Err("trailing bytes".into()) }
 }

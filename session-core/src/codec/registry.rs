@@ -10,33 +10,35 @@ use crate::{
 
 /// The codecs of an application: one that writes, and all that read.
 ///
-/// The default writes the first of bincode, postcard and JSON whose feature is on, and reads all whose feature is on.
-/// With none of them it reads nothing, and [`encode`](Self::encode) fails with
-/// [`Configuration`](ErrorKind::Configuration).
+/// The default writes JSON, whichever other features are on, and reads every format whose feature is on. Without the
+/// feature `json`, [`encode`](Self::encode) fails with [`Configuration`](ErrorKind::Configuration): set the codecs in the
+/// builder of [`Sessions`](crate::Sessions).
 #[derive(Clone, Debug)]
 pub struct Codecs {
-    /// The first one writes. Empty only when the feature of every format is off.
+    /// The first one writes, if any may write.
     codecs: Vec<AnyCodec>,
+    /// Whether the first one writes. Only the default without the feature `json` does not.
+    writes: bool,
 }
 
 impl Default for Codecs {
     fn default() -> Self {
         let codecs = vec![
-            #[cfg(feature = "bincode")]
-            AnyCodec::Bincode,
-            #[cfg(feature = "postcard")]
-            AnyCodec::Postcard,
             #[cfg(feature = "json")]
             AnyCodec::Json,
+            #[cfg(feature = "postcard")]
+            AnyCodec::Postcard,
+            #[cfg(feature = "bincode")]
+            AnyCodec::Bincode,
         ];
-        Self { codecs }
+        Self { codecs, writes: cfg!(feature = "json") }
     }
 }
 
 impl Codecs {
     /// Writes and reads this format only.
     pub fn new(codec: impl Codec + 'static) -> Self {
-        Self { codecs: vec![AnyCodec::new(codec)] }
+        Self { codecs: vec![AnyCodec::new(codec)], writes: true }
     }
 
     /// Reads this format as well.
@@ -52,10 +54,10 @@ impl Codecs {
     /// [`InvalidInput`](ErrorKind::InvalidInput) when the format cannot represent it, with the field and the type but
     /// not the value; [`Configuration`](ErrorKind::Configuration) when no format's feature is on.
     pub fn encode<T: Serialize + ?Sized>(&self, value: &T, at: &Location<'_>) -> Result<Value, Error> {
-        if self.codecs.is_empty() {
+        if !self.writes {
             return Err(Error::new(
                 ErrorKind::Configuration,
-                "no codec: turn on a format's feature of session-core, or set codecs",
+                "no format to write: turn on the feature `json` of session-core, or set codecs in the builder",
             ));
         }
         self.encode_first(value, at).map_err(|_| {
@@ -70,7 +72,8 @@ impl Codecs {
         value: &T,
         at: &Location<'_>,
     ) -> Result<Value, CodecError> {
-        self.codecs.first().ok_or("no codec")?.encode(value, at)
+        let first = self.codecs.first().filter(|_| self.writes);
+        first.ok_or("no format to write")?.encode(value, at)
     }
 
     /// Decodes a value with the codec of its format.

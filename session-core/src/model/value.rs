@@ -12,14 +12,15 @@ use bytes::Bytes;
 pub struct Format(u8);
 
 impl Format {
-    /// bincode 2, standard configuration, through serde.
-    pub const BINCODE: Self = Self(1);
-    /// postcard 1.
-    pub const POSTCARD: Self = Self(2);
+    // 1 and 2 were bincode and postcard without a shape. They are retired: no codec reads or writes them.
     /// JSON.
     pub const JSON: Self = Self(3);
     /// XChaCha20-Poly1305 around a value of another format.
     pub const SEALED: Self = Self(4);
+    /// The shape of the value (one byte), then bincode 2, standard configuration, through serde.
+    pub const BINCODE: Self = Self(5);
+    /// The shape of the value (one byte), then postcard 1.
+    pub const POSTCARD: Self = Self(6);
 
     /// A custom format: 128 to 255. Lower numbers are reserved for this workspace and give `None`.
     pub const fn custom(byte: u8) -> Option<Self> {

@@ -83,6 +83,73 @@ fn strict<T: Serialize + DeserializeOwned>(codecs: &Codecs, value: &Value, at: &
     }
 }
 
+/// A type, by the function that writes a value of it and the one that tells whether a value reads as it.
+type Typed = (&'static str, fn(&Codecs, &Location<'_>) -> Value, fn(&Codecs, &Value, &Location<'_>) -> bool);
+
+fn typed<T: Serialize + DeserializeOwned + Default>(name: &'static str) -> Typed {
+    (
+        name,
+        |codecs, at| codecs.encode(&T::default(), at).unwrap(),
+        |codecs, value, at| codecs.decode::<T>(value, at).is_ok(),
+    )
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Empty {}
+
+#[derive(Default, Serialize, Deserialize)]
+enum Choice {
+    #[default]
+    First,
+}
+
+/// The bytes of most of these values read as several of the types. Only the shape beside them tells one from another.
+#[test]
+fn a_value_of_a_format_that_does_not_describe_itself_reads_as_no_other_type() {
+    let types = [
+        typed::<bool>("bool"),
+        typed::<i8>("i8"),
+        typed::<i16>("i16"),
+        typed::<i32>("i32"),
+        typed::<i64>("i64"),
+        typed::<i128>("i128"),
+        typed::<u8>("u8"),
+        typed::<u16>("u16"),
+        typed::<u32>("u32"),
+        typed::<u64>("u64"),
+        typed::<u128>("u128"),
+        typed::<f32>("f32"),
+        typed::<f64>("f64"),
+        typed::<char>("char"),
+        typed::<String>("String"),
+        typed::<Option<u8>>("Option"),
+        typed::<()>("()"),
+        typed::<Vec<u8>>("Vec"),
+        typed::<(u8,)>("(u8,)"),
+        typed::<BTreeMap<u8, u8>>("BTreeMap"),
+        typed::<Empty>("struct"),
+        typed::<Choice>("enum"),
+    ];
+    let name = session_core::model::Field::new("f").unwrap();
+    let at = Location { incarnation: Incarnation::from(1), entry: Entry::Scalar(&name) };
+    let mut formats = vec![Codecs::new(Bincode)];
+    #[cfg(feature = "postcard")]
+    formats.push(Codecs::new(session_core::codec::Postcard));
+    for codecs in formats {
+        for (shape, (written, write, _)) in (1..).zip(&types) {
+            let value = write(&codecs, &at);
+            for (read, _, reads) in &types {
+                assert_eq!(reads(&codecs, &value, &at), written == read, "{written} read as {read} by {codecs:?}");
+            }
+            // The numbers of shapes are stored: they never change.
+            let skipped =
+                [("Option", 1), ("()", 1), ("Vec", 2), ("(u8,)", 2), ("BTreeMap", 2), ("struct", 2), ("enum", 2)];
+            let skipped = skipped.iter().find(|(name, _)| name == written).map_or(0, |(_, skipped)| *skipped);
+            assert_eq!(value.payload()[0], shape + skipped, "{written}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn written_values_can_be_read(sample in sample(), f in field(), k in key(), incarnation: u64) {

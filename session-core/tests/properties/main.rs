@@ -4,6 +4,7 @@
 mod codec;
 mod deadlines;
 mod id;
+mod json;
 mod key;
 mod laws;
 mod limits;

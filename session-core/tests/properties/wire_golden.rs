@@ -45,7 +45,7 @@ fn delta_v1() {
     delta.set(field("müsli"), Value::MEMBER);
     delta.clear(field("cart"));
     delta.insert(field("cart"), key(""), value(vec![255]));
-    delta.insert(field("cart"), key("sku-1"), Value::new(Format::BINCODE, &[2]));
+    delta.insert(field("cart"), key("sku-1"), Value::from(vec![1, 2]));
     delta.remove_key(field("roles"), key("admin"));
     delta.insert(field("roles"), key("editor"), Value::MEMBER);
     delta.clear(field("viewed"));
@@ -75,8 +75,8 @@ fn record_v1() {
     let deadlines = Deadlines::from_parts(Some((idle, created_at.after(idle))), Some(absolute)).unwrap();
     let mut entries = Delta::new();
     entries.set(field("lang"), Value::new(Format::JSON, b"\"en\""));
-    entries.set(field("user"), Value::new(Format::BINCODE, &[7]));
-    entries.insert(field("cart"), key("sku-1"), Value::new(Format::POSTCARD, &[1]));
+    entries.set(field("user"), Value::from(vec![1, 7]));
+    entries.insert(field("cart"), key("sku-1"), Value::from(vec![2, 1]));
     entries.insert(field("cart"), key("sku-2"), Value::new(Format::custom(128).unwrap(), &[42]));
     entries.insert(field("roles"), key("admin"), Value::MEMBER);
     is_record("record-v1-all.hex", &Record::new(stamp, created_at, deadlines, State::from(&entries)));

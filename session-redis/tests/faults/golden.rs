@@ -8,7 +8,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use session_core::{
     Expiry, SessionId,
-    model::{EndReason, Format, Incarnation, OpId, Stamp, Value},
+    model::{EndReason, Incarnation, OpId, Stamp, Value},
     store::{
         Absent, AcquireOutcome, ChangeKind, CreateOutcome, Destroy, FeedItem, LoadOutcome, NewSession, RotateOutcome,
         Rotation, RotationKind, SessionChange, SessionLock as _, SessionStore, Update,
@@ -111,7 +111,7 @@ fn first() -> NewSession {
 fn second() -> Update {
     let mut delta = set("theme", "dark");
     delta.remove(field("who"));
-    delta.insert(field("cart"), key("sku-2"), Value::new(Format::BINCODE, &[1, 2, 3]));
+    delta.insert(field("cart"), key("sku-2"), Value::from(vec![1, 1, 2, 3]));
     Update::new(OpId::from(APPLY), delta)
 }
 
