@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, hint::black_box, sync::Arc, time::Duration}
 
 use session_core::{
     LoadOptions, SessionId,
-    codec::{Bincode, Codecs, Location},
+    codec::{Codecs, Json, Location},
     model::{Delta, Entry, Field, IdDigest, Incarnation, Record},
     store::{LoadOutcome, SessionStore},
 };
@@ -18,7 +18,7 @@ use crate::{AsIsHasher, create, ready, shuffle};
 pub type Get<'a> = (&'static str, Box<dyn Fn(&SessionId) + Sync + 'a>);
 
 fn codecs() -> Codecs {
-    Codecs::new(Bincode)
+    Codecs::new(Json)
 }
 
 fn location<'a>(incarnation: Incarnation, field: &'a Field) -> Location<'a> {
@@ -30,7 +30,7 @@ fn texts() -> Delta {
     let mut delta = Delta::new();
     for n in 0..8 {
         let field = Field::new(&format!("field-{n:02}")).unwrap();
-        let value = codecs().encode(&"7".repeat(28), &location(Incarnation::from(0), &field)).unwrap();
+        let value = codecs().encode(&"7".repeat(27), &location(Incarnation::from(0), &field)).unwrap();
         assert_eq!(value.payload().len(), 29);
         delta.set(field, value);
     }
