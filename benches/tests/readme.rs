@@ -25,7 +25,7 @@ const ROWS: [(&str, &str, &str); 12] = [
     ("commit on one node to visible on another, p99", "visible.p99", "bare `PUBLISH` to received"),
     ("memory store: load", "memory.load.small.1", "a bare map with its default hasher"),
     ("a full local cache, in memory", "cache.booked", "its capacity"),
-    ("a value decoded by bincode through `Codecs`", "codec.bincode.decode", "bincode alone"),
+    ("a value decoded from JSON through `Codecs`", "codec.json.decode", "serde_json alone"),
 ];
 /// The text that follows the table and its summary.
 const NEXT: &str = "[The last full run]";
