@@ -155,7 +155,14 @@ impl PartitionGuard<'_> {
                 counters.fills_rejected.count();
                 self.keep_monotonic(digest, found);
             }
-            (Admission::Below, _) => counters.fills_rejected.count(),
+            (Admission::Below, _) => {
+                counters.fills_rejected.count();
+                // Callers are told that the session has ended or was superseded. That may be later than the change that
+                // raised the floor, so the copy must not answer any more; the next load decides.
+                if self.remove(digest) {
+                    self.local.counters.evicted.count();
+                }
+            }
             (Admission::Ended, LoadOutcome::Found(found)) => {
                 counters.resurrections_refused.add(u64::from(found.forwarded.is_none()));
                 // The change that moved the session may have arrived before the request left. Then the answer comes from

@@ -1,11 +1,13 @@
 //! A node never returns an older state of a session than before.
 
+use std::sync::{Arc, atomic::Ordering::SeqCst};
+
 use session_core::{
     LoadOptions, ReadLevel,
-    store::{GapCause, RotationKind, SessionStore as _},
+    store::{ChangeKind, FeedItem, GapCause, LoadOutcome, Origin, RotationKind, SessionChange, SessionStore as _},
 };
 
-use crate::stage::{Stage, begin, read, rotate, settle, value_of, warm, write};
+use crate::stage::{Stage, begin, end, read, rotate, set, settle, value_of, warm, write};
 
 /// A copy must not answer after a caller on this node got a newer state from the store.
 #[tokio::test]
@@ -26,13 +28,49 @@ async fn the_copy_follows_what_the_store_has_told() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("2"));
 }
 
+/// The store says that the session has ended. Meanwhile an older change has arrived, and that of the end has not. The copy
+/// must not answer after a caller has been told of the end.
+#[tokio::test]
+async fn a_copy_does_not_outlive_an_end_that_a_caller_was_told() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (id, before) = stage.session("1").await;
+    warm(&node, &id).await;
+    // The changes of the store do not arrive.
+    node.remote().wire.lossy.store(true, SeqCst);
+    let after = write(&stage.store, &id, "2").await;
+    end(&stage.store, &id).await;
+    node.remote().wire.hold();
+    let latest = {
+        let (node, id) = (node.clone(), id);
+        let options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
+        tokio::spawn(async move { node.load(&id, options).await.unwrap() })
+    };
+    node.remote().wire.wait_for_held(1).await;
+    node.remote().wire.inject(FeedItem::Change(SessionChange {
+        partition: 0,
+        sequence: 7,
+        digest: *id.digest(),
+        before: Some(before),
+        after: Some(after),
+        origin: Origin::generate().unwrap(),
+        kind: ChangeKind::Applied,
+        delta: Some(Arc::new(set("a", "2"))),
+    }));
+    settle().await;
+    node.remote().wire.release();
+    assert!(matches!(latest.await.unwrap(), LoadOutcome::Absent(_)));
+    assert_eq!(node.stats().fills_rejected, 1, "the answer was older than the change, or this tests nothing");
+    assert_eq!(read(&node, &id).await, None);
+}
+
 /// Of two loads, the answer of the older one arrives last.
 #[tokio::test]
 async fn an_answer_that_was_overtaken_is_not_installed() {
     let (stage, node, id, older) = Stage::filling("1").await;
     node.remote().wire.feed_held.send_replace(true);
     write(&stage.store, &id, "2").await;
-    node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
+    node.remote().wire.held.store(false, SeqCst);
     let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     assert_eq!(value_of(node.load(&id, latest).await.unwrap()).as_deref(), Some("2"));
     node.remote().wire.release();
@@ -59,7 +97,7 @@ async fn an_answer_that_was_overtaken_by_the_old_id_is_not_installed() {
     let older = begin(&node, &new);
     node.remote().wire.wait_for_held(1).await;
     write(&stage.store, &new, "2").await;
-    node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
+    node.remote().wire.held.store(false, SeqCst);
     assert_eq!(read(&node, &old).await.as_deref(), Some("2"));
     node.remote().wire.release();
     older.await.unwrap();
@@ -118,7 +156,7 @@ async fn an_answer_that_was_told_is_a_floor_of_the_load_that_took_its_place() {
     node.remote().wire.stop();
     let first = begin(&node, &id);
     node.remote().wire.wait_for_held(1).await;
-    node.remote().wire.stopped.store(false, std::sync::atomic::Ordering::SeqCst);
+    node.remote().wire.stopped.store(false, SeqCst);
     node.remote().wire.hold();
     let options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
     let second = {
@@ -127,7 +165,7 @@ async fn an_answer_that_was_told_is_a_floor_of_the_load_that_took_its_place() {
     };
     node.remote().wire.wait_for_held(2).await;
     write(&stage.store, &id, "2").await;
-    node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
+    node.remote().wire.held.store(false, SeqCst);
     node.remote().wire.go_on();
     assert_eq!(value_of(first.await.unwrap()).as_deref(), Some("2"));
     node.remote().wire.release();
@@ -150,7 +188,7 @@ async fn across_a_renewal_by_the_old_id_while_a_fill_is_in_flight() {
     let fill = begin(&node, &new);
     node.remote().wire.wait_for_held(1).await;
     write(&stage.store, &new, "2").await;
-    node.remote().wire.held.store(false, std::sync::atomic::Ordering::SeqCst);
+    node.remote().wire.held.store(false, SeqCst);
     assert_eq!(read(&node, &old).await.as_deref(), Some("2"));
     node.remote().wire.release();
     fill.await.unwrap();
