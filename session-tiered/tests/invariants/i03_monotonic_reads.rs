@@ -29,7 +29,7 @@ async fn the_copy_follows_what_the_store_has_told() {
 }
 
 /// The store says that the session has ended. Meanwhile an older change has arrived, and that of the end has not. The copy
-/// must not answer after a caller has been told of the end.
+/// must not answer after a caller has learnt that it has ended.
 #[tokio::test]
 async fn a_copy_does_not_outlive_an_end_that_a_caller_was_told() {
     let stage = Stage::new();
