@@ -29,7 +29,7 @@ pub(crate) struct FeedState {
     next_connection: u64,
     queue: Queue,
     closed: bool,
-    /// A server has gone back to an earlier state, or was emptied, and nobody has been told.
+    /// Whether a server has gone back to an earlier state, or was emptied, since the last call of `take_rewound`.
     rewound: bool,
 }
 

@@ -86,7 +86,7 @@ impl Session {
     }
 
     /// The retry of an update found no session. The first attempt may have happened before the session ended or its id was
-    /// replaced, and no further attempt can tell. The update stays in flight, so that nobody redoes it by mistake.
+    /// replaced, and no further attempt can find out. The update is not recorded again: that would make it twice.
     fn in_doubt(&mut self, absent: Absent) -> Error {
         let absent = Error::from(absent);
         self.mark_absent(&absent);
