@@ -61,7 +61,7 @@ pub use model::{
     deadline::Expiry,
     id::SessionId,
     limits::Limits,
-    principal::{Principal, SessionCap, SignIn},
+    principal::{Note, Principal, SessionCap, SignIn},
     stamp::Floor,
 };
 pub use sessions::{Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set};

@@ -2,10 +2,10 @@
 
 use session_core::{
     Error, ErrorKind, Principal, SessionCap, SignIn,
-    model::{EndReason, IdDigest, OpId},
+    model::{EndReason, IdDigest, OpId, Timestamp},
     store::{
         Destroy,
-        machine::{Slot, Slots, Step},
+        machine::{Slot, Slots, Step, follow},
     },
 };
 
@@ -30,13 +30,15 @@ impl<'a> Cap<'a> {
         &self,
         data: &Data,
         shard: &Shard,
+        (now, id): (Timestamp, &IdDigest),
         dry_run: impl FnOnce(&mut DryRun<'_>) -> Result<Step<T>, Error>,
     ) -> Result<(), Error> {
         let SessionCap::Refuse(most) = self.cap else { return Ok(()) };
         let step = dry_run(&mut DryRun { shard, written: Vec::new() })?;
         let Some((_, to)) = step.index_addition else { return Ok(()) };
-        // The session itself may belong to this principal already; then it is not an additional one.
-        let from = step.effect.map(|effect| effect.digest);
+        // The session itself may belong to this principal already; then it is not an additional one. Nor is the copy of a
+        // session that the same form has just signed in: it ends that one.
+        let from = step.effect.map(|effect| effect.digest).or_else(|| Some(follow(shard, now, id)?.0));
         let is_other = |digest: &IdDigest| *digest != to && Some(*digest) != from;
         let others = data.index.list(self.principal).iter().filter(|entry| is_other(&entry.digest)).count();
         if others < most {
@@ -53,6 +55,7 @@ impl MemoryStore {
     pub(crate) fn sign_in<T>(
         &self,
         cap: Option<&Cap<'_>>,
+        id: &IdDigest,
         attempt: impl Fn() -> Result<(T, Option<IdDigest>), Error>,
     ) -> Result<T, Error> {
         let Some(Cap { principal, cap }) = cap else { return attempt().map(|(outcome, _)| outcome) };
@@ -66,13 +69,34 @@ impl MemoryStore {
                 }
                 Ok(outcome)
             }
-            _ => match attempt() {
-                // Expired sessions were counted. Once they are removed, the sign-in may fit.
-                Err(_) if self.remove_expired(principal) => attempt(),
-                answer => answer,
+            _ => {
+                let (outcome, signed_in) = match attempt() {
+                    // Expired sessions were counted. Once they are removed, the sign-in may fit.
+                    Err(_) if self.remove_expired(principal) => attempt(),
+                    answer => answer,
+                }?;
+                if let (SessionCap::Refuse(most), Some(newest)) = (*cap, signed_in) {
+                    self.end_twin(principal, (id, &newest), most)?;
+                }
+                Ok(outcome)
             }
-            .map(|(outcome, _)| outcome),
         }
+    }
+
+    /// Ends the session that the old id has led to, if a sign-in has copied it and the principal now has more sessions
+    /// than `most`.
+    fn end_twin(&self, principal: &Principal, (id, newest): (&IdDigest, &IdDigest), most: usize) -> Result<(), Error> {
+        if self.data.index.list(principal).len() <= most.max(1) {
+            return Ok(());
+        }
+        let twin = {
+            let shard = self.data.shard_of(id.partition()).shard.read();
+            follow(&*shard, self.data.clock.now(), id).map(|(at, _)| at)
+        };
+        if let Some(twin) = twin.filter(|at| at != newest) {
+            self.revoke_at(principal, &twin, &Destroy::new(OpId::generate()?, EndReason::Limit));
+        }
+        Ok(())
     }
 
     /// Ends the oldest sessions of a principal until at most `most` are left, `newest` among them.

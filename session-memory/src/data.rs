@@ -14,8 +14,8 @@ use session_core::{
     Clock, Error, ErrorKind, LoadOptions,
     model::{Delta, IdDigest, Timestamp},
     store::{
-        Absent, LoadOutcome, Origin,
-        machine::{self, Rules, Slot, Slots, Step},
+        LoadOutcome, Origin,
+        machine::{self, Effect, Rules, Slot, Slots, Step},
     },
 };
 
@@ -155,13 +155,17 @@ impl Data {
         let (outcome, wakeups) = self.write_reserved(locked, reserved, |shard, now| {
             let step = work(shard, now)?;
             self.update_index(shard, &step);
-            let wakeups = match &step.effect {
-                Some(effect) => self.feed.publish(shard, (self.partition(id), origin), effect, delta),
+            let place = (self.partition(id), origin);
+            let mut publish = |effect: &Option<Effect>, delta| match effect {
+                Some(effect) => self.feed.publish(shard, place, effect, delta),
                 None => Wakeups::default(),
             };
+            // A session that ends has no delta, whatever else the request did.
+            let delta = delta.filter(|_| step.effect.is_some_and(|effect| effect.after.is_some()));
+            let wakeups = [publish(&step.effect, delta), publish(&step.start, None)];
             Ok::<_, Error>((step.outcome, wakeups))
         })?;
-        wakeups.wake();
+        wakeups.into_iter().for_each(Wakeups::wake);
         Ok(outcome)
     }
 
@@ -171,7 +175,7 @@ impl Data {
             return;
         }
         let arrived = step.index_addition.as_ref().and_then(|(principal, to)| match shard.get(to) {
-            Some(Slot::Live(live)) => live.signed_in_at().map(|at| ((principal, to), at)),
+            Some(Slot::Live(live)) => live.record().signed_in_at().map(|at| ((principal, to), at)),
             _ => None,
         });
         self.index.update(&step.index_removals, arrived);
@@ -197,17 +201,10 @@ impl Data {
         Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
-    /// Refuses a create without reserved capacity, unless it adds no session: then it is a repeat, or the id is in use.
-    pub(crate) fn check_reserved(
-        &self,
-        reservation: Result<usize, Error>,
-        shard: &Shard,
-        now: Timestamp,
-        id: &IdDigest,
-    ) -> Result<(), Error> {
-        let Err(refusal) = reservation else { return Ok(()) };
-        match machine::load(shard, now, id, LoadOptions::default()) {
-            LoadOutcome::Absent(Absent::NotFound(None)) => {
+    /// Refuses a step without reserved capacity if it adds a session.
+    pub(crate) fn check_reserved(&self, reservation: Result<usize, Error>, adds: bool) -> Result<(), Error> {
+        match reservation {
+            Err(refusal) if adds => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 Err(refusal)
             }

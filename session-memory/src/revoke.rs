@@ -4,7 +4,7 @@ use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
     store::{
-        Destroy, IndexedSession, RotationKind, SessionIndex, async_trait,
+        Destroy, IndexedSession, SessionIndex, async_trait,
         machine::{Slot, Slots, follow},
     },
 };
@@ -27,7 +27,7 @@ impl MemoryStore {
         let shard = self.data.shard_of(id.partition()).shard.read();
         let now = self.data.clock.now();
         let at = match shard.get(id) {
-            Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => forward.to,
+            Some(Slot::Forward(forward)) if forward.gives_access(now) => forward.to,
             _ => *id,
         };
         let list = self.data.index.list(principal);
@@ -43,7 +43,8 @@ impl SessionIndex for MemoryStore {
             let shard = self.data.shard_of(entry.digest.partition()).shard.read();
             let (digest, live) = follow(&*shard, self.data.clock.now(), &entry.digest)?;
             let (owner, expires_at) = (live.principal(), live.record().deadlines().expires_at());
-            let session = IndexedSession { digest, signed_in_at: live.signed_in_at()?, expires_at };
+            let (signed_in_at, note) = (live.record().signed_in_at()?, live.note().cloned());
+            let session = IndexedSession { digest, signed_in_at, expires_at, note };
             (owner == Some(principal)).then_some(session)
         };
         Ok(self.data.index.list(principal).iter().filter_map(read).take(limit).collect())

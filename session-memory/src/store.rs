@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use session_core::{
     Error, Limits, LoadOptions, SessionId,
-    model::IdDigest,
+    model::{IdDigest, Timestamp},
     store::{
-        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, Origin,
+        Absent, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, Origin,
         RotateOutcome, Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update,
         async_trait, machine,
     },
@@ -16,6 +16,7 @@ use crate::{
     MemoryStoreBuilder, Stats,
     cap::Cap,
     data::{Data, Mutation, unique_bits},
+    shard::Shard,
 };
 
 /// The name of the backend in error messages.
@@ -64,15 +65,18 @@ impl MemoryStore {
 
     fn create_now(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let cap = Cap::of(new.sign_in.as_ref());
-        self.sign_in(cap.as_ref(), || {
+        self.sign_in(cap.as_ref(), id.digest(), || {
             let mut reservation = self.data.reserve();
             let reserved = *reservation.as_ref().unwrap_or(&0);
             let mutation = Mutation { delta: Some(&new.entries), reserved, ..self.mutation(id.digest()) };
             let outcome = self.data.mutate(&mutation, |shard, now| {
                 if let Some(cap) = &cap {
-                    cap.admit(&self.data, shard, |slots| self.data.rules.create(slots, now, id.digest(), new))?;
+                    cap.admit(&self.data, shard, (now, id.digest()), |slots| {
+                        self.data.rules.create(slots, now, id.digest(), new)
+                    })?;
                 }
-                self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), shard, now, id.digest())?;
+                let adds = holds_nothing(shard, now, id);
+                self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), adds)?;
                 self.data.rules.create(shard, now, id.digest(), new)
             })?;
             let is_new = matches!(outcome, CreateOutcome::Created(applied) if !applied.repeated);
@@ -83,12 +87,19 @@ impl MemoryStore {
     fn rotate_now(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let cap = Cap::of(rotation.sign_in.as_ref());
         let (rules, to) = (&self.data.rules, rotation.to.digest());
-        self.sign_in(cap.as_ref(), || {
-            let mutation = Mutation { delta: Some(&rotation.delta), ..self.mutation(id.digest()) };
+        self.sign_in(cap.as_ref(), id.digest(), || {
+            // A sign-in starts a session where there is none to move.
+            let mut reservation = if rotation.sign_in.is_some() { self.data.reserve() } else { Ok(0) };
+            let reserved = *reservation.as_ref().unwrap_or(&0);
+            let mutation = Mutation { delta: Some(&rotation.delta), reserved, ..self.mutation(id.digest()) };
             let outcome = self.data.mutate(&mutation, |shard, now| {
                 if let Some(cap) = &cap {
-                    cap.admit(&self.data, shard, |slots| rules.rotate(slots, now, id.digest(), rotation))?;
+                    cap.admit(&self.data, shard, (now, id.digest()), |slots| {
+                        rules.rotate(slots, now, id.digest(), rotation)
+                    })?;
                 }
+                let adds = is_absent(shard, now, id) && holds_nothing(shard, now, &rotation.to);
+                self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), adds)?;
                 rules.rotate(shard, now, id.digest(), rotation)
             })?;
             let is_new = matches!(outcome, RotateOutcome::Rotated(applied) if !applied.repeated);
@@ -101,6 +112,16 @@ impl Default for MemoryStore {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn is_absent(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
+    matches!(machine::load(shard, now, id.digest(), LoadOptions::default()), LoadOutcome::Absent(_))
+}
+
+/// Whether a session may be stored at this id.
+fn holds_nothing(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
+    let there = machine::load(shard, now, id.digest(), LoadOptions::default());
+    matches!(there, LoadOutcome::Absent(Absent::NotFound(None)))
 }
 
 /// Adds the backend and the operation to an error.

@@ -15,19 +15,19 @@ use crate::{
     RedisStore,
     error_context::ErrorContext as _,
     net::Resend,
-    operation::{Operation, SendOptions},
+    operation::{Operation, Route, SendOptions},
     protocol::{AcquireReply, SCRIPTS, Script, TenureReply, millis, put},
 };
 
 impl Operation<'_> {
     /// The arguments are those that `acquire.lua` documents.
     async fn acquire(&self, id: &SessionId, owner: OpId, lease: Duration) -> Result<AcquireOutcome, Error> {
-        let cmd = |at: &IdDigest, through: bool| {
+        let cmd = |route: &Route| {
             let mut head = Vec::with_capacity(16);
             head.extend_from_slice(&u64::from(owner).to_be_bytes());
             put::<7>(&mut head, millis(lease));
-            head.push(u8::from(through));
-            self.lock_cmd(&SCRIPTS.acquire, at, head)
+            head.push(u8::from(route.through));
+            self.lock_cmd(&SCRIPTS.acquire, &route.at, head)
         };
         let script = (&SCRIPTS.acquire, SendOptions::idempotent());
         let (_, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
@@ -42,13 +42,13 @@ impl Operation<'_> {
     async fn tenure(&self, id: &SessionId, token: FencingToken, lease: u64) -> Result<TenureOutcome, Error> {
         // A second release would find the lock released, and report it as lost.
         let resend = if lease == 0 { Resend::Never } else { Resend::Harmless };
-        let cmd = |at: &IdDigest, through: bool| {
+        let cmd = |route: &Route| {
             let mut head = Vec::with_capacity(24);
             head.extend_from_slice(&u64::from(token.owner).to_be_bytes());
             put::<6>(&mut head, token.counter);
             put::<7>(&mut head, lease);
-            head.push(u8::from(through));
-            self.lock_cmd(&SCRIPTS.tenure, at, head)
+            head.push(u8::from(route.through));
+            self.lock_cmd(&SCRIPTS.tenure, &route.at, head)
         };
         let script = (&SCRIPTS.tenure, SendOptions { resend, replicas: 0 });
         let (_, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;

@@ -6,7 +6,7 @@ use session_core::{Error, SessionId, model::IdDigest};
 use crate::{
     layout::Partition,
     net::{Deadline, Failure, HashSlot, Resend},
-    protocol::{DIGEST_LEN, Script, forward, put, unexpected_reply},
+    protocol::{DIGEST_LEN, Script, forward, put, unexpected_reply, wanted_key},
     store_inner::StoreInner,
 };
 
@@ -19,6 +19,25 @@ const RELOADS: usize = 4;
 pub(crate) struct Operation<'a> {
     pub(crate) store: &'a StoreInner,
     deadline: Deadline,
+}
+
+/// The most calls of a script for one session: at the id, with the key of its old id, where that forwards, and once more.
+const ROUTES: usize = 4;
+
+/// Where a script looks for a session.
+#[derive(Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) at: IdDigest,
+    /// Whether an old id has forwarded here.
+    pub(crate) through: bool,
+    /// The old id of the session's renewal, if it is known.
+    pub(crate) old: Option<IdDigest>,
+}
+
+impl Route {
+    fn direct(at: IdDigest) -> Self {
+        Self { at, through: false, old: None }
+    }
 }
 
 /// The reply of a script, and how many replicas have acknowledged its writes.
@@ -79,18 +98,27 @@ impl Operation<'_> {
         }
     }
 
-    /// Runs a script at a session's key and, if the id forwards, once more at the id that it forwards to.
+    /// Runs a script at a session's key; if the id forwards, once more at the id that it forwards to; and if the script
+    /// confirms a renewal, once more with the key of the old id.
     pub(crate) async fn run_script_forwarded(
         &self,
         digest: &IdDigest,
         (script, options): (&Script, SendOptions),
-        cmd: impl Fn(&IdDigest, bool) -> Cmd,
-    ) -> Result<(IdDigest, Answer), Error> {
+        cmd: impl Fn(&Route) -> Cmd,
+    ) -> Result<(Route, Answer), Error> {
         let partition = self.store.layout.partition(digest);
-        let answer = self.run_script(script, partition, &cmd(digest, false), options).await?;
-        let Some(to) = forward(&answer.reply) else { return Ok((*digest, answer)) };
-        let answer = self.run_script(script, partition, &cmd(&to, true), options).await?;
-        Ok((to, answer))
+        let mut route = Route::direct(*digest);
+        for _ in 0..ROUTES {
+            let answer = self.run_script(script, partition, &cmd(&route), options).await?;
+            if let Some(at) = forward(&answer.reply).filter(|_| !route.through) {
+                route = Route { at, through: true, old: Some(*digest) };
+            } else if let Some(old) = wanted_key(&answer.reply).filter(|_| route.old.is_none()) {
+                route.old = Some(old);
+            } else {
+                return Ok((route, answer));
+            }
+        }
+        Err(unexpected_reply())
     }
 
     async fn send_script(
@@ -144,6 +172,25 @@ impl Operation<'_> {
             }
         }
         replies.try_into().map_err(|_| unexpected_reply())
+    }
+
+    /// The command that calls a script with the keys of a session, of its partition's sequence, and of the old id if that
+    /// is known. The last argument is that of [`Script::command`].
+    pub(crate) fn command_at(
+        &self,
+        script: &Script,
+        (route, sequence): (&Route, Option<&[u8]>),
+        room: (usize, usize),
+    ) -> Cmd {
+        let layout = &self.store.layout;
+        let session = layout.session(&route.at);
+        let old = route.old.as_ref().map(|old| layout.session(old));
+        match (sequence, &old) {
+            (Some(sequence), Some(old)) => script.command(&[&session, sequence, old], room),
+            (Some(sequence), None) => script.command(&[&session, sequence], room),
+            (None, Some(old)) => script.command(&[&session, old], room),
+            (None, None) => script.command(&[&session], room),
+        }
     }
 
     /// Appends the limits as scripts read them.

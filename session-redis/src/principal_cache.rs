@@ -31,10 +31,10 @@ impl PrincipalCache {
     }
 
     /// Remembers the principal of a session that was found. Most sessions have none.
-    pub(crate) fn remember(&self, digest: &IdDigest, principal: Option<Principal>, found: &Found) {
-        if let Some(principal) = principal {
+    pub(crate) fn remember(&self, digest: &IdDigest, found: &Found) {
+        if let Some(principal) = found.record.principal() {
             let left = Lifetimes::left(found.record.deadlines(), found.now);
-            *self.place(digest).lock() = Some((*digest, principal, left));
+            *self.place(digest).lock() = Some((*digest, principal.clone(), left));
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct OwnWrite<'a> {
     pub(crate) stamp: Stamp,
     /// The op id and the delta, if this request applied them.
     pub(crate) update: Option<(OpId, &'a Delta)>,
+    /// Whether it has used the session's own id, which confirms a renewal.
+    pub(crate) confirms: bool,
     pub(crate) deadlines: Deadlines,
     pub(crate) provenance: Provenance,
     /// Whether the store had acknowledged a later state before the write left, and has lost it.
@@ -98,10 +100,10 @@ impl LocalCache {
         }
     }
 
-    /// The store has renewed the deadlines of a session.
-    pub(crate) fn renew_deadlines(&self, digest: &IdDigest, deadlines: Deadlines) {
+    /// The store has renewed the deadlines of a session, and confirmed its renewal if its own id was used.
+    pub(crate) fn apply_touch(&self, digest: &IdDigest, deadlines: Deadlines, confirms: bool) {
         let mut guard = self.lock(digest);
-        if let Some(renewed) = guard.peek(digest, |copy| copy.renewed(deadlines)).flatten() {
+        if let Some(renewed) = guard.peek(digest, |copy| copy.touched(deadlines, confirms)).flatten() {
             guard.insert(*digest, renewed);
         }
     }
@@ -137,7 +139,7 @@ impl PartitionGuard<'_> {
     fn patch(&mut self, digest: &IdDigest, after: Stamp, delta: &Delta) {
         let patched = self.peek(digest, |copy| {
             let record = copy.record()?;
-            Some(Copy::new(Content::Session(changed(record, after, delta, None)), copy.provenance))
+            Some(Copy::new(Content::Session(Arc::new(changed(record, after, delta))), copy.provenance))
         });
         if let Some(copy) = patched.flatten() {
             self.insert(*digest, copy);
@@ -148,15 +150,18 @@ impl PartitionGuard<'_> {
     /// Brings the copy up to an own write. The store vouches for the state that it has just acknowledged, so a copy with
     /// the same history is as good as a fill.
     fn catch_up(&mut self, digest: &IdDigest, write: OwnWrite<'_>) {
-        let OwnWrite { stamp, update, deadlines, provenance, .. } = write;
+        let OwnWrite { stamp, update, confirms, deadlines, provenance, .. } = write;
         let Some(current) = self.stamp(digest) else { return };
         let record = |copy: &Copy| -> Option<Arc<Record>> {
             let record = copy.record()?;
-            if current == stamp {
-                return Some(Arc::new(Record::clone(record).with_deadlines(deadlines)));
-            }
-            let (_, delta) = update.filter(|(op, _)| current.next(*op) == stamp)?;
-            Some(changed(record, stamp, delta, Some(deadlines)))
+            let unconfirmed = record.is_unconfirmed() && !confirms;
+            let written = if current == stamp {
+                Record::clone(record)
+            } else {
+                let (_, delta) = update.filter(|(op, _)| current.next(*op) == stamp)?;
+                changed(record, stamp, delta)
+            };
+            Some(Arc::new(written.with_deadlines(deadlines).with_unconfirmed(unconfirmed)))
         };
         match self.peek(digest, record).flatten() {
             Some(record) => self.insert(*digest, Copy::new(Content::Session(record), provenance)),
@@ -171,8 +176,8 @@ impl PartitionGuard<'_> {
 }
 
 /// The record after a change.
-fn changed(record: &Record, stamp: Stamp, delta: &Delta, deadlines: Option<Deadlines>) -> Arc<Record> {
+fn changed(record: &Record, stamp: Stamp, delta: &Delta) -> Record {
     let mut state = record.state().clone();
     delta.apply_to(&mut state);
-    Arc::new(Record::new(stamp, record.created_at(), deadlines.unwrap_or(record.deadlines()), state))
+    record.with_state(stamp, state)
 }

@@ -125,14 +125,17 @@ impl Copy {
         }
     }
 
-    /// The same session with these deadlines, if they are later than its own. Answers arrive in any order, so earlier
-    /// deadlines are out of date.
-    pub(crate) fn renewed(&self, deadlines: Deadlines) -> Option<Self> {
+    /// The same session after a touch: with these deadlines, if they are later than its own, and with its renewal
+    /// confirmed or not. Answers arrive in any order, so earlier deadlines are out of date. `None` if nothing changes.
+    pub(crate) fn touched(&self, deadlines: Deadlines, confirms: bool) -> Option<Self> {
         let record = self.record()?;
-        if deadlines.expires_at() <= record.deadlines().expires_at() {
+        let renews = deadlines.expires_at() > record.deadlines().expires_at();
+        let unconfirmed = record.is_unconfirmed() && !confirms;
+        if !renews && unconfirmed == record.is_unconfirmed() {
             return None;
         }
-        let record = Record::clone(record).with_deadlines(deadlines);
+        let deadlines = if renews { deadlines } else { record.deadlines() };
+        let record = Record::clone(record).with_deadlines(deadlines).with_unconfirmed(unconfirmed);
         Some(Self::new(Content::Session(Arc::new(record)), self.provenance))
     }
 

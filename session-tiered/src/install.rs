@@ -233,5 +233,9 @@ impl PartitionGuard<'_> {
 /// The new copy with the old one's deadlines, if both are of one state and those are later: a touch may have been answered
 /// while the load was in flight.
 fn with_later_deadlines(copy: &Copy, old: &Copy) -> Option<Copy> {
-    if old.stamp() == copy.stamp() { copy.renewed(old.record()?.deadlines()) } else { None }
+    if old.stamp() == copy.stamp() {
+        copy.touched(old.record()?.deadlines(), !old.record()?.is_unconfirmed())
+    } else {
+        None
+    }
 }

@@ -1,13 +1,17 @@
 //! Touches in flight: callers that renew one session's deadline at the same time share one request.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, Shared, WeakShared},
 };
 use parking_lot::Mutex;
-use session_core::{Error, model::IdDigest, store::TouchOutcome};
+use session_core::{
+    Error,
+    model::IdDigest,
+    store::{TouchOptions, TouchOutcome},
+};
 
 use crate::hash::ByDigest;
 
@@ -22,7 +26,7 @@ pub(crate) type SharedTouch = Shared<BoxFuture<'static, TouchAnswer>>;
 pub(crate) struct Touches(Mutex<HashMap<IdDigest, PendingTouch, ByDigest>>);
 
 struct PendingTouch {
-    idle: Option<Duration>,
+    options: TouchOptions,
     /// Weak, so that the touch ends when no caller waits for it any more.
     touch: WeakShared<BoxFuture<'static, TouchAnswer>>,
 }
@@ -34,21 +38,21 @@ pub(crate) struct RetireOnDrop<'a> {
 }
 
 impl Touches {
-    /// The touch in flight with this idle timeout, or a new one.
+    /// The touch in flight with these options, or a new one.
     pub(crate) fn join_or_begin(
         &self,
         digest: &IdDigest,
-        idle: Option<Duration>,
+        options: &TouchOptions,
         begin: impl FnOnce() -> BoxFuture<'static, TouchAnswer>,
     ) -> SharedTouch {
         let mut pending = self.0.lock();
-        let same = pending.get(digest).filter(|pending| pending.idle == idle);
+        let same = pending.get(digest).filter(|pending| pending.options == *options);
         if let Some(touch) = same.and_then(|same| same.touch.upgrade()) {
             return touch;
         }
         let touch = begin().shared();
         if let Some(weak) = touch.downgrade() {
-            pending.insert(*digest, PendingTouch { idle, touch: weak });
+            pending.insert(*digest, PendingTouch { options: options.clone(), touch: weak });
         }
         touch
     }

@@ -101,8 +101,8 @@ impl<R: SessionStore + 'static> Tiers<R> {
 
     /// Renews a session's idle deadline. Callers that do so at the same time share one request.
     pub(crate) async fn touch(self: &Arc<Self>, id: &SessionId, options: TouchOptions) -> TouchAnswer {
-        let begin = || self.clone().send_touch(*id, options).boxed();
-        self.touches.join_or_begin(id.digest(), options.idle, begin).await
+        let begin = || self.clone().send_touch(*id, options.clone()).boxed();
+        self.touches.join_or_begin(id.digest(), &options, begin).await
     }
 
     async fn send_touch(self: Arc<Self>, id: SessionId, options: TouchOptions) -> TouchAnswer {
@@ -112,7 +112,8 @@ impl<R: SessionStore + 'static> Tiers<R> {
         drop(retire);
         match outcome {
             TouchOutcome::Touched(touched) => {
-                self.local.renew_deadlines(&touched.forwarded.unwrap_or(*id.digest()), touched.deadlines);
+                let (at, confirms) = (touched.forwarded.unwrap_or(*id.digest()), touched.forwarded.is_none());
+                self.local.apply_touch(&at, touched.deadlines, confirms);
             }
             _ => self.local.evict_ended(id.digest()),
         }
@@ -133,7 +134,8 @@ impl<R: SessionStore + 'static> Tiers<R> {
         let digest = &forwarded.unwrap_or(*digest);
         // A repeat is answered with the current stamp, without the updates between it and the copy.
         let update = update.filter(|_| !repeated);
+        let confirms = update.is_some() && forwarded.is_none();
         let (provenance, is_rewound) = (departure.provenance(now), departure.is_rewound_to(stamp));
-        self.local.apply_own_write(digest, OwnWrite { stamp, update, deadlines, provenance, is_rewound });
+        self.local.apply_own_write(digest, OwnWrite { stamp, update, confirms, deadlines, provenance, is_rewound });
     }
 }

@@ -182,7 +182,7 @@ pub(crate) async fn a_rotation_repeated_after_its_grace_answers_rotated(world: &
         let again = world.rotate(&id, &rotation).await;
         assert_eq!((again.repeated, again.stamp), (true, stamp), "{kind:?}");
         let another = world.rotation(&id, kind);
-        must_be!(world.store().rotate(&id, &another).await.must(), RotateOutcome::Absent(Absent::NotFound(None)));
+        must_be!(world.store().rotate(&id, &another).await.must(), RotateOutcome::Absent(Absent::NotFound(_)));
         world.end(&rotation.to).await;
         must_be!(world.store().rotate(&id, &rotation).await.must(), RotateOutcome::Absent(Absent::NotFound(_)));
     }

@@ -110,7 +110,7 @@ pub(crate) async fn the_longest_lifetime_does_not_overflow(world: &World) {
         let (id, created) = world.start_for(expiry).await;
         world.pass(30).await;
         assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
-        world.touch(&id, TouchOptions { idle: Some(longest) }).await;
+        world.touch(&id, TouchOptions { idle: Some(longest), ..TouchOptions::default() }).await;
         world.apply(&id, &changes().set("theme", "dark")).await;
         let moved = world.moved(&id, RotationKind::Privilege).await;
         assert_eq!(world.found(&moved).await.record.deadlines(), created.deadlines);
@@ -142,8 +142,8 @@ pub(crate) async fn a_touch_changes_no_state(world: &World) {
 /// Two touches that arrive in the wrong order leave the later deadline: a touch never shortens it.
 pub(crate) async fn a_touch_never_shortens_the_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
-    let long = world.touch(&id, TouchOptions { idle: Some(world.ticks(8)) }).await;
-    for shorter in [TouchOptions::default(), TouchOptions { idle: Some(Duration::ZERO) }] {
+    let long = world.touch(&id, TouchOptions { idle: Some(world.ticks(8)), ..TouchOptions::default() }).await;
+    for shorter in [TouchOptions::default(), TouchOptions { idle: Some(Duration::ZERO), ..TouchOptions::default() }] {
         assert_eq!(world.touch(&id, shorter).await.deadlines, long.deadlines);
     }
     world.pass(6).await;
@@ -155,7 +155,7 @@ pub(crate) async fn a_touch_never_shortens_the_deadline(world: &World) {
 /// The idle timeout of one touch applies to that touch, not to later ones.
 pub(crate) async fn a_touch_timeout_applies_once(world: &World) {
     let (id, _) = world.start_for(world.idle(4)).await;
-    world.touch(&id, TouchOptions { idle: Some(world.ticks(6)) }).await;
+    world.touch(&id, TouchOptions { idle: Some(world.ticks(6)), ..TouchOptions::default() }).await;
     world.pass(4).await;
     let touched = world.touch(&id, TouchOptions::default()).await;
     assert_eq!(idle_timeout(touched.deadlines), Some(world.ticks(4)));
@@ -166,7 +166,7 @@ pub(crate) async fn a_touch_timeout_applies_once(world: &World) {
 pub(crate) async fn a_touch_adds_no_idle_deadline(world: &World) {
     let (id, applied) = world.start_for(Expiry::absolute(world.ticks(20))).await;
     world.pass(1).await;
-    let touched = world.touch(&id, TouchOptions { idle: Some(world.ticks(1)) }).await;
+    let touched = world.touch(&id, TouchOptions { idle: Some(world.ticks(1)), ..TouchOptions::default() }).await;
     assert_eq!(touched.deadlines, applied.deadlines);
 }
 
@@ -185,7 +185,7 @@ pub(crate) async fn an_update_renews_the_idle_deadline(world: &World) {
 /// An update does not shorten a deadline that a touch has extended.
 pub(crate) async fn an_update_does_not_shorten_the_deadline(world: &World) {
     let (id, _) = world.start_for(world.idle(2)).await;
-    let touched = world.touch(&id, TouchOptions { idle: Some(world.ticks(9)) }).await;
+    let touched = world.touch(&id, TouchOptions { idle: Some(world.ticks(9)), ..TouchOptions::default() }).await;
     assert_eq!(world.apply(&id, &changes().set("a", "1")).await.deadlines, touched.deadlines);
 }
 

@@ -3,13 +3,13 @@
 use session_core::{
     Error, ErrorKind, Expiry, Principal, SessionCap, SessionId, SignIn,
     model::{EndReason, IdDigest},
-    store::{Absent, CreateOutcome, IndexedSession, NewSession, RotateOutcome, Rotation, RotationKind, TouchOptions},
+    store::{CreateOutcome, IndexedSession, NewSession, Rotation, RotationKind, TouchOptions},
 };
 
 use crate::{
     model::{Model, changes},
     must::{Must as _, must_be},
-    world::{World, new_id, new_principal, same_moment},
+    world::{World, new_id, new_principal, same_moment, sibling},
 };
 
 impl World {
@@ -114,7 +114,8 @@ pub(crate) async fn the_index_follows_a_rotation(world: &World) {
     }
 }
 
-/// A rotated session keeps the time of its sign-in and its place, even after a second sign-in of the same principal.
+/// A rotated session keeps the time of its sign-in and its place. A second sign-in of the same principal gives it another
+/// time and the first place.
 pub(crate) async fn a_rotated_session_keeps_its_place(world: &World) {
     let principal = new_principal();
     let mut first = world.sign_in(&principal).await;
@@ -122,17 +123,20 @@ pub(crate) async fn a_rotated_session_keeps_its_place(world: &World) {
     let second = world.sign_in(&principal).await;
     let since = |listed: &[IndexedSession]| listed.iter().map(|it| it.signed_in_at).collect::<Vec<_>>();
     let before = since(&world.index().sessions(&principal, 10).await.must());
-    let step_up = Some(SignIn::new(principal.clone()));
-    for (kind, sign_in) in
-        [(RotationKind::Privilege, None), (RotationKind::Privilege, step_up), (RotationKind::Renew, None)]
-    {
+    for kind in [RotationKind::Privilege, RotationKind::Renew] {
         world.elapse(world.ticks(1)).await;
-        let rotation = Rotation { sign_in, ..world.rotation(&first, kind) };
-        world.rotate(&first, &rotation).await;
-        first = rotation.to;
+        first = world.moved(&first, kind).await;
         assert_eq!(world.listed(&principal).await, digests(&[second, first]));
         assert_eq!(since(&world.index().sessions(&principal, 10).await.must()), before);
     }
+    world.elapse(world.ticks(1)).await;
+    let again =
+        Rotation { sign_in: Some(SignIn::new(principal.clone())), ..world.rotation(&first, RotationKind::Privilege) };
+    let applied = world.rotate(&first, &again).await;
+    assert_eq!(world.listed(&principal).await, digests(&[again.to, second]));
+    let after = since(&world.index().sessions(&principal, 10).await.must());
+    assert!(same_moment(world, after[0], applied.now));
+    assert_eq!(after[1], before[0]);
 }
 
 /// An old session that had no principal and signs in now is the newest: it is listed first, and the next sign-in under
@@ -345,9 +349,11 @@ pub(crate) async fn a_cap_does_not_mask_other_refusals(world: &World) {
     let other = world.signing_in(sign_in.clone());
     let guest = world.start().await;
     assert_eq!(world.store().create(&guest, &other).await.must(), CreateOutcome::AlreadyExists);
-    world.moved(&guest, RotationKind::Privilege).await;
-    let late = Rotation { sign_in: Some(sign_in), ..world.rotation(&guest, RotationKind::Privilege) };
-    assert_eq!(world.store().rotate(&guest, &late).await.must(), RotateOutcome::AlreadyRotated);
+    let taken = sibling(&guest);
+    must_be!(world.store().create(&taken, &world.new_session()).await.must(), CreateOutcome::Created(_) => ());
+    let rotation = world.rotation(&guest, RotationKind::Privilege);
+    let rotation = Rotation { to: taken, sign_in: Some(sign_in), ..rotation };
+    assert_eq!(refused(world.store().rotate(&guest, &rotation).await), ErrorKind::InvalidInput);
     assert_eq!(world.listed(&principal).await, digests(&[id]));
 }
 
@@ -356,12 +362,12 @@ pub(crate) async fn a_failed_sign_in_removes_no_session_from_the_index(world: &W
     let principal = new_principal();
     let sign_in = SignIn::new(principal.clone());
     let gone = world.start().await;
-    let to = crate::world::sibling(&gone);
+    let to = sibling(&gone);
     let new = world.signed_in(&principal);
     must_be!(world.store().create(&to, &new).await.must(), CreateOutcome::Created(_) => ());
     world.end(&gone).await;
     let rotation = Rotation { to, sign_in: Some(sign_in), ..world.rotation(&gone, RotationKind::Privilege) };
-    must_be!(world.store().rotate(&gone, &rotation).await.must(), RotateOutcome::Absent(Absent::NotFound(_)) => ());
+    assert_eq!(refused(world.store().rotate(&gone, &rotation).await), ErrorKind::InvalidInput);
     assert_eq!(world.listed(&principal).await, digests(&[to]));
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
 }

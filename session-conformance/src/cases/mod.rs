@@ -14,6 +14,8 @@ pub(crate) mod limits;
 pub(crate) mod lock;
 pub(crate) mod nodes;
 pub(crate) mod preconditions;
+pub(crate) mod renewal;
 pub(crate) mod revocation;
 pub(crate) mod rotation;
 pub(crate) mod rotation_race;
+pub(crate) mod sign_in;

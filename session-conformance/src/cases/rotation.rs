@@ -51,7 +51,7 @@ pub(crate) async fn a_delta_is_applied_in_the_same_step(world: &World) {
     }
 }
 
-/// After a renewal every operation works through the old id, for the grace.
+/// After a renewal every operation works through the old id.
 pub(crate) async fn the_old_id_of_a_renewal_forwards(world: &World) {
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
     let new = world.moved(&old, RotationKind::Renew).await;
@@ -110,32 +110,6 @@ pub(crate) async fn a_destroy_works_through_a_forward(world: &World) {
     }
 }
 
-/// When the grace is over, the old id gives no access, and the session goes on.
-pub(crate) async fn a_forward_ends_with_the_grace(world: &World) {
-    let old = world.start().await;
-    let rotation = Rotation { grace: world.ticks(4), ..world.rotation(&old, RotationKind::Renew) };
-    world.rotate(&old, &rotation).await;
-    world.elapse(world.ticks(3)).await;
-    assert!(world.is_live(&old).await, "within the grace");
-    world.elapse(world.ticks(2)).await;
-    world.must_be_gone(&old, Gone::NotFound(None)).await;
-    assert!(world.is_live(&rotation.to).await);
-}
-
-/// Use of a forward does not extend it.
-pub(crate) async fn use_does_not_extend_the_grace(world: &World) {
-    let old = world.start().await;
-    let rotation = Rotation { grace: world.ticks(4), ..world.rotation(&old, RotationKind::Renew) };
-    world.rotate(&old, &rotation).await;
-    for _ in 0..3 {
-        world.elapse(world.ticks(1)).await;
-        world.touch(&old, TouchOptions::default()).await;
-        world.apply(&old, &changes().set("a", "1")).await;
-    }
-    world.elapse(world.ticks(2)).await;
-    must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::NotFound(None)));
-}
-
 /// After a sign-in the old id gives no access at all, and answers Superseded.
 pub(crate) async fn a_privilege_rotation_supersedes_the_old_id(world: &World) {
     let old = world.start().await;
@@ -172,19 +146,6 @@ pub(crate) async fn no_session_is_created_at_an_old_id(world: &World) {
         must_be!(answer, CreateOutcome::AlreadyExists);
         assert!(world.is_live(&new).await);
     }
-}
-
-/// A renewal during the grace of another loses, through the old id and through the new one, so forwards never chain.
-pub(crate) async fn a_renewal_during_a_grace_loses(world: &World) {
-    let old = world.start().await;
-    let rotation = Rotation { grace: world.ticks(4), ..world.rotation(&old, RotationKind::Renew) };
-    world.rotate(&old, &rotation).await;
-    for id in [old, rotation.to] {
-        already_rotated(world, &id, RotationKind::Renew).await;
-    }
-    world.elapse(world.ticks(5)).await;
-    let next = world.moved(&rotation.to, RotationKind::Renew).await;
-    assert!(world.is_live(&next).await);
 }
 
 /// A rotation of a superseded id loses.

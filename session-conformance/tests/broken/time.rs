@@ -55,7 +55,7 @@ impl TouchShortens {
 #[async_trait]
 impl Fault for TouchShortens {
     async fn touch(&self, inner: &Toy, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        let answer = inner.touch(id, options).await?;
+        let answer = inner.touch(id, options.clone()).await?;
         let TouchOutcome::Touched(Touched { deadlines, now, .. }) = answer else { return Ok(answer) };
         let idle = options.idle.or(deadlines.idle().map(|(timeout, _)| timeout)).unwrap_or_default();
         self.0.lock().unwrap().insert(*id.digest(), now.after(idle));

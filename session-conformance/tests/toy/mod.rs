@@ -74,9 +74,25 @@ impl Toy {
 
     fn publish<T>(&self, table: &mut Table, step: Step<T>, delta: Option<&session_core::model::Delta>) -> T {
         if let Some(effect) = &step.effect {
-            table.publish(self.origin, effect, delta);
+            table.publish(self.origin, effect, delta.filter(|_| effect.after.is_some()));
+        }
+        if let Some(start) = &step.start {
+            table.publish(self.origin, start, None);
         }
         step.outcome
+    }
+
+    /// Ends the session whose entries a sign-in has copied, if the principal now has one more than its cap.
+    fn end_twin(&self, table: &mut Table, now: Timestamp, twin: IdDigest, rotation: &Rotation) -> Result<(), Error> {
+        let Some(sign_in) = &rotation.sign_in else { return Ok(()) };
+        let sessions = table.sessions(now, sign_in.principal());
+        if let Some(SessionCap::Refuse(most)) = sign_in.cap()
+            && sessions.len() > most.max(1)
+            && sessions.iter().any(|session| session.digest == twin)
+        {
+            self.end(table, now, &twin, EndReason::Limit)?;
+        }
+        Ok(())
     }
 
     fn end(&self, table: &mut Table, now: Timestamp, id: &IdDigest, reason: EndReason) -> Result<bool, Error> {
@@ -128,11 +144,12 @@ impl SessionStore for Toy {
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let (mut table, now) = self.table();
-        // A session that cannot move is not an additional one.
-        let moves = matches!(machine::load(&*table, now, id.digest(), LoadOptions::default()), LoadOutcome::Found(_));
-        let excess = if moves {
-            let own = [table.follow_forward(now, id.digest()), *rotation.to.digest()];
-            self.admit(&mut table, now, &own, rotation.sign_in.as_ref())?
+        // A repeat adds no session.
+        let arrived =
+            matches!(machine::load(&*table, now, rotation.to.digest(), LoadOptions::default()), LoadOutcome::Found(_));
+        let own = table.follow_forward(now, id.digest());
+        let excess = if !arrived {
+            self.admit(&mut table, now, &[own, *rotation.to.digest()], rotation.sign_in.as_ref())?
         } else {
             Vec::new()
         };
@@ -141,6 +158,7 @@ impl SessionStore for Toy {
             for oldest in excess {
                 self.end(&mut table, now, &oldest, EndReason::Limit)?;
             }
+            self.end_twin(&mut table, now, own, rotation)?;
         }
         Ok(self.publish(&mut table, step, Some(&rotation.delta)))
     }

@@ -50,7 +50,7 @@ impl Table {
 
     pub(crate) fn follow_forward(&self, now: Timestamp, id: &IdDigest) -> IdDigest {
         match self.get(id) {
-            Some(Slot::Forward(forward)) if forward.until > now => forward.to,
+            Some(Slot::Forward(forward)) if forward.until > now => self.follow_forward(now, &forward.to),
             _ => *id,
         }
     }
@@ -62,11 +62,12 @@ impl Table {
             .iter()
             .filter_map(|id| match self.get(id) {
                 Some(Slot::Live(live)) if live.principal() == Some(principal) => {
-                    let (signed_in_at, deadlines) = (live.signed_in_at()?, live.record().deadlines());
+                    let (signed_in_at, deadlines) = (live.record().signed_in_at()?, live.record().deadlines());
                     (now < deadlines.expires_at()).then(|| IndexedSession {
                         digest: *id,
                         signed_in_at,
                         expires_at: deadlines.expires_at(),
+                        note: live.note().cloned(),
                     })
                 }
                 _ => None,

@@ -12,6 +12,11 @@ pub enum EndReason {
     Revoked,
     /// Its principal had too many sessions.
     Limit,
+    /// Another principal signed in over it, and has a session of its own.
+    Replaced,
+    /// The id is an old one: a renewal replaced it, the new id was used, and the grace is over. The session goes on. If
+    /// the old id comes back, two clients hold ids of one session, and one of them may be a thief.
+    Renewed,
 }
 
 impl fmt::Display for EndReason {
@@ -20,6 +25,8 @@ impl fmt::Display for EndReason {
             Self::Logout => "logout",
             Self::Revoked => "revoked",
             Self::Limit => "limit",
+            Self::Replaced => "replaced",
+            Self::Renewed => "renewed",
         })
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use smol_str::SmolStr;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, model::Field};
 
 /// The identity of the signed-in user, which is the key of a [`SessionIndex`](crate::store::SessionIndex): 1 to 255
 /// bytes of UTF-8, such as a user id.
@@ -40,11 +41,49 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// A principal to sign in, and how many sessions it may have.
+/// What an application notes about a signed-in session for the list of a principal's sessions, such as the device, the
+/// place and when it was last seen: at most 256 bytes, in a format of the application's own.
+///
+/// `Debug` does not print it. On Redis, a note of more than 64 bytes makes a small session take more memory.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Note(Bytes);
+
+impl Note {
+    /// The longest note, in bytes.
+    const MAX_LEN: usize = 256;
+
+    /// A note of these bytes.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when there are more than 256 bytes.
+    pub fn new(note: impl Into<Bytes>) -> Result<Self, Error> {
+        let note = note.into();
+        if note.len() > Self::MAX_LEN {
+            return Err(Error::new(ErrorKind::InvalidInput, "a note has at most 256 bytes"));
+        }
+        Ok(Self(note))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Note(redacted)")
+    }
+}
+
+/// A principal to sign in, how many sessions it may have, a note about this one, and what it takes over from another
+/// principal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignIn {
     principal: Principal,
     cap: Option<SessionCap>,
+    note: Option<Note>,
+    kept: Vec<Field>,
 }
 
 /// How many sessions one principal may have, and what happens when a sign-in exceeds that number.
@@ -60,13 +99,30 @@ pub enum SessionCap {
 impl SignIn {
     /// Allows any number of sessions.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, cap: None }
+        Self { principal, cap: None, note: None, kept: Vec::new() }
     }
 
     /// Allows at most this many sessions, including this one.
     #[must_use]
     pub fn with_cap(mut self, cap: SessionCap) -> Self {
         self.cap = Some(cap);
+        self
+    }
+
+    /// Notes this about the session. [`IndexedSession::note`](crate::store::IndexedSession::note) returns it, and a
+    /// [touch](crate::store::TouchOptions::note) may replace it.
+    #[must_use]
+    pub fn with_note(mut self, note: Note) -> Self {
+        self.note = Some(note);
+        self
+    }
+
+    /// Keeps the entries of these fields, scalars and keyed entries alike, if the principal signs in over a session of
+    /// *another* principal. All other entries of that session stay with its own principal, and end with it. A sign-in
+    /// over a session without a principal, or of the same principal, keeps all entries anyway.
+    #[must_use]
+    pub fn keeping(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.kept = fields.into_iter().collect();
         self
     }
 
@@ -78,5 +134,15 @@ impl SignIn {
     /// The cap on the principal's sessions, if there is one.
     pub fn cap(&self) -> Option<SessionCap> {
         self.cap
+    }
+
+    /// The note about the session, if there is one.
+    pub fn note(&self) -> Option<&Note> {
+        self.note.as_ref()
+    }
+
+    /// The fields whose entries are kept when another principal was signed in.
+    pub fn kept(&self) -> &[Field] {
+        &self.kept
     }
 }

@@ -1,6 +1,9 @@
 //! The state that a store holds of a session, as a reader sees it.
 
-use crate::model::{Deadlines, Stamp, State, Timestamp};
+use crate::{
+    Principal,
+    model::{Deadlines, Stamp, State, Timestamp},
+};
 
 /// One state of one session: immutable, shared through an `Arc`, with its values still encoded.
 ///
@@ -11,14 +14,16 @@ use crate::model::{Deadlines, Stamp, State, Timestamp};
 pub struct Record {
     pub(crate) deadlines: Deadlines,
     pub(crate) stamp: Stamp,
-    created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     pub(crate) state: State,
+    pub(crate) signed_in: Option<(Principal, Timestamp)>,
+    pub(crate) unconfirmed: bool,
 }
 
 impl Record {
-    /// A record from its parts.
+    /// A record of a session without a principal, at an id that needs no confirmation.
     pub fn new(stamp: Stamp, created_at: Timestamp, deadlines: Deadlines, state: State) -> Self {
-        Self { deadlines, stamp, created_at, state }
+        Self { deadlines, stamp, created_at, state, signed_in: None, unconfirmed: false }
     }
 
     /// Identifies the state and its session.
@@ -41,9 +46,45 @@ impl Record {
         &self.state
     }
 
+    /// The principal that is signed in.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.signed_in.as_ref().map(|(principal, _)| principal)
+    }
+
+    /// When that principal last signed in to this session, on the store's clock. A rotation without a sign-in does not
+    /// change it.
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.signed_in.as_ref().map(|(_, at)| *at)
+    }
+
+    /// Whether the session was renewed and its new id has not been used yet. Until it is, the old id gives access too.
+    /// A write or a touch at the new id confirms the renewal.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.unconfirmed
+    }
+
+    /// The same session in another state.
+    #[must_use]
+    pub fn with_state(&self, stamp: Stamp, state: State) -> Self {
+        let Self { deadlines, created_at, unconfirmed, .. } = *self;
+        Self { deadlines, stamp, created_at, state, signed_in: self.signed_in.clone(), unconfirmed }
+    }
+
     /// The same state with other deadlines.
     #[must_use]
     pub fn with_deadlines(self, deadlines: Deadlines) -> Self {
         Self { deadlines, ..self }
+    }
+
+    /// The same state, with a principal that signed in at a moment of the store's clock.
+    #[must_use]
+    pub fn with_sign_in(self, principal: Principal, at: Timestamp) -> Self {
+        Self { signed_in: Some((principal, at)), ..self }
+    }
+
+    /// The same state, at an id whose renewal is unconfirmed or not.
+    #[must_use]
+    pub fn with_unconfirmed(self, unconfirmed: bool) -> Self {
+        Self { unconfirmed, ..self }
     }
 }

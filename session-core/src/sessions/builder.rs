@@ -19,6 +19,7 @@ impl SessionsBuilder {
         let policy = Policy {
             expiry: Expiry::default(),
             rotation_grace: defaults::ROTATION_GRACE,
+            confirm_within: None,
             conflict_attempts: defaults::CONFLICT_ATTEMPTS,
             replicas: defaults::REPLICAS,
         };
@@ -32,11 +33,21 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how long an old id is remembered after a rotation. The grace should outlast ten call deadlines of the
-    /// store, so that no request in flight outlives it.
+    /// Sets how long requests in flight with an old id are served after a renewal that is confirmed, and recognised after
+    /// a sign-in or a step-up. The grace should outlast ten call deadlines of the store, so that no request in flight
+    /// outlives it.
     #[must_use]
     pub fn rotation_grace(mut self, grace: Duration) -> Self {
         self.policy.rotation_grace = grace;
+        self
+    }
+
+    /// Sets how long an old id gives access after a renewal whose new id is never used, because the response with it was
+    /// lost. Without this setting it does so for as long as the session lives. After that time, a client that has only
+    /// the old id has lost its session.
+    #[must_use]
+    pub fn confirm_within(mut self, within: Duration) -> Self {
+        self.policy.confirm_within = Some(within);
         self
     }
 

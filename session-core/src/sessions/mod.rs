@@ -15,11 +15,13 @@ use std::{
 };
 
 use crate::{
-    Clock, Error, ErrorKind, Expiry, Limits, LoadOptions, SessionId,
+    Clock, Error, ErrorKind, Expiry, Limits, LoadOptions, ReadLevel, SessionId,
     codec::Codecs,
     model::{EndReason, Ended, OpId},
     random,
-    store::{Absent, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, SessionStore, WriteOptions},
+    store::{
+        Absent, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome, SessionStore, WriteOptions,
+    },
 };
 use upkeep::Upkeep;
 
@@ -64,6 +66,7 @@ struct Shared {
 pub(crate) struct Policy {
     pub(crate) expiry: Expiry,
     pub(crate) rotation_grace: Duration,
+    pub(crate) confirm_within: Option<Duration>,
     pub(crate) conflict_attempts: u32,
     pub(crate) replicas: u32,
 }
@@ -79,8 +82,9 @@ impl Sessions {
         SessionsBuilder::new(Arc::new(store))
     }
 
-    /// Opens a session: one load, or a local hit. Once a tenth of the idle timeout has passed since the last renewal,
-    /// it also renews the deadline, which is one more call. If that call fails, the session opens nevertheless.
+    /// Opens a session: one load, or a local hit. Once a tenth of the idle timeout has passed since the last renewal of
+    /// the deadline, it also renews that, which is one more call. So does the first open with a new id after
+    /// [`Rotate::renew`], which confirms that the new id has arrived. If that call fails, the session opens nevertheless.
     ///
     /// # Consistency
     /// [`ReadLevel::Local`](crate::ReadLevel::Local): within the staleness that the store documents.
@@ -108,7 +112,8 @@ impl Sessions {
         options.known = None;
         let sent_at = self.shared.clock.now();
         let found = self.load(id, options).await?;
-        let due = Self::touch_due(&found);
+        let confirms = found.record.is_unconfirmed() && found.forwarded.is_none();
+        let due = Self::touch_due(&found).or(confirms.then_some(Duration::ZERO));
         let mut session = Session::stored(self.clone(), *id, found, sent_at);
         if let Some(idle_timeout) = due {
             self.touch(&mut session, idle_timeout).await;
@@ -168,6 +173,49 @@ impl Sessions {
         self.refuse_if_closed("create")?;
         let new = NewSession { write: self.write_options()?, ..NewSession::generate(self.policy().expiry)? };
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
+    }
+
+    /// Signs a principal in with `rotate`, which has [a sign-in](Rotate::with_sign_in), and returns the session at its
+    /// new id. Unlike [`Session::rotate`] it needs no session at the old id: that may have ended, may be unknown, or may
+    /// have been replaced by another sign-in, for example because a form was sent twice. Set the cookie to the new id.
+    ///
+    /// | at the old id | the principal signs in to |
+    /// |---|---|
+    /// | a session without a principal, or of the same one | that session, with its entries |
+    /// | a session of another principal | a new session with the entries that the sign-in [keeps](SignIn::keeping); the other session ends |
+    /// | an id that a sign-in of the same principal has just replaced | a new session with a copy of the entries |
+    /// | anything else | a new, empty session |
+    ///
+    /// Two calls to the store.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if `rotate` signs nobody in; [`LimitExceeded`](ErrorKind::LimitExceeded)
+    /// if the principal has as many sessions as its cap allows; [`NotFound`](ErrorKind::NotFound) if a "sign out
+    /// everywhere" overtook the sign-in; [`Configuration`](ErrorKind::Configuration) for a store without an index or
+    /// after [`close`](Self::close); and the failures of the store. After a failure the principal may be signed in; a
+    /// repeat signs in again.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the principal may be signed in; a repeat signs in again.
+    pub async fn sign_in(&self, id: &SessionId, rotate: Rotate) -> Result<Session, Error> {
+        self.refuse_if_closed("sign in")?;
+        let rotation = rotate.into_rotation(id, self)?;
+        if rotation.sign_in.is_none() {
+            let error = Error::new(ErrorKind::InvalidInput, "the rotation signs nobody in; use `with_sign_in`");
+            return Err(self.with_context(error, "sign in"));
+        }
+        let error = match self.store().rotate(id, &rotation).await? {
+            RotateOutcome::Rotated(_) => {
+                let options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
+                return self.open_with(&rotation.to, options).await;
+            }
+            RotateOutcome::Absent(absent) => Error::from(absent),
+            RotateOutcome::Ended(ended) => Error::from(Absent::NotFound(Some(ended))),
+            RotateOutcome::AlreadyRotated => {
+                Error::new(ErrorKind::Unavailable, "the store answered AlreadyRotated to a sign-in")
+            }
+        };
+        Err(self.with_context(error, "sign in"))
     }
 
     /// Options for a write with a fresh op id, under this policy.
@@ -242,7 +290,11 @@ impl Sessions {
         #[cfg(feature = "tracing")]
         if let Some(ended) = error.ended() {
             let (reason, age_ms) = (ended.reason, u64::try_from(ended.age.as_millis()).unwrap_or(u64::MAX));
-            tracing::info!(target: "session_core", %reason, age_ms, operation, "session_ended: a request met a session that was ended");
+            if reason == EndReason::Renewed {
+                tracing::warn!(target: "session_core", age_ms, operation, "session_forked: an old id came back after its successor was used");
+            } else {
+                tracing::info!(target: "session_core", %reason, age_ms, operation, "session_ended: a request met a session that was ended");
+            }
         }
         error.with_context(self.store().backend(), operation)
     }

@@ -3,20 +3,22 @@
 use async_trait::async_trait;
 
 use crate::{
-    Error, Principal, SessionId,
+    Error, Note, Principal, SessionId,
     model::{EndReason, IdDigest, Timestamp},
 };
 
 /// A session of a principal, as an index lists it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexedSession {
     /// The session's digest. It is sufficient for [`revoke`](SessionIndex::revoke), but gives no access.
     pub digest: IdDigest,
-    /// When this principal signed in to the session, which may be long after the session was created. A rotation keeps
-    /// it, even if it signs the same principal in again.
+    /// When this principal last signed in to the session, which may be long after the session was created. A rotation
+    /// without a sign-in keeps it.
     pub signed_in_at: Timestamp,
     /// When the session ends unless it is used.
     pub expires_at: Timestamp,
+    /// The note of the sign-in, or the one that a touch has replaced it with.
+    pub note: Option<Note>,
 }
 
 /// The capability to find and revoke all sessions of a principal.

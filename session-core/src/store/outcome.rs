@@ -167,14 +167,14 @@ pub struct Touched {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RotateOutcome {
-    /// The session is at the new id, by this attempt or by an earlier one.
+    /// The session is at the new id, by this attempt or by an earlier one. A sign-in that could not or must not continue
+    /// the session of the old id has started another one there, whose stamp has the
+    /// [incarnation](crate::store::Rotation::incarnation) of the rotation.
     Rotated(Applied),
-    /// Another rotation came first. Nothing was changed. Set no cookie. For the grace, the loser of two sign-ins gets
-    /// [`Superseded`](Absent::Superseded) from every other operation on the old id: only the winner's new id gives
-    /// access.
+    /// Another rotation came first. Nothing was changed. Set no cookie. A sign-in never gets this answer.
     AlreadyRotated,
     /// There is no session to move. Superseded here means that the id forwards to one that a sign-in or a step-up
-    /// replaced.
+    /// replaced. A sign-in never gets this answer.
     Absent(Absent),
     /// The *new* id was revoked before the session could move there. Nothing was changed.
     Ended(Ended),

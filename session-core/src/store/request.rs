@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::{
-    Error, Expiry, Floor, SessionId, SignIn, defaults,
+    Error, Expiry, Floor, Note, SessionId, SignIn, defaults,
     model::{Delta, EndReason, Entry, Field, Incarnation, Key, OpId, Stamp, Value},
     store::FencingToken,
 };
@@ -147,16 +147,19 @@ impl Update {
 }
 
 /// Options for a touch.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TouchOptions {
-    /// Replaces the session's own idle timeout for this touch.
+    /// Replaces the session's own idle timeout for this touch. Zero renews nothing.
     pub idle: Option<Duration>,
+    /// Replaces the note of a session that is signed in. A session without a principal has no note.
+    pub note: Option<Note>,
 }
 
 /// The kinds of rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotationKind {
-    /// Periodic: the old id forwards to the session for the grace.
+    /// Periodic: the old id forwards to the session until the renewal is confirmed, and for the grace after that. The
+    /// first use of the new id confirms it.
     Renew,
     /// Sign-in and step-up: the old id gives no access from that moment, and answers Superseded for the grace.
     Privilege,
@@ -172,22 +175,42 @@ pub struct Rotation {
     pub to: SessionId,
     /// How the old id behaves.
     pub kind: RotationKind,
-    /// How long the old id is remembered. It should be at least ten call deadlines, so that requests in flight still
-    /// find it.
+    /// How long requests in flight with the old id are served or recognised: after a renewal, for how long the old id
+    /// forwards once the renewal is confirmed, and for how long another renewal is refused; after a privilege rotation,
+    /// for how long the old id answers Superseded. It should be at least ten call deadlines.
     pub grace: Duration,
+    /// For a renewal: the old id forwards for at most this long if the renewal is never confirmed. With `None`, it does
+    /// for as long as the session lives.
+    pub confirm_within: Option<Duration>,
     /// Applied in the same atomic step.
     pub delta: Delta,
-    /// The principal that signs in, in the same atomic step; `None` keeps the current principal.
+    /// The principal that signs in, in the same atomic step; `None` keeps the current principal. A sign-in never fails
+    /// for the state of the old id; see [`SessionStore`](crate::store::SessionStore#contract).
     pub sign_in: Option<SignIn>,
-    /// New deadlines, counted from the rotation; `None` keeps the absolute deadline and renews the idle one.
+    /// New deadlines, counted from the rotation; `None` keeps the absolute deadline and renews the idle one. If a
+    /// sign-in starts a new session, `None` means the [default expiry](Expiry::default).
     pub expiry: Option<Expiry>,
 }
 
 impl Rotation {
+    /// The incarnation of the session that a sign-in starts, where it cannot or must not continue one: the number of
+    /// the op id, which is as random.
+    pub fn incarnation(&self) -> Incarnation {
+        Incarnation::from(u64::from(self.write.op))
+    }
+
     /// A rotation that changes only the id, with the [default grace](defaults::ROTATION_GRACE).
     pub fn new(write: impl Into<WriteOptions>, to: SessionId, kind: RotationKind) -> Self {
-        let grace = defaults::ROTATION_GRACE;
-        Self { write: write.into(), to, kind, grace, delta: Delta::new(), sign_in: None, expiry: None }
+        Self {
+            write: write.into(),
+            to,
+            kind,
+            grace: defaults::ROTATION_GRACE,
+            confirm_within: None,
+            delta: Delta::new(),
+            sign_in: None,
+            expiry: None,
+        }
     }
 }
 

@@ -38,16 +38,28 @@ pub(crate) struct Faulty {
     faults: Mutex<VecDeque<Fault>>,
     calls: AtomicUsize,
     touches: AtomicUsize,
+    failing_loads: AtomicUsize,
 }
 
 impl Faulty {
     pub(crate) fn new(inner: MemoryStore) -> Self {
-        Self { inner, faults: Mutex::default(), calls: AtomicUsize::new(0), touches: AtomicUsize::new(0) }
+        Self {
+            inner,
+            faults: Mutex::default(),
+            calls: AtomicUsize::new(0),
+            touches: AtomicUsize::new(0),
+            failing_loads: AtomicUsize::new(0),
+        }
     }
 
     /// Sets the faults of the next mutations, in order.
     pub(crate) fn script(&self, faults: impl IntoIterator<Item = Fault>) {
         self.faults.lock().unwrap().extend(faults);
+    }
+
+    /// The next load finds no store.
+    pub(crate) fn fail_next_load(&self) {
+        self.failing_loads.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The number of calls of any kind since the last call of this method.
@@ -93,6 +105,9 @@ impl SessionStore for Faulty {
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.failing_loads.swap(0, Ordering::Relaxed) > 0 {
+            return Err(Error::new(ErrorKind::Unavailable, "injected fault"));
+        }
         self.inner.load(id, options).await
     }
 

@@ -7,10 +7,12 @@ mod faulty;
 mod handle;
 mod locking;
 mod model;
+mod renewing;
 mod replicas;
 mod rotating;
 mod sessions;
 mod settling;
+mod signing_in;
 mod unknown;
 mod view;
 

@@ -29,6 +29,7 @@ pub(crate) enum Action {
         to: Id,
         kind: RotationKind,
         grace: Duration,
+        confirm_within: Option<Duration>,
         steps: Vec<Step>,
         expiry: Option<Expiry>,
         again: bool,
@@ -131,15 +132,16 @@ fn action() -> impl Strategy<Value = Action> {
     let retry = prop::option::weighted(0.2, far());
     let preconditions = prop_oneof![3 => Just(Vec::new()), 2 => vec(when(), 1..3)];
     let grace = prop_oneof![2 => Just(Duration::from_secs(10)), 1 => duration()];
-    let rotate = (id(), 0..IDS, kind(), grace, steps(), prop::option::weighted(0.3, expiry()), any::<bool>());
+    let confirm_within = prop::option::weighted(0.3, duration());
+    let rotate = (id(), 0..IDS, kind(), (grace, confirm_within), steps(), prop::option::weighted(0.3, expiry()), any::<bool>());
     prop_oneof![
         4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
         2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),
         6 => (id(), steps(), preconditions, retry).prop_map(|(id, s, when, retry)| Action::Apply(id, s, when, retry)),
         1 => (id(), 14..19usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
         2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
-        4 => rotate.prop_map(|(id, to, kind, grace, steps, expiry, again)| {
-            Action::Rotate { id, to, kind, grace, steps, expiry, again }
+        4 => rotate.prop_map(|(id, to, kind, (grace, confirm_within), steps, expiry, again)| {
+            Action::Rotate { id, to, kind, grace, confirm_within, steps, expiry, again }
         }),
         1 => (id(), reason).prop_map(|(id, reason)| Action::Destroy(id, reason)),
         2 => (id(), 0..3u64, duration()).prop_map(|(id, owner, lease)| Action::Acquire(id, owner, lease)),

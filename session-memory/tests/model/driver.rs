@@ -88,7 +88,7 @@ async fn send(store: &dyn SessionStore, request: &Request) -> Result<Answer, Err
         Request::Create(id, new) => Answer::Create(store.create(id, new).await?),
         Request::Load(id, options) => Answer::Load(store.load(id, *options).await?),
         Request::Apply(id, update) => Answer::Apply(store.apply(id, update).await?),
-        Request::Touch(id, options) => Answer::Touch(store.touch(id, *options).await?),
+        Request::Touch(id, options) => Answer::Touch(store.touch(id, options.clone()).await?),
         Request::Rotate(id, rotation) => Answer::Rotate(store.rotate(id, rotation).await?),
         Request::Destroy(id, destroy) => Answer::Destroy(store.destroy(id, destroy).await?),
         Request::Acquire(id, owner, lease) => Answer::Acquire(lock.acquire(id, *owner, *lease).await?),

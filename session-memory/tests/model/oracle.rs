@@ -13,7 +13,7 @@ use session_core::{
 
 use crate::{
     driver::Answer,
-    oracle_session::{Session, later, size, updated},
+    oracle_session::{Session, Unconfirmed, later, size, updated},
     request::Request,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Oracle {
 enum Known {
     Session(Session),
     Ended { op: OpId, reason: EndReason, at: u64, until: u64 },
-    Moved { to: IdDigest, kind: RotationKind, op: OpId, until: u64 },
+    Moved { to: IdDigest, kind: RotationKind, op: OpId, until: u64, remembered_until: u64 },
 }
 
 macro_rules! denied {
@@ -63,8 +63,9 @@ impl Oracle {
             Request::Apply(id, update) => self.apply(id, update),
             Request::Touch(id, options) => {
                 let (now, forwarded) = (self.now, self.forwarded(id));
+                session!(self, id, Touch, TouchOutcome).touch(now, options.idle);
+                self.used(id);
                 let session = session!(self, id, Touch, TouchOutcome);
-                session.touch(now, options.idle);
                 let (deadlines, now) = (session.deadlines(), Timestamp::from_millis(now));
                 Answer::Touch(TouchOutcome::Touched(Touched { deadlines, now, forwarded }))
             }
@@ -98,7 +99,7 @@ impl Oracle {
     fn known(&self, id: &IdDigest) -> Option<&Known> {
         self.known.get(id).filter(|known| match known {
             Known::Session(session) => self.now < session.expires_at(),
-            Known::Ended { until, .. } | Known::Moved { until, .. } => self.now < *until,
+            Known::Ended { until, .. } | Known::Moved { remembered_until: until, .. } => self.now < *until,
         })
     }
 
@@ -111,8 +112,21 @@ impl Oracle {
             Some(Known::Ended { .. }) => Err(Absent::NotFound(self.ended(id))),
             // "For the grace it answers Superseded"
             Some(Known::Moved { kind: RotationKind::Privilege, .. }) => Err(Absent::Superseded),
+            // "An old id that comes back after its successor was used and the grace ended"
+            Some(Known::Moved { until, .. }) if *until <= self.now => {
+                Err(Absent::NotFound(Some(Ended {
+                    reason: EndReason::Renewed,
+                    age: Duration::from_millis(self.now - until),
+                })))
+            }
             // "The old id forwards to the session"; "a forward to a superseded id answers Superseded"
-            Some(Known::Moved { kind: RotationKind::Renew, to, .. }) => self.access(to),
+            // "no chains"
+            Some(Known::Moved { kind: RotationKind::Renew, to, .. }) => match self.known(to) {
+                Some(Known::Moved { kind: RotationKind::Renew, until, .. }) if self.now < *until => {
+                    Err(Absent::NotFound(None))
+                }
+                _ => self.access(to),
+            },
         }
     }
 
@@ -198,9 +212,34 @@ impl Oracle {
             let session = session!(self, id, Apply, ApplyOutcome);
             session.update(update.write.op, &update.delta);
             session.touch(now, None);
+            self.used(id);
         }
         let applied = session!(self, id, Apply, ApplyOutcome).applied(now);
         Answer::Apply(ApplyOutcome::Applied(Applied { forwarded, ..applied }))
+    }
+
+    /// "It is confirmed by the first use of the new id itself"; until then the old id forwards "for as long as the
+    /// session's own deadlines (or `confirm_within`) let it".
+    fn used(&mut self, id: &SessionId) {
+        let (now, id) = (self.now, *id.digest());
+        let Ok(home) = self.access(&id) else { return };
+        let session = self.session(&home);
+        let ends = session.expires_at();
+        let Some(renewal) = session.unconfirmed.clone() else { return };
+        let (closes, remembered) = if home == id {
+            session.unconfirmed = None;
+            session.refuses_until = later(now, renewal.grace);
+            (session.refuses_until, later(session.refuses_until, TOMBSTONE))
+        } else {
+            let closes = ends.min(renewal.confirm_by);
+            (closes, closes)
+        };
+        if let Some(Known::Moved { to, until, remembered_until, .. }) = self.known.get_mut(&renewal.old)
+            && *to == home
+            && now < *until
+        {
+            (*until, *remembered_until) = (closes, remembered);
+        }
     }
 
     fn exceeds(&self, before: Option<&Session>, delta: &Delta) -> bool {
@@ -220,15 +259,14 @@ impl Oracle {
         if let Some(answer) = self.repeated_rotation(id, rotation) {
             return Answer::Rotate(answer);
         }
-        let moved = matches!(self.known(id), Some(Known::Moved { .. }));
         let home = match self.access(id) {
             Ok(home) => home,
             // "Of two racing rotations one wins; the other learns AlreadyRotated": here by a sign-in.
             Err(Absent::Superseded) if self.is_superseded(id) => return Answer::Rotate(RotateOutcome::AlreadyRotated),
             Err(denied) => return denied!(denied, Rotate, RotateOutcome),
         };
-        // "A renew during a running grace answers AlreadyRotated, so chains cannot form"
-        if rotation.kind == RotationKind::Renew && (moved || self.has_forward_to(&home)) {
+        // "During the grace after a renewal another renew … answers AlreadyRotated"
+        if rotation.kind == RotationKind::Renew && now < self.session(&home).refuses_until {
             return Answer::Rotate(RotateOutcome::AlreadyRotated);
         }
         match (self.known(to), self.ended(to)) {
@@ -244,9 +282,21 @@ impl Oracle {
         session.rotate(now, rotation.write.op, &rotation.delta, rotation.expiry);
         let applied = session.applied(now);
         let until = later(now, rotation.grace);
-        let moved = Known::Moved { to: *to, kind: rotation.kind, op: rotation.write.op, until };
-        self.known.insert(home, moved);
-        self.known.insert(*to, Known::Session(session));
+        let (to, op) = (*to, rotation.write.op);
+        // "The old id gives no access at all"; "the one that nobody ever held dies"
+        let superseded = Known::Moved { to, kind: RotationKind::Privilege, op, until, remembered_until: until };
+        self.known.insert(home, superseded);
+        (session.unconfirmed, session.refuses_until) = (None, 0);
+        if rotation.kind == RotationKind::Renew {
+            // "The old id forwards to the newest"
+            let confirm_by = rotation.confirm_within.map_or(u64::MAX, |within| later(now, within));
+            let until = session.expires_at().min(confirm_by);
+            let forward = Known::Moved { to, kind: RotationKind::Renew, op, until, remembered_until: until };
+            self.known.insert(*id, forward);
+            session.unconfirmed = Some(Unconfirmed { old: *id, grace: rotation.grace, confirm_by });
+            session.refuses_until = later(now, rotation.grace);
+        }
+        self.known.insert(to, Known::Session(session));
         Answer::Rotate(RotateOutcome::Rotated(applied))
     }
 
@@ -257,7 +307,7 @@ impl Oracle {
     fn has_forward_to(&self, home: &IdDigest) -> bool {
         self.known
             .keys()
-            .any(|id| matches!(self.known(id), Some(Known::Moved { to, kind: RotationKind::Renew, .. }) if to == home))
+            .any(|id| matches!(self.known(id), Some(Known::Moved { to, .. }) if to == home))
     }
 
     /// "Tombstones and forwards keep their op id, so a repeated destroy answers Destroyed and a repeated rotate
@@ -271,7 +321,10 @@ impl Oracle {
             return Some(RotateOutcome::Rotated(Applied { repeated: true, ..there.applied(now) }));
         }
         let mut at = *id;
-        while let Some(Known::Moved { to, kind, op: by, .. }) = self.known(&at).cloned() {
+        while let Some(Known::Moved { to, kind, op: by, until, .. }) = self.known(&at).cloned() {
+            if until <= now {
+                break;
+            }
             if by == op {
                 return Some(match self.access(&to) {
                     Ok(home) => RotateOutcome::Rotated(Applied { repeated: true, ..self.session(&home).applied(now) }),
@@ -288,7 +341,9 @@ impl Oracle {
 
     fn destroy(&mut self, id: &SessionId, destroy: &Destroy) -> Answer {
         let mut at = *id.digest();
-        while let Some(Known::Moved { to, kind: RotationKind::Renew, .. }) = self.known(&at) {
+        if let Some(Known::Moved { to, kind: RotationKind::Renew, until, .. }) = self.known(&at)
+            && self.now < *until
+        {
             at = *to;
         }
         if matches!(self.known(&at), Some(Known::Ended { op, .. }) if *op == destroy.write.op) {

@@ -7,7 +7,7 @@ use std::{
 
 use session_core::{
     Expiry,
-    model::{Deadlines, Delta, Entry, Field, Key, OpId, Record, Selector, Stamp, State, Timestamp, Value},
+    model::{Deadlines, Delta, Entry, Field, IdDigest, Key, OpId, Record, Selector, Stamp, State, Timestamp, Value},
     store::{Applied, ConflictCause, FencingToken, Precondition, Update},
 };
 
@@ -29,6 +29,18 @@ pub(crate) struct Session {
     pub(crate) entries: BTreeMap<Name, Value>,
     remembered: VecDeque<OpId>,
     lock: Option<Tenure>,
+    /// "A forward … until the renewal is confirmed"
+    pub(crate) unconfirmed: Option<Unconfirmed>,
+    /// "During the grace after a renewal another renew … answers AlreadyRotated"
+    pub(crate) refuses_until: u64,
+}
+
+/// A renewal whose new id was not used yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Unconfirmed {
+    pub(crate) old: IdDigest,
+    pub(crate) grace: Duration,
+    pub(crate) confirm_by: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +87,8 @@ impl Session {
             entries: updated(BTreeMap::new(), delta),
             remembered: VecDeque::from([op]),
             lock: None,
+            unconfirmed: None,
+            refuses_until: 0,
         };
         session.set_deadlines(now, expiry);
         session
@@ -202,6 +216,7 @@ impl Session {
         }
         let created_at = Timestamp::from_millis(self.created_at);
         Record::new(self.stamp, created_at, self.deadlines(), State::from(&entries))
+            .with_unconfirmed(self.unconfirmed.is_some())
     }
 }
 

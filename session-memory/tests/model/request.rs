@@ -141,10 +141,13 @@ impl Clients {
                 };
                 Request::Apply(self.at(*at), update)
             }
-            Action::Touch(at, idle) => Request::Touch(self.at(*at), TouchOptions { idle: *idle }),
-            Action::Rotate { id: at, to, kind, grace, steps, expiry, .. } => {
+            Action::Touch(at, idle) => {
+                Request::Touch(self.at(*at), TouchOptions { idle: *idle, ..TouchOptions::default() })
+            }
+            Action::Rotate { id: at, to, kind, grace, confirm_within, steps, expiry, .. } => {
                 let rotation = Rotation {
                     grace: *grace,
+                    confirm_within: *confirm_within,
                     delta: delta(steps),
                     expiry: *expiry,
                     ..Rotation::new(self.op(), self.at(*to), *kind)

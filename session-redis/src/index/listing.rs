@@ -36,6 +36,8 @@ pub(super) type List = (Timestamp, Vec<ListEntry>);
 /// The most by which the clocks of the servers that hold the list and the session may differ: ten minutes, in
 /// milliseconds.
 const MAX_SKEW: u64 = 600_000;
+/// The maximum number of moves of a session that are followed from the old id of a sign-in.
+const MAX_MOVES: usize = 8;
 /// A list of at least this many entries is pruned each time it has doubled.
 const PRUNE_FROM: u64 = 32;
 
@@ -62,10 +64,10 @@ impl Operation<'_> {
                 Err(full) if !pruned => {
                     pruned = true;
                     self.live_of(principal, full).await?;
-                    // An id that forwards replaces the session that it forwards to.
-                    if let Some(from) = replaces
-                        && let Lookup::Moved(to, _) = self.peek(&from).await?
-                    {
+                    // An id that has moved replaces the session to which it leads.
+                    for _ in 0..MAX_MOVES {
+                        let Some(from) = replaces else { break };
+                        let Lookup::Moved(to, _) = self.peek(&from).await? else { break };
                         replaces = Some(to);
                     }
                 }

@@ -51,10 +51,10 @@ impl Operation<'_> {
             let digest = entry.digest;
             match status? {
                 Status::Live(place, session) if session.digest == digest || !listed.contains(&session.digest) => {
-                    live.push((place, session));
                     if session.digest != digest {
                         gone.push(entry);
                     }
+                    live.push((place, session));
                 }
                 Status::Live(..) | Status::Gone => gone.push(entry),
                 Status::Awaited => {}
@@ -77,7 +77,8 @@ impl Operation<'_> {
             Lookup::Session(peeked) => match peeked.signed_in {
                 Some((of, signed_in_at)) if of == *principal => {
                     let expires_at = peeked.touched.deadlines.expires_at();
-                    Status::Live(entry.place, IndexedSession { digest: at, signed_in_at, expires_at })
+                    let session = IndexedSession { digest: at, signed_in_at, expires_at, note: peeked.note };
+                    Status::Live(entry.place, session)
                 }
                 _ => Status::Gone,
             },

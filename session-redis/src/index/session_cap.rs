@@ -10,6 +10,23 @@ use super::revocation::Revocation;
 use crate::operation::Operation;
 
 impl Operation<'_> {
+    /// After a sign-in that has copied the session at `twin`, ends that one if the principal now has more sessions than
+    /// its cap allows: the form was sent twice, and one session is enough. The sign-in has succeeded in any case.
+    pub(crate) async fn end_twin(&self, sign_in: &SignIn, twin: &IdDigest) {
+        let Some(SessionCap::Refuse(most)) = sign_in.cap() else { return };
+        let principal = sign_in.principal();
+        let Ok(live) = self.live(principal).await else { return };
+        if live.len() <= most.max(1) || !live.iter().any(|session| session.digest == *twin) {
+            return;
+        }
+        let Ok(op) = OpId::generate() else { return };
+        let destroy = Destroy::new(op, EndReason::Limit);
+        let revocation = Revocation { principal, destroy: &destroy, listed: None, kept: None };
+        if self.revoke_at(twin, revocation).await.is_ok() {
+            self.remove_from_list(principal, &[*twin]).await;
+        }
+    }
+
     /// After a sign-in at `own`, ends the oldest sessions above the cap. The sign-in has succeeded in any case; sessions
     /// that are left over are ended by the next one.
     ///

@@ -20,7 +20,8 @@ end
 
 -- The reply about a key without a live session, from its '@'. `through`: a forward has led here, and a second one leads
 -- nowhere.
---   N nothing · T<reason:1><since:6><now:6> ended · S superseded · F<digest:18> forwards · G cannot be read
+--   N nothing · T<reason:1><since:6><now:6> ended, or the old id of a renewal that is over · S superseded · F<digest:18>
+--   forwards · G cannot be read
 local function absent(key, m, through)
   if not m then
     return redis.call('EXISTS', key) == 0 and 'N' or 'G'
@@ -30,9 +31,10 @@ local function absent(key, m, through)
     local _, op, reason, since, till = struct.unpack($TOMBSTONE_FORMAT, m)
     return till <= now and 'N' or 'T' .. struct.pack('>BI6I6', reason, since, now)
   elseif head == $FORWARD_HEAD and #m == $FORWARD_LENGTH then
-    local _, how, op, till, to = struct.unpack($FORWARD_FORMAT, m)
-    if till <= now then return 'N' end
+    local _, how, op, till, kept, to = struct.unpack($FORWARD_FORMAT, m)
+    if kept <= now then return 'N' end
     if how == 'P' then return 'S' end
+    if till <= now then return 'T' .. struct.pack('>BI6I6', $REASON_RENEWED, till, now) end
     return through and 'N' or 'F' .. to
   elseif is_live(m) then
     return 'N' -- it has expired

@@ -1,7 +1,7 @@
 #!lua
 -- Applies one delta to a session: S' = (S - D) u U.
 --
--- KEYS  1 the session, 2 its partition's sequence
+-- KEYS  1 the session, 2 its partition's sequence, 3 the old id of its renewal, if it is known
 -- ARGV  1 op id:8, the same in hexadecimal:16, limits: bytes of a value:4, entries:4, bytes:5; then, unless all of it is
 --         zero, of a retry the incarnation:8 and version:6 that it is based on (0: none); how long the index lists it:7,
 --         through a forward:1, numbers of fields to clear, of preconditions, of names to remove: 4 each
@@ -9,7 +9,8 @@
 --       6 … fields to clear; the expected values of preconditions; their hash fields; names to remove; names to put;
 --         as many values
 -- Reply A<@:50><@c:43><now:6> applied, R the same: applied before, C<s|e|l><@:50> a precondition failed, U the retry is
---       too late to tell, L a limit, I<span:7><principal> the index must list it for this long first; or as in `absent`
+--       too late to tell, L a limit, I<span:7><principal> the index must list it for this long first, K<digest:18> the
+--       script needs the key of this old id; or as in `absent`
 -- All checks precede the first write: type and format of the metadata, age, retry, preconditions, sizes, index.
 --
 -- The most frequent script: rare cases are in branches, and every string or table that is not created saves time, also
@@ -40,11 +41,15 @@ if m and #m == $STATE_LENGTH and c and #c == $CONSTANTS_LENGTH then
   sort, incarnation, version, tag, idle, had_entries, had_bytes = read($STATE_FORMAT, m)
   made, timeout, absolute, listed = read('>I7I7I7I7', c)
 end
--- `made` is the format of '@c', which must be 1, and the six bytes of the time of creation.
+-- `made` is the format of '@c', which is 1 unless the renewal is unconfirmed, and the six bytes of the time of creation.
+local renewal
 if sort ~= $SESSION_TYPE or made < 281474976710656 or made >= 562949953421312 then
   --@prelude
   --@absent
-  return is_live(m) and 'G' or absent(key, m, through == 1)
+  if not is_live(m) then return absent(key, m, through == 1) end
+  if not is_whole(c) then return 'G' end
+  local old_key = KEYS[3]
+  --@renewal
 end
 -- The time, from what the key has left: its expiry is the session's end. That costs half of TIME, and reads do the same.
 local ends, left = idle < absolute and idle or absolute, call('PTTL', key)
@@ -103,21 +108,26 @@ if ends > listed then
   c = sub(c, 1, $LISTED_AT - 1) .. pack('>I7', relisted) .. sub(c, $LISTED_AT + 7)
 end
 
+if renewal and through == 0 then c = '\1' .. sub(c, 2, $RENEWED_AT - 1) .. pack('>I7', math.min(now + renewal[1], NEVER)) end
 local q = call('INCR', KEYS[2])
 if q == 1 then
   local sequence, seed = KEYS[2], op
   --@seed_sequence
 end
-if puts == 1 and removes == 0 and not gone and ends <= listed then
+if puts == 1 and removes == 0 and not gone and ends <= listed and not renewal then
   call('HSET', key, '@', after, place, ring, ARGV[puts_at], ARGV[last + 1])
 else
   local at, set, count = key, { '@', after, place, ring }, 4 + 2 * puts
   for i = 1, puts do set[3 + 2 * i], set[4 + 2 * i] = ARGV[puts_at + i - 1], ARGV[last + i] end
-  if ends > listed then
+  if ends > listed or renewal then
     set[count + 1], set[count + 2] = '@c', c
     count = count + 2
   end
   --@write_entries
+  if renewal then
+    local old_key = KEYS[3]
+    --@renewal_used
+  end
 end
 if ends ~= before then call('PEXPIREAT', key, ends) end
 -- Format 1, an update, both stamps, no reason: what `publish` does, in one piece.

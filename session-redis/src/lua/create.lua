@@ -6,7 +6,7 @@
 --         how long the index lists it:7 (0: not at all), limits: bytes of a value:4, entries:4, bytes:5;
 --         number of pairs:4
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel,
---       6 who signs in or nothing, 7 … names and values
+--       6 who signs in or nothing, 7 its note and the format of that, or nothing, 8 … names and values
 -- Reply A<@:50><@c:43><now:6> created, R the same: created before, X the id is in use, L a limit, I<span:7> the index
 --       must list it for this long first; or as in `absent`, except N
 -- All checks precede the first write.
@@ -35,7 +35,7 @@ end
 -- update's op id.
 local entries, bytes, count, set = 0, 0, 8, { '@', '', '@0', op, '@1', '', '@c', '' }
 for i = 1, puts do
-  local name, value = ARGV[5 + 2 * i], ARGV[6 + 2 * i]
+  local name, value = ARGV[6 + 2 * i], ARGV[7 + 2 * i]
   if #value > max_value then return 'Lv' .. struct.pack('>I8', #value) .. name end
   entries, bytes = entries + 1, bytes + #name - (string.byte(name) == $SCALAR and 1 or 2) + #value
   set[count + 1], set[count + 2] = name, value
@@ -51,6 +51,10 @@ if ARGV[6] ~= '' then
   if span == 0 or listed < math.min(idle, absolute) then return 'I' .. struct.pack('>I7', math.min(idle, absolute) - now) end
   set[count + 1], set[count + 2] = '@p', struct.pack($PRINCIPAL_FORMAT, 1, now, listed) .. ARGV[6]
   count = count + 2
+  if ARGV[7] ~= '' then
+    set[count + 1], set[count + 2] = '@n', ARGV[7]
+    count = count + 2
+  end
 end
 local tag = string.sub(redis.sha1hex('0000000000000000' .. hex), 1, 16)
 m = struct.pack($STATE_FORMAT, $SESSION_TYPE, incarnation, 1, tag, idle, entries, bytes)

@@ -15,7 +15,7 @@ local function is_live(m)
   return m and #m == $STATE_LENGTH and string.sub(m, 1, 2) == $SESSION_HEAD
 end
 
--- Whether '@c' = c can be read.
+-- Whether '@c' = c can be read. Its format is 2 while the session's renewal is unconfirmed.
 local function is_whole(c)
-  return c and #c == $CONSTANTS_LENGTH and string.byte(c) == 1
+  return c and #c == $CONSTANTS_LENGTH and (string.byte(c) == 1 or string.byte(c) == 2)
 end

@@ -20,13 +20,14 @@ local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c', '@p')
 local m, c, p = held[1], held[2], held[3]
 if not is_live(m) or ends_at(m, c) <= now then
+  -- A listing gives no access, so every forward is followed.
+  if m and #m == $FORWARD_LENGTH and string.sub(m, 1, 2) == $FORWARD_HEAD then
+    return 'F' .. string.sub(m, $FORWARD_DIGEST_AT)
+  end
   local answer = absent(key, m, false)
   local sort = string.byte(answer)
   if answer == 'N' and leave == 1 then
     write_tombstone(key, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
-  elseif answer == 'S' then
-    -- A listing gives no access, so the forward of a sign-in may be followed.
-    return 'F' .. string.sub(m, $FORWARD_DIGEST_AT)
   elseif sort == 84 and string.sub(m, $TOMBSTONE_OP_RANGE) == op then -- 84 is `T`
     return 'A' -- an earlier attempt, whose answer was lost
   end

@@ -1,7 +1,7 @@
 use redis::Cmd;
 use session_core::{
     Error, ErrorKind, SessionId,
-    model::{Entry, IdDigest},
+    model::Entry,
     store::{Applied, ApplyOutcome, Precondition, Update},
 };
 
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     layout::field_of,
     net::Resend,
-    operation::{Operation, SendOptions, forwarded},
+    operation::{Operation, Route, SendOptions, forwarded},
     protocol::{ApplyReply, LOCK_FIELD, SCRIPTS, STATE_FIELD, hex, put, put_stamp},
 };
 
@@ -27,8 +27,9 @@ impl Operation<'_> {
         let carried = carried(&update.delta, self.store.settings.message_delta_bytes);
         let mut span = 0;
         loop {
-            let cmd = |at: &IdDigest, through| self.apply_cmd(at, update, &preconditions, &carried, (span, through));
-            let (at, answer) = self.run_script_forwarded(id.digest(), (&SCRIPTS.apply, options), cmd).await?;
+            let cmd = |route: &Route| self.apply_cmd(route, update, &preconditions, &carried, span);
+            let (Route { at, .. }, answer) =
+                self.run_script_forwarded(id.digest(), (&SCRIPTS.apply, options), cmd).await?;
             return match ApplyReply::parse(&answer.reply)? {
                 ApplyReply::Applied(status) => {
                     Ok(ApplyOutcome::Applied(Applied { forwarded: forwarded(at, id), ..applied(status, &answer) }))
@@ -51,14 +52,14 @@ impl Operation<'_> {
     /// The arguments are those that `apply.lua` documents.
     fn apply_cmd(
         &self,
-        at: &IdDigest,
+        route: &Route,
         update: &Update,
         preconditions: &[(Vec<u8>, Vec<u8>)],
         carried: &[u8],
-        (span, through): (u64, bool),
+        span: u64,
     ) -> Cmd {
-        let layout = &self.store.layout;
-        let partition = layout.partition(at);
+        let Route { at, through, .. } = route;
+        let partition = self.store.layout.partition(at);
         let counts = Counts::of(&update.delta);
         let mut head = Vec::with_capacity(80);
         let op = u64::from(update.write.op);
@@ -66,19 +67,18 @@ impl Operation<'_> {
         head.extend_from_slice(&hex(op));
         self.put_limits(&mut head);
         let rare = [counts.clears, preconditions.len() as u64, counts.removes];
-        if update.retry_from.is_some() || span > 0 || through || rare != [0; 3] {
+        if update.retry_from.is_some() || span > 0 || *through || rare != [0; 3] {
             let (known, version) =
                 update.retry_from.map_or((0, 0), |base| (u64::from(base.incarnation()), base.version()));
             head.extend_from_slice(&known.to_be_bytes());
             put::<6>(&mut head, version);
             put::<7>(&mut head, span);
-            head.push(u8::from(through));
+            head.push(u8::from(*through));
             rare.iter().for_each(|count| put::<4>(&mut head, *count));
         }
         let arguments = 5 + 2 * preconditions.len() + counts.arguments();
         let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + 64;
-        let keys = [&layout.session(at)[..], &partition.sequence];
-        let mut cmd = SCRIPTS.apply.command(&keys, (arguments, bytes));
+        let mut cmd = self.command_at(&SCRIPTS.apply, (route, Some(&partition.sequence)), (arguments, bytes));
         cmd.arg(head).arg(&self.message_head(at)).arg(carried);
         cmd.arg(self.store.settings.publish).arg(&*partition.channel);
         append_clears(&mut cmd, &update.delta, &counts);

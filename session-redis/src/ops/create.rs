@@ -1,6 +1,6 @@
 use redis::Cmd;
 use session_core::{
-    Error, ErrorKind, SessionId,
+    Error, ErrorKind, SessionId, SignIn,
     model::IdDigest,
     store::{Applied, CreateOutcome, NewSession},
 };
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     lifetimes::Lifetimes,
     operation::{Operation, SendOptions},
-    protocol::{CreateReply, Lookup, SCRIPTS, hex, put, unexpected_reply},
+    protocol::{CreateReply, Lookup, SCRIPTS, hex, note_field, put, unexpected_reply},
 };
 
 impl Operation<'_> {
@@ -93,9 +93,10 @@ impl Operation<'_> {
         let principal = new.sign_in.as_ref().map_or("", |sign_in| sign_in.principal().as_str());
         let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + principal.len() + 64;
         let keys = [&layout.session(digest)[..], &partition.sequence];
-        let mut cmd = SCRIPTS.create.command(&keys, (6 + counts.arguments(), bytes));
+        let mut cmd = SCRIPTS.create.command(&keys, (7 + counts.arguments(), bytes));
         cmd.arg(head).arg(&self.message_head(digest)).arg(&carried[..]).arg(settings.publish);
         cmd.arg(&*partition.channel).arg(principal);
+        cmd.arg(note_field(new.sign_in.as_ref().and_then(SignIn::note)));
         append_entries(&mut cmd, &new.entries);
         cmd
     }

@@ -6,7 +6,7 @@ use session_core::{
 };
 
 use crate::{
-    operation::{Answer, Operation, SendOptions, forwarded},
+    operation::{Answer, Operation, Route, SendOptions, forwarded},
     protocol::{DestroyReply, SCRIPTS, millis, put, reason_byte},
 };
 
@@ -24,8 +24,9 @@ impl Operation<'_> {
 
     pub(crate) async fn destroy_at(&self, digest: &IdDigest, destroy: &Destroy) -> Result<(IdDigest, Answer), Error> {
         let options = SendOptions::idempotent().with_replicas(destroy.write.replicas);
-        let cmd = |at: &IdDigest, through| self.destroy_cmd(at, destroy, through);
-        self.run_script_forwarded(digest, (&SCRIPTS.destroy, options), cmd).await
+        let cmd = |route: &Route| self.destroy_cmd(&route.at, destroy, route.through);
+        let (route, answer) = self.run_script_forwarded(digest, (&SCRIPTS.destroy, options), cmd).await?;
+        Ok((route.at, answer))
     }
 
     /// The arguments are those that `destroy.lua` documents.

@@ -7,7 +7,7 @@ use session_core::{
 
 use crate::{
     operation::{Operation, forwarded},
-    protocol::{self, CONSTANTS_FIELD, Loaded, Lookup, PRINCIPAL_FIELD, Peeked, STATE_FIELD},
+    protocol::{self, CONSTANTS_FIELD, Loaded, Lookup, NOTE_FIELD, PRINCIPAL_FIELD, Peeked, STATE_FIELD},
 };
 
 impl Operation<'_> {
@@ -37,8 +37,8 @@ impl Operation<'_> {
             };
         }
         Ok(match found {
-            Lookup::Session(Loaded { found, principal }) => {
-                self.store.principals.remember(&at, principal, &found);
+            Lookup::Session(Loaded { found }) => {
+                self.store.principals.remember(&at, &found);
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
                         let (deadlines, now) = (found.record.deadlines(), found.now);
@@ -66,7 +66,7 @@ impl Operation<'_> {
         let key = self.store.layout.session(digest);
         let mut reads = Pipeline::with_capacity(2);
         reads.cmd("PTTL").arg(&key);
-        reads.cmd("HMGET").arg(&key).arg(STATE_FIELD).arg(CONSTANTS_FIELD).arg(PRINCIPAL_FIELD);
+        reads.cmd("HMGET").arg(&key).arg(STATE_FIELD).arg(CONSTANTS_FIELD).arg(PRINCIPAL_FIELD).arg(NOTE_FIELD);
         protocol::metadata(self.read(self.store.layout.partition(digest), &reads).await?)
     }
 }

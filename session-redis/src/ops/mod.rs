@@ -6,6 +6,7 @@ mod delta;
 mod destroy;
 mod load;
 mod rotate;
+mod sign_in;
 mod touch;
 
 use session_core::store::Applied;

@@ -1,7 +1,7 @@
 use redis::Cmd;
 use session_core::{
-    Error, ErrorKind, SessionId,
-    model::IdDigest,
+    Error, ErrorKind, SessionId, SignIn,
+    model::{IdDigest, Timestamp},
     store::{Absent, Applied, RotateOutcome, Rotation, RotationKind},
 };
 
@@ -12,9 +12,12 @@ use super::{
 use crate::{
     index::{Listing, Replaced},
     lifetimes::Lifetimes,
-    operation::{Answer, Operation, SendOptions},
-    protocol::{ListFor, Lookup, RotateReply, SCRIPTS, hex, millis, put, unexpected_reply},
+    operation::{Answer, Operation, Route, SendOptions},
+    protocol::{ListFor, Lookup, RotateReply, SCRIPTS, hex, millis, note_field, put, unexpected_reply},
 };
+
+/// The listing of the new id, and the refusal of the cap.
+pub(super) type Listed<'a> = (&'a mut Option<Listing>, &'a mut Option<Error>);
 
 impl Operation<'_> {
     pub(crate) async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
@@ -29,21 +32,23 @@ impl Operation<'_> {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => full = Some(error),
             Err(error) => return Err(error),
         }
-        let (answer, reply) = loop {
+        let outcome = loop {
             let answer = self.send_rotation(from, rotation, listing.as_ref()).await?;
             match RotateReply::parse(&answer.reply) {
                 Ok(RotateReply::MustList(wanted)) => {
-                    if let Some(full) = full {
-                        return Err(full);
-                    }
-                    listing = Some(self.list_target(rotation, &wanted, listing.as_ref(), from).await?);
+                    self.extend_target(rotation, &wanted, (&mut listing, &mut full), from).await?;
                 }
-                reply => break (answer, reply),
+                Ok(RotateReply::NothingToContinue) => {
+                    match self.start_signed_in(from, rotation, (&mut listing, &mut full)).await {
+                        // The principal signed in there meanwhile.
+                        Ok(None) => {}
+                        Ok(Some(outcome)) => break Ok(outcome),
+                        Err(error) => break Err(error),
+                    }
+                }
+                Ok(reply) => break self.rotate_outcome(reply, &answer, rotation).await,
+                Err(error) => break Err(error),
             }
-        };
-        let outcome = match reply {
-            Ok(reply) => self.rotate_outcome(reply, &answer, rotation).await,
-            Err(error) => Err(error),
         };
         let Some(listing) = listing else { return outcome };
         match &outcome {
@@ -80,7 +85,21 @@ impl Operation<'_> {
         }
     }
 
-    /// Lists the new id as the script asks for.
+    /// Lists the new id as the script asks for, unless the cap refuses it.
+    pub(super) async fn extend_target(
+        &self,
+        rotation: &Rotation,
+        wanted: &ListFor,
+        (listing, full): Listed<'_>,
+        from: &IdDigest,
+    ) -> Result<(), Error> {
+        if let Some(full) = full.take() {
+            return Err(full);
+        }
+        *listing = Some(self.list_target(rotation, wanted, listing.as_ref(), from).await?);
+        Ok(())
+    }
+
     async fn list_target(
         &self,
         rotation: &Rotation,
@@ -112,47 +131,54 @@ impl Operation<'_> {
     ) -> Result<Answer, Error> {
         let options = SendOptions::idempotent().with_replicas(rotation.write.replicas);
         let carried = carried(&rotation.delta, self.store.settings.message_delta_bytes);
-        let cmd = |at: &IdDigest, through| self.rotate_cmd(at, rotation, listing, (&carried, through));
+        let cmd = |route: &Route| self.rotate_cmd(route, rotation, listing, &carried);
         self.run_script_forwarded(from, (&SCRIPTS.rotate, options), cmd).await.map(|(_, answer)| answer)
     }
 
     /// The arguments are those that `rotate.lua` documents.
     fn rotate_cmd(
         &self,
-        at: &IdDigest,
+        Route { at, through, old }: &Route,
         rotation: &Rotation,
         listing: Option<&Listing>,
-        (carried, through): (&[u8], bool),
+        carried: &[u8],
     ) -> Cmd {
         let layout = &self.store.layout;
         let (partition, to) = (layout.partition(at), rotation.to.digest());
         let counts = Counts::of(&rotation.delta);
-        let mut head = Vec::with_capacity(112);
+        let mut head = Vec::with_capacity(144);
         let op = u64::from(rotation.write.op);
         head.extend_from_slice(&op.to_be_bytes());
         head.extend_from_slice(&hex(op));
         head.push(match rotation.kind {
-            RotationKind::Renew => b'R',
-            RotationKind::Privilege => b'P',
+            RotationKind::Renew if rotation.sign_in.is_none() => b'R',
+            _ => b'P',
         });
-        put::<7>(&mut head, if rotation.grace.is_zero() { 0 } else { millis(rotation.grace) });
+        put::<7>(&mut head, grace(rotation));
+        put::<7>(&mut head, rotation.confirm_within.map_or(Timestamp::MAX.as_millis(), millis));
+        put::<7>(&mut head, millis(self.store.settings.tombstone));
         head.push(u8::from(rotation.expiry.is_some()));
         rotation.expiry.map(Lifetimes::of).unwrap_or_default().put(&mut head);
         self.put_limits(&mut head);
         put::<7>(&mut head, listing.map_or(0, |listing| listing.span));
-        head.push(u8::from(through));
+        head.push(u8::from(*through));
+        head.extend_from_slice(&old.as_ref().unwrap_or(at).to_bytes());
         head.extend_from_slice(&to.to_bytes());
         for count in [counts.clears, counts.removes, counts.puts] {
             put::<4>(&mut head, count);
         }
-        let keys = [&layout.session(at)[..], &layout.session(to), &partition.sequence];
-        let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + 128;
-        let mut cmd = SCRIPTS.rotate.command(&keys, (7 + counts.arguments(), bytes));
+        let (from, target) = (layout.session(at), layout.session(to));
+        let old = old.as_ref().map(|old| layout.session(old));
+        let keys = [&from[..], &target, &partition.sequence, old.as_deref().unwrap_or_default()];
+        let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + 384;
+        let keys = if old.is_some() { &keys[..] } else { &keys[..3] };
+        let mut cmd = SCRIPTS.rotate.command(keys, (8 + counts.arguments(), bytes));
         let body = [&to.to_bytes(), carried].concat();
         cmd.arg(head).arg(&self.message_head(at)).arg(body);
         cmd.arg(self.store.settings.publish).arg(&*partition.channel);
         let signs_in = rotation.sign_in.as_ref().map_or("", |sign_in| sign_in.principal().as_str());
         cmd.arg(listing.map_or("", |listing| listing.principal.as_str())).arg(signs_in);
+        cmd.arg(note_field(rotation.sign_in.as_ref().and_then(SignIn::note)));
         append_clears(&mut cmd, &rotation.delta, &counts);
         append(&mut cmd, &rotation.delta, &counts);
         cmd
@@ -172,8 +198,8 @@ impl Operation<'_> {
             RotateReply::MovedOn => self.moved_on(rotation.to.digest()).await,
             RotateReply::AlreadyRotated => Ok(RotateOutcome::AlreadyRotated),
             RotateReply::TargetEnded(ended) => Ok(RotateOutcome::Ended(ended)),
-            RotateReply::TargetInUse => Err(unusable("the new id is in use")),
-            RotateReply::MustList(_) => Err(unexpected_reply()),
+            RotateReply::TargetInUse => Err(in_use()),
+            RotateReply::MustList(_) | RotateReply::NothingToContinue => Err(unexpected_reply()),
             RotateReply::Absent(absent) => Ok(absent.into()),
         }
     }
@@ -191,6 +217,15 @@ impl Operation<'_> {
             Lookup::Nothing | Lookup::Moved(_, true) => Absent::NotFound(None).into(),
         })
     }
+}
+
+/// The grace in milliseconds.
+pub(super) fn grace(rotation: &Rotation) -> u64 {
+    if rotation.grace.is_zero() { 0 } else { millis(rotation.grace) }
+}
+
+pub(super) fn in_use() -> Error {
+    unusable("the new id is in use")
 }
 
 fn unusable(message: &'static str) -> Error {

@@ -1,32 +1,32 @@
 use session_core::{
     Error, SessionId,
-    model::IdDigest,
     store::{TouchOptions, TouchOutcome, Touched},
 };
 
 use crate::{
-    operation::{Operation, SendOptions, forwarded},
-    protocol::{SCRIPTS, TouchReply, millis, put},
+    operation::{Operation, Route, SendOptions, forwarded},
+    protocol::{SCRIPTS, TouchReply, millis, note_field, put},
 };
 
 impl Operation<'_> {
     pub(crate) async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         // A timeout of zero is valid: it renews nothing.
         let other = options.idle.map_or(0, |idle| if idle.is_zero() { 1 } else { millis(idle) + 1 });
+        let note = note_field(options.note.as_ref());
         let mut span = 0;
         loop {
             // The arguments are those that `touch.lua` documents.
-            let cmd = |at: &IdDigest, through: bool| {
+            let cmd = |route: &Route| {
                 let mut head = Vec::with_capacity(16);
                 put::<7>(&mut head, other);
                 put::<7>(&mut head, span);
-                head.push(u8::from(through));
-                let mut cmd = SCRIPTS.touch.command(&[&self.store.layout.session(at)], (1, head.len()));
-                cmd.arg(head);
+                head.push(u8::from(route.through));
+                let mut cmd = self.command_at(&SCRIPTS.touch, (route, None), (2, head.len() + note.len()));
+                cmd.arg(head).arg(&note[..]);
                 cmd
             };
             let script = (&SCRIPTS.touch, SendOptions::idempotent());
-            let (at, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
+            let (Route { at, .. }, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
             match TouchReply::parse(&answer.reply)? {
                 TouchReply::Touched(status) => {
                     let touched =

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use redis::Value as Reply;
 use session_core::{
-    Error, Principal,
-    model::{Ended, Field, IdDigest, Key, Record, Stamp, State, Timestamp, Value},
+    Error, Note, Principal,
+    model::{EndReason, Ended, Field, IdDigest, Key, Record, Stamp, State, Timestamp, Value},
     store::{Applied, Found, Touched},
 };
 
 use super::{
     error::unreadable,
-    meta::{CONSTANTS_FIELD, Constants, KeyState, PRINCIPAL_FIELD, STATE_FIELD, signed_in},
+    meta::{self, CONSTANTS_FIELD, Constants, KeyState, PRINCIPAL_FIELD, STATE_FIELD, signed_in},
 };
 use crate::layout::{KEYED, SCALAR, stored};
 
@@ -30,7 +30,6 @@ pub(crate) enum Lookup<T> {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) found: Found,
-    pub(crate) principal: Option<Principal>,
 }
 
 /// The metadata of a session.
@@ -40,6 +39,7 @@ pub(crate) struct Peeked {
     pub(crate) touched: Touched,
     /// The principal, and since when it has been signed in.
     pub(crate) signed_in: Option<(Principal, Timestamp)>,
+    pub(crate) note: Option<Note>,
 }
 
 impl Peeked {
@@ -87,7 +87,15 @@ fn without_session<T>(state: KeyState, ttl: &Ttl) -> Result<Lookup<T>, Error> {
     match state {
         // A forward that never ends would give access for ever.
         KeyState::Forward { .. } if matches!(ttl, Ttl::Never) => Err(unreadable(NO_DEADLINE)),
-        KeyState::Forward { to, gives_access } => Ok(Lookup::Moved(to, gives_access)),
+        KeyState::Forward { to, gives_access, until, kept_until } => {
+            if gives_access && until < Timestamp::MAX {
+                let Some(now) = ttl.now(kept_until)? else { return Ok(Lookup::Nothing) };
+                if until <= now {
+                    return Ok(Lookup::Ended(Ended { reason: EndReason::Renewed, age: now.since(until) }));
+                }
+            }
+            Ok(Lookup::Moved(to, gives_access))
+        }
         KeyState::Tombstone { reason, since, until } => Ok(match ttl.now(until)? {
             Some(now) => Lookup::Ended(Ended { reason, age: now.since(since) }),
             None => Lookup::Nothing,
@@ -119,18 +127,21 @@ pub(crate) fn session([ttl, hash]: [Reply; 2]) -> Result<Lookup<Loaded>, Error> 
     let deadlines = constants.deadlines(idle).ok_or_else(|| unreadable(BAD_METADATA))?;
     let Some(now) = ttl.now(deadlines.expires_at())? else { return Ok(Lookup::Nothing) };
     let state = State::from_entries(parts.scalars, parts.keyed);
-    let record = Arc::new(Record::new(stamp, constants.created, deadlines, state));
-    Ok(Lookup::Session(Loaded {
-        found: Found { record, now, forwarded: None, staleness: None },
-        principal: parts.principal,
-    }))
+    let record = Record::new(stamp, constants.created, deadlines, state).with_unconfirmed(constants.unconfirmed);
+    let record = Arc::new(match parts.signed_in {
+        Some((principal, at)) => record.with_sign_in(principal, at),
+        None => record,
+    });
+    Ok(Lookup::Session(Loaded { found: Found { record, now, forwarded: None, staleness: None } }))
 }
 
-/// Reads the replies to `PTTL` and `HMGET key @ @c @p`.
+/// Reads the replies to `PTTL` and `HMGET key @ @c @p @n`.
 pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Error> {
     let ttl = Ttl::read(&ttl)?;
     let Reply::Array(fields) = fields else { return Err(unreadable(BAD_REPLY)) };
-    let Ok([state, constants, principal]) = <[Reply; 3]>::try_from(fields) else { return Err(unreadable(BAD_REPLY)) };
+    let Ok([state, constants, principal, note]) = <[Reply; 4]>::try_from(fields) else {
+        return Err(unreadable(BAD_REPLY));
+    };
     let state = match (&state, &ttl) {
         (Reply::BulkString(state), _) => state,
         (Reply::Nil, Ttl::NoKey) => return Ok(Lookup::Nothing),
@@ -149,7 +160,12 @@ pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Erro
         Reply::BulkString(field) => Some(signed_in(field).ok_or_else(|| unreadable(BAD_METADATA))?),
         _ => None,
     };
-    Ok(Lookup::Session(Peeked { stamp, touched: Touched { deadlines, now, forwarded: None }, signed_in }))
+    // A note that cannot be read is no reason not to list the session.
+    let note = match &note {
+        Reply::BulkString(field) => meta::note(field),
+        _ => None,
+    };
+    Ok(Lookup::Session(Peeked { stamp, touched: Touched { deadlines, now, forwarded: None }, signed_in, note }))
 }
 
 /// The fields of a session's hash.
@@ -157,7 +173,7 @@ pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Erro
 struct Parts {
     state: Option<Vec<u8>>,
     constants: Option<Vec<u8>>,
-    principal: Option<Principal>,
+    signed_in: Option<(Principal, Timestamp)>,
     scalars: Vec<(Field, Value)>,
     keyed: Vec<(Field, Key, Value)>,
     any: bool,
@@ -183,7 +199,9 @@ impl Parts {
             _ => match name.as_slice() {
                 STATE_FIELD => self.state = Some(value),
                 CONSTANTS_FIELD => self.constants = Some(value),
-                PRINCIPAL_FIELD => self.principal = signed_in(&value).map(|(principal, _)| principal),
+                PRINCIPAL_FIELD => {
+                    self.signed_in = Some(signed_in(&value).ok_or_else(|| unreadable(BAD_METADATA))?);
+                }
                 // Metadata that clients do not need, or fields of a later version.
                 _ => {}
             },

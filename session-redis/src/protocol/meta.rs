@@ -7,10 +7,12 @@
 //! |---|---|
 //! | `@` of a session | 1, `S`, incarnation:8, version:8, tag in hexadecimal:16, idle deadline:7, entries:4, bytes:5 |
 //! | `@` of a tombstone | 1, `T`, op id:8, reason:1, since:6, until:7 |
-//! | `@` of a forward | 1, `F`, `R` (renewed) or `P` (privilege):1, op id:8, until:7, new digest:18 |
-//! | `@c` | 1, created:6, idle timeout plus 1:7 (0: none), absolute deadline:7, listed until:7, the op that moved it to this id:8, until when an old id forwards here:7 |
+//! | `@` of a forward | 1, `F`, `R` (renewed) or `P` (gives no access):1, op id:8, until:7, kept until:7, new digest:18; both times are "never" while a renewal is unconfirmed, and the key's expiry is its end |
+//! | `@c` | 1, or 2 while the session's renewal is unconfirmed; created:6, idle timeout plus 1:7 (0: none), absolute deadline:7, listed until:7, the op that moved it to this id:8, until when another renewal is refused:7; after a confirmed renewal, an old id forwards here until then |
+//! | `@r` | 1, the old id of an unconfirmed renewal:18, its grace:7, confirm by:7, how long its forward is kept after its end:7 |
 //! | `@0`, `@1` | the op ids of the last 16 versions, 8 bytes each, the latest first: of the odd ones in `@0`, of the even ones in `@1` |
 //! | `@p` | 1, signed in at:6, listed until:7, the principal |
+//! | `@n` | 1, the note of the sign-in; it may be longer |
 //! | `@l` | 1, owner:8, counter:6, lease until:7 |
 //!
 //! The first byte of each is its format. A reader that does not know it reports the session as unreadable, never as
@@ -19,7 +21,7 @@
 use std::time::Duration;
 
 use session_core::{
-    Principal,
+    Note, Principal,
     model::{Deadlines, EndReason, Ended, IdDigest, Incarnation, Stamp, Timestamp},
 };
 
@@ -29,6 +31,7 @@ use super::bytes::{Cursor, hex, put, unhex};
 pub(crate) const STATE_FIELD: &[u8] = b"@";
 pub(crate) const CONSTANTS_FIELD: &[u8] = b"@c";
 pub(crate) const PRINCIPAL_FIELD: &[u8] = b"@p";
+pub(crate) const NOTE_FIELD: &[u8] = b"@n";
 pub(crate) const LOCK_FIELD: &[u8] = b"@l";
 /// The length of a digest, in bytes.
 pub(crate) const DIGEST_LEN: usize = 18;
@@ -36,7 +39,7 @@ pub(crate) const DIGEST_LEN: usize = 18;
 /// The lengths of `@` of a session, a tombstone and a forward, and of `@c`.
 pub(super) const STATE: usize = 50;
 const TOMBSTONE: usize = 24;
-const FORWARD: usize = 36;
+const FORWARD: usize = 43;
 const CONSTANTS: usize = 43;
 /// The length of the time in a reply.
 const NOW: usize = 6;
@@ -61,17 +64,25 @@ pub(super) const LUA_CONSTANTS: &[(&str, &str)] = &[
     ("$TOMBSTONE_TYPE", "340"),
     ("$TOMBSTONE_HEAD", "'\\1T'"),
     ("$TOMBSTONE_OP_RANGE", "3, 10"),
-    ("$FORWARD_FORMAT", "'>I2c1c8I7c18'"),
-    ("$FORWARD_LENGTH", "36"),
+    ("$FORWARD_FORMAT", "'>I2c1c8I7I7c18'"),
+    ("$FORWARD_LENGTH", "43"),
     ("$FORWARD_TYPE", "326"),
     ("$FORWARD_HEAD", "'\\1F'"),
     ("$FORWARD_OP_RANGE", "4, 11"),
-    ("$FORWARD_DIGEST_AT", "19"),
+    ("$FORWARD_TILL_AT", "12"),
+    ("$FORWARD_DIGEST_AT", "26"),
+    ("$RENEWED_HEAD", "'\\1FR'"),
+    ("$RENEWAL_FORMAT", "'>Bc18I7I7I7'"),
+    ("$RENEWAL_LENGTH", "40"),
+    // The bytes of two reasons.
+    ("$REASON_REPLACED", "4"),
+    ("$REASON_RENEWED", "5"),
     ("$CONSTANTS_FORMAT", "'>BI6I7I7I7c8I7'"),
     ("$CONSTANTS_LENGTH", "43"),
     ("$ABSOLUTE_AT", "15"),
     ("$LISTED_AT", "22"),
     ("$MOVED_BY_RANGE", "29, 36"),
+    ("$RENEWED_AT", "37"),
     ("$PRINCIPAL_FORMAT", "'>BI6I7'"),
     ("$PRINCIPAL_AT", "15"),
     ("$LOCK_FORMAT", "'>Bc8I6I7'"),
@@ -96,8 +107,18 @@ pub(super) const LUA_CONSTANTS: &[(&str, &str)] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyState {
     Session(Stamp, Timestamp),
-    Tombstone { reason: EndReason, since: Timestamp, until: Timestamp },
-    Forward { to: IdDigest, gives_access: bool },
+    Tombstone {
+        reason: EndReason,
+        since: Timestamp,
+        until: Timestamp,
+    },
+    /// `gives_access` holds until `until`; the key is kept until `kept_until`.
+    Forward {
+        to: IdDigest,
+        gives_access: bool,
+        until: Timestamp,
+        kept_until: Timestamp,
+    },
 }
 
 impl KeyState {
@@ -114,8 +135,9 @@ impl KeyState {
             }
             (b"\x01F", FORWARD) => {
                 let gives_access = cursor.take()? == b"R";
-                cursor.take::<15>()?;
-                Some(Self::Forward { to: IdDigest::from(cursor.take()?), gives_access })
+                cursor.take::<8>()?;
+                let (until, kept_until) = (cursor.time::<7>()?, cursor.time::<7>()?);
+                Some(Self::Forward { to: IdDigest::from(cursor.take()?), gives_access, until, kept_until })
             }
             _ => None,
         }
@@ -126,6 +148,8 @@ impl KeyState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Constants {
     pub(crate) created: Timestamp,
+    /// Whether the session's renewal is unconfirmed.
+    pub(crate) unconfirmed: bool,
     timeout: u64,
     absolute: Timestamp,
 }
@@ -134,10 +158,14 @@ impl Constants {
     /// Reads `@c`. Returns `None` if it cannot be read.
     pub(crate) fn read(field: &[u8]) -> Option<Self> {
         let mut cursor = Cursor(field);
-        if field.len() != CONSTANTS || cursor.take()? != &[1] {
-            return None;
-        }
-        Some(Self { created: cursor.time::<6>()?, timeout: cursor.number::<7>()?, absolute: cursor.time::<7>()? })
+        let unconfirmed = match cursor.take()? {
+            _ if field.len() != CONSTANTS => return None,
+            [1] => false,
+            [2] => true,
+            _ => return None,
+        };
+        let (created, timeout, absolute) = (cursor.time::<6>()?, cursor.number::<7>()?, cursor.time::<7>()?);
+        Some(Self { created, unconfirmed, timeout, absolute })
     }
 
     /// The deadlines, with the idle deadline from `@`. Returns `None` if the session has no deadline at all.
@@ -178,6 +206,17 @@ pub(super) fn signed_in(field: &[u8]) -> Option<(Principal, Timestamp)> {
     (format == 1).then_some((principal, since))
 }
 
+/// Reads `@n`: the note of a sign-in.
+pub(super) fn note(field: &[u8]) -> Option<Note> {
+    let (&1, note) = field.split_first()? else { return None };
+    Note::new(note.to_vec()).ok()
+}
+
+/// Writes `@n`, or nothing.
+pub(crate) fn note_field(note: Option<&Note>) -> Vec<u8> {
+    note.map_or_else(Vec::new, |note| [b"\x01", note.as_bytes()].concat())
+}
+
 /// Reads `<reason><since><now>` of a tombstone.
 pub(super) fn ended(reply: &[u8]) -> Option<Ended> {
     let mut cursor = Cursor(reply);
@@ -203,6 +242,8 @@ pub(crate) fn reason_byte(reason: EndReason) -> u8 {
     match reason {
         EndReason::Revoked => 2,
         EndReason::Limit => 3,
+        EndReason::Replaced => 4,
+        EndReason::Renewed => 5,
         // A reason of a later version of the core is written as a logout.
         _ => 1,
     }
@@ -214,6 +255,8 @@ pub(crate) fn end_reason(byte: u8) -> EndReason {
     match byte {
         1 => EndReason::Logout,
         3 => EndReason::Limit,
+        4 => EndReason::Replaced,
+        5 => EndReason::Renewed,
         _ => EndReason::Revoked,
     }
 }
@@ -226,9 +269,10 @@ mod tests {
     /// However much is removed or added, nothing is read and nothing panics.
     #[test]
     fn only_whole_fields_are_read() {
-        let forward = [b"\x01FR".as_slice(), &[7; 8], &[0; 7], &[9; 18]].concat();
-        let to = IdDigest::from(&[9; 18]);
-        assert_eq!(KeyState::read(&forward), Some(KeyState::Forward { to, gives_access: true }));
+        let forward = [b"\x01FR".as_slice(), &[7; 8], &[0; 6], &[3], &[0; 6], &[4], &[9; 18]].concat();
+        let (until, kept_until) = (Timestamp::from_millis(3), Timestamp::from_millis(4));
+        let expected = KeyState::Forward { to: IdDigest::from(&[9; 18]), gives_access: true, until, kept_until };
+        assert_eq!(KeyState::read(&forward), Some(expected));
         for length in 0..forward.len() {
             assert_eq!(KeyState::read(&forward[..length]), None);
         }
@@ -244,7 +288,9 @@ mod tests {
             (1, EndReason::Logout),
             (2, EndReason::Revoked),
             (3, EndReason::Limit),
-            (4, EndReason::Revoked),
+            (4, EndReason::Replaced),
+            (5, EndReason::Renewed),
+            (6, EndReason::Revoked),
             (0xff, EndReason::Revoked),
         ] {
             let field = [b"\x01T".as_slice(), &[7; 8], &[byte], &[0; 13]].concat();
@@ -293,10 +339,14 @@ mod tests {
         assert_eq!((number("IDLE_AT"), state[0] + STAMP), (state[3] + 1, state[3]));
         assert_eq!(range("TOMBSTONE_OP_RANGE"), Some((tombstone[0] + 1, tombstone[1])));
         assert_eq!(range("FORWARD_OP_RANGE"), Some((forward[1] + 1, forward[2])));
-        assert_eq!(number("FORWARD_DIGEST_AT"), forward[3] + 1);
+        assert_eq!((number("FORWARD_TILL_AT"), number("FORWARD_DIGEST_AT")), (forward[2] + 1, forward[4] + 1));
+        assert_eq!(Some(&number("RENEWAL_LENGTH")), ends("RENEWAL_FORMAT").last());
+        let reason = |name: &str| end_reason(u8::try_from(number(name)).unwrap());
+        assert_eq!((reason("REASON_REPLACED"), reason("REASON_RENEWED")), (EndReason::Replaced, EndReason::Renewed));
         let (constants, lock) = (ends("CONSTANTS_FORMAT"), ends("LOCK_FORMAT"));
         assert_eq!((number("ABSOLUTE_AT"), number("LISTED_AT")), (constants[2] + 1, constants[3] + 1));
         assert_eq!(range("MOVED_BY_RANGE"), Some((constants[4] + 1, constants[5])));
+        assert_eq!(number("RENEWED_AT"), constants[5] + 1);
         assert_eq!(number("PRINCIPAL_AT"), ends("PRINCIPAL_FORMAT")[2] + 1);
         assert_eq!(range("TOKEN_RANGE"), Some((lock[0] + 1, lock[2])));
         assert_eq!((number("LEASE_AT"), number("LOCK_LENGTH")), (lock[2] + 1, lock[3]));

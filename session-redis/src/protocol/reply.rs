@@ -9,6 +9,7 @@
 //! | `T<reason:1><since:6><now:6>` | the session has ended |
 //! | `S` | the id was superseded |
 //! | `F<digest:18>` | the id forwards to another one |
+//! | `K<digest:18>` | the script needs the key of this old id |
 //! | `G` | the key cannot be read |
 //! | `L<v\|e\|b><number:8>` | a limit refuses the change; after `v` the hash field of the value follows |
 
@@ -86,8 +87,25 @@ pub(crate) enum RotateReply {
     TargetEnded(Ended),
     /// The new id is in use.
     TargetInUse,
+    /// There is no session that the principal may continue.
+    NothingToContinue,
     MustList(ListFor),
     Absent(Absent),
+}
+
+/// The reply of `sign_in.lua`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SignInReply {
+    Started(SessionStatus),
+    /// An earlier attempt started the session.
+    Repeated(SessionStatus),
+    /// The principal may continue the session.
+    Continues,
+    /// The old id has led to this one.
+    LeadsTo(IdDigest),
+    TargetEnded(Ended),
+    TargetInUse,
+    MustList(ListFor),
 }
 
 /// The reply of `destroy.lua`.
@@ -186,8 +204,24 @@ impl RotateReply {
             [b'X', ..] => Ok(Self::AlreadyRotated),
             [b'E', rest @ ..] => ended(rest).map(Self::TargetEnded).ok_or_else(unexpected_reply),
             [b'W', ..] => Ok(Self::TargetInUse),
+            [b'Z', ..] => Ok(Self::NothingToContinue),
             [b'I', rest @ ..] => list_for(rest).map(Self::MustList),
             _ => absent(reply).map(Self::Absent),
+        }
+    }
+}
+
+impl SignInReply {
+    pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
+        match reply {
+            [b'A', rest @ ..] => status(rest).map(Self::Started),
+            [b'R', rest @ ..] => status(rest).map(Self::Repeated),
+            [b'V', ..] => Ok(Self::Continues),
+            [b'F', ..] => forward(reply).map(Self::LeadsTo).ok_or_else(unexpected_reply),
+            [b'E', rest @ ..] => ended(rest).map(Self::TargetEnded).ok_or_else(unexpected_reply),
+            [b'W', ..] => Ok(Self::TargetInUse),
+            [b'I', rest @ ..] => list_for(rest).map(Self::MustList),
+            _ => absent(reply).and(Err(unexpected_reply())),
         }
     }
 }
@@ -256,6 +290,12 @@ impl IndexAddReply {
 pub(crate) fn forward(reply: &[u8]) -> Option<IdDigest> {
     let [b'F', to @ ..] = reply else { return None };
     <&[u8; DIGEST_LEN]>::try_from(to).ok().map(IdDigest::from)
+}
+
+/// The digest of the old id whose key a script needs.
+pub(crate) fn wanted_key(reply: &[u8]) -> Option<IdDigest> {
+    let [b'K', old @ ..] = reply else { return None };
+    <&[u8; DIGEST_LEN]>::try_from(old).ok().map(IdDigest::from)
 }
 
 /// Why there is no session, or an error if the reply does not say so.

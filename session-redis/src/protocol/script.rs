@@ -21,6 +21,7 @@ pub(crate) struct Scripts {
     pub(crate) apply: Script,
     pub(crate) touch: Script,
     pub(crate) rotate: Script,
+    pub(crate) sign_in: Script,
     pub(crate) destroy: Script,
     pub(crate) revoke: Script,
     pub(crate) acquire: Script,
@@ -31,9 +32,11 @@ pub(crate) struct Scripts {
 }
 
 /// Parts that scripts share. A line `--@name` stands for the part of that name. A part may name only later parts.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 13] = [
     ("--@size_change\n", include_str!("../lua/size_change.lua")),
     ("--@write_entries\n", include_str!("../lua/write_entries.lua")),
+    ("--@renewal_used\n", include_str!("../lua/renewal_used.lua")),
+    ("--@renewal\n", include_str!("../lua/renewal.lua")),
     ("--@prelude\n", include_str!("../lua/prelude.lua")),
     ("--@absent\n", include_str!("../lua/absent.lua")),
     ("--@publish\n", include_str!("../lua/publish.lua")),
@@ -50,6 +53,7 @@ pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
     apply: Script::new(include_str!("../lua/apply.lua")),
     touch: Script::new(include_str!("../lua/touch.lua")),
     rotate: Script::new(include_str!("../lua/rotate.lua")),
+    sign_in: Script::new(include_str!("../lua/sign_in.lua")),
     destroy: Script::new(include_str!("../lua/destroy.lua")),
     revoke: Script::new(include_str!("../lua/revoke.lua")),
     acquire: Script::new(include_str!("../lua/acquire.lua")),
@@ -61,12 +65,13 @@ pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
 
 impl Scripts {
     /// The scripts that are loaded on each new connection, besides `permissions`.
-    pub(crate) fn all(&self) -> [&Script; 10] {
+    pub(crate) fn all(&self) -> [&Script; 11] {
         let Self {
             create,
             apply,
             touch,
             rotate,
+            sign_in,
             destroy,
             revoke,
             acquire,
@@ -75,7 +80,7 @@ impl Scripts {
             index_remove,
             permissions: _,
         } = self;
-        [create, apply, touch, rotate, destroy, revoke, acquire, tenure, index_add, index_remove]
+        [create, apply, touch, rotate, sign_in, destroy, revoke, acquire, tenure, index_add, index_remove]
     }
 }
 

@@ -136,7 +136,7 @@ async fn of_a_touch() {
     let end = async |server: &Server| server.command(&[b"PEXPIRETIME".as_slice(), &key]).await.int();
     let before = end(&way.server).await;
     let store = way.store.clone();
-    let longer = TouchOptions { idle: Some(std::time::Duration::from_secs(7_200)) };
+    let longer = TouchOptions { idle: Some(std::time::Duration::from_secs(7_200)), ..TouchOptions::default() };
     let call = async move { store.touch(&id, longer).await };
     let outcome = done(way.lose(call, async |server| end(server).await > before).await);
     let TouchOutcome::Touched(touched) = outcome else { panic!("{outcome:?}") };

@@ -110,7 +110,7 @@ impl Stage {
         let mut clear = set("theme", "dark");
         clear.clear(field("cart"));
         clear.remove(field("who"));
-        let longer = TouchOptions { idle: Some(Duration::from_secs(7_200)) };
+        let longer = TouchOptions { idle: Some(Duration::from_secs(7_200)), ..TouchOptions::default() };
         let revoked = store.index().unwrap();
         match operation {
             // The same partition, so that its sequence exists already.

@@ -163,7 +163,7 @@ async fn unreadable_constants() {
     let (id, place) = (scene.id, scene.key.clone());
     let whole = scene.server.command(&[b"HGET".as_slice(), &place, b"@c"]).await;
     let session_testkit::Reply::Bulk(whole) = whole else { panic!("{whole:?}") };
-    let newer = [b"\x02", &whole[1..]].concat();
+    let newer = [b"\x03", &whole[1..]].concat();
     for constants in [None, Some(Vec::new()), Some(whole[..whole.len() - 1].to_vec()), Some(newer)] {
         match &constants {
             None => scene.send(&[b"HDEL", &place, b"@c"]).await,

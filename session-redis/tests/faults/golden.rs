@@ -11,7 +11,7 @@ use session_core::{
     model::{EndReason, Incarnation, OpId, Stamp, Value},
     store::{
         Absent, AcquireOutcome, ChangeKind, CreateOutcome, Destroy, FeedItem, LoadOutcome, NewSession, RotateOutcome,
-        Rotation, RotationKind, SessionChange, SessionLock as _, SessionStore, Update,
+        Rotation, RotationKind, SessionChange, SessionLock as _, SessionStore, TouchOptions, Update,
     },
 };
 use session_redis::RedisStore;
@@ -25,6 +25,8 @@ use crate::{
 const SESSION: &str = include_str!("../golden/session-1.txt");
 const TOMBSTONE_FILE: &str = include_str!("../golden/tombstone-1.txt");
 const FORWARD: &str = include_str!("../golden/forward-1.txt");
+const RENEWED: &str = include_str!("../golden/renewed-1.txt");
+const CONFIRMED: &str = include_str!("../golden/confirmed-1.txt");
 const MESSAGES: &str = include_str!("../golden/messages-1.txt");
 
 /// Two ids of one partition.
@@ -135,10 +137,19 @@ async fn write(store: &RedisStore, id: &SessionId) {
     assert!(matches!(done(store.acquire(id, OpId::from(OWNER), lease).await), AcquireOutcome::Acquired(_)));
 }
 
-/// The bytes of the lock's end, which no outcome returns.
+/// The end of the lock, which no outcome returns.
 fn lease_of(hash: &[(Vec<u8>, Vec<u8>)]) -> u64 {
-    let (_, lock) = hash.iter().find(|(name, _)| name == b"@l").unwrap();
-    lock[15..].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    moment_in(hash, b"@l", 15)
+}
+
+/// Until when the index lists the session, which no outcome returns.
+fn listed_of(hash: &[(Vec<u8>, Vec<u8>)]) -> u64 {
+    moment_in(hash, b"@c", 21)
+}
+
+fn moment_in(hash: &[(Vec<u8>, Vec<u8>)], name: &[u8], at: usize) -> u64 {
+    let (_, value) = hash.iter().find(|(field, _)| field == name).unwrap();
+    value[at..at + 7].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,14 +170,26 @@ async fn hashes_are_written_as_ever() {
     ];
     check(&lines(&written, &names), SESSION, "a session");
 
-    let rotation = Rotation {
-        grace: Duration::from_secs(300),
-        sign_in: Some(sign_in()),
-        ..Rotation::new(OpId::from(ROTATE), sibling, RotationKind::Renew)
-    };
-    assert!(matches!(done(store.rotate(&id, &rotation).await), RotateOutcome::Rotated(_)));
-    let forward = hash(&server, &place).await;
-    check(&lines(&forward, &[("until", end_of(&server, &place).await, 7)]), FORWARD, "a forward");
+    let rotation =
+        Rotation { grace: Duration::from_secs(300), ..Rotation::new(OpId::from(ROTATE), sibling, RotationKind::Renew) };
+    let renewed = done(store.rotate(&id, &rotation).await);
+    let RotateOutcome::Rotated(renewed) = renewed else { panic!("{renewed:?}") };
+    check(&lines(&hash(&server, &place).await, &[]), FORWARD, "a forward");
+    let changed = |name: &[u8]| matches!(name, b"@c" | b"@r");
+    let unconfirmed: Vec<_> =
+        hash(&server, &sibling_key(&place, &sibling)).await.into_iter().filter(|(name, _)| changed(name)).collect();
+    let names = [
+        ("absolute", absolute, 7),
+        ("created", record.created_at().as_millis(), 6),
+        ("listed", listed_of(&unconfirmed), 7),
+        ("refused", renewed.now.after(rotation.grace).as_millis(), 7),
+    ];
+    check(&lines(&unconfirmed, &names), RENEWED, "an unconfirmed session");
+
+    done(store.touch(&sibling, TouchOptions::default()).await);
+    let kept = end_of(&server, &place).await;
+    let names = [("until", kept - TOMBSTONE.as_millis() as u64, 7), ("kept", kept, 7)];
+    check(&lines(&hash(&server, &place).await, &names), CONFIRMED, "the forward of a confirmed renewal");
 
     done(store.destroy(&sibling, &Destroy::new(OpId::from(DESTROY), EndReason::Revoked)).await);
     let place = sibling_key(&place, &sibling);
@@ -203,8 +226,29 @@ async fn hashes_are_read_as_ever() {
     assert!(matches!(done(other), AcquireOutcome::Held(_)));
 
     put(&server, &key(&sibling), &fields(SESSION, &names), until).await;
-    put(&server, &key(&id), &fields(FORWARD, &[("until", until, 7)]), until).await;
+    put(&server, &key(&id), &fields(FORWARD, &[]), until).await;
     assert_eq!(found(&store, &id).await.record.stamp(), stamp(), "through the forward");
+    let renewed = fields(
+        RENEWED,
+        &[
+            ("absolute", until + 1, 7),
+            ("created", 1_700_000_000_000, 6),
+            ("listed", until + 2, 7),
+            ("refused", until, 7),
+        ],
+    );
+    let unconfirmed =
+        fields(SESSION, &names).into_iter().filter(|(name, _)| name != b"@c").chain(renewed).collect::<Vec<_>>();
+    put(&server, &key(&sibling), &unconfirmed, until).await;
+    assert!(found(&store, &id).await.record.is_unconfirmed());
+    let confirmed = fields(CONFIRMED, &[("until", 1_700_000_000_000, 7), ("kept", until, 7)]);
+    put(&server, &key(&id), &confirmed, until).await;
+    let over = load(&store, &id).await;
+    assert!(
+        matches!(over, LoadOutcome::Absent(Absent::NotFound(Some(ended))) if ended.reason == EndReason::Renewed),
+        "{over:?}"
+    );
+    put(&server, &key(&id), &fields(FORWARD, &[]), until).await;
     let names = [("until", until, 7), ("since", until - TOMBSTONE.as_millis() as u64, 6)];
     put(&server, &key(&sibling), &fields(TOMBSTONE_FILE, &names), until).await;
     for id in [&id, &sibling] {

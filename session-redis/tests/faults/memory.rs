@@ -43,7 +43,7 @@ async fn out_of_memory() {
 
     assert_eq!(found(&store, &id).await.record.stamp(), stamp);
     done(store.check().await);
-    let idle = TouchOptions { idle: Some(std::time::Duration::from_secs(7_200)) };
+    let idle = TouchOptions { idle: Some(std::time::Duration::from_secs(7_200)), ..TouchOptions::default() };
     assert!(matches!(done(store.touch(&id, idle).await), TouchOutcome::Touched(_)));
     let destroy = Destroy::new(op(), EndReason::Logout);
     assert_eq!(

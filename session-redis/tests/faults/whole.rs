@@ -200,7 +200,7 @@ async fn touch_and_destroy_refuse() {
     ));
     assert_eq!(done(scene.idle("a superseded id", touch(&old)).await), TouchOutcome::Absent(Absent::Superseded));
     let (id, _) = create(&store, &new()).await;
-    let shorter = TouchOptions { idle: Some(Duration::ZERO) };
+    let shorter = TouchOptions { idle: Some(Duration::ZERO), ..TouchOptions::default() };
     assert!(matches!(done(scene.idle("a shorter time", store.touch(&id, shorter)).await), TouchOutcome::Touched(_)));
 
     let end = destroy();

@@ -228,7 +228,7 @@ impl Clients {
     fn touch(&mut self) -> Request {
         let (idle, id) = (self.duration(), self.id());
         let idle = if self.one_in(2) { None } else { Some(idle) };
-        Request::Touch(id, TouchOptions { idle })
+        Request::Touch(id, TouchOptions { idle, ..TouchOptions::default() })
     }
 
     fn rotate(&mut self) -> Vec<Request> {

@@ -55,7 +55,7 @@ impl Request {
             Self::Create(id, new) => store.create(id, new).await?.into(),
             Self::Load(id, options) => store.load(id, *options).await?.into(),
             Self::Apply(id, update) => store.apply(id, update).await?.into(),
-            Self::Touch(id, options) => store.touch(id, *options).await?.into(),
+            Self::Touch(id, options) => store.touch(id, options.clone()).await?.into(),
             Self::Rotate(id, rotation) => store.rotate(id, rotation).await?.into(),
             Self::Destroy(id, destroy) => store.destroy(id, destroy).await?.into(),
             Self::Acquire(id, owner, lease) => lock.acquire(id, *owner, *lease).await?.into(),

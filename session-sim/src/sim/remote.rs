@@ -105,7 +105,7 @@ impl SessionStore for SimStore {
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         let digest = *id.digest();
-        let work: Work<TouchOutcome> = Arc::new(move |world, server| Ok(world.touch(server, &digest, options)));
+        let work: Work<TouchOutcome> = Arc::new(move |world, server| Ok(world.touch(server, &digest, options.clone())));
         self.call(id, true, work).await.map(|(outcome, _)| outcome)
     }
 

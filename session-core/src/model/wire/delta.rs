@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{
+    VERSION,
     read::{Reader, out_of_order, unreadable},
     write::{self, Encode, Sink},
 };
@@ -30,7 +31,7 @@ impl Delta {
     /// [`UnreadableField`](crate::ErrorKind::UnreadableField) for any input that [`to_bytes`](Self::to_bytes) does not
     /// write.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        Reader::read_all(bytes, read)
+        Reader::read_all(bytes, VERSION, |reader, _| read(reader))
     }
 }
 

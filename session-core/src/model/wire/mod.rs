@@ -14,8 +14,8 @@
 //! # Ok::<(), session_core::Error>(())
 //! ```
 //!
-//! # Layout, version 1
-//! The first byte is the version of the format. A `×n` part consists of n such parts one after another, in strictly
+//! # Layout
+//! The first byte is the version of the format: 2 for a record that has a principal or is unconfirmed, 1 for all others. A `×n` part consists of n such parts one after another, in strictly
 //! ascending order of the bytes of their names.
 //!
 //! | part | bytes |
@@ -24,7 +24,8 @@
 //! | scalar edit | field, edit |
 //! | keyed edit | field, 2·n + c: varint, (key, edit) ×n. c is 1 if the field is cleared first |
 //! | edit | 0: varint, which removes; or 1 + l: varint, then the value of l bytes that is set |
-//! | record | `01`, stamp, created at: varint, deadlines, state |
+//! | record | `01`, stamp, created at: varint, deadlines, state; or the same with `02`, followed by the sign-in and by `01` if it is unconfirmed, `00` if not |
+//! | sign-in | `00` for none; or principal: l: varint, 1 to 255, UTF-8 of l bytes; signed in at: varint |
 //! | stamp | incarnation: 8 bytes big-endian, version: varint, tag: 8 bytes big-endian |
 //! | deadlines | idle, absolute: varint. 2^53 − 1 means none |
 //! | idle | `00` for none; or `01`, idle timeout: varint, idle deadline: varint |
@@ -54,5 +55,7 @@ mod read;
 mod record;
 mod write;
 
-/// The version that is written, and the only version that is read.
+/// The first version, and the only one of deltas.
 pub(crate) const VERSION: u8 = 1;
+/// The version of a record with parts that version 1 does not have.
+const RECORD_VERSION: u8 = 2;

@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::VERSION;
 use crate::{
-    Error, ErrorKind,
+    Error, ErrorKind, Principal,
     model::{Field, Key, Timestamp, Value},
 };
 
@@ -12,19 +12,29 @@ use crate::{
 pub(super) struct Reader(Bytes);
 
 impl Reader {
-    /// Reads all of `input` with `body`, from the byte after the version byte to the last byte.
-    pub(super) fn read_all<T>(input: Bytes, body: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    /// Reads all of `input` with `body`, from the byte after the version byte to the last byte. `body` has the version,
+    /// which is at most `latest`.
+    pub(super) fn read_all<T>(
+        input: Bytes,
+        latest: u8,
+        body: impl FnOnce(&mut Self, u8) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut reader = Self(input);
-        match reader.byte()? {
-            VERSION => {}
-            _ => return Err(unreadable("unsupported format version")),
+        let version = reader.byte()?;
+        if !(VERSION..=latest).contains(&version) {
+            return Err(unreadable("unsupported format version"));
         }
-        let value = body(&mut reader)?;
+        let value = body(&mut reader, version)?;
         if reader.0.is_empty() { Ok(value) } else { Err(unreadable("trailing bytes")) }
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Error> {
         self.0.try_get_u8().map_err(|_| truncated())
+    }
+
+    /// The next byte, which stays to be read.
+    pub(super) fn peek(&self) -> Result<u8, Error> {
+        self.0.first().copied().ok_or_else(truncated)
     }
 
     pub(super) fn u64(&mut self) -> Result<u64, Error> {
@@ -82,6 +92,12 @@ impl Reader {
         let name = of(utf8(&self.0[..length])?)?;
         self.0.advance(length);
         Ok(name)
+    }
+
+    pub(super) fn principal(&mut self) -> Result<Principal, Error> {
+        self.name(|text| {
+            Principal::new(text).map_err(|error| unreadable("a principal is too short or too long").with_source(error))
+        })
     }
 
     pub(super) fn value(&mut self) -> Result<Value, Error> {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 
 use super::{
+    RECORD_VERSION, VERSION,
     read::{Reader, out_of_order, unreadable},
     write::{self, Encode, Sink},
 };
@@ -28,18 +29,50 @@ impl Record {
     /// [`UnreadableField`](crate::ErrorKind::UnreadableField) for any input that [`to_bytes`](Self::to_bytes) does not
     /// write.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, Error> {
-        Reader::read_all(bytes, |reader| {
-            Ok(Self::new(read_stamp(reader)?, reader.timestamp()?, read_deadlines(reader)?, read_state(reader)?))
+        Reader::read_all(bytes, RECORD_VERSION, |reader, version| {
+            let record =
+                Self::new(read_stamp(reader)?, reader.timestamp()?, read_deadlines(reader)?, read_state(reader)?);
+            if version == VERSION { Ok(record) } else { read_later_parts(reader, record) }
         })
     }
 }
 
+/// Reads the parts that version 1 does not have.
+fn read_later_parts(reader: &mut Reader, record: Record) -> Result<Record, Error> {
+    let signed_in = match reader.peek()? {
+        0 => reader.byte().map(|_| None)?,
+        _ => Some((reader.principal()?, reader.timestamp()?)),
+    };
+    let unconfirmed = match reader.byte()? {
+        0 => false,
+        1 => true,
+        _ => return Err(unreadable("a record is neither confirmed nor unconfirmed")),
+    };
+    let record = Record { signed_in, unconfirmed, ..record };
+    if record.version() == VERSION { Err(unreadable("a record is not in its earliest version")) } else { Ok(record) }
+}
+
 impl Encode for Record {
+    fn version(&self) -> u8 {
+        if self.signed_in.is_some() || self.unconfirmed { RECORD_VERSION } else { VERSION }
+    }
+
     fn body(&self, sink: &mut impl Sink) {
         write_stamp(sink, self.stamp());
         write::varint(sink, self.created_at().as_millis());
         write_deadlines(sink, &self.deadlines());
         write_state(sink, self.state());
+        if self.version() == VERSION {
+            return;
+        }
+        match &self.signed_in {
+            Some((principal, at)) => {
+                write::text(sink, principal.as_str());
+                write::varint(sink, at.as_millis());
+            }
+            None => sink.put_one(0),
+        }
+        sink.put_one(u8::from(self.unconfirmed));
     }
 }
 

@@ -42,6 +42,11 @@ impl Sink for Length {
 
 /// A type with an encoded form.
 pub(super) trait Encode {
+    /// The first version of the format that has all parts of this value.
+    fn version(&self) -> u8 {
+        VERSION
+    }
+
     /// Writes everything after the version byte.
     fn body(&self, sink: &mut impl Sink);
 
@@ -53,7 +58,7 @@ pub(super) trait Encode {
 
     fn encode(&self) -> Bytes {
         let mut out = Vec::with_capacity(self.length());
-        out.push(VERSION);
+        out.push(self.version());
         self.body(&mut out);
         out.into()
     }
@@ -85,7 +90,7 @@ pub(super) fn key(sink: &mut impl Sink, key: &Key) {
     text(sink, key.as_str());
 }
 
-fn text(sink: &mut impl Sink, text: &str) {
+pub(super) fn text(sink: &mut impl Sink, text: &str) {
     count(sink, text.len());
     sink.put(text.as_bytes());
 }

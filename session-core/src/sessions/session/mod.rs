@@ -15,7 +15,7 @@ mod viewing;
 use std::{any::TypeId, fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Error, ErrorKind, Floor, LoadOptions, ReadLevel, SessionId, Sessions,
+    Error, ErrorKind, Floor, LoadOptions, Principal, ReadLevel, SessionId, Sessions,
     codec::Location,
     model::{Delta, Entry, Field, Incarnation, OpId, Record, Stamp, State, Timestamp, Value},
     store::{Absent, FencingToken, Found, NewSession, TouchOutcome},
@@ -51,6 +51,9 @@ pub use rotating::{Rotate, Rotated};
 pub struct Session {
     sessions: Sessions,
     id: SessionId,
+    /// After a renewal by this handle: the old id. Writes go through it, since a write to the new id would confirm that
+    /// the client has received that, and the response is still to be sent.
+    old_id: Option<SessionId>,
     base: Base,
     sent: Option<Sent>,
     pending: Delta,
@@ -109,6 +112,7 @@ impl Session {
         Self {
             sessions,
             id,
+            old_id: None,
             base,
             sent: None,
             pending: Delta::new(),
@@ -147,6 +151,23 @@ impl Session {
     pub fn floor(&self) -> Option<Floor> {
         match &self.base {
             Base::Stored { seen, .. } => Some((*seen).into()),
+            Base::New(_) | Base::Ended(_) => None,
+        }
+    }
+
+    /// The principal that is signed in, as far as this handle knows.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.stored_record()?.principal()
+    }
+
+    /// When that principal last signed in to this session, on the store's clock.
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.stored_record()?.signed_in_at()
+    }
+
+    fn stored_record(&self) -> Option<&Record> {
+        match &self.base {
+            Base::Stored { record, .. } => Some(record),
             Base::New(_) | Base::Ended(_) => None,
         }
     }

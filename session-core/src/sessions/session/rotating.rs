@@ -16,8 +16,8 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    /// A periodic rotation: the old id forwards to the session for the grace, so that requests in flight are not
-    /// disturbed.
+    /// A periodic rotation. The old id forwards to the session until the new one is used, so a response that is lost
+    /// signs nobody out, and for the grace after that, so that requests in flight are not disturbed.
     pub fn renew() -> Self {
         Self { kind: RotationKind::Renew, sign_in: None, expiry: None }
     }
@@ -29,7 +29,11 @@ impl Rotate {
     }
 
     /// Signs a principal in. That is always a [privilege](Self::privilege) rotation: after a renewal, the old id, which
-    /// may be planted, would give access to the signed-in session.
+    /// may be planted, would give access to the signed-in session. It sets new deadlines, those of the policy unless
+    /// [`with_expiry`](Self::with_expiry) sets others.
+    ///
+    /// A sign-in does not depend on what has become of the old id; [`Sessions::sign_in`](crate::Sessions::sign_in) has
+    /// the table. If it starts a new session, the handle continues with that one, and loads it.
     #[must_use]
     pub fn with_sign_in(self, sign_in: SignIn) -> Self {
         Self { kind: RotationKind::Privilege, sign_in: Some(sign_in), ..self }
@@ -41,11 +45,13 @@ impl Rotate {
         Self { expiry: Some(expiry), ..self }
     }
 
-    fn into_rotation(self, from: &SessionId, sessions: &Sessions) -> Result<Rotation, Error> {
+    pub(crate) fn into_rotation(self, from: &SessionId, sessions: &Sessions) -> Result<Rotation, Error> {
+        let policy = sessions.policy();
         Ok(Rotation {
-            grace: sessions.policy().rotation_grace,
+            grace: policy.rotation_grace,
+            confirm_within: policy.confirm_within,
+            expiry: self.expiry.or(self.sign_in.is_some().then_some(policy.expiry)),
             sign_in: self.sign_in,
-            expiry: self.expiry,
             ..Rotation::new(sessions.write_options()?, from.generate_sibling()?, self.kind)
         })
     }
@@ -60,7 +66,7 @@ pub enum Rotated {
     NewId,
     /// Another request has just rotated the session and sets the cookie. Do not set a cookie. The recorded changes are
     /// not stored. After a renewal a commit can still store them; after a sign-in it fails with
-    /// [`Superseded`](crate::ErrorKind::Superseded).
+    /// [`Superseded`](crate::ErrorKind::Superseded). A sign-in never gets this answer.
     AlreadyRotated,
 }
 
@@ -69,7 +75,7 @@ impl Session {
     /// is stored. If the handle holds a [lock](Self::lock), the recorded changes are committed first, under the lock.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound), also when a "sign out everywhere" overtook the sign-in; otherwise
+    /// [`NotFound`](crate::ErrorKind::NotFound), for a sign-in only when a "sign out everywhere" overtook it; otherwise
     /// those of [`commit`](Self::commit).
     ///
     /// # Cancel safety

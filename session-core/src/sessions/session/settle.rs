@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::{
     Base, Rotate, Session,
-    sent::{CasKind, EntryCas, Request},
+    sent::{CasKind, EntryCas, Request, Sent},
 };
 use crate::{
-    Error, ErrorKind,
-    model::{Delta, Ended, OpId, Record, State, Timestamp},
-    store::{Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome},
+    Error, ErrorKind, LoadOptions, ReadLevel, SignIn,
+    model::{Delta, EndReason, Ended, OpId, Record, State, Timestamp},
+    store::{Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome, RotationKind},
 };
 
 /// The outcome of the request in flight.
@@ -35,6 +35,18 @@ enum Answer {
     Rotate(RotateOutcome),
 }
 
+impl Answer {
+    /// Whether the request was sent to an old id whose renewal is over, and changed nothing.
+    fn is_from_a_renewed_id(self) -> bool {
+        match self {
+            Self::Apply(ApplyOutcome::Absent(absent)) | Self::Rotate(RotateOutcome::Absent(absent)) => {
+                matches!(absent, Absent::NotFound(Some(Ended { reason: EndReason::Renewed, .. })))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Session {
     /// Settles a request that an earlier call left in flight. A value that it took is kept until the caller asks for it
     /// again.
@@ -56,19 +68,66 @@ impl Session {
         let store = self.sessions.store();
         // Deadlines count from this moment.
         let sent_at = self.sessions.clock().now();
+        let at = self.old_id.unwrap_or(self.id);
         let answer = match &mut sent.request {
             Request::Create { new, .. } => store.create(&self.id, new).await.map(Answer::Create),
             Request::Apply { update, base, .. } => {
                 update.retry_from = retry.then_some(*base);
-                store.apply(&self.id, update).await.map(Answer::Apply)
+                store.apply(&at, update).await.map(Answer::Apply)
             }
-            Request::Rotate { rotation, .. } => store.rotate(&self.id, rotation).await.map(Answer::Rotate),
+            Request::Rotate { rotation, .. } => store.rotate(&at, rotation).await.map(Answer::Rotate),
         };
         match answer {
+            Ok(answer) if self.old_id.is_some() && answer.is_from_a_renewed_id() => {
+                // The client has used the new id meanwhile.
+                self.old_id = None;
+                sent.uncertain = retry;
+                Box::pin(self.settle()).await
+            }
             Ok(Answer::Apply(ApplyOutcome::Absent(absent))) if retry => Err(self.in_doubt(absent)),
+            Ok(Answer::Rotate(RotateOutcome::Rotated(applied)))
+                if applied.stamp.incarnation() != self.incarnation() =>
+            {
+                self.continue_with_started(applied).await
+            }
             Ok(answer) => self.process_answer(answer, sent_at),
             Err(error) => Err(self.process_error(error, retry)),
         }
+    }
+
+    /// A sign-in has started another session, whose entries this handle does not know. The request stays in flight until
+    /// the session is loaded.
+    async fn continue_with_started(&mut self, applied: Applied) -> Result<Settled, Error> {
+        let Some(Sent { request: Request::Rotate { rotation, requested }, .. }) = &self.sent else {
+            return Ok(Settled::Nothing);
+        };
+        let (to, requested) = (rotation.to, requested.clone());
+        let sent_at = self.sessions.clock().now();
+        let options =
+            LoadOptions { level: ReadLevel::Store, floor: Some(applied.stamp.into()), ..LoadOptions::default() };
+        let found = match self.sessions.load(&to, options).await {
+            Ok(found) => found,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Superseded) => {
+                self.sent = None;
+                self.mark_absent(&error);
+                return Err(error);
+            }
+            Err(error) => {
+                let unknown =
+                    Error::new(ErrorKind::OutcomeUnknown, "the session that the sign-in started is not loaded yet");
+                return Err(self.sessions.with_context(unknown, "sign in").with_source(error));
+            }
+        };
+        self.sent = None;
+        // The lock was that of the other session.
+        if let Some(token) = self.fence.take() {
+            self.sessions.untrack_lock(token);
+        }
+        (self.id, self.old_id) = (to, None);
+        self.base = Base::found(found, sent_at);
+        self.views.clear();
+        (self.replicas, self.written, self.gone) = (applied.replicas, true, false);
+        Ok(Settled::Rotated(requested))
     }
 
     fn process_error(&mut self, error: Error, retry: bool) -> Error {
@@ -154,6 +213,7 @@ impl Session {
                 let state = State::from(&new.entries);
                 let record = Record::new(new.stamp(), applied.now, applied.deadlines, state);
                 self.base = Base::stored(Arc::new(record), sent_at);
+                self.record_sign_in(new.sign_in.as_ref(), applied.now);
                 requested.map_or(Settled::Committed, Settled::Rotated)
             }
             Request::Apply { update, cas, .. } => {
@@ -164,8 +224,11 @@ impl Session {
                 if let Some(token) = self.fence {
                     self.sessions.track_lock(token, rotation.to);
                 }
+                let renews = rotation.kind == RotationKind::Renew;
+                self.old_id = renews.then_some(self.old_id.unwrap_or(self.id));
                 self.id = rotation.to;
                 self.add_committed(rotation.write.op, rotation.delta, applied);
+                self.record_sign_in(rotation.sign_in.as_ref(), applied.now);
                 Settled::Rotated(requested)
             }
         };
@@ -174,6 +237,12 @@ impl Session {
             *ends_at = sent_at.after(applied.deadlines.remaining(applied.now));
         }
         settled
+    }
+
+    fn record_sign_in(&mut self, sign_in: Option<&SignIn>, at: Timestamp) {
+        if let (Some(sign_in), Base::Stored { record, .. }) = (sign_in, &mut self.base) {
+            Arc::make_mut(record).signed_in = Some((sign_in.principal().clone(), at));
+        }
     }
 
     /// The stamp advances only if the stored state is ours plus this delta. If others wrote in between, the old stamp

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::renewal::Renewal;
 use crate::{
-    Principal,
+    Note, Principal, SignIn,
     model::{Deadlines, Delta, OpId, Record, Stamp, Timestamp},
     store::{ConflictCause, FencingToken, Precondition, machine::REMEMBERED_OPS},
 };
@@ -22,11 +23,10 @@ pub(super) struct Memory {
     ops: Vec<OpId>,
     /// The operation that moved the session to its current id: its last rotation, or its create.
     moved_by: OpId,
-    /// The end of the grace during which an old id forwards here.
-    pub(super) renewed_until: Timestamp,
+    /// The renewal that moved the session to its current id, while an old id may forward here.
+    pub(super) renewal: Option<Renewal>,
     pub(super) tenure: Option<Tenure>,
-    /// The principal that is signed in, and the time of the sign-in.
-    signed_in: Option<(Principal, Timestamp)>,
+    pub(super) note: Option<Box<Note>>,
 }
 
 /// The last tenure of the lock. It is kept after its end, for its counter.
@@ -38,10 +38,8 @@ pub(super) struct Tenure {
 
 impl Live {
     /// A session that is created now.
-    pub(super) fn new(record: Record, op: OpId, principal: Option<Principal>) -> Self {
-        let signed_in = principal.map(|principal| (principal, record.created_at()));
-        let memory =
-            Memory { ops: vec![op], moved_by: op, renewed_until: Timestamp::default(), tenure: None, signed_in };
+    pub(super) fn new(record: Record, op: OpId) -> Self {
+        let memory = Memory { ops: vec![op], moved_by: op, renewal: None, tenure: None, note: None };
         Self { record: Arc::new(record), memory: Box::new(memory) }
     }
 
@@ -52,29 +50,41 @@ impl Live {
 
     /// The principal that is signed in.
     pub fn principal(&self) -> Option<&Principal> {
-        self.memory.signed_in.as_ref().map(|(principal, _)| principal)
+        self.record.principal()
     }
 
-    /// When that principal signed in to this session. A rotation keeps it unless it signs in another principal.
-    pub fn signed_in_at(&self) -> Option<Timestamp> {
-        self.memory.signed_in.as_ref().map(|(_, at)| *at)
+    /// What the application has noted about the session.
+    pub fn note(&self) -> Option<&Note> {
+        self.memory.note.as_deref()
     }
 
     pub(super) fn into_principal(self) -> Option<Principal> {
-        self.memory.signed_in.map(|(principal, _)| principal)
+        self.record.principal().cloned()
     }
 
-    /// Signs a principal in. A principal that is already signed in keeps the time of its first sign-in.
-    pub(super) fn sign_in(&mut self, principal: &Principal, now: Timestamp) {
-        if self.principal() != Some(principal) {
-            self.memory.signed_in = Some((principal.clone(), now));
+    /// Signs a principal in.
+    pub(super) fn sign_in(&mut self, sign_in: &SignIn, now: Timestamp) {
+        if self.principal() != Some(sign_in.principal()) {
+            self.memory.note = None;
         }
+        if let Some(note) = sign_in.note() {
+            self.memory.note = Some(Box::new(note.clone()));
+        }
+        Arc::make_mut(&mut self.record).signed_in = Some((sign_in.principal().clone(), now));
     }
 
     /// Records that the session has moved to a new id.
-    pub(super) fn record_move(&mut self, op: OpId, renewed_until: Timestamp) {
+    pub(super) fn record_move(&mut self, op: OpId, renewal: Option<Renewal>) {
         self.memory.moved_by = op;
-        self.memory.renewed_until = renewed_until;
+        self.set_renewal(renewal);
+    }
+
+    pub(super) fn set_renewal(&mut self, renewal: Option<Renewal>) {
+        let unconfirmed = renewal.as_ref().is_some_and(Renewal::is_unconfirmed);
+        if self.record.is_unconfirmed() != unconfirmed {
+            Arc::make_mut(&mut self.record).unconfirmed = unconfirmed;
+        }
+        self.memory.renewal = renewal;
     }
 
     /// Whether this operation moved the session to its current id.

@@ -9,7 +9,9 @@
 
 mod live;
 mod lock;
+mod renewal;
 mod rotate;
+mod sign_in;
 mod slot;
 
 pub use live::Live;
@@ -57,6 +59,9 @@ pub struct Step<T> {
     pub outcome: T,
     /// The change to announce, if there is one.
     pub effect: Option<Effect>,
+    /// A session that the same step has started, to be announced after that change. Its entries are not those of the
+    /// request.
+    pub start: Option<Effect>,
     /// The index entries to remove: principals whose session is no longer at this digest. There can be one for the
     /// session itself, and one for an expired session whose place it took.
     pub index_removals: Vec<(Principal, IdDigest)>,
@@ -88,7 +93,7 @@ impl Effect {
 
 impl<T> Step<T> {
     fn unchanged(outcome: T) -> Self {
-        Self { outcome, effect: None, index_removals: Vec::new(), index_addition: None }
+        Self { outcome, effect: None, start: None, index_removals: Vec::new(), index_addition: None }
     }
 
     fn changed(outcome: T, effect: Effect) -> Self {
@@ -113,13 +118,19 @@ pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOpti
 
 /// [`SessionStore::touch`](crate::store::SessionStore::touch).
 pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: TouchOptions) -> TouchOutcome {
-    let TouchOptions { idle } = options;
+    let TouchOptions { idle, note } = options;
     match live_mut(slots, now, id) {
         Err(absent) => absent.into(),
         Ok((at, live)) => {
             let renewed = live.record.deadlines().renewed(now, idle);
             if renewed != live.record.deadlines() {
                 Arc::make_mut(&mut live.record).deadlines = renewed;
+            }
+            if note.is_some() && live.principal().is_some() {
+                live.memory.note = note.map(Box::new);
+            }
+            if live.record.is_unconfirmed() {
+                renewal::used(slots, now, id, &at);
             }
             TouchOutcome::Touched(Touched { deadlines: renewed, now, forwarded: forwarded_to(at, id) })
         }
@@ -155,7 +166,10 @@ impl Rules {
         let stamp = new.stamp();
         let record = Record::new(stamp, now, expiry.start(now), State::from(entries));
         let principal = sign_in.as_ref().map(|sign_in| sign_in.principal().clone());
-        let live = Live::new(record, write.op, principal.clone());
+        let mut live = Live::new(record, write.op);
+        if let Some(sign_in) = sign_in {
+            live.sign_in(sign_in, now);
+        }
         let applied = live.applied(now);
         let expired = slots.put(*id, Slot::Live(live));
         let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created };
@@ -203,7 +217,11 @@ impl Rules {
         let deadlines = live.record.deadlines().renewed(now, None);
         let after = live.apply_delta(write.op, delta, deadlines);
         let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
-        Ok(Step::changed(ApplyOutcome::Applied(Applied { forwarded, ..live.applied(now) }), effect))
+        let applied = Applied { forwarded, ..live.applied(now) };
+        if live.record.is_unconfirmed() {
+            renewal::used(slots, now, id, &at);
+        }
+        Ok(Step::changed(ApplyOutcome::Applied(applied), effect))
     }
 
     /// [`SessionStore::destroy`](crate::store::SessionStore::destroy).
@@ -250,7 +268,7 @@ impl Rules {
                 let ended = classify(slot, now).is_ok();
                 let Step { effect, index_removals, .. } =
                     self.put_tombstone(slots, now, at, destroy.write.op, destroy.reason);
-                Step { outcome: ended, effect, index_removals, index_addition: None }
+                Step { effect, index_removals, ..Step::unchanged(ended) }
             }
         }
     }

@@ -1,6 +1,11 @@
 //! Rotation: one session, two slots, one step.
 
-use super::{Effect, Forward, Rules, Slot, Slots, Step, classify, locate};
+use std::sync::Arc;
+
+use super::{
+    Effect, Forward, Rules, Slot, Slots, Step, classify, locate,
+    renewal::{Renewal, Unconfirmed},
+};
 use crate::{
     Error, ErrorKind,
     model::{Ended, IdDigest, Timestamp},
@@ -25,32 +30,78 @@ impl Rules {
         if to.partition() != id.partition() || to == *id {
             return Err(invalid_id("the new id is not a sibling of the old one"));
         }
-        // A repeat recognises its own work at the new id, however long ago the old id was forgotten.
-        if let Ok(live) = classify(slots.get(&to), now)
-            && live.was_moved_by(rotation.write.op)
-        {
-            return Ok(Step::unchanged(RotateOutcome::Rotated(Applied { repeated: true, ..live.applied(now) })));
-        }
-        if let Some(answer) = answer_if_moved(slots, now, id, rotation) {
+        if let Some(answer) = answer_if_repeated(slots, now, id, rotation) {
             return Ok(Step::unchanged(answer));
+        }
+        if let Some(sign_in) = &rotation.sign_in {
+            return self.sign_in(slots, now, id, (rotation, sign_in));
         }
         let from = locate(slots, now, id);
         let live = match classify(slots.get(&from), now) {
             Ok(live) => live,
+            // The requested id was superseded, so another rotation came first. An id that forwards to a superseded one
+            // has lost nothing.
+            Err(Absent::Superseded) if from == *id => return Ok(Step::unchanged(RotateOutcome::AlreadyRotated)),
             Err(absent) => return Ok(Step::unchanged(absent.into())),
         };
-        if rotation.kind == RotationKind::Renew && live.memory.renewed_until > now {
+        let renewal = live.memory.renewal.as_ref();
+        if rotation.kind == RotationKind::Renew && renewal.is_some_and(|renewal| renewal.refuses_another(now)) {
             return Ok(Step::unchanged(RotateOutcome::AlreadyRotated));
         }
-        match slots.get(&to).filter(|slot| slot.ends_at() > now) {
-            None => {}
-            Some(Slot::Tombstone(tombstone)) => {
-                return Ok(Step::unchanged(RotateOutcome::Ended(Ended::of(tombstone, now))));
-            }
-            Some(Slot::Live(_) | Slot::Forward(_)) => return Err(invalid_id("the new id is in use")),
+        if let Some(answer) = answer_if_taken(slots, now, &to)? {
+            return Ok(Step::unchanged(answer));
         }
         self.limits.admit(live.record.state(), &rotation.delta)?;
-        Ok(move_session(slots, now, from, rotation))
+        Ok(self.move_session(slots, now, (*id, from), rotation))
+    }
+
+    /// Moves the session at `from`, which `id` gives access to.
+    pub(super) fn move_session(
+        &self,
+        slots: &mut impl Slots,
+        now: Timestamp,
+        (id, from): (IdDigest, IdDigest),
+        rotation: &Rotation,
+    ) -> Step<RotateOutcome> {
+        let Rotation { write, to, kind, grace: _, confirm_within: _, delta, sign_in, expiry } = rotation;
+        let to = *to.digest();
+        let superseded = Slot::Forward(Box::new(Forward::superseded(rotation, now)));
+        let Some(Slot::Live(mut live)) = slots.put(from, superseded) else {
+            // The caller has just found the session there.
+            return Step::unchanged(RotateOutcome::Absent(Absent::NotFound(None)));
+        };
+        let before = live.record.stamp();
+        let deadlines = match expiry {
+            Some(expiry) => expiry.start(now),
+            None => live.record.deadlines().renewed(now, None),
+        };
+        if delta.is_empty() {
+            Arc::make_mut(&mut live.record).deadlines = deadlines;
+        } else {
+            live.apply_delta(write.op, delta, deadlines);
+        }
+        let mut index_removals: Vec<_> =
+            live.principal().map(|principal| (principal.clone(), from)).into_iter().collect();
+        if let Some(sign_in) = sign_in {
+            live.sign_in(sign_in, now);
+        }
+        let renewal = (*kind == RotationKind::Renew && sign_in.is_none()).then(|| {
+            // The client is known to have the id that the request names. Nobody has used an unconfirmed id, so it dies.
+            let renewal = Unconfirmed::new(id, now, rotation, self.tombstone);
+            let forward = Forward::renewed(rotation, renewal.forwards_until(live.ends_at()));
+            slots.put(id, Slot::Forward(Box::new(forward)));
+            Renewal::Unconfirmed(Box::new(renewal))
+        });
+        let kind = if renewal.is_some() { RotationKind::Renew } else { RotationKind::Privilege };
+        live.record_move(write.op, renewal);
+        let index_addition = live.principal().map(|principal| (principal.clone(), to));
+        let applied = live.applied(now);
+        let expired = slots.put(to, Slot::Live(live));
+        debug_assert!(expired.as_ref().is_none_or(|slot| slot.ends_at() <= now));
+        index_removals.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
+        let kind = ChangeKind::Rotated { to, kind };
+        let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
+        Step { index_removals, index_addition, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
     }
 }
 
@@ -58,71 +109,43 @@ fn invalid_id(message: &'static str) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
 }
 
-/// The answer at an id whose session has already moved: to a repeat of the rotation that moved it, and to the loser of
-/// a race.
-fn answer_if_moved(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
-    // A sign-in through a forward moved the session from the forward's target, so look there too.
+/// The answer to a repeat of a rotation that has happened.
+fn answer_if_repeated(slots: &impl Slots, now: Timestamp, id: &IdDigest, rotation: &Rotation) -> Option<RotateOutcome> {
+    let op = rotation.write.op;
+    // A repeat recognises its own work at the new id, however long ago the old id was forgotten.
+    if let Ok(live) = classify(slots.get(rotation.to.digest()), now)
+        && live.was_moved_by(op)
+    {
+        return Some(RotateOutcome::Rotated(Applied { repeated: true, ..live.applied(now) }));
+    }
+    // A rotation through a forward moved the session from the forward's target, so look there too.
     for at in [*id, locate(slots, now, id)] {
-        let Some(Slot::Forward(forward)) = slots.get(&at) else { continue };
-        if forward.until <= now {
-            continue;
-        }
-        if forward.op == rotation.write.op {
+        if let Some(Slot::Forward(forward)) = slots.get(&at)
+            && forward.op == op
+            && forward.until > now
+        {
             let target = locate(slots, now, &forward.to);
             return Some(match classify(slots.get(&target), now) {
                 Ok(live) => RotateOutcome::Rotated(Applied { repeated: true, ..live.applied(now) }),
                 Err(absent) => absent.into(),
             });
         }
-        // The forward at the requested id decides that another rotation lost. After a renewal, the session may have
-        // ended or been superseded since; then that is the answer.
-        let lost = match forward.kind {
-            RotationKind::Renew => {
-                rotation.kind == RotationKind::Renew && classify(slots.get(&forward.to), now).is_ok()
-            }
-            RotationKind::Privilege => at == *id,
-        };
-        if lost {
-            return Some(RotateOutcome::AlreadyRotated);
-        }
     }
     None
 }
 
-fn move_session(slots: &mut impl Slots, now: Timestamp, from: IdDigest, rotation: &Rotation) -> Step<RotateOutcome> {
-    let Rotation { write, to, kind, grace, delta, sign_in, expiry } = rotation;
-    let to = *to.digest();
-    let until = now.after(*grace);
-    let forward = Forward { to, kind: *kind, op: write.op, until };
-    let Some(Slot::Live(mut live)) = slots.put(from, Slot::Forward(Box::new(forward))) else {
-        // The caller has just found the session there.
-        return Step::unchanged(RotateOutcome::Absent(Absent::NotFound(None)));
-    };
-    let before = live.record.stamp();
-    let deadlines = match expiry {
-        Some(expiry) => expiry.start(now),
-        None => live.record.deadlines().renewed(now, None),
-    };
-    if delta.is_empty() {
-        std::sync::Arc::make_mut(&mut live.record).deadlines = deadlines;
-    } else {
-        live.apply_delta(write.op, delta, deadlines);
+/// The answer if the new id was revoked before the session could move there.
+///
+/// # Errors
+/// [`InvalidInput`](ErrorKind::InvalidInput) if the new id is in use.
+pub(super) fn answer_if_taken(
+    slots: &impl Slots,
+    now: Timestamp,
+    to: &IdDigest,
+) -> Result<Option<RotateOutcome>, Error> {
+    match slots.get(to).filter(|slot| slot.ends_at() > now) {
+        None => Ok(None),
+        Some(Slot::Tombstone(tombstone)) => Ok(Some(RotateOutcome::Ended(Ended::of(tombstone, now)))),
+        Some(Slot::Live(_) | Slot::Forward(_)) => Err(invalid_id("the new id is in use")),
     }
-    let mut index_removals: Vec<_> = live.principal().map(|principal| (principal.clone(), from)).into_iter().collect();
-    if let Some(sign_in) = sign_in {
-        live.sign_in(sign_in.principal(), now);
-    }
-    let renewed_until = match kind {
-        RotationKind::Renew => until,
-        RotationKind::Privilege => Timestamp::default(),
-    };
-    live.record_move(write.op, renewed_until);
-    let index_addition = live.principal().map(|principal| (principal.clone(), to));
-    let applied = live.applied(now);
-    let expired = slots.put(to, Slot::Live(live));
-    debug_assert!(expired.as_ref().is_none_or(|slot| slot.ends_at() <= now));
-    index_removals.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
-    let kind = ChangeKind::Rotated { to, kind: *kind };
-    let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
-    Step { index_removals, index_addition, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
 }

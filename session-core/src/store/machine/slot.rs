@@ -56,8 +56,17 @@ pub struct Forward {
     pub kind: RotationKind,
     /// The op id of the rotation.
     pub(super) op: OpId,
-    /// How long the forward is kept.
+    /// How long the old id gives access, or answers Superseded.
     pub until: Timestamp,
+    /// How long the forward is kept.
+    pub(super) kept_until: Timestamp,
+}
+
+impl Forward {
+    /// Whether the old id still gives access.
+    pub fn gives_access(&self, now: Timestamp) -> bool {
+        self.kind == RotationKind::Renew && self.until > now
+    }
 }
 
 impl Slot {
@@ -66,7 +75,7 @@ impl Slot {
         match self {
             Self::Live(live) => live.ends_at(),
             Self::Tombstone(tombstone) => tombstone.until,
-            Self::Forward(forward) => forward.until,
+            Self::Forward(forward) => forward.kept_until,
         }
     }
 
@@ -86,10 +95,10 @@ impl Slot {
     }
 }
 
-/// The current digest of a session: an active renewal forwards, once.
+/// The current digest of a session: a renewal forwards, once.
 pub(super) fn locate(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDigest {
     match slots.get(id) {
-        Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => forward.to,
+        Some(Slot::Forward(forward)) if forward.gives_access(now) => forward.to,
         _ => *id,
     }
 }
@@ -102,7 +111,7 @@ pub(super) fn find<'s>(
     id: &IdDigest,
 ) -> Result<(&'s Live, Option<IdDigest>), Absent> {
     match slots.get(id) {
-        Some(Slot::Forward(forward)) if forward.kind == RotationKind::Renew && forward.until > now => {
+        Some(Slot::Forward(forward)) if forward.gives_access(now) => {
             classify(slots.get(&forward.to), now).map(|live| (live, Some(forward.to)))
         }
         slot => classify(slot, now).map(|live| (live, None)),
@@ -136,6 +145,9 @@ fn absence(slot: Option<&Slot>, now: Timestamp) -> Absent {
     match slot.filter(|slot| slot.ends_at() > now) {
         Some(Slot::Tombstone(tombstone)) => Absent::NotFound(Some(Ended::of(tombstone, now))),
         Some(Slot::Forward(forward)) if forward.kind == RotationKind::Privilege => Absent::Superseded,
+        Some(Slot::Forward(forward)) if forward.until <= now => {
+            Absent::NotFound(Some(Ended { reason: EndReason::Renewed, age: now.since(forward.until) }))
+        }
         // Renewals do not chain. If a chain is met nevertheless, it gives no access.
         Some(Slot::Forward(_) | Slot::Live(_)) | None => Absent::NotFound(None),
     }
@@ -151,6 +163,19 @@ pub(super) fn destination(slots: &impl Slots, id: &IdDigest) -> IdDigest {
     for _ in 0..MAX_MOVES {
         let Some(Slot::Forward(forward)) = slots.get(&at) else { break };
         at = forward.to;
+    }
+    at
+}
+
+/// The digest to which an id has led: the end of the forwards that have not ended. For a sign-in only, since those of
+/// privilege rotations give no access.
+pub(super) fn trail(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDigest {
+    let mut at = *id;
+    for _ in 0..MAX_MOVES {
+        match slots.get(&at) {
+            Some(Slot::Forward(forward)) if forward.until > now => at = forward.to,
+            _ => break,
+        }
     }
     at
 }

@@ -59,7 +59,14 @@ fn kinds() {
             assert_eq!(change.delta, carried);
         }
     }
-    for (reason, end) in [(1, EndReason::Logout), (2, EndReason::Revoked), (3, EndReason::Limit)] {
+    let reasons = [
+        (1, EndReason::Logout),
+        (2, EndReason::Revoked),
+        (3, EndReason::Limit),
+        (4, EndReason::Replaced),
+        (5, EndReason::Renewed),
+    ];
+    for (reason, end) in reasons {
         for flags in [0, 1] {
             let ended = Announcement { kind: 5, flags, reason, body: vec![], ..applied.clone() };
             assert_eq!(kind_of(&ended), ChangeKind::Destroyed(end));
@@ -70,7 +77,7 @@ fn kinds() {
 /// The session has ended in any case. A tombstone with an unknown reason reads the same.
 #[test]
 fn a_destroy_for_an_unknown_reason_is_a_revocation() {
-    for reason in [0, 4, 0xff] {
+    for reason in [0, 6, 0xff] {
         let applied = Announcement::applied(PARTITION, 1);
         let ended = Announcement { kind: 5, flags: 1, reason, body: vec![], ..applied };
         assert_eq!(kind_of(&ended), ChangeKind::Destroyed(EndReason::Revoked));

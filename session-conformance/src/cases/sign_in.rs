@@ -1,0 +1,319 @@
+//! Sign-ins, which never depend on the state of their old id.
+
+use std::sync::Arc;
+
+use session_core::{
+    ErrorKind, Note, Principal, SessionCap, SessionId, SignIn,
+    model::{EndReason, IdDigest, Value},
+    store::{
+        Absent, ApplyOutcome, IndexedSession, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore,
+        TouchOptions, Update,
+    },
+};
+
+use crate::{
+    gone::Gone,
+    model::{Model, changes, field},
+    must::{Must as _, must_be},
+    world::{World, new_id, new_principal, same_moment, update},
+};
+
+fn signing_in(world: &World, from: &SessionId, sign_in: SignIn) -> Rotation {
+    Rotation {
+        sign_in: Some(sign_in),
+        expiry: Some(world.long_expiry()),
+        ..world.rotation(from, RotationKind::Privilege)
+    }
+}
+
+/// Signs a principal in at an id, and returns the new id.
+async fn sign_in(world: &World, from: &SessionId, principal: &Principal) -> SessionId {
+    let rotation = signing_in(world, from, SignIn::new(principal.clone()));
+    world.rotate(from, &rotation).await;
+    rotation.to
+}
+
+fn digests(ids: &[&SessionId]) -> Vec<IdDigest> {
+    let mut digests: Vec<_> = ids.iter().map(|id| *id.digest()).collect();
+    digests.sort();
+    digests
+}
+
+async fn must_list(world: &World, principal: &Principal, ids: &[&SessionId]) {
+    let mut listed = world.listed(principal).await;
+    listed.sort();
+    assert_eq!(listed, digests(ids));
+}
+
+/// A record names the principal and the time of the sign-in, by whichever request it signed in.
+pub(crate) async fn a_record_names_the_principal(world: &World) {
+    let principal = new_principal();
+    let id = world.sign_in(&principal).await;
+    let record = world.found(&id).await.record;
+    assert_eq!((record.principal(), record.signed_in_at()), (Some(&principal), Some(record.created_at())));
+
+    let guest = world.start().await;
+    let record = world.found(&guest).await.record;
+    assert_eq!((record.principal(), record.signed_in_at()), (None, None));
+    world.elapse(world.ticks(2)).await;
+    let rotation = signing_in(world, &guest, SignIn::new(principal.clone()));
+    let applied = world.rotate(&guest, &rotation).await;
+    for id in [rotation.to, world.moved(&rotation.to, RotationKind::Renew).await] {
+        let record = world.found(&id).await.record;
+        assert_eq!(record.principal(), Some(&principal));
+        assert!(same_moment(world, record.signed_in_at().unwrap_or_default(), applied.now));
+    }
+}
+
+/// The form is sent twice from one cookie. Both responses carry an id of a signed-in session with the same entries.
+pub(crate) async fn a_second_sign_in_copies_the_first(world: &World) {
+    let principal = new_principal();
+    let cart = changes().insert("cart", "sku-1", "1").set("theme", "dark");
+    let (old, _) = world.start_with(&cart).await;
+    let first = sign_in(world, &old, &principal).await;
+    let rotation = Rotation {
+        delta: changes().set("from", "second").delta(),
+        ..signing_in(world, &old, SignIn::new(principal.clone()))
+    };
+    let applied = world.rotate(&old, &rotation).await;
+    assert_eq!((applied.repeated, applied.stamp), (false, world.stamp(&rotation.to).await));
+    assert_eq!(applied.stamp.incarnation(), rotation.incarnation());
+    assert_eq!(world.model(&rotation.to).await, Model::from(&cart).after(&changes().set("from", "second")));
+    assert_eq!(world.model(&first).await, Model::from(&cart), "the first session goes on");
+    world.must_be_gone(&old, Gone::Superseded).await;
+    must_list(world, &principal, &[&first, &rotation.to]).await;
+    world.end(&first).await;
+    assert!(world.is_live(&rotation.to).await, "they are two sessions");
+}
+
+/// The second form arrives when the first session was renewed already.
+pub(crate) async fn a_second_sign_in_follows_the_first(world: &World) {
+    let principal = new_principal();
+    let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let first = sign_in(world, &old, &principal).await;
+    world.moved(&first, RotationKind::Renew).await;
+    let second = sign_in(world, &old, &principal).await;
+    assert_eq!(world.model(&second).await, Model::from(&changes().set("theme", "dark")));
+}
+
+/// When the grace is over, the id leads nowhere, and a sign-in there starts with no entries.
+pub(crate) async fn a_sign_in_after_the_grace_copies_nothing(world: &World) {
+    let principal = new_principal();
+    let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let first = signing_in(world, &old, SignIn::new(principal.clone()));
+    world.rotate(&old, &Rotation { grace: world.ticks(2), ..first }).await;
+    world.elapse(world.ticks(3)).await;
+    let second = signing_in(world, &old, SignIn::new(principal.clone()));
+    world.rotate(&old, &second).await;
+    assert_eq!(world.model(&second.to).await.len(), 0);
+}
+
+/// Entries of a session that signed in before the grace are not copied, even if a step-up has just replaced the id.
+pub(crate) async fn an_older_sign_in_is_not_copied(world: &World) {
+    let principal = new_principal();
+    let (guest, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let old = sign_in(world, &guest, &principal).await;
+    world.elapse(world.ticks(5)).await;
+    world.moved(&old, RotationKind::Privilege).await;
+    let rotation = signing_in(world, &old, SignIn::new(principal.clone()));
+    let rotation = Rotation { grace: world.ticks(4), ..rotation };
+    world.rotate(&old, &rotation).await;
+    assert_eq!(world.model(&rotation.to).await.len(), 0);
+}
+
+/// Another principal whose form arrives second gets nothing of the first one's session.
+pub(crate) async fn a_second_sign_in_of_another_principal_copies_nothing(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let first = sign_in(world, &old, &ada).await;
+    let second = sign_in(world, &old, &grace).await;
+    assert_eq!(world.model(&second).await.len(), 0);
+    assert_eq!(world.model(&first).await.len(), 1);
+    must_list(world, &ada, &[&first]).await;
+    must_list(world, &grace, &[&second]).await;
+}
+
+/// A sign-in at the id of an ended session, or at an id that was never issued, makes a session.
+pub(crate) async fn a_sign_in_needs_no_session(world: &World) {
+    let principal = new_principal();
+    let ended = world.sign_in(&principal).await;
+    world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+    let delta = changes().set("theme", "dark");
+    for old in [ended, new_id()] {
+        let rotation = Rotation { delta: delta.delta(), ..signing_in(world, &old, SignIn::new(principal.clone())) };
+        let applied = world.rotate(&old, &rotation).await;
+        let record = world.found(&rotation.to).await.record;
+        assert_eq!((record.stamp(), record.stamp().version()), (applied.stamp, 1));
+        assert!(same_moment(world, record.created_at(), applied.now));
+        assert_eq!(Model::of(record.state()), Model::from(&delta));
+        assert_eq!(record.deadlines(), applied.deadlines);
+        assert!(world.listed(&principal).await.contains(rotation.to.digest()));
+        assert!(!world.is_live(&old).await, "the old id gives no access");
+    }
+}
+
+/// A sign-in at an id without a session that is sent twice answers Rotated, and is applied once.
+pub(crate) async fn a_repeated_start_answers_rotated(world: &World) {
+    let principal = new_principal();
+    let old = new_id();
+    let rotation = signing_in(world, &old, SignIn::new(principal.clone()));
+    world.rotate(&old, &rotation).await;
+    let stamp = world.apply(&rotation.to, &changes().set("theme", "dark")).await.stamp;
+    let again = world.rotate(&old, &rotation).await;
+    assert_eq!((again.repeated, again.stamp), (true, stamp));
+    must_list(world, &principal, &[&rotation.to]).await;
+}
+
+/// A repeat does not sign in again what was ended since.
+pub(crate) async fn a_repeat_recreates_nothing(world: &World) {
+    let principal = new_principal();
+    for old in [world.start().await, new_id()] {
+        let rotation = signing_in(world, &old, SignIn::new(principal.clone()));
+        world.rotate(&old, &rotation).await;
+        world.end(&rotation.to).await;
+        let again = world.store().rotate(&old, &rotation).await.must();
+        assert!(!matches!(again, RotateOutcome::Rotated(_)), "{again:?}");
+        must_be!(world.load(&rotation.to).await, LoadOutcome::Absent(Absent::NotFound(Some(_))));
+        must_list(world, &principal, &[]).await;
+    }
+}
+
+/// A second principal who signs in over a first one inherits no entry but those of the fields that the sign-in keeps, and
+/// the first one's session has ended.
+pub(crate) async fn another_principal_starts_fresh(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let entries =
+        changes().set("role", "admin").insert("roles", "admin", "").set("theme", "dark").insert("cart", "k", "1");
+    let (guest, _) = world.start_with(&entries).await;
+    let id = sign_in(world, &guest, &ada).await;
+    let before = world.stamp(&id).await;
+    let keeping = SignIn::new(grace.clone()).keeping([field("theme"), field("cart"), field("absent")]);
+    let rotation = Rotation {
+        delta: changes().set("user", "Grace").remove_key("cart", "no-such-key").delta(),
+        ..signing_in(world, &id, keeping)
+    };
+    let applied = world.rotate(&id, &rotation).await;
+    let kept = changes().set("theme", "dark").insert("cart", "k", "1").set("user", "Grace");
+    let record = world.found(&rotation.to).await.record;
+    assert_eq!(Model::of(record.state()), Model::from(&kept));
+    assert_eq!((record.stamp(), record.principal()), (applied.stamp, Some(&grace)));
+    assert_ne!(record.stamp().incarnation(), before.incarnation(), "it is another session");
+    assert_eq!(record.stamp().version(), 1);
+    world.must_be_gone(&id, Gone::Superseded).await;
+    must_list(world, &ada, &[]).await;
+    must_list(world, &grace, &[&rotation.to]).await;
+    assert!(world.rotate(&id, &rotation).await.repeated);
+    // Its size counts from the entries that it has.
+    world.apply(&rotation.to, &changes().clear("cart").remove("theme").remove("user")).await;
+    assert_eq!(world.model(&rotation.to).await.len(), 0);
+}
+
+/// The first principal's updates cannot reach the second one's session.
+pub(crate) async fn a_late_update_of_another_principal_is_refused(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let id = world.sign_in(&ada).await;
+    let base = world.stamp(&id).await;
+    let rotation = signing_in(world, &id, SignIn::new(grace));
+    world.rotate(&id, &rotation).await;
+    let late = update(&changes().set("late", "x"));
+    let late = Update { retry_from: Some(base), ..late };
+    let answer = world.store().apply(&rotation.to, &late).await.must();
+    must_be!(answer, ApplyOutcome::Absent(Absent::NotFound(None)));
+}
+
+/// A sign-in that would exceed a limit is refused whole, wherever it starts.
+pub(crate) async fn a_refused_sign_in_changes_nothing(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let id = world.sign_in(&ada).await;
+    let huge = Value::from(vec![3; world.store().limits().max_value_bytes + 1]);
+    for old in [id, new_id()] {
+        let rotation = signing_in(world, &old, SignIn::new(grace.clone()));
+        let rotation = Rotation { delta: changes().set_value("huge", &huge).delta(), ..rotation };
+        let error = must_be!(world.store().rotate(&old, &rotation).await, Err(error) => error);
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+        assert!(!world.is_live(&rotation.to).await);
+    }
+    assert!(world.is_live(&id).await);
+    must_list(world, &grace, &[]).await;
+    must_list(world, &ada, &[&id]).await;
+}
+
+/// A principal with as many sessions as its cap allows sends the form twice. The second is not refused, and takes the
+/// place of the first.
+pub(crate) async fn a_second_sign_in_at_the_cap_is_admitted(world: &World) {
+    let principal = new_principal();
+    let capped = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+    let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let first = signing_in(world, &old, capped.clone());
+    world.rotate(&old, &first).await;
+    let second = signing_in(world, &old, capped);
+    world.rotate(&old, &second).await;
+    assert_eq!(world.model(&second.to).await.len(), 1);
+    world.must_be_gone(&first.to, Gone::NotFound(Some(EndReason::Limit))).await;
+    must_list(world, &principal, &[&second.to]).await;
+}
+
+/// Of many forms sent at once from one cookie, each signs in, and each session has the entries.
+pub(crate) async fn many_sign_ins_from_one_id_all_succeed(world: &World) {
+    for _ in 0..10 {
+        let principal = new_principal();
+        let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
+        let rotations: Vec<_> = (0..4).map(|_| signing_in(world, &old, SignIn::new(principal.clone()))).collect();
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let rotation = rotations[turn].clone();
+            async move { must_be!(store.rotate(&old, &rotation).await.must(), RotateOutcome::Rotated(_)) }
+        };
+        world.race(rotations.len(), task).await;
+        for rotation in &rotations {
+            assert_eq!(world.model(&rotation.to).await.len(), 1);
+        }
+        assert_eq!(world.listed(&principal).await.len(), rotations.len());
+        world.must_be_gone(&old, Gone::Superseded).await;
+    }
+}
+
+/// The note of a sign-in is listed with its session, and moves with it.
+pub(crate) async fn a_note_is_listed(world: &World) {
+    let principal = new_principal();
+    let note = Note::new(vec![0, 255, 7]).must();
+    let noted = SignIn::new(principal.clone()).with_note(note.clone());
+    let guest = world.start().await;
+    let rotation = signing_in(world, &guest, noted.clone());
+    world.rotate(&guest, &rotation).await;
+    world.moved(&rotation.to, RotationKind::Renew).await;
+    world.create(&world.signing_in(noted)).await;
+    world.sign_in(&principal).await;
+    let notes: Vec<_> =
+        world.index().sessions(&principal, 10).await.must().into_iter().filter_map(|session| session.note).collect();
+    assert_eq!(notes, [note.clone(), note]);
+}
+
+/// A touch replaces the note of a signed-in session, up to its greatest length, and that of no other session.
+pub(crate) async fn a_touch_replaces_the_note(world: &World) {
+    let principal = new_principal();
+    let first = SignIn::new(principal.clone()).with_note(Note::new("first").must());
+    let (id, _) = world.create(&world.signing_in(first)).await;
+    let listed = |sessions: Vec<IndexedSession>| sessions[0].note.clone();
+    for note in [Note::new(vec![9; 256]).must(), Note::new("").must()] {
+        let options = TouchOptions { note: Some(note.clone()), ..TouchOptions::default() };
+        world.touch(&id, options).await;
+        world.touch(&id, TouchOptions::default()).await;
+        assert_eq!(listed(world.index().sessions(&principal, 10).await.must()), Some(note));
+    }
+    let guest = world.start().await;
+    let options = TouchOptions { note: Some(Note::new("guest").must()), ..TouchOptions::default() };
+    world.touch(&guest, options).await;
+    let signed_in = sign_in(world, &guest, &principal).await;
+    let sessions = world.index().sessions(&principal, 10).await.must();
+    let session = sessions.iter().find(|session| session.digest == *signed_in.digest());
+    assert_eq!(session.map(|session| session.note.clone()), Some(None), "a guest has no note");
+}
+
+/// A new principal does not inherit the note of the one before.
+pub(crate) async fn another_principal_inherits_no_note(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let noted = SignIn::new(ada.clone()).with_note(Note::new("ada's phone").must());
+    let (id, _) = world.create(&world.signing_in(noted)).await;
+    sign_in(world, &id, &grace).await;
+    assert_eq!(world.index().sessions(&grace, 10).await.must()[0].note, None);
+}

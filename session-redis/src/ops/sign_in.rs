@@ -1,0 +1,118 @@
+use redis::Cmd;
+use session_core::{
+    Error, SignIn,
+    model::{Entry, IdDigest},
+    store::{Applied, RotateOutcome, Rotation},
+};
+
+use super::{
+    applied,
+    delta::{Counts, append, append_clears},
+    rotate::{Listed, grace, in_use},
+};
+use crate::{
+    index::Listing,
+    layout::{field_of, prefix_of},
+    lifetimes::Lifetimes,
+    operation::{Operation, SendOptions},
+    protocol::{SCRIPTS, SignInReply, hex, note_field, put, unexpected_reply},
+};
+
+/// The maximum number of moves of a session that are followed from the old id.
+const MAX_MOVES: usize = 8;
+
+/// What the session at the first key is to a sign-in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The old id gives access to it.
+    Own = 0,
+    /// The old id has led to it, and gives no access.
+    Trail = 1,
+    /// The trail is longer than any that is still stored.
+    Nothing = 2,
+}
+
+impl Operation<'_> {
+    /// Signs a principal in where there is no session that it may continue. Returns `None` if there is one after all.
+    pub(super) async fn start_signed_in(
+        &self,
+        from: &IdDigest,
+        rotation: &Rotation,
+        (listing, full): Listed<'_>,
+    ) -> Result<Option<RotateOutcome>, Error> {
+        let Some(sign_in) = &rotation.sign_in else { return Err(unexpected_reply()) };
+        let partition = self.store.layout.partition(from);
+        let options = SendOptions::idempotent().with_replicas(rotation.write.replicas);
+        let (mut at, mut origin, mut moves) = (*from, Origin::Own, 0);
+        loop {
+            let cmd = self.sign_in_cmd((&at, origin), rotation, sign_in, listing.as_ref());
+            let answer = self.run_script(&SCRIPTS.sign_in, partition, &cmd, options).await?;
+            return match SignInReply::parse(&answer.reply)? {
+                SignInReply::Started(status) => {
+                    if origin == Origin::Trail {
+                        self.end_twin(sign_in, &at).await;
+                    }
+                    Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
+                }
+                SignInReply::Repeated(status) => {
+                    Ok(Some(RotateOutcome::Rotated(Applied { repeated: true, ..applied(status, &answer) })))
+                }
+                SignInReply::Continues => Ok(None),
+                SignInReply::LeadsTo(to) => {
+                    moves += 1;
+                    (at, origin) = (to, if moves > MAX_MOVES { Origin::Nothing } else { Origin::Trail });
+                    continue;
+                }
+                SignInReply::MustList(wanted) => {
+                    self.extend_target(rotation, &wanted, (&mut *listing, &mut *full), from).await?;
+                    continue;
+                }
+                SignInReply::TargetEnded(ended) => Ok(Some(RotateOutcome::Ended(ended))),
+                SignInReply::TargetInUse => Err(in_use()),
+            };
+        }
+    }
+
+    /// The arguments are those that `sign_in.lua` documents.
+    fn sign_in_cmd(
+        &self,
+        (at, origin): (&IdDigest, Origin),
+        rotation: &Rotation,
+        sign_in: &SignIn,
+        listing: Option<&Listing>,
+    ) -> Cmd {
+        let layout = &self.store.layout;
+        let (partition, to) = (layout.partition(at), rotation.to.digest());
+        let counts = Counts::of(&rotation.delta);
+        let mut head = Vec::with_capacity(128);
+        let op = u64::from(rotation.write.op);
+        head.extend_from_slice(&op.to_be_bytes());
+        head.extend_from_slice(&hex(op));
+        put::<7>(&mut head, grace(rotation));
+        Lifetimes::of(rotation.expiry.unwrap_or_default()).put(&mut head);
+        self.put_limits(&mut head);
+        put::<7>(&mut head, listing.map_or(0, |listing| listing.span));
+        head.push(origin as u8);
+        head.extend_from_slice(&to.to_bytes());
+        let kept = sign_in.kept();
+        for count in [kept.len() as u64, counts.clears, counts.removes, counts.puts] {
+            put::<4>(&mut head, count);
+        }
+        let keys = [&layout.session(at)[..], &layout.session(to), &partition.sequence];
+        let bytes = head.len() + counts.bytes + partition.channel.len() + 640;
+        let mut cmd = SCRIPTS.sign_in.command(&keys, (8 + 2 * kept.len() + counts.arguments(), bytes));
+        cmd.arg(head).arg(&self.message_head(at)).arg(&self.message_head(to));
+        cmd.arg(self.store.settings.publish).arg(&*partition.channel);
+        cmd.arg(listing.map_or("", |listing| listing.principal.as_str())).arg(sign_in.principal().as_str());
+        cmd.arg(note_field(sign_in.note()));
+        for field in kept {
+            cmd.arg(field_of(Entry::Scalar(field)));
+        }
+        for field in kept {
+            cmd.arg(prefix_of(field));
+        }
+        append_clears(&mut cmd, &rotation.delta, &counts);
+        append(&mut cmd, &rotation.delta, &counts);
+        cmd
+    }
+}
