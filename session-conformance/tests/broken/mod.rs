@@ -3,6 +3,8 @@
 mod fault;
 mod feed;
 mod index;
+mod renewal;
+mod sign_in;
 mod state;
 mod time;
 
@@ -45,7 +47,8 @@ broken_stores! {
     state::CountsEmptyDeltas: "algebra::the_empty_delta_is_the_identity";
     state::TagsByVersion: "lifecycle::stamps_are_derived_from_op_ids";
     state::ComparesVersionsOnly: "lifecycle::an_equal_version_is_not_an_equal_stamp";
-    state::NeverSaysUnknown: "exactly_once::a_retry_sixteen_versions_behind_is_unknown";
+    state::NeverSaysUnknown: "exactly_once::a_retry_sixteen_versions_behind_is_unknown",
+        "sign_in::a_late_update_of_another_principal_is_refused";
     state::HasNoLimits: "limits::the_value_limit_is_exact", "limits::the_entry_limit_is_exact";
     state::AppliesPartOfARefusedUpdate: "limits::the_value_limit_is_exact";
     state::ReadsRefusalAsMissing: "limits::the_entry_limit_is_exact";
@@ -59,7 +62,22 @@ broken_stores! {
     time::CountsInSeconds: "expiry::deadlines_are_not_rounded_to_seconds";
     time::RotatesInTwoSteps: "cancellation::of_a_rotation", "rotation_race::readers_find_the_session_throughout_a_renewal",
         "rotation_race::readers_find_the_session_throughout_a_sign_in";
-    time::ForwardsForever: "rotation::a_forward_ends_with_the_grace";
+    renewal::EndsWithTheGrace: "renewal::a_lost_response_ends_no_session";
+    renewal::ForwardsForever: "renewal::the_first_use_ends_the_old_id_after_the_grace";
+    renewal::ConfirmsByReading: "renewal::reading_confirms_nothing";
+    renewal::ConfirmsThroughTheOldId: "renewal::a_lost_response_ends_no_session";
+    renewal::NeverSaysUnconfirmed: "renewal::a_record_says_that_it_is_unconfirmed";
+    renewal::KeepsTheUnusedId: "renewal::a_renewal_through_an_unconfirmed_one_draws_another_id";
+    renewal::WaitsForEver: "renewal::an_unconfirmed_renewal_ends_in_its_time";
+    renewal::ForgetsTheOldId: "renewal::the_first_use_ends_the_old_id_after_the_grace";
+    sign_in::NeedsTheOldId: "sign_in::a_sign_in_needs_no_session", "sign_in::a_second_sign_in_copies_the_first",
+        "sign_in::many_sign_ins_from_one_id_all_succeed";
+    sign_in::LosesTheCart: "sign_in::a_second_sign_in_copies_the_first";
+    sign_in::InheritsEntries: "sign_in::another_principal_starts_fresh";
+    sign_in::RevivesByRepeating: "sign_in::a_repeat_recreates_nothing";
+    sign_in::CountsTheTwin: "sign_in::a_second_sign_in_at_the_cap_is_admitted";
+    sign_in::NamesNoPrincipal: "sign_in::a_record_names_the_principal";
+    sign_in::ForgetsNotes: "sign_in::a_note_is_listed", "sign_in::a_touch_replaces_the_note";
     time::ForwardsAfterSignIn: "rotation::a_privilege_rotation_supersedes_the_old_id";
     time::BothRotationsWin: "rotation_race::one_of_many_rotations_wins";
     time::ForgetsRotationsWithTheGrace: "exactly_once::a_rotation_repeated_after_its_grace_answers_rotated";

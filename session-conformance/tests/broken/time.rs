@@ -178,17 +178,6 @@ impl Fault for RotatesInTwoSteps {
     }
 }
 
-/// The old id forwards until the session ends.
-#[derive(Debug, Default)]
-pub(crate) struct ForwardsForever;
-
-#[async_trait]
-impl Fault for ForwardsForever {
-    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        inner.rotate(id, &Rotation { grace: Duration::MAX, ..rotation.clone() }).await
-    }
-}
-
 /// A sign-in keeps the old id alive for requests in flight: session fixation.
 #[derive(Debug, Default)]
 pub(crate) struct ForwardsAfterSignIn;
