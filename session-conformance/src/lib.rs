@@ -71,7 +71,9 @@
 //! | `expiry` | idle and absolute deadlines, touches, boundaries, the shortest and the longest lifetime |
 //! | `concurrency` | two requests, many writers, concurrent compare-and-sets, one-time tokens |
 //! | `destroy_wins` | nothing recreates a destroyed session |
-//! | `rotation`, `rotation_race` | both kinds, forwards, graces, racing rotations and updates |
+//! | `rotation`, `rotation_race` | both kinds, forwards, racing rotations and updates |
+//! | `renewal` | lost responses, confirmation by use, graces, renewals of renewals |
+//! | `sign_in` | forms that are sent twice, ended and unknown ids, other principals, notes |
 //! | `index`, `revocation` | sessions of a principal, caps, revocations that race sign-ins and rotations |
 //! | `lock` | leases and fencing tokens |
 //! | `feed` | every change once, in order, with chained stamps; barriers |

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | [`IDLE`] | 30 min | longer: an abandoned browser stays signed in longer; shorter: more sign-ins |
 //! | [`ABSOLUTE`] | 24 h | longer: a stolen cookie is valid for longer |
-//! | [`ROTATION_GRACE`] | 30 s | longer: an old id works for longer after a renewal; shorter: slow requests in flight fail |
+//! | [`ROTATION_GRACE`] | 30 s | longer: an old id works for longer after a renewal is confirmed; shorter: slow requests in flight fail |
+//! | [`confirm_within`](crate::SessionsBuilder::confirm_within) | the session's life | shorter: a client whose response was lost is signed out earlier, and so is a thief with an old id |
 //! | [`TOMBSTONE`] | 10 min | longer: each destroyed session takes memory for longer; shorter: late creates are no longer refused, and the answer to "why was I logged out?" is lost earlier |
 //! | [`CALL_DEADLINE`] | 2 s | longer: callers wait longer for a store that is down; shorter: more unknown outcomes |
 //! | share of the idle timeout after which opening a session renews it | a tenth | smaller: more touches; larger: an idle deadline may be too early by a larger share |
@@ -21,7 +22,7 @@ use std::time::Duration;
 pub const IDLE: Duration = Duration::from_secs(30 * 60);
 /// How long a session may live in total.
 pub const ABSOLUTE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long an old id is remembered after a rotation.
+/// How long requests in flight with an old id are served after a renewal is confirmed, or recognised after a sign-in.
 pub const ROTATION_GRACE: Duration = Duration::from_secs(30);
 /// How long a destroyed session is remembered. At least [ten](TOMBSTONE_CALLS) call deadlines.
 pub const TOMBSTONE: Duration = Duration::from_secs(10 * 60);

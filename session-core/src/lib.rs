@@ -43,7 +43,8 @@
 //! `json` (default), `postcard`, `bincode`, `sealed`: the [codecs](codec). `machine`: the reference implementation
 //! `store::machine`, for backends that keep their sessions in their own process. `tracing`: the event `session_ended`, at
 //! level `INFO` of the target `session_core`, when a request meets a session that was ended and whose tombstone is still
-//! there. The event has the reason, the age (`age_ms`) and the operation, and no id.
+//! there, and `session_forked`, at level `WARN`, when an old id comes back after the id of its renewal was used. The events
+//! have the age (`age_ms`) and the operation, and no id; the first also has the reason.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;

@@ -73,7 +73,8 @@
 //! A dropped write may have been executed; its copy is dropped. A dropped load goes on if other callers wait for it.
 //!
 //! # Limits
-//! - A session reached by an old id that forwards is not cached under that id. Such loads go to the store, for a short grace.
+//! - A session reached by an old id that forwards is not cached under that id. Such loads go to the store, until the client
+//!   uses the new id, and for the grace after that.
 //! - The crate starts nothing by itself. The first call starts the listener's task, so calls need a Tokio runtime. Until the
 //!   first lease, loads go to the store.
 //! - Memory is bounded by an estimate. moka, which decides what stays cached, may lag behind by a few entries.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-/// Why a session was ended.
+/// Why a session was ended, or why an id no longer gives access to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndReason {

@@ -57,12 +57,26 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// - **Cancel safe.** If a future is dropped, the session is as before or as after the operation, never in between.
 /// - **State and deadline change in one step.** A record without a deadline does not exist. An expired record is not
 ///   returned, however late the sweeper is. Deadlines are on the store's clock, in milliseconds.
-/// - **Rotation.** After a *renew*, the old id forwards to the session for the grace, in every operation. A renew
-///   during that grace returns AlreadyRotated, so forwards never chain. After a *privilege* rotation, the old id gives
-///   no access; for the grace, operations on it return Superseded, and another rotation returns AlreadyRotated. Of two
-///   racing rotations, one wins. Incarnation, creation time and lock do not change. The version grows only if a delta
-///   is applied. A session remembers the rotation that moved it to its id, so a repeat returns Rotated even after the
-///   grace.
+/// - **Renewal.** After a rotation of the kind *renew*, the old id forwards to the session in every operation until the
+///   renewal is confirmed, and for the grace after that. The first write or touch at the new id confirms it; a load does
+///   not. Until then [`Record::is_unconfirmed`](crate::model::Record::is_unconfirmed) is true, and the old id forwards
+///   for as long as the session lives, or for [`confirm_within`](Rotation::confirm_within). A renewal during the grace
+///   after another, or after its confirmation, returns AlreadyRotated. After the grace, a renewal through the old id of an
+///   unconfirmed one draws another new id: the one that was never used gives no access, and the old id forwards to the
+///   newest. Forwards never chain. While a forward that has ended is remembered, the old id answers NotFound with the
+///   reason [`Renewed`](crate::model::EndReason::Renewed).
+/// - **Step-up.** After a *privilege* rotation, the old id gives no access; for the grace, operations on it return
+///   Superseded, and another rotation returns AlreadyRotated. Of two racing rotations, one wins.
+/// - **Sign-in.** A rotation with a [sign-in](Rotation::sign_in) is a privilege rotation that never depends on its old id.
+///   A session without a principal, or of the same one, moves. A session of another principal ends, and a new one starts
+///   with the entries that the sign-in [keeps](crate::SignIn::keeping). Where the id gives access to no session, a new one
+///   starts; if the id leads, through forwards that have not ended, to a session of the same principal that signed in
+///   within the grace of the rotation, it starts with the entries of that one. A new session's incarnation is that of
+///   [`Rotation::incarnation`]. A session that has been copied does not count against a cap; if the cap would be exceeded
+///   afterwards, it is ended.
+/// - **All rotations.** Incarnation, creation time and lock of a session that moves do not change. The version grows only
+///   if a delta is applied. A session remembers the rotation that moved or started it, so a repeat returns Rotated even
+///   after the grace.
 /// - **The empty delta** changes nothing, not even the version or a deadline, and is not remembered. If it has
 ///   preconditions, they are checked.
 /// - **Limits** are enforced in the same atomic step. A create, update or rotation that would exceed one is refused as

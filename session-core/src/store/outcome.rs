@@ -174,7 +174,7 @@ pub enum RotateOutcome {
     /// Another rotation came first. Nothing was changed. Set no cookie. A sign-in never gets this answer.
     AlreadyRotated,
     /// There is no session to move. Superseded here means that the id forwards to one that a sign-in or a step-up
-    /// replaced. A sign-in never gets this answer.
+    /// replaced. A sign-in gets this answer only as a repeat, if its session has ended since.
     Absent(Absent),
     /// The *new* id was revoked before the session could move there. Nothing was changed.
     Ended(Ended),

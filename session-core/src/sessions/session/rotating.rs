@@ -76,7 +76,8 @@ impl Session {
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), for a sign-in only when a "sign out everywhere" overtook it; otherwise
-    /// those of [`commit`](Self::commit).
+    /// those of [`commit`](Self::commit). A sign-in that has started another session loads it; if that load fails, the
+    /// error is [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), and the next call loads it.
     ///
     /// # Cancel safety
     /// If the future is dropped, the session is at the old id or at the new one. The next commit, or another call with
