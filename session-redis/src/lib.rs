@@ -71,6 +71,7 @@ pub mod durability {}
 pub mod doctor;
 mod error_context;
 mod feed;
+mod guarded_read;
 mod index;
 mod layout;
 mod lifetimes;
