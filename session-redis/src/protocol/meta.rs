@@ -12,6 +12,7 @@
 //! | `@0`, `@1` | the op ids of the last 16 versions, 8 bytes each, the latest first: of the odd ones in `@0`, of the even ones in `@1` |
 //! | `@p` | 1, signed in at:6, listed until:7, the principal |
 //! | `@l` | 1, owner:8, counter:6, lease until:7 |
+//! | `@!` | in no hash: each read removes it, to learn whether the server accepts writes |
 //!
 //! The first byte of each is its format. A reader that does not know it reports the session as unreadable, never as
 //! absent; fields that it does not know are left alone.
