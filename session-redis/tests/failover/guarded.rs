@@ -14,7 +14,7 @@ use session_core::{
     store::{Absent, LoadOutcome, NewSession, SessionStore},
 };
 use session_redis::RedisStore;
-use session_testkit::{Cluster, Direction, Persistence, SentinelTrio, Server};
+use session_testkit::{Cluster, Direction, Persistence, Reply, SentinelTrio, Server};
 
 use crate::{
     isolated::inside,
@@ -86,6 +86,49 @@ async fn a_replaced_primary_answers_no_load() {
     trio.wait_until_settled().await;
     until("it follows", || async { load(&inside, &doomed).await.ok() }).await;
     assert!(matches!(load(&inside, &doomed).await, Ok(LoadOutcome::Absent(Absent::NotFound(Some(_))))));
+}
+
+/// A replica of a cluster is elected before the old primary notices that it is isolated.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replaced_primary_of_a_cluster_answers_no_load() {
+    let cluster = Cluster::builder().node_timeout(DOWN_AFTER).can_split();
+    let cluster = cluster.each(|node| node.config("min-replicas-to-write", 1).config("min-replicas-max-lag", 1));
+    let cluster = cluster.start().await;
+    let (doomed, slot) = (id_in(0, PARTITIONS), slot_of(0, PARTITIONS));
+    let old = cluster.primary_of(slot).await;
+    // Otherwise it would notice in time in half of the runs.
+    old.command(&["CONFIG", "SET", "cluster-node-timeout", "60000"]).await.expect("CONFIG SET");
+    let store = in_cluster(&cluster, PARTITIONS).await;
+    until("the replicas are counted", || async { store.check().await.ok() }).await;
+    new_session(&store, doomed, 1).await;
+    let known = Some(found(&store, &doomed).await.record.stamp());
+
+    cluster.isolate(old);
+    let (ended, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let reader = tokio::spawn(found_after(store.clone(), doomed, ended.clone(), stop.clone()));
+    let new = cluster.wait_for_new_primary(slot, old).await;
+    // No client of this side reaches the new primary, so the session is ended there by hand.
+    new.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await.expect("CONFIG SET");
+    let keys = new.command(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "100"]).await;
+    for key in keys.items() {
+        let Reply::Bulk(key) = key else { panic!("{key:?}") };
+        if key.ends_with(&doomed.digest().to_bytes()) {
+            assert_eq!(new.command(&[b"DEL".as_slice(), key]).await.int(), 1);
+            ended.store(true, SeqCst);
+        }
+    }
+    assert!(ended.load(SeqCst), "the new primary had the session");
+    for _ in 0..20 {
+        assert_refused(load(&store, &doomed).await, "too few replicas");
+    }
+    assert_refused(store.load(&doomed, LoadOptions { known, ..LoadOptions::default() }).await, "too few replicas");
+    assert_eq!(old.info("role").await.unwrap(), "master", "it does not know");
+    stop.store(true, SeqCst);
+    assert_eq!(reader.await.unwrap(), 0, "a session that was destroyed on the new primary was found");
+
+    cluster.heal().await;
+    until("it follows", || async { load(&store, &doomed).await.ok() }).await;
+    assert_eq!(load(&store, &doomed).await.unwrap(), LoadOutcome::Absent(Absent::NotFound(None)));
 }
 
 /// The replica of one primary is silent. The cluster does not notice it, and would not replace the primary, which cannot
