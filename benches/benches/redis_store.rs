@@ -24,7 +24,9 @@ fn measure(criterion: &mut Criterion, group: &str, requests: impl Fn(usize) -> V
 
 fn requests(criterion: &mut Criterion) {
     let clients = Clients::start();
-    measure(criterion, "redis load, 8 fields of 29 B", |tasks| vec![clients.load(tasks), clients.bare_read(tasks)]);
+    measure(criterion, "redis load, 8 fields of 29 B", |tasks| {
+        vec![clients.load(tasks), clients.bare_read(tasks), clients.bare_guarded_read(tasks)]
+    });
     measure(criterion, "redis apply, 1 of 8 fields of 29 B", |tasks| {
         vec![
             clients.apply(tasks, 29),

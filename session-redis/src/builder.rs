@@ -103,6 +103,7 @@ impl RedisStoreBuilder {
             message_delta_bytes: self.message_delta_bytes,
             origin: Origin::generate()?,
             publish: if is_cluster { "SPUBLISH" } else { "PUBLISH" },
+            has_sentinels: matches!(config.topology, Topology::Sentinel(_)),
         };
         let setup = Arc::new(ConnectionSetup::new(&layout, is_cluster, settings.publish));
         let net = Net::connect(&config, setup.clone()).await?;

@@ -14,7 +14,8 @@
 //! Digests and hashes are raw bytes: 18 of a session, 16 of a principal.
 //!
 //! Fields of a session's hash: `@…` metadata (see `protocol/meta.rs`), `=<field>` a scalar, `:<length of the field name,
-//! one byte><field><key>` a keyed entry. Fields with other first bytes are left alone.
+//! one byte><field><key>` a keyed entry. Fields with other first bytes are left alone. No hash has the field `@!`, which
+//! reads remove to learn whether the server accepts writes.
 
 use session_core::{
     Principal,
@@ -98,6 +99,8 @@ impl Layout {
     }
 }
 
+/// A field that no hash has: neither a session nor a principal's list, whose fields are digests.
+pub(crate) const GUARD_FIELD: &[u8] = b"@!";
 /// The first byte of the field of a scalar.
 pub(crate) const SCALAR: u8 = b'=';
 /// The first byte of the field of a keyed entry.

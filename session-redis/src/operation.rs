@@ -18,7 +18,7 @@ const RELOADS: usize = 4;
 #[derive(Clone, Copy)]
 pub(crate) struct Operation<'a> {
     pub(crate) store: &'a StoreInner,
-    deadline: Deadline,
+    pub(crate) deadline: Deadline,
 }
 
 /// The most calls of a script for one session: at the id, with the key of its old id, where that forwards, and once more.
@@ -159,19 +159,6 @@ impl Operation<'_> {
     /// Sends one command.
     pub(crate) async fn command(&self, slot: HashSlot, cmd: &Cmd, resend: Resend) -> Result<Reply, Failure> {
         self.store.net.command(self.deadline, slot, cmd, resend).await
-    }
-
-    /// Sends two reads of one partition in one round trip. A refusal of either is an error.
-    pub(crate) async fn read(&self, partition: &Partition, reads: &Pipeline) -> Result<[Reply; 2], Error> {
-        let slot = HashSlot::new(partition.slot);
-        let replies = self.store.net.pipeline(self.deadline, slot, reads, Resend::Harmless).await;
-        let replies = replies.map_err(Failure::into_read_error)?;
-        for reply in &replies {
-            if let Reply::ServerError(error) = reply {
-                return Err(Failure::Refused(error.clone()).into_read_error());
-            }
-        }
-        replies.try_into().map_err(|_| unexpected_reply())
     }
 
     /// The command that calls a script with the keys of a session, of its partition's sequence, and of the old id if that

@@ -14,4 +14,6 @@ pub(crate) struct Settings {
     pub(crate) origin: Origin,
     /// `PUBLISH`, or `SPUBLISH` on a cluster.
     pub(crate) publish: &'static str,
+    /// Whether sentinels replace the primary.
+    pub(crate) has_sentinels: bool,
 }

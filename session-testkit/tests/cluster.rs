@@ -82,6 +82,21 @@ async fn options_reach_all_nodes_and_slots_move_through_tls_and_passwords() {
 }
 
 #[tokio::test]
+async fn the_network_splits_and_heals() {
+    let cluster = Cluster::builder().can_split().start().await;
+    let old = cluster.primary_of(SLOT).await;
+    cluster.isolate(old);
+    let mut client = Connection::tcp(old.link().addr()).await.unwrap();
+    assert_eq!(client.command(&["PING"]).await.unwrap().text(), "PONG", "clients are on its side");
+    let new = cluster.wait_for_new_primary(SLOT, old).await;
+    assert_eq!(old.info("role").await.unwrap(), "master", "it does not know");
+    assert!(new.command(&["SET", "{0}key", "1"]).await.is_ok());
+    cluster.heal().await;
+    cluster.wait("the old primary follows", || async { (old.info("role").await? == "slave").then_some(()) }).await;
+    cluster.wait_until_agreed().await;
+}
+
+#[tokio::test]
 async fn nodes_can_be_cut_off_from_clients_and_messages_reach_shards() {
     let cluster = Cluster::builder().primaries(2).replicas_each(0).behind_links().start().await;
     let node = cluster.primary_of(SLOT).await;

@@ -65,9 +65,10 @@
 //!   age, which the answer states. This is the only exception to I1, I4, I7 and I10. Without it, the load fails.
 //!
 //! # Consistency
-//! As guaranteed above. With Redis under Sentinel, the bound needs `min-replicas-to-write` and a `min-replicas-max-lag` shorter
-//! than the failover. Without them, a primary that is cut off still answers heartbeats, and a node that is cut off with it
-//! takes its answers for current.
+//! As guaranteed above. With Redis under Sentinel and in a cluster, the bound needs `min-replicas-to-write` and a
+//! `min-replicas-max-lag` two seconds shorter than `down-after-milliseconds` or `cluster-node-timeout`. Without them, a
+//! primary that is cut off still answers heartbeats and loads, and a node that is cut off with it takes its answers for
+//! current: under Sentinel for as long as it is cut off, in a cluster until the primary notices.
 //!
 //! # Cancel safety
 //! A dropped write may have been executed; its copy is dropped. A dropped load goes on if other callers wait for it.

@@ -60,6 +60,13 @@ impl Bare {
         pipeline.query_async(&mut self.0.clone()).await.expect("read")
     }
 
+    /// The same with the store's guard: a write that changes nothing, in the same pipeline.
+    pub async fn guarded_hgetall(&self, key: &[u8]) -> (HashMap<String, Vec<u8>>, i64) {
+        let mut pipeline = Pipeline::with_capacity(3);
+        pipeline.cmd("HGETALL").arg(key).cmd("PTTL").arg(key).cmd("HDEL").arg(key).arg("@!").ignore();
+        pipeline.query_async(&mut self.0.clone()).await.expect("read")
+    }
+
     /// `GET` of one value.
     pub async fn get(&self, key: &str) -> Vec<u8> {
         redis::cmd("GET").arg(key).query_async(&mut self.0.clone()).await.expect("read")

@@ -142,6 +142,15 @@ impl Clients {
         })
     }
 
+    /// The same with the store's guard: a write that changes nothing and shows whether the server accepts writes.
+    pub fn bare_guarded_read(&self, tasks: usize) -> Request {
+        let (bare, keys) = (self.bare.clone(), self.hashes(tasks));
+        self.request("bare HGETALL, PTTL and guard", tasks, move |task: usize| {
+            let (bare, keys) = (bare.clone(), keys.clone());
+            async move { drop(bare.guarded_hgetall(&keys[task]).await) }
+        })
+    }
+
     /// `GET` of one value of 300 bytes: the floor of any read.
     pub fn bare_get(&self, tasks: usize) -> Request {
         self.runtime.block_on(self.server.command(&["SET", "bare:value", &"7".repeat(300)]));

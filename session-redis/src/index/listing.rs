@@ -164,9 +164,9 @@ impl Operation<'_> {
     /// Reads a list. One round trip.
     pub(super) async fn read_list(&self, principal: &Principal) -> Result<List, Error> {
         let (partition, key) = self.store.layout.principal(principal);
-        let mut reads = Pipeline::with_capacity(2);
+        let mut reads = Pipeline::with_capacity(3);
         reads.cmd("TIME").cmd("HGETALL").arg(&key);
-        let [time, list] = self.read(partition, &reads).await?;
+        let [time, list] = self.read(partition, &key, reads).await?;
         let bad_list = || unreadable("a principal's list cannot be read");
         let now = timestamp(&time).ok_or_else(bad_list)?;
         let Reply::Map(pairs) = list else { return Err(bad_list()) };

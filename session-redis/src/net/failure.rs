@@ -127,7 +127,10 @@ fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
     let code = if is_denied_in_script(error) { "NOPERM" } else { error.code() };
     let (kind, message) = match code {
         "OOM" => (Unavailable, "the server is out of memory; raise `maxmemory`, or let sessions expire sooner"),
-        "NOREPLICAS" => (Unavailable, "the primary has too few replicas to accept writes; bring replicas back"),
+        "NOREPLICAS" => (
+            Unavailable,
+            "the primary has too few replicas to accept writes, and may have been replaced; bring replicas back",
+        ),
         "MISCONF" => (Unavailable, "the server accepts no writes because it cannot save; see its log and its disk"),
         "BUSY" => (Unavailable, "a slow script blocks the server; end it with SCRIPT KILL"),
         "LOADING" => (Unavailable, "the server is still loading its data"),

@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Operation<'_> {
-    /// Floors need no check: a primary answers with the present state.
+    /// Floors need no check: only a primary that could still write answers, with the present state.
     pub(crate) async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         let mut at = *id.digest();
         let mut known = None;
@@ -56,17 +56,17 @@ impl Operation<'_> {
     /// Reads the whole hash at one digest.
     async fn read_session(&self, digest: &IdDigest) -> Result<Lookup<Loaded>, Error> {
         let key = self.store.layout.session(digest);
-        let mut reads = Pipeline::with_capacity(2);
+        let mut reads = Pipeline::with_capacity(3);
         reads.cmd("PTTL").arg(&key).cmd("HGETALL").arg(&key);
-        protocol::session(self.read(self.store.layout.partition(digest), &reads).await?)
+        protocol::session(self.read(self.store.layout.partition(digest), &key, reads).await?)
     }
 
     /// Reads the metadata at one digest.
     pub(crate) async fn peek(&self, digest: &IdDigest) -> Result<Lookup<Peeked>, Error> {
         let key = self.store.layout.session(digest);
-        let mut reads = Pipeline::with_capacity(2);
+        let mut reads = Pipeline::with_capacity(3);
         reads.cmd("PTTL").arg(&key);
         reads.cmd("HMGET").arg(&key).arg(STATE_FIELD).arg(CONSTANTS_FIELD).arg(PRINCIPAL_FIELD).arg(NOTE_FIELD);
-        protocol::metadata(self.read(self.store.layout.partition(digest), &reads).await?)
+        protocol::metadata(self.read(self.store.layout.partition(digest), &key, reads).await?)
     }
 }

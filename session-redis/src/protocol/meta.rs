@@ -14,6 +14,7 @@
 //! | `@p` | 1, signed in at:6, listed until:7, the principal |
 //! | `@n` | 1, the note of the sign-in; it may be longer |
 //! | `@l` | 1, owner:8, counter:6, lease until:7 |
+//! | `@!` | in no hash: each read removes it, to learn whether the server accepts writes |
 //!
 //! The first byte of each is its format. A reader that does not know it reports the session as unreadable, never as
 //! absent; fields that it does not know are left alone.

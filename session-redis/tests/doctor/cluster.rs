@@ -3,7 +3,7 @@
 use session_redis::{RedisConfig, doctor::Severity};
 use session_testkit::Cluster;
 
-use crate::fixture::{assert_found, assert_healthy, assert_only, examine, healthy, store};
+use crate::fixture::{assert_found, assert_healthy, assert_only, examine, healthy, problems, store};
 
 async fn set_all(cluster: &Cluster, name: &str, value: &str) {
     for node in cluster.nodes() {
@@ -31,13 +31,27 @@ async fn problems_of_a_cluster() {
     assert_eq!(examined, cluster.nodes().len(), "replicas are examined too:\n{found}");
 
     set_all(&cluster, "min-replicas-to-write", "0").await;
-    assert_only(&examine(config()).await, Severity::Warning, "min-replicas", "is off");
+    let found = examine(config()).await;
+    assert_only(&found, Severity::Warning, "min-replicas", "answers loads with old sessions");
+    let remedies: Vec<_> = problems(&found).iter().map(|finding| finding.remedy()).collect();
+    assert!(remedies.iter().all(|remedy| remedy.ends_with("than cluster-node-timeout")), "{remedies:?}");
     set_all(&cluster, "min-replicas-to-write", "1").await;
-    set_all(&cluster, "cluster-node-timeout", "10000").await;
-    assert_only(&examine(config()).await, Severity::Critical, "max-lag", "cluster-node-timeout is 10000 ms");
-    set_all(&cluster, "cluster-node-timeout", "60000").await;
+    // The default lag is ten seconds, which a primary may exceed by two.
+    for (timeout, severity, what) in [
+        ("10000", Severity::Critical, "answers loads with old sessions"),
+        ("11999", Severity::Warning, "before it stops"),
+    ] {
+        set_all(&cluster, "cluster-node-timeout", timeout).await;
+        let found = examine(config()).await;
+        assert_only(&found, severity, "max-lag", what);
+        assert_found(&found, severity, "max-lag", &format!("cluster-node-timeout is {timeout} ms"));
+    }
+    set_all(&cluster, "cluster-node-timeout", "12000").await;
+    assert_healthy(&examine(config()).await);
     set_all(&cluster, "cluster-allow-reads-when-down", "yes").await;
-    assert_only(&examine(config()).await, Severity::Warning, "cluster-reads", "old data");
+    let found = examine(config()).await;
+    assert_healthy(&found);
+    assert_found(&found, Severity::Info, "cluster-reads", "does not believe it");
     set_all(&cluster, "cluster-allow-reads-when-down", "no").await;
     let found = examine(config().partitions(8)).await;
     assert_found(&found, Severity::Warning, "cluster-spread", "8 partitions on 3 primaries");

@@ -56,7 +56,7 @@ async fn lag_and_failover() {
     assert_eq!(examined, servers, "replicas are examined too:\n{healthy}");
     let primary = trio.primary().await;
     set(primary, "min-replicas-max-lag", "60").await;
-    assert_only(&report(&trio).await, Severity::Critical, "max-lag", "still accepts writes");
+    assert_only(&report(&trio).await, Severity::Critical, "max-lag", "answers loads with old sessions");
     set(primary, "min-replicas-max-lag", "59").await;
     assert_only(&report(&trio).await, Severity::Warning, "max-lag", "before it stops");
     set(primary, "min-replicas-max-lag", "0").await;
@@ -109,7 +109,7 @@ async fn replicas() {
     primary.wait("both are gone", || async { (primary.info("connected_slaves").await? == "0").then_some(()) }).await;
     let found = report(&trio).await;
     assert_found(&found, Severity::Critical, "replicas", "no replica");
-    assert_found(&found, Severity::Critical, "min-replicas", "refused now");
+    assert_found(&found, Severity::Critical, "min-replicas", "all loads and writes are refused now");
     primary.command(&["REPLICAOF", "127.0.0.1", "1"]).await.expect("the primary steps down");
     assert_found(&report(&trio).await, Severity::Critical, "role", "reports that it is a replica");
 }

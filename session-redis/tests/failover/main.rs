@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod answer_lost;
+mod guarded;
 mod isolated;
 mod ledger;
 mod listener;

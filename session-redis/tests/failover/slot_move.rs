@@ -111,6 +111,10 @@ async fn calls_are_served_or_wait_at_every_step() {
     let sequence: Vec<_> = keys.iter().filter(|key| key.ends_with(b":q")).collect();
     moving.move_these(&sequence).await;
     let one = writing.end().await;
+    // The guard of a read must not be sent where the session is not.
+    for id in &ids {
+        found(&store, id).await;
+    }
     let writing = Waiting::begin(&store, write(store.clone(), two)).await;
     let barrier = store.feed().unwrap().subscribe().await.unwrap().barriers().barrier(PARTITION).await;
     assert_eq!(barrier.unwrap_err().kind(), ErrorKind::Unavailable, "the feed still listens where nothing happens");

@@ -1,11 +1,12 @@
 //! The server becomes a replica, and a primary again.
 
+use std::time::Duration;
+
+use session_core::{ErrorKind, LoadOptions, store::SessionStore as _};
 use session_testkit::Server;
 
-use session_core::{ErrorKind, store::SessionStore as _};
-
 use crate::{
-    rig::{connect, create, guarded, hasty, kind, new, start},
+    rig::{connect, create, found, guarded, hasty, kind, new, start},
     writer::{Load, OnError, Writer},
 };
 
@@ -45,4 +46,19 @@ async fn demoted_and_promoted_again() {
     load.progress(50).await;
     load.check(&patient).await;
     assert!(store.stats().demoted > 0, "the demotion was noticed");
+}
+
+/// Its data are those of another time, and destroyed sessions may still be there. The next health check is far away.
+#[tokio::test]
+async fn a_demoted_server_answers_no_load() {
+    let (server, _) = start().await;
+    let store = connect(hasty(server.url()).health_interval(Duration::from_secs(3_600))).await;
+    let (id, _) = create(&store, &new()).await;
+    found(&store, &id).await;
+    // A primary that cannot be reached, so that the data stay.
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]).await.expect("REPLICAOF");
+    assert_eq!(kind(store.load(&id, LoadOptions::default()).await), ErrorKind::Unavailable);
+    server.command(&["REPLICAOF", "NO", "ONE"]).await.expect("REPLICAOF");
+    found(&store, &id).await;
+    assert_eq!(store.stats().demoted, 1, "the refusal made the store look for the primary");
 }

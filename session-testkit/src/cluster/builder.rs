@@ -11,6 +11,7 @@ pub struct ClusterBuilder {
     pub(super) primaries: usize,
     pub(super) replicas_each: usize,
     pub(super) behind_links: bool,
+    pub(super) can_split: bool,
     pub(super) node: ServerBuilder,
 }
 
@@ -19,7 +20,8 @@ impl ClusterBuilder {
         let node = ServerBuilder::new(Role::ClusterNode)
             // Otherwise a primary whose last slot is moved away becomes a replica.
             .config("cluster-allow-replica-migration", "no");
-        Self { primaries: 3, replicas_each: 1, behind_links: false, node }.node_timeout(Duration::from_secs(1))
+        Self { primaries: 3, replicas_each: 1, behind_links: false, can_split: false, node }
+            .node_timeout(Duration::from_secs(1))
     }
 
     /// Sets the number of primaries. A failover needs three.
@@ -51,6 +53,13 @@ impl ClusterBuilder {
     pub fn behind_links(mut self) -> Self {
         self.behind_links = true;
         self
+    }
+
+    /// As [`behind_links`](Self::behind_links), and also puts a link in front of every node's bus, so that the network between
+    /// the nodes can split: [`Cluster::isolate`].
+    pub fn can_split(mut self) -> Self {
+        self.can_split = true;
+        self.behind_links()
     }
 
     /// Starts the nodes, joins them, and waits until all of them consider the cluster healthy and all replicas are

@@ -1,6 +1,6 @@
 //! Turns single servers into a cluster.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::task::JoinSet;
 
@@ -15,15 +15,17 @@ pub(super) async fn form(builder: ClusterBuilder) -> Cluster {
     meet(&cluster).await;
     replicate(&cluster, builder.primaries).await;
     cluster.wait_until_agreed_by(count).await;
+    cluster.wait_until_splittable().await;
     cluster
 }
 
 /// Starts all nodes at once; a node waits two seconds from its own start before it serves.
 async fn start(builder: &ClusterBuilder, count: usize) -> Vec<Node> {
-    let mut starting = JoinSet::new();
+    let (mut starting, can_split) = (JoinSet::new(), builder.can_split);
     for index in 0..count {
         let (builder, behind_link) = (builder.node.clone(), builder.behind_links);
-        starting.spawn(async move { (index, node(builder, behind_link).await) });
+        let source = can_split.then(|| source(index));
+        starting.spawn(async move { (index, node(builder, behind_link, source).await) });
     }
     let mut nodes = Vec::new();
     while let Some(node) = starting.join_next().await {
@@ -34,21 +36,41 @@ async fn start(builder: &ClusterBuilder, count: usize) -> Vec<Node> {
     nodes.into_iter().map(|(_, node)| node).collect()
 }
 
-async fn node(mut builder: crate::ServerBuilder, behind_link: bool) -> Node {
-    let mut link = None;
+async fn node(mut builder: crate::ServerBuilder, behind_link: bool, source: Option<IpAddr>) -> Node {
+    let (mut link, mut bus) = (None, None);
     if behind_link {
-        assert!(builder.certificates().is_none(), "links can be cut on plain TCP only");
-        // The server must know the link's port before it starts, so the link learns the server's afterwards.
-        let cutter = LinkCutter::to(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).await;
+        let cutter = unconnected(&builder).await;
         builder = builder.config("cluster-announce-port", cutter.port());
         link = Some(cutter);
+    }
+    if let Some(source) = source {
+        let cutter = unconnected(&builder).await;
+        builder = builder.config("cluster-announce-bus-port", cutter.port()).config("bind-source-addr", source);
+        // The others would take the source for the node's address.
+        builder = builder.config("cluster-announce-ip", Ipv4Addr::LOCALHOST);
+        bus = Some((cutter, source));
     }
     let server = builder.start().await;
     if let Some(link) = &link {
         link.point_at(server.addr());
     }
+    if let Some((cutter, _)) = &bus {
+        cutter.point_at(SocketAddr::from((Ipv4Addr::LOCALHOST, server.bus_port())));
+    }
     let id = server.command(&["CLUSTER", "MYID"]).await.text();
-    Node { server, id, link }
+    Node { server, id, link, bus }
+}
+
+/// A link to a server that must know the link's port before it starts. The link learns the server's afterwards.
+async fn unconnected(builder: &crate::ServerBuilder) -> LinkCutter {
+    assert!(builder.certificates().is_none(), "links can be cut on plain TCP only");
+    LinkCutter::to(SocketAddr::from((Ipv4Addr::LOCALHOST, 1))).await
+}
+
+/// The address that a node connects from, by which links tell nodes apart.
+fn source(index: usize) -> IpAddr {
+    let last = u8::try_from(index + 1).expect("a cluster of a test has few nodes");
+    IpAddr::from([127, 0, 1, last])
 }
 
 /// Gives every node a different epoch, so that the nodes need not resolve a collision.

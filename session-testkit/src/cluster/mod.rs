@@ -5,6 +5,7 @@ mod form;
 mod instance;
 mod node;
 mod slot_move;
+mod split;
 mod view;
 
 pub use builder::ClusterBuilder;

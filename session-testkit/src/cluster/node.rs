@@ -1,6 +1,6 @@
 //! One node of a cluster.
 
-use std::{fmt, ops::Deref};
+use std::{fmt, net::IpAddr, ops::Deref};
 
 use crate::{LinkCutter, Server};
 
@@ -9,6 +9,8 @@ pub struct Node {
     pub(super) server: Server,
     pub(super) id: String,
     pub(super) link: Option<LinkCutter>,
+    /// The proxy through which other nodes reach its bus, and the address that it connects from.
+    pub(super) bus: Option<(LinkCutter, IpAddr)>,
 }
 
 impl Node {

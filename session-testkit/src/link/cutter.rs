@@ -1,7 +1,7 @@
 //! The handle with which a test breaks links.
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -37,6 +37,7 @@ use crate::{
 /// | the link is slow | [`throttle`](Self::throttle) |
 /// | the network is down and reports it | [`cut`](Self::cut) |
 /// | the network is down without a sign, and recovers | [`hold`](Self::hold) in both directions, [`release`](Self::release) |
+/// | the network has split, and others still reach the server | [`sever`](Self::sever) |
 /// | a firewall forgot the link | [`half_open`](Self::half_open) |
 /// | the server crashes and restarts at once | [`reset`](Self::reset), [`close`](Self::close) |
 /// | the request arrives and the reply is lost | `hold(Direction::Replies)`, [`wait_for_held`](Self::wait_for_held), `cut` |
@@ -108,6 +109,12 @@ impl LinkCutter {
     /// Passes on the held bytes.
     pub fn release(&self, direction: Direction) {
         self.shared.change(|state| state.faults.held[direction.index()] = false);
+    }
+
+    /// Holds all bytes in both directions on the links from these addresses, as if the network had split. Later calls
+    /// replace earlier ones.
+    pub fn sever(&self, from: &[IpAddr]) {
+        self.shared.change(|state| state.faults.severed = from.to_vec());
     }
 
     /// Forgets every open link for good: both ends consider it open, but nothing passes any more, even after

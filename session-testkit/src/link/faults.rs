@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -19,6 +19,8 @@ pub(super) struct Faults {
     pub(super) bytes_per_sec: Option<u64>,
     pub(super) held: [bool; 2],
     pub(super) half_open: bool,
+    /// The addresses whose links pass nothing.
+    pub(super) severed: Vec<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(super) struct State {
 pub(super) struct Link {
     /// The network has forgotten the link for good.
     pub(super) dead: bool,
+    /// The address that it comes from.
+    pub(super) from: Option<IpAddr>,
     /// Bytes received and not yet passed on.
     pub(super) waiting: [usize; 2],
     pub(super) sockets: Vec<Weak<TcpStream>>,

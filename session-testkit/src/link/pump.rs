@@ -33,11 +33,12 @@ impl Drop for Registered {
 
 /// Registers an accepted link at once; the future serves it until one of its ends closes.
 pub(super) fn open(client: TcpStream, shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
+    let from = client.peer_addr().ok().map(|addr| addr.ip());
     let client = Arc::new(client);
     let (id, target, dead) = shared.change(|state| {
         let (id, dead) = (state.accepted, state.faults.half_open);
         state.accepted += 1;
-        state.links.insert(id, Link { dead, sockets: vec![Arc::downgrade(&client)], ..Link::default() });
+        state.links.insert(id, Link { dead, from, sockets: vec![Arc::downgrade(&client)], ..Link::default() });
         (id, state.target, dead)
     });
     let registered = Registered { shared, id };
@@ -147,7 +148,12 @@ fn pass(shared: &Shared, id: u64, direction: Direction, to: &TcpStream, bytes: &
 }
 
 fn may_pass(state: &State, id: u64, direction: Direction) -> bool {
-    !state.faults.held[direction.index()] && !is_dead(state, id)
+    !state.faults.held[direction.index()] && !is_dead(state, id) && !is_severed(state, id)
+}
+
+fn is_severed(state: &State, id: u64) -> bool {
+    let from = state.links.get(&id).and_then(|link| link.from);
+    from.is_some_and(|from| state.faults.severed.contains(&from))
 }
 
 fn is_dead(state: &State, id: u64) -> bool {

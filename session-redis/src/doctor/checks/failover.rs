@@ -1,8 +1,11 @@
-//! Whether a replaced primary stops accepting writes soon enough.
+//! Whether a replaced primary stops answering soon enough. The store believes a read only if its server could still
+//! write.
 //!
 //! An isolated primary keeps answering the clients isolated with it, until it notices that its replicas are gone. It
 //! measures their lag in whole seconds and checks once a second, so it can take two seconds longer than
-//! `min-replicas-max-lag`.
+//! `min-replicas-max-lag`. Sentinels replace it after `down-after-milliseconds`. The replicas of a cluster are elected
+//! after `cluster-node-timeout` and half a second; the primary itself notices that it is isolated after 1 to 1.5
+//! `cluster-node-timeout`, which may be later.
 
 use std::time::Duration;
 
@@ -29,7 +32,7 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, findings: &mut Findi
         }
     };
     if least == 0 || lag == 0 {
-        no_replicas_required(deployment.kind, findings);
+        no_replicas_required(deployment.kind, setting, findings);
     } else if let Some(failover) = failover {
         compare_lag(lag, failover, setting, findings);
     }
@@ -38,14 +41,16 @@ pub(super) fn check(facts: &Facts, deployment: &Deployment, findings: &mut Findi
     }
 }
 
-fn no_replicas_required(kind: Kind, findings: &mut Findings) {
-    let remedy = "CONFIG SET min-replicas-to-write 1 on every server, and min-replicas-max-lag to at least two seconds \
-                  less than the failover time";
+fn no_replicas_required(kind: Kind, setting: &str, findings: &mut Findings) {
+    let remedy = format!(
+        "CONFIG SET min-replicas-to-write 1 on every server, and min-replicas-max-lag to at least two seconds less than \
+         {setting}"
+    );
     match kind {
         Kind::Cluster => findings.warning(
             "min-replicas",
-            "min-replicas-to-write is off: until it notices its isolation, an isolated primary accepts writes that will \
-             be lost, and it may be replaced before it notices",
+            "min-replicas-to-write is off: until an isolated primary notices its isolation, it accepts writes that will \
+             be lost and answers loads with old sessions, and it may be replaced before it notices",
             remedy,
         ),
         _ => findings.critical(
@@ -62,7 +67,9 @@ fn compare_lag(lag: u64, failover: Duration, setting: &str, findings: &mut Findi
     let remedy = format!("set min-replicas-max-lag to 1, and {setting} to at least two seconds more");
     let lag = Duration::from_secs(lag);
     if lag >= failover {
-        let found = format!("{settings}: a replaced primary still accepts writes, which will be lost");
+        let found = format!(
+            "{settings}: a replaced primary still accepts writes, which will be lost, and answers loads with old sessions"
+        );
         findings.critical("max-lag", found, remedy);
     } else if lag + COARSE > failover {
         let found =
@@ -77,13 +84,14 @@ fn count_replicas(facts: &Facts, least: u64, findings: &mut Findings) {
     let good = facts.info_number("min_slaves_good_slaves");
     match good {
         Some(good) if good < least => {
-            let found =
-                format!("{good} replicas are in sync and min-replicas-to-write is {least}: all writes are refused now");
+            let found = format!(
+                "{good} replicas are in sync and min-replicas-to-write is {least}: all loads and writes are refused now"
+            );
             findings.critical("min-replicas", found, "bring the replicas back");
         }
         Some(good) if good == least => {
             let found = format!(
-                "{good} replicas are in sync and min-replicas-to-write is {least}: if one fails, all writes are refused"
+                "{good} replicas are in sync and min-replicas-to-write is {least}: if one fails, all loads and writes are refused"
             );
             findings.info("min-replicas", found, "run one replica more than min-replicas-to-write");
         }
