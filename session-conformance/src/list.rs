@@ -224,6 +224,8 @@ macro_rules! __cases {
                 sign_ins_race_a_revocation: Index,
                 rotations_race_a_revocation: Index,
                 sign_ins_by_rotation_race_a_revocation: Index,
+                a_sign_in_that_began_before_a_revocation_is_refused: Index,
+                a_conditional_sign_in_races_a_revocation: Index,
             }
             lock {
                 one_owner_holds_the_lock: Lock,

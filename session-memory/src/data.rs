@@ -11,7 +11,7 @@ use std::{
 };
 
 use session_core::{
-    Clock, Error, ErrorKind, LoadOptions,
+    Clock, Error, ErrorKind, LoadOptions, SignIn,
     model::{Delta, IdDigest, Timestamp},
     store::{
         LoadOutcome, Origin,
@@ -217,6 +217,26 @@ impl Data {
         let count = count.min(self.shards.len());
         let start = self.cursor.fetch_add(count, Ordering::Relaxed);
         (0..count).map(move |n| self.shard_of((start.wrapping_add(n) & 0xffff) as u16))
+    }
+
+    /// Refuses a sign-in if its principal's sessions were revoked since the stamp that it has. The caller holds the lock of
+    /// the session's shard.
+    pub(crate) fn check_revocation(&self, sign_in: Option<&SignIn>, now: Timestamp) -> Result<(), Error> {
+        let Some(sign_in) = sign_in else { return Ok(()) };
+        match sign_in.last_revocation() {
+            Some(known) if known != self.index.last_revocation(sign_in.principal(), now) => Err(Error::new(
+                ErrorKind::Conflict,
+                "the sessions of the principal were revoked since its password was checked; check it again",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for every step that is in progress.
+    pub(crate) fn wait_for_steps(&self) {
+        for locked in &self.shards {
+            drop(locked.shard.read());
+        }
     }
 
     /// Removes the slot at one digest if it has ended. Returns false if there was none.

@@ -12,6 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use session_core::{
     Principal,
     model::{IdDigest, Timestamp},
+    store::RevocationStamp,
 };
 
 /// Must be a power of two.
@@ -40,6 +41,8 @@ struct IndexShard {
 struct IndexTable {
     principals: HashMap<Principal, Sessions, RandomState>,
     sign_ins: u64,
+    /// The last revocation of each principal, and until when it is remembered.
+    revocations: HashMap<Principal, (RevocationStamp, Timestamp), RandomState>,
 }
 
 /// Never empty.
@@ -112,6 +115,27 @@ impl Index {
         list
     }
 
+    /// The last revocation of a principal that is still remembered.
+    pub(crate) fn last_revocation(&self, principal: &Principal, now: Timestamp) -> RevocationStamp {
+        let table = self.shard(principal).table.lock();
+        let remembered = table.revocations.get(principal).filter(|(_, until)| *until > now);
+        remembered.map_or_else(RevocationStamp::default, |(stamp, _)| *stamp)
+    }
+
+    /// Remembers a revocation until a moment.
+    pub(crate) fn record_revocation(
+        &self,
+        principal: &Principal,
+        stamp: RevocationStamp,
+        (now, until): (Timestamp, Timestamp),
+    ) {
+        let mut table = self.shard(principal).table.lock();
+        if table.revocations.len() == table.revocations.capacity() {
+            table.revocations.retain(|_, (_, until)| *until > now);
+        }
+        table.revocations.insert(principal.clone(), (stamp, until));
+    }
+
     /// The number of principals that have sessions.
     pub(crate) fn principals(&self) -> usize {
         self.shards.iter().map(|shard| shard.table.lock().principals.len()).sum()
@@ -120,7 +144,8 @@ impl Index {
 
 impl IndexTable {
     fn new(hasher: RandomState) -> Self {
-        Self { principals: HashMap::with_hasher(hasher), sign_ins: 0 }
+        let revocations = HashMap::with_hasher(hasher.clone());
+        Self { principals: HashMap::with_hasher(hasher), sign_ins: 0, revocations }
     }
 
     fn list(&self, principal: &Principal) -> Vec<IndexEntry> {

@@ -70,6 +70,7 @@ impl MemoryStore {
             let reserved = *reservation.as_ref().unwrap_or(&0);
             let mutation = Mutation { delta: Some(&new.entries), reserved, ..self.mutation(id.digest()) };
             let outcome = self.data.mutate(&mutation, |shard, now| {
+                self.data.check_revocation(new.sign_in.as_ref(), now)?;
                 if let Some(cap) = &cap {
                     cap.admit(&self.data, shard, (now, id.digest()), |slots| {
                         self.data.rules.create(slots, now, id.digest(), new)
@@ -93,6 +94,7 @@ impl MemoryStore {
             let reserved = *reservation.as_ref().unwrap_or(&0);
             let mutation = Mutation { delta: Some(&rotation.delta), reserved, ..self.mutation(id.digest()) };
             let outcome = self.data.mutate(&mutation, |shard, now| {
+                self.data.check_revocation(rotation.sign_in.as_ref(), now)?;
                 if let Some(cap) = &cap {
                     cap.admit(&self.data, shard, (now, id.digest()), |slots| {
                         rules.rotate(slots, now, id.digest(), rotation)

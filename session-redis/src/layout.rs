@@ -9,6 +9,7 @@
 //! | `<prefix>:1:{<tag>}:s:<digest>` | hash | a session, a forward, or a tombstone |
 //! | `<prefix>:1:{<tag>}:q` | string | the sequence number of the partition's last change |
 //! | `<prefix>:1:{<tag>}:p:<hash of a principal>` | hash | the sessions of a principal |
+//! | `<prefix>:1:{<tag>}:r:<hash of a principal>` | hash | the last revocation of all sessions of a principal, while it is remembered |
 //! | `<prefix>:1:<database>:{<tag>}:c` | channel | the partition's changes |
 //!
 //! Digests and hashes are raw bytes: 18 of a session, 16 of a principal.
@@ -44,6 +45,8 @@ pub(crate) struct Partition {
     session: Box<[u8]>,
     /// The prefix of the keys of its principals' lists.
     principal: Box<[u8]>,
+    /// The prefix of the keys of its principals' revocations.
+    revocation: Box<[u8]>,
     /// The key of its sequence number.
     pub(crate) sequence: Box<[u8]>,
     /// Its channel.
@@ -58,6 +61,7 @@ impl Layout {
                 slot: slot_of(number as u16, partitions),
                 session: key("s:"),
                 principal: key("p:"),
+                revocation: key("r:"),
                 sequence: key("q"),
                 channel: format!("{prefix}:{VERSION}:{database}:{{{tag}}}:c").into_bytes().into(),
             }
@@ -88,9 +92,18 @@ impl Layout {
 
     /// The key of a principal's list, and its partition.
     pub(crate) fn principal(&self, principal: &Principal) -> (&Partition, Vec<u8>) {
+        self.of_principal(principal, |partition| &partition.principal)
+    }
+
+    /// The key of a principal's last revocation, and its partition, which is that of the list.
+    pub(crate) fn revocation(&self, principal: &Principal) -> (&Partition, Vec<u8>) {
+        self.of_principal(principal, |partition| &partition.revocation)
+    }
+
+    fn of_principal(&self, principal: &Principal, prefix: impl Fn(&Partition) -> &[u8]) -> (&Partition, Vec<u8>) {
         let hash = Sha256::digest(principal.as_str());
         let partition = &self.partitions[usize::from(self.low_bits(u16::from_be_bytes([hash[0], hash[1]])))];
-        (partition, [&partition.principal[..], &hash[..16]].concat())
+        (partition, [prefix(partition), &hash[..16]].concat())
     }
 
     /// The key of the declared layout, and its value.

@@ -3,7 +3,7 @@
 use session_core::{
     Error, ErrorKind, Principal, SessionId,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, SessionIndex, SessionStore, async_trait},
+    store::{IndexedSession, RevocationStamp, SessionIndex, SessionStore, async_trait},
 };
 
 use crate::{
@@ -20,6 +20,10 @@ fn no_index(operation: &'static str) -> Error {
 impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         self.remote().index().ok_or_else(|| no_index("sessions"))?.sessions(principal, limit).await
+    }
+
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+        self.remote().index().ok_or_else(|| no_index("last_revocation"))?.last_revocation(principal).await
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {

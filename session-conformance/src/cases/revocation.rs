@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use session_core::{
-    Principal, SessionId, SignIn,
+    ErrorKind, Principal, SessionId, SignIn,
     model::{EndReason, IdDigest},
     store::{Absent, CreateOutcome, LoadOutcome, NewSession, Rotation, RotationKind, SessionStore},
 };
@@ -210,6 +210,72 @@ pub(crate) async fn sign_ins_by_rotation_race_a_revocation(world: &World) {
         }
         revoke_all(world.store(), &principal).await;
         for (_, rotation) in &moves {
+            assert!(!world.is_live(&rotation.to).await);
+        }
+    }
+}
+
+/// A sign-in whose password was checked before a revocation is refused if it knows the revocation before, wherever it
+/// starts, and changes nothing.
+pub(crate) async fn a_sign_in_that_began_before_a_revocation_is_refused(world: &World) {
+    let principal = new_principal();
+    let before = world.index().last_revocation(&principal).await.must();
+    let guest = world.start().await;
+    let sign_in = SignIn::new(principal.clone());
+    let knows = |stamp| Some(sign_in.clone().unless_revoked_since(stamp));
+    let rotation = |stamp, from: &SessionId| Rotation { sign_in: knows(stamp), ..world.rotation(from, RotationKind::Privilege) };
+    let first = rotation(before, &guest);
+    world.rotate(&guest, &first).await;
+    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
+
+    let guest = world.start().await;
+    for from in [guest, new_id()] {
+        let late = rotation(before, &from);
+        let error = must_be!(world.store().rotate(&from, &late).await, Err(error) => error);
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(!world.is_live(&late.to).await);
+    }
+    let late = NewSession { sign_in: knows(before), ..world.new_session() };
+    let error = must_be!(world.store().create(&new_id(), &late).await, Err(error) => error);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(world.is_live(&guest).await);
+    assert_eq!(world.listed(&principal).await, []);
+
+    let now = world.index().last_revocation(&principal).await.must();
+    assert_ne!(now, before);
+    world.rotate(&guest, &rotation(now, &guest)).await;
+    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
+    assert_ne!(world.index().last_revocation(&principal).await.must(), now, "each revocation has a stamp of its own");
+}
+
+/// A sign-in that knows the last revocation races the next one: it is refused or ended, and none is left.
+pub(crate) async fn a_conditional_sign_in_races_a_revocation(world: &World) {
+    for _ in 0..20 {
+        let principal = new_principal();
+        let stamp = world.index().last_revocation(&principal).await.must();
+        let sign_in = SignIn::new(principal.clone()).unless_revoked_since(stamp);
+        let rotations: Vec<_> = {
+            let mut rotations = Vec::new();
+            for _ in 0..3 {
+                let guest = world.start().await;
+                let rotation = world.rotation(&guest, RotationKind::Privilege);
+                rotations.push((guest, Rotation { sign_in: Some(sign_in.clone()), ..rotation }));
+            }
+            rotations
+        };
+        let task = |turn: usize, store: Arc<dyn SessionStore>| {
+            let (rotation, principal) = (rotations.get(turn).cloned(), principal.clone());
+            async move {
+                match (rotation, store.index()) {
+                    (Some((guest, rotation)), _) => drop(store.rotate(&guest, &rotation).await),
+                    (None, Some(index)) => drop(index.revoke_all(&principal, None, EndReason::Revoked).await.must()),
+                    _ => {}
+                }
+            }
+        };
+        world.race(rotations.len() + 1, task).await;
+        assert_eq!(world.listed(&principal).await, []);
+        for (_, rotation) in &rotations {
             assert!(!world.is_live(&rotation.to).await);
         }
     }

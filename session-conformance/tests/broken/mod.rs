@@ -77,6 +77,8 @@ broken_stores! {
     sign_in::RevivesByRepeating: "sign_in::a_repeat_recreates_nothing";
     sign_in::CountsTheTwin: "sign_in::a_second_sign_in_at_the_cap_is_admitted";
     sign_in::NamesNoPrincipal: "sign_in::a_record_names_the_principal";
+    sign_in::IgnoresRevocations: "revocation::a_sign_in_that_began_before_a_revocation_is_refused",
+        "revocation::a_conditional_sign_in_races_a_revocation";
     sign_in::ForgetsNotes: "sign_in::a_note_is_listed", "sign_in::a_touch_replaces_the_note";
     time::ForwardsAfterSignIn: "rotation::a_privilege_rotation_supersedes_the_old_id";
     time::BothRotationsWin: "rotation_race::one_of_many_rotations_wins";

@@ -1,7 +1,7 @@
 //! Faults of sign-ins.
 
 use session_core::{
-    Error, ErrorKind, LoadOptions, Principal, SessionCap, SessionId,
+    Error, ErrorKind, LoadOptions, Principal, SessionCap, SessionId, SignIn,
     model::{OpId, Record},
     store::{
         Absent, Found, IndexedSession, LoadOutcome, RotateOutcome, Rotation, SessionIndex as _, SessionStore,
@@ -135,5 +135,17 @@ impl FaultyIndex for ForgetsNotes {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         let sessions = inner.sessions(principal, limit).await?;
         Ok(sessions.into_iter().map(|session| IndexedSession { note: None, ..session }).collect())
+    }
+}
+
+/// Ignores which revocation a sign-in knows.
+#[derive(Debug, Default)]
+pub(crate) struct IgnoresRevocations;
+
+#[async_trait]
+impl Fault for IgnoresRevocations {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        let plain = rotation.sign_in.as_ref().map(|sign_in| SignIn::new(sign_in.principal().clone()));
+        inner.rotate(id, &Rotation { sign_in: plain, ..rotation.clone() }).await
     }
 }

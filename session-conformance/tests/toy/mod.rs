@@ -15,8 +15,8 @@ use session_core::{
     model::{EndReason, IdDigest, OpId, Timestamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken,
-        IndexedSession, LoadOutcome, NewSession, Origin, RotateOutcome, Rotation, SessionIndex, SessionLock,
-        SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
+        IndexedSession, LoadOutcome, NewSession, Origin, RevocationStamp, RotateOutcome, Rotation, SessionIndex,
+        SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
         machine::{self, Rules, Step},
     },
 };
@@ -56,6 +56,12 @@ impl Toy {
         own: &[IdDigest],
         sign_in: Option<&SignIn>,
     ) -> Result<Vec<IdDigest>, Error> {
+        if let Some(sign_in) = sign_in
+            && let Some(known) = sign_in.last_revocation()
+            && known != table.revocations.get(sign_in.principal()).copied().unwrap_or_default()
+        {
+            return Err(Error::new(ErrorKind::Conflict, "the principal's sessions were revoked"));
+        }
         let Some((sign_in, cap)) = sign_in.and_then(|sign_in| Some((sign_in, sign_in.cap()?))) else {
             return Ok(Vec::new());
         };
@@ -195,6 +201,10 @@ impl SessionIndex for Toy {
         Ok(sessions)
     }
 
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+        Ok(self.table().0.revocations.get(principal).copied().unwrap_or_default())
+    }
+
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let (mut table, now) = self.table();
         if machine::follow(&*table, now, session).is_none() {
@@ -212,6 +222,7 @@ impl SessionIndex for Toy {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let (mut table, now) = self.table();
+        table.revocations.insert(principal.clone(), RevocationStamp::from(u64::from(OpId::generate()?).max(1)));
         let kept = except.map(|id| table.follow_forward(now, id.digest()));
         let mut ended = 0;
         for session in table.sessions(now, principal) {

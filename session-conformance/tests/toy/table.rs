@@ -6,7 +6,7 @@ use session_core::{
     Principal,
     model::{Delta, IdDigest, Timestamp},
     store::{
-        FeedItem, IndexedSession, Origin,
+        FeedItem, IndexedSession, Origin, RevocationStamp,
         machine::{Effect, Slot, Slots},
     },
 };
@@ -18,6 +18,7 @@ pub(crate) struct Table {
     /// Sessions in the order in which they arrived at their ids.
     arrivals: Vec<IdDigest>,
     sequences: HashMap<u16, u64>,
+    pub(crate) revocations: HashMap<Principal, RevocationStamp>,
     pub(crate) subscribers: Vec<UnboundedSender<FeedItem>>,
     pub(crate) barriers: u64,
 }

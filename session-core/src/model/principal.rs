@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-use crate::{Error, ErrorKind, model::Field};
+use crate::{Error, ErrorKind, model::Field, store::RevocationStamp};
 
 /// The identity of the signed-in user, which is the key of a [`SessionIndex`](crate::store::SessionIndex): 1 to 255
 /// bytes of UTF-8, such as a user id.
@@ -84,6 +84,7 @@ pub struct SignIn {
     cap: Option<SessionCap>,
     note: Option<Note>,
     kept: Vec<Field>,
+    unless_revoked_since: Option<RevocationStamp>,
 }
 
 /// How many sessions one principal may have, and what happens when a sign-in exceeds that number.
@@ -99,7 +100,7 @@ pub enum SessionCap {
 impl SignIn {
     /// Allows any number of sessions.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, cap: None, note: None, kept: Vec::new() }
+        Self { principal, cap: None, note: None, kept: Vec::new(), unless_revoked_since: None }
     }
 
     /// Allows at most this many sessions, including this one.
@@ -126,6 +127,16 @@ impl SignIn {
         self
     }
 
+    /// Refuses the sign-in with [`Conflict`](ErrorKind::Conflict) if all sessions of the principal were revoked since this
+    /// stamp was taken. Take it before the password is checked: a sign-in whose check was under way when the password was
+    /// changed and all sessions were revoked then fails. The store remembers a revocation for as long as a tombstone (10
+    /// min by default); a check must not take longer.
+    #[must_use]
+    pub fn unless_revoked_since(mut self, stamp: RevocationStamp) -> Self {
+        self.unless_revoked_since = Some(stamp);
+        self
+    }
+
     /// The principal that signs in.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -139,6 +150,11 @@ impl SignIn {
     /// The note about the session, if there is one.
     pub fn note(&self) -> Option<&Note> {
         self.note.as_ref()
+    }
+
+    /// The last revocation that the sign-in knows, if a later one refuses it.
+    pub fn last_revocation(&self) -> Option<RevocationStamp> {
+        self.unless_revoked_since
     }
 
     /// The fields whose entries are kept when another principal was signed in.

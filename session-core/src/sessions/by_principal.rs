@@ -4,7 +4,7 @@ use super::Sessions;
 use crate::{
     Error, ErrorKind, Principal, SessionId, defaults,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, SessionIndex},
+    store::{IndexedSession, RevocationStamp, SessionIndex},
 };
 
 impl Sessions {
@@ -23,6 +23,21 @@ impl Sessions {
     /// Changes nothing.
     pub async fn list(&self, principal: &Principal) -> Result<Vec<IndexedSession>, Error> {
         self.principals()?.sessions(principal, defaults::MAX_LISTED).await
+    }
+
+    /// Identifies the last revocation of all sessions of a principal, for
+    /// [`SignIn::unless_revoked_since`](crate::SignIn::unless_revoked_since). Take it before the password is checked.
+    ///
+    /// # Consistency
+    /// As [`SessionIndex::last_revocation`].
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    pub async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+        self.principals()?.last_revocation(principal).await
     }
 
     /// Ends one session of a principal, and returns whether it was among the principal's sessions.

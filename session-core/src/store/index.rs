@@ -21,11 +21,29 @@ pub struct IndexedSession {
     pub note: Option<Note>,
 }
 
+/// Identifies the last revocation of all sessions of a principal, while that is remembered: for as long as tombstones are.
+/// Zero if none is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RevocationStamp(u64);
+
+impl From<u64> for RevocationStamp {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<RevocationStamp> for u64 {
+    fn from(stamp: RevocationStamp) -> Self {
+        stamp.0
+    }
+}
+
 /// The capability to find and revoke all sessions of a principal.
 ///
 /// Revoking is safe against a racing sign-in: a session is listed before it can be used, revoking leaves a tombstone at
-/// every listed id, and create and rotate refuse an id with a tombstone. A sign-in that began after the revocation is
-/// not affected.
+/// every listed id, and create and rotate refuse an id with a tombstone. A sign-in that is listed after the revocation has
+/// read the list is not affected, even if its password was checked before. A sign-in can
+/// [refuse](crate::SignIn::unless_revoked_since) that.
 #[async_trait]
 pub trait SessionIndex: Send + Sync {
     /// Returns the live sessions of a principal, at most `limit`, the latest [sign-in](IndexedSession::signed_in_at)
@@ -42,6 +60,19 @@ pub trait SessionIndex: Send + Sync {
     /// # Cancel safety
     /// Changes nothing.
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error>;
+
+    /// Identifies the last [revocation](Self::revoke_all) of all sessions of a principal.
+    ///
+    /// # Consistency
+    /// A revocation changes the stamp before it reads the list of sessions. A sign-in with an earlier stamp therefore is
+    /// refused, or is listed in time to be ended.
+    ///
+    /// # Errors
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Cancel safety
+    /// Changes nothing.
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error>;
 
     /// Ends one session of a principal, even if it has moved since it was listed, as long as its old ids are
     /// remembered. Returns false if no session was ended: the digest leads to no live session of this principal.

@@ -54,8 +54,11 @@ fn principals_without_sessions_are_removed() {
     assert_eq!(store.stats().principals, 0);
     let moved = sign_in(&store, SignIn::new(ada.clone())).unwrap();
     let to = moved.generate_sibling().unwrap();
-    let rotation =
-        Rotation { sign_in: Some(SignIn::new(bob.clone())), ..Rotation::new(op(), to, RotationKind::Privilege) };
+    let rotation = Rotation {
+        sign_in: Some(SignIn::new(bob.clone())),
+        expiry: Some(crate::given::new_session().expiry),
+        ..Rotation::new(op(), to, RotationKind::Privilege)
+    };
     now(store.rotate(&moved, &rotation)).unwrap();
     assert_eq!((sessions(&store, &ada).len(), sessions(&store, &bob)), (0, vec![*to.digest()]));
     clock.advance(IDLE);

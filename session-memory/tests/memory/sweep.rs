@@ -19,7 +19,7 @@ fn a_sweep_removes_ended_slots_and_nothing_else() {
     for id in &ids[..10] {
         destroy(&store, id);
     }
-    let moved = rotate(&store, &ids[10], RotationKind::Renew);
+    let moved = rotate(&store, &ids[10], RotationKind::Privilege);
     clock.advance(IDLE - Duration::from_secs(1));
     for id in &ids[50..] {
         now(store.touch(id, TouchOptions::default())).unwrap();

@@ -133,7 +133,8 @@ fn action() -> impl Strategy<Value = Action> {
     let preconditions = prop_oneof![3 => Just(Vec::new()), 2 => vec(when(), 1..3)];
     let grace = prop_oneof![2 => Just(Duration::from_secs(10)), 1 => duration()];
     let confirm_within = prop::option::weighted(0.3, duration());
-    let rotate = (id(), 0..IDS, kind(), (grace, confirm_within), steps(), prop::option::weighted(0.3, expiry()), any::<bool>());
+    let rotate =
+        (id(), 0..IDS, kind(), (grace, confirm_within), steps(), prop::option::weighted(0.3, expiry()), any::<bool>());
     prop_oneof![
         4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
         2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),

@@ -113,12 +113,10 @@ impl Oracle {
             // "For the grace it answers Superseded"
             Some(Known::Moved { kind: RotationKind::Privilege, .. }) => Err(Absent::Superseded),
             // "An old id that comes back after its successor was used and the grace ended"
-            Some(Known::Moved { until, .. }) if *until <= self.now => {
-                Err(Absent::NotFound(Some(Ended {
-                    reason: EndReason::Renewed,
-                    age: Duration::from_millis(self.now - until),
-                })))
-            }
+            Some(Known::Moved { until, .. }) if *until <= self.now => Err(Absent::NotFound(Some(Ended {
+                reason: EndReason::Renewed,
+                age: Duration::from_millis(self.now - until),
+            }))),
             // "The old id forwards to the session"; "a forward to a superseded id answers Superseded"
             // "no chains"
             Some(Known::Moved { kind: RotationKind::Renew, to, .. }) => match self.known(to) {
@@ -305,9 +303,7 @@ impl Oracle {
     }
 
     fn has_forward_to(&self, home: &IdDigest) -> bool {
-        self.known
-            .keys()
-            .any(|id| matches!(self.known(id), Some(Known::Moved { to, .. }) if to == home))
+        self.known.keys().any(|id| matches!(self.known(id), Some(Known::Moved { to, .. }) if to == home))
     }
 
     /// "Tombstones and forwards keep their op id, so a repeated destroy answers Destroyed and a repeated rotate

@@ -74,7 +74,7 @@ impl<'a> KeyNames<'a> {
             _ if !self.partitions.contains(partition) => Kind::Foreign,
             b"q" => Kind::Plain,
             [b's', b':', digest @ ..] if digest.len() == 18 => Kind::Session,
-            [b'p', b':', hash @ ..] if hash.len() == 16 => Kind::Principal,
+            [b'p' | b'r', b':', hash @ ..] if hash.len() == 16 => Kind::Principal,
             _ => Kind::Foreign,
         }
     }

@@ -4,6 +4,7 @@ use redis::{Pipeline, Value as Reply};
 use session_core::{
     Error, ErrorKind, Principal, SessionCap, SignIn,
     model::{IdDigest, Timestamp},
+    store::RevocationStamp,
 };
 
 use crate::{
@@ -59,7 +60,8 @@ impl Operation<'_> {
         let mut pruned = false;
         loop {
             let replaced = replaces.as_ref().map_or(Replaced::None, Replaced::Maybe);
-            match self.send_listing(principal, digest, (replaced, most), lifetimes).await? {
+            let limits = (most, sign_in.last_revocation());
+            match self.send_listing(principal, digest, (replaced, limits), lifetimes).await? {
                 Ok(listing) => return Ok(listing),
                 Err(full) if !pruned => {
                     pruned = true;
@@ -91,7 +93,7 @@ impl Operation<'_> {
         replaced: Replaced<'_>,
         lifetimes: Lifetimes,
     ) -> Result<Listing, Error> {
-        let listing = self.send_listing(principal, digest, (replaced, None), lifetimes).await?;
+        let listing = self.send_listing(principal, digest, (replaced, (None, None)), lifetimes).await?;
         listing.map_err(|_| unexpected_reply())
     }
 
@@ -116,11 +118,13 @@ impl Operation<'_> {
         &self,
         principal: &Principal,
         digest: &IdDigest,
-        (replaced, most): (Replaced<'_>, Option<usize>),
+        (replaced, (most, known)): (Replaced<'_>, (Option<usize>, Option<RevocationStamp>)),
         lifetimes: Lifetimes,
     ) -> Result<Result<Listing, List>, Error> {
         let (partition, key) = self.store.layout.principal(principal);
-        let cmd = self.listing_cmd(&key, digest, (replaced, most), lifetimes);
+        let (_, revocation) = self.store.layout.revocation(principal);
+        let known = known.map(|known| (&revocation[..], known));
+        let cmd = self.listing_cmd((&key, known), digest, (replaced, most), lifetimes);
         let answer = self.run_script(&SCRIPTS.index_add, partition, &cmd, SendOptions::idempotent()).await?;
         match IndexAddReply::parse(&answer.reply)? {
             IndexAddReply::Added(entries) => {
@@ -131,13 +135,17 @@ impl Operation<'_> {
                 Ok(Ok(Listing { principal: principal.clone(), span: lifetimes.listed() }))
             }
             IndexAddReply::Full(now, entries) => Ok(Err((now, entries))),
+            IndexAddReply::Revoked => Err(Error::new(
+                ErrorKind::Conflict,
+                "the sessions of the principal were revoked since its password was checked; check it again",
+            )),
         }
     }
 
     /// The arguments are those that `index_add.lua` documents.
     fn listing_cmd(
         &self,
-        key: &[u8],
+        (key, known): (&[u8], Option<(&[u8], RevocationStamp)>),
         digest: &IdDigest,
         (replaced, most): (Replaced<'_>, Option<usize>),
         lifetimes: Lifetimes,
@@ -156,8 +164,14 @@ impl Operation<'_> {
         };
         head.push(sort);
         head.extend_from_slice(&old.to_bytes());
-        let mut cmd = SCRIPTS.index_add.command(&[key], (1, head.len()));
+        let keys = [key, known.map_or(&[], |(revocation, _)| revocation)];
+        let keys = if known.is_some() { &keys[..] } else { &keys[..1] };
+        let mut cmd = SCRIPTS.index_add.command(keys, (2, head.len() + 8));
         cmd.arg(head);
+        match known {
+            Some((_, known)) => cmd.arg(&u64::from(known).to_be_bytes()),
+            None => cmd.arg(""),
+        };
         cmd
     }
 

@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 
 use futures_util::{StreamExt as _, stream};
-use redis::Cmd;
+use redis::{Cmd, Pipeline, Value as Reply};
 use session_core::{
     Error, Principal, SessionId,
     model::{IdDigest, Incarnation},
-    store::Destroy,
+    store::{Destroy, RevocationStamp},
 };
 
 use crate::{
     operation::{Operation, SendOptions},
-    protocol::{Lookup, RevokeReply, SCRIPTS, millis, put, reason_byte},
+    protocol::{
+        Cursor, Lookup, REVOCATION_FIELD, RevokeReply, SCRIPTS, millis, put, reason_byte, unexpected_reply, unreadable,
+    },
 };
 
 /// How many moves of a session are followed from the id where it was listed.
@@ -98,6 +100,8 @@ impl Operation<'_> {
             Some(id) => self.incarnation(id.digest()).await?,
             None => None,
         };
+        // Before the list is read: a sign-in that is not listed then is refused if it knows an earlier stamp.
+        self.record_revocation(principal, destroy).await?;
         let (_, entries) = self.read_list(principal).await?;
         let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
         let revocation = Revocation { principal, destroy, listed: Some(&listed), kept };
@@ -111,6 +115,30 @@ impl Operation<'_> {
             .collect();
         self.remove_unchanged(principal, &gone).await;
         ends.into_iter().try_fold(0, |count, (_, end)| Ok(count + usize::from(end? == Revoked::Ended)))
+    }
+
+    async fn record_revocation(&self, principal: &Principal, destroy: &Destroy) -> Result<(), Error> {
+        let (partition, key) = self.store.layout.revocation(principal);
+        let mut head = u64::from(destroy.write.op).max(1).to_be_bytes().to_vec();
+        put::<7>(&mut head, millis(self.store.settings.tombstone));
+        let mut cmd = SCRIPTS.record_revocation.command(&[&key], (1, head.len()));
+        cmd.arg(head);
+        self.run_script(&SCRIPTS.record_revocation, partition, &cmd, SendOptions::idempotent()).await.map(drop)
+    }
+
+    /// The last revocation of a principal that is still remembered. One round trip.
+    pub(super) async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+        let (partition, key) = self.store.layout.revocation(principal);
+        let mut reads = Pipeline::with_capacity(3);
+        reads.cmd("PTTL").arg(&key).cmd("HGET").arg(&key).arg(REVOCATION_FIELD);
+        match self.read(partition, &key, reads).await? {
+            [_, Reply::Nil] => Ok(RevocationStamp::default()),
+            [_, Reply::BulkString(stamp)] => {
+                let stamp = Cursor(&stamp).number::<8>().filter(|_| stamp.len() == 8);
+                stamp.map(RevocationStamp::from).ok_or_else(|| unreadable("a principal's revocation cannot be read"))
+            }
+            _ => Err(unexpected_reply()),
+        }
     }
 
     /// The incarnation of the session that an id gives access to.

@@ -3,7 +3,7 @@
 use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
-    store::{Destroy, IndexedSession, SessionIndex, async_trait},
+    store::{Destroy, IndexedSession, RevocationStamp, SessionIndex, async_trait},
 };
 
 use super::revocation::{Revocation, Revoked};
@@ -15,6 +15,10 @@ impl SessionIndex for RedisStore {
         let mut live = self.inner.operation().live(principal).await.during("sessions")?;
         live.truncate(limit);
         Ok(live)
+    }
+
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+        self.inner.operation().last_revocation(principal).await.during("last_revocation")
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {

@@ -2,17 +2,19 @@
 -- Adds a session to a principal's list, before the session is stored.
 --
 -- KEYS  1 the principal's list: a hash of digests, each with <until:7><awaited until:7><place:7>. Places grow with time;
---       a session that moves keeps its own.
+--       a session that moves keeps its own. 2 the principal's revocation, if it is compared
 -- ARGV  1 digest:18, how long from now on it is listed:7, how long from now on it is awaited:7, the most sessions or 0:4,
---         the digest that it replaces:18 (preceded by 2 if a session was seen there, 1 if not, or 0 and anything)
+--         the digest that it replaces:18 (preceded by 2 if a session was seen there, 1 if not, or 0 and anything); 2 the
+--         last revocation that the sign-in knows:8, or nothing
 -- Reply A<entries:4> added, F<now:7>(<digest:18><until:7><awaited until:7><place:7>)… the list has as many entries as
---       allowed already
+--       allowed already, X all sessions were revoked since the revocation that the sign-in knows
 -- All checks precede the first write.
 
 --@prelude
 
 local digest, span, awaited, most, replaces, old = struct.unpack('>c18I7I7I4Bc18', ARGV[1])
 local key = KEYS[1]
+if KEYS[2] and (redis.call('HGET', KEYS[2], $REVOCATION) or string.rep('\0', 8)) ~= ARGV[2] then return 'X' end
 local found = redis.call('HMGET', key, digest, old)
 local entry, left = found[1], replaces > 0 and found[2]
 local number = redis.call('HLEN', key)

@@ -34,6 +34,8 @@ pub(crate) const CONSTANTS_FIELD: &[u8] = b"@c";
 pub(crate) const PRINCIPAL_FIELD: &[u8] = b"@p";
 pub(crate) const NOTE_FIELD: &[u8] = b"@n";
 pub(crate) const LOCK_FIELD: &[u8] = b"@l";
+/// The field of a principal's revocation that has its stamp.
+pub(crate) const REVOCATION_FIELD: &[u8] = b"v";
 /// The length of a digest, in bytes.
 pub(crate) const DIGEST_LEN: usize = 18;
 
@@ -93,6 +95,8 @@ pub(super) const LUA_CONSTANTS: &[(&str, &str)] = &[
     // An entry of a principal's list: listed until, awaited until, place.
     ("$LISTING_FORMAT", "'>I7I7I7'"),
     ("$LISTING_LENGTH", "21"),
+    // The field of a principal's revocation that has its stamp.
+    ("$REVOCATION", "'v'"),
     // 2^53 - 1: the largest integer that a number of Lua holds exactly.
     ("$NEVER", "9007199254740991"),
     // The number of updates whose op ids a session remembers, and the bytes of one field of them but the last.
@@ -355,5 +359,6 @@ mod tests {
         assert_eq!(number("NEVER") as u64, Timestamp::MAX.as_millis());
         assert_eq!(number("RING_KEPT"), (number("REMEMBERED") / 2 - 1) * 8);
         assert_eq!(number("SCALAR"), usize::from(SCALAR));
+        assert_eq!(constant("REVOCATION").trim_matches('\'').as_bytes(), REVOCATION_FIELD);
     }
 }

@@ -152,6 +152,8 @@ pub(crate) enum TenureReply {
 pub(crate) enum IndexAddReply {
     /// With the number of entries.
     Added(u64),
+    /// All sessions of the principal were revoked since the revocation that the sign-in knows.
+    Revoked,
     /// The list has as many entries as allowed. With the time on the server and the entries.
     Full(Timestamp, Vec<ListEntry>),
 }
@@ -272,6 +274,7 @@ impl IndexAddReply {
     pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
         match reply {
             [b'A', rest @ ..] => number::<4>(rest).map(Self::Added),
+            [b'X'] => Ok(Self::Revoked),
             [b'F', rest @ ..] => {
                 let mut cursor = Cursor(rest);
                 let now = cursor.time::<7>().ok_or_else(unexpected_reply)?;

@@ -28,6 +28,7 @@ pub(crate) struct Scripts {
     pub(crate) tenure: Script,
     pub(crate) index_add: Script,
     pub(crate) index_remove: Script,
+    pub(crate) record_revocation: Script,
     pub(crate) permissions: Script,
 }
 
@@ -60,12 +61,13 @@ pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
     tenure: Script::new(include_str!("../lua/tenure.lua")),
     index_add: Script::new(include_str!("../lua/index_add.lua")),
     index_remove: Script::new(include_str!("../lua/index_remove.lua")),
+    record_revocation: Script::new(include_str!("../lua/record_revocation.lua")),
     permissions: Script::new(include_str!("../lua/permissions.lua")),
 });
 
 impl Scripts {
     /// The scripts that are loaded on each new connection, besides `permissions`.
-    pub(crate) fn all(&self) -> [&Script; 11] {
+    pub(crate) fn all(&self) -> [&Script; 12] {
         let Self {
             create,
             apply,
@@ -78,9 +80,23 @@ impl Scripts {
             tenure,
             index_add,
             index_remove,
+            record_revocation,
             permissions: _,
         } = self;
-        [create, apply, touch, rotate, sign_in, destroy, revoke, acquire, tenure, index_add, index_remove]
+        [
+            create,
+            apply,
+            touch,
+            rotate,
+            sign_in,
+            destroy,
+            revoke,
+            acquire,
+            tenure,
+            index_add,
+            index_remove,
+            record_revocation,
+        ]
     }
 }
 

@@ -6,8 +6,8 @@ use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
     store::{
-        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, Origin, SessionIndex, SessionLock, Subscription,
-        TenureOutcome, async_trait,
+        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, Origin, RevocationStamp, SessionIndex, SessionLock,
+        Subscription, TenureOutcome, async_trait,
     },
 };
 
@@ -18,6 +18,10 @@ use crate::toy::Toy;
 pub(crate) trait FaultyIndex: Send + Sync {
     async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         inner.sessions(principal, limit).await
+    }
+
+    async fn last_revocation(&self, inner: &Toy, principal: &Principal) -> Result<RevocationStamp, Error> {
+        inner.last_revocation(principal).await
     }
 
     async fn revoke(
@@ -57,6 +61,13 @@ impl SessionIndex for FaultyStore {
         match self.fault.index() {
             Some(faulty) => faulty.sessions(&self.inner, principal, limit).await,
             None => self.inner.sessions(principal, limit).await,
+        }
+    }
+
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+        match self.fault.index() {
+            Some(faulty) => faulty.last_revocation(&self.inner, principal).await,
+            None => self.inner.last_revocation(principal).await,
         }
     }
 

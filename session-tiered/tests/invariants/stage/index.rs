@@ -3,7 +3,7 @@
 use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, SessionIndex, SessionStore as _, async_trait},
+    store::{IndexedSession, RevocationStamp, SessionIndex, SessionStore as _, async_trait},
 };
 
 use super::Staged;
@@ -18,6 +18,10 @@ impl Staged {
 impl SessionIndex for Staged {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
         self.its_index().sessions(principal, limit).await
+    }
+
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+        self.its_index().last_revocation(principal).await
     }
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
