@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use session_core::model::{Deadlines, Delta, Field, Incarnation, Key, Record, Stamp, State, Timestamp};
+use session_core::{
+    Principal,
+    model::{Deadlines, Delta, Field, Incarnation, Key, Record, Stamp, State, Timestamp},
+};
 
 use crate::naive::{self, NaiveState, Name, Step};
 
@@ -126,7 +129,17 @@ pub(crate) fn deadlines() -> impl Strategy<Value = Deadlines> {
     (idle, moment()).prop_filter_map("a deadline", |(idle, absolute)| Deadlines::from_parts(idle, Some(absolute)))
 }
 
+/// Most records have neither a principal nor an unconfirmed renewal.
 pub(crate) fn record() -> impl Strategy<Value = Record> {
-    (stamp(), moment(), deadlines(), state())
-        .prop_map(|(stamp, created_at, deadlines, state)| Record::new(stamp, created_at, deadlines, state))
+    let principal = "[a-zé]{1,60}".prop_map(|name| Principal::new(&name).unwrap());
+    let signed_in = prop::option::weighted(0.3, (principal, moment()));
+    (stamp(), moment(), deadlines(), state(), signed_in, prop::bool::weighted(0.2)).prop_map(
+        |(stamp, created_at, deadlines, state, signed_in, unconfirmed)| {
+            let record = Record::new(stamp, created_at, deadlines, state).with_unconfirmed(unconfirmed);
+            match signed_in {
+                Some((principal, at)) => record.with_sign_in(principal, at),
+                None => record,
+            }
+        },
+    )
 }

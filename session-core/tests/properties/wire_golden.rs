@@ -3,7 +3,10 @@
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
-use session_core::model::{Deadlines, Delta, Format, Incarnation, Record, Stamp, State, Timestamp, Value};
+use session_core::{
+    Principal,
+    model::{Deadlines, Delta, Format, Incarnation, Record, Stamp, State, Timestamp, Value},
+};
 
 use crate::naive::{field, key, value};
 
@@ -80,4 +83,22 @@ fn record_v1() {
     entries.insert(field("cart"), key("sku-2"), Value::new(Format::custom(128).unwrap(), &[42]));
     entries.insert(field("roles"), key("admin"), Value::MEMBER);
     is_record("record-v1-all.hex", &Record::new(stamp, created_at, deadlines, State::from(&entries)));
+}
+
+/// A record has the first version that has all of its parts.
+#[test]
+fn record_v2() {
+    let stamp = Stamp::from_parts(Incarnation::from(7), 2, 9);
+    let deadlines = Deadlines::from_parts(None, Some(Timestamp::from_millis(300))).unwrap();
+    let bare = Record::new(stamp, Timestamp::from_millis(1), deadlines, State::default());
+    let signed_in = bare.clone().with_sign_in(Principal::new("ada").unwrap(), Timestamp::from_millis(200));
+    is_record("record-v2-unconfirmed.hex", &bare.clone().with_unconfirmed(true));
+    is_record("record-v2-signed-in.hex", &signed_in);
+    is_record("record-v2-both.hex", &signed_in.with_unconfirmed(true));
+
+    // Version 2 without a part of its own is not in the earliest version.
+    let mut bytes = bare.to_bytes().to_vec();
+    bytes[0] = 2;
+    bytes.extend_from_slice(&[0, 0]);
+    assert!(Record::from_bytes(bytes.into()).is_err());
 }
