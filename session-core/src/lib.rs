@@ -64,7 +64,7 @@ pub use model::{
     principal::{Principal, SessionCap, SignIn},
     stamp::Floor,
 };
-pub use sessions::{Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set};
+pub use sessions::{Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set, Watch, WatchEnd};
 pub use store::request::{LoadOptions, ReadLevel};
 
 #[cfg(doctest)]

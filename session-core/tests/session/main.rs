@@ -13,6 +13,7 @@ mod sessions;
 mod settling;
 mod unknown;
 mod view;
+mod watching;
 
 use std::sync::Arc;
 
