@@ -17,3 +17,4 @@ pub(crate) mod preconditions;
 pub(crate) mod revocation;
 pub(crate) mod rotation;
 pub(crate) mod rotation_race;
+pub(crate) mod watching;
