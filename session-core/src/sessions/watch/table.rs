@@ -44,7 +44,7 @@ struct Watcher {
     /// The next watcher of the same session.
     next: Option<u32>,
     waker: Option<Waker>,
-    /// Whether the session has moved while it was watched.
+    /// Whether the session is at another id than the one it is watched by.
     moved: bool,
 }
 
@@ -97,7 +97,8 @@ impl Table {
         }
     }
 
-    /// The digest of the session and whether the session has moved there, unless the watch has ended.
+    /// The digest of the session, and whether it has moved there from the id that it is watched by, unless the watch has
+    /// ended.
     pub(super) fn place(&self, Token(at): Token) -> Option<(IdDigest, bool)> {
         match &self.slots[at as usize] {
             Slot::Waiting(watcher) => Some((watcher.digest, watcher.moved)),
@@ -108,7 +109,7 @@ impl Table {
     /// Watches the session at another digest, unless the watch has ended.
     pub(super) fn relocate(&mut self, Token(at): Token, to: IdDigest) {
         self.unlink(at);
-        self.link(at, to);
+        self.move_to(at, to);
     }
 
     /// Whether an item of the feed can concern a watcher. Updates, which are most of them, do not.
@@ -175,10 +176,14 @@ impl Table {
         let mut next = self.first.remove(from);
         while let Some(at) = next {
             next = self.slots[at as usize].next();
-            self.link(at, to);
-            if let Slot::Waiting(watcher) = &mut self.slots[at as usize] {
-                watcher.moved = true;
-            }
+            self.move_to(at, to);
+        }
+    }
+
+    fn move_to(&mut self, at: u32, to: IdDigest) {
+        self.link(at, to);
+        if let Slot::Waiting(watcher) = &mut self.slots[at as usize] {
+            watcher.moved = true;
         }
     }
 

@@ -31,9 +31,9 @@ async fn a_watch_completes_with_the_reason() {
     let _ = second.rotate(Rotate::privilege().with_sign_in(capped)).await.unwrap();
     let revoked = watched.watch(second.id()).await;
     assert_eq!(other.revoke_all(&principal()).await.unwrap(), 1);
-    assert_eq!(logout.await, ended(EndReason::Logout));
-    assert_eq!(limit.await, ended(EndReason::Limit));
-    assert_eq!(revoked.await, ended(EndReason::Revoked));
+    assert_eq!(end(logout).await, ended(EndReason::Logout));
+    assert_eq!(end(limit).await, ended(EndReason::Limit));
+    assert_eq!(end(revoked).await, ended(EndReason::Revoked));
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_watch_follows_the_session_through_every_rotation() {
         assert!(is_pending(&mut watch));
     }
     watched.other().destroy(session.id()).await.unwrap();
-    assert_eq!(watch.await, ended(EndReason::Logout));
+    assert_eq!(end(watch).await, ended(EndReason::Logout));
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn an_old_id_leads_to_the_session() {
     let _ = session.rotate(Rotate::renew()).await.unwrap();
     let watch = watched.watch(&old).await;
     session.destroy().await.unwrap();
-    assert_eq!(watch.await, ended(EndReason::Logout));
+    assert_eq!(end(watch).await, ended(EndReason::Logout));
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn nothing_is_missed_while_a_watch_begins() {
         let other = other.clone();
         async move { other.destroy(&id).await.unwrap() }
     });
-    assert!(matches!(watched.watch(&id).await.await, WatchEnd::Ended(_)));
+    assert!(matches!(end(watched.watch(&id).await).await, WatchEnd::Ended(_)));
 
     let (session, other) = (watched.session().await, watched.other());
     let id = *session.id();
@@ -107,7 +107,7 @@ async fn nothing_is_missed_while_a_watch_begins() {
     let watch = watched.watch(&id).await;
     let new_id = moved.lock().unwrap().unwrap();
     watched.other().destroy(&new_id).await.unwrap();
-    assert_eq!(watch.await, ended(EndReason::Logout));
+    assert_eq!(end(watch).await, ended(EndReason::Logout));
 }
 
 #[tokio::test]
@@ -144,12 +144,12 @@ async fn a_gap_ends_the_watches_of_its_partition() {
     };
     let (watch, mut spared) = (watched.watch(session.id()).await, watched.watch(elsewhere.id()).await);
     watched.store.send(&FeedItem::Gap(Some(partition(session.id())), GapCause::Missed));
-    assert_eq!(watch.await, WatchEnd::Unvouched(Some(GapCause::Missed)));
+    assert_eq!(end(watch).await, WatchEnd::Unvouched(Some(GapCause::Missed)));
     assert!(is_pending(&mut spared));
     let watch = watched.watch(session.id()).await;
     watched.store.send(&FeedItem::Gap(None, GapCause::Reconnected));
-    assert_eq!(watch.await, WatchEnd::Unvouched(Some(GapCause::Reconnected)));
-    assert_eq!(spared.await, WatchEnd::Unvouched(Some(GapCause::Reconnected)));
+    assert_eq!(end(watch).await, WatchEnd::Unvouched(Some(GapCause::Reconnected)));
+    assert_eq!(end(spared).await, WatchEnd::Unvouched(Some(GapCause::Reconnected)));
 }
 
 /// The next watch subscribes again.
@@ -161,7 +161,7 @@ async fn the_end_of_the_feed_ends_all_watches() {
         let watch = watched.watch(session.id()).await;
         assert_eq!(watched.store.subscribes(), subscribes);
         watched.store.end_feed();
-        assert_eq!(watch.await, WatchEnd::Unvouched(None));
+        assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
     }
 }
 
@@ -171,7 +171,7 @@ async fn a_stream_that_panics_ends_all_watches() {
     let session = watched.session().await;
     let watch = watched.watch(session.id()).await;
     watched.store.send(&tapped::PANIC);
-    assert_eq!(watch.await, WatchEnd::Unvouched(None));
+    assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
     watched.delivered().await;
 }
 
@@ -183,7 +183,7 @@ async fn a_store_that_cannot_be_reached_is_an_error() {
     assert_eq!(watched.sessions.watch(session.id()).await.unwrap_err().kind(), ErrorKind::Unavailable);
     watched.store.unreachable.store(false, Ordering::SeqCst);
     watched.delivered().await;
-    watched.store.unsubscribed.notified().await;
+    in_time(watched.store.unsubscribed.notified()).await;
     watched.sessions.close().await.unwrap();
     assert_eq!(watched.sessions.watch(session.id()).await.unwrap_err().kind(), ErrorKind::Configuration);
 }

@@ -23,7 +23,7 @@ async fn expiry_ends_a_watch() {
     watched.clock.advance(defaults::IDLE - Duration::from_millis(1));
     assert!(is_pending(&mut watch));
     watched.clock.advance(Duration::from_millis(1));
-    assert_eq!(watch.await, WatchEnd::Expired);
+    assert_eq!(end(watch).await, WatchEnd::Expired);
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_watch_lasts_as_long_as_others_use_the_session() {
     }
     assert!(!is_over(&watched, &mut watch).await);
     watched.clock.advance(defaults::IDLE);
-    assert_eq!(watch.await, WatchEnd::Expired);
+    assert_eq!(end(watch).await, WatchEnd::Expired);
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_watch_does_not_use_the_session() {
     watched.clock.advance(10 * MINUTE - Duration::from_millis(1));
     assert!(is_pending(&mut watch));
     watched.clock.advance(Duration::from_millis(1));
-    assert_eq!(watch.await, WatchEnd::Expired);
+    assert_eq!(end(watch).await, WatchEnd::Expired);
 }
 
 /// The longest lifetime is longer than a timer may take.
@@ -65,7 +65,7 @@ async fn a_session_without_a_near_deadline_is_watched() {
         watched.clock.advance(1_440 * MINUTE);
     }
     session.destroy().await.unwrap();
-    assert_eq!(watch.await, ended(EndReason::Logout));
+    assert_eq!(end(watch).await, ended(EndReason::Logout));
 }
 
 /// The deadline of a session that has moved cannot be read by its old id.
@@ -74,14 +74,21 @@ async fn the_deadline_of_a_session_that_moved_is_not_taken_for_its_end() {
     for rotate in [Rotate::renew(), Rotate::privilege()] {
         let watched = watched();
         let mut session = watched.session().await;
-        let mut watch = watched.watch(session.id()).await;
+        let old = *session.id();
+        let mut watch = watched.watch(&old).await;
         assert!(is_pending(&mut watch));
+        let is_renewal = rotate == Rotate::renew();
         let _ = session.rotate(rotate).await.unwrap();
+        if is_renewal {
+            // A watch that begins by the old id is no different.
+            drop(std::mem::replace(&mut watch, watched.watch(&old).await));
+            assert!(is_pending(&mut watch));
+        }
         watched.clock.advance(defaults::IDLE - MINUTE);
         watched.other().open(session.id()).await.unwrap();
         assert!(!is_over(&watched, &mut watch).await);
         watched.clock.advance(MINUTE);
-        assert_eq!(watch.await, WatchEnd::Unvouched(None));
+        assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
     }
 }
 
@@ -92,7 +99,7 @@ async fn a_deadline_that_cannot_be_asked_for_is_not_vouched_for() {
     let watch = watched.watch(session.id()).await;
     watched.store.unreachable.store(true, Ordering::SeqCst);
     watched.clock.advance(defaults::IDLE);
-    assert_eq!(watch.await, WatchEnd::Unvouched(None));
+    assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Many watches at once: one subscription, no lost wake-ups, and no watcher that another one holds up.
 
-use std::{future::poll_fn, sync::atomic::Ordering, time::Duration};
+use std::{future::poll_fn, sync::atomic::Ordering};
 
 use session_core::ErrorKind;
 use tokio::task::JoinSet;
@@ -21,10 +21,10 @@ async fn ten_thousand_watches_share_one_subscription() {
         tokio::task::yield_now().await;
     }
     watched.store.open_gate();
-    let watches = tasks.join_all().await;
+    let watches = in_time(tasks.join_all()).await;
     assert_eq!((watched.store.subscribes(), watched.store.inner.stats().subscribers), (1, 1));
     drop(watches);
-    watched.store.unsubscribed.notified().await;
+    in_time(watched.store.unsubscribed.notified()).await;
     watched.delivered().await;
     assert_eq!(watched.store.subscribes(), 2, "the last watch ended the first subscription");
 }
@@ -49,14 +49,32 @@ async fn a_caller_that_is_not_polled_does_not_keep_others_waiting() {
         };
         watched.store.open_gate();
         assert!(wakes[1].0.load(Ordering::SeqCst) > 0);
-        let watch = second.await.unwrap();
+        let watch = in_time(second).await.unwrap();
         assert_eq!(watched.store.subscribes(), 1);
         watched.sessions.destroy(session.id()).await.unwrap();
-        assert_eq!(watch.await, ended(EndReason::Logout));
+        assert_eq!(end(watch).await, ended(EndReason::Logout));
         if let Some(first) = kept {
-            assert_eq!(first.await.unwrap().await, ended(EndReason::Logout));
+            assert_eq!(end(first.await.unwrap()).await, ended(EndReason::Logout));
         }
     }
+}
+
+/// A poll may end the attempt before the attempt has woken anyone, and then it never will.
+#[tokio::test]
+async fn the_caller_that_subscribes_wakes_the_others() {
+    let watched = watched();
+    watched.store.is_held.store(true, Ordering::SeqCst);
+    let session = watched.session().await;
+    let mut first = Box::pin(watched.sessions.watch(session.id()));
+    let mut second = Box::pin(watched.sessions.watch(session.id()));
+    let wakes = Arc::new(Wakes::default());
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(second.as_mut().poll(&mut Context::from_waker(&wakes.clone().into())).is_pending());
+    watched.store.is_held.store(false, Ordering::SeqCst);
+    let _watch = in_time(first).await.unwrap();
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+    let _watch = in_time(second).await.unwrap();
+    assert_eq!(watched.store.subscribes(), 1);
 }
 
 /// When all callers are gone, so is the attempt to subscribe.
@@ -86,7 +104,7 @@ async fn a_failure_to_subscribe_reaches_every_caller_and_the_next_one_tries_agai
     // One is not polled until later.
     let late = callers.pop().unwrap();
     for caller in callers {
-        assert_eq!(caller.await.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(in_time(caller).await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
     assert_eq!(watched.store.subscribes(), 1);
     watched.store.unreachable.store(false, Ordering::SeqCst);
@@ -97,8 +115,8 @@ async fn a_failure_to_subscribe_reaches_every_caller_and_the_next_one_tries_agai
 /// Watches that were polled once, by tasks that never run again, delay no other watch. Tried on both kinds of runtime.
 #[test]
 fn a_watcher_that_is_busy_holds_up_no_other() {
-    let one = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let two = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let one = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let two = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     for runtime in [one, two] {
         runtime.block_on(async {
             let watched = watched();
@@ -113,7 +131,7 @@ fn a_watcher_that_is_busy_holds_up_no_other() {
             let id = *session.id();
             let (sessions, waiting) = (watched.other(), tokio::spawn(watch));
             sessions.destroy(&id).await.unwrap();
-            assert_eq!(waiting.await.unwrap(), ended(EndReason::Logout));
+            assert_eq!(in_time(waiting).await.unwrap(), ended(EndReason::Logout));
             assert!(busy.iter_mut().all(|watch| !is_pending(watch)));
         });
     }
@@ -147,8 +165,7 @@ async fn no_end_is_lost_among_watches_that_come_and_go() {
                 session.destroy().await.unwrap();
             });
         }
-        let all = tokio::time::timeout(Duration::from_secs(60), tasks.join_all());
-        all.await.expect("a watch has not completed");
+        in_time(tasks.join_all()).await;
     }
     assert!(watched.store.subscribes() > 40);
 }
@@ -169,7 +186,7 @@ async fn until_ended(watched: &Watched, id: &SessionId, mut luck: u64) {
             let _ = poll_fn(|cx| Poll::Ready(pin!(&mut watch).poll(cx))).await;
             continue;
         }
-        match watch.await {
+        match end(watch).await {
             WatchEnd::Ended(_) => return,
             WatchEnd::Unvouched(_) => {}
             other => panic!("{other:?}"),
@@ -193,5 +210,35 @@ async fn a_waker_that_is_replaced_or_dropped_may_drop_another_watch() {
         assert!(pin!(&mut outer).poll(&mut Context::from_waker(&waker)).is_pending());
     }
     drop(outer);
-    watched.store.unsubscribed.notified().await;
+    in_time(watched.store.unsubscribed.notified()).await;
+}
+
+/// The documentation of `Sessions::watch` states this size. It counts the future, its slot and its timer.
+#[test]
+fn a_watch_takes_less_than_a_kibibyte() {
+    const COUNT: usize = 1_000;
+    let sessions = Sessions::new(MemoryStore::new());
+    let ready = |id: &SessionId| match pin!(sessions.watch(id)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(watch) => watch.unwrap(),
+        Poll::Pending => panic!("the memory store answers at once"),
+    };
+    let ids: Vec<SessionId> = (0..=COUNT)
+        .map(|_| {
+            let mut session = sessions.create().unwrap();
+            assert!(pin!(session.persist()).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+            *session.id()
+        })
+        .collect();
+    let mut watches = Vec::with_capacity(COUNT);
+    let _first = ready(&ids[COUNT]);
+    let allocated = allocation_counter::measure(|| {
+        for id in &ids[..COUNT] {
+            let mut watch = ready(id);
+            assert!(is_pending(&mut watch));
+            watches.push(watch);
+        }
+    });
+    let bytes = size_of::<Watch>() + usize::try_from(allocated.bytes_current).unwrap() / COUNT;
+    println!("a watch: {bytes} bytes, {} of them in its future", size_of::<Watch>());
+    assert!(bytes < 1_024, "{bytes} bytes");
 }

@@ -56,12 +56,21 @@ impl Watched {
         let mut last = self.session().await;
         let watch = self.watch(last.id()).await;
         last.destroy().await.unwrap();
-        assert_eq!(watch.await, ended(EndReason::Logout));
+        assert_eq!(end(watch).await, ended(EndReason::Logout));
     }
 }
 
 fn ended(reason: EndReason) -> WatchEnd {
     WatchEnd::Ended(Ended { reason, age: std::time::Duration::ZERO })
+}
+
+/// Only a guard against hanging.
+async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(20), work).await.expect("waited in vain")
+}
+
+async fn end(watch: Watch) -> WatchEnd {
+    in_time(watch).await
 }
 
 /// Whether a watch is pending.

@@ -25,6 +25,8 @@ pub(super) struct Tapped {
     subscribes: AtomicUsize,
     /// A permit for each subscription that may begin.
     gate: Semaphore,
+    /// While this is set, subscriptions wait, and are not woken when it is cleared.
+    pub(super) is_held: AtomicBool,
     pub(super) unreachable: AtomicBool,
     before_load: Mutex<Option<BeforeLoad>>,
     /// Notified when a subscription is dropped.
@@ -47,6 +49,7 @@ impl Tapped {
             taps: Mutex::default(),
             subscribes: AtomicUsize::new(0),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            is_held: AtomicBool::new(false),
             unreachable: AtomicBool::new(false),
             before_load: Mutex::default(),
             unsubscribed: Arc::default(),
@@ -130,6 +133,8 @@ impl ChangeFeed for Tapped {
     async fn subscribe(&self) -> Result<Subscription, Error> {
         self.subscribes.fetch_add(1, Ordering::SeqCst);
         drop(self.gate.acquire().await.unwrap());
+        let held = || if self.is_held.load(Ordering::SeqCst) { Poll::Pending } else { Poll::Ready(()) };
+        std::future::poll_fn(|_| held()).await;
         self.reach()?;
         let mut inner = self.inner.feed().unwrap().subscribe().await?;
         let (tap, mut tapped) = mpsc::unbounded_channel();
