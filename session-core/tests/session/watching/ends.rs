@@ -1,13 +1,13 @@
 //! The ends of a watch.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Mutex, atomic::Ordering};
 
 use session_core::{
     Error, ErrorKind, LoadOptions, Principal, SessionCap, SignIn,
     store::{self, ChangeFeed, FeedItem, GapCause, SessionStore},
 };
 
-use super::*;
+use super::{tapped::Moment, *};
 
 fn principal() -> Principal {
     Principal::new("user-7").unwrap()
@@ -80,34 +80,42 @@ async fn a_session_that_is_gone_completes_its_watch_at_once() {
     }
 }
 
-/// The session ends, or moves, when the watch has subscribed and has not loaded yet.
+/// The session ends while the watch loads it.
 #[tokio::test]
-async fn nothing_is_missed_while_a_watch_begins() {
-    let watched = watched();
-    let session = watched.session().await;
-    let (other, id) = (watched.other(), *session.id());
-    watched.store.before_load(move || {
-        let other = other.clone();
-        async move { other.destroy(&id).await.unwrap() }
-    });
-    assert!(matches!(end(watched.watch(&id).await).await, WatchEnd::Ended(_)));
+async fn an_end_during_the_load_is_not_missed() {
+    for moment in [Moment::Before, Moment::After] {
+        let watched = watched();
+        let session = watched.session().await;
+        let (other, id) = (watched.other(), *session.id());
+        watched.store.interfere(moment, move || {
+            let other = other.clone();
+            async move { other.destroy(&id).await.unwrap() }
+        });
+        assert_eq!(end(watched.watch(&id).await).await, ended(EndReason::Logout));
+    }
+}
 
-    let (session, other) = (watched.session().await, watched.other());
-    let id = *session.id();
-    let moved = Arc::new(std::sync::Mutex::new(None));
-    let new_id = moved.clone();
-    watched.store.before_load(move || {
-        let (other, new_id) = (other.clone(), new_id.clone());
-        async move {
-            let mut session = other.open(&id).await.unwrap();
-            let _ = session.rotate(Rotate::renew()).await.unwrap();
-            *new_id.lock().unwrap() = Some(*session.id());
-        }
-    });
-    let watch = watched.watch(&id).await;
-    let new_id = moved.lock().unwrap().unwrap();
-    watched.other().destroy(&new_id).await.unwrap();
-    assert_eq!(end(watch).await, ended(EndReason::Logout));
+/// The session moves while the watch loads it.
+#[tokio::test]
+async fn a_rotation_during_the_load_is_followed() {
+    for moment in [Moment::Before, Moment::After] {
+        let watched = watched();
+        let (session, other) = (watched.session().await, watched.other());
+        let (id, new_id) = (*session.id(), Arc::new(Mutex::new(None)));
+        let moved = new_id.clone();
+        watched.store.interfere(moment, move || {
+            let (other, moved) = (other.clone(), moved.clone());
+            async move {
+                let mut session = other.open(&id).await.unwrap();
+                let _ = session.rotate(Rotate::renew()).await.unwrap();
+                *moved.lock().unwrap() = Some(*session.id());
+            }
+        });
+        let watch = watched.watch(&id).await;
+        let new_id = new_id.lock().unwrap().unwrap();
+        watched.other().destroy(&new_id).await.unwrap();
+        assert_eq!(end(watch).await, ended(EndReason::Logout));
+    }
 }
 
 #[tokio::test]

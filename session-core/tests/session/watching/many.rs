@@ -202,7 +202,10 @@ async fn a_waker_that_is_replaced_or_dropped_may_drop_another_watch() {
         fn wake(self: Arc<Self>) {}
     }
     let watched = watched();
-    let session = watched.session().await;
+    // It has no deadline, so that no timer keeps a waker.
+    let mut session = watched.sessions.create().unwrap();
+    let forever = Rotate::privilege().with_expiry(Expiry::absolute(std::time::Duration::MAX));
+    let _ = session.rotate(forever).await.unwrap();
     let mut outer = watched.watch(session.id()).await;
     for _ in 0..3 {
         let inner = watched.watch(session.id()).await;

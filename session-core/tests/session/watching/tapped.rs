@@ -17,7 +17,16 @@ use session_core::{
 use session_memory::MemoryStore;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
-type BeforeLoad = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+type Interference = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// When a load is interfered with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Moment {
+    /// Before the store reads the session.
+    Before,
+    /// After the store has read it, and before the caller has the answer.
+    After,
+}
 
 pub(super) struct Tapped {
     pub(super) inner: MemoryStore,
@@ -28,7 +37,7 @@ pub(super) struct Tapped {
     /// While this is set, subscriptions wait, and are not woken when it is cleared.
     pub(super) is_held: AtomicBool,
     pub(super) unreachable: AtomicBool,
-    before_load: Mutex<Option<BeforeLoad>>,
+    interference: Mutex<Option<(Moment, Interference)>>,
     /// Notified when a subscription is dropped.
     pub(super) unsubscribed: Arc<Notify>,
 }
@@ -51,7 +60,7 @@ impl Tapped {
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             is_held: AtomicBool::new(false),
             unreachable: AtomicBool::new(false),
-            before_load: Mutex::default(),
+            interference: Mutex::default(),
             unsubscribed: Arc::default(),
         }
     }
@@ -79,12 +88,20 @@ impl Tapped {
         self.gate.add_permits(Semaphore::MAX_PERMITS);
     }
 
-    /// Runs this before the next load.
-    pub(super) fn before_load<F: Future<Output = ()> + Send + 'static>(
+    /// Runs this during the next load.
+    pub(super) fn interfere<F: Future<Output = ()> + Send + 'static>(
         &self,
+        moment: Moment,
         run: impl Fn() -> F + Send + Sync + 'static,
     ) {
-        *self.before_load.lock().unwrap() = Some(Box::new(move || Box::pin(run())));
+        *self.interference.lock().unwrap() = Some((moment, Box::new(move || Box::pin(run()))));
+    }
+
+    async fn run_interference(&self, now: Moment) {
+        let due = self.interference.lock().unwrap().take_if(|(moment, _)| *moment == now);
+        if let Some((_, run)) = due {
+            run().await;
+        }
     }
 
     fn reach(&self) -> Result<(), Error> {
@@ -100,11 +117,10 @@ impl SessionStore for Tapped {
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         self.reach()?;
-        let before = self.before_load.lock().unwrap().take();
-        if let Some(before) = before {
-            before().await;
-        }
-        self.inner.load(id, options).await
+        self.run_interference(Moment::Before).await;
+        let outcome = self.inner.load(id, options).await;
+        self.run_interference(Moment::After).await;
+        outcome
     }
 
     fn feed(&self) -> Option<&dyn ChangeFeed> {
