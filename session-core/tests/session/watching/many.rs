@@ -1,8 +1,8 @@
 //! Many watches at once: one subscription, no lost wake-ups, and no watcher that another one holds up.
 
-use std::{future::poll_fn, sync::atomic::Ordering};
+use std::{future::poll_fn, pin::Pin, sync::atomic::Ordering, time::Duration};
 
-use session_core::ErrorKind;
+use session_core::{Clock, ErrorKind, model::Timestamp};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -194,6 +194,20 @@ async fn until_ended(watched: &Watched, id: &SessionId, mut luck: u64) {
     }
 }
 
+/// A clock whose timers keep no waker, so that the watch alone keeps it.
+#[derive(Debug)]
+struct Timeless;
+
+impl Clock for Timeless {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1)
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(std::future::pending())
+    }
+}
+
 /// The last handle of a waker may own another watch.
 #[tokio::test]
 async fn a_waker_that_is_replaced_or_dropped_may_drop_another_watch() {
@@ -202,13 +216,11 @@ async fn a_waker_that_is_replaced_or_dropped_may_drop_another_watch() {
         fn wake(self: Arc<Self>) {}
     }
     let watched = watched();
-    // It has no deadline, so that no timer keeps a waker.
-    let mut session = watched.sessions.create().unwrap();
-    let forever = Rotate::privilege().with_expiry(Expiry::absolute(std::time::Duration::MAX));
-    let _ = session.rotate(forever).await.unwrap();
-    let mut outer = watched.watch(session.id()).await;
+    let session = watched.session().await;
+    let sessions = Sessions::builder(watched.store.clone()).clock(Timeless).build();
+    let mut outer = sessions.watch(session.id()).await.unwrap();
     for _ in 0..3 {
-        let inner = watched.watch(session.id()).await;
+        let inner = sessions.watch(session.id()).await.unwrap();
         let waker = Waker::from(Arc::new(Owner(std::sync::Mutex::new(inner))));
         assert!(pin!(&mut outer).poll(&mut Context::from_waker(&waker)).is_pending());
     }
