@@ -1,11 +1,8 @@
 //! Watching sessions of the store itself, without a cache and so without its heartbeats.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, time::Duration};
 
-use session_core::{Sessions, Watch, WatchEnd, model::EndReason, store::SessionStore as _};
+use session_core::{Clock as _, Sessions, SystemClock, Watch, WatchEnd, model::EndReason, store::SessionStore as _};
 use session_testkit::{LinkCutter, Server};
 
 use crate::rig::{HASTE, config, connect, create, guarded, hasty, new, until};
@@ -28,10 +25,10 @@ async fn a_half_open_connection_is_not_vouched_for() {
     let sessions = Sessions::new(store);
     let watch = sessions.watch(&id).await.unwrap();
     cutter.half_open();
-    let dead_since = Instant::now();
+    let dead_since = SystemClock.now();
     Sessions::new(patient).destroy(&id).await.unwrap();
     let WatchEnd::Unvouched(Some(_)) = end(watch).await else { panic!("the connection is dead") };
-    let noticed = dead_since.elapsed();
+    let noticed = SystemClock.now().since(dead_since);
     assert!(noticed < 3 * (HEALTH + HASTE), "noticed after {noticed:?}");
     cutter.heal().await;
     let gone = loop {
