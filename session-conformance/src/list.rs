@@ -92,6 +92,7 @@ macro_rules! __cases {
                 an_update_renews_the_idle_deadline,
                 an_update_does_not_shorten_the_deadline,
                 a_load_renews_no_deadline,
+                a_passive_open_renews_no_deadline,
                 a_refused_update_renews_no_deadline,
                 a_retry_after_expiry_is_not_found,
                 a_rotated_session_expires,
@@ -254,6 +255,16 @@ macro_rules! __cases {
                 concurrent_changes_are_published_in_order: Feed,
                 changes_are_published_in_the_partition_of_their_digest: Feed,
                 revocations_are_published: Feed,
+                a_slow_subscriber_misses_nothing_silently: Feed,
+            }
+            watching {
+                an_end_is_reported: Feed,
+                a_revocation_is_reported: Feed + Index,
+                the_session_is_followed: Feed,
+                an_old_id_leads_to_the_session: Feed,
+                other_sessions_stay_watched: Feed,
+                a_session_that_is_gone_is_reported_at_once: Feed,
+                an_end_during_the_beginning_of_a_watch_is_reported: Feed,
             }
             cancellation {
                 of_a_create,

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **Applications** use the items at the root. [`Sessions`] opens, creates, lists and ends sessions. [`Session`] is
+//! - **Applications** use the items at the root. [`Sessions`] opens, creates, lists, watches and ends sessions. [`Session`] is
 //!   the handle of one request, with scalars, [maps](Map), [sets](Set) and structs. [`defaults`] lists every default of
 //!   this crate in one table. [`codec`] describes how values are encoded.
 //! - **Backends** implement [`store::SessionStore`], whose documentation is the contract, and optionally the capabilities
@@ -36,7 +36,8 @@
 //! - Reads share the stored record; a value is decoded when it is read.
 //!
 //! # What it does not do
-//! - It has no I/O and no runtime: it builds without tokio, and stores bring what they need.
+//! - It has no I/O and no runtime: it builds without tokio, and stores bring what they need. While sessions are
+//!   [watched](Sessions::watch), it has one thread.
 //! - It has no query language, and sessions are not for large objects.
 //!
 //! # Features
@@ -65,7 +66,7 @@ pub use model::{
     principal::{Note, Principal, SessionCap, SignIn},
     stamp::Floor,
 };
-pub use sessions::{Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set};
+pub use sessions::{Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set, Watch, WatchEnd};
 pub use store::request::{LoadOptions, ReadLevel};
 
 #[cfg(doctest)]

@@ -35,7 +35,10 @@
 //! - Keys hold digests of ids: a dump, a replica or a slow log holds no usable id.
 //! - Every call ends within one deadline, even in an outage. Connections are supervised: half-open ones are replaced,
 //!   demoted primaries are left, and lost ones are reconnected without limit.
-//! - The [feed](session_core::store::ChangeFeed) delivers every change, or reports that changes may be missing.
+//! - The [feed](session_core::store::ChangeFeed) delivers every change, or reports that changes may be missing. It notices
+//!   a dead connection within the health interval and the call deadline (together 3 s by default). If a failover leaves
+//!   a node with the old primary, its subscriptions get their gap when the node finds the new one. Each subscription has
+//!   one connection to each primary.
 //!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_core::{
-    Expiry,
+    Expiry, LoadOptions, Sessions,
     model::Deadlines,
     store::{
         Absent, ApplyOutcome, LoadOutcome, NewSession, Precondition, Rotation, RotationKind, TouchOptions, Update,
@@ -198,6 +198,20 @@ pub(crate) async fn a_load_renews_no_deadline(world: &World) {
     }
     world.pass(2).await;
     assert!(!world.is_live(&id).await);
+}
+
+/// Opening a session passively does not renew its deadline, at any level.
+pub(crate) async fn a_passive_open_renews_no_deadline(world: &World) {
+    let (id, created) = world.start_for(world.idle(8)).await;
+    let sessions = Sessions::new(world.node(0));
+    let passively = LoadOptions { passive: true, ..LoadOptions::default() };
+    for _ in 0..3 {
+        world.pass(2).await;
+        sessions.open_with(&id, passively).await.must();
+        assert_eq!(world.found(&id).await.record.deadlines(), created.deadlines);
+    }
+    sessions.open(&id).await.must();
+    assert!(world.found(&id).await.record.deadlines().expires_at() > created.deadlines.expires_at(), "a use renews");
 }
 
 /// A refused update renews no deadline.

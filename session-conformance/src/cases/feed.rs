@@ -17,6 +17,9 @@ use crate::{
     world::{World, destroy, update, update_if},
 };
 
+/// More changes than the shortest buffer of a subscriber holds.
+const MANY: usize = 300;
+
 /// A subscription and the changes received so far.
 struct Subscriber {
     subscription: Subscription,
@@ -245,6 +248,32 @@ pub(crate) async fn concurrent_changes_are_published_in_order(world: &World) {
     for id in &ids {
         assert_eq!(last[id.digest()], Some(world.stamp(id).await));
     }
+}
+
+/// A subscriber that does not read for a while receives all changes, or a gap in their place.
+pub(crate) async fn a_slow_subscriber_misses_nothing_silently(world: &World) {
+    let id = world.start().await;
+    let mut subscriber = Subscriber::on(world.store()).await;
+    let partition = subscriber.partition(&id);
+    for step in 0..MANY {
+        world.node(step).apply(&id, &update(&changes().set("a", &step.to_string()))).await.must();
+    }
+    let barrier = subscriber.subscription.barriers().barrier(partition).await.must();
+    let (mut received, mut gaps) = (Vec::new(), 0);
+    loop {
+        match subscriber.subscription.next().await {
+            Some(FeedItem::Change(change)) if change.partition == partition => received.push(change),
+            Some(FeedItem::Gap(at, _)) if at.is_none_or(|at| at == partition) => {
+                received.clear();
+                gaps += 1;
+            }
+            Some(FeedItem::Barrier(at, reached)) if (at, reached) == (partition, barrier) => break,
+            Some(_) => {}
+            None => panic!("the feed has ended"),
+        }
+    }
+    in_order(&received);
+    assert!(gaps > 0 || received.len() == MANY, "{} of {MANY} changes, and no gap", received.len());
 }
 
 /// Each change is published in the partition of its session's digest.

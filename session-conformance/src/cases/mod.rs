@@ -19,3 +19,4 @@ pub(crate) mod revocation;
 pub(crate) mod rotation;
 pub(crate) mod rotation_race;
 pub(crate) mod sign_in;
+pub(crate) mod watching;

@@ -223,7 +223,8 @@ pub(crate) async fn a_sign_in_that_began_before_a_revocation_is_refused(world: &
     let guest = world.start().await;
     let sign_in = SignIn::new(principal.clone());
     let knows = |stamp| Some(sign_in.clone().unless_revoked_since(stamp));
-    let rotation = |stamp, from: &SessionId| Rotation { sign_in: knows(stamp), ..world.rotation(from, RotationKind::Privilege) };
+    let rotation =
+        |stamp, from: &SessionId| Rotation { sign_in: knows(stamp), ..world.rotation(from, RotationKind::Privilege) };
     let first = rotation(before, &guest);
     world.rotate(&guest, &first).await;
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);

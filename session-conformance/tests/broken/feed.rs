@@ -42,6 +42,8 @@ macro_rules! faulty_feeds {
     )*};
 }
 
+pub(super) use faulty_feeds;
+
 faulty_feeds! {
     /// Drops every second change, without a gap.
     Drops: |held, item| match (&item, held.take()) {
@@ -66,6 +68,12 @@ faulty_feeds! {
             Vec::new()
         }
         (before, _) => std::iter::once(item).chain(before).collect(),
+    };
+
+    /// Drops the gaps.
+    DropsGaps: |_held, item| match item {
+        FeedItem::Gap(..) => Vec::new(),
+        other => vec![other],
     };
 
     /// Carries the delta of another change.

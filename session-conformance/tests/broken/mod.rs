@@ -7,6 +7,7 @@ mod renewal;
 mod sign_in;
 mod state;
 mod time;
+mod watching;
 
 use std::{sync::Arc, time::Duration};
 
@@ -57,6 +58,7 @@ broken_stores! {
     time::TouchShortens: "expiry::a_touch_never_shortens_the_deadline";
     time::TouchPassesTheAbsoluteDeadline: "expiry::use_extends_the_session_up_to_the_absolute_deadline";
     time::LoadRenews: "expiry::a_load_renews_no_deadline";
+    time::LocalReadsRenew: "expiry::a_passive_open_renews_no_deadline";
     time::UpdatesDoNotRenew: "expiry::an_update_renews_the_idle_deadline";
     time::ReturnsTheExpired: "expiry::a_session_is_gone_at_its_deadline";
     time::CountsInSeconds: "expiry::deadlines_are_not_rounded_to_seconds";
@@ -105,6 +107,11 @@ broken_stores! {
     feed::Reorders: "feed::stamps_form_a_chain";
     feed::AnswersBarriersEarly: "feed::a_barrier_follows_earlier_changes";
     feed::CarriesTheWrongDelta: "feed::carried_deltas_patch_a_copy";
+    feed::DropsGaps: "feed::a_slow_subscriber_misses_nothing_silently";
+    watching::HidesEnds: "watching::an_end_is_reported", "watching::a_revocation_is_reported";
+    watching::NamesAnotherSession: "watching::an_end_is_reported";
+    watching::LosesRotations: "watching::the_session_is_followed";
+    watching::BeginsWithAGap: "watching::other_sessions_stay_watched";
 }
 
 /// The correct store with one fault.

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use session_core::{
-    Error, ErrorKind, Expiry, LoadOptions, SessionId,
+    Error, ErrorKind, Expiry, LoadOptions, ReadLevel, SessionId,
     model::{Deadlines, Delta, Ended, IdDigest, OpId, Timestamp},
     store::{
         Absent, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome,
@@ -100,6 +100,20 @@ pub(crate) struct LoadRenews;
 impl Fault for LoadRenews {
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         inner.touch(id, TouchOptions::default()).await?;
+        inner.load(id, options).await
+    }
+}
+
+/// A cache that renews the deadline with every hit.
+#[derive(Debug, Default)]
+pub(crate) struct LocalReadsRenew;
+
+#[async_trait]
+impl Fault for LocalReadsRenew {
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        if options.level == ReadLevel::Local {
+            inner.touch(id, TouchOptions::default()).await?;
+        }
         inner.load(id, options).await
     }
 }

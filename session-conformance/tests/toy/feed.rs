@@ -3,13 +3,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::stream::poll_fn;
 use session_core::{
     Error,
     store::{BarrierId, Barriers, ChangeFeed, FeedItem, Origin, Subscription, async_trait},
 };
 
-use super::{Table, Toy, table::PARTITIONS};
+use super::{Table, Toy, queue::Queue, table::PARTITIONS};
 
 #[derive(Debug)]
 struct ToyBarriers(Arc<Mutex<Table>>);
@@ -36,8 +35,8 @@ impl ChangeFeed for Toy {
     }
 
     async fn subscribe(&self) -> Result<Subscription, Error> {
-        let (sender, mut items) = tokio::sync::mpsc::unbounded_channel();
-        self.table().0.subscribers.push(sender);
-        Ok(Subscription::new(poll_fn(move |cx| items.poll_recv(cx)), Arc::new(ToyBarriers(self.table.clone()))))
+        let queue = Arc::<Queue>::default();
+        self.table().0.subscribers.push(Arc::downgrade(&queue));
+        Ok(Subscription::new(queue.stream(), Arc::new(ToyBarriers(self.table.clone()))))
     }
 }

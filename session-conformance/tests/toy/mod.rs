@@ -1,6 +1,7 @@
 //! A store with every capability in the fewest lines: one table behind one mutex, changed by the reference machine.
 
 mod feed;
+mod queue;
 mod table;
 
 use std::{

@@ -1,6 +1,9 @@
 //! The slots of all partitions, and the subscribers.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
 
 use session_core::{
     Principal,
@@ -10,7 +13,8 @@ use session_core::{
         machine::{Effect, Slot, Slots},
     },
 };
-use tokio::sync::mpsc::UnboundedSender;
+
+use super::queue::Queue;
 
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -19,7 +23,7 @@ pub(crate) struct Table {
     arrivals: Vec<IdDigest>,
     sequences: HashMap<u16, u64>,
     pub(crate) revocations: HashMap<Principal, RevocationStamp>,
-    pub(crate) subscribers: Vec<UnboundedSender<FeedItem>>,
+    pub(crate) subscribers: Vec<Weak<Queue>>,
     pub(crate) barriers: u64,
 }
 
@@ -89,6 +93,6 @@ impl Table {
     }
 
     pub(crate) fn send(&mut self, item: &FeedItem) {
-        self.subscribers.retain(|subscriber| subscriber.send(item.clone()).is_ok());
+        self.subscribers.retain(|subscriber| subscriber.upgrade().map(|queue| queue.push(item.clone())).is_some());
     }
 }

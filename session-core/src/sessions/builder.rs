@@ -90,7 +90,7 @@ impl SessionsBuilder {
     /// Builds the sessions.
     pub fn build(self) -> Sessions {
         let Self { store, codecs, clock, policy } = self;
-        let (closed, upkeep) = Default::default();
-        Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, upkeep }) }
+        let (closed, upkeep, hub) = Default::default();
+        Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, upkeep, hub }) }
     }
 }

@@ -5,6 +5,7 @@ mod by_principal;
 mod session;
 mod upkeep;
 mod view;
+mod watch;
 
 use std::{
     sync::{
@@ -27,6 +28,7 @@ use upkeep::Upkeep;
 
 pub use builder::SessionsBuilder;
 pub use session::{Map, Rotate, Rotated, Session, Set};
+pub use watch::{Watch, WatchEnd};
 
 /// Opens, creates, lists and ends the sessions of one store. A clone is another handle on the same sessions.
 ///
@@ -59,6 +61,7 @@ struct Shared {
     policy: Policy,
     closed: AtomicBool,
     upkeep: Upkeep,
+    hub: Arc<watch::Hub>,
 }
 
 /// The policy for sessions.
@@ -100,7 +103,8 @@ impl Sessions {
         self.open_with(id, LoadOptions::default()).await
     }
 
-    /// Opens a session with a floor or a read level. A known stamp has no use here and is ignored.
+    /// Opens a session with a floor or a read level, or [passively](LoadOptions::passive). A known stamp has no use here
+    /// and is ignored.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -112,11 +116,12 @@ impl Sessions {
         options.known = None;
         let sent_at = self.shared.clock.now();
         let found = self.load(id, options).await?;
+        // A passive open does not renew the deadline, but it confirms a renewal: the client has received the new id.
         let confirms = found.record.is_unconfirmed() && found.forwarded.is_none();
-        let due = Self::touch_due(&found).or(confirms.then_some(Duration::ZERO));
+        let due = Self::touch_due(&found).filter(|_| !options.passive);
         let mut session = Session::stored(self.clone(), *id, found, sent_at);
-        if let Some(idle_timeout) = due {
-            self.touch(&mut session, idle_timeout).await;
+        if due.is_some() || confirms {
+            self.touch(&mut session, (due, options.passive)).await;
         }
         Ok(session)
     }

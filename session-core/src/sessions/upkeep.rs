@@ -84,17 +84,22 @@ impl Sessions {
         due.then_some(timeout)
     }
 
-    pub(super) async fn touch(&self, session: &mut Session, idle_timeout: Duration) {
+    /// Renews the deadline of a session that is due, or confirms its renewal; a passive touch does only the latter.
+    pub(super) async fn touch(&self, session: &mut Session, (due, passive): (Option<Duration>, bool)) {
+        // A failed confirmation is left to the next open.
+        let idle_timeout = due.unwrap_or_default();
         let touch = FailedTouch { id: *session.id(), at: self.shared.clock.now(), idle_timeout };
         let digest = *touch.id.digest();
-        match self.store().touch(&touch.id, TouchOptions::default()).await {
+        let options = TouchOptions { idle: passive.then_some(Duration::ZERO), ..TouchOptions::default() };
+        match self.store().touch(&touch.id, options).await {
             Ok(outcome) => {
                 lock(&self.shared.upkeep.failed_touches).remove(&digest);
                 session.apply_touch(outcome, touch.at);
             }
             Err(_) => {
                 let mut failed_touches = lock(&self.shared.upkeep.failed_touches);
-                if failed_touches.len() < MAX_FAILED_TOUCHES || failed_touches.contains_key(&digest) {
+                let has_room = failed_touches.len() < MAX_FAILED_TOUCHES || failed_touches.contains_key(&digest);
+                if due.is_some() && has_room {
                     failed_touches.insert(digest, touch);
                 }
             }

@@ -142,7 +142,8 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// A subscription that reads this stream.
+    /// A subscription that reads this stream. The stream may be polled on any thread, also outside of the runtime that it
+    /// was made in.
     pub fn new(items: impl Stream<Item = FeedItem> + Send + 'static, barriers: Arc<dyn Barriers>) -> Self {
         Self { items: Box::pin(items), barriers }
     }
@@ -180,6 +181,9 @@ impl fmt::Debug for Subscription {
 /// # Contract
 /// Each change is delivered at most once, and in order within a partition. A [`Gap`](FeedItem::Gap) is delivered
 /// wherever changes may be missing. A subscription starts with the changes that follow it.
+///
+/// A store across a network checks the connection of a subscription by itself, also while no barrier is requested, and
+/// documents within which time a dead connection becomes a gap. [`Sessions::watch`](crate::Sessions::watch) relies on it.
 ///
 /// A cache relies on two further guarantees. First, a store never answers a load from a server that its feed has left
 /// for a later primary: the cache would keep such an answer, and nothing would ever contradict it. Second, a

@@ -93,6 +93,11 @@ pub struct LoadOptions {
     /// [age](crate::store::Found::staleness), and neither the floor nor the level holds for it. With `None`, the
     /// default, the load fails.
     pub stale_if_error: Option<Duration>,
+    /// Whether opening the session does not count as a use of it: [`Sessions::open_with`](crate::Sessions::open_with)
+    /// then leaves the idle deadline alone, even when a renewal is due. For requests that a page makes by itself, such as
+    /// polling: otherwise a forgotten tab keeps its session alive. Changes that are committed later renew the deadline
+    /// all the same. A load of a store never renews a deadline, so stores ignore this option.
+    pub passive: bool,
 }
 
 /// A condition for an update to be applied.

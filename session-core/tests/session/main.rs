@@ -15,6 +15,7 @@ mod settling;
 mod signing_in;
 mod unknown;
 mod view;
+mod watching;
 
 use std::sync::Arc;
 

@@ -25,4 +25,5 @@ mod readonly;
 mod restored;
 mod scripts;
 mod skew;
+mod watching;
 mod whole;

@@ -1,0 +1,323 @@
+//! Watching a session until it ends on any node.
+
+mod hub;
+mod listener;
+mod round;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use super::Sessions;
+use crate::{
+    Error, ErrorKind, LoadOptions, ReadLevel, SessionId,
+    model::{Ended, IdDigest, Timestamp},
+    store::{Absent, Found, GapCause, LoadOutcome},
+};
+use table::Token;
+
+pub(super) use hub::Hub;
+
+/// The maximum number of loads that follow a session which moves again and again while a watch begins.
+const MAX_LOADS: u32 = 16;
+
+/// The longest sleep until a deadline. Some timers do not take the longest lifetime of a session.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why a [watch](Sessions::watch) ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchEnd {
+    /// The session was ended, on any node. The age is zero if the end was announced during the watch.
+    Ended(Ended),
+    /// The session has expired.
+    Expired,
+    /// There was no session at the id when the watch began: it never existed, has expired, or its tombstone is gone.
+    NotFound,
+    /// The id gave no access any more when the watch began, because a sign-in or a step-up had replaced it; or a sign-in
+    /// put another session in the place of this one.
+    Superseded,
+    /// Changes may have been missed, so the session may or may not have ended. Open the session again to learn that, and
+    /// watch it again. The cause is that of the [gap](crate::store::FeedItem::Gap) in the store's feed; it is `None` if
+    /// the feed has ended, or if the session's deadline has passed and the store could not say whether it was renewed.
+    Unvouched(Option<GapCause>),
+}
+
+impl From<Absent> for WatchEnd {
+    fn from(absent: Absent) -> Self {
+        match absent {
+            Absent::NotFound(Some(ended)) => Self::Ended(ended),
+            Absent::NotFound(None) => Self::NotFound,
+            Absent::Superseded => Self::Superseded,
+        }
+    }
+}
+
+/// A future that completes when a session ends. [`Sessions::watch`] makes one.
+///
+/// It can be polled again after it has completed, and then completes with the same end.
+#[must_use = "a watch does nothing unless it is awaited"]
+pub struct Watch {
+    sessions: Sessions,
+    id: SessionId,
+    stage: Stage,
+    deadline: Deadline,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Watching(Token),
+    Over(WatchEnd),
+}
+
+/// The wait for the session's deadline. Renewals are not announced, so the store is asked when the deadline has passed.
+enum Deadline {
+    /// On this node's clock.
+    At(Timestamp),
+    Sleeping(Timestamp, Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// The load was sent at this moment.
+    Asking(Timestamp, Loading),
+}
+
+type Loading = Pin<Box<dyn Future<Output = Result<LoadOutcome, Error>> + Send>>;
+
+impl Sessions {
+    /// Watches a session: the returned future completes when the session ends on any node, and says why. Use it to close
+    /// a WebSocket, or to tell a page that its user has been signed out.
+    ///
+    /// The watch follows the session through renewals, sign-ins and step-ups. It does not use the session: the idle
+    /// deadline is not renewed, and the watch ends when the session expires.
+    ///
+    /// A watch can also end with [`WatchEnd::Unvouched`]: changes may have been missed, for example because the
+    /// connection to the store was lost. Then open the session again; if it is still there, watch it again:
+    ///
+    /// ```
+    /// # use session_core::{Error, ErrorKind, SessionId, Sessions, WatchEnd};
+    /// # use session_memory::MemoryStore;
+    /// /// Completes when the session has ended.
+    /// async fn ended(sessions: &Sessions, id: &SessionId) -> Result<WatchEnd, Error> {
+    ///     loop {
+    ///         match sessions.watch(id).await?.await {
+    ///             WatchEnd::Unvouched(_) => {} // `watch` loads the session again
+    ///             end => return Ok(end),
+    ///         }
+    ///     }
+    /// }
+    /// # async fn run() -> Result<(), Error> {
+    /// let sessions = Sessions::new(MemoryStore::new());
+    /// let mut session = sessions.create()?;
+    /// session.persist().await?;
+    ///
+    /// let watch = sessions.watch(session.id()).await?;
+    /// session.destroy().await?; // here, or on another node
+    /// assert!(matches!(watch.await, WatchEnd::Ended(_)));
+    /// assert!(matches!(ended(&sessions, session.id()).await?, WatchEnd::Ended(_)));
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run()).unwrap();
+    /// ```
+    ///
+    /// A stream of server-sent events sends a last event. It needs no loop: a page whose stream ends connects again, and
+    /// is authenticated again.
+    ///
+    /// ```
+    /// # use session_core::{Error, SessionId, Sessions, WatchEnd};
+    /// # trait Events { async fn next(&mut self) -> String; }
+    /// # trait Client { async fn send(&mut self, event: &str); }
+    /// async fn stream(
+    ///     sessions: &Sessions,
+    ///     id: &SessionId,
+    ///     mut events: impl Events,
+    ///     mut client: impl Client,
+    /// ) -> Result<(), Error> {
+    ///     let mut watch = sessions.watch(id).await?;
+    ///     loop {
+    ///         tokio::select! {
+    ///             event = events.next() => client.send(&event).await,
+    ///             end = &mut watch => {
+    ///                 if !matches!(end, WatchEnd::Unvouched(_)) {
+    ///                     client.send("signed-out").await;
+    ///                 }
+    ///                 return Ok(()); // closes the stream
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Consistency
+    /// No end is missed between an open and the watch: the session is loaded at
+    /// [`ReadLevel::Store`](crate::ReadLevel::Store) when changes are already being received. If it is gone by then, the
+    /// future completes at once. An end arrives as soon as the store announces it. If the connection to the store is
+    /// dead, the watch ends once the store's [feed](crate::store::ChangeFeed) has noticed that; each backend documents
+    /// within which time. Expiry is noticed by a load at the session's deadline. After the session has moved to another
+    /// id, its deadline cannot be read by the old one, and the watch ends as unvouched at the deadline last known.
+    ///
+    /// On a store with a local cache, [`open`](Self::open) may find a session for as long as the staleness bound after
+    /// its watch has ended.
+    ///
+    /// # Cost
+    /// All watches of one `Sessions` share one subscription to the feed, which begins with the first watch and ends with
+    /// the last; on Redis it has a connection of its own to each primary. A thread reads it, so that no end waits for a
+    /// task that is busy. An update of a session costs no lookup, and its end one lookup, whatever the number of watches.
+    /// A watch takes less than 1 KiB.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) for a store without a change feed and after [`close`](Self::close),
+    /// and the failures of the store. That the session is gone is not an error.
+    ///
+    /// # Cancel safety
+    /// Changes nothing. If this future or the returned one is dropped, the session is not watched any more.
+    pub async fn watch(&self, id: &SessionId) -> Result<Watch, Error> {
+        self.refuse_if_closed("watch")?;
+        let token = self.join_feed(*id.digest()).await.map_err(|error| self.with_context(error, "watch"))?;
+        let deadline = Deadline::At(Timestamp::MAX);
+        let mut watch = Watch { sessions: self.clone(), id: *id, stage: Stage::Watching(token), deadline };
+        for _ in 0..MAX_LOADS {
+            let sent_at = self.clock().now();
+            match self.store().load(id, at_store()).await? {
+                LoadOutcome::Found(found) => {
+                    if watch.settle(&found, sent_at) {
+                        return Ok(watch);
+                    }
+                }
+                LoadOutcome::Absent(absent) => {
+                    watch.finish(absent.into());
+                    return Ok(watch);
+                }
+                LoadOutcome::Unchanged(_) => break,
+            }
+        }
+        let error = Error::new(ErrorKind::Unavailable, "the session moves faster than it can be followed");
+        Err(self.with_context(error, "watch"))
+    }
+
+    /// Adds a watcher to the shared subscription.
+    async fn join_feed(&self, digest: IdDigest) -> Result<Token, Error> {
+        let missing = || Error::new(ErrorKind::Configuration, "this store has no change feed, which watching needs");
+        let partitions = self.store().feed().ok_or_else(missing)?.partitions();
+        // At most 2^12 partitions, a power of two.
+        let mask = u16::try_from(partitions.saturating_sub(1)).unwrap_or(u16::MAX);
+        let store = &self.shared.store;
+        let subscribe = || {
+            let store = store.clone();
+            Box::pin(async move { store.feed().ok_or_else(missing)?.subscribe().await }) as _
+        };
+        self.shared.hub.join(digest, mask, subscribe).await
+    }
+}
+
+/// Loads for watches never use a session.
+fn at_store() -> LoadOptions {
+    LoadOptions { level: ReadLevel::Store, passive: true, ..LoadOptions::default() }
+}
+
+impl Watch {
+    /// Takes a load into account that was sent while changes were received. Returns false if the load has shown that the
+    /// session is elsewhere. Then it is watched there, and must be loaded again, since it may have ended there before.
+    fn settle(&mut self, found: &Found, sent_at: Timestamp) -> bool {
+        let Stage::Watching(token) = self.stage else { return true };
+        self.deadline = Deadline::At(sent_at.after(found.record.deadlines().remaining(found.now)));
+        let at = found.forwarded.unwrap_or(*self.id.digest());
+        match self.sessions.shared.hub.place(token) {
+            Some((place, _)) if place != at => {
+                self.sessions.shared.hub.relocate(token, at);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn finish(&mut self, end: WatchEnd) {
+        if let Stage::Watching(token) = std::mem::replace(&mut self.stage, Stage::Over(end)) {
+            self.sessions.shared.hub.remove(token);
+        }
+        self.deadline = Deadline::At(Timestamp::MAX);
+    }
+
+    /// Completes with the end of a session that is gone after its deadline.
+    fn poll_deadline(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<WatchEnd> {
+        let clock = &self.sessions.shared.clock;
+        loop {
+            self.deadline = match &mut self.deadline {
+                Deadline::At(Timestamp::MAX) => return Poll::Pending,
+                Deadline::At(at) => match at.since(clock.now()) {
+                    Duration::ZERO => {
+                        let (store, id) = (self.sessions.shared.store.clone(), self.id);
+                        Deadline::Asking(clock.now(), Box::pin(async move { store.load(&id, at_store()).await }))
+                    }
+                    left => Deadline::Sleeping(*at, clock.sleep(left.min(LONGEST_SLEEP))),
+                },
+                Deadline::Sleeping(at, sleep) => {
+                    ready!(sleep.as_mut().poll(cx));
+                    Deadline::At(*at)
+                }
+                Deadline::Asking(sent_at, load) => match ready!(load.as_mut().poll(cx)) {
+                    Ok(LoadOutcome::Found(found)) => {
+                        Deadline::At(sent_at.after(found.record.deadlines().remaining(found.now)))
+                    }
+                    Ok(LoadOutcome::Absent(absent)) => return Poll::Ready(self.end_at_deadline(token, absent)),
+                    Ok(LoadOutcome::Unchanged(_)) | Err(_) => return Poll::Ready(WatchEnd::Unvouched(None)),
+                },
+            };
+        }
+    }
+
+    /// The id leads to no session any more, and no end was announced. That means expiry unless the session has moved.
+    fn end_at_deadline(&self, token: Token, absent: Absent) -> WatchEnd {
+        let moved = self.sessions.shared.hub.place(token).is_none_or(|(_, moved)| moved);
+        match WatchEnd::from(absent) {
+            WatchEnd::NotFound if !moved => WatchEnd::Expired,
+            WatchEnd::NotFound | WatchEnd::Superseded => WatchEnd::Unvouched(None),
+            end => end,
+        }
+    }
+}
+
+impl Future for Watch {
+    type Output = WatchEnd;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<WatchEnd> {
+        let watch = self.get_mut();
+        let token = match watch.stage {
+            Stage::Over(end) => return Poll::Ready(end),
+            Stage::Watching(token) => token,
+        };
+        let end = match watch.sessions.shared.hub.poll(token, cx) {
+            Poll::Ready(end) => end,
+            Poll::Pending => ready!(watch.poll_deadline(token, cx)),
+        };
+        watch.finish(end);
+        Poll::Ready(end)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Stage::Watching(token) = self.stage {
+            self.sessions.shared.hub.remove(token);
+        }
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = match self.stage {
+            Stage::Watching(_) => None,
+            Stage::Over(end) => Some(end),
+        };
+        f.debug_struct("Watch").field("end", &end).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,188 @@
+//! The table of watchers, compared with a list.
+
+use std::{collections::HashMap, sync::Arc, task::Waker};
+
+use proptest::prelude::*;
+
+use super::{
+    WatchEnd,
+    table::{Table, Token},
+};
+use crate::{
+    model::{EndReason, Ended, IdDigest, Incarnation, OpId, Stamp},
+    store::{ChangeKind, FeedItem, GapCause, Origin, RotationKind, SessionChange},
+};
+
+/// Four partitions.
+const MASK: u16 = 3;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(u8),
+    Remove(prop::sample::Index),
+    Relocate(prop::sample::Index, u8),
+    Rotate(u8, u8),
+    Destroy(u8),
+    Unknown(u8),
+    Update(u8),
+    Gap(Option<u16>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let session = || 0u8..12;
+    prop_oneof![
+        6 => session().prop_map(Step::Insert),
+        3 => any::<prop::sample::Index>().prop_map(Step::Remove),
+        2 => (any::<prop::sample::Index>(), session()).prop_map(|(at, to)| Step::Relocate(at, to)),
+        3 => (session(), session()).prop_map(|(from, to)| Step::Rotate(from, to)),
+        2 => session().prop_map(Step::Destroy),
+        1 => session().prop_map(Step::Unknown),
+        1 => session().prop_map(Step::Update),
+        1 => prop::option::of(0u16..4).prop_map(Step::Gap),
+    ]
+}
+
+/// The digest of a session, in the partition of its two low bits.
+fn digest(session: u8) -> IdDigest {
+    let mut bytes = [session; 18];
+    bytes[0] = 0;
+    IdDigest::from(&bytes)
+}
+
+fn change(session: u8, kind: ChangeKind) -> FeedItem {
+    let stamp = Some(Stamp::first(Incarnation::from(1), OpId::from(1)));
+    FeedItem::Change(SessionChange {
+        partition: digest(session).partition() & MASK,
+        sequence: 1,
+        digest: digest(session),
+        before: stamp,
+        after: stamp,
+        origin: Origin::from(1),
+        kind,
+        delta: None,
+    })
+}
+
+/// What the table should hold: where each watcher's session is, or the watcher's end.
+#[derive(Default)]
+struct Model(HashMap<u32, Result<IdDigest, WatchEnd>>);
+
+impl Model {
+    fn end(&mut self, end: WatchEnd, is_met: impl Fn(&IdDigest) -> bool) -> usize {
+        let met = |state: &&mut Result<IdDigest, WatchEnd>| state.as_ref().is_ok_and(&is_met);
+        self.0.values_mut().filter(met).map(|state| *state = Err(end)).count()
+    }
+
+    fn apply(&mut self, item: &FeedItem) -> usize {
+        match item {
+            FeedItem::Change(SessionChange { digest, kind: ChangeKind::Destroyed(reason), .. }) => {
+                let end = WatchEnd::Ended(Ended { reason: *reason, age: std::time::Duration::ZERO });
+                self.end(end, |at| at == digest)
+            }
+            FeedItem::Change(SessionChange { digest, kind: ChangeKind::Unknown, .. }) => {
+                self.end(WatchEnd::Unvouched(Some(GapCause::Unreadable)), |at| at == digest)
+            }
+            FeedItem::Change(SessionChange { digest, kind: ChangeKind::Rotated { to, .. }, .. }) => {
+                self.0.values_mut().filter(|state| **state == Ok(*digest)).for_each(|state| *state = Ok(*to));
+                0
+            }
+            FeedItem::Gap(partition, cause) => self.end(WatchEnd::Unvouched(Some(*cause)), |at| {
+                partition.is_none_or(|partition| at.partition() & MASK == partition)
+            }),
+            _ => 0,
+        }
+    }
+}
+
+struct Both {
+    table: Table,
+    tokens: Vec<Token>,
+    model: Model,
+}
+
+impl Both {
+    fn step(&mut self, step: Step) {
+        let number = |token: Token| token.number();
+        match step {
+            Step::Insert(session) => {
+                let token = self.table.insert(digest(session));
+                assert!(self.table.poll(token, Waker::noop()).is_err());
+                assert!(self.model.0.insert(number(token), Ok(digest(session))).is_none(), "a token in use");
+                self.tokens.push(token);
+            }
+            Step::Remove(at) if !self.tokens.is_empty() => {
+                let token = self.tokens.swap_remove(at.index(self.tokens.len()));
+                let state = self.model.0.remove(&number(token));
+                assert_eq!(self.table.remove(token).is_some(), state.is_some_and(|state| state.is_ok()));
+            }
+            Step::Relocate(at, session) if !self.tokens.is_empty() => {
+                let token = self.tokens[at.index(self.tokens.len())];
+                self.table.relocate(token, digest(session));
+                let state = self.model.0.get_mut(&number(token)).unwrap();
+                *state = state.map(|_| digest(session));
+            }
+            Step::Remove(_) | Step::Relocate(..) => {}
+            Step::Rotate(from, to) => {
+                let rotated = ChangeKind::Rotated { to: digest(to), kind: RotationKind::Renew };
+                if from != to {
+                    self.apply(&change(from, rotated));
+                }
+            }
+            Step::Destroy(session) => self.apply(&change(session, ChangeKind::Destroyed(EndReason::Logout))),
+            Step::Unknown(session) => self.apply(&change(session, ChangeKind::Unknown)),
+            Step::Update(session) => self.apply(&change(session, ChangeKind::Applied)),
+            Step::Gap(partition) => self.apply(&FeedItem::Gap(partition, GapCause::Missed)),
+        }
+        self.check();
+    }
+
+    fn apply(&mut self, item: &FeedItem) {
+        let woken = self.table.apply(item, MASK).len();
+        assert_eq!(woken, self.model.apply(item), "only the watchers that ended are woken");
+        assert!(woken == 0 || Table::is_concerned(item));
+    }
+
+    fn check(&mut self) {
+        for token in &self.tokens {
+            let state = self.model.0[&token.number()];
+            assert_eq!(self.table.place(*token).map(|(digest, _)| digest), state.ok());
+            assert_eq!(self.table.poll(*token, Waker::noop()).ok(), state.err());
+        }
+        assert_eq!(self.table.waiting(), self.model.0.values().filter(|state| state.is_ok()).count());
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_table_equals_a_list_of_watchers(steps in prop::collection::vec(step(), 0..80)) {
+        let mut both = Both { table: Table::default(), tokens: Vec::new(), model: Model::default() };
+        steps.into_iter().for_each(|step| both.step(step));
+    }
+}
+
+#[test]
+fn a_rotation_to_another_session_is_not_followed() {
+    let mut table = Table::default();
+    let token = table.insert(digest(1));
+    let mut item = change(1, ChangeKind::Rotated { to: digest(2), kind: RotationKind::Privilege });
+    if let FeedItem::Change(change) = &mut item {
+        change.after = Some(Stamp::first(Incarnation::from(2), OpId::from(1)));
+    }
+    let _ = table.apply(&item, MASK);
+    assert_eq!(table.poll(token, Waker::noop()).ok(), Some(WatchEnd::Superseded));
+}
+
+/// A waker may own a watch, whose drop locks the table. So the table never drops a waker itself.
+#[test]
+fn a_replaced_waker_is_returned() {
+    struct Counted;
+    impl std::task::Wake for Counted {
+        fn wake(self: Arc<Self>) {}
+    }
+    let (mut table, first) = (Table::default(), Arc::new(Counted));
+    let token = table.insert(digest(1));
+    assert!(table.poll(token, &first.clone().into()).is_err());
+    let replaced = table.poll(token, Waker::noop()).unwrap_err();
+    assert_eq!((Arc::strong_count(&first), replaced.is_some()), (2, true));
+    assert!(table.remove(token).is_some());
+}
