@@ -1,0 +1,28 @@
+//! After an acknowledged privilege rotation, the old id gives no access: at level Store and on the process that rotated at
+//! once, elsewhere at level Local after the staleness bound.
+//!
+//! Guarantee: S7. What an old id does after a renewal is judged by `absence` for the grace; after the grace, nothing is
+//! asserted. A rotation that the store may have lost binds no load.
+
+use crate::{
+    checker::{Facts, Session, Violation},
+    history::{Op, RotationKind},
+};
+
+pub(super) fn check(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let privileges: Vec<_> = session
+        .rotations()
+        .filter(|call| matches!(call.request.op, Op::Rotate { kind: RotationKind::Privilege, .. }))
+        .filter(|call| call.is_done() && !facts.is_at_risk(call))
+        .collect();
+    for (read, _) in session.found() {
+        let is_from_here = |id: u32| id == read.request.id;
+        let barred = privileges.iter().find(|call| is_from_here(call.request.id) && facts.binds(call, read));
+        if let Some(rotation) = barred {
+            let text = format!("the privilege rotation of call {} had barred this id", rotation.number);
+            violations.push(session.violation("rotation", read, text));
+        }
+    }
+    violations
+}
