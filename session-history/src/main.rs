@@ -122,9 +122,8 @@ fn judge(path: &Path) -> io::Result<ExitCode> {
 }
 
 fn figures(history: &History) -> String {
-    let count = |is: &dyn Fn(Option<&Outcome>) -> bool| {
-        history.calls.iter().filter(|call| is(call.outcome.as_ref())).count()
-    };
+    let count =
+        |is: &dyn Fn(Option<&Outcome>) -> bool| history.calls.iter().filter(|call| is(call.outcome.as_ref())).count();
     let sessions = history.calls.iter().map(|call| call.request.session).max().map_or(0, |most| most + 1);
     let hits: u64 = history.counters.values().map(|counters| counters.hits).sum();
     format!(

@@ -1,4 +1,4 @@
-//! What the rules share: the sessions, and the faults that may have lost writes.
+//! The facts that all rules use: the sessions, and the faults that may have lost writes.
 
 use std::collections::BTreeMap;
 
@@ -47,11 +47,14 @@ impl<'a> Facts<'a> {
         self.losses.iter().any(|(from, until)| write.invoked <= *until && write.completed >= *from)
     }
 
-    /// Whether an update may be missing, because the store may have lost it. An element that is there after the run was
-    /// not lost.
-    pub(super) fn may_be_lost(&self, session: &Session<'_>, update: &Call) -> bool {
-        let is_kept = matches!(update.request.op, Op::Add { element } if session.is_kept(element));
-        !is_kept && self.is_at_risk(update)
+    /// Whether the store may have lost a write. An element that is there after the run was not lost, nor was a create or a
+    /// rotation that has led to where the session then is.
+    pub(super) fn may_be_lost(&self, session: &Session<'_>, write: &Call) -> bool {
+        let is_kept = match write.request.op {
+            Op::Add { element } => session.is_kept(element),
+            _ => session.has_kept(write),
+        };
+        !is_kept && self.is_at_risk(write)
     }
 
     /// Whether the store may have lost any update of the session, so that its versions may have been used twice.

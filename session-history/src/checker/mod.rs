@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, fmt};
 
 pub use rules::RULES;
 
-use crate::history::{History, Micros};
+use crate::history::{History, Micros, Process};
 use facts::Facts;
 use session::Session;
 
@@ -30,17 +30,19 @@ pub struct Violation {
     pub session: u32,
     /// The call whose answer breaks the rule.
     pub call: u64,
+    /// The process that answered.
+    pub process: Process,
     /// When that call was invoked.
     pub at: Micros,
-    /// What is wrong.
+    /// A description.
     pub text: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, session, call, at, text } = self;
+        let Self { rule, session, call, process: Process { node, life }, at, text } = self;
         let seconds = *at as f64 / 1e6;
-        write!(f, "{rule}: session {session}, call {call} at {seconds:.3} s: {text}")
+        write!(f, "{rule}: session {session}, call {call} of node {node}.{life} at {seconds:.3} s: {text}")
     }
 }
 
@@ -81,4 +83,4 @@ pub fn check(history: &History) -> Report {
 }
 
 #[cfg(test)]
-mod examples;
+mod story;

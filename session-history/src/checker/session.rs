@@ -17,22 +17,28 @@ pub struct Session<'a> {
     sets: BTreeMap<u64, &'a Call>,
     /// The elements in a state after the run.
     kept: BTreeSet<u64>,
+    /// The latest id at which the session was found after the run.
+    rests_at: Option<u32>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(number: u32, calls: Vec<&'a Call>) -> Self {
         let (mut adds, mut sets, mut kept) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         let mut removes: BTreeMap<u64, Vec<&Call>> = BTreeMap::new();
+        let mut rests_at = None;
         for call in &calls {
             match (call.request.op, &call.outcome) {
                 (Op::Add { element }, _) => _ = adds.insert(element, *call),
                 (Op::Remove { element }, _) => removes.entry(element).or_default().push(call),
                 (Op::Set { value }, _) => _ = sets.insert(value, *call),
-                (Op::Load { settled: true, .. }, Some(Outcome::Found { state })) => kept.extend(&state.elements),
+                (Op::Load { settled: true, .. }, Some(Outcome::Found { state })) => {
+                    kept.extend(&state.elements);
+                    rests_at = rests_at.max(Some(call.request.id));
+                }
                 _ => {}
             }
         }
-        Self { number, calls, adds, removes, sets, kept }
+        Self { number, calls, adds, removes, sets, kept, rests_at }
     }
 
     pub(super) fn add_of(&self, element: u64) -> Option<&'a Call> {
@@ -46,6 +52,15 @@ impl<'a> Session<'a> {
     /// Whether the element is there after the run.
     pub(super) fn is_kept(&self, element: u64) -> bool {
         self.kept.contains(&element)
+    }
+
+    /// Whether the session has kept its arrival at an id: a create, or a rotation that has led to where it is now.
+    pub(super) fn has_kept(&self, arrival: &Call) -> bool {
+        match arrival.request.op {
+            Op::Create => self.rests_at.is_some(),
+            Op::Rotate { to, .. } => self.rests_at.is_some_and(|id| id >= to),
+            _ => false,
+        }
     }
 
     /// The updates of its state, whatever became of them.
@@ -123,7 +138,8 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn violation(&self, rule: &'static str, call: &Call, text: String) -> Violation {
-        Violation { rule, session: self.number, call: call.number, at: call.invoked, text }
+        let process = call.request.process;
+        Violation { rule, session: self.number, call: call.number, process, at: call.invoked, text }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 /// How often a write is sent at most, with one op id.
 const ATTEMPTS: u32 = 3;
 
-/// What all clients share.
+/// The state that all clients share.
 #[derive(Debug)]
 pub(super) struct Clients {
     pub(super) pool: Mutex<Pool>,
@@ -32,7 +32,7 @@ impl Clients {
             if self.perform(node, session, id, op).await.is_none() {
                 node.successor_of(process).await;
             }
-            sleep(Duration::from_micros(rng.u64(4_000..20_000))).await;
+            sleep(Duration::from_micros(rng.u64(5_000..25_000))).await;
         }
         Ok(())
     }

@@ -42,9 +42,7 @@ pub(crate) struct Endpoint {
 impl Deployment {
     pub(crate) async fn start(topology: Topology) -> Self {
         match topology {
-            Topology::Single => {
-                Self::Single(Server::builder().persistence(Persistence::AofAlways).start().await)
-            }
+            Topology::Single => Self::Single(Server::builder().persistence(Persistence::AofAlways).start().await),
             Topology::Sentinel => {
                 let trio = SentinelTrio::builder().min_replicas_to_write(1, 1).down_after(DOWN_AFTER).behind_links();
                 Self::Sentinel(trio.start().await)

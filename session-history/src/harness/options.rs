@@ -20,7 +20,7 @@ pub struct Options {
     pub clients: u32,
     /// The faults; those that the topology does not have are left out.
     pub faults: Vec<FaultKind>,
-    /// What is wrong with the nodes.
+    /// The defect of all nodes.
     pub mutant: Option<Mutant>,
     /// The program of the workers, which takes `worker` as its argument.
     pub worker: PathBuf,

@@ -5,9 +5,9 @@ use session_core::{Error, SessionId};
 use crate::history::{Invocation, Op, Outcome, SeenStamp};
 
 /// A session retires after this many elements, so that reads stay short.
-const MOST_ELEMENTS: usize = 60;
+const MOST_ELEMENTS: usize = 100;
 /// A session retires after this many requests.
-const MOST_REQUESTS: u32 = 300;
+const MOST_REQUESTS: u32 = 900;
 
 /// One session.
 #[derive(Clone, Debug)]

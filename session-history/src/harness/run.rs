@@ -1,6 +1,6 @@
 //! A whole run: from the servers to the history.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, io, sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use parking_lot::Mutex;
@@ -10,10 +10,10 @@ use tokio::{
 };
 
 use super::{
-    Options,
+    FaultKind, Options,
     client::Clients,
     deployment::Deployment,
-    nemesis::{Faults, Nemesis},
+    nemesis::Nemesis,
     node::Node,
     options::{CALL_DEADLINE, MAX_STALENESS, REPLICATION_LAG, SLACK},
     pool::Pool,
@@ -26,11 +26,11 @@ use crate::{
 /// How long the nodes may take to reach the store again after the last fault.
 const RECOVERY: Duration = Duration::from_secs(60);
 
-/// What a run did.
+/// The figures of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// How often each fault occurred.
-    pub faults: Faults,
+    pub faults: BTreeMap<FaultKind, usize>,
     /// Failovers that no fault was meant to cause.
     pub unplanned_failovers: usize,
 }

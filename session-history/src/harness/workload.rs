@@ -10,7 +10,7 @@ use super::{
 use crate::history::{Level, Op, RotationKind};
 
 /// How many sessions are in use at a time.
-const LIVE: usize = 6;
+const LIVE: usize = 10;
 
 /// A request without its process: the session, the number of its id, and what to do.
 pub(super) type Choice = (u32, u32, Op);
@@ -33,12 +33,12 @@ pub(super) fn choose(pool: &mut Pool, rng: &mut Rng) -> Result<Choice, Error> {
         0..400 => load(Level::Local, known, rng, false),
         400..530 => load(Level::Local, known, rng, true),
         530..650 => load(Level::Store, known, rng, false),
-        650..850 => Op::Add { element: value },
-        850..880 if !known.added.is_empty() => Op::Remove { element: known.added[rng.usize(..known.added.len())] },
-        850..910 => Op::Set { value },
-        910..965 => Op::Increment,
-        965..980 => Op::Touch,
-        980..994 => rotate(known, rng),
+        650..820 => Op::Add { element: value },
+        820..850 if !known.added.is_empty() => Op::Remove { element: known.added[rng.usize(..known.added.len())] },
+        820..900 => Op::Set { value },
+        900..970 => Op::Increment,
+        970..985 => Op::Touch,
+        985..996 => rotate(known, rng),
         _ => Op::Destroy,
     };
     let is_load = matches!(op, Op::Load { .. });

@@ -15,7 +15,7 @@ pub struct Setup {
     pub mutant: Option<String>,
     /// The staleness bound that the stores were built with, in microseconds. Zero means that no load is answered locally.
     pub max_staleness: Micros,
-    /// What the checker adds to every bound in time: clocks of stores count milliseconds.
+    /// The time that the checker adds to every bound: the clocks of stores count milliseconds.
     pub slack: Micros,
     /// The nodes that have a cache, and so count the history that they find to be lost.
     pub caching_nodes: Vec<u32>,
@@ -37,7 +37,7 @@ pub struct Counters {
 /// A fault that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// What was done, for the reader.
+    /// A description, for the reader.
     pub what: String,
     /// When it began.
     pub since: Micros,
@@ -71,7 +71,7 @@ pub enum Event {
     FaultBegan {
         /// When.
         at: Micros,
-        /// What is done.
+        /// A description.
         what: String,
     },
     /// A fault has ended.

@@ -23,7 +23,7 @@ pub struct State {
 pub enum Outcome {
     /// The load found the session.
     Found {
-        /// What it found.
+        /// The session as it was found.
         state: State,
     },
     /// There is no session at this id.

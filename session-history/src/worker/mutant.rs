@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use wrong::Wrong;
 
-/// What is wrong with a node.
+/// The defect of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mutant {

@@ -75,7 +75,8 @@ impl Node {
         match op {
             Op::Create => self.create(&id, request.attempts).await,
             Op::Load { level, floor, .. } => {
-                let floor = floor.map(|it| Floor { incarnation: Incarnation::from(it.incarnation), version: it.version });
+                let floor =
+                    floor.map(|it| Floor { incarnation: Incarnation::from(it.incarnation), version: it.version });
                 let level = if level == Level::Store { ReadLevel::Store } else { ReadLevel::Local };
                 self.load(&id, LoadOptions { floor, level, ..LoadOptions::default() }).await
             }
@@ -219,10 +220,5 @@ fn gone(absent: Absent) -> Outcome {
 
 fn count(redis: &RedisStore, tiered: Option<session_tiered::Stats>) -> Counters {
     let tiered = tiered.unwrap_or_default();
-    Counters {
-        history_lost: tiered.history_lost,
-        destroys_undone: redis.stats().destroys_undone,
-        hits: tiered.hits,
-    }
+    Counters { history_lost: tiered.history_lost, destroys_undone: redis.stats().destroys_undone, hits: tiered.hits }
 }
-

@@ -42,7 +42,7 @@ pub struct NodeConfig {
     pub max_staleness_ms: u64,
     /// The deadline of a call.
     pub call_deadline_ms: u64,
-    /// What is wrong with this node, if it is a mutant.
+    /// The defect of this node, if it is a mutant.
     pub mutant: Option<Mutant>,
 }
 

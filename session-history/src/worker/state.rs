@@ -35,7 +35,7 @@ pub(super) fn counter_of(record: &Record) -> u64 {
     record.state().get(COUNTER).and_then(read).unwrap_or(0)
 }
 
-/// What a record shows. An element that cannot be read shows as the greatest number, which no client sends.
+/// The state that a record shows. An element that cannot be read shows as the greatest number, which no client sends.
 pub(super) fn state_of(record: &Record) -> State {
     let elements = record.state().keyed(ELEMENTS).map(|(key, _)| key.decode::<u64>().unwrap_or(u64::MAX));
     let mut elements: Vec<u64> = elements.collect();

@@ -26,3 +26,24 @@ pub(super) fn check(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> 
     }
     violations
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::checker::story::*;
+
+    fn added() -> Story {
+        Story::new().then(0, 0, 1..2, ADD, done(2))
+    }
+
+    #[test]
+    fn a_local_read_may_be_as_old_as_the_bound_and_not_older() {
+        added().then(1, 0, 521..522, LOCAL, found(1, &[])).passes();
+        added().then(1, 0, 523..524, LOCAL, found(1, &[])).breaks("bounded_staleness");
+        added().then(1, 0, 523..524, LOCAL, found(2, &[1])).passes();
+    }
+
+    #[test]
+    fn the_time_of_a_suspension_does_not_count() {
+        added().then(1, 0, 500..9_000, LOCAL, found(1, &[])).passes();
+    }
+}

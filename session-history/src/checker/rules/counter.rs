@@ -37,3 +37,16 @@ pub(super) fn check(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> 
     }
     violations
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{checker::story::*, history::Op};
+
+    #[test]
+    fn every_increment_has_a_value_of_its_own() {
+        let first = || Story::new().then(0, 0, 1..2, Op::Increment, counted(2, 1));
+        first().then(1, 0, 3..4, Op::Increment, counted(3, 2)).passes();
+        first().then(1, 0, 3..4, Op::Increment, counted(3, 1)).breaks("counter");
+        first().then(1, 0, 3..4, Op::Increment, counted(3, 3)).breaks("counter");
+    }
+}

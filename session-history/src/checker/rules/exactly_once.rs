@@ -71,3 +71,30 @@ fn invented(session: &Session<'_>) -> Vec<Violation> {
     }
     violations
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{checker::story::*, history::Op};
+
+    #[test]
+    fn a_version_counts_the_updates_behind_it() {
+        let added = || Story::new().then(0, 0, 1..2, ADD, unknown());
+        added().then(1, 0, 3..4, STORE, found(2, &[1])).passes();
+        added().then(1, 0, 3..4, STORE, found(3, &[1])).breaks("exactly_once");
+    }
+
+    #[test]
+    fn a_version_is_acknowledged_once() {
+        let add = |element| Op::Add { element };
+        let added = || Story::new().then(0, 0, 1..2, add(1), done(2));
+        added().then(1, 0, 3..4, add(2), done(3)).passes();
+        added().then(1, 0, 3..4, add(2), done(2)).breaks("exactly_once");
+        added().failover(2..3).then(1, 0, 3..4, add(2), done(2)).passes();
+    }
+
+    #[test]
+    fn nothing_is_invented() {
+        Story::new().then(0, 0, 1..9, ADD, unknown()).then(1, 0, 2..3, STORE, found(2, &[1])).passes();
+        Story::new().then(0, 0, 1..9, ADD, unknown()).then(1, 0, 2..3, STORE, found(2, &[5])).breaks("exactly_once");
+    }
+}

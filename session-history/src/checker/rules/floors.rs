@@ -32,3 +32,31 @@ fn floor_missed(read: &Call, state: &State) -> Option<u64> {
     let is_below = floor.incarnation == state.stamp.incarnation && state.stamp.version < floor.version;
     is_below.then_some(floor.version)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        checker::story::*,
+        history::{Level, Op, SeenStamp},
+    };
+
+    const AT_TWO: Op =
+        Op::Load { level: Level::Local, floor: Some(SeenStamp { incarnation: 7, version: 2 }), settled: false };
+
+    fn added() -> Story {
+        Story::new().then(0, 0, 1..2, ADD, done(2))
+    }
+
+    #[test]
+    fn an_answer_is_at_the_floor_or_above() {
+        added().then(1, 0, 3..4, AT_TWO, found(2, &[1])).passes();
+        added().then(1, 0, 3..4, AT_TWO, found(1, &[])).breaks("floors");
+    }
+
+    #[test]
+    fn a_loss_is_counted() {
+        let lost = || added().failover(2..9).then(1, 0, 10..11, AT_TWO, found(1, &[]));
+        lost().counters(1, 1, 0).passes();
+        lost().counters(1, 0, 0).breaks("floors");
+    }
+}

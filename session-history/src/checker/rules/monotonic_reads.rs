@@ -71,7 +71,8 @@ fn ends(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> {
     if moves.any(|call| is_move(&call) && call.may_have_happened() && facts.is_at_risk(call)) {
         return Vec::new();
     }
-    let is_gone = |load: &&Call| matches!(load.outcome, Some(Outcome::Absent { ended, superseded }) if ended || superseded);
+    let is_gone =
+        |load: &&Call| matches!(load.outcome, Some(Outcome::Absent { ended, superseded }) if ended || superseded);
     let gone: Vec<_> = session.loads().filter(is_gone).collect();
     let mut violations = Vec::new();
     for (read, _) in session.found() {
@@ -84,4 +85,34 @@ fn ends(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> {
         }
     }
     violations
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{checker::story::*, history::Op};
+
+    fn seen() -> Story {
+        Story::new().then(1, 0, 1..2, ADD, unknown()).then(0, 0, 3..4, LOCAL, found(2, &[1]))
+    }
+
+    #[test]
+    fn what_a_process_has_shown_it_shows_again() {
+        seen().then(0, 0, 5..6, LOCAL, found(2, &[1])).passes();
+        seen().then(0, 0, 5..6, LOCAL, found(2, &[])).breaks("monotonic_reads");
+        seen().then(0, 0, 5..6, LOCAL, found(1, &[1])).breaks("monotonic_reads");
+        seen().then(1, 0, 5..6, LOCAL, found(1, &[])).passes();
+    }
+
+    #[test]
+    fn reads_at_the_same_time_have_no_order() {
+        seen().then(0, 0, 3..6, LOCAL, found(1, &[])).passes();
+    }
+
+    #[test]
+    fn an_end_stays_an_end() {
+        let ended = || Story::new().then(1, 0, 1..2, Op::Destroy, unknown()).then(0, 0, 3..4, LOCAL, absent());
+        ended().then(0, 0, 5..6, LOCAL, absent()).passes();
+        ended().then(0, 0, 5..6, LOCAL, found(1, &[])).breaks("monotonic_reads");
+        ended().failover(0..9).then(0, 0, 5..6, LOCAL, found(1, &[])).passes();
+    }
 }

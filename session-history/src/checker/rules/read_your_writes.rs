@@ -22,3 +22,16 @@ pub(super) fn check(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> 
     }
     violations
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::checker::story::*;
+
+    #[test]
+    fn a_process_sees_its_own_writes_at_once() {
+        let added = || Story::new().then(1, 0, 1..2, ADD, done(2));
+        added().then(1, 0, 3..4, LOCAL, found(2, &[1])).passes();
+        added().then(1, 0, 3..4, LOCAL, found(1, &[])).breaks("read_your_writes");
+        added().then(0, 0, 3..4, LOCAL, found(1, &[])).passes();
+    }
+}

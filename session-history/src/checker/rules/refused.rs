@@ -24,3 +24,14 @@ pub(super) fn check(_: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> {
 fn is_refused(write: &Call) -> bool {
     write.outcome.as_ref().is_some_and(Outcome::is_without_effect)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::checker::story::*;
+
+    #[test]
+    fn a_refused_update_is_never_seen() {
+        Story::new().then(0, 0, 1..2, ADD, unknown()).then(1, 0, 3..4, STORE, found(2, &[1])).passes();
+        Story::new().then(0, 0, 1..2, ADD, refused()).then(1, 0, 3..4, STORE, found(2, &[1])).breaks("refused");
+    }
+}

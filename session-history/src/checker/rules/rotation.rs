@@ -14,7 +14,7 @@ pub(super) fn check(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> 
     let privileges: Vec<_> = session
         .rotations()
         .filter(|call| matches!(call.request.op, Op::Rotate { kind: RotationKind::Privilege, .. }))
-        .filter(|call| call.is_done() && !facts.is_at_risk(call))
+        .filter(|call| call.is_done() && !facts.may_be_lost(session, call))
         .collect();
     for (read, _) in session.found() {
         let is_from_here = |id: u32| id == read.request.id;
@@ -25,4 +25,20 @@ pub(super) fn check(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> 
         }
     }
     violations
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{checker::story::*, history::RotationKind};
+
+    #[test]
+    fn an_old_id_gives_no_access_after_a_privilege_rotation() {
+        let moved = |kind| Story::new().then(0, 0, 1..2, rotate(1, kind), done(1));
+        moved(RotationKind::Renew).then(1, 0, 3..4, STORE, found(1, &[])).passes();
+        moved(RotationKind::Privilege).then(1, 1, 3..4, STORE, found(1, &[])).passes();
+        moved(RotationKind::Privilege).then(1, 0, 3..4, STORE, found(1, &[])).breaks("rotation");
+        moved(RotationKind::Privilege).then(1, 0, 3..4, LOCAL, found(1, &[])).passes();
+        moved(RotationKind::Privilege).then(1, 0, 600..601, LOCAL, found(1, &[])).breaks("rotation");
+        moved(RotationKind::Privilege).failover(0..9).then(1, 0, 3..4, STORE, found(1, &[])).passes();
+    }
 }

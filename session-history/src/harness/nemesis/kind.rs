@@ -35,7 +35,7 @@ pub enum FaultKind {
     ServerSleeps,
     /// A server forgets its scripts.
     ScriptsFlushed,
-    /// A server that stands alone is killed and restarted.
+    /// The only server is killed and restarted.
     ServerKilled,
     /// A failover is ordered, of Sentinel or of the cluster.
     FailoverOrdered,
@@ -88,7 +88,7 @@ impl FaultKind {
     }
 
     /// Whether the store may lose acknowledged writes by it. `session-redis/DURABILITY.md` says so of every failover but
-    /// one that a cluster is ordered to make, and of no other fault here: a server that stands alone writes to disk before
+    /// one that a cluster is ordered to make, and of no other fault here: a single server writes to disk before
     /// it answers, and a slot that moves loses nothing.
     pub(super) fn loses_writes(self, deployment: &Deployment) -> bool {
         let is_cluster = matches!(deployment, Deployment::Cluster(_));

@@ -15,7 +15,7 @@ use crate::history::Fault;
 pub use kind::FaultKind;
 
 /// How often each fault occurred.
-pub type Faults = BTreeMap<FaultKind, usize>;
+pub(super) type Faults = BTreeMap<FaultKind, usize>;
 
 /// Breaks things, and repairs them.
 pub(super) struct Nemesis {

@@ -18,7 +18,7 @@ use tokio::{
 
 pub(crate) use rewrite::Ports;
 
-/// What is wrong with the links of a proxy.
+/// The fault of the links of a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum LinkFault {
     /// Nothing.

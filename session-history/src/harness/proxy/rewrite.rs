@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 const HOST: &[u8] = b"127.0.0.1";
 const DIGITS: usize = 5;
 
-/// What may be between the host and the port: in a list of strings, in one of CLUSTER SLOTS, in a redirection, in an
+/// The bytes between the host and the port: in a list of strings, in one of CLUSTER SLOTS, in a redirection, in an
 /// announcement of sentinels, and in the details that they give.
 const BETWEEN: [&[u8]; 5] = [b"\r\n$5\r\n", b"\r\n:", b":", b" ", b"\r\n$4\r\nport\r\n$5\r\n"];
 
@@ -23,9 +23,9 @@ pub(super) struct Rewriter {
     held: Vec<u8>,
 }
 
-/// What follows at some place of the stream.
+/// The bytes that follow at some place of the stream.
 enum Ahead {
-    /// An address, whose port begins so many bytes later.
+    /// An address, and the number of bytes before its port.
     Address(usize),
     /// The beginning of one, at the end of the bytes.
     Incomplete,
@@ -111,7 +111,8 @@ mod tests {
     fn addresses_are_replaced_and_nothing_else() {
         let after = String::from_utf8(rewriter().pass(BEFORE.as_bytes())).unwrap();
         let expected = BEFORE.replace("127.0.0.1 12346", "127.0.0.1 40002");
-        let expected = expected.replace("127.0.0.1:12345", "127.0.0.1:40001").replace("127.0.0.1 12345", "127.0.0.1 40001");
+        let expected =
+            expected.replace("127.0.0.1:12345", "127.0.0.1:40001").replace("127.0.0.1 12345", "127.0.0.1 40001");
         let expected = expected.replace("127.0.0.1\r\n$5\r\n12345", "127.0.0.1\r\n$5\r\n40001");
         let expected = expected.replace("127.0.0.1\r\n:12345", "127.0.0.1\r\n:40001");
         let expected = expected.replace("port\r\n$5\r\n12345", "port\r\n$5\r\n40001");

@@ -1,4 +1,4 @@
-//! What a mutant remembers of its loads.
+//! The loads that a mutant remembers.
 
 use std::{collections::HashMap, time::Duration};
 

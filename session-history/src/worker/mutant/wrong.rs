@@ -24,6 +24,9 @@ const MOMENT: Duration = Duration::from_millis(300);
 /// The age of the copies of a mutant that does not.
 const AGES: Duration = Duration::from_secs(4);
 
+/// How long a mutant that ignores preconditions waits before an update that has some.
+const DWELL: Duration = Duration::from_millis(30);
+
 /// A store that is wrong in one way.
 #[derive(Debug)]
 pub(in crate::worker) struct Wrong {
@@ -50,13 +53,15 @@ impl Wrong {
             Mutant::StaleCopies if is_local && options.floor.is_none() => self.memory.oldest(id, AGES),
             Mutant::StaleStoreReads if !is_local => self.memory.oldest(id, MOMENT),
             Mutant::ForgetsOwnWrites if is_local && options.floor.is_none() => self.memory.oldest(id, MOMENT),
-            Mutant::Reorders if is_local && options.floor.is_none() && self.is_turn(3) => self.memory.oldest(id, MOMENT),
+            Mutant::Reorders if is_local && options.floor.is_none() && self.is_turn(3) => {
+                self.memory.oldest(id, MOMENT)
+            }
             Mutant::IgnoresFloors if options.floor.is_some() => self.memory.oldest(id, MOMENT),
             _ => None,
         }
     }
 
-    /// What the mutant makes of an answer without a session.
+    /// The session that the mutant shows instead of none.
     fn instead_of_absent(&self, id: &SessionId) -> Option<Found> {
         let last = self.memory.last(id)?;
         match self.mutant {
@@ -112,9 +117,7 @@ impl SessionStore for Wrong {
             Ok(LoadOutcome::Absent(absent)) => {
                 Ok(self.instead_of_absent(id).map_or(LoadOutcome::Absent(absent), LoadOutcome::Found))
             }
-            Err(_) if self.mutant == Mutant::FailedIsAbsent => {
-                Ok(LoadOutcome::Absent(store::Absent::NotFound(None)))
-            }
+            Err(_) if self.mutant == Mutant::FailedIsAbsent => Ok(LoadOutcome::Absent(store::Absent::NotFound(None))),
             other => other,
         }
     }
@@ -127,8 +130,10 @@ impl SessionStore for Wrong {
             return Ok(outcome);
         }
         let mut update = update.clone();
-        if self.mutant == Mutant::IgnoresPreconditions {
+        if self.mutant == Mutant::IgnoresPreconditions && !update.preconditions.is_empty() {
             update.preconditions.clear();
+            // Time for another update between the load and this one.
+            tokio::time::sleep(DWELL).await;
         }
         if self.mutant == Mutant::FreshOpIds {
             self.inner.apply(id, &Update { write: OpId::generate()?.into(), ..update.clone() }).await?;
