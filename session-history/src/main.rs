@@ -103,7 +103,8 @@ async fn long_mode(arguments: &Run) -> io::Result<ExitCode> {
         worker: std::env::current_exe()?,
         history: history.clone(),
     };
-    let summary = run(&options).await?;
+    // A task of its own, because the test kit panics when servers do not do in time what they should.
+    let summary = tokio::spawn(async move { run(&options).await }).await.map_err(io::Error::other)??;
     println!("{summary}");
     let status = judge(&history)?;
     if status != ExitCode::SUCCESS && arguments.history.is_none() {

@@ -48,7 +48,7 @@ impl Deployment {
                 Self::Sentinel(trio.start().await)
             }
             Topology::Cluster => {
-                let cluster = Cluster::builder().node_timeout(NODE_TIMEOUT);
+                let cluster = Cluster::builder().node_timeout(NODE_TIMEOUT).behind_links();
                 Self::Cluster(cluster.start().await)
             }
         }
@@ -74,7 +74,11 @@ impl Deployment {
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
         let announced = |server: &Server| match self {
             Self::Sentinel(trio) => trio.link_of(server).port(),
-            _ => server.port(),
+            Self::Cluster(cluster) => {
+                let node = cluster.nodes().iter().find(|node| node.server() == server);
+                node.map_or_else(|| server.port(), |node| node.link().port())
+            }
+            Self::Single(server) => server.port(),
         };
         let endpoint = |server: &Server| Endpoint { addr: server.addr(), announced: announced(server) };
         self.servers().into_iter().map(endpoint).collect()

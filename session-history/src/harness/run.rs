@@ -6,7 +6,7 @@ use fastrand::Rng;
 use parking_lot::Mutex;
 use tokio::{
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -25,6 +25,9 @@ use crate::{
 
 /// How long the nodes may take to reach the store again after the last fault.
 const RECOVERY: Duration = Duration::from_secs(60);
+
+/// How long a node that has reached the store may take to repeat its destroys: it tries again at least once a second.
+const REPEATS: Duration = Duration::from_secs(3);
 
 /// The figures of a run.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +89,7 @@ async fn settle(clients: &Arc<Clients>, nodes: &[Arc<Node>]) {
         for node in nodes {
             clients.count(node).await;
         }
+        sleep(REPEATS).await;
         let mut reads = JoinSet::new();
         for node in nodes {
             let (clients, node) = (clients.clone(), node.clone());

@@ -41,6 +41,10 @@ pub enum FaultKind {
     FailoverOrdered,
     /// A primary is killed, replaced, and restarted.
     PrimaryKilled,
+    /// Replicas receive nothing from a primary for a time.
+    ReplicationHeld,
+    /// The same, and then the primary is killed and replaced: the new primary does not have its last writes.
+    PrimaryKilledAhead,
     /// A primary is stopped until it is replaced, and continued.
     PrimaryPaused,
     /// A primary is cut off from its replicas and from the sentinels, and all nodes still reach it, until it is replaced.
@@ -64,13 +68,15 @@ impl FaultKind {
     pub(super) fn is_possible(self, deployment: &Deployment) -> bool {
         match self {
             Self::ServerKilled => matches!(deployment, Deployment::Single(_)),
-            Self::FailoverOrdered | Self::PrimaryKilled | Self::PrimaryPaused | Self::ReplicaPaused => {
-                !matches!(deployment, Deployment::Single(_))
-            }
+            Self::FailoverOrdered
+            | Self::PrimaryKilled
+            | Self::PrimaryPaused
+            | Self::ReplicaPaused
+            | Self::ReplicationHeld => !matches!(deployment, Deployment::Single(_)),
             Self::PrimaryIsolated | Self::NodeIsolatedWithPrimary | Self::SentinelPaused => {
                 matches!(deployment, Deployment::Sentinel(_))
             }
-            Self::SlotMoved => matches!(deployment, Deployment::Cluster(_)),
+            Self::SlotMoved | Self::PrimaryKilledAhead => matches!(deployment, Deployment::Cluster(_)),
             _ => true,
         }
     }
@@ -81,6 +87,7 @@ impl FaultKind {
             self,
             Self::FailoverOrdered
                 | Self::PrimaryKilled
+                | Self::PrimaryKilledAhead
                 | Self::PrimaryPaused
                 | Self::PrimaryIsolated
                 | Self::NodeIsolatedWithPrimary

@@ -3,7 +3,7 @@
 use std::io;
 
 use fastrand::Rng;
-use session_testkit::{Cluster, Direction, Node as ClusterNode, SentinelTrio};
+use session_testkit::{Cluster, Direction, LinkCutter, Node as ClusterNode, SentinelTrio};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{FaultKind, Nemesis, last};
@@ -39,6 +39,7 @@ impl Nemesis {
                 last(rng, 100..1_000).await;
                 primary.resume().await;
             }
+            FaultKind::ReplicationHeld => hold(trio.link_of(primary), rng).await,
             FaultKind::PrimaryIsolated => self.isolate(trio, None, rng).await,
             FaultKind::NodeIsolatedWithPrimary => {
                 let node = rng.usize(..self.nodes.len().max(1));
@@ -90,16 +91,29 @@ impl Nemesis {
     }
 }
 
+/// Keeps a primary's stream from its replicas, for less than a failover takes.
+async fn hold(link: &LinkCutter, rng: &mut Rng) {
+    link.hold(Direction::Replies);
+    last(rng, 300..2_000).await;
+    link.release(Direction::Replies);
+}
+
 async fn break_cluster(cluster: &Cluster, fault: FaultKind, rng: &mut Rng) -> String {
     let slot = rng.u16(..SLOTS);
     let primary = cluster.primary_of(slot).await;
     let replicas = cluster.replicas_of(slot).await;
     match fault {
         FaultKind::SlotMoved => return move_slot(cluster, primary, rng).await,
-        FaultKind::PrimaryKilled if !replicas.is_empty() => {
+        FaultKind::ReplicationHeld => hold(primary.link(), rng).await,
+        FaultKind::PrimaryKilled | FaultKind::PrimaryKilledAhead if !replicas.is_empty() => {
+            if fault == FaultKind::PrimaryKilledAhead {
+                primary.link().hold(Direction::Replies);
+                last(rng, 300..1_200).await;
+            }
             primary.server().kill().await;
             cluster.wait_for_new_primary(slot, primary).await;
             last(rng, 100..1_000).await;
+            primary.link().heal().await;
             primary.server().restart().await;
         }
         FaultKind::PrimaryPaused if !replicas.is_empty() => {
