@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    FaultKind, Options,
+    FaultKind, Options, Topology,
     client::Clients,
     deployment::Deployment,
     nemesis::Nemesis,
@@ -77,19 +77,22 @@ pub async fn run(options: &Options) -> io::Result<Summary> {
         ended.map_err(io::Error::other)??;
     }
     deployment.settle().await;
-    let settled = timeout(RECOVERY, settle(&clients, &nodes)).await;
+    let may_repeat = options.topology != Topology::Single;
+    let settled = timeout(RECOVERY, settle(&clients, &nodes, may_repeat)).await;
     clients.recorder.finish()?;
     settled.map_err(|_| io::Error::other("a node does not reach the store again"))?;
     Ok(summary)
 }
 
 /// Lets every node find its way back, and reads everything twice: a node may need one load to find out what was lost.
-async fn settle(clients: &Arc<Clients>, nodes: &[Arc<Node>]) {
+async fn settle(clients: &Arc<Clients>, nodes: &[Arc<Node>], may_repeat: bool) {
     for settled in [false, true] {
         for node in nodes {
             clients.count(node).await;
         }
-        sleep(REPEATS).await;
+        if may_repeat && settled {
+            sleep(REPEATS).await;
+        }
         let mut reads = JoinSet::new();
         for node in nodes {
             let (clients, node) = (clients.clone(), node.clone());
