@@ -149,5 +149,6 @@ fn print(report: &Report) {
     for (rule, count) in report.by_rule() {
         println!("{count} violations of {rule}");
     }
+    println!("{} acknowledged additions were lost by faults that may lose writes", report.lost);
     println!("{} violations", report.violations.len());
 }

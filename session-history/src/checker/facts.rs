@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    checker::Session,
+    checker::{Session, session::is_settled},
     history::{Call, Counters, History, Level, Micros, Op, Process, Setup},
 };
 
@@ -55,6 +55,14 @@ impl<'a> Facts<'a> {
             _ => session.has_kept(write),
         };
         !is_kept && self.is_at_risk(write)
+    }
+
+    /// The acknowledged additions that are missing after the run and may have been lost.
+    pub(super) fn losses_of(&self, session: &Session<'_>) -> usize {
+        let Some((read, state)) = session.found().find(|(read, _)| is_settled(read)) else { return 0 };
+        let is_add = |update: &&Call| matches!(update.request.op, Op::Add { .. }) && update.is_done();
+        let is_lost = |update: &&Call| session.misses(update, read, state) && self.may_be_lost(session, update);
+        session.updates().filter(is_add).filter(is_lost).count()
     }
 
     /// Whether the store may have lost any update of the session, so that its versions may have been used twice.

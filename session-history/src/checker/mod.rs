@@ -54,6 +54,8 @@ pub type Rule = fn(&Facts<'_>, &Session<'_>) -> Vec<Violation>;
 pub struct Report {
     /// All violations, in the order of their times.
     pub violations: Vec<Violation>,
+    /// Acknowledged additions that a fault may explain and that are missing after the run.
+    pub lost: usize,
 }
 
 impl Report {
@@ -72,14 +74,15 @@ impl Report {
 #[must_use]
 pub fn check(history: &History) -> Report {
     let facts = Facts::new(history);
-    let mut violations = Vec::new();
+    let (mut violations, mut lost) = (Vec::new(), 0);
     for session in facts.sessions() {
+        lost += facts.losses_of(session);
         for (_, rule) in RULES {
             violations.extend(rule(&facts, session));
         }
     }
     violations.sort_by_key(|violation| (violation.at, violation.call));
-    Report { violations }
+    Report { violations, lost }
 }
 
 #[cfg(test)]

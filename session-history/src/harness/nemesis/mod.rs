@@ -95,10 +95,6 @@ impl Nemesis {
         sleep(Duration::from_millis(rng.u64(200..1_200))).await;
         if Instant::now() < end { deck.pop() } else { None }
     }
-
-    fn any_node(&self, rng: &mut Rng) -> Option<&Arc<Node>> {
-        self.nodes.get(rng.usize(..self.nodes.len().max(1)))
-    }
 }
 
 /// Lets a fault last for a time in milliseconds.
