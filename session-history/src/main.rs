@@ -19,7 +19,7 @@ use session_history::{
     worker::{Mutant, serve},
 };
 
-/// How many violations are printed.
+/// How many violations the long mode prints; `check` prints all.
 const PRINTED: usize = 20;
 
 #[derive(Debug, Parser)]
@@ -79,7 +79,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Worker) => serve().await.map(|()| ExitCode::SUCCESS),
-        Some(Command::Check { history }) => judge(&history),
+        Some(Command::Check { history }) => judge(&history, usize::MAX),
         None => long_mode(&cli.run).await,
     };
     result.unwrap_or_else(|error| {
@@ -106,7 +106,7 @@ async fn long_mode(arguments: &Run) -> io::Result<ExitCode> {
     // A task of its own, because the test kit panics when servers do not do in time what they should.
     let summary = tokio::spawn(async move { run(&options).await }).await.map_err(io::Error::other)??;
     println!("{summary}");
-    let status = judge(&history)?;
+    let status = judge(&history, PRINTED)?;
     if status != ExitCode::SUCCESS && arguments.history.is_none() {
         let (_, kept) = file.keep().map_err(io::Error::other)?;
         println!("the history is in {}", kept.display());
@@ -114,11 +114,12 @@ async fn long_mode(arguments: &Run) -> io::Result<ExitCode> {
     Ok(status)
 }
 
-fn judge(path: &Path) -> io::Result<ExitCode> {
+/// Judges a history, and prints at most this many violations.
+fn judge(path: &Path, most: usize) -> io::Result<ExitCode> {
     let history = read(BufReader::new(File::open(path)?))?;
     println!("{}", figures(&history));
     let report = check(&history);
-    print(&report);
+    print(&report, most);
     Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -142,8 +143,8 @@ fn figures(history: &History) -> String {
     )
 }
 
-fn print(report: &Report) {
-    for violation in report.violations.iter().take(PRINTED) {
+fn print(report: &Report, most: usize) {
+    for violation in report.violations.iter().take(most) {
         println!("{violation}");
     }
     for (rule, count) in report.by_rule() {
