@@ -41,9 +41,9 @@ pub(super) fn lost_rotation<'a>(
     destroy: &Call,
 ) -> Option<&'a Call> {
     session.rotations().find(|call| {
-        let led_here =
-            matches!(call.request.op, Op::Rotate { to, .. } if to > read.request.id && to <= destroy.request.id);
-        led_here && call.may_have_happened() && facts.may_be_lost(session, call)
+        let led_away = matches!(call.request.op, Op::Rotate { to, .. } if to > read.request.id);
+        let was_sent = call.may_have_happened() && call.invoked < destroy.completed;
+        led_away && was_sent && facts.may_be_lost(session, call)
     })
 }
 

@@ -35,5 +35,7 @@ mod tests {
         let ended = || moved().then(0, 1, 3..4, Op::Destroy, done(1)).counters(0, 0, 1);
         ended().then(1, 0, 20..21, SETTLED, absent()).passes();
         ended().then(1, 0, 20..21, SETTLED, found(1, &[])).breaks("destroyed_after_rotation");
+        let through = moved().then(0, 0, 3..4, Op::Destroy, done(1)).counters(0, 0, 1);
+        through.then(1, 0, 20..21, SETTLED, found(1, &[])).breaks("destroyed_after_rotation");
     }
 }

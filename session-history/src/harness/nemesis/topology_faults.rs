@@ -3,13 +3,15 @@
 use std::io;
 
 use fastrand::Rng;
-use session_testkit::{Cluster, Direction, LinkCutter, Node as ClusterNode, SentinelTrio};
+use session_testkit::{Cluster, Direction, LinkCutter, Node as ClusterNode, Reply, SentinelTrio, Server};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{FaultKind, Nemesis, last};
 use crate::harness::{deployment::Deployment, proxy::LinkFault};
 
 const SLOTS: u16 = 16_384;
+/// How many keys are looked at to find a slot in use.
+const SAMPLE: usize = 30;
 
 impl Nemesis {
     /// Breaks what only some topologies have, and repairs it; returns what was done when all servers agree again.
@@ -139,14 +141,26 @@ async fn break_cluster(cluster: &Cluster, fault: FaultKind, rng: &mut Rng) -> St
     format!("of port {}", primary.server().port())
 }
 
+/// The slot of the most recently used of some keys, so that it probably has a session in use.
+async fn busy_slot(server: &Server) -> Option<u16> {
+    let mut latest: Option<(i64, String)> = None;
+    for _ in 0..SAMPLE {
+        let key = server.command(&["RANDOMKEY"]).await;
+        let Reply::Bulk(key) = key else { continue };
+        let key = String::from_utf8(key).ok()?;
+        // The key may be gone by now.
+        let Reply::Int(idle) = server.command(&["OBJECT", "IDLETIME", &key]).await else { continue };
+        if latest.as_ref().is_none_or(|(least, _)| idle < *least) {
+            latest = Some((idle, key));
+        }
+    }
+    let (_, key) = latest?;
+    u16::try_from(server.command(&["CLUSTER", "KEYSLOT", &key]).await.int()).ok()
+}
+
 /// Moves the slot of some key to another primary.
 async fn move_slot(cluster: &Cluster, from: &ClusterNode, rng: &mut Rng) -> String {
-    let key = from.server().command(&["RANDOMKEY"]).await;
-    if key == session_testkit::Reply::Nil {
-        return "of no key".to_owned();
-    }
-    let slot = from.server().command(&["CLUSTER".as_bytes(), b"KEYSLOT", key.text().as_bytes()]).await.int();
-    let slot = u16::try_from(slot).unwrap_or_default();
+    let Some(slot) = busy_slot(from.server()).await else { return "of no key".to_owned() };
     let owner = cluster.primary_of(slot).await;
     let mut others = Vec::new();
     for node in cluster.nodes() {
