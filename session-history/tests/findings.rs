@@ -1,4 +1,4 @@
-//! Violations that runs have found, as small as they can be made. A test is ignored while the stores break it.
+//! Violations that runs have found, as small as they can be made.
 
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ async fn load(store: &RedisStore, id: &SessionId) -> Option<LoadOutcome> {
 /// A session is renewed and then destroyed at a primary that is isolated, so the new primary knows neither. The node repeats
 /// its destroy at the new id, where the new primary has nothing; the session lives on at the old one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a destroy that was lost together with a rotation is repeated at the new id only"]
 async fn a_destroy_lost_together_with_a_rotation_is_repeated_where_the_session_is() {
     let trio = SentinelTrio::builder().min_replicas_to_write(1, 1).down_after(Duration::from_secs(4)).behind_links();
     let trio = trio.start().await;

@@ -22,6 +22,9 @@ const MAX_REMEMBERED: usize = 8_192;
 #[derive(Debug, Default)]
 pub(crate) struct RecentDestroys {
     destroys: Mutex<VecDeque<(Instant, IdDigest, Destroy)>>,
+    /// The sessions that moved in the last minute: where each was, by where it is. A server that loses a move together with
+    /// a destroy has the session where it was.
+    moves: Mutex<HashMap<IdDigest, (Instant, Vec<IdDigest>)>>,
     queue: Mutex<ReplayQueue>,
     /// Destroys that made room for later ones within their minute: if the servers lose them, they are not replayed.
     pub(crate) forgotten: Counter,
@@ -39,7 +42,38 @@ struct ReplayQueue {
 }
 
 impl RecentDestroys {
-    pub(crate) fn remember(&self, digest: IdDigest, destroy: Destroy) {
+    /// Remembers that a session has moved, and all digests at which it was before.
+    pub(crate) fn moved(&self, from: &[IdDigest], to: IdDigest) {
+        let now = Instant::now();
+        let mut moves = self.moves.lock();
+        let mut places = Vec::new();
+        for digest in from {
+            add(&mut places, [*digest]);
+            if let Some((_, earlier)) = moves.get(digest).filter(|(at, _)| now.duration_since(*at) <= REMEMBERED) {
+                add(&mut places, earlier.iter().copied());
+            }
+        }
+        if moves.len() >= MAX_REMEMBERED {
+            moves.retain(|_, (at, _)| now.duration_since(*at) <= REMEMBERED);
+        }
+        if moves.len() < MAX_REMEMBERED {
+            moves.insert(to, (now, places));
+        } else {
+            self.forgotten.count();
+        }
+    }
+
+    /// Remembers the destroy of a session at `digest` that was asked for at `asked`.
+    pub(crate) fn remember(&self, asked: IdDigest, digest: IdDigest, destroy: Destroy) {
+        let mut places = vec![digest];
+        add(&mut places, [asked]);
+        if let Some((_, earlier)) = self.moves.lock().get(&digest) {
+            add(&mut places, earlier.iter().copied());
+        }
+        places.into_iter().for_each(|digest| self.remember_at(digest, destroy));
+    }
+
+    fn remember_at(&self, digest: IdDigest, destroy: Destroy) {
         let now = Instant::now();
         let mut destroys = self.destroys.lock();
         while destroys.front().is_some_and(|(at, ..)| now.duration_since(*at) > REMEMBERED) {
@@ -91,6 +125,18 @@ impl RecentDestroys {
     }
 }
 
+/// The most places of one session that are remembered.
+const MAX_PLACES: usize = 8;
+
+/// Adds digests that are not there yet.
+fn add(places: &mut Vec<IdDigest>, digests: impl IntoIterator<Item = IdDigest>) {
+    for digest in digests {
+        if places.len() < MAX_PLACES && !places.contains(&digest) {
+            places.push(digest);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use session_core::{
@@ -105,7 +151,8 @@ mod tests {
         let recent = RecentDestroys::default();
         let remember = || {
             let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
-            recent.remember(*SessionId::generate().unwrap().digest(), destroy);
+            let digest = *SessionId::generate().unwrap().digest();
+            recent.remember(digest, digest, destroy);
         };
         (0..MAX_REMEMBERED).for_each(|_| remember());
         assert_eq!((recent.list().len(), recent.forgotten.get()), (MAX_REMEMBERED, 0));
@@ -116,5 +163,25 @@ mod tests {
         tokio::time::advance(REMEMBERED + Duration::from_millis(1)).await;
         remember();
         assert_eq!((recent.list().len(), recent.forgotten.get()), (1, 3), "those whose minute is over are not counted");
+    }
+
+    /// The session may be back at any digest at which it was, and at the one that the destroy named.
+    #[tokio::test(start_paused = true)]
+    async fn a_destroy_is_remembered_wherever_its_session_was() {
+        let recent = RecentDestroys::default();
+        let [first, second, third, other] = [(); 4].map(|()| *SessionId::generate().unwrap().digest());
+        recent.moved(&[first], second);
+        recent.moved(&[second], third);
+        recent.moved(&[other], other);
+        recent.remember(second, third, Destroy::new(OpId::generate().unwrap(), EndReason::Logout));
+        let mut places: Vec<_> = recent.list().iter().map(|(digest, _)| *digest).collect();
+        places.sort();
+        let mut expected = [first, second, third];
+        expected.sort();
+        assert_eq!(places, expected);
+        tokio::time::advance(REMEMBERED + Duration::from_millis(1)).await;
+        recent.moved(&[third], other);
+        recent.remember(other, other, Destroy::new(OpId::generate().unwrap(), EndReason::Logout));
+        assert_eq!(recent.list().len(), 2, "the earlier moves are forgotten");
     }
 }

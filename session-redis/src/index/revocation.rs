@@ -54,7 +54,7 @@ impl Operation<'_> {
             let answer = self.run_script(&SCRIPTS.revoke, partition, &cmd, options).await?;
             match RevokeReply::parse(&answer.reply)? {
                 RevokeReply::Revoked => {
-                    self.store.recent_destroys.remember(at, *revocation.destroy);
+                    self.store.recent_destroys.remember(*digest, at, *revocation.destroy);
                     return Ok(Revoked::Ended);
                 }
                 RevokeReply::Nothing => return Ok(Revoked::Nothing),

@@ -10,7 +10,8 @@
 --         principal for whose list the new id was added, 7 the principal that signs in, 8 its note and the format of
 --         that, or nothing
 --       9 … scalars to keep; as many fields to keep; fields to clear; names to remove; names to put; as many values
--- Reply A<@:50><@c:43><now:6> started, R the same: started before, V the principal may continue the session: rotate it,
+-- Reply A<@:50><@c:43><now:6> started, D the same: started over another principal's session, which has ended, R the same:
+--       started before, V the principal may continue the session: rotate it,
 --       F<digest:18> the first key leads there, E<reason:1><since:6><now:6> the new id has been ended, W it is in use, L a
 --       limit, I<span:7><principal> the index must list the new id for this long first, G the key cannot be read
 -- All checks precede the first write.
@@ -141,4 +142,4 @@ removes = 0
 --@write_entries
 redis.call('PEXPIREAT', target, ends)
 publish(1, 0, nil, after, q, ARGV[3], ARGV[4], ARGV[5], '')
-return 'A' .. after .. c .. struct.pack('>I6', now)
+return (ends_first and 'D' or 'A') .. after .. c .. struct.pack('>I6', now)

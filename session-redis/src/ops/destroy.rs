@@ -15,7 +15,7 @@ impl Operation<'_> {
         let (at, answer) = self.destroy_at(id.digest(), destroy).await?;
         match DestroyReply::parse(&answer.reply)? {
             DestroyReply::Destroyed | DestroyReply::Repeated => {
-                self.store.recent_destroys.remember(at, *destroy);
+                self.store.recent_destroys.remember(*id.digest(), at, *destroy);
                 Ok(DestroyOutcome::Destroyed { replicas: answer.replicas, forwarded: forwarded(at, id) })
             }
             DestroyReply::Absent(absent) => Ok(absent.into()),

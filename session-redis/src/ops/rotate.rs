@@ -33,7 +33,7 @@ impl Operation<'_> {
             Err(error) => return Err(error),
         }
         let outcome = loop {
-            let answer = self.send_rotation(from, rotation, listing.as_ref()).await?;
+            let (at, answer) = self.send_rotation(from, rotation, listing.as_ref()).await?;
             match RotateReply::parse(&answer.reply) {
                 Ok(RotateReply::MustList(wanted)) => {
                     self.extend_target(rotation, &wanted, (&mut listing, &mut full), from).await?;
@@ -46,7 +46,12 @@ impl Operation<'_> {
                         Err(error) => break Err(error),
                     }
                 }
-                Ok(reply) => break self.rotate_outcome(reply, &answer, rotation).await,
+                Ok(reply) => {
+                    if matches!(reply, RotateReply::Rotated(_) | RotateReply::Repeated(_) | RotateReply::MovedOn) {
+                        self.store.recent_destroys.moved(&[at, *from], *to);
+                    }
+                    break self.rotate_outcome(reply, &answer, rotation).await;
+                }
                 Err(error) => break Err(error),
             }
         };
@@ -128,11 +133,11 @@ impl Operation<'_> {
         from: &IdDigest,
         rotation: &Rotation,
         listing: Option<&Listing>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<(IdDigest, Answer), Error> {
         let options = SendOptions::idempotent().with_replicas(rotation.write.replicas);
         let carried = carried(&rotation.delta, self.store.settings.message_delta_bytes);
         let cmd = |route: &Route| self.rotate_cmd(route, rotation, listing, &carried);
-        self.run_script_forwarded(from, (&SCRIPTS.rotate, options), cmd).await.map(|(_, answer)| answer)
+        self.run_script_forwarded(from, (&SCRIPTS.rotate, options), cmd).await.map(|(route, answer)| (route.at, answer))
     }
 
     /// The arguments are those that `rotate.lua` documents.

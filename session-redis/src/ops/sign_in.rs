@@ -1,8 +1,8 @@
 use redis::Cmd;
 use session_core::{
     Error, SignIn,
-    model::{Entry, IdDigest},
-    store::{Applied, RotateOutcome, Rotation},
+    model::{EndReason, Entry, IdDigest},
+    store::{Applied, Destroy, RotateOutcome, Rotation},
 };
 
 use super::{
@@ -52,6 +52,11 @@ impl Operation<'_> {
                     if origin == Origin::Trail {
                         self.end_twin(sign_in, &at).await;
                     }
+                    Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
+                }
+                SignInReply::StartedOver(status) => {
+                    let destroy = Destroy::new(rotation.write.op, EndReason::Replaced);
+                    self.store.recent_destroys.remember(*from, at, destroy);
                     Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
                 }
                 SignInReply::Repeated(status) => {

@@ -97,6 +97,8 @@ pub(crate) enum RotateReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SignInReply {
     Started(SessionStatus),
+    /// Started over the session of another principal, which has ended.
+    StartedOver(SessionStatus),
     /// An earlier attempt started the session.
     Repeated(SessionStatus),
     /// The principal may continue the session.
@@ -217,6 +219,7 @@ impl SignInReply {
     pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
         match reply {
             [b'A', rest @ ..] => status(rest).map(Self::Started),
+            [b'D', rest @ ..] => status(rest).map(Self::StartedOver),
             [b'R', rest @ ..] => status(rest).map(Self::Repeated),
             [b'V', ..] => Ok(Self::Continues),
             [b'F', ..] => forward(reply).map(Self::LeadsTo).ok_or_else(unexpected_reply),

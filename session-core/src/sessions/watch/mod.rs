@@ -19,7 +19,7 @@ use std::{
 use super::Sessions;
 use crate::{
     Error, ErrorKind, LoadOptions, ReadLevel, SessionId,
-    model::{Ended, IdDigest, Timestamp},
+    model::{EndReason, Ended, IdDigest, Timestamp},
     store::{Absent, Found, GapCause, LoadOutcome},
 };
 use table::Token;
@@ -54,6 +54,8 @@ pub enum WatchEnd {
 impl From<Absent> for WatchEnd {
     fn from(absent: Absent) -> Self {
         match absent {
+            // The id is an old one that is over. The session itself goes on.
+            Absent::NotFound(Some(Ended { reason: EndReason::Renewed, .. })) => Self::Unvouched(None),
             Absent::NotFound(Some(ended)) => Self::Ended(ended),
             Absent::NotFound(None) => Self::NotFound,
             Absent::Superseded => Self::Superseded,
