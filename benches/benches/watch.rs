@@ -41,11 +41,9 @@ impl Node {
     /// Watches this many sessions more. Each watch has been polled.
     fn watch(&mut self, count: usize) {
         for _ in 0..count {
-            let watch = self.runtime.block_on(async {
-                let id = stored(&self.sessions).await;
-                self.sessions.watch(&id).await.expect("watched")
-            });
-            self.watches.push(watch);
+            let id = self.runtime.block_on(stored(&self.sessions));
+            let watch = self.runtime.block_on(self.sessions.watch(&id));
+            self.watches.push(watch.expect("watched"));
         }
         for watch in &mut self.watches[..] {
             assert!(Pin::new(watch).poll(&mut Context::from_waker(Waker::noop())).is_pending());

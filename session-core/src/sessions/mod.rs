@@ -187,7 +187,7 @@ impl Sessions {
     /// | at the old id | the principal signs in to |
     /// |---|---|
     /// | a session without a principal, or of the same one | that session, with its entries |
-    /// | a session of another principal | a new session with the entries that the sign-in [keeps](SignIn::keeping); the other session ends |
+    /// | a session of another principal | a new session with the entries that the sign-in [keeps](crate::SignIn::keeping); the other session ends |
     /// | an id that a sign-in of the same principal has just replaced | a new session with a copy of the entries |
     /// | anything else | a new, empty session |
     ///

@@ -67,9 +67,7 @@ impl Sessions {
     async fn retry_touch(&self, touch: FailedTouch) -> Result<(), Error> {
         let left = touch.idle_timeout.saturating_sub(self.shared.clock.now().since(touch.at));
         if !left.is_zero() {
-            self.store()
-                .touch(&touch.id, TouchOptions { idle: Some(left), note: None, ..TouchOptions::default() })
-                .await?;
+            self.store().touch(&touch.id, TouchOptions { idle: Some(left), ..TouchOptions::default() }).await?;
         }
         lock(&self.shared.upkeep.failed_touches).remove(touch.id.digest());
         Ok(())
