@@ -11,13 +11,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// No such session: it was never created, has expired, or was ended. [`Error::ended`] tells which, while the
-    /// tombstone is kept.
+    /// No such session: it was never created, has expired, or was ended, or the id is an old one that a renewal replaced.
+    /// [`Error::ended`] tells which, while the store remembers it.
     NotFound,
     /// A sign-in replaced the id, which gives no access any more. Leave the cookie alone: the request that signed in
     /// has already set the new one.
     Superseded,
-    /// A precondition failed; nothing was changed. Load again and redo the work.
+    /// A precondition failed; nothing was changed. Load again and redo the work. For a sign-in: all sessions of the
+    /// principal were revoked meanwhile; check the password again.
     Conflict,
     /// Refused by a limit on entries, sizes, sessions or capacity; nothing was changed.
     LimitExceeded,

@@ -44,8 +44,9 @@
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
 //! before it, **for as long as the servers keep what they acknowledged**. Redis acknowledges a write before its replicas
 //! have it, and with most settings before it is on disk: what a crash or a failover can lose depends on the deployment.
-//! With `min-replicas-to-write 1`, and a `min-replicas-max-lag` of two seconds less than the failover, a primary that was
-//! replaced answers neither reads nor writes.
+//! With `min-replicas-to-write 1`, and a `min-replicas-max-lag` at least two seconds shorter than `down-after-milliseconds`
+//! or `cluster-node-timeout`, a primary that was replaced answers neither reads nor writes, except for up to a second after
+//! it was suspended.
 //! Requests may [wait for replicas](session_core::store::WriteOptions::replicas), which makes a loss less likely and never
 //! excludes it. Each store remembers its destroys of the last minute, up to 8,192, and repeats them when a primary is
 //! regained: [`Stats::destroys_undone`] counts the destroys that had been lost, [`Stats::destroys_forgotten`] those that

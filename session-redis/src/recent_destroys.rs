@@ -26,7 +26,7 @@ pub(crate) struct RecentDestroys {
     /// a destroy has the session where it was.
     moves: Mutex<HashMap<IdDigest, (Instant, Vec<IdDigest>)>>,
     queue: Mutex<ReplayQueue>,
-    /// Destroys that made room for later ones within their minute: if the servers lose them, they are not replayed.
+    /// Destroys and moves without room within their minute. If the servers lose them, they are not repeated.
     pub(crate) forgotten: Counter,
     /// Destroys that were sent again.
     pub(crate) repeated: Counter,

@@ -31,11 +31,12 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// The information in a tombstone.
+/// Why an id gives no access any more, while the store remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Why the session was ended.
     pub reason: EndReason,
-    /// How long ago the session was ended.
+    /// How long ago the session was ended. For [`EndReason::Renewed`], how long ago the old id was over; the session itself
+    /// goes on.
     pub age: Duration,
 }

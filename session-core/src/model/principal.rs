@@ -127,10 +127,10 @@ impl SignIn {
         self
     }
 
-    /// Refuses the sign-in with [`Conflict`](ErrorKind::Conflict) if all sessions of the principal were revoked since this
-    /// stamp was taken. Take it before the password is checked: a sign-in whose check was under way when the password was
-    /// changed and all sessions were revoked then fails. The store remembers a revocation for as long as a tombstone (10
-    /// min by default); a check must not take longer.
+    /// Refuses the sign-in with [`Conflict`](ErrorKind::Conflict) if all sessions of the principal were revoked after this
+    /// stamp was taken. Take the stamp before you check the password: if the password is changed and all sessions are
+    /// revoked during the check, the sign-in fails. The store remembers a revocation for as long as a tombstone (10 min by
+    /// default), so a check must not take longer.
     #[must_use]
     pub fn unless_revoked_since(mut self, stamp: RevocationStamp) -> Self {
         self.unless_revoked_since = Some(stamp);

@@ -42,9 +42,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how long an old id gives access after a renewal whose new id is never used, because the response with it was
-    /// lost. Without this setting it does so for as long as the session lives. After that time, a client that has only
-    /// the old id has lost its session.
+    /// Limits how long the old id of a renewal gives access if the new id is never used, for example because the response
+    /// was lost. Without a limit it does so for as long as the session lives. With one, a client that has only the old id
+    /// loses its session at the end.
     #[must_use]
     pub fn confirm_within(mut self, within: Duration) -> Self {
         self.policy.confirm_within = Some(within);

@@ -30,7 +30,7 @@ pub use builder::SessionsBuilder;
 pub use session::{Map, Rotate, Rotated, Session, Set};
 pub use watch::{Watch, WatchEnd};
 
-/// Opens, creates, lists and ends the sessions of one store. A clone is another handle on the same sessions.
+/// Opens, creates, signs in, lists, watches and ends the sessions of one store. A clone is another handle on the same sessions.
 ///
 /// ```
 /// # use session_core::{Error, Sessions};
@@ -85,9 +85,10 @@ impl Sessions {
         SessionsBuilder::new(Arc::new(store))
     }
 
-    /// Opens a session: one load, or a local hit. Once a tenth of the idle timeout has passed since the last renewal of
-    /// the deadline, it also renews that, which is one more call. So does the first open with a new id after
-    /// [`Rotate::renew`], which confirms that the new id has arrived. If that call fails, the session opens nevertheless.
+    /// Opens a session: one load, or a local hit. It sends a touch, which is one more call, when a tenth of the idle
+    /// timeout has passed since the deadline was last extended, and on the first open with a new id after
+    /// [`Rotate::renew`]. The latter confirms that the client has the new id. If the touch fails, the session opens
+    /// nevertheless.
     ///
     /// # Consistency
     /// [`ReadLevel::Local`](crate::ReadLevel::Local): within the staleness that the store documents.
@@ -195,7 +196,8 @@ impl Sessions {
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) if `rotate` signs nobody in; [`LimitExceeded`](ErrorKind::LimitExceeded)
-    /// if the principal has as many sessions as its cap allows; [`NotFound`](ErrorKind::NotFound) if a "sign out
+    /// if the principal has as many sessions as its cap allows; [`Conflict`](ErrorKind::Conflict) if a revocation
+    /// [refuses](crate::SignIn::unless_revoked_since) the sign-in; [`NotFound`](ErrorKind::NotFound) if a "sign out
     /// everywhere" overtook the sign-in; [`Configuration`](ErrorKind::Configuration) for a store without an index or
     /// after [`close`](Self::close); and the failures of the store. After a failure the principal may be signed in; a
     /// repeat signs in again.

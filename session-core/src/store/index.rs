@@ -41,9 +41,9 @@ impl From<RevocationStamp> for u64 {
 /// The capability to find and revoke all sessions of a principal.
 ///
 /// Revoking is safe against a racing sign-in: a session is listed before it can be used, revoking leaves a tombstone at
-/// every listed id, and create and rotate refuse an id with a tombstone. A sign-in that is listed after the revocation has
-/// read the list is not affected, even if its password was checked before. A sign-in can
-/// [refuse](crate::SignIn::unless_revoked_since) that.
+/// every listed id, and create and rotate refuse an id with a tombstone. A sign-in that is listed later is not ended, even
+/// if its password was checked earlier. [`SignIn::unless_revoked_since`](crate::SignIn::unless_revoked_since) refuses such
+/// a sign-in.
 #[async_trait]
 pub trait SessionIndex: Send + Sync {
     /// Returns the live sessions of a principal, at most `limit`, the latest [sign-in](IndexedSession::signed_in_at)

@@ -50,8 +50,8 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// - **Destroy wins.** Nothing recreates a destroyed or expired session: no update, touch, late commit or retry, and no
 ///   delayed create while the tombstone is kept. Tombstones and forwards keep their op id. A store can refuse only a
 ///   create whose session it remembers. The promise therefore excludes a create that is delayed or retried until its
-///   session has lived its whole life and expired (which leaves no tombstone), or until the grace of a rotation away
-///   from that id is over. Graces should be at least ten call deadlines, as tombstones are.
+///   session has lived its whole life and expired (which leaves no tombstone), or until the store has forgotten the
+///   forward at that id. Graces should be at least ten call deadlines, as tombstones are.
 /// - **Absent is not failed.** A failure, or a record that cannot be read, is never reported as an empty or missing
 ///   session.
 /// - **Cancel safe.** If a future is dropped, the session is as before or as after the operation, never in between.
@@ -60,10 +60,10 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// - **Renewal.** After a rotation of the kind *renew*, the old id forwards to the session in every operation until the
 ///   renewal is confirmed, and for the grace after that. The first write or touch at the new id confirms it; a load does
 ///   not. Until then [`Record::is_unconfirmed`](crate::model::Record::is_unconfirmed) is true, and the old id forwards
-///   for as long as the session lives, or for [`confirm_within`](Rotation::confirm_within). A renewal during the grace
-///   after another, or after its confirmation, returns AlreadyRotated. After the grace, a renewal through the old id of an
-///   unconfirmed one draws another new id: the one that was never used gives no access, and the old id forwards to the
-///   newest. Forwards never chain. While a forward that has ended is remembered, the old id answers NotFound with the
+///   for as long as the session lives, or for [`confirm_within`](Rotation::confirm_within). A renewal within
+///   the grace after another one, or within the grace after its confirmation, returns AlreadyRotated. After the grace, a
+///   renewal through the old id of an unconfirmed renewal replaces the unconfirmed id: that id gives no access, and the old
+///   id forwards to the newest. Forwards never chain. While a forward that has ended is remembered, the old id answers NotFound with the
 ///   reason [`Renewed`](crate::model::EndReason::Renewed).
 /// - **Step-up.** After a *privilege* rotation, the old id gives no access; for the grace, operations on it return
 ///   Superseded, and another rotation returns AlreadyRotated. Of two racing rotations, one wins.
@@ -104,7 +104,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`Configuration`](crate::ErrorKind::Configuration) for a
-    /// sign-in on a store without an index, and the failures of the backend.
+    /// sign-in on a store without an index, [`Conflict`](crate::ErrorKind::Conflict) for a sign-in that a revocation
+    /// [refuses](crate::SignIn::unless_revoked_since), and the failures of the backend.
     ///
     /// # Cancel safety
     /// If the future is dropped, the session exists as a whole or not at all.
@@ -124,7 +125,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// Changes nothing.
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error>;
 
-    /// Applies one delta if the session exists, and renews its idle deadline.
+    /// Applies one delta if the session exists, and renews its idle deadline. At the session's current id it also confirms
+    /// a renewal.
     ///
     /// # Consistency
     /// Atomic. Updates of one session are applied one after another.
@@ -138,7 +140,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error>;
 
     /// Renews the idle deadline: idle := min(absolute, max(current, now + idle)). It changes neither the state nor the
-    /// version, and is not announced.
+    /// version, and is not announced. At the session's current id it also confirms a renewal, even with an idle timeout of
+    /// zero. It can replace the note of a signed-in session.
     ///
     /// # Consistency
     /// Atomic. Deadlines only grow: of racing touches and updates, the latest deadline is kept. A cached copy may have
@@ -155,18 +158,19 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// set new deadlines.
     ///
     /// # Consistency
-    /// Atomic. At every moment the session is at exactly one id, and no load sees only a part of the rotation's
-    /// changes. After it has returned `Rotated`, a load of the old id at [`ReadLevel::Store`](crate::ReadLevel::Store)
+    /// Atomic. A session that moves is at exactly one id at every moment; a sign-in may start another session instead, as
+    /// the contract says. No load sees only a part of the rotation's changes. After it has returned `Rotated`, a load of the old id at [`ReadLevel::Store`](crate::ReadLevel::Store)
     /// is answered as the kind of the rotation specifies. A cache may answer for the old id for as long as the
     /// staleness bound that it states.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`InvalidInput`](crate::ErrorKind::InvalidInput) when the
-    /// new id is in another partition, in use, or the old one, and the failures of the backend.
+    /// new id is in another partition, in use, or the old one, [`Configuration`](crate::ErrorKind::Configuration) and
+    /// [`Conflict`](crate::ErrorKind::Conflict) for a sign-in as in [`create`](Self::create), and the failures of the
+    /// backend.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the session is at the old id or at the new one. A retry with the same op id settles
-    /// it.
+    /// If the future is dropped, the rotation happened as a whole or not at all. A retry with the same op id settles it.
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error>;
 
     /// Ends a session and leaves a tombstone.

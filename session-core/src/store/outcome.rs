@@ -12,8 +12,8 @@ use crate::{
 /// Why there is no session to act on. Every outcome with this case converts from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// There is no session at this id: it was never created, has expired or was ended, or it has moved to another id
-    /// and the grace of that rotation is over. The value says why and when it ended, while its tombstone is kept.
+    /// There is no session at this id: it was never created, has expired or was ended, or it is an old id that gives no
+    /// access any more. The value says why and since when, while the store remembers it.
     NotFound(Option<Ended>),
     /// A sign-in or a step-up replaced the id, which gives no access any more. The session may still exist at its new
     /// id.

@@ -154,7 +154,7 @@ impl Update {
 /// Options for a touch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TouchOptions {
-    /// Replaces the session's own idle timeout for this touch. Zero renews nothing.
+    /// Replaces the session's own idle timeout for this touch. Zero extends nothing, but confirms a renewal.
     pub idle: Option<Duration>,
     /// Replaces the note of a session that is signed in. A session without a principal has no note.
     pub note: Option<Note>,
@@ -180,9 +180,9 @@ pub struct Rotation {
     pub to: SessionId,
     /// How the old id behaves.
     pub kind: RotationKind,
-    /// How long requests in flight with the old id are served or recognised: after a renewal, for how long the old id
-    /// forwards once the renewal is confirmed, and for how long another renewal is refused; after a privilege rotation,
-    /// for how long the old id answers Superseded. It should be at least ten call deadlines.
+    /// After a renewal: how long another renewal is refused, and how long the old id forwards once the renewal is
+    /// confirmed. After a privilege rotation: how long the old id answers Superseded. It should be at least ten call
+    /// deadlines.
     pub grace: Duration,
     /// For a renewal: the old id forwards for at most this long if the renewal is never confirmed. With `None`, it does
     /// for as long as the session lives.

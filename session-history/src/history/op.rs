@@ -25,7 +25,7 @@ pub enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RotationKind {
-    /// The old id forwards for the grace.
+    /// The old id forwards until the new one is used, and for the grace after that.
     Renew,
     /// The old id gives no access from that moment.
     Privilege,

@@ -128,7 +128,7 @@ local at = target
 --@write_entries
 redis.call('PEXPIREAT', target, ends)
 if kind == 'P' and format == 2 then redis.call('HDEL', target, '@r') end
--- The client is known to have the requested id. An unconfirmed one that it led to was never used, and dies.
+-- The client has the requested id. An unconfirmed id was never used, so it gives no access from now on.
 local forwards = kind == 'R' and (through == 1 and KEYS[4] or key)
 if forwards ~= key then
   redis.call('HSET', key, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, 'P', op, till, till, to))

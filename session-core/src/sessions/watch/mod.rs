@@ -36,14 +36,14 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WatchEnd {
-    /// The session was ended, on any node. The age is zero if the end was announced during the watch.
+    /// The session was ended, on any node. The age is zero if the end was announced during the watch. A sign-in of
+    /// another principal ends the session with [`EndReason::Replaced`].
     Ended(Ended),
     /// The session has expired.
     Expired,
     /// There was no session at the id when the watch began: it never existed, has expired, or its tombstone is gone.
     NotFound,
-    /// The id gave no access any more when the watch began, because a sign-in or a step-up had replaced it; or a sign-in
-    /// put another session in the place of this one.
+    /// The id gave no access any more when the watch began, because a sign-in or a step-up had replaced it.
     Superseded,
     /// Changes may have been missed, so the session may or may not have ended. Open the session again to learn that, and
     /// watch it again. The cause is that of the [gap](crate::store::FeedItem::Gap) in the store's feed; it is `None` if

@@ -86,7 +86,7 @@ impl Rules {
             live.sign_in(sign_in, now);
         }
         let renewal = (*kind == RotationKind::Renew && sign_in.is_none()).then(|| {
-            // The client is known to have the id that the request names. Nobody has used an unconfirmed id, so it dies.
+            // The client has the requested id. An unconfirmed id was never used, so it gives no access from now on.
             let renewal = Unconfirmed::new(id, now, rotation, self.tombstone);
             let forward = Forward::renewed(rotation, renewal.forwards_until(live.ends_at()));
             slots.put(id, Slot::Forward(Box::new(forward)));
