@@ -133,8 +133,7 @@ impl Session {
     fn process_error(&mut self, error: Error, retry: bool) -> Error {
         // The store recognises repeats before it checks limits, so these errors mean that no attempt has happened. A conflict
         // is that of a sign-in with a revocation, which has ended what an earlier attempt may have made.
-        let definite =
-            matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::InvalidInput | ErrorKind::Conflict);
+        let definite = matches!(error.kind(), ErrorKind::LimitExceeded | ErrorKind::InvalidInput | ErrorKind::Conflict);
         if error.kind() == ErrorKind::OutcomeUnknown {
             return error;
         }

@@ -1,8 +1,8 @@
 //! A session that was created and neither destroyed nor moved is not reported as absent.
 //!
-//! Guarantee: "absent is not failed", read your writes, and for the old id of a renewal: it forwards until the new id is used and for the
-//! grace after that, of which the first grace is judged. A
-//! failure to reach the store, or a record that cannot be read, is an error and never an absent session.
+//! Guarantee: "absent is not failed", read your writes, and for the old id of a renewal: it forwards until the new id is
+//! used, and for the grace after that, of which the first grace is judged. A failure to reach the store, or a record that
+//! cannot be read, is an error and never an absent session.
 
 use crate::{
     checker::{Facts, Session, Violation},
