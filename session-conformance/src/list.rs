@@ -212,6 +212,7 @@ macro_rules! __cases {
                 a_note_is_listed: Index,
                 a_touch_replaces_the_note: Index,
                 another_principal_inherits_no_note: Index,
+                values_stay_bound_to_their_incarnation: Index,
             }
             revocation {
                 one_session_is_revoked: Index,

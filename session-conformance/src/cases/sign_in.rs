@@ -317,3 +317,31 @@ pub(crate) async fn another_principal_inherits_no_note(world: &World) {
     sign_in(world, &id, &grace).await;
     assert_eq!(world.index().sessions(&grace, 10).await.must()[0].note, None);
 }
+
+/// Sealed values are bound to an incarnation. A session that takes values over says to which, and so does one that starts
+/// with nothing but the values of its request.
+pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
+    let (ada, grace) = (new_principal(), new_principal());
+    let (old, stamp) = world.start_with(&changes().set("theme", "dark")).await;
+    let first = sign_in(world, &old, &ada).await;
+    let bound_to = stamp.incarnation();
+    assert_eq!(world.found(&first).await.record.bound_to(), bound_to);
+    let copy = sign_in(world, &old, &ada).await;
+    let record = world.found(&copy).await.record;
+    assert_ne!(record.stamp().incarnation(), bound_to);
+    assert_eq!(record.bound_to(), bound_to, "a copy");
+    let renewed = world.moved(&copy, RotationKind::Renew).await;
+    world.apply(&renewed, &changes().set("a", "1")).await;
+    assert_eq!(world.found(&renewed).await.record.bound_to(), bound_to, "for the session's whole life");
+    let over = sign_in(world, &renewed, &grace).await;
+    assert_eq!(world.found(&over).await.record.bound_to(), bound_to, "another principal may keep values");
+
+    let unknown = new_id();
+    let rotation = signing_in(world, &unknown, SignIn::new(ada.clone()));
+    let rotation = Rotation { bound_to: Some(bound_to), ..rotation };
+    world.rotate(&unknown, &rotation).await;
+    assert_eq!(world.found(&rotation.to).await.record.bound_to(), bound_to, "the values of the request");
+    let alone = signing_in(world, &unknown, SignIn::new(ada));
+    world.rotate(&unknown, &alone).await;
+    assert_eq!(world.found(&alone.to).await.record.bound_to(), alone.incarnation());
+}

@@ -79,6 +79,7 @@ broken_stores! {
     sign_in::RevivesByRepeating: "sign_in::a_repeat_recreates_nothing";
     sign_in::CountsTheTwin: "sign_in::a_second_sign_in_at_the_cap_is_admitted";
     sign_in::NamesNoPrincipal: "sign_in::a_record_names_the_principal";
+    sign_in::ForgetsTheBinding: "sign_in::values_stay_bound_to_their_incarnation";
     sign_in::IgnoresRevocations: "revocation::a_sign_in_that_began_before_a_revocation_is_refused",
         "revocation::a_conditional_sign_in_races_a_revocation";
     sign_in::ForgetsNotes: "sign_in::a_note_is_listed", "sign_in::a_touch_replaces_the_note";

@@ -149,3 +149,21 @@ impl Fault for IgnoresRevocations {
         inner.rotate(id, &Rotation { sign_in: plain, ..rotation.clone() }).await
     }
 }
+
+/// Takes values over without the incarnation to which they are bound, so that sealed ones cannot be opened.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsTheBinding;
+
+#[async_trait]
+impl Fault for ForgetsTheBinding {
+    async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        Ok(match inner.load(id, options).await? {
+            LoadOutcome::Found(found) => {
+                let own = found.record.stamp().incarnation();
+                let record = found.record.as_ref().clone().with_bound_to(own);
+                LoadOutcome::Found(Found { record: record.into(), ..found })
+            }
+            other => other,
+        })
+    }
+}

@@ -59,7 +59,7 @@ pub type CodecError = Box<dyn std::error::Error + Send + Sync>;
 /// The place of a value in a session. A sealing codec binds the value to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Location<'a> {
-    /// The incarnation of the session.
+    /// The incarnation of the session, or of the one whose entries it took over when a sign-in started it.
     pub incarnation: Incarnation,
     /// The field and, for a keyed entry, the key.
     pub entry: Entry<'a>,

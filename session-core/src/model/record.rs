@@ -2,7 +2,7 @@
 
 use crate::{
     Principal,
-    model::{Deadlines, Stamp, State, Timestamp},
+    model::{Deadlines, Incarnation, Stamp, State, Timestamp},
 };
 
 /// One state of one session: immutable, shared through an `Arc`, with its values still encoded.
@@ -18,12 +18,13 @@ pub struct Record {
     pub(crate) state: State,
     pub(crate) signed_in: Option<(Principal, Timestamp)>,
     pub(crate) unconfirmed: bool,
+    pub(crate) bound_to: Option<Incarnation>,
 }
 
 impl Record {
     /// A record of a session without a principal, at an id that needs no confirmation.
     pub fn new(stamp: Stamp, created_at: Timestamp, deadlines: Deadlines, state: State) -> Self {
-        Self { deadlines, stamp, created_at, state, signed_in: None, unconfirmed: false }
+        Self { deadlines, stamp, created_at, state, signed_in: None, unconfirmed: false, bound_to: None }
     }
 
     /// Identifies the state and its session.
@@ -63,11 +64,17 @@ impl Record {
         self.unconfirmed
     }
 
+    /// The incarnation to which codecs bind the values: that of the session, unless a sign-in has started it with values
+    /// of an earlier one.
+    pub fn bound_to(&self) -> Incarnation {
+        self.bound_to.unwrap_or(self.stamp.incarnation())
+    }
+
     /// The same session in another state.
     #[must_use]
     pub fn with_state(&self, stamp: Stamp, state: State) -> Self {
-        let Self { deadlines, created_at, unconfirmed, .. } = *self;
-        Self { deadlines, stamp, created_at, state, signed_in: self.signed_in.clone(), unconfirmed }
+        let Self { deadlines, created_at, unconfirmed, bound_to, .. } = *self;
+        Self { deadlines, stamp, created_at, state, signed_in: self.signed_in.clone(), unconfirmed, bound_to }
     }
 
     /// The same state with other deadlines.
@@ -80,6 +87,13 @@ impl Record {
     #[must_use]
     pub fn with_sign_in(self, principal: Principal, at: Timestamp) -> Self {
         Self { signed_in: Some((principal, at)), ..self }
+    }
+
+    /// The same state, with values that are bound to this incarnation.
+    #[must_use]
+    pub fn with_bound_to(self, incarnation: Incarnation) -> Self {
+        let bound_to = (incarnation != self.stamp.incarnation()).then_some(incarnation);
+        Self { bound_to, ..self }
     }
 
     /// The same state, at an id whose renewal is unconfirmed or not.

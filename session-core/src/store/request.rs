@@ -192,6 +192,9 @@ pub struct Rotation {
     /// The principal that signs in, in the same atomic step; `None` keeps the current principal. A sign-in never fails
     /// for the state of the old id; see [`SessionStore`](crate::store::SessionStore#contract).
     pub sign_in: Option<SignIn>,
+    /// The incarnation to which the values of the delta are [bound](crate::model::Record::bound_to). A sign-in that starts
+    /// a session without entries of another one keeps it. `None` means that of the new session.
+    pub bound_to: Option<Incarnation>,
     /// New deadlines, counted from the rotation; `None` keeps the absolute deadline and renews the idle one. If a
     /// sign-in starts a new session, `None` means the [default expiry](Expiry::default).
     pub expiry: Option<Expiry>,
@@ -214,6 +217,7 @@ impl Rotation {
             confirm_within: None,
             delta: Delta::new(),
             sign_in: None,
+            bound_to: None,
             expiry: None,
         }
     }

@@ -133,13 +133,21 @@ pub(crate) fn deadlines() -> impl Strategy<Value = Deadlines> {
 pub(crate) fn record() -> impl Strategy<Value = Record> {
     let principal = "[a-zé]{1,60}".prop_map(|name| Principal::new(&name).unwrap());
     let signed_in = prop::option::weighted(0.3, (principal, moment()));
-    (stamp(), moment(), deadlines(), state(), signed_in, prop::bool::weighted(0.2)).prop_map(
-        |(stamp, created_at, deadlines, state, signed_in, unconfirmed)| {
+    (
+        stamp(),
+        moment(),
+        deadlines(),
+        state(),
+        signed_in,
+        prop::bool::weighted(0.2),
+        prop::option::weighted(0.2, any::<u64>()),
+    )
+        .prop_map(|(stamp, created_at, deadlines, state, signed_in, unconfirmed, bound_to)| {
             let record = Record::new(stamp, created_at, deadlines, state).with_unconfirmed(unconfirmed);
+            let record = record.with_bound_to(bound_to.map_or(stamp.incarnation(), Incarnation::from));
             match signed_in {
                 Some((principal, at)) => record.with_sign_in(principal, at),
                 None => record,
             }
-        },
-    )
+        })
 }

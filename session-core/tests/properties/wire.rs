@@ -100,7 +100,8 @@ proptest! {
     #[test]
     fn a_record_round_trips(record in record()) {
         let bytes = record.to_bytes();
-        let is_later = record.principal().is_some() || record.is_unconfirmed();
+        let is_bound = record.bound_to() != record.stamp().incarnation();
+        let is_later = record.principal().is_some() || record.is_unconfirmed() || is_bound;
         prop_assert_eq!(bytes[0], if is_later { 2 } else { VERSION });
         let read = Record::from_bytes(bytes).unwrap();
         let size = |state: &State| (state.len(), state.size_in_bytes());

@@ -94,11 +94,12 @@ fn record_v2() {
     let signed_in = bare.clone().with_sign_in(Principal::new("ada").unwrap(), Timestamp::from_millis(200));
     is_record("record-v2-unconfirmed.hex", &bare.clone().with_unconfirmed(true));
     is_record("record-v2-signed-in.hex", &signed_in);
-    is_record("record-v2-both.hex", &signed_in.with_unconfirmed(true));
+    is_record("record-v2-both.hex", &signed_in.clone().with_unconfirmed(true));
+    is_record("record-v2-bound.hex", &signed_in.with_bound_to(Incarnation::from(3)));
 
     // Version 2 without a part of its own is not in the earliest version.
     let mut bytes = bare.to_bytes().to_vec();
     bytes[0] = 2;
-    bytes.extend_from_slice(&[0, 0]);
+    bytes.extend_from_slice(&[0, 0, 0]);
     assert!(Record::from_bytes(bytes.into()).is_err());
 }

@@ -4,8 +4,8 @@
 -- KEYS  1 the session at the old id, or to which that has led, 2 the new id, 3 their partition's sequence
 -- ARGV  1 op id:8, the same in hexadecimal:16, grace:7, idle timeout plus 1:7 (0: none), lifetime:7 (0: none), limits:
 --         bytes of a value:4, entries:4, bytes:5; how long the index lists the new id:7 (0: not at all), what the first
---         key is:1 (0 the session that the old id gives access to, 1 one to which it has only led, 2 nothing), the new
---         digest:18, numbers of fields to keep, to clear, of names to remove, of pairs to put: 4 each
+--         key is:1 (0 the session that the old id gives access to, 1 one to which it has only led, 2 nothing), the
+--         incarnation to which the values are bound:8, the new digest:18, numbers of fields to keep, to clear, of names to remove, of pairs to put: 4 each
 --       2 digest of the first key:18 and origin:8, 3 the same of the new id, 4 PUBLISH or SPUBLISH, 5 the channel, 6 the
 --         principal for whose list the new id was added, 7 the principal that signs in, 8 its note and the format of
 --         that, or nothing
@@ -20,8 +20,8 @@
 --@publish
 --@absent
 
-local op, hex, grace, timeout, lifetime, max_value, max_entries, max_bytes, span, how, to, keeps, clears, removes, puts =
-  struct.unpack('>c8c16I7I7I7I4I4I5I7Bc18I4I4I4I4', ARGV[1])
+local op, hex, grace, timeout, lifetime, max_value, max_entries, max_bytes, span, how, bound_to, to, keeps, clears, removes,
+  puts = struct.unpack('>c8c16I7I7I7I4I4I5I7Bc8c18I4I4I4I4', ARGV[1])
 local key, target, principal = KEYS[1], KEYS[2], ARGV[7]
 
 local there = redis.call('HMGET', target, '@', '@c')
@@ -38,8 +38,8 @@ else
   if answer ~= 'N' then return sort == 84 and #there[1] == $TOMBSTONE_LENGTH and 'E' .. string.sub(answer, 2) or 'W' end
 end
 
-local held = redis.call('HMGET', key, '@', '@c', '@p')
-local m, c, p = held[1], held[2], held[3]
+local held = redis.call('HMGET', key, '@', '@c', '@p', '@i')
+local m, c, p, i = held[1], held[2], held[3], held[4]
 -- Which entries the new session takes over: `all`, those that are `kept`, or none.
 local takes, ends_first
 if how < 2 and is_live(m) then
@@ -88,6 +88,8 @@ end
 
 local state = {}
 if takes then
+  -- The values that it takes over are bound to what they were bound to there.
+  bound_to = i and string.sub(i, 2) or string.sub(m, $INCARNATION_RANGE)
   local all = redis.call('HGETALL', key)
   for i = 1, #all, 2 do
     local name = all[i]
@@ -121,6 +123,10 @@ local set = { '@', after, '@0', op, '@1', '', '@c', c, '@p', struct.pack($PRINCI
 local count = 10
 if ARGV[8] ~= '' then
   set[11], set[12], count = '@n', ARGV[8], 12
+end
+if bound_to ~= op then
+  set[count + 1], set[count + 2] = '@i', '\1' .. bound_to
+  count = count + 2
 end
 for name, value in pairs(state) do
   set[count + 1], set[count + 2] = name, value

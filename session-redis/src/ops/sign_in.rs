@@ -98,6 +98,7 @@ impl Operation<'_> {
         self.put_limits(&mut head);
         put::<7>(&mut head, listing.map_or(0, |listing| listing.span));
         head.push(origin as u8);
+        head.extend_from_slice(&u64::from(rotation.bound_to.unwrap_or(rotation.incarnation())).to_be_bytes());
         head.extend_from_slice(&to.to_bytes());
         let kept = sign_in.kept();
         for count in [kept.len() as u64, counts.clears, counts.removes, counts.puts] {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use redis::Value as Reply;
 use session_core::{
     Error, Note, Principal,
-    model::{EndReason, Ended, Field, IdDigest, Key, Record, Stamp, State, Timestamp, Value},
+    model::{EndReason, Ended, Field, IdDigest, Incarnation, Key, Record, Stamp, State, Timestamp, Value},
     store::{Applied, Found, Touched},
 };
 
 use super::{
     error::unreadable,
-    meta::{self, CONSTANTS_FIELD, Constants, KeyState, PRINCIPAL_FIELD, STATE_FIELD, signed_in},
+    meta::{self, BOUND_FIELD, CONSTANTS_FIELD, Constants, KeyState, PRINCIPAL_FIELD, STATE_FIELD, signed_in},
 };
 use crate::layout::{KEYED, SCALAR, stored};
 
@@ -128,6 +128,7 @@ pub(crate) fn session([ttl, hash]: [Reply; 2]) -> Result<Lookup<Loaded>, Error> 
     let Some(now) = ttl.now(deadlines.expires_at())? else { return Ok(Lookup::Nothing) };
     let state = State::from_entries(parts.scalars, parts.keyed);
     let record = Record::new(stamp, constants.created, deadlines, state).with_unconfirmed(constants.unconfirmed);
+    let record = record.with_bound_to(parts.bound_to.unwrap_or(stamp.incarnation()));
     let record = Arc::new(match parts.signed_in {
         Some((principal, at)) => record.with_sign_in(principal, at),
         None => record,
@@ -174,6 +175,7 @@ struct Parts {
     state: Option<Vec<u8>>,
     constants: Option<Vec<u8>>,
     signed_in: Option<(Principal, Timestamp)>,
+    bound_to: Option<Incarnation>,
     scalars: Vec<(Field, Value)>,
     keyed: Vec<(Field, Key, Value)>,
     any: bool,
@@ -201,6 +203,9 @@ impl Parts {
                 CONSTANTS_FIELD => self.constants = Some(value),
                 PRINCIPAL_FIELD => {
                     self.signed_in = Some(signed_in(&value).ok_or_else(|| unreadable(BAD_METADATA))?);
+                }
+                BOUND_FIELD => {
+                    self.bound_to = Some(meta::bound_to(&value).ok_or_else(|| unreadable(BAD_METADATA))?);
                 }
                 // Metadata that clients do not need, or fields of a later version.
                 _ => {}

@@ -13,6 +13,7 @@
 //! | `@0`, `@1` | the op ids of the last 16 versions, 8 bytes each, the latest first: of the odd ones in `@0`, of the even ones in `@1` |
 //! | `@p` | 1, signed in at:6, listed until:7, the principal |
 //! | `@n` | 1, the note of the sign-in; it may be longer |
+//! | `@i` | 1, the incarnation to which values are bound:8, if that is another one |
 //! | `@l` | 1, owner:8, counter:6, lease until:7 |
 //! | `@!` | in no hash: each read removes it, to learn whether the server accepts writes |
 //!
@@ -32,6 +33,7 @@ use super::bytes::{Cursor, hex, put, unhex};
 pub(crate) const STATE_FIELD: &[u8] = b"@";
 pub(crate) const CONSTANTS_FIELD: &[u8] = b"@c";
 pub(crate) const PRINCIPAL_FIELD: &[u8] = b"@p";
+pub(crate) const BOUND_FIELD: &[u8] = b"@i";
 pub(crate) const NOTE_FIELD: &[u8] = b"@n";
 pub(crate) const LOCK_FIELD: &[u8] = b"@l";
 /// The field of a principal's revocation that has its stamp.
@@ -209,6 +211,13 @@ pub(super) fn signed_in(field: &[u8]) -> Option<(Principal, Timestamp)> {
     cursor.take::<7>()?;
     let principal = Principal::new(std::str::from_utf8(cursor.0).ok()?).ok()?;
     (format == 1).then_some((principal, since))
+}
+
+/// Reads `@i`: the incarnation to which values are bound.
+pub(super) fn bound_to(field: &[u8]) -> Option<Incarnation> {
+    let mut cursor = Cursor(field);
+    let (format, incarnation) = (cursor.number::<1>()?, cursor.number::<8>()?);
+    (format == 1 && cursor.0.is_empty()).then_some(Incarnation::from(incarnation))
 }
 
 /// Reads `@n`: the note of a sign-in.

@@ -15,8 +15,8 @@
 //! ```
 //!
 //! # Layout
-//! The first byte is the version of the format: 2 for a record that has a principal or is unconfirmed, 1 for everything
-//! else. A `×n` part consists of n such parts one after another, in strictly ascending order of the bytes of their names.
+//! The first byte is the version of the format: 2 for a record that has one of the parts that only
+//! version 2 has, 1 for everything else. A `×n` part consists of n such parts one after another, in strictly ascending order of the bytes of their names.
 //!
 //! | part | bytes |
 //! |---|---|
@@ -24,7 +24,7 @@
 //! | scalar edit | field, edit |
 //! | keyed edit | field, 2·n + c: varint, (key, edit) ×n. c is 1 if the field is cleared first |
 //! | edit | 0: varint, which removes; or 1 + l: varint, then the value of l bytes that is set |
-//! | record | `01`, stamp, created at: varint, deadlines, state; or the same with `02`, followed by the sign-in and by `01` if it is unconfirmed, `00` if not |
+//! | record | `01`, stamp, created at: varint, deadlines, state; or the same with `02`, followed by the sign-in, by `01` if it is unconfirmed, `00` if not, and by `00` or, if its values are bound to another incarnation, by `01` and that: 8 bytes |
 //! | sign-in | `00` for none; or principal: l: varint, 1 to 255, UTF-8 of l bytes; signed in at: varint |
 //! | stamp | incarnation: 8 bytes big-endian, version: varint, tag: 8 bytes big-endian |
 //! | deadlines | idle, absolute: varint. 2^53 − 1 means none |

@@ -48,13 +48,23 @@ fn read_later_parts(reader: &mut Reader, record: Record) -> Result<Record, Error
         1 => true,
         _ => return Err(unreadable("a record is neither confirmed nor unconfirmed")),
     };
-    let record = Record { signed_in, unconfirmed, ..record };
+    let bound_to = match reader.byte()? {
+        0 => None,
+        1 => match Incarnation::from(reader.u64()?) {
+            own if own == record.stamp().incarnation() => {
+                return Err(unreadable("the values of a record are bound to its own incarnation"));
+            }
+            other => Some(other),
+        },
+        _ => return Err(unreadable("the values of a record are bound to no incarnation")),
+    };
+    let record = Record { signed_in, unconfirmed, bound_to, ..record };
     if record.version() == VERSION { Err(unreadable("a record is not in its earliest version")) } else { Ok(record) }
 }
 
 impl Encode for Record {
     fn version(&self) -> u8 {
-        if self.signed_in.is_some() || self.unconfirmed { RECORD_VERSION } else { VERSION }
+        if self.signed_in.is_some() || self.unconfirmed || self.bound_to.is_some() { RECORD_VERSION } else { VERSION }
     }
 
     fn body(&self, sink: &mut impl Sink) {
@@ -73,6 +83,10 @@ impl Encode for Record {
             None => sink.put_one(0),
         }
         sink.put_one(u8::from(self.unconfirmed));
+        sink.put_one(u8::from(self.bound_to.is_some()));
+        if let Some(incarnation) = self.bound_to {
+            sink.put(&u64::from(incarnation).to_be_bytes());
+        }
     }
 }
 

@@ -90,7 +90,7 @@ impl<S: Deref<Target = Session>> Map<S> {
         &self,
     ) -> impl Iterator<Item = Result<(K, T), Error>> + use<K, T, S> {
         let codecs = self.0.session.sessions.codecs().clone();
-        let incarnation = self.0.session.incarnation();
+        let incarnation = self.0.session.bound_to();
         let field = self.0.field.clone();
         self.0.entries().into_iter().filter_map(move |(key, value)| {
             let entry = Entry::Keyed(field.as_ref()?, &key);

@@ -317,8 +317,16 @@ impl Session {
         }
     }
 
+    /// The incarnation to which values are bound.
+    fn bound_to(&self) -> Incarnation {
+        match &self.base {
+            Base::Stored { record, .. } => record.bound_to(),
+            Base::New(_) | Base::Ended(_) => self.incarnation(),
+        }
+    }
+
     fn at<'e>(&self, entry: Entry<'e>) -> Location<'e> {
-        Location { incarnation: self.incarnation(), entry }
+        Location { incarnation: self.bound_to(), entry }
     }
 
     /// Encodes a value for an entry. Refuses a value that the store would refuse.

@@ -102,7 +102,10 @@ impl Session {
                 if self.fence.is_some() {
                     self.send(Vec::new()).await?;
                 }
-                let rotation = rotate.clone().into_rotation(&self.id, &self.sessions)?;
+                let rotation = Rotation {
+                    bound_to: Some(self.bound_to()),
+                    ..rotate.clone().into_rotation(&self.id, &self.sessions)?
+                };
                 Request::Rotate { rotation, requested: rotate }
             }
         };

@@ -28,7 +28,7 @@ impl Session {
     /// are not decoded.
     pub fn view<T: DeserializeOwned + 'static>(&mut self) -> Result<T, Error> {
         let state = self.overlay().state();
-        let viewed = view::read(&state, self.sessions.codecs(), self.incarnation())?;
+        let viewed = view::read(&state, self.sessions.codecs(), self.bound_to())?;
         self.set_viewed(TypeId::of::<T>(), state);
         Ok(viewed)
     }
@@ -46,7 +46,7 @@ impl Session {
         let this_type = TypeId::of::<T>();
         let viewed = self.views.iter().find(|(of, _)| *of == this_type).map(|(_, state)| state.clone());
         let mut viewed = viewed.unwrap_or_else(|| self.overlay().state());
-        let delta = view::difference(value, &viewed, self.sessions.codecs(), self.incarnation())?;
+        let delta = view::difference(value, &viewed, self.sessions.codecs(), self.bound_to())?;
         self.sessions.limits().admit_values(&delta)?;
         self.record_delta(&delta);
         delta.apply_to(&mut viewed);

@@ -63,7 +63,7 @@ impl Rules {
         (id, from): (IdDigest, IdDigest),
         rotation: &Rotation,
     ) -> Step<RotateOutcome> {
-        let Rotation { write, to, kind, grace: _, confirm_within: _, delta, sign_in, expiry } = rotation;
+        let Rotation { write, to, kind, grace: _, confirm_within: _, delta, sign_in, bound_to: _, expiry } = rotation;
         let to = *to.digest();
         let superseded = Slot::Forward(Box::new(Forward::superseded(rotation, now)));
         let Some(Slot::Live(mut live)) = slots.put(from, superseded) else {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, SignIn,
-    model::{Delta, EndReason, IdDigest, Record, Stamp, State, Timestamp},
+    model::{Delta, EndReason, IdDigest, Incarnation, Record, Stamp, State, Timestamp},
     store::{ChangeKind, RotateOutcome, Rotation},
 };
 
@@ -33,7 +33,7 @@ impl Rules {
                 Ok(self.move_session(slots, now, (*id, from), rotation))
             }
             Ok(live) => {
-                let kept = kept(live.record.state(), sign_in);
+                let kept = (kept(live.record.state(), sign_in), Some(live.record.bound_to()));
                 let started = self.start(slots, now, (kept, rotation, sign_in))?;
                 let superseded = Slot::Forward(Box::new(Forward::superseded(rotation, now)));
                 let replaced = slots.put(from, superseded);
@@ -49,25 +49,26 @@ impl Rules {
                     signed_in_at.is_some_and(|at| at.after(rotation.grace) > now)
                 };
                 let twin = classify(slots.get(&trail(slots, now, id)), now).ok().filter(recent);
-                let state = twin.map(|live| live.record.state().clone()).unwrap_or_default();
-                self.start(slots, now, (state, rotation, sign_in))
+                let taken = twin.map(|live| (live.record.state().clone(), live.record.bound_to())).unzip();
+                self.start(slots, now, ((taken.0.unwrap_or_default(), taken.1), rotation, sign_in))
             }
         }
     }
 
-    /// Starts a session at the new id, with these entries and the delta.
+    /// Starts a session at the new id, with these entries, which are bound to an incarnation, and the delta.
     fn start(
         &self,
         slots: &mut impl Slots,
         now: Timestamp,
-        (mut state, rotation, sign_in): (State, &Rotation, &SignIn),
+        ((mut state, bound_to), rotation, sign_in): ((State, Option<Incarnation>), &Rotation, &SignIn),
     ) -> Result<Step<RotateOutcome>, Error> {
         let (to, op) = (*rotation.to.digest(), rotation.write.op);
         self.limits.admit(&state, &rotation.delta)?;
         rotation.delta.apply_to(&mut state);
         let stamp = Stamp::first(rotation.incarnation(), op);
         let deadlines = rotation.expiry.unwrap_or_default().start(now);
-        let mut live = Live::new(Record::new(stamp, now, deadlines, state), op);
+        let bound_to = bound_to.or(rotation.bound_to).unwrap_or(stamp.incarnation());
+        let mut live = Live::new(Record::new(stamp, now, deadlines, state).with_bound_to(bound_to), op);
         live.sign_in(sign_in, now);
         let applied = live.applied(now);
         let expired = slots.put(to, Slot::Live(live));
