@@ -213,6 +213,9 @@ macro_rules! __cases {
                 a_touch_replaces_the_note: Index,
                 another_principal_inherits_no_note: Index,
                 values_stay_bound_to_their_incarnation: Index,
+                another_principal_signs_in_through_an_old_id: Index,
+                a_second_sign_in_through_an_old_id_copies_the_first: Index,
+                a_left_place_does_not_count_under_a_cap: Index,
             }
             revocation {
                 one_session_is_revoked: Index,

@@ -21,8 +21,9 @@ pub(crate) struct Operation<'a> {
     pub(crate) deadline: Deadline,
 }
 
-/// The most calls of a script for one session: at the id, with the key of its old id, where that forwards, and once more.
-const ROUTES: usize = 4;
+/// The most calls of a script for one session: at the id, with the key of its old id, where that forwards, and all of it
+/// once more.
+const ROUTES: usize = 7;
 
 /// Where a script looks for a session.
 #[derive(Clone, Copy)]
@@ -108,9 +109,13 @@ impl Operation<'_> {
     ) -> Result<(Route, Answer), Error> {
         let partition = self.store.layout.partition(digest);
         let mut route = Route::direct(*digest);
+        let mut is_repeated = false;
         for _ in 0..ROUTES {
             let answer = self.run_script(script, partition, &cmd(&route), options).await?;
-            if let Some(at) = forward(&answer.reply).filter(|_| !route.through) {
+            if route.through && !is_repeated && matches!(answer.reply[..], [b'N' | b'S']) {
+                // The session may have moved on since the forward was read.
+                (route, is_repeated) = (Route::direct(*digest), true);
+            } else if let Some(at) = forward(&answer.reply).filter(|_| !route.through) {
                 route = Route { at, through: true, old: Some(*digest) };
             } else if let Some(old) = wanted_key(&answer.reply).filter(|_| route.old.is_none()) {
                 route.old = Some(old);

@@ -134,7 +134,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
         let digest = &forwarded.unwrap_or(*digest);
         // A repeat is answered with the current stamp, without the updates between it and the copy.
         let update = update.filter(|_| !repeated);
-        let confirms = update.is_some() && forwarded.is_none();
+        let confirms = forwarded.is_none() && update.is_some_and(|(_, delta)| !delta.is_empty());
         let (provenance, is_rewound) = (departure.provenance(now), departure.is_rewound_to(stamp));
         self.local.apply_own_write(digest, OwnWrite { stamp, update, confirms, deadlines, provenance, is_rewound });
     }

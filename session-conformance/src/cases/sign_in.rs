@@ -345,3 +345,54 @@ pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
     world.rotate(&unknown, &alone).await;
     assert_eq!(world.found(&alone.to).await.record.bound_to(), alone.incarnation());
 }
+
+/// Another principal signs in through the old id of a renewal. The first one's session ends at its own id too, whether or not
+/// the renewal is confirmed, and both ids are superseded.
+pub(crate) async fn another_principal_signs_in_through_an_old_id(world: &World) {
+    for confirmed in [false, true] {
+        let (ada, grace) = (new_principal(), new_principal());
+        let old = world.sign_in(&ada).await;
+        world.apply(&old, &changes().set("theme", "dark").set("role", "admin")).await;
+        let new = world.moved(&old, RotationKind::Renew).await;
+        if confirmed {
+            world.touch(&new, TouchOptions::default()).await;
+        }
+        let keeping = SignIn::new(grace.clone()).keeping([field("theme")]);
+        let rotation = signing_in(world, &old, keeping);
+        world.rotate(&old, &rotation).await;
+        assert_eq!(world.model(&rotation.to).await, Model::from(&changes().set("theme", "dark")));
+        for id in [old, new] {
+            world.must_be_gone(&id, Gone::Superseded).await;
+        }
+        must_list(world, &ada, &[]).await;
+        must_list(world, &grace, &[&rotation.to]).await;
+    }
+}
+
+/// A form that was sent through the old id of a renewal is sent twice, when that renewal would have been over.
+pub(crate) async fn a_second_sign_in_through_an_old_id_copies_the_first(world: &World) {
+    let principal = new_principal();
+    let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
+    let renewal = Rotation { grace: world.ticks(2), ..world.rotation(&old, RotationKind::Renew) };
+    world.rotate(&old, &renewal).await;
+    world.touch(&renewal.to, TouchOptions::default()).await;
+    sign_in(world, &old, &principal).await;
+    world.elapse(world.ticks(4)).await;
+    for id in [old, renewal.to] {
+        world.must_be_gone(&id, Gone::Superseded).await;
+        let second = sign_in(world, &id, &principal).await;
+        assert_eq!(world.model(&second).await.len(), 1);
+    }
+}
+
+/// A principal who signs in again from the same browser has one session: the place that it left does not count.
+pub(crate) async fn a_left_place_does_not_count_under_a_cap(world: &World) {
+    let principal = new_principal();
+    let capped = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
+    let (first, _) = world.create(&world.signing_in(capped.clone())).await;
+    let again = Rotation { grace: world.ticks(2), ..signing_in(world, &first, capped.clone()) };
+    world.rotate(&first, &again).await;
+    world.elapse(world.ticks(3)).await;
+    world.create(&world.signing_in(capped)).await;
+    assert_eq!(world.listed(&principal).await.len(), 2);
+}

@@ -283,7 +283,8 @@ impl Oracle {
         let (to, op) = (*to, rotation.write.op);
         // "The old id gives no access at all"; "the one that nobody ever held dies"
         let superseded = Known::Moved { to, kind: RotationKind::Privilege, op, until, remembered_until: until };
-        self.known.insert(home, superseded);
+        self.known.insert(home, superseded.clone());
+        self.known.insert(*id, superseded);
         (session.unconfirmed, session.refuses_until) = (None, 0);
         if rotation.kind == RotationKind::Renew {
             // "The old id forwards to the newest"

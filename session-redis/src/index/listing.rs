@@ -211,7 +211,7 @@ impl Operation<'_> {
     }
 
     /// Removes digests from a list. After a failure they are found gone when the list is read.
-    pub(super) async fn remove_from_list(&self, principal: &Principal, digests: &[IdDigest]) {
+    pub(crate) async fn remove_from_list(&self, principal: &Principal, digests: &[IdDigest]) {
         if digests.is_empty() {
             return;
         }

@@ -143,13 +143,19 @@ impl Operation<'_> {
 
     /// The incarnation of the session that an id gives access to.
     async fn incarnation(&self, digest: &IdDigest) -> Result<Option<Incarnation>, Error> {
-        let mut found = self.peek(digest).await?;
-        if let Lookup::Moved(to, true) = found {
-            found = self.peek(&to).await?;
+        // The session may move on after a forward was read; then it is looked up once more.
+        for _ in 0..2 {
+            let mut found = self.peek(digest).await?;
+            let is_forward = matches!(found, Lookup::Moved(_, true));
+            if let Lookup::Moved(to, true) = found {
+                found = self.peek(&to).await?;
+            }
+            match found {
+                Lookup::Session(peeked) => return Ok(Some(peeked.stamp.incarnation())),
+                _ if is_forward => {}
+                _ => break,
+            }
         }
-        Ok(match found {
-            Lookup::Session(peeked) => Some(peeked.stamp.incarnation()),
-            _ => None,
-        })
+        Ok(None)
     }
 }

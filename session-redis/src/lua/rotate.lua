@@ -84,6 +84,9 @@ if anew == 1 then
 elseif timeout > 0 then
   idle = math.min(math.max(idle, math.min(now + timeout - 1, NEVER)), absolute)
 end
+-- The old id must still forward here: it may have ended since it was read.
+local old = through == 1 and redis.call('HGET', KEYS[4], '@')
+if through == 1 and not (old and string.sub(old, 1, 3) == $RENEWED_HEAD) then return signs and 'Z' or 'N' end
 local ends = math.min(idle, absolute)
 local principal = ARGV[7] ~= '' and ARGV[7] or p and principal_of(p)
 -- The values of the metadata are filled in at the end.
@@ -130,13 +133,14 @@ redis.call('PEXPIREAT', target, ends)
 if kind == 'P' and format == 2 then redis.call('HDEL', target, '@r') end
 -- The client has the requested id. An unconfirmed id was never used, so it gives no access from now on.
 local forwards = kind == 'R' and (through == 1 and KEYS[4] or key)
-if forwards ~= key then
-  redis.call('HSET', key, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, 'P', op, till, till, to))
-  redis.call('PEXPIREAT', key, till)
-end
-if forwards then
-  redis.call('HSET', forwards, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, 'R', op, NEVER, NEVER, to))
-  redis.call('PEXPIREAT', forwards, math.min(ends, confirm_by))
+for _, from in ipairs(through == 1 and { key, KEYS[4] } or { key }) do
+  if from == forwards then
+    redis.call('HSET', from, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, 'R', op, NEVER, NEVER, to))
+    redis.call('PEXPIREAT', from, math.min(ends, confirm_by))
+  else
+    redis.call('HSET', from, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, 'P', op, till, till, to))
+    redis.call('PEXPIREAT', from, till)
+  end
 end
 publish(kind == 'R' and 3 or 4, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
 return 'A' .. after .. c .. struct.pack('>I6', now)

@@ -1,7 +1,8 @@
 #!lua
 -- Signs a principal in where there is no session that it may continue: starts another one at the new id.
 --
--- KEYS  1 the session at the old id, or to which that has led, 2 the new id, 3 their partition's sequence
+-- KEYS  1 the session at the old id, or to which that has led, 2 the new id, 3 their partition's sequence, 4 the old id, if
+--       it forwards to the session
 -- ARGV  1 op id:8, the same in hexadecimal:16, grace:7, idle timeout plus 1:7 (0: none), lifetime:7 (0: none), limits:
 --         bytes of a value:4, entries:4, bytes:5; how long the index lists the new id:7 (0: not at all), what the first
 --         key is:1 (0 the session that the old id gives access to, 1 one to which it has only led, 2 nothing), the
@@ -12,7 +13,7 @@
 --       9 … scalars to keep; as many fields to keep; fields to clear; names to remove; names to put; as many values
 -- Reply A<@:50><@c:43><now:6> started, D the same: started over another principal's session, which has ended, R the same:
 --       started before, V the principal may continue the session: rotate it,
---       F<digest:18> the first key leads there, E<reason:1><since:6><now:6> the new id has been ended, W it is in use, L a
+--       F<digest:18> the old id forwards there, S<digest:18> the first key has led there and gives no access, E<reason:1><since:6><now:6> the new id has been ended, W it is in use, L a
 --       limit, I<span:7><principal> the index must list the new id for this long first, G the key cannot be read
 -- All checks precede the first write.
 
@@ -58,7 +59,9 @@ elseif how < 2 then
   local answer = absent(key, m, false)
   local sort = string.byte(answer)
   if sort == 71 then return 'G' end
-  if sort == 70 or sort == 83 then return 'F' .. string.sub(m, $FORWARD_DIGEST_AT) end -- F, S
+  -- An old id gives access through one renewal.
+  if sort == 70 and how == 0 and not KEYS[4] then return answer end -- 70 is `F`
+  if sort == 70 or sort == 83 then return 'S' .. string.sub(m, $FORWARD_DIGEST_AT) end -- 83 is `S`
 end
 
 -- Positions in ARGV: scalars to keep, fields to keep, fields to clear, names to remove, names to put, values.
@@ -134,18 +137,21 @@ for name, value in pairs(state) do
 end
 
 local q = next_number(KEYS[3], op)
+local ended = q
 if ends_first then
-  local till = math.min(now + grace, NEVER)
-  redis.call('DEL', key)
-  redis.call('HSET', key, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, 'P', op, till, till, to))
-  redis.call('PEXPIREAT', key, till)
-  publish(5, $REASON_REPLACED, m, nil, q, ARGV[2], ARGV[4], ARGV[5], '')
   q = next_number(KEYS[3], op)
+  local till = math.min(now + grace, NEVER)
+  for _, from in ipairs(KEYS[4] and { key, KEYS[4] } or { key }) do
+    redis.call('DEL', from)
+    redis.call('HSET', from, '@', struct.pack($FORWARD_FORMAT, $FORWARD_TYPE, 'P', op, till, till, to))
+    redis.call('PEXPIREAT', from, till)
+  end
 end
 if there[1] then redis.call('DEL', target) end
 local CHUNK, at, gone = $CHUNK, target, nil
 removes = 0
 --@write_entries
 redis.call('PEXPIREAT', target, ends)
+if ends_first then publish(5, $REASON_REPLACED, m, nil, ended, ARGV[2], ARGV[4], ARGV[5], '') end
 publish(1, 0, nil, after, q, ARGV[3], ARGV[4], ARGV[5], '')
 return (ends_first and 'D' or 'A') .. after .. c .. struct.pack('>I6', now)

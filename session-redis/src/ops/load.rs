@@ -28,13 +28,23 @@ impl Operation<'_> {
             Some(lookup) => lookup,
             None => self.read_session(&at).await?,
         };
-        if let Lookup::Moved(to, true) = found {
+        // The session may have moved on since a forward was read; then it is looked up once more.
+        for _ in 0..2 {
+            let Lookup::Moved(to, true) = found else { break };
             at = to;
-            found = match self.read_session(&at).await? {
-                // A forward at the new id gives access only if it is newer than this read. There is no session here.
-                Lookup::Moved(_, true) => Lookup::Nothing,
-                found => found,
-            };
+            found = self.read_session(&at).await?;
+            if matches!(found, Lookup::Session(_)) {
+                break;
+            }
+            let here = self.read_session(id.digest()).await?;
+            if matches!(here, Lookup::Moved(next, true) if next == to) {
+                break;
+            }
+            (at, found) = (*id.digest(), here);
+        }
+        if let Lookup::Moved(_, true) = found {
+            // A forward that a forward has led to gives no access.
+            found = Lookup::Nothing;
         }
         Ok(match found {
             Lookup::Session(Loaded { found }) => {

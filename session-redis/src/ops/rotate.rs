@@ -32,11 +32,12 @@ impl Operation<'_> {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => full = Some(error),
             Err(error) => return Err(error),
         }
+        let mut left = Vec::new();
         let outcome = loop {
             let (at, answer) = self.send_rotation(from, rotation, listing.as_ref()).await?;
             match RotateReply::parse(&answer.reply) {
                 Ok(RotateReply::MustList(wanted)) => {
-                    self.extend_target(rotation, &wanted, (&mut listing, &mut full), from).await?;
+                    self.extend_target(rotation, &wanted, (&mut listing, &mut full), &at).await?;
                 }
                 Ok(RotateReply::NothingToContinue) => {
                     match self.start_signed_in(from, rotation, (&mut listing, &mut full)).await {
@@ -49,6 +50,7 @@ impl Operation<'_> {
                 Ok(reply) => {
                     if matches!(reply, RotateReply::Rotated(_) | RotateReply::Repeated(_) | RotateReply::MovedOn) {
                         self.store.recent_destroys.moved(&[at, *from], *to);
+                        left.push(at);
                     }
                     break self.rotate_outcome(reply, &answer, rotation).await;
                 }
@@ -60,6 +62,8 @@ impl Operation<'_> {
             // Also if an earlier attempt moved it, whose answer was lost.
             Ok(RotateOutcome::Rotated(_)) => {
                 if let Some(sign_in) = &rotation.sign_in {
+                    // The place that the session has left is not awaited.
+                    self.remove_from_list(sign_in.principal(), &left).await;
                     self.end_excess(sign_in, to).await;
                 }
             }

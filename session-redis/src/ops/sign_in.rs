@@ -45,7 +45,8 @@ impl Operation<'_> {
         let options = SendOptions::idempotent().with_replicas(rotation.write.replicas);
         let (mut at, mut origin, mut moves) = (*from, Origin::Own, 0);
         loop {
-            let cmd = self.sign_in_cmd((&at, origin), rotation, sign_in, listing.as_ref());
+            let old = (origin == Origin::Own && at != *from).then_some(from);
+            let cmd = self.sign_in_cmd((&at, old, origin), rotation, sign_in, listing.as_ref());
             let answer = self.run_script(&SCRIPTS.sign_in, partition, &cmd, options).await?;
             return match SignInReply::parse(&answer.reply)? {
                 SignInReply::Started(status) => {
@@ -63,6 +64,10 @@ impl Operation<'_> {
                     Ok(Some(RotateOutcome::Rotated(Applied { repeated: true, ..applied(status, &answer) })))
                 }
                 SignInReply::Continues => Ok(None),
+                SignInReply::ForwardsTo(to) => {
+                    at = to;
+                    continue;
+                }
                 SignInReply::LeadsTo(to) => {
                     moves += 1;
                     (at, origin) = (to, if moves > MAX_MOVES { Origin::Nothing } else { Origin::Trail });
@@ -81,7 +86,7 @@ impl Operation<'_> {
     /// The arguments are those that `sign_in.lua` documents.
     fn sign_in_cmd(
         &self,
-        (at, origin): (&IdDigest, Origin),
+        (at, old, origin): (&IdDigest, Option<&IdDigest>, Origin),
         rotation: &Rotation,
         sign_in: &SignIn,
         listing: Option<&Listing>,
@@ -104,9 +109,12 @@ impl Operation<'_> {
         for count in [kept.len() as u64, counts.clears, counts.removes, counts.puts] {
             put::<4>(&mut head, count);
         }
-        let keys = [&layout.session(at)[..], &layout.session(to), &partition.sequence];
+        let (session, target) = (layout.session(at), layout.session(to));
+        let old = old.map(|old| layout.session(old));
+        let keys = [&session[..], &target, &partition.sequence, old.as_deref().unwrap_or_default()];
+        let keys = if old.is_some() { &keys[..] } else { &keys[..3] };
         let bytes = head.len() + counts.bytes + partition.channel.len() + 640;
-        let mut cmd = SCRIPTS.sign_in.command(&keys, (8 + 2 * kept.len() + counts.arguments(), bytes));
+        let mut cmd = SCRIPTS.sign_in.command(keys, (8 + 2 * kept.len() + counts.arguments(), bytes));
         cmd.arg(head).arg(&self.message_head(at)).arg(&self.message_head(to));
         cmd.arg(self.store.settings.publish).arg(&*partition.channel);
         cmd.arg(listing.map_or("", |listing| listing.principal.as_str())).arg(sign_in.principal().as_str());

@@ -103,7 +103,9 @@ pub(crate) enum SignInReply {
     Repeated(SessionStatus),
     /// The principal may continue the session.
     Continues,
-    /// The old id has led to this one.
+    /// The old id forwards to this one.
+    ForwardsTo(IdDigest),
+    /// The id has led to this one, and gives no access.
     LeadsTo(IdDigest),
     TargetEnded(Ended),
     TargetInUse,
@@ -222,7 +224,11 @@ impl SignInReply {
             [b'D', rest @ ..] => status(rest).map(Self::StartedOver),
             [b'R', rest @ ..] => status(rest).map(Self::Repeated),
             [b'V', ..] => Ok(Self::Continues),
-            [b'F', ..] => forward(reply).map(Self::LeadsTo).ok_or_else(unexpected_reply),
+            [b'F', ..] => forward(reply).map(Self::ForwardsTo).ok_or_else(unexpected_reply),
+            [b'S', to @ ..] if to.len() == DIGEST_LEN => {
+                let to = <&[u8; DIGEST_LEN]>::try_from(to).map_err(|_| unexpected_reply())?;
+                Ok(Self::LeadsTo(IdDigest::from(to)))
+            }
             [b'E', rest @ ..] => ended(rest).map(Self::TargetEnded).ok_or_else(unexpected_reply),
             [b'W', ..] => Ok(Self::TargetInUse),
             [b'I', rest @ ..] => list_for(rest).map(Self::MustList),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, LoadOptions, ReadLevel, SignIn,
-    model::{Delta, EndReason, Ended, OpId, Record, State, Timestamp},
+    model::{Delta, Ended, OpId, Record, State, Timestamp},
     store::{Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome, RotationKind},
 };
 
@@ -36,14 +36,13 @@ enum Answer {
 }
 
 impl Answer {
-    /// Whether the request was sent to an old id whose renewal is over, and changed nothing.
-    fn is_from_a_renewed_id(self) -> bool {
-        match self {
-            Self::Apply(ApplyOutcome::Absent(absent)) | Self::Rotate(RotateOutcome::Absent(absent)) => {
-                matches!(absent, Absent::NotFound(Some(Ended { reason: EndReason::Renewed, .. })))
-            }
-            _ => false,
-        }
+    /// Whether the request found no session, and changed nothing.
+    fn is_not_found(self) -> bool {
+        matches!(
+            self,
+            Self::Apply(ApplyOutcome::Absent(Absent::NotFound(_)))
+                | Self::Rotate(RotateOutcome::Absent(Absent::NotFound(_)))
+        )
     }
 }
 
@@ -78,8 +77,8 @@ impl Session {
             Request::Rotate { rotation, .. } => store.rotate(&at, rotation).await.map(Answer::Rotate),
         };
         match answer {
-            Ok(answer) if self.old_id.is_some() && answer.is_from_a_renewed_id() => {
-                // The client has used the new id meanwhile.
+            Ok(answer) if self.old_id.is_some() && answer.is_not_found() => {
+                // The old id is over: the client has used the new id meanwhile, or the time to do so has passed.
                 self.old_id = None;
                 sent.uncertain = retry;
                 Box::pin(self.settle()).await
@@ -127,6 +126,7 @@ impl Session {
         self.base = Base::found(found, sent_at);
         self.views.clear();
         (self.replicas, self.written, self.gone) = (applied.replicas, true, false);
+        (self.staleness, self.lock_owner) = (None, None);
         Ok(Settled::Rotated(requested))
     }
 

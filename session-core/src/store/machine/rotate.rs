@@ -85,6 +85,9 @@ impl Rules {
         if let Some(sign_in) = sign_in {
             live.sign_in(sign_in, now);
         }
+        if id != from {
+            slots.put(id, Slot::Forward(Box::new(Forward::superseded(rotation, now))));
+        }
         let renewal = (*kind == RotationKind::Renew && sign_in.is_none()).then(|| {
             // The client has the requested id. An unconfirmed id was never used, so it gives no access from now on.
             let renewal = Unconfirmed::new(id, now, rotation, self.tombstone);

@@ -35,8 +35,11 @@ impl Rules {
             Ok(live) => {
                 let kept = (kept(live.record.state(), sign_in), Some(live.record.bound_to()));
                 let started = self.start(slots, now, (kept, rotation, sign_in))?;
-                let superseded = Slot::Forward(Box::new(Forward::superseded(rotation, now)));
-                let replaced = slots.put(from, superseded);
+                let superseded = || Slot::Forward(Box::new(Forward::superseded(rotation, now)));
+                if from != *id {
+                    slots.put(*id, superseded());
+                }
+                let replaced = slots.put(from, superseded());
                 let before = replaced.as_ref().and_then(Slot::stamp);
                 let kind = ChangeKind::Destroyed(EndReason::Replaced);
                 let effect = Some(Effect { digest: from, before, after: None, kind });
