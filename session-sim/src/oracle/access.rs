@@ -203,7 +203,7 @@ impl Access {
     }
 
     /// Whether an id may be the old one of a renewal, which forwards for a time of its own.
-    fn was_renewed(&self, digest: &IdDigest) -> bool {
+    pub(super) fn was_renewed(&self, digest: &IdDigest) -> bool {
         let renews = |threat: &Threat| matches!(threat.to, Threatened::AllBut(via) if via == *digest);
         self.ids.get(digest).is_some_and(|id| self.lines[id.line].threats.iter().any(renews))
     }

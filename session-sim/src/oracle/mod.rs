@@ -241,7 +241,7 @@ impl Oracle {
     pub(crate) fn rotated(&mut self, rotation: &Rotation, moved: &Moved) -> Vec<&'static str> {
         let again = self.access.rotated(rotation, moved);
         let copied = self.access.copies(rotation.to.digest(), moved.answered, self.idle);
-        let events = [("renewals through unconfirmed forwards", again), ("second sign-ins", copied)];
+        let events = [("second renewals", again), ("second sign-ins", copied)];
         events.into_iter().filter(|(_, happened)| *happened).map(|(name, _)| name).collect()
     }
 

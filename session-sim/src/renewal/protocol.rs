@@ -141,6 +141,6 @@ fn leave(state: &mut State, at: Id) {
 fn judge(state: &mut State, id: Id, (principal, entries): (u8, u8)) {
     state.met.foreign |= entries & !(writer(None) | writer(Some(principal))) != 0;
     let twins = state.firsts.iter().filter(|first| first.via == id && first.principal == principal);
-    let lacks = |first: &First| state.find(first.to).is_some_and(|twin| twin.entries & !entries != 0);
-    state.met.empty |= twins.into_iter().any(lacks);
+    let is_empty = |first: &First| state.find(first.to).is_some_and(|twin| twin.entries & !entries != 0);
+    state.met.empty |= twins.into_iter().any(is_empty);
 }

@@ -298,6 +298,7 @@ impl super::World {
             (_, false) => "answers of the store",
         };
         self.coverage.count(what);
+        self.oracle.promised(load).into_iter().for_each(|event| self.coverage.count(event));
         let asked = self.oracle.asked.last(load.node, &load.digest, load.seen.stamp());
         let born = load.seen.stamp().and_then(|stamp| self.history.born_at(stamp));
         if load.local && born > asked {
