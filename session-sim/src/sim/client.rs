@@ -3,7 +3,7 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use session_core::{
-    Floor, LoadOptions, ReadLevel, SessionId,
+    Error, Floor, LoadOptions, ReadLevel, SessionId,
     model::{IdDigest, Stamp},
     store::{Absent, Found, LoadOutcome, SessionStore, TouchOptions, TouchOutcome},
 };
@@ -153,14 +153,7 @@ impl Client {
     ) -> Option<Found> {
         let store = self.store.clone();
         let called = self.call(store.load(&id, options)).await;
-        let outcome = match called.answer? {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                self.note(|| format!("load {} fails: {error}", short(id.digest())));
-                self.sim.with(|world| world.coverage.count("loads failed"));
-                return None;
-            }
-        };
+        let outcome = self.unless_failed(&id, called.answer?)?;
         if let LoadOutcome::Found(Found { staleness: Some(age), record, .. }) = &outcome {
             self.stale(id.digest(), options, Seen::Record(record.clone()), *age);
             return None;
@@ -185,6 +178,14 @@ impl Client {
             LoadOutcome::Found(found) => Some(found),
             _ => None,
         }
+    }
+
+    fn unless_failed(&self, id: &SessionId, answer: Result<LoadOutcome, Error>) -> Option<LoadOutcome> {
+        if let Err(error) = &answer {
+            self.note(|| format!("load {} fails: {error}", short(id.digest())));
+            self.sim.with(|world| world.coverage.count("loads failed"));
+        }
+        answer.ok()
     }
 
     /// An answer that states its age is no older than that, and no older than the caller allowed. That is its only

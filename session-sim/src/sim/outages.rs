@@ -106,16 +106,7 @@ impl Sim {
             world.servers[old].accepts_writes_until = world.now + MIN_REPLICAS_LAG;
             (old, world.now, world.nodes.len())
         });
-        let isolated = rng.bool();
-        for node in 0..nodes {
-            if rng.bool() {
-                self.with(|world| world.servers[old].cut[node] = true);
-                self.silence(node, shard);
-            } else if isolated {
-                self.met("node isolated", || format!("n{node} with the primary of s{shard}"));
-                self.with(|world| world.servers[old ^ 1].cut[node] = true);
-            }
-        }
+        self.divide(old, shard, rng);
         self.sleep(MIN_REPLICAS_LAG + rng.u64(20..1_200)).await;
         self.promote(old ^ 1, now);
         for node in 0..nodes {
@@ -138,6 +129,20 @@ impl Sim {
         });
         (0..nodes).for_each(|node| self.break_if_with(old, node, shard));
         self.with(|world| world.rejoin(old));
+    }
+
+    /// Cuts some nodes off from this primary, and perhaps the others from its replica.
+    fn divide(&self, primary: usize, shard: usize, rng: &mut fastrand::Rng) {
+        let isolated = rng.bool();
+        for node in 0..self.with(|world| world.nodes.len()) {
+            if rng.bool() {
+                self.with(|world| world.servers[primary].cut[node] = true);
+                self.silence(node, shard);
+            } else if isolated {
+                self.met("node isolated", || format!("n{node} with the primary of s{shard}"));
+                self.with(|world| world.servers[primary ^ 1].cut[node] = true);
+            }
+        }
     }
 
     /// The replica becomes the primary, with the data that had arrived until then.
