@@ -1,5 +1,4 @@
-//! I1: no local answer is a state that was replaced more than `max_staleness` ago, in true time; and an answer of the
-//! store itself was true during the call.
+//! I1: no local answer is a state that was replaced more than `max_staleness` ago, in true time.
 
 use super::{Load, Oracle, truth};
 use crate::sim::History;

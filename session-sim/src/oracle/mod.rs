@@ -5,6 +5,7 @@
 //! flush, or a primary that others have left), its history shows that by itself: the state of the new primary is a later
 //! version, whatever it contains.
 
+mod access;
 mod asked;
 mod exactly_once;
 mod i10_no_immortal_copy;
@@ -17,7 +18,14 @@ mod i6_no_silent_gap;
 mod i7_destroy_wins;
 mod i9_honest_deadlines;
 mod lower_bounds;
+mod no_chains;
+mod no_foreign_entries;
 mod no_lost_update;
+mod nobody_signed_out;
+mod old_id_ends;
+mod read_level_store;
+mod sign_in_succeeds;
+mod sign_ins;
 mod truth;
 mod updates;
 
@@ -29,10 +37,11 @@ use std::{
 use session_core::{
     Floor,
     model::{IdDigest, Incarnation},
-    store::SessionChange,
+    store::{Rotation, SessionChange},
 };
 
 use crate::sim::{History, Millis, Seen, Settings, Window};
+pub(crate) use access::{Access, Moved};
 pub(crate) use asked::Asked;
 use lower_bounds::LowerBounds;
 pub(crate) use updates::Updates;
@@ -89,6 +98,7 @@ pub struct Oracle {
     /// The last gap of a partition that each node took from its feed.
     gaps: BTreeMap<(usize, u16), Millis>,
     gap_of_all: BTreeMap<usize, Millis>,
+    pub(crate) access: Access,
     pub(crate) asked: Asked,
     pub(crate) updates: Updates,
     pub(crate) uses: i9_honest_deadlines::Uses,
@@ -100,7 +110,7 @@ pub struct Oracle {
 type Check = fn(&Oracle, &History, &Load) -> Result<(), String>;
 
 /// In the order in which they are tried. The first that fails names the violation.
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 14] = [
     ("i1_bounded_staleness", i1_bounded_staleness::check),
     ("i7_destroy_wins", i7_destroy_wins::check),
     ("i4_floor", i4_floor::check),
@@ -109,6 +119,12 @@ const CHECKS: [(&str, Check); 8] = [
     ("i5_no_stale_fill", i5_no_stale_fill::check),
     ("i6_no_silent_gap", i6_no_silent_gap::check),
     ("i10_no_immortal_copy", i10_no_immortal_copy::check),
+    ("nobody_signed_out", nobody_signed_out::check),
+    ("no_chains", no_chains::check),
+    ("old_id_ends", old_id_ends::check),
+    ("sign_in_succeeds", sign_in_succeeds::check),
+    ("no_foreign_entries", no_foreign_entries::check),
+    ("read_level_store", read_level_store::check),
 ];
 
 impl Oracle {
@@ -126,6 +142,7 @@ impl Oracle {
             ended: LowerBounds::default(),
             gaps: BTreeMap::new(),
             gap_of_all: BTreeMap::new(),
+            access: Access::default(),
             asked: Asked::default(),
             updates: Updates::default(),
             uses: i9_honest_deadlines::Uses::default(),
@@ -207,6 +224,25 @@ impl Oracle {
             Some(partition) => self.gaps.insert((node, partition), now),
             None => self.gap_of_all.insert(node, now),
         };
+    }
+
+    /// The moment from which the answer to a load comes at the earliest.
+    fn since(&self, load: &Load) -> Millis {
+        if load.latest { load.called } else { load.called.saturating_sub(self.max_staleness) }
+    }
+
+    /// A rotation is sent for the first time.
+    pub(crate) fn rotation_sent(&mut self, via: &IdDigest, rotation: &Rotation, now: Millis) {
+        self.access.sign_ins.sent(via, rotation, &self.updates, now);
+        self.access.rotation_sent(via, rotation, now);
+    }
+
+    /// A rotation was acknowledged. Returns the events to count.
+    pub(crate) fn rotated(&mut self, rotation: &Rotation, moved: &Moved) -> Vec<&'static str> {
+        let again = self.access.rotated(rotation, moved);
+        let copied = self.access.copies(rotation.to.digest(), moved.answered, self.idle);
+        let events = [("second renewals", again), ("second sign-ins", copied)];
+        events.into_iter().filter(|(_, happened)| *happened).map(|(name, _)| name).collect()
     }
 
     /// The session of a floor or a stamp.

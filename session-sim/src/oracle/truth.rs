@@ -5,12 +5,8 @@ use crate::sim::{History, Millis, Window};
 
 /// The window in which an answer may have been true.
 fn window(oracle: &Oracle, load: &Load, least: u64) -> Window {
-    let from = match load {
-        // A caller that joins a request in flight gets its answer.
-        Load { latest: false, called, .. } => called.saturating_sub(oracle.max_staleness),
-        Load { called, .. } => *called,
-    };
-    Window { from, to: load.answered, leading: load.local, least }
+    // A caller that joins a request in flight gets its answer.
+    Window { from: oracle.since(load), to: load.answered, least }
 }
 
 /// The earliest version from `least` on that explains the answer.

@@ -35,6 +35,11 @@ impl Updates {
         self.lost.len() - before
     }
 
+    /// Whether the store has lost an update, of whichever session.
+    pub(super) fn has_lost(&self, op: u64) -> bool {
+        self.lost.iter().any(|(_, lost)| *lost == op)
+    }
+
     pub(crate) fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, time::Duration};
 
 use session_core::{
-    Floor, LoadOptions, ReadLevel, SessionId,
+    Error, Floor, LoadOptions, ReadLevel, SessionId,
     model::{IdDigest, Stamp},
     store::{Absent, Found, LoadOutcome, SessionStore, TouchOptions, TouchOutcome},
 };
@@ -54,18 +54,29 @@ impl Client {
         let at = self.sim.with(|world| self.rng.usize(..world.jar.0.len()));
         let cookie = self.sim.with(|world| world.jar.0[at].clone());
         let Some(present) = cookie.ids.last().copied() else {
-            return match self.rng.u8(..10) {
+            return match self.rng.u8(..12) {
                 0..6 => self.create(at, &cookie).await,
+                6..8 => self.sign_in_without_session(at, &cookie).await,
                 _ => self.load(at, &cookie, cookie.next).await,
             };
         };
+        if let Some(form) = cookie.form.clone()
+            && self.rng.bool()
+        {
+            return self.send_again(at, form).await;
+        }
+        if let Some(former) = cookie.former.filter(|_| self.rng.u8(..100) < 3) {
+            return self.open(at, former, LoadOptions::default(), None).await;
+        }
         let old = self.rng.u8(..100) < 12;
         let id = if old { cookie.ids[self.rng.usize(..cookie.ids.len())] } else { present };
         match self.rng.u8(..100) {
-            0..62 => self.load(at, &cookie, id).await,
-            62..86 => self.apply(at, &cookie, id).await,
-            86..90 => self.touch(id).await,
-            90..96 => self.rotate(at, &cookie, id).await,
+            0..58 => self.load(at, &cookie, id).await,
+            58..80 => self.apply(at, &cookie, id).await,
+            80..84 => drop(self.touch(id).await),
+            84..91 => self.renew(at, &cookie, id).await,
+            91..93 => self.step_up(at, &cookie, id).await,
+            93..97 => self.sign_in(at, id).await,
             _ => self.destroy(at, id).await,
         }
     }
@@ -119,23 +130,35 @@ impl Client {
         (options, floor)
     }
 
-    /// Loads a session, as a request does that opens it.
+    /// Opens a session: loads it, and uses it.
     pub(crate) async fn load(&mut self, at: usize, cookie: &Cookie, id: SessionId) {
         let (options, floor) = self.ask(cookie);
+        self.open(at, id, options, floor).await;
+    }
+
+    pub(crate) async fn open(&mut self, at: usize, id: SessionId, options: LoadOptions, floor: Option<(Floor, u64)>) {
+        let called = self.sim.now();
+        if let Some(found) = self.look(at, id, options, floor).await {
+            self.use_session(&id, &found, called).await;
+        }
+    }
+
+    /// Loads a session without using it, and judges the answer.
+    pub(crate) async fn look(
+        &mut self,
+        at: usize,
+        id: SessionId,
+        options: LoadOptions,
+        floor: Option<(Floor, u64)>,
+    ) -> Option<Found> {
         let store = self.store.clone();
         let called = self.call(store.load(&id, options)).await;
-        let Some(answer) = called.answer else { return };
-        let outcome = match answer {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                self.note(|| format!("load {} fails: {error}", short(id.digest())));
-                return self.sim.with(|world| world.coverage.count("loads failed"));
-            }
-        };
+        let outcome = self.unless_failed(&id, called.answer?)?;
         if let LoadOutcome::Found(Found { staleness: Some(age), record, .. }) = &outcome {
-            return self.stale(id.digest(), options, Seen::Record(record.clone()), *age);
+            self.stale(id.digest(), options, Seen::Record(record.clone()), *age);
+            return None;
         }
-        let Some(seen) = seen(&outcome, options) else { return };
+        let seen = seen(&outcome, options)?;
         let answered = self.sim.now();
         let is_fresh = self.sim.with(|world| world.oracle.asked.is_fresh(self.node, id.digest(), answered));
         let load = Load {
@@ -151,9 +174,18 @@ impl Client {
         };
         self.note(|| format!("load {} at {} {:?}: {}", short(id.digest()), called.at, options.level, describe(&load)));
         self.answered(at, &id, &load);
-        if let LoadOutcome::Found(found) = &outcome {
-            self.use_session(&id, found, load.called).await;
+        match outcome {
+            LoadOutcome::Found(found) => Some(found),
+            _ => None,
         }
+    }
+
+    fn unless_failed(&self, id: &SessionId, answer: Result<LoadOutcome, Error>) -> Option<LoadOutcome> {
+        if let Err(error) = &answer {
+            self.note(|| format!("load {} fails: {error}", short(id.digest())));
+            self.sim.with(|world| world.coverage.count("loads failed"));
+        }
+        answer.ok()
     }
 
     /// An answer that states its age is no older than that, and no older than the caller allowed. That is its only
@@ -163,7 +195,7 @@ impl Client {
             world.coverage.count("stale answers");
             // A node's clock may be half a percent slow.
             let from = world.now.saturating_sub(age.as_millis() as Millis * 101 / 100 + 1);
-            let window = Window { from, to: world.now, leading: false, least: 0 };
+            let window = Window { from, to: world.now, least: 0 };
             let is_true = world.history.explain(digest, &seen, window).is_some();
             if !is_true || options.stale_if_error.is_none_or(|allowed| age > allowed) {
                 let text = format!("{digest:?} said to be {age:?} old, asked with {options:?}: {seen:?}");
@@ -191,24 +223,35 @@ impl Client {
         });
     }
 
-    /// A request that opens a session renews its deadline when a share of the timeout has passed.
+    /// A request that opens a session renews its deadline when a share of the timeout has passed. The first one with a new
+    /// id confirms its renewal.
     async fn use_session(&mut self, id: &SessionId, found: &Found, at: Millis) {
         let deadlines = found.record.deadlines();
         let Some((timeout, idle)) = deadlines.idle() else { return };
-        let due = idle.since(found.now) + timeout / TOUCH_SHARE <= timeout;
-        if due && !matches!(self.store.touch(id, TouchOptions::default()).await, Ok(TouchOutcome::Touched(_))) {
+        let confirms = found.record.is_unconfirmed() && found.forwarded.is_none();
+        let due = confirms || idle.since(found.now) + timeout / TOUCH_SHARE <= timeout;
+        if due && !self.touch(*id).await {
             return;
         }
         let session = found.record.stamp().incarnation();
         self.sim.with(|world| world.oracle.uses.note(session, at));
     }
 
-    async fn touch(&mut self, id: SessionId) {
+    /// Touches a session, and returns whether that is known to have succeeded.
+    async fn touch(&mut self, id: SessionId) -> bool {
         let store = self.store.clone();
+        self.sim.with(|world| world.oracle.access.use_sent(id.digest(), world.now));
         let called = self.call(store.touch(&id, TouchOptions::default())).await;
-        if let Some(Ok(outcome)) = called.answer {
-            self.note(|| format!("touch {}: {outcome:?}", short(id.digest())));
-        }
+        let Some(Ok(outcome)) = called.answer else { return false };
+        self.note(|| format!("touch {}: {outcome:?}", short(id.digest())));
+        let TouchOutcome::Touched(touched) = outcome else { return false };
+        self.used(&id, touched.forwarded.is_none(), called.at);
+        true
+    }
+
+    /// A use of the session was acknowledged, at the id itself or through a forward.
+    pub(crate) fn used(&self, id: &SessionId, itself: bool, called: Millis) {
+        self.sim.with(|world| world.oracle.access.used(id.digest(), itself, (called, world.now)));
     }
 }
 
@@ -245,7 +288,8 @@ fn describe(load: &Load) -> String {
 impl super::World {
     /// The browser no longer has a session.
     pub(crate) fn vacate(&mut self, at: usize) {
-        self.jar.0[at] = Cookie::random(&self.settings, &mut self.rng);
+        let former = self.jar.0[at].ids.last().copied();
+        self.jar.0[at] = Cookie { former, ..Cookie::random(&self.settings, &mut self.rng) };
     }
 
     fn count_load(&mut self, load: &Load) {
@@ -255,6 +299,7 @@ impl super::World {
             (_, false) => "answers of the store",
         };
         self.coverage.count(what);
+        self.oracle.promised(load).into_iter().for_each(|event| self.coverage.count(event));
         let asked = self.oracle.asked.last(load.node, &load.digest, load.seen.stamp());
         let born = load.seen.stamp().and_then(|stamp| self.history.born_at(stamp));
         if load.local && born > asked {

@@ -13,7 +13,7 @@ impl Sim {
         self.fault_begins();
         let (nodes, shards) = self.with(|world| (world.nodes.len(), world.primaries.len()));
         let (node, shard) = (rng.usize(..nodes), rng.usize(..shards));
-        match rng.u8(..16) {
+        match rng.u8(..18) {
             0 => self.broken_commands(node, shard),
             1 => self.broken_feed(node, shard),
             2 => self.half_open_commands(node, shard, rng.u64(200..2_500)).await,
@@ -27,6 +27,7 @@ impl Sim {
             10 => self.moved(rng),
             11 => self.ended_feed(node),
             12 | 13 => self.crashed(shard, rng).await,
+            14 | 15 => self.fading_feed(node, shard, rng).await,
             _ => self.split_brain(shard, rng).await,
         }
         self.with(|world| {
@@ -82,6 +83,15 @@ impl Sim {
         self.with(|world| world.nodes[node].feed.push_conns[shard].conn.silent = true);
         self.sleep(millis).await;
         self.break_feed(node, shard, GapCause::Disconnected);
+    }
+
+    /// A feed becomes slow, and then carries nothing: its last answers are old when they arrive.
+    async fn fading_feed(&self, node: usize, shard: usize, rng: &mut fastrand::Rng) {
+        let slow = rng.u64(400..1_500);
+        self.met("feed fades", || format!("n{node} s{shard} after {slow}"));
+        self.with(|world| world.nodes[node].slow_feed = world.now + slow + 600);
+        self.sleep(slow).await;
+        self.half_open_feed(node, shard, rng.u64(1_000..3_000)).await;
     }
 
     pub(crate) fn silence_commands(&self, node: usize, shard: usize) {

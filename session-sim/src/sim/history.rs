@@ -40,8 +40,6 @@ pub struct Window {
     pub from: Millis,
     /// Until this moment.
     pub to: Millis,
-    /// Only at a primary without a successor; otherwise at any server that answers reads.
-    pub leading: bool,
     /// Not before this version of the history.
     pub least: u64,
 }
@@ -57,8 +55,8 @@ pub struct History {
 #[derive(Debug, Default)]
 struct OfServer {
     slots: BTreeMap<IdDigest, Vec<Entry>>,
-    /// By partition: when the server answered reads, and when it also was the only primary.
-    answering: BTreeMap<u16, Vec<Span>>,
+    /// By partition: when the server was the only primary. No other may answer, since a read is believed only of a
+    /// primary that could still write.
     leading: BTreeMap<u16, Vec<Span>>,
 }
 
@@ -117,19 +115,14 @@ impl History {
     /// The server begins to serve a partition as its primary.
     pub(crate) fn open(&mut self, server: usize, partition: u16, at: Millis) {
         let span = Span { from: at, to: Millis::MAX };
-        self.servers[server].answering.entry(partition).or_default().push(span);
         self.servers[server].leading.entry(partition).or_default().push(span);
     }
 
-    /// Another server becomes the partition's primary.
+    /// The server stops serving the partition, or another one becomes its primary.
     pub(crate) fn stop_leading(&mut self, server: usize, partition: u16, at: Millis) {
-        close(self.servers[server].leading.entry(partition).or_default(), at);
-    }
-
-    /// The server stops answering for the partition.
-    pub(crate) fn stop_answering(&mut self, server: usize, partition: u16, at: Millis) {
-        self.stop_leading(server, partition, at);
-        close(self.servers[server].answering.entry(partition).or_default(), at);
+        if let Some(span) = self.servers[server].leading.entry(partition).or_default().last_mut() {
+            span.to = span.to.min(at);
+        }
     }
 
     /// The earliest version that explains an answer, if there is one.
@@ -139,9 +132,7 @@ impl History {
 
     fn explain_at(&self, server: usize, digest: &IdDigest, seen: &Seen, window: Window) -> Option<u64> {
         let history = &self.servers[server];
-        let spans = if window.leading { &history.leading } else { &history.answering };
-        let partition = digest.partition();
-        let spans = spans.get(&partition).map(Vec::as_slice).unwrap_or_default();
+        let spans = history.leading.get(&digest.partition()).map(Vec::as_slice).unwrap_or_default();
         let points = history.points(digest);
         let explained = spans.iter().filter_map(|span| {
             let (from, to) = (window.from.max(span.from), window.to.min(span.to));
@@ -153,12 +144,6 @@ impl History {
 
 fn key(stamp: Stamp) -> (u64, u64, u64) {
     (u64::from(stamp.incarnation()), stamp.version(), stamp.tag())
-}
-
-fn close(spans: &mut [Span], at: Millis) {
-    if let Some(span) = spans.last_mut() {
-        span.to = span.to.min(at);
-    }
 }
 
 impl OfServer {
@@ -220,7 +205,8 @@ impl Seen {
     fn is(&self, truth: &LoadOutcome) -> bool {
         match (self, truth) {
             (Self::Record(record), LoadOutcome::Found(found)) => {
-                record.stamp() == found.record.stamp() && record.state() == found.record.state()
+                let same_principal = record.principal() == found.record.principal();
+                record.stamp() == found.record.stamp() && record.state() == found.record.state() && same_principal
             }
             (Self::Stamp(stamp), LoadOutcome::Found(found)) => *stamp == found.record.stamp(),
             (Self::Absent, LoadOutcome::Absent(Absent::NotFound(_)))

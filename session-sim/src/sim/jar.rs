@@ -2,7 +2,7 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use session_core::{
-    SessionId,
+    Principal, SessionId,
     model::{Incarnation, Stamp},
 };
 
@@ -22,6 +22,17 @@ pub(crate) struct Cookie {
     pub(crate) incarnation: Option<Incarnation>,
     /// The stamp in the last answer.
     pub(crate) stamp: Option<Stamp>,
+    /// The last id of the session before this one, which has ended.
+    pub(crate) former: Option<SessionId>,
+    /// A sign-in that may be sent again: by a second click, by another tab, or because its response was lost.
+    pub(crate) form: Option<Form>,
+}
+
+/// A sign-in form: the cookie with which it was sent, and who signs in.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    pub(crate) id: SessionId,
+    pub(crate) principal: Principal,
 }
 
 impl Jar {
@@ -34,7 +45,7 @@ impl Jar {
 impl Cookie {
     pub(crate) fn random(settings: &Settings, rng: &mut fastrand::Rng) -> Self {
         let next = random_id(rng.u16(..settings.partitions), rng);
-        Self { ids: Vec::new(), next, incarnation: None, stamp: None }
+        Self { ids: Vec::new(), next, incarnation: None, stamp: None, former: None, form: None }
     }
 }
 

@@ -21,6 +21,7 @@ impl Sim {
             let had = std::mem::take(&mut world.servers[primary].contents);
             let lost = world.oracle.updates.lose(&had.lineages, &Default::default());
             world.coverage.add("updates lost by the store", lost as u64);
+            world.oracle.access.lose(had.slots.keys());
             for partition in world.partitions_of(shard) {
                 world.restart_sequence(primary, partition);
             }
@@ -42,7 +43,7 @@ impl Sim {
             let (source, target) = (world.primaries[from], world.primaries[to]);
             let contents = world.servers[source].contents.split_off(partition);
             world.servers[target].contents.merge(contents);
-            world.history.stop_answering(source, partition, world.now);
+            world.history.stop_leading(source, partition, world.now);
             world.homes[usize::from(partition)] = to;
             world.resynchronise(source);
             world.resynchronise(target);
@@ -72,7 +73,7 @@ impl Sim {
         let (old, now, nodes) = self.with(|world| {
             let old = world.primaries[shard];
             world.servers[old].role = Role::Dead;
-            world.stop_answering(old);
+            world.stop_leading(old);
             (old, world.now, world.nodes.len())
         });
         for node in 0..nodes {
@@ -92,7 +93,8 @@ impl Sim {
         self.with(|world| world.rejoin(old));
     }
 
-    /// The primary loses its replica and some of the nodes, and stays up. Its replica takes over.
+    /// The primary loses its replica and some of the nodes, and stays up. Its replica takes over. In half of the cases the
+    /// other nodes are on the side of the old primary: they reach no new one until it is demoted.
     pub(crate) async fn split_brain(&self, shard: usize, rng: &mut fastrand::Rng) {
         if self.with(|world| std::mem::replace(&mut world.failing[shard], true)) {
             return self.met("nothing", || "the shard is failing over".to_owned());
@@ -104,31 +106,43 @@ impl Sim {
             world.servers[old].accepts_writes_until = world.now + MIN_REPLICAS_LAG;
             (old, world.now, world.nodes.len())
         });
-        for node in (0..nodes).filter(|_| rng.bool()).collect::<Vec<_>>() {
-            self.with(|world| world.servers[old].cut[node] = true);
-            self.silence(node, shard);
-        }
+        self.divide(old, shard, rng);
         self.sleep(MIN_REPLICAS_LAG + rng.u64(20..1_200)).await;
         self.promote(old ^ 1, now);
         for node in 0..nodes {
             // Some nodes notice soon, each connection for itself; others when the old primary is demoted.
             self.sleep(rng.u64(..250)).await;
-            let cut = self.with(|world| world.servers[old].cut[node]);
-            if cut || rng.bool() {
+            let (cut, isolated) = self.with(|world| (world.servers[old].cut[node], world.servers[old ^ 1].cut[node]));
+            if cut || (rng.bool() && !isolated) {
                 self.break_commands_if_with(old, node, shard);
             }
-            if cut || rng.bool() {
+            if cut || (rng.bool() && !isolated) {
                 self.break_feed_if_with(old, node, shard, GapCause::Disconnected);
             }
         }
         self.sleep(rng.u64(200..2_000)).await;
         self.met("old primary demoted", || format!("s{shard}"));
         self.with(|world| {
-            world.stop_answering(old);
+            world.stop_leading(old);
             world.servers[old].role = Role::Dead;
+            world.servers[old ^ 1].cut.fill(false);
         });
         (0..nodes).for_each(|node| self.break_if_with(old, node, shard));
         self.with(|world| world.rejoin(old));
+    }
+
+    /// Cuts some nodes off from this primary, and perhaps the others from its replica.
+    fn divide(&self, primary: usize, shard: usize, rng: &mut fastrand::Rng) {
+        let isolated = rng.bool();
+        for node in 0..self.with(|world| world.nodes.len()) {
+            if rng.bool() {
+                self.with(|world| world.servers[primary].cut[node] = true);
+                self.silence(node, shard);
+            } else if isolated {
+                self.met("node isolated", || format!("n{node} with the primary of s{shard}"));
+                self.with(|world| world.servers[primary ^ 1].cut[node] = true);
+            }
+        }
     }
 
     /// The replica becomes the primary, with the data that had arrived until then.
@@ -136,7 +150,8 @@ impl Sim {
         self.met("failover", || format!("to server {server}"));
         self.with(|world| {
             let (old, shard) = (server ^ 1, world.servers[server].shard);
-            world.servers[server].catch_up(until);
+            let dropped = world.servers[server].catch_up(until);
+            world.oracle.access.lose(&dropped);
             world.servers[server].role = Role::Primary;
             world.servers[server].accepts_writes_until = Millis::MAX;
             world.primaries[shard] = server;
@@ -187,9 +202,9 @@ impl World {
         }
     }
 
-    fn stop_answering(&mut self, server: usize) {
+    fn stop_leading(&mut self, server: usize) {
         for partition in self.partitions_of(self.servers[server].shard) {
-            self.history.stop_answering(server, partition, self.now);
+            self.history.stop_leading(server, partition, self.now);
         }
     }
 

@@ -13,7 +13,7 @@ use session_core::{
 };
 
 use super::{
-    Millis, Sim,
+    Millis, Sim, mistake,
     request::{Request, Work},
     server::TrackedSlots,
     world::Change,
@@ -110,10 +110,10 @@ impl SessionStore for SimStore {
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        let request = rotation.clone();
+        let (request, mistake) = (rotation.clone(), self.sim.with(|world| world.mistake));
         let step =
             self.step(id, (rotation.write.op, Some(rotation.delta.clone())), move |rules, slots, now, digest| {
-                rules.rotate(slots, now, digest, &request)
+                mistake::rotate(mistake, rules, slots, (now, digest), &request)
             });
         let (outcome, sent) = step.await?;
         if let RotateOutcome::Rotated(applied) = &outcome {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_core::{Error, ErrorKind};
 use tokio::sync::oneshot;
 
-use super::{Millis, Sim, World, node::COMMAND_CONNS, settings::CALL_DEADLINE};
+use super::{Millis, Sim, StoreMistake, World, node::COMMAND_CONNS, settings::CALL_DEADLINE};
 
 /// What a server executes for a request. A partition that has moved is asked for again at its new server.
 pub(crate) type Work<T> = Arc<dyn Fn(&mut World, usize) -> Result<T, Error> + Send + Sync>;
@@ -120,8 +120,11 @@ impl World {
         if self.servers[server].shard != home {
             return Reply::Moved(home);
         }
-        if !self.servers[server].is_primary() || (request.write && !self.servers[server].accepts_writes(self.now)) {
-            self.coverage.count("refused by the server");
+        // A read is believed only of a primary that could still write.
+        let guarded = request.write || !self.makes(StoreMistake::UnguardedReads);
+        let primary = &self.servers[server];
+        if !primary.is_primary() || (guarded && !primary.accepts_writes(self.now)) {
+            self.coverage.count(if request.write { "writes refused" } else { "reads refused" });
             return Reply::Done(Err(Error::new(ErrorKind::Unavailable, "the server accepts no writes")));
         }
         Reply::Done(work(self, server))

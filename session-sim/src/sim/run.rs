@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use session_core::store::SessionStore;
 
-use super::{Coverage, Millis, NodeClock, Settings, Sim, SimStore, client::Client, node::COMMAND_CONNS};
+use super::{Coverage, Millis, NodeClock, Settings, Sim, SimStore, StoreMistake, client::Client, node::COMMAND_CONNS};
 use crate::oracle::Violation;
 
 /// The longest a run may take, in virtual time.
@@ -69,13 +69,24 @@ pub struct Outcome {
 /// # Panics
 /// If the operating system gives no runtime.
 pub fn run(seed: u64, subject: Subject<'_>, trace: bool) -> Outcome {
+    run_with(seed, subject, None, trace)
+}
+
+/// Runs a seed on servers that break a rule, if one is given.
+///
+/// # Panics
+/// If the operating system gives no runtime.
+pub fn run_with(seed: u64, subject: Subject<'_>, mistake: Option<StoreMistake>, trace: bool) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.unwrap_or_else(|error| panic!("no runtime: {error}"));
     runtime.block_on(async {
         let mut rng = fastrand::Rng::with_seed(seed);
         let settings = Settings::random(&mut rng);
         let sim = Sim::new(settings.clone(), rng.fork(), trace);
-        sim.with(|world| world.note(|| format!("seed {seed} {settings:?}")));
+        sim.with(|world| {
+            world.mistake = mistake;
+            world.note(|| format!("seed {seed} {settings:?}"));
+        });
         let failure = match tokio::time::timeout(LONGEST, simulate(&sim, subject, &settings, &mut rng)).await {
             Ok(Ok(())) => None,
             Ok(Err(text)) => Some(("panic", text)),

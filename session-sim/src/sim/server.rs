@@ -74,13 +74,18 @@ impl Server {
         self.is_primary() && now < self.accepts_writes_until
     }
 
-    /// Applies the changes that have arrived from the primary, and drops the others because the link is gone.
-    pub(crate) fn catch_up(&mut self, until: Millis) {
+    /// Applies the changes that have arrived from the primary, and drops the others because the link is gone. Returns the
+    /// slots of those.
+    pub(crate) fn catch_up(&mut self, until: Millis) -> Vec<IdDigest> {
+        let mut dropped = Vec::new();
         for (due, change) in std::mem::take(&mut self.inbox) {
             if due <= until {
                 self.contents.take(change);
+            } else {
+                dropped.extend(change.slots.iter().map(|(digest, _)| *digest));
             }
         }
+        dropped
     }
 
     /// Applies the changes that have arrived, and keeps the others.

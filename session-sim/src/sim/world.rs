@@ -19,7 +19,7 @@ use session_core::{
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Coverage, History, Millis, Settings,
+    Coverage, History, Millis, Settings, StoreMistake,
     jar::Jar,
     node::NodeState,
     server::{Lineages, Replicated, Role, Server, TrackedSlots},
@@ -47,6 +47,8 @@ pub struct World {
     pub(crate) now: Millis,
     pub(crate) rng: fastrand::Rng,
     pub(crate) rules: Rules,
+    /// The rule that the servers break, if any.
+    pub(crate) mistake: Option<StoreMistake>,
     /// Two for each shard `s`: `2s` and `2s + 1`.
     pub(crate) servers: Vec<Server>,
     /// By shard: its primary, as seen by nodes that can reach it.
@@ -141,7 +143,8 @@ impl World {
         let mut world = Self {
             handle,
             now: 0,
-            rules: Rules { tombstone: TOMBSTONE, ..Rules::default() },
+            rules: Rules { tombstone: TOMBSTONE, indexed: true, ..Rules::default() },
+            mistake: None,
             servers: (0..2 * settings.shards).map(server).collect(),
             primaries: (0..settings.shards).map(|shard| 2 * shard).collect(),
             homes: (0..settings.partitions).map(|partition| usize::from(partition) % settings.shards).collect(),
@@ -216,13 +219,16 @@ impl World {
     pub(crate) fn load(&mut self, server: usize, digest: &IdDigest, options: LoadOptions) -> LoadOutcome {
         let time = self.server_time();
         let slots = TrackedSlots { slots: &mut self.servers[server].contents.slots, digests: Vec::new() };
-        machine::load(&slots, time, digest, options)
+        let outcome = machine::load(&slots, time, digest, options);
+        self.confirm_by_reading(server, digest, &outcome);
+        outcome
     }
 
     /// [`SessionStore::touch`](session_core::store::SessionStore::touch) at a server.
     pub(crate) fn touch(&mut self, server: usize, digest: &IdDigest, options: TouchOptions) -> TouchOutcome {
         let (outcome, replicated) = self.on_slots(server, |_, slots, now| machine::touch(slots, now, digest, options));
         self.replicate(server, replicated);
+        self.confirm_by_the_old_id(server, &outcome);
         outcome
     }
 
@@ -235,11 +241,15 @@ impl World {
     ) -> Result<T, Error> {
         let (step, mut replicated) = self.on_slots(server, work);
         let step = step?;
-        let announced = step.effect.map(|effect| self.number(server, change, &effect, &mut replicated));
-        self.replicate(server, replicated);
-        if let Some(change) = announced {
-            self.publish(server, &change);
+        let mut announced = Vec::new();
+        if let Some(effect) = step.effect {
+            announced.push(self.number(server, change, &effect, &mut replicated));
         }
+        if let Some(start) = step.start {
+            announced.push(self.number(server, &Change { delta: None, ..*change }, &start, &mut replicated));
+        }
+        self.replicate(server, replicated);
+        announced.iter().for_each(|change| self.publish(server, change));
         Ok(step.outcome)
     }
 

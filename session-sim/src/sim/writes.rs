@@ -1,27 +1,22 @@
 //! Writes of clients. An update with an unknown outcome is sent again with its op id, or left unknown.
 
-use std::time::Duration;
-
 use session_core::{
     Error, ErrorKind, Expiry, SessionId,
     model::{Delta, EndReason, Field, Format, Incarnation, Key, OpId, Value},
-    store::{
-        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, Precondition, RotateOutcome,
-        Rotation, RotationKind, Update,
-    },
+    store::{Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, Precondition, Update},
 };
 
 use super::{
     Millis, Seen, Window,
     client::{Called, Client, brief, short},
-    jar::{Cookie, random_id},
+    jar::Cookie,
 };
 
 /// The most attempts of one request.
-const ATTEMPTS: usize = 3;
+pub(crate) const ATTEMPTS: usize = 3;
 
 /// What a client knows after an attempt.
-enum Known<T> {
+pub(crate) enum Known<T> {
     Answered(T),
     /// It was not and will not be executed.
     Refused,
@@ -29,7 +24,7 @@ enum Known<T> {
 }
 
 impl<T> Known<T> {
-    fn after(called: Called<Result<T, Error>>) -> (Self, Millis) {
+    pub(crate) fn after(called: Called<Result<T, Error>>) -> (Self, Millis) {
         let known = match called.answer {
             Some(Ok(outcome)) => Self::Answered(outcome),
             Some(Err(error)) if error.kind() == ErrorKind::OutcomeUnknown => Self::Unknown,
@@ -41,12 +36,12 @@ impl<T> Known<T> {
 }
 
 impl Client {
-    fn op(&mut self) -> OpId {
+    pub(crate) fn op(&mut self) -> OpId {
         OpId::from(self.rng.u64(..))
     }
 
     /// A delta with a value that no other update writes.
-    fn delta(&mut self, op: OpId) -> Delta {
+    pub(crate) fn delta(&mut self, op: OpId) -> Delta {
         let value = Value::new(Format::JSON, u64::from(op).to_string().as_bytes());
         let mut delta = Delta::new();
         let field = ["name", "step", "theme"][self.rng.usize(..3)];
@@ -66,7 +61,7 @@ impl Client {
     }
 
     /// Whether to resolve an unknown outcome by sending the same request again.
-    fn persists(&mut self) -> bool {
+    pub(crate) fn persists(&mut self) -> bool {
         self.sim.with(|world| world.coverage.count("unknown outcomes"));
         self.rng.u8(..10) < 7
     }
@@ -78,13 +73,15 @@ impl Client {
         // From the seed instead of the system's random numbers.
         (new.write.op, new.incarnation) = (self.op(), Incarnation::from(self.rng.u64(..)));
         new.entries = self.delta(new.write.op);
+        let sent = self.sim.now();
+        self.sim.with(|world| world.oracle.access.create_sent(id.digest()));
         for _ in 0..ATTEMPTS {
             let store = self.store.clone();
             let (known, called) = Known::after(self.call(store.create(&id, &new)).await);
             match known {
                 Known::Answered(CreateOutcome::Created(applied)) => {
                     self.note(|| format!("create {}: {}", short(id.digest()), brief(applied.stamp)));
-                    return self.created(at, &id, &new, &applied, called);
+                    return self.created(at, &id, &new, &applied, (sent, called));
                 }
                 Known::Answered(_) => return self.sim.with(|world| world.replace_next(at, &id)),
                 Known::Refused => return,
@@ -94,10 +91,18 @@ impl Client {
         }
     }
 
-    fn created(&self, at: usize, id: &SessionId, new: &NewSession, applied: &Applied, called: Millis) {
+    fn created(
+        &self,
+        at: usize,
+        id: &SessionId,
+        new: &NewSession,
+        applied: &Applied,
+        (sent, called): (Millis, Millis),
+    ) {
         self.applied(id, applied, called);
         self.sim.with(|world| {
             world.oracle.updates.acknowledge(u64::from(new.incarnation), new.write.op);
+            world.oracle.access.created(id.digest(), (sent, world.now));
             let cookie = &mut world.jar.0[at];
             if cookie.ids.is_empty() {
                 cookie.ids.push(*id);
@@ -107,10 +112,10 @@ impl Client {
     }
 
     /// The store has acknowledged a write: the session has this stamp now.
-    fn applied(&self, id: &SessionId, applied: &Applied, called: Millis) {
+    pub(crate) fn applied(&self, id: &SessionId, applied: &Applied, called: Millis) {
         self.sim.with(|world| {
             world.coverage.count(if applied.repeated { "repeats" } else { "writes" });
-            let window = Window { from: called, to: world.now, leading: true, least: 0 };
+            let window = Window { from: called, to: world.now, least: 0 };
             world.oracle.wrote(&world.history, self.node, id.digest(), &Seen::Stamp(applied.stamp), window);
         });
     }
@@ -122,6 +127,8 @@ impl Client {
             update.preconditions.push(Precondition::Stamp(stamp));
         }
         let mut sent_once = true;
+        let sent = self.sim.now();
+        self.sim.with(|world| world.oracle.access.update_sent(id.digest(), op, sent));
         for _ in 0..ATTEMPTS {
             let store = self.store.clone();
             let (known, called) = Known::after(self.call(store.apply(&id, &update)).await);
@@ -129,6 +136,7 @@ impl Client {
                 Known::Answered(ApplyOutcome::Applied(applied)) => {
                     self.note(|| format!("apply {}: {}", short(id.digest()), brief(applied.stamp)));
                     self.applied(&id, &applied, called);
+                    self.used(&id, applied.forwarded.is_none(), sent);
                     return self.updated(at, op, &applied);
                 }
                 Known::Answered(refusal) => {
@@ -175,49 +183,9 @@ impl Client {
         });
     }
 
-    pub(crate) async fn rotate(&mut self, at: usize, cookie: &Cookie, id: SessionId) {
-        let op = self.op();
-        let to = random_id(id.digest().partition(), &mut self.rng);
-        let kind = if self.rng.bool() { RotationKind::Renew } else { RotationKind::Privilege };
-        let mut rotation =
-            Rotation { grace: Duration::from_millis(self.rng.u64(300..3_000)), ..Rotation::new(op, to, kind) };
-        if self.rng.bool() {
-            rotation.delta = self.delta(op);
-        }
-        for _ in 0..ATTEMPTS {
-            let store = self.store.clone();
-            let (known, called) = Known::after(self.call(store.rotate(&id, &rotation)).await);
-            match known {
-                Known::Answered(RotateOutcome::Rotated(applied)) => {
-                    let (from, into) = (short(id.digest()), short(to.digest()));
-                    self.note(|| format!("rotate {from} to {into} {kind:?}: {}", brief(applied.stamp)));
-                    self.applied(&to, &applied, called);
-                    return self.rotated(at, (&id, cookie), &rotation, &applied);
-                }
-                Known::Unknown if self.persists() => {}
-                _ => return,
-            }
-        }
-    }
-
-    fn rotated(&self, at: usize, (id, before): (&SessionId, &Cookie), rotation: &Rotation, applied: &Applied) {
-        self.sim.with(|world| {
-            world.coverage.count("rotations");
-            world.oracle.left(self.node, id.digest(), rotation.to.digest());
-            let session = applied.stamp.incarnation();
-            if !rotation.delta.is_empty() {
-                world.oracle.updates.acknowledge(u64::from(session), rotation.write.op);
-            }
-            let cookie = &mut world.jar.0[at];
-            if cookie.incarnation == Some(session) && cookie.ids.last() == before.ids.last() {
-                cookie.ids.push(rotation.to);
-                cookie.stamp = Some(applied.stamp);
-            }
-        });
-    }
-
     pub(crate) async fn destroy(&mut self, at: usize, id: SessionId) {
         let destroy = Destroy::new(self.op(), EndReason::Logout);
+        self.sim.with(|world| world.oracle.access.end_sent(id.digest(), world.now));
         for _ in 0..ATTEMPTS {
             let store = self.store.clone();
             let (known, called) = Known::after(self.call(store.destroy(&id, &destroy)).await);
@@ -235,7 +203,7 @@ impl Client {
     fn destroyed(&self, at: usize, id: &SessionId, called: Millis) {
         self.sim.with(|world| {
             world.coverage.count("destroys");
-            let window = Window { from: called, to: world.now, leading: true, least: 0 };
+            let window = Window { from: called, to: world.now, least: 0 };
             world.oracle.wrote(&world.history, self.node, id.digest(), &Seen::Absent, window);
             if world.jar.0[at].ids.contains(id) {
                 // Some clients go on asking for a session that has ended.
