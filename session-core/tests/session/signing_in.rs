@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use session_core::{
-    ErrorKind, Principal, Rotate, Rotated, SessionId, SignIn, defaults,
+    ErrorKind, Principal, Rotate, Rotated, SessionId, Sessions, SignIn,
+    codec::{Codecs, Json, KeyRing, Sealed},
+    defaults,
     model::{EndReason, Field},
     store::SessionStore as _,
 };
@@ -153,4 +155,33 @@ async fn a_started_session_that_was_revoked_is_not_found() {
     let error = second.commit().await.unwrap_err();
     assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::NotFound, EndReason::Revoked));
     assert!(second.is_ended());
+}
+
+/// Sealed values that a started session takes over, and those of the sign-in itself, can be opened there.
+#[tokio::test]
+async fn sealed_values_survive_a_sign_in_that_starts_a_session() {
+    let world = world();
+    let codecs = Codecs::new(Sealed::new(Codecs::new(Json), KeyRing::new([7; 32])));
+    let sessions = Sessions::builder(world.store.clone()).clock(world.clock.clone()).codecs(codecs).build();
+    let mut first = sessions.create().unwrap();
+    first.set("cart", 3u32).unwrap();
+    first.commit().await.unwrap();
+    let mut second = sessions.open(first.id()).await.unwrap();
+    let _ = first.rotate(as_user("ada")).await.unwrap();
+    second.set("from", "second").unwrap();
+    let _ = second.rotate(as_user("ada")).await.unwrap();
+    second.set("later", true).unwrap();
+    second.commit().await.unwrap();
+    let opened = sessions.open(second.id()).await.unwrap();
+    assert_eq!(opened.get::<u32>("cart").unwrap(), Some(3));
+    assert_eq!(opened.get::<String>("from").unwrap().as_deref(), Some("second"));
+    assert_eq!(opened.get::<bool>("later").unwrap(), Some(true));
+
+    let keeping = SignIn::new(principal("grace")).keeping([Field::new("cart").unwrap()]);
+    second.set("greeting", "hello").unwrap();
+    let _ = second.rotate(Rotate::privilege().with_sign_in(keeping)).await.unwrap();
+    let opened = sessions.open(second.id()).await.unwrap();
+    assert_eq!(opened.get::<u32>("cart").unwrap(), Some(3));
+    assert_eq!(opened.get::<String>("greeting").unwrap().as_deref(), Some("hello"));
+    assert!(!opened.contains("from"));
 }

@@ -67,7 +67,7 @@ if live_there then return 'W' end
 if not is_live(there[1]) then
   local answer = absent(target, there[1], false)
   local sort = string.byte(answer)
-  if sort == 84 then return 'E' .. string.sub(answer, 2) end
+  if sort == 84 and #there[1] == $TOMBSTONE_LENGTH then return 'E' .. string.sub(answer, 2) end
   if sort == 71 then return 'G' end
   if answer ~= 'N' then return 'W' end
 end
