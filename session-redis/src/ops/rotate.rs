@@ -1,6 +1,6 @@
 use redis::Cmd;
 use session_core::{
-    Error, ErrorKind, SessionId, SignIn,
+    Error, ErrorKind, SessionCap, SessionId, SignIn,
     model::{IdDigest, Timestamp},
     store::{Absent, Applied, RotateOutcome, Rotation, RotationKind},
 };
@@ -64,8 +64,10 @@ impl Operation<'_> {
             // Also if an earlier attempt moved it, whose answer was lost.
             Ok(RotateOutcome::Rotated(_)) => {
                 if let Some(sign_in) = &rotation.sign_in {
-                    // The place that the session has left is not awaited.
-                    self.remove_from_list(sign_in.principal(), &left).await;
+                    // The place that the session has left must not count under the cap while it could still be awaited.
+                    if matches!(sign_in.cap(), Some(SessionCap::Refuse(_))) {
+                        self.remove_from_list(sign_in.principal(), &left).await;
+                    }
                     self.end_excess(sign_in, to).await;
                 }
             }
