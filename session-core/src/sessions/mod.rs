@@ -195,7 +195,7 @@ impl Sessions {
     /// Two calls to the store.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if `rotate` signs nobody in; [`LimitExceeded`](ErrorKind::LimitExceeded)
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if `rotate` has no sign-in; [`LimitExceeded`](ErrorKind::LimitExceeded)
     /// if the principal has as many sessions as its cap allows; [`Conflict`](ErrorKind::Conflict) if a revocation
     /// [refuses](crate::SignIn::unless_revoked_since) the sign-in; [`NotFound`](ErrorKind::NotFound) if a "sign out
     /// everywhere" overtook the sign-in; [`Configuration`](ErrorKind::Configuration) for a store without an index or
@@ -208,7 +208,7 @@ impl Sessions {
         self.refuse_if_closed("sign in")?;
         let rotation = rotate.into_rotation(id, self)?;
         if rotation.sign_in.is_none() {
-            let error = Error::new(ErrorKind::InvalidInput, "the rotation signs nobody in; use `with_sign_in`");
+            let error = Error::new(ErrorKind::InvalidInput, "the rotation has no sign-in; use `with_sign_in`");
             return Err(self.with_context(error, "sign in"));
         }
         let error = match self.store().rotate(id, &rotation).await? {

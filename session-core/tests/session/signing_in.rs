@@ -185,3 +185,20 @@ async fn sealed_values_survive_a_sign_in_that_starts_a_session() {
     assert_eq!(opened.get::<String>("greeting").unwrap().as_deref(), Some("hello"));
     assert!(!opened.contains("from"));
 }
+
+/// The session has ended meanwhile. The values that the handle has sealed for it open in the one that the sign-in starts.
+#[tokio::test]
+async fn sealed_values_of_the_sign_in_itself_open_where_it_starts() {
+    let world = world();
+    let codecs = Codecs::new(Sealed::new(Codecs::new(Json), KeyRing::new([7; 32])));
+    let sessions = Sessions::builder(world.store.clone()).clock(world.clock.clone()).codecs(codecs).build();
+    let mut session = sessions.create().unwrap();
+    session.set("cart", 3u32).unwrap();
+    session.commit().await.unwrap();
+    sessions.destroy(session.id()).await.unwrap();
+    session.set("greeting", "hello").unwrap();
+    let _ = session.rotate(as_user("ada")).await.unwrap();
+    let opened = sessions.open(session.id()).await.unwrap();
+    assert_eq!(opened.get::<String>("greeting").unwrap().as_deref(), Some("hello"));
+    assert!(!opened.contains("cart"));
+}

@@ -16,8 +16,8 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    /// A periodic rotation. The old id forwards to the session until the new one is used, so a response that is lost
-    /// signs nobody out, and for the grace after that, so that requests in flight are not disturbed.
+    /// A periodic rotation. The old id forwards to the session until the new one is used, and for the grace after that. A
+    /// lost response therefore ends no session, and requests in flight are not disturbed.
     pub fn renew() -> Self {
         Self { kind: RotationKind::Renew, sign_in: None, expiry: None }
     }

@@ -50,7 +50,7 @@ fn same_version(facts: &Facts<'_>, session: &Session<'_>) -> Vec<Violation> {
     violations
 }
 
-/// Elements and values that nobody had sent when the answer came, and states of another session.
+/// Elements and values that no client had sent when the answer came, and states of another session.
 fn invented(session: &Session<'_>) -> Vec<Violation> {
     let created = session.creates().find_map(|create| match create.outcome {
         Some(Outcome::Done { stamp: Some(stamp), .. }) => Some(stamp.incarnation),
