@@ -66,6 +66,8 @@ macro_rules! __cases {
                 the_last_sixteen_updates_are_remembered,
                 a_lost_update_fifteen_versions_behind_is_applied,
                 a_retry_sixteen_versions_behind_is_unknown,
+                an_update_after_its_time_is_not_applied,
+                a_repeat_after_its_time_changes_nothing,
                 a_retry_of_another_incarnation_is_not_applied,
                 a_repeated_create_answers_created,
                 a_repeated_destroy_answers_destroyed,

@@ -24,7 +24,10 @@ use session_core::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::tags::{slot_of, tags};
+use crate::{
+    server_clock::ServerClock,
+    tags::{slot_of, tags},
+};
 
 /// The version of the layout.
 pub(crate) const VERSION: u8 = 1;
@@ -51,6 +54,8 @@ pub(crate) struct Partition {
     pub(crate) sequence: Box<[u8]>,
     /// Its channel.
     pub(crate) channel: Box<[u8]>,
+    /// The clock of the server that has it.
+    pub(crate) clock: ServerClock,
 }
 
 impl Layout {
@@ -64,6 +69,7 @@ impl Layout {
                 revocation: key("r:"),
                 sequence: key("q"),
                 channel: format!("{prefix}:{VERSION}:{database}:{{{tag}}}:c").into_bytes().into(),
+                clock: ServerClock::default(),
             }
         };
         Self {

@@ -94,6 +94,7 @@ mod protocol;
 mod recent_destroys;
 mod replay;
 mod secret;
+mod server_clock;
 mod settings;
 mod stats;
 mod store;

@@ -123,6 +123,34 @@ pub(crate) async fn a_retry_sixteen_versions_behind_is_unknown(world: &World) {
     }
 }
 
+/// An update that a network has held back until its time is over changes nothing. The same update with more time is new.
+pub(crate) async fn an_update_after_its_time_is_not_applied(world: &World) {
+    let (id, _) = world.start_with(&changes()).await;
+    let now = world.apply(&id, &changes().set("theme", "dark")).await.now;
+    world.elapse(world.ticks(1)).await;
+    let before = world.found(&id).await.record;
+    let late = Update { not_after: Some(now), ..update(&changes().set("theme", "light")) };
+    let error = must_be!(world.store().apply(&id, &late).await, Err(error) => error);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(world.found(&id).await.record, before);
+    let again = world.send(&id, &Update { not_after: Some(now.after(world.ticks(1_000))), ..late }).await;
+    assert_eq!((again.repeated, again.stamp.version()), (false, before.stamp().version() + 1));
+}
+
+/// An update that was applied in time is answered as a repeat when its copy arrives late.
+pub(crate) async fn a_repeat_after_its_time_changes_nothing(world: &World) {
+    let (id, _) = world.start_with(&changes()).await;
+    let now = world.found(&id).await.now;
+    let timed = Update { not_after: Some(now.after(world.ticks(10))), ..update(&changes().set("theme", "dark")) };
+    let first = world.send(&id, &timed).await;
+    meanwhile(world, &id, 1).await;
+    world.elapse(world.ticks(11)).await;
+    let before = world.found(&id).await.record;
+    let again = world.send(&id, &timed).await;
+    assert_eq!((first.repeated, again.repeated, again.stamp), (false, true, before.stamp()));
+    assert_eq!(world.found(&id).await.record, before);
+}
+
 /// A retry whose base is another session of this id is not applied to the current one.
 pub(crate) async fn a_retry_of_another_incarnation_is_not_applied(world: &World) {
     let (id, _) = world.start_with(&changes()).await;

@@ -48,6 +48,8 @@ broken_stores! {
     state::CountsEmptyDeltas: "algebra::the_empty_delta_is_the_identity";
     state::TagsByVersion: "lifecycle::stamps_are_derived_from_op_ids";
     state::ComparesVersionsOnly: "lifecycle::an_equal_version_is_not_an_equal_stamp";
+    state::AppliesLateUpdates: "exactly_once::an_update_after_its_time_is_not_applied";
+    state::RefusesLateRepeats: "exactly_once::a_repeat_after_its_time_changes_nothing";
     state::NeverSaysUnknown: "exactly_once::a_retry_sixteen_versions_behind_is_unknown",
         "sign_in::a_late_update_of_another_principal_is_refused";
     state::HasNoLimits: "limits::the_value_limit_is_exact", "limits::the_entry_limit_is_exact";

@@ -210,6 +210,34 @@ impl Fault for NeverSaysUnknown {
     }
 }
 
+/// Applies an update whenever it arrives.
+#[derive(Debug, Default)]
+pub(crate) struct AppliesLateUpdates;
+
+#[async_trait]
+impl Fault for AppliesLateUpdates {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        inner.apply(id, &Update { not_after: None, ..update.clone() }).await
+    }
+}
+
+/// Refuses a late update before it looks whether the update is a repeat.
+#[derive(Debug, Default)]
+pub(crate) struct RefusesLateRepeats;
+
+#[async_trait]
+impl Fault for RefusesLateRepeats {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        if let (Some(last), LoadOutcome::Found(Found { now, .. })) =
+            (update.not_after, inner.load(id, LoadOptions::default()).await?)
+            && now > last
+        {
+            return Err(Error::new(ErrorKind::Unavailable, "late"));
+        }
+        inner.apply(id, update).await
+    }
+}
+
 /// Reports limits and does not enforce them.
 #[derive(Debug)]
 pub(crate) struct HasNoLimits(Toy);

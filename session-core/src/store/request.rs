@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::{
     Error, Expiry, Floor, Note, SessionId, SignIn, defaults,
-    model::{Delta, EndReason, Entry, Field, Incarnation, Key, OpId, Stamp, Value},
+    model::{Delta, EndReason, Entry, Field, Incarnation, Key, OpId, Stamp, Timestamp, Value},
     store::FencingToken,
 };
 
@@ -142,12 +142,17 @@ pub struct Update {
     /// remembers enough past updates to know that the first attempt did not happen. If a retry finds no session, the
     /// first attempt may have happened before the session ended or its id was replaced.
     pub retry_from: Option<Stamp>,
+    /// The last moment, on the store's clock, at which the update may be applied. One that arrives later, because a network
+    /// held it back, changes nothing and is [`Unavailable`](crate::ErrorKind::Unavailable), unless it is a repeat. Every
+    /// answer of a store has the time of that clock. A store across a network limits an update by its own call deadline
+    /// where this allows more.
+    pub not_after: Option<Timestamp>,
 }
 
 impl Update {
     /// A delta without preconditions.
     pub fn new(write: impl Into<WriteOptions>, delta: Delta) -> Self {
-        Self { write: write.into(), delta, preconditions: Vec::new(), retry_from: None }
+        Self { write: write.into(), delta, preconditions: Vec::new(), retry_from: None, not_after: None }
     }
 }
 

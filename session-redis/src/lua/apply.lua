@@ -2,14 +2,14 @@
 -- Applies one delta to a session: S' = (S - D) u U.
 --
 -- KEYS  1 the session, 2 its partition's sequence, 3 the old id of its renewal, if it is known
--- ARGV  1 op id:8, the same in hexadecimal:16, limits: bytes of a value:4, entries:4, bytes:5; then, unless all of it is
---         zero, of a retry the incarnation:8 and version:6 that it is based on (0: none); how long the index lists it:7,
---         through a forward:1, numbers of fields to clear, of preconditions, of names to remove: 4 each
+-- ARGV  1 op id:8, the same in hexadecimal:16, not to be applied after:7, limits: bytes of a value:4, entries:4, bytes:5;
+--         then, unless all of it is zero, of a retry the incarnation:8 and version:6 that it is based on (0: none); how long
+--         the index lists it:7, through a forward:1, numbers of fields to clear, of preconditions, of names to remove: 4 each
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel
 --       6 … fields to clear; the expected values of preconditions; their hash fields; names to remove; names to put;
 --         as many values
 -- Reply A<@:50><@c:43><now:6> applied, R the same: applied before, C<s|e|l><@:50> a precondition failed, U the retry is
---       too late to tell, L a limit, I<span:7><principal> the index must list it for this long first, K<digest:18> the
+--       too late to tell, D<now:6> its time is over, L a limit, I<span:7><principal> the index must list it for this long first, K<digest:18> the
 --       script needs the key of this old id; or as in `absent`
 -- All checks precede the first write: type and format of the metadata, age, retry, preconditions, sizes, index.
 --
@@ -18,10 +18,10 @@
 
 local ARGV, call, pack, read, sub, find = ARGV, redis.call, struct.pack, struct.unpack, string.sub, string.find
 local head, key = ARGV[1], KEYS[1]
-local op, hex, max_value = read('>c8c16I4', head)
+local op, hex, not_after, max_value = read('>c8c16I7I4', head)
 local retry_of, retry_version, span, through, clears, preconditions, removes = nil, 0, 0, 0, 0, 0, 0
-if #head > 37 then
-  retry_of, retry_version, span, through, clears, preconditions, removes = read('>c8I6I7BI4I4I4', head, 38)
+if #head > 44 then
+  retry_of, retry_version, span, through, clears, preconditions, removes = read('>c8I6I7BI4I4I4', head, 45)
 end
 local clears_at, names_at = 6, 6 + clears + preconditions
 local removes_at = names_at + preconditions
@@ -68,6 +68,7 @@ if ring0 and find(ring0, op, 1, true) or ring1 and find(ring1, op, 1, true) then
 end
 local changes = clears + removes + puts > 0
 if changes and retry_version > 0 and version - retry_version >= $REMEMBERED then return 'U' end
+if now > not_after and changes then return 'D' .. pack('>I6', now) end
 if preconditions > 0 then
   --@absent
   for i = 1, preconditions do
@@ -88,7 +89,7 @@ local skip = 4 + preconditions
 if too_large then return too_large end
 entries, bytes = had_entries + entries, had_bytes + bytes
 if entries > had_entries or bytes > had_bytes then
-  local max_entries, max_bytes = read('>I4I5', head, 29)
+  local max_entries, max_bytes = read('>I4I5', head, 36)
   --@check_limits
 end
 

@@ -8,20 +8,30 @@ use super::Failure;
 
 /// The time at which a call must end. It is fixed when the call begins and shared by all of its round trips.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Instant);
+pub(crate) struct Deadline {
+    began: Instant,
+    ends: Instant,
+}
 
 impl Deadline {
     /// The deadline of a call that begins now and may take this long.
     pub(crate) fn after(limit: Duration) -> Self {
-        Self(Instant::now() + limit)
+        let began = Instant::now();
+        Self { began, ends: began + limit }
     }
 
-    pub(super) const fn instant(self) -> Instant {
-        self.0
+    /// When the call began.
+    pub(crate) const fn began(self) -> Instant {
+        self.began
+    }
+
+    /// When the call must end.
+    pub(crate) const fn instant(self) -> Instant {
+        self.ends
     }
 
     pub(super) fn remaining(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.ends.saturating_duration_since(Instant::now())
     }
 }
 

@@ -1,7 +1,7 @@
 use redis::Cmd;
 use session_core::{
     Error, ErrorKind, SessionId,
-    model::Entry,
+    model::{Entry, Timestamp},
     store::{Applied, ApplyOutcome, Precondition, Update},
 };
 
@@ -25,13 +25,16 @@ impl Operation<'_> {
             if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
         let options = SendOptions { resend, replicas: update.write.replicas };
         let carried = carried(&update.delta, self.store.settings.message_delta_bytes);
-        let mut span = 0;
+        let clock = &self.store.layout.partition(id.digest()).clock;
+        let (mut span, mut was_late) = (0, false);
         loop {
-            let cmd = |route: &Route| self.apply_cmd(route, update, &preconditions, &carried, span);
+            let not_after = [update.not_after, clock.at_the_end_of(self.deadline)].into_iter().flatten().min();
+            let cmd = |route: &Route| self.apply_cmd(route, update, &preconditions, &carried, (span, not_after));
             let (Route { at, .. }, answer) =
                 self.run_script_forwarded(id.digest(), (&SCRIPTS.apply, options), cmd).await?;
             return match ApplyReply::parse(&answer.reply)? {
                 ApplyReply::Applied(status) => {
+                    clock.observe(self.deadline, status.now);
                     Ok(ApplyOutcome::Applied(Applied { forwarded: forwarded(at, id), ..applied(status, &answer) }))
                 }
                 ApplyReply::Repeated(status) => {
@@ -39,7 +42,16 @@ impl Operation<'_> {
                     Ok(ApplyOutcome::Applied(Applied { repeated: true, forwarded, ..applied(status, &answer) }))
                 }
                 ApplyReply::Conflict(conflict) => Ok(ApplyOutcome::Conflict(conflict)),
-                ApplyReply::TooLate => Err(too_late()),
+                ApplyReply::RetryTooLate => Err(retry_too_late()),
+                ApplyReply::Late(now) => {
+                    clock.observe(self.deadline, now);
+                    if was_late || update.not_after.is_some_and(|last| now > last) {
+                        return Err(late());
+                    }
+                    // The server's clock has jumped. Nothing was applied, and its time is known now.
+                    was_late = true;
+                    continue;
+                }
                 ApplyReply::MustList(wanted) => {
                     span = Box::pin(self.extend_listing(&at, &wanted, span)).await?;
                     continue;
@@ -56,7 +68,7 @@ impl Operation<'_> {
         update: &Update,
         preconditions: &[(Vec<u8>, Vec<u8>)],
         carried: &[u8],
-        span: u64,
+        (span, not_after): (u64, Option<Timestamp>),
     ) -> Cmd {
         let Route { at, through, .. } = route;
         let partition = self.store.layout.partition(at);
@@ -65,6 +77,7 @@ impl Operation<'_> {
         let op = u64::from(update.write.op);
         head.extend_from_slice(&op.to_be_bytes());
         head.extend_from_slice(&hex(op));
+        put::<7>(&mut head, not_after.unwrap_or(Timestamp::MAX).as_millis());
         self.put_limits(&mut head);
         let rare = [counts.clears, preconditions.len() as u64, counts.removes];
         if update.retry_from.is_some() || span > 0 || *through || rare != [0; 3] {
@@ -119,7 +132,11 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
     })
 }
 
-fn too_late() -> Error {
+fn late() -> Error {
+    Error::new(ErrorKind::Unavailable, "the update reached the server after its time and was not applied")
+}
+
+fn retry_too_late() -> Error {
     let message =
         "too many updates came since the first attempt to tell whether it happened; load the session and decide";
     Error::new(ErrorKind::OutcomeUnknown, message)

@@ -60,7 +60,9 @@ pub(crate) enum ApplyReply {
     Repeated(SessionStatus),
     Conflict(Conflict),
     /// The retry is too late to tell whether an earlier attempt applied the delta.
-    TooLate,
+    RetryTooLate,
+    /// The time to apply the delta is over. With the time on the server.
+    Late(Timestamp),
     MustList(ListFor),
     Absent(Absent),
 }
@@ -184,7 +186,8 @@ impl ApplyReply {
             [b'A', rest @ ..] => status(rest).map(Self::Applied),
             [b'R', rest @ ..] => status(rest).map(Self::Repeated),
             [b'C', rest @ ..] => conflict(rest).map(Self::Conflict).ok_or_else(unexpected_reply),
-            [b'U', ..] => Ok(Self::TooLate),
+            [b'U', ..] => Ok(Self::RetryTooLate),
+            [b'D', rest @ ..] => Cursor(rest).time::<6>().map(Self::Late).ok_or_else(unexpected_reply),
             [b'I', rest @ ..] => list_for(rest).map(Self::MustList),
             _ => absent(reply).map(Self::Absent),
         }

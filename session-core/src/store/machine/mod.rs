@@ -183,7 +183,8 @@ impl Rules {
     /// [`SessionStore::apply`](crate::store::SessionStore::apply).
     ///
     /// # Errors
-    /// [`LimitExceeded`](ErrorKind::LimitExceeded) or [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded), [`OutcomeUnknown`](ErrorKind::OutcomeUnknown), or
+    /// [`Unavailable`](ErrorKind::Unavailable) for an update that arrives too late.
     pub fn apply(
         &self,
         slots: &mut impl Slots,
@@ -191,7 +192,7 @@ impl Rules {
         id: &IdDigest,
         update: &Update,
     ) -> Result<Step<ApplyOutcome>, Error> {
-        let Update { write, delta, preconditions, retry_from } = update;
+        let Update { write, delta, preconditions, retry_from, not_after } = update;
         let (at, live) = match live_mut(slots, now, id) {
             Ok(found) => found,
             Err(absent) => return Ok(Step::unchanged(absent.into())),
@@ -206,6 +207,7 @@ impl Rules {
         }
         if !delta.is_empty() {
             refuse_forgotten_retry(*retry_from, before)?;
+            refuse_late(*not_after, now)?;
         }
         if let Some(cause) = live.first_failed(preconditions, now) {
             return Ok(Step::unchanged(ApplyOutcome::Conflict(Conflict { current: before, cause })));
@@ -310,6 +312,16 @@ fn refuse_forgotten_retry(retry_from: Option<Stamp>, current: Stamp) -> Result<(
             ErrorKind::OutcomeUnknown,
             "too many updates followed the first attempt to tell whether it happened; load the session and decide",
         )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an update whose time is over. Its sender has given it up.
+fn refuse_late(not_after: Option<Timestamp>, now: Timestamp) -> Result<(), Error> {
+    match not_after {
+        Some(last) if now > last => {
+            Err(Error::new(ErrorKind::Unavailable, "the update arrived too late and was not applied"))
+        }
         _ => Ok(()),
     }
 }

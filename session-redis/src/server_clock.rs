@@ -1,0 +1,51 @@
+//! What the store knows of a server's clock.
+
+use parking_lot::Mutex;
+use session_core::model::Timestamp;
+
+use crate::net::Deadline;
+
+/// The clock of the server that has one partition, as the last answer showed it.
+///
+/// It tells an update how long it may be applied. The call that an answer belongs to began before the server read its
+/// clock. So the estimate is ahead of that clock by at most the duration of a call, and behind it only if the clock has
+/// jumped since, or the partition is on another server. An update that is refused for that reason brings the right time
+/// back, and is sent again.
+#[derive(Debug, Default)]
+pub(crate) struct ServerClock(Mutex<Option<(tokio::time::Instant, Timestamp)>>);
+
+impl ServerClock {
+    /// A server has answered that its clock showed `now`, in the call with this deadline.
+    pub(crate) fn observe(&self, call: Deadline, now: Timestamp) {
+        *self.0.lock() = Some((call.began(), now));
+    }
+
+    /// The time on the server at the deadline of a call, if a server has answered before.
+    pub(crate) fn at_the_end_of(&self, call: Deadline) -> Option<Timestamp> {
+        let (began, now) = (*self.0.lock())?;
+        Some(now.after(call.instant().saturating_duration_since(began)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_at_a_deadline_counts_from_the_beginning_of_the_call_that_was_answered() {
+        let (clock, limit) = (ServerClock::default(), Duration::from_millis(200));
+        let first = Deadline::after(limit);
+        assert_eq!(clock.at_the_end_of(first), None, "nothing is known before the first answer");
+        tokio::time::advance(Duration::from_millis(50)).await;
+        clock.observe(first, Timestamp::from_millis(7_000));
+        assert_eq!(clock.at_the_end_of(first), Some(Timestamp::from_millis(7_200)));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(clock.at_the_end_of(Deadline::after(limit)), Some(Timestamp::from_millis(67_250)));
+        // The clock was set back.
+        let second = Deadline::after(limit);
+        clock.observe(second, Timestamp::from_millis(3_000));
+        assert_eq!(clock.at_the_end_of(second), Some(Timestamp::from_millis(3_200)));
+    }
+}
