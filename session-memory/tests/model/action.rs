@@ -18,8 +18,9 @@ pub(crate) enum Action {
     Create(Id, Vec<Step>, Expiry),
     /// The stamp seen that many answers ago is the known one.
     Load(Id, Option<usize>),
-    /// A delta, preconditions, and, for a retry whose first attempt was lost, the stamp that is its base.
-    Apply(Id, Vec<Step>, Vec<When>, Option<usize>),
+    /// A delta, preconditions, for a retry whose first attempt was lost the stamp that is its base, and how long after the
+    /// last answer it may be applied.
+    Apply(Id, Vec<Step>, Vec<When>, Option<usize>, Option<Duration>),
     /// Many small updates in a row, then a retry from before them whose first attempt was lost.
     Burst(Id, usize),
     Touch(Id, Option<Duration>),
@@ -130,6 +131,7 @@ fn id() -> impl Strategy<Value = Id> {
 fn action() -> impl Strategy<Value = Action> {
     let reason = select(&[EndReason::Logout, EndReason::Revoked, EndReason::Limit][..]);
     let retry = prop::option::weighted(0.2, far());
+    let limit = prop::option::weighted(0.2, elapse());
     let preconditions = prop_oneof![3 => Just(Vec::new()), 2 => vec(when(), 1..3)];
     let grace = prop_oneof![2 => Just(Duration::from_secs(10)), 1 => duration()];
     let confirm_within = prop::option::weighted(0.3, duration());
@@ -138,7 +140,8 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
         2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),
-        6 => (id(), steps(), preconditions, retry).prop_map(|(id, s, when, retry)| Action::Apply(id, s, when, retry)),
+        6 => (id(), steps(), preconditions, retry, limit)
+            .prop_map(|(id, s, when, retry, limit)| Action::Apply(id, s, when, retry, limit)),
         1 => (id(), 14..19usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
         2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
         4 => rotate.prop_map(|(id, to, kind, (grace, confirm_within), steps, expiry, again)| {

@@ -109,9 +109,15 @@ impl Clients {
         match answer {
             Answer::Create(CreateOutcome::Created(applied))
             | Answer::Apply(ApplyOutcome::Applied(applied))
-            | Answer::Rotate(RotateOutcome::Rotated(applied)) => self.stamps.push(applied.stamp),
+            | Answer::Rotate(RotateOutcome::Rotated(applied)) => {
+                self.stamps.push(applied.stamp);
+                self.now = applied.now;
+            }
             Answer::Apply(ApplyOutcome::Conflict(conflict)) => self.stamps.push(conflict.current),
-            Answer::Load(LoadOutcome::Found(found)) => self.stamps.push(found.record.stamp()),
+            Answer::Load(LoadOutcome::Found(found)) => {
+                self.stamps.push(found.record.stamp());
+                self.now = found.now;
+            }
             Answer::Acquire(AcquireOutcome::Acquired(token)) => self.tokens.push(*token),
             _ => {}
         }
@@ -132,7 +138,7 @@ fn name(answer: &Answer) -> String {
 }
 
 /// Every kind of answer.
-pub(crate) const OUTCOMES: [&str; 41] = [
+pub(crate) const OUTCOMES: [&str; 42] = [
     "Create Created",
     "Create Created again",
     "Create AlreadyExists",
@@ -173,5 +179,6 @@ pub(crate) const OUTCOMES: [&str; 41] = [
     "Tenure Superseded",
     "Refused LimitExceeded",
     "Refused OutcomeUnknown",
+    "Refused Unavailable",
     "Refused InvalidInput",
 ];

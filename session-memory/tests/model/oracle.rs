@@ -198,6 +198,9 @@ impl Oracle {
         if !empty && session.cannot_know(update) {
             return Answer::Refused(ErrorKind::OutcomeUnknown);
         }
+        if !empty && update.not_after.is_some_and(|last| last.as_millis() < now) {
+            return Answer::Refused(ErrorKind::Unavailable);
+        }
         if let Some(cause) = session.conflict(now, &update.preconditions) {
             return Answer::Apply(ApplyOutcome::Conflict(Conflict { current: session.stamp, cause }));
         }

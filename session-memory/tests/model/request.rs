@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_core::{
     LoadOptions, SessionId,
-    model::{Delta, Field, Incarnation, Key, OpId, Stamp, Value},
+    model::{Delta, Field, Incarnation, Key, OpId, Stamp, Timestamp, Value},
     store::{Destroy, FencingToken, NewSession, Precondition, Rotation, TouchOptions, Update},
 };
 
@@ -32,6 +32,8 @@ pub(crate) struct Clients {
     sent: Vec<(Request, Option<Stamp>)>,
     next_op: u64,
     pub(crate) current: Option<SessionId>,
+    /// The time in the last answer.
+    pub(crate) now: Timestamp,
 }
 
 /// The ids: almost only zeros, in partition 0; the last one is in another partition.
@@ -133,10 +135,11 @@ impl Clients {
                 let known = known.map(|back| self.stamp(back));
                 Request::Load(self.at(*at), LoadOptions { known, ..LoadOptions::default() })
             }
-            Action::Apply(at, steps, when, retry) => {
+            Action::Apply(at, steps, when, retry, limit) => {
                 let update = Update {
                     preconditions: when.iter().map(|when| self.precondition(when)).collect(),
                     retry_from: retry.map(|back| self.stamp(back)),
+                    not_after: limit.map(|limit| self.now.after(limit)),
                     ..Update::new(self.op(), delta(steps))
                 };
                 Request::Apply(self.at(*at), update)

@@ -17,6 +17,7 @@ mod garbage;
 mod golden;
 mod half_open;
 mod killed;
+mod late;
 mod loading;
 mod lowered;
 mod memory;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_core::{
     Expiry, LoadOptions, Principal, SessionCap, SessionId, SignIn,
-    model::{Delta, EndReason, Field, Incarnation, Key, OpId, Stamp, Value},
+    model::{Delta, EndReason, Field, Incarnation, Key, OpId, Stamp, Timestamp, Value},
     store::{Destroy, FencingToken, NewSession, Precondition, Rotation, RotationKind, TouchOptions, Update},
 };
 
@@ -192,6 +192,10 @@ impl Clients {
         }
         if self.one_in(5) {
             update.retry_from = Some(self.stamp());
+        }
+        if self.one_in(8) {
+            let time = if self.one_in(2) { 1 } else { u64::MAX };
+            update.not_after = Some(Timestamp::from_millis(time));
         }
         Request::Apply(self.id(), update)
     }
