@@ -46,7 +46,9 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// - **Exactly once.** Every mutation has an op id. The store remembers the op ids of a session's last 16 updates. A
 ///   repeat changes nothing and is answered with success, as the original was, but with the session's current stamp,
 ///   marked as a repeat. A retry that is not remembered and whose base version is 16 or more behind changes nothing and
-///   fails with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown).
+///   fails with [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown). An update that arrives after the moment that it
+///   [names](Update::not_after) changes nothing and fails with [`Unavailable`](crate::ErrorKind::Unavailable), unless it is
+///   a repeat.
 /// - **Destroy wins.** Nothing recreates a destroyed or expired session: no update, touch, late commit or retry, and no
 ///   delayed create while the tombstone is kept. Tombstones and forwards keep their op id. A store can refuse only a
 ///   create whose session it remembers. The promise therefore excludes a create that is delayed or retried until its
@@ -132,8 +134,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// Atomic. Updates of one session are applied one after another.
     ///
     /// # Errors
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) and
-    /// the failures of the backend.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown),
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) for an update that arrives too late, and the failures of the backend.
     ///
     /// # Cancel safety
     /// If the future is dropped, the update happened as a whole or not at all. A retry with the same op id settles it.
