@@ -45,4 +45,5 @@ mistakes! {
     a_second_sign_in_that_starts_empty_loses_work SecondSignInStartsEmpty: sign_in_succeeds;
     a_sign_in_that_copies_another_principal_leaks CopiesAnotherPrincipal: no_foreign_entries;
     reads_of_an_isolated_primary_are_stale UnguardedReads: read_level_store i4_floor i7_destroy_wins i1_bounded_staleness;
+    an_update_that_arrives_late_happens AppliesLateUpdates: late_update;
 }

@@ -3,6 +3,7 @@
 use session_core::{model::OpId, store::machine::REMEMBERED_OPS};
 
 use super::Updates;
+use crate::sim::Millis;
 
 impl Updates {
     /// An update of a session with this lineage is executed.
@@ -14,6 +15,13 @@ impl Updates {
         }
         if self.refused.contains(&u64::from(op)) {
             self.violate("exactly_once", format!("{op:?} was refused, and is executed"));
+        }
+    }
+
+    /// An update is executed now. Its call ends at `until`.
+    pub(crate) fn happens_in_time(&mut self, op: OpId, until: Option<Millis>, now: Millis) {
+        if until.is_some_and(|until| now > until) {
+            self.violate("late_update", format!("{op:?} is executed after its call"));
         }
     }
 

@@ -35,6 +35,8 @@ pub enum StoreMistake {
     CopiesAnotherPrincipal,
     /// A primary that lost its replica still answers reads when it accepts no writes.
     UnguardedReads,
+    /// An update is executed whenever it arrives.
+    AppliesLateUpdates,
 }
 
 /// No idle time: a touch that only confirms.

@@ -13,9 +13,11 @@ use session_core::{
 };
 
 use super::{
-    Millis, Sim, mistake,
+    Millis, Sim, StoreMistake, mistake,
     request::{Request, Work},
     server::TrackedSlots,
+    settings::CALL_DEADLINE,
+    time::server_time,
     world::Change,
 };
 
@@ -32,7 +34,16 @@ impl SimStore {
     }
 
     async fn call<T: Send + 'static>(&self, id: &SessionId, write: bool, work: Work<T>) -> Result<(T, Millis), Error> {
-        Request { node: self.node, partition: id.digest().partition(), write }.call(&self.sim, work).await
+        self.send(id, (write, false), work).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        id: &SessionId,
+        (write, lingers): (bool, bool),
+        work: Work<T>,
+    ) -> Result<(T, Millis), Error> {
+        Request { node: self.node, partition: id.digest().partition(), write, lingers }.call(&self.sim, work).await
     }
 
     /// Executes a step of the machine at the server that receives the request.
@@ -42,12 +53,21 @@ impl SimStore {
         (op, delta): (OpId, Option<Delta>),
         step: impl Fn(&Rules, &mut TrackedSlots<'_>, Timestamp, &IdDigest) -> Result<Step<T>, Error> + Send + Sync + 'static,
     ) -> Result<(T, Millis), Error> {
+        self.call(id, true, self.work(id, (op, delta, None), step)).await
+    }
+
+    /// The work of a step; one that is not to happen after `until` breaks a promise if it does.
+    fn work<T: Send + 'static>(
+        &self,
+        id: &SessionId,
+        (op, delta, until): (OpId, Option<Delta>, Option<Millis>),
+        step: impl Fn(&Rules, &mut TrackedSlots<'_>, Timestamp, &IdDigest) -> Result<Step<T>, Error> + Send + Sync + 'static,
+    ) -> Work<T> {
         let (origin, digest) = (self.own_origin(), *id.digest());
-        let work: Work<T> = Arc::new(move |world, server| {
-            let change = Change { origin, partition: digest.partition(), delta: delta.as_ref(), op };
+        Arc::new(move |world, server| {
+            let change = Change { origin, partition: digest.partition(), delta: delta.as_ref(), op, until };
             world.mutate(server, &change, |rules, slots, now| step(rules, slots, now, &digest))
-        });
-        self.call(id, true, work).await
+        })
     }
 
     /// The store has answered this node: the answer was true at some moment after the request was sent.
@@ -92,11 +112,14 @@ impl SessionStore for SimStore {
     }
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        let request = update.clone();
-        let step = self.step(id, (update.write.op, Some(update.delta.clone())), move |rules, slots, now, digest| {
-            rules.apply(slots, now, digest, &request)
-        });
-        let (outcome, sent) = step.await?;
+        let until = self.sim.now() + CALL_DEADLINE;
+        let mut request = update.clone();
+        if !self.sim.with(|world| world.makes(StoreMistake::AppliesLateUpdates)) {
+            request.not_after = Some(server_time(until));
+        }
+        let effect = (update.write.op, Some(update.delta.clone()), Some(until));
+        let work = self.work(id, effect, move |rules, slots, now, digest| rules.apply(slots, now, digest, &request));
+        let (outcome, sent) = self.send(id, (true, true), work).await?;
         if let ApplyOutcome::Applied(applied) = &outcome {
             self.asked(&[id.digest()], Some(applied.stamp), sent);
         }

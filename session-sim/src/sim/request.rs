@@ -23,6 +23,8 @@ pub(crate) struct Request {
     pub(crate) node: usize,
     pub(crate) partition: u16,
     pub(crate) write: bool,
+    /// Whether it may arrive long after its connection has ended.
+    pub(crate) lingers: bool,
 }
 
 /// A connection at the time of sending.
@@ -63,20 +65,21 @@ impl Request {
     }
 
     fn send<T: Send + 'static>(self, sim: &Sim, work: Work<T>) -> Option<oneshot::Receiver<Reply<T>>> {
-        let (sent, at) = sim.with(|world| {
+        let (sent, server, at) = sim.with(|world| {
             let delay = world.delay(self.node, false);
             let index = world.rng.usize(..COMMAND_CONNS);
             let state = &mut world.nodes[self.node];
             let shard = state.routes[usize::from(self.partition)];
             let conn = &mut state.commands[shard][index];
-            conn.server?;
-            Some((Sent { shard, index, epoch: conn.epoch }, conn.up(world.now, delay)))
+            let server = conn.server?;
+            Some((Sent { shard, index, epoch: conn.epoch }, server, conn.up(world.now, delay)))
         })?;
         let (answer, receiver) = oneshot::channel();
         let sim = sim.clone();
         tokio::spawn(async move {
             sim.sleep_until(at).await;
             let Some((reply, at)) = sim.with(|world| self.arrive(world, sent, &work)) else {
+                tokio::spawn(self.linger(sim.clone(), server, work));
                 return self.keep_silence(&sim, answer).await;
             };
             sim.sleep_until(at).await;
@@ -98,6 +101,18 @@ impl Request {
         let delay = world.delay(self.node, false);
         let now = world.now;
         Some((reply, world.nodes[self.node].commands[sent.shard][sent.index].down(now, delay)))
+    }
+
+    /// The network has held the request back. It still reaches its server, or never does.
+    async fn linger<T>(self, sim: Sim, server: usize, work: Work<T>) {
+        if !self.lingers || sim.with(|world| world.rng.bool()) {
+            return;
+        }
+        sim.sleep(sim.with(|world| world.rng.u64(..4 * CALL_DEADLINE))).await;
+        sim.with(|world| {
+            world.coverage.count("late requests");
+            world.serve(server, self, &work);
+        });
     }
 
     /// No reply comes. The caller notices a broken connection soon, and a silent one at its own deadline.

@@ -80,6 +80,8 @@ pub(crate) struct Change<'c> {
     pub(crate) partition: u16,
     pub(crate) delta: Option<&'c Delta>,
     pub(crate) op: OpId,
+    /// The last moment for it to happen.
+    pub(crate) until: Option<Millis>,
 }
 
 impl Sim {
@@ -270,6 +272,7 @@ impl World {
             replicated.update = Some((change.partition, after.incarnation(), change.op));
             let lineage = contents.lineages.entry((change.partition, u64::from(after.incarnation()))).or_default();
             self.oracle.updates.happens(lineage, change.op);
+            self.oracle.updates.happens_in_time(change.op, change.until, self.now);
             lineage.push(u64::from(change.op));
         }
         let carried = change.delta.filter(|delta| !delta.is_empty() && self.rng.u8(..8) != 0);
