@@ -1,6 +1,6 @@
 //! An update reaches the server after its call has ended.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use session_core::{
     ErrorKind, LoadOptions,
@@ -8,6 +8,7 @@ use session_core::{
 };
 use session_redis::RedisStore;
 use session_testkit::{Direction, LinkCutter, Server};
+use tokio::time::Instant;
 
 use crate::{
     belongings::key_of,
