@@ -58,3 +58,11 @@ async fn the_same_runs_are_clean_without_a_mutant() {
         short(0, None, faults).is_clean().await;
     }
 }
+
+/// The session must forget the update before it arrives.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_late() {
+    let mutant = Mutant::SendsLate;
+    let (_, report) = Short { seconds: 8, ..short(0, Some(mutant), &[]) }.judge().await;
+    assert!(report.by_rule().contains_key(mutant.rule()), "{mutant:?} does not break {}", mutant.rule());
+}

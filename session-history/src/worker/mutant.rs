@@ -26,6 +26,8 @@ pub enum Mutant {
     FreshOpIds,
     /// It acknowledges every fourth update without sending it.
     DropsWrites,
+    /// It sends every fourth update long after it has answered that the outcome is unknown.
+    SendsLate,
     /// It acknowledges destroys without sending them.
     DropsDestroys,
     /// It shows a session that has ended as the session that it last saw.
@@ -52,7 +54,7 @@ impl Mutant {
             Self::ForgetsOwnWrites => "read_your_writes",
             Self::Reorders => "monotonic_reads",
             Self::IgnoresFloors => "floors",
-            Self::FreshOpIds => "exactly_once",
+            Self::FreshOpIds | Self::SendsLate => "exactly_once",
             Self::DropsWrites => "lost_updates",
             Self::DropsDestroys | Self::Resurrects | Self::AbsentIsEmpty => "destroyed",
             Self::FailedIsAbsent => "absence",

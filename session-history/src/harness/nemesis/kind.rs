@@ -17,6 +17,8 @@ pub enum FaultKind {
     LinksHeld,
     /// Requests of a node arrive, and the replies are lost.
     RepliesLost,
+    /// Requests of a node arrive seconds late, when their calls have ended.
+    RequestsLate,
     /// The network forgets the links of a node without a sign.
     LinksHalfOpen,
     /// The links of a node are slow.

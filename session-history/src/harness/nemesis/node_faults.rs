@@ -26,6 +26,7 @@ impl Nemesis {
                 last(rng, 50..1_500).await;
                 links(node, LinkFault::Cut, rng, 10..50).await;
             }
+            FaultKind::RequestsLate => links(node, LinkFault::HoldRequests, rng, 3_000..5_000).await,
             FaultKind::LinksHalfOpen => links(node, LinkFault::HalfOpen, rng, 200..2_500).await,
             FaultKind::LinksSlow => {
                 let delay = Duration::from_millis(rng.u64(20..300));

@@ -25,7 +25,8 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// Serves a link until one of its ends closes. Bytes that were held until then are lost.
+/// Serves a link until one of its ends closes. Bytes that were held until then are lost, unless the network is to deliver them
+/// late.
 pub(super) async fn serve(client: TcpStream, target: SocketAddr, faults: &mut Faults, ports: Ports) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     // Nagle's algorithm would add delays.
@@ -37,8 +38,9 @@ pub(super) async fn serve(client: TcpStream, target: SocketAddr, faults: &mut Fa
     let dead = faults.wait_for(|fault| *fault == LinkFault::HalfOpen);
     let (mut requests, mut replies) = (Box::pin(requests), Box::pin(replies));
     let is_dead = tokio::select! {
-        () = &mut requests => false,
-        () = &mut replies => false,
+        // It also ends after the client has closed the link.
+        _ = &mut requests => false,
+        End::Source = &mut replies => false,
         _ = dead => true,
     };
     if is_dead {
@@ -54,14 +56,25 @@ pub(super) async fn swallow(mut client: TcpStream) {
     while let Ok(1..) = client.read(&mut buffer).await {}
 }
 
+/// The end of a link that has closed.
+enum End {
+    Source,
+    Target,
+}
+
 /// Passes on bytes of one direction, until its source or its target closes.
-async fn pump(from: OwnedReadHalf, to: OwnedWriteHalf, rewriter: Option<Rewriter>, faults: Faults) {
+async fn pump(from: OwnedReadHalf, to: OwnedWriteHalf, rewriter: Option<Rewriter>, faults: Faults) -> End {
     let (push, pull) = unbounded_channel();
     let is_reply = rewriter.is_some();
+    let mut give = Box::pin(give(to, pull, is_reply, faults.clone()));
     tokio::select! {
         () = take(from, push, rewriter, faults.clone()) => {}
-        () = give(to, pull, is_reply, faults) => {}
+        () = &mut give => return End::Target,
     }
+    if !is_reply && *faults.borrow() == LinkFault::HoldRequests {
+        give.await;
+    }
+    End::Source
 }
 
 /// Reads even while bytes are held, so that the end of the source is noticed.

@@ -30,6 +30,8 @@ pub(crate) enum LinkFault {
     Hold,
     /// Requests pass, and no replies.
     HoldReplies,
+    /// No requests pass. What is held arrives later, also if the client has closed the link by then.
+    HoldRequests,
     /// Links are forgotten for good, and new ones are equally dead.
     HalfOpen,
     /// Every byte is late.
@@ -40,7 +42,12 @@ pub(crate) enum LinkFault {
 
 impl LinkFault {
     fn holds(self, is_reply: bool) -> bool {
-        self == Self::Hold || (is_reply && self == Self::HoldReplies)
+        match self {
+            Self::Hold => true,
+            Self::HoldReplies => is_reply,
+            Self::HoldRequests => !is_reply,
+            _ => false,
+        }
     }
 }
 

@@ -24,6 +24,8 @@ const MOMENT: Duration = Duration::from_millis(300);
 /// The age of the copies of a mutant that does not.
 const AGES: Duration = Duration::from_secs(4);
 
+/// How late a mutant sends an update.
+const LATE: Duration = Duration::from_secs(4);
 /// How long a mutant that ignores preconditions waits before an update that has some.
 const DWELL: Duration = Duration::from_millis(30);
 
@@ -130,6 +132,14 @@ impl SessionStore for Wrong {
             return Ok(outcome);
         }
         let mut update = update.clone();
+        if self.mutant == Mutant::SendsLate && self.is_turn(4) {
+            let (inner, id) = (self.inner.clone(), *id);
+            tokio::spawn(async move {
+                tokio::time::sleep(LATE).await;
+                drop(inner.apply(&id, &update).await);
+            });
+            return Err(Error::new(ErrorKind::OutcomeUnknown, "on its way"));
+        }
         if self.mutant == Mutant::IgnoresPreconditions && !update.preconditions.is_empty() {
             update.preconditions.clear();
             // Time for another update between the load and this one.
