@@ -87,9 +87,9 @@ elseif timeout > 0 then
 end
 -- The old id must still forward here: it may have ended since it was read.
 local old = through == 1 and redis.call('HGET', KEYS[4], '@')
-if through == 1 and not (old and string.sub(old, 1, 3) == $RENEWED_HEAD and struct.unpack('>I7', old, $FORWARD_TILL_AT) > now) then
-  return signs and 'Z' or 'N'
-end
+local gives_access = old and #old == $FORWARD_LENGTH and string.sub(old, 1, 3) == $RENEWED_HEAD
+  and struct.unpack('>I7', old, $FORWARD_TILL_AT) > now
+if through == 1 and not gives_access then return signs and 'Z' or 'N' end
 local ends = math.min(idle, absolute)
 local principal = ARGV[7] ~= '' and ARGV[7] or p and principal_of(p)
 -- The values of the metadata are filled in at the end.
