@@ -4,7 +4,7 @@
 //! rule was broken, 1 if one was, and 2 if the run itself failed.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufReader},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -69,9 +69,10 @@ struct Run {
     /// Makes all nodes wrong in this way.
     #[arg(long, value_enum)]
     mutant: Option<Mutant>,
-    /// The file of the history; by default one that is removed afterwards, unless a rule was broken.
+    /// The directory of the history and the servers' logs; by default one that is removed afterwards, unless a rule was
+    /// broken or the run itself failed.
     #[arg(long)]
-    history: Option<PathBuf>,
+    dir: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -89,8 +90,9 @@ async fn main() -> ExitCode {
 }
 
 async fn long_mode(arguments: &Run) -> io::Result<ExitCode> {
-    let file = tempfile::Builder::new().prefix("session-history-").suffix(".jsonl").tempfile()?;
-    let history = arguments.history.clone().unwrap_or_else(|| file.path().to_owned());
+    let temporary = tempfile::Builder::new().prefix("session-history-").tempdir()?;
+    let dir = arguments.dir.clone().unwrap_or_else(|| temporary.path().to_owned());
+    fs::create_dir_all(&dir)?;
     let faults = arguments.faults.clone().unwrap_or_else(|| FaultKind::value_variants().to_vec());
     let options = Options {
         topology: arguments.topology,
@@ -101,17 +103,24 @@ async fn long_mode(arguments: &Run) -> io::Result<ExitCode> {
         faults: faults.into_iter().filter(|fault| !arguments.without.contains(fault)).collect(),
         mutant: arguments.mutant,
         worker: std::env::current_exe()?,
-        history: history.clone(),
+        dir: dir.clone(),
     };
+    let history = options.history();
     // A task of its own, because the test kit panics when servers do not do in time what they should.
-    let summary = tokio::spawn(async move { run(&options).await }).await.map_err(io::Error::other)??;
-    println!("{summary}");
-    let status = judge(&history, PRINTED)?;
-    if status != ExitCode::SUCCESS && arguments.history.is_none() {
-        let (_, kept) = file.keep().map_err(io::Error::other)?;
-        println!("the history is in {}", kept.display());
+    let result = match tokio::spawn(async move { run(&options).await }).await.map_err(io::Error::other) {
+        Ok(Ok(summary)) => {
+            println!("{summary}");
+            judge(&history, PRINTED)
+        }
+        Ok(Err(error)) | Err(error) => Err(error),
+    };
+    if !matches!(result, Ok(ExitCode::SUCCESS)) {
+        if arguments.dir.is_none() {
+            let _ = temporary.keep();
+        }
+        println!("the history and the servers' logs are in {}", dir.display());
     }
-    Ok(status)
+    result
 }
 
 /// Judges a history, and prints at most this many violations.

@@ -17,8 +17,8 @@ fn short(seed: u64, mutant: Option<Mutant>, faults: &[FaultKind]) -> Short {
 
 async fn is_caught(mutant: Mutant, faults: &[FaultKind]) {
     for seed in 0..SEEDS {
-        let (_, report) = short(seed, Some(mutant), faults).judge().await;
-        if report.by_rule().contains_key(mutant.rule()) {
+        let judged = short(seed, Some(mutant), faults).judge().await;
+        if judged.report.by_rule().contains_key(mutant.rule()) {
             return;
         }
     }

@@ -13,7 +13,7 @@ use crate::{counter::Counter, protocol::DestroyReply};
 
 /// How long a destroy is remembered. Longer than what a failover loses: a second with `appendfsync everysec`, a
 /// replica's lag, or the time for which an isolated primary goes on.
-const REMEMBERED: Duration = Duration::from_secs(60);
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(60);
 /// The most destroys that are remembered, so that a storm of destroys takes little memory and a failover does not cause
 /// another one.
 const MAX_REMEMBERED: usize = 8_192;
@@ -22,11 +22,8 @@ const MAX_REMEMBERED: usize = 8_192;
 #[derive(Debug, Default)]
 pub(crate) struct RecentDestroys {
     destroys: Mutex<VecDeque<(Instant, IdDigest, Destroy)>>,
-    /// The sessions that moved in the last minute: where each was, by where it is. A server that loses a move together with
-    /// a destroy has the session where it was.
-    moves: Mutex<HashMap<IdDigest, (Instant, Vec<IdDigest>)>>,
     queue: Mutex<ReplayQueue>,
-    /// Destroys and moves without room within their minute. If the servers lose them, they are not repeated.
+    /// Destroys without room within their minute. If the servers lose them, they are not repeated.
     pub(crate) forgotten: Counter,
     /// Destroys that were sent again.
     pub(crate) repeated: Counter,
@@ -42,35 +39,14 @@ struct ReplayQueue {
 }
 
 impl RecentDestroys {
-    /// Remembers that a session has moved, and all digests at which it was before.
-    pub(crate) fn moved(&self, from: &[IdDigest], to: IdDigest) {
-        let now = Instant::now();
-        let mut moves = self.moves.lock();
-        let mut places = Vec::new();
-        for digest in from {
-            add(&mut places, [*digest]);
-            if let Some((_, earlier)) = moves.get(digest).filter(|(at, _)| now.duration_since(*at) <= REMEMBERED) {
-                add(&mut places, earlier.iter().copied());
-            }
+    /// Remembers the destroy of a session at `digest` that was asked for at `asked`. The session has `left` other ids
+    /// recently: a server that loses a move together with the destroy has the session where it was.
+    pub(crate) fn remember(&self, asked: IdDigest, digest: IdDigest, left: Vec<IdDigest>, destroy: Destroy) {
+        self.remember_at(digest, destroy);
+        if asked != digest && !left.contains(&asked) {
+            self.remember_at(asked, destroy);
         }
-        if moves.len() >= MAX_REMEMBERED {
-            moves.retain(|_, (at, _)| now.duration_since(*at) <= REMEMBERED);
-        }
-        if moves.len() < MAX_REMEMBERED {
-            moves.insert(to, (now, places));
-        } else {
-            self.forgotten.count();
-        }
-    }
-
-    /// Remembers the destroy of a session at `digest` that was asked for at `asked`.
-    pub(crate) fn remember(&self, asked: IdDigest, digest: IdDigest, destroy: Destroy) {
-        let mut places = vec![digest];
-        add(&mut places, [asked]);
-        if let Some((_, earlier)) = self.moves.lock().get(&digest) {
-            add(&mut places, earlier.iter().copied());
-        }
-        places.into_iter().for_each(|digest| self.remember_at(digest, destroy));
+        left.into_iter().for_each(|digest| self.remember_at(digest, destroy));
     }
 
     fn remember_at(&self, digest: IdDigest, destroy: Destroy) {
@@ -96,7 +72,7 @@ impl RecentDestroys {
     /// Counts the reply to a repeated destroy.
     pub(crate) fn count(&self, reply: &[u8]) {
         self.repeated.count();
-        if matches!(DestroyReply::parse(reply), Ok(DestroyReply::Destroyed)) {
+        if matches!(DestroyReply::parse(reply), Ok(DestroyReply::Destroyed(_))) {
             self.undone.count();
             #[cfg(feature = "tracing")]
             tracing::warn!("a destroyed session was back, and has been ended again");
@@ -125,18 +101,6 @@ impl RecentDestroys {
     }
 }
 
-/// The most places of one session that are remembered.
-const MAX_PLACES: usize = 8;
-
-/// Adds digests that are not there yet.
-fn add(places: &mut Vec<IdDigest>, digests: impl IntoIterator<Item = IdDigest>) {
-    for digest in digests {
-        if places.len() < MAX_PLACES && !places.contains(&digest) {
-            places.push(digest);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use session_core::{
@@ -152,7 +116,7 @@ mod tests {
         let remember = || {
             let destroy = Destroy::new(OpId::generate().unwrap(), EndReason::Logout);
             let digest = *SessionId::generate().unwrap().digest();
-            recent.remember(digest, digest, destroy);
+            recent.remember(digest, digest, Vec::new(), destroy);
         };
         (0..MAX_REMEMBERED).for_each(|_| remember());
         assert_eq!((recent.list().len(), recent.forgotten.get()), (MAX_REMEMBERED, 0));
@@ -165,23 +129,18 @@ mod tests {
         assert_eq!((recent.list().len(), recent.forgotten.get()), (1, 3), "those whose minute is over are not counted");
     }
 
-    /// The session may be back at any digest at which it was, and at the one that the destroy named.
-    #[tokio::test(start_paused = true)]
-    async fn a_destroy_is_remembered_wherever_its_session_was() {
-        let recent = RecentDestroys::default();
-        let [first, second, third, other] = [(); 4].map(|()| *SessionId::generate().unwrap().digest());
-        recent.moved(&[first], second);
-        recent.moved(&[second], third);
-        recent.moved(&[other], other);
-        recent.remember(second, third, Destroy::new(OpId::generate().unwrap(), EndReason::Logout));
-        let mut places: Vec<_> = recent.list().iter().map(|(digest, _)| *digest).collect();
-        places.sort();
-        let mut expected = [first, second, third];
-        expected.sort();
-        assert_eq!(places, expected);
-        tokio::time::advance(REMEMBERED + Duration::from_millis(1)).await;
-        recent.moved(&[third], other);
-        recent.remember(other, other, Destroy::new(OpId::generate().unwrap(), EndReason::Logout));
-        assert_eq!(recent.list().len(), 2, "the earlier moves are forgotten");
+    /// The session may be back at any id that it has left recently, and at the one that the destroy named.
+    #[test]
+    fn a_destroy_is_remembered_wherever_its_session_was() {
+        let [first, second, third] = [(); 3].map(|()| *SessionId::generate().unwrap().digest());
+        let places = |asked, left: &[IdDigest]| {
+            let recent = RecentDestroys::default();
+            recent.remember(asked, third, left.to_vec(), Destroy::new(OpId::generate().unwrap(), EndReason::Logout));
+            recent.list().into_iter().map(|(digest, _)| digest).collect::<Vec<_>>()
+        };
+        assert_eq!(places(third, &[]), [third]);
+        assert_eq!(places(third, &[second, first]), [third, second, first]);
+        assert_eq!(places(second, &[second, first]), [third, second, first]);
+        assert_eq!(places(first, &[second]), [third, first, second]);
     }
 }

@@ -71,6 +71,16 @@ impl Deployment {
         }
     }
 
+    /// All servers, each with its kind.
+    pub(crate) fn all_servers(&self) -> impl Iterator<Item = (&'static str, &Server)> {
+        let sentinels = match self {
+            Self::Sentinel(trio) => trio.sentinels(),
+            _ => &[],
+        };
+        let servers = self.servers().into_iter().map(|server| ("server", server));
+        servers.chain(sentinels.iter().map(|sentinel| ("sentinel", sentinel)))
+    }
+
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
         let announced = |server: &Server| match self {
             Self::Sentinel(trio) => trio.link_of(server).port(),

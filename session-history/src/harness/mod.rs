@@ -8,6 +8,7 @@
 //! | `node.rs`, `worker_process.rs`, `pause.rs` | a node of the application: its links, and its process |
 //! | `pool.rs`, `workload.rs`, `client.rs` | the sessions, the choice of requests, and the clients that send them |
 //! | `nemesis/` | the faults |
+//! | `saved_logs.rs` | the logs of the servers, beside the history |
 
 mod client;
 mod deployment;
@@ -18,6 +19,7 @@ mod pause;
 mod pool;
 mod proxy;
 mod run;
+mod saved_logs;
 mod worker_process;
 mod workload;
 

@@ -24,8 +24,16 @@ pub struct Options {
     pub mutant: Option<Mutant>,
     /// The program of the workers, which takes `worker` as its argument.
     pub worker: PathBuf,
+    /// The directory of the history and of the servers' logs, which exists.
+    pub dir: PathBuf,
+}
+
+impl Options {
     /// The file of the history.
-    pub history: PathBuf,
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.dir.join("history.jsonl")
+    }
 }
 
 /// The staleness bound of the caches.

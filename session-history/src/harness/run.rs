@@ -17,6 +17,7 @@ use super::{
     node::Node,
     options::{CALL_DEADLINE, MAX_STALENESS, REPLICATION_LAG, SLACK},
     pool::Pool,
+    saved_logs::SavedLogs,
 };
 use crate::{
     history::{Event, Micros, Recorder, Setup},
@@ -49,7 +50,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Runs clients against faults, and writes the history.
+/// Runs clients against faults, and writes the history and the servers' logs, these also if it fails or panics.
 ///
 /// # Errors
 /// If a worker does not start, the history cannot be written, or a node does not reach the store again after the last
@@ -59,8 +60,9 @@ impl fmt::Display for Summary {
 /// If servers do not start or do not agree in time, as `session-testkit` documents.
 pub async fn run(options: &Options) -> io::Result<Summary> {
     let deployment = Arc::new(Deployment::start(options.topology).await);
+    let _logs = SavedLogs { deployment: deployment.clone(), dir: options.dir.clone() };
     let nodes = start_nodes(options, &deployment).await?;
-    let recorder = Recorder::create(&options.history, &setup(options))?;
+    let recorder = Recorder::create(&options.history(), &setup(options))?;
     let clients = Arc::new(Clients { pool: Mutex::new(Pool::default()), recorder });
     let end = Instant::now() + options.time;
     let mut rng = Rng::with_seed(options.seed);

@@ -8,6 +8,7 @@ use session_history::{
     history::{History, read},
     worker::Mutant,
 };
+use tempfile::TempDir;
 
 /// A short run.
 pub(crate) struct Short {
@@ -18,10 +19,19 @@ pub(crate) struct Short {
     pub(crate) mutant: Option<Mutant>,
 }
 
+/// The history of a short run, its judgement, and the directory of the history and of the servers' logs.
+pub(crate) struct Judged {
+    pub(crate) history: History,
+    pub(crate) report: Report,
+    pub(crate) dir: TempDir,
+}
+
 impl Short {
     /// Runs it, and judges its history.
-    pub(crate) async fn judge(&self) -> (History, Report) {
-        let file = tempfile::NamedTempFile::new().expect("a file");
+    pub(crate) async fn judge(&self) -> Judged {
+        let prefix = format!("{:?}-{}-", self.topology, self.seed).to_lowercase();
+        let dir = tempfile::Builder::new().prefix(&prefix).tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+        let dir = dir.expect("a directory");
         let options = Options {
             topology: self.topology,
             seed: self.seed,
@@ -31,20 +41,23 @@ impl Short {
             faults: self.faults.clone(),
             mutant: self.mutant,
             worker: env!("CARGO_BIN_EXE_session-history").into(),
-            history: file.path().to_owned(),
+            dir: dir.path().to_owned(),
         };
         println!("{}", run(&options).await.expect("the run itself succeeds"));
-        let lines = BufReader::new(File::open(file.path()).expect("the file is there"));
+        let lines = BufReader::new(File::open(options.history()).expect("the file is there"));
         let history = read(lines).expect("it is a history");
         let report = check(&history);
         println!("{} calls, violations: {:?}", history.calls.len(), report.by_rule());
-        (history, report)
+        Judged { history, report, dir }
     }
 
     /// Runs it; no rule is broken, and clients were served.
     pub(crate) async fn is_clean(&self) {
-        let (history, report) = self.judge().await;
-        assert_eq!(report.violations, []);
+        let Judged { history, report, dir } = self.judge().await;
+        if !report.violations.is_empty() {
+            let dir = dir.keep();
+            panic!("{:#?}\nthe history and the servers' logs are in {}", report.violations, dir.display());
+        }
         let served = history.calls.iter().filter(|call| call.outcome.as_ref().is_some_and(|it| it.state().is_some()));
         assert!(served.count() > 0, "no load has found anything, so nothing was checked");
     }

@@ -53,8 +53,8 @@ impl Operation<'_> {
             let cmd = self.revoke_cmd(&at, revocation);
             let answer = self.run_script(&SCRIPTS.revoke, partition, &cmd, options).await?;
             match RevokeReply::parse(&answer.reply)? {
-                RevokeReply::Revoked => {
-                    self.store.recent_destroys.remember(*digest, at, *revocation.destroy);
+                RevokeReply::Revoked(left) => {
+                    self.store.recent_destroys.remember(*digest, at, left, *revocation.destroy);
                     return Ok(Revoked::Ended);
                 }
                 RevokeReply::Nothing => return Ok(Revoked::Nothing),

@@ -6,19 +6,20 @@
 -- ARGV  1 op id:8, reason:1, lifetime of the tombstone:7, whether to leave one where there is nothing:1,
 --         an incarnation that is kept:8 (preceded by 1, or 0 and anything)
 --       2 digest:18 and origin:8, 3 PUBLISH or SPUBLISH, 4 the channel, 5 the principal
--- Reply A ended, B it had ended or never was, N it is another principal's, or kept, F<digest:18> it has moved, G it
---       cannot be read
+-- Reply A(<digest:18>)… ended, with the ids that the session has left recently, B it had ended or never was, N it is
+--       another principal's, or kept, F<digest:18> it has moved, G it cannot be read
 -- All checks precede the first write.
 
 --@prelude
 --@absent
 --@publish
+--@left_ids
 --@tombstone
 
 local op, reason, tombstone, leave, keeps, kept = struct.unpack('>c8BI7BBc8', ARGV[1])
 local key = KEYS[1]
-local held = redis.call('HMGET', key, '@', '@c', '@p')
-local m, c, p = held[1], held[2], held[3]
+local held = redis.call('HMGET', key, '@', '@c', '@p', '@f')
+local m, c, p, f = held[1], held[2], held[3], held[4]
 if not is_live(m) or ends_at(m, c) <= now then
   -- A listing gives no access, so every forward is followed.
   if m and #m == $FORWARD_LENGTH and string.sub(m, 1, 2) == $FORWARD_HEAD then
@@ -27,14 +28,14 @@ if not is_live(m) or ends_at(m, c) <= now then
   local answer = absent(key, m, false)
   local sort = string.byte(answer)
   if answer == 'N' and leave == 1 then
-    write_tombstone(key, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+    write_tombstone(key, nil, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
   elseif sort == 84 and string.sub(m, $TOMBSTONE_OP_RANGE) == op then -- 84 is `T`
-    return 'A' -- an earlier attempt, whose answer was lost
+    return 'A' .. recently_left(f) -- an earlier attempt, whose answer was lost
   end
   return (answer == 'N' or sort == 84) and 'B' or answer
 end
 if p and principal_of(p) == '' then return 'G' end
 if not p or principal_of(p) ~= ARGV[5] then return 'N' end
 if keeps == 1 and string.sub(m, $INCARNATION_RANGE) == kept then return 'N' end
-write_tombstone(key, m, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
-return 'A'
+write_tombstone(key, m, f, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+return 'A' .. recently_left(f)

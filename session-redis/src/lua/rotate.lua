@@ -20,6 +20,7 @@
 --@prelude
 --@publish
 --@absent
+--@left_ids
 
 local op, hex, kind, grace, confirm, remembered, anew, new_timeout, lifetime, max_value, max_entries, max_bytes, span,
   through, requested, to, clears, removes, puts = struct.unpack('>c8c16c1I7I7I7BI7I7I4I4I5I7Bc18c18I4I4I4', ARGV[1])
@@ -38,12 +39,12 @@ local clears_at, removes_at, puts_at, CHUNK = 9, 9 + clears, 9 + clears + remove
 local last = puts_at + puts - 1
 local values
 if last - removes_at < CHUNK then
-  values = redis.call('HMGET', key, '@', '@c', '@0', '@1', '@p', unpack(ARGV, removes_at, last))
+  values = redis.call('HMGET', key, '@', '@c', '@0', '@1', '@p', '@f', unpack(ARGV, removes_at, last))
 else
   --@chunks
-  values = fetch(key, redis.call('HMGET', key, '@', '@c', '@0', '@1', '@p'), ARGV, removes_at, last)
+  values = fetch(key, redis.call('HMGET', key, '@', '@c', '@0', '@1', '@p', '@f'), ARGV, removes_at, last)
 end
-local m, c, ring0, ring1, p = values[1], values[2], values[3], values[4], values[5]
+local m, c, ring0, ring1, p, f = values[1], values[2], values[3], values[4], values[5], values[6]
 if not is_live(m) then
   local answer = absent(key, m, through == 1)
   local sort = string.byte(answer)
@@ -71,7 +72,7 @@ if not is_live(there[1]) then
   if sort == 71 then return 'G' end
   if answer ~= 'N' then return 'W' end
 end
-local skip = 5
+local skip = 6
 --@size_change
 if too_large then return too_large end
 entries, bytes = had_entries + entries, had_bytes + bytes
@@ -86,7 +87,9 @@ elseif timeout > 0 then
 end
 -- The old id must still forward here: it may have ended since it was read.
 local old = through == 1 and redis.call('HGET', KEYS[4], '@')
-if through == 1 and not (old and string.sub(old, 1, 3) == $RENEWED_HEAD) then return signs and 'Z' or 'N' end
+local gives_access = old and #old == $FORWARD_LENGTH and string.sub(old, 1, 3) == $RENEWED_HEAD
+  and struct.unpack('>I7', old, $FORWARD_TILL_AT) > now
+if through == 1 and not gives_access then return signs and 'Z' or 'N' end
 local ends = math.min(idle, absolute)
 local principal = ARGV[7] ~= '' and ARGV[7] or p and principal_of(p)
 -- The values of the metadata are filled in at the end.
@@ -119,6 +122,10 @@ local after = struct.pack($STATE_FORMAT, $SESSION_TYPE, incarnation, version, ta
 -- The last number is until when another renewal is refused.
 c = struct.pack($CONSTANTS_FORMAT, kind == 'R' and 2 or 1, created, timeout, absolute, listed, op, kind == 'R' and till or 0)
 set[2], set[4] = after, c
+-- A failover may lose this move, and the end of the session with it: the session is then back where it was.
+set[count + 1] = '@f'
+set[count + 2] = struct.pack('>BI6', 1, now) .. string.sub(ARGV[2], 1, 18) .. string.sub(recently_left(f), 1, $LEFT_KEPT)
+count = count + 2
 if kind == 'R' then
   set[count + 1] = '@r'
   set[count + 2] = struct.pack($RENEWAL_FORMAT, 1, requested, grace, confirm_by, remembered)

@@ -11,15 +11,17 @@
 --         principal for whose list the new id was added, 7 the principal that signs in, 8 its note and the format of
 --         that, or nothing
 --       9 … scalars to keep; as many fields to keep; fields to clear; names to remove; names to put; as many values
--- Reply A<@:50><@c:43><now:6> started, D the same: started over another principal's session, which has ended, R the same:
---       started before, V the principal may continue the session: rotate it,
---       F<digest:18> the old id forwards there, S<digest:18> the first key has led there and gives no access, E<reason:1><since:6><now:6> the new id has been ended, W it is in use, L a
---       limit, I<span:7><principal> the index must list the new id for this long first, G the key cannot be read
+-- Reply A<@:50><@c:43><now:6> started, R the same: started before, D the same and (<digest:18>)…: started over another
+--       principal's session, which has ended, with the ids that this one has left recently, V the principal may continue
+--       the session: rotate it, F<digest:18> the old id forwards there, S<digest:18> the first key has led there and gives
+--       no access, E<reason:1><since:6><now:6> the new id has been ended, W it is in use, L a limit, I<span:7><principal>
+--       the index must list the new id for this long first, G the key cannot be read
 -- All checks precede the first write.
 
 --@prelude
 --@publish
 --@absent
+--@left_ids
 
 local op, hex, grace, timeout, lifetime, max_value, max_entries, max_bytes, span, how, bound_to, to, keeps, clears, removes,
   puts = struct.unpack('>c8c16I7I7I7I4I4I5I7Bc8c18I4I4I4I4', ARGV[1])
@@ -39,8 +41,8 @@ else
   if answer ~= 'N' then return sort == 84 and #there[1] == $TOMBSTONE_LENGTH and 'E' .. string.sub(answer, 2) or 'W' end
 end
 
-local held = redis.call('HMGET', key, '@', '@c', '@p', '@i')
-local m, c, p, i = held[1], held[2], held[3], held[4]
+local held = redis.call('HMGET', key, '@', '@c', '@p', '@i', '@f')
+local m, c, p, i, f = held[1], held[2], held[3], held[4], held[5]
 -- Which entries the new session takes over: `all`, those that are `kept`, or none.
 local takes, ends_first
 if how < 2 and is_live(m) then
@@ -154,4 +156,4 @@ removes = 0
 redis.call('PEXPIREAT', target, ends)
 if ends_first then publish(5, $REASON_REPLACED, m, nil, ended, ARGV[2], ARGV[4], ARGV[5], '') end
 publish(1, 0, nil, after, q, ARGV[3], ARGV[4], ARGV[5], '')
-return (ends_first and 'D' or 'A') .. after .. c .. struct.pack('>I6', now)
+return (ends_first and 'D' or 'A') .. after .. c .. struct.pack('>I6', now) .. (ends_first and recently_left(f) or '')

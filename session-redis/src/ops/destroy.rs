@@ -14,8 +14,8 @@ impl Operation<'_> {
     pub(crate) async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         let (at, answer) = self.destroy_at(id.digest(), destroy).await?;
         match DestroyReply::parse(&answer.reply)? {
-            DestroyReply::Destroyed | DestroyReply::Repeated => {
-                self.store.recent_destroys.remember(*id.digest(), at, *destroy);
+            DestroyReply::Destroyed(left) | DestroyReply::Repeated(left) => {
+                self.store.recent_destroys.remember(*id.digest(), at, left, *destroy);
                 Ok(DestroyOutcome::Destroyed { replicas: answer.replicas, forwarded: forwarded(at, id) })
             }
             DestroyReply::Absent(absent) => Ok(absent.into()),

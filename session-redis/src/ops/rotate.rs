@@ -48,9 +48,6 @@ impl Operation<'_> {
                     }
                 }
                 Ok(reply) => {
-                    if matches!(reply, RotateReply::Rotated(_) | RotateReply::Repeated(_) | RotateReply::MovedOn) {
-                        self.store.recent_destroys.moved(&[at, *from], *to);
-                    }
                     if matches!(reply, RotateReply::Rotated(_)) {
                         left.push(at);
                     }

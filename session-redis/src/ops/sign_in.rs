@@ -55,9 +55,9 @@ impl Operation<'_> {
                     }
                     Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
                 }
-                SignInReply::StartedOver(status) => {
+                SignInReply::StartedOver(status, left) => {
                     let destroy = Destroy::new(rotation.write.op, EndReason::Replaced);
-                    self.store.recent_destroys.remember(*from, at, destroy);
+                    self.store.recent_destroys.remember(*from, at, left, destroy);
                     Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
                 }
                 SignInReply::Repeated(status) => {

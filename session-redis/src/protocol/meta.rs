@@ -14,6 +14,7 @@
 //! | `@p` | 1, signed in at:6, listed until:7, the principal |
 //! | `@n` | 1, the note of the sign-in; it may be longer |
 //! | `@i` | 1, the incarnation to which values are bound:8, if that is another one |
+//! | `@f` | 1, when the session last moved:6, the ids that it left, the latest first:18 each, at most three; a tombstone keeps it if the move was recent |
 //! | `@l` | 1, owner:8, counter:6, lease until:7 |
 //! | `@!` | in no hash: each read removes it, to learn whether the server accepts writes |
 //!
@@ -48,6 +49,8 @@ const FORWARD: usize = 43;
 const CONSTANTS: usize = 43;
 /// The length of the time in a reply.
 const NOW: usize = 6;
+/// The length of `@`, `@c` and the time in a reply.
+pub(super) const STATUS: usize = STATE + CONSTANTS + NOW;
 /// The length of a stamp.
 pub(crate) const STAMP: usize = 32;
 
@@ -94,6 +97,12 @@ pub(super) const LUA_CONSTANTS: &[(&str, &str)] = &[
     ("$TOKEN_RANGE", "2, 15"),
     ("$LEASE_AT", "16"),
     ("$LOCK_LENGTH", "22"),
+    // The ids that a session has left. The most that precede the one that it leaves, in bytes; and for how long a failover
+    // may have lost a move, in milliseconds.
+    ("$LEFT_TIME_AT", "2"),
+    ("$LEFT_DIGESTS_AT", "8"),
+    ("$LEFT_KEPT", "36"),
+    ("$LEFT_FOR", "60000"),
     // An entry of a principal's list: listed until, awaited until, place.
     ("$LISTING_FORMAT", "'>I7I7I7'"),
     ("$LISTING_LENGTH", "21"),
@@ -193,7 +202,7 @@ pub(crate) struct SessionStatus {
 impl SessionStatus {
     /// Reads `@`, `@c` and the time.
     pub(super) fn read(reply: &[u8]) -> Option<Self> {
-        if reply.len() != STATE + CONSTANTS + NOW {
+        if reply.len() != STATUS {
             return None;
         }
         let (state, rest) = reply.split_at(STATE);
@@ -364,6 +373,11 @@ mod tests {
         assert_eq!(number("PRINCIPAL_AT"), ends("PRINCIPAL_FORMAT")[2] + 1);
         assert_eq!(range("TOKEN_RANGE"), Some((lock[0] + 1, lock[2])));
         assert_eq!((number("LEASE_AT"), number("LOCK_LENGTH")), (lock[2] + 1, lock[3]));
+        let left = 1 + number("LEFT_KEPT") / DIGEST_LEN;
+        assert_eq!(number("LEFT_KEPT") % DIGEST_LEN, 0);
+        assert_eq!(number("LEFT_DIGESTS_AT"), number("LEFT_TIME_AT") + NOW);
+        assert!(number("LEFT_DIGESTS_AT") - 1 + left * DIGEST_LEN <= 64, "a longer field has no compact encoding");
+        assert_eq!(Duration::from_millis(number("LEFT_FOR") as u64), crate::recent_destroys::REMEMBERED);
         assert_eq!(number("LISTING_LENGTH"), ends("LISTING_FORMAT")[2]);
         assert_eq!(number("NEVER") as u64, Timestamp::MAX.as_millis());
         assert_eq!(number("RING_KEPT"), (number("REMEMBERED") / 2 - 1) * 8);

@@ -26,7 +26,7 @@ use super::{
     error::{unexpected_reply, unreadable},
     list_entry::ListEntry,
     lookup::BAD_METADATA,
-    meta::{DIGEST_LEN, KeyState, STATE, SessionStatus, ended},
+    meta::{DIGEST_LEN, KeyState, STATE, STATUS, SessionStatus, ended},
 };
 use crate::layout::{KEYED, SCALAR};
 
@@ -99,8 +99,8 @@ pub(crate) enum RotateReply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SignInReply {
     Started(SessionStatus),
-    /// Started over the session of another principal, which has ended.
-    StartedOver(SessionStatus),
+    /// Started over the session of another principal, which has ended. With the ids that it had left recently.
+    StartedOver(SessionStatus, Vec<IdDigest>),
     /// An earlier attempt started the session.
     Repeated(SessionStatus),
     /// The principal may continue the session.
@@ -117,16 +117,18 @@ pub(crate) enum SignInReply {
 /// The reply of `destroy.lua`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DestroyReply {
-    Destroyed,
+    /// With the ids that the session had left recently.
+    Destroyed(Vec<IdDigest>),
     /// An earlier attempt destroyed the session.
-    Repeated,
+    Repeated(Vec<IdDigest>),
     Absent(Absent),
 }
 
 /// The reply of `revoke.lua`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RevokeReply {
-    Revoked,
+    /// With the ids that the session had left recently.
+    Revoked(Vec<IdDigest>),
     /// There was no session, or it had ended before.
     Nothing,
     /// The session is another principal's, or excepted.
@@ -224,7 +226,10 @@ impl SignInReply {
     pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
         match reply {
             [b'A', rest @ ..] => status(rest).map(Self::Started),
-            [b'D', rest @ ..] => status(rest).map(Self::StartedOver),
+            [b'D', rest @ ..] => {
+                let (rest, left) = rest.split_at_checked(STATUS).ok_or_else(unexpected_reply)?;
+                Ok(Self::StartedOver(status(rest)?, digests(left)?))
+            }
             [b'R', rest @ ..] => status(rest).map(Self::Repeated),
             [b'V', ..] => Ok(Self::Continues),
             [b'F', ..] => forward(reply).map(Self::ForwardsTo).ok_or_else(unexpected_reply),
@@ -243,8 +248,8 @@ impl SignInReply {
 impl DestroyReply {
     pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
         match reply {
-            [b'A', ..] => Ok(Self::Destroyed),
-            [b'R', ..] => Ok(Self::Repeated),
+            [b'A', left @ ..] => digests(left).map(Self::Destroyed),
+            [b'R', left @ ..] => digests(left).map(Self::Repeated),
             _ => absent(reply).map(Self::Absent),
         }
     }
@@ -253,7 +258,7 @@ impl DestroyReply {
 impl RevokeReply {
     pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
         match reply {
-            [b'A', ..] => Ok(Self::Revoked),
+            [b'A', left @ ..] => digests(left).map(Self::Revoked),
             [b'B', ..] => Ok(Self::Nothing),
             [b'N', ..] => Ok(Self::Kept),
             [b'F', ..] => forward(reply).map(Self::Moved).ok_or_else(unexpected_reply),
@@ -328,6 +333,11 @@ fn absent(reply: &[u8]) -> Result<Absent, Error> {
 
 fn status(rest: &[u8]) -> Result<SessionStatus, Error> {
     SessionStatus::read(rest).ok_or_else(unexpected_reply)
+}
+
+fn digests(rest: &[u8]) -> Result<Vec<IdDigest>, Error> {
+    let (digests, []) = rest.as_chunks::<DIGEST_LEN>() else { return Err(unexpected_reply()) };
+    Ok(digests.iter().map(IdDigest::from).collect())
 }
 
 fn number<const N: usize>(rest: &[u8]) -> Result<u64, Error> {

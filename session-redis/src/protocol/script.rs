@@ -33,7 +33,7 @@ pub(crate) struct Scripts {
 }
 
 /// Parts that scripts share. A line `--@name` stands for the part of that name. A part may name only later parts.
-const PARTS: [(&str, &str); 13] = [
+const PARTS: [(&str, &str); 14] = [
     ("--@size_change\n", include_str!("../lua/size_change.lua")),
     ("--@write_entries\n", include_str!("../lua/write_entries.lua")),
     ("--@renewal_used\n", include_str!("../lua/renewal_used.lua")),
@@ -42,6 +42,7 @@ const PARTS: [(&str, &str); 13] = [
     ("--@absent\n", include_str!("../lua/absent.lua")),
     ("--@publish\n", include_str!("../lua/publish.lua")),
     ("--@seed_sequence\n", include_str!("../lua/seed_sequence.lua")),
+    ("--@left_ids\n", include_str!("../lua/left_ids.lua")),
     ("--@tombstone\n", include_str!("../lua/tombstone.lua")),
     ("--@ring_contains\n", include_str!("../lua/ring_contains.lua")),
     ("--@check_limits\n", include_str!("../lua/check_limits.lua")),

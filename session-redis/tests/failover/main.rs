@@ -12,6 +12,7 @@ mod answer_lost;
 mod guarded;
 mod isolated;
 mod ledger;
+mod left_ids;
 mod listener;
 mod load;
 mod lost_nodes;

@@ -26,6 +26,7 @@ const SESSION: &str = include_str!("../golden/session-1.txt");
 const TOMBSTONE_FILE: &str = include_str!("../golden/tombstone-1.txt");
 const FORWARD: &str = include_str!("../golden/forward-1.txt");
 const RENEWED: &str = include_str!("../golden/renewed-1.txt");
+const LEFT: &str = include_str!("../golden/left-1.txt");
 const CONFIRMED: &str = include_str!("../golden/confirmed-1.txt");
 const MESSAGES: &str = include_str!("../golden/messages-1.txt");
 
@@ -95,6 +96,10 @@ async fn hash(server: &Server, key: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         other => panic!("{other:?}"),
     };
     reply.items().chunks(2).map(|pair| (bytes(&pair[0]), bytes(&pair[1]))).collect()
+}
+
+fn only(names: &[&str], hash: &[(Vec<u8>, Vec<u8>)]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    hash.iter().filter(|(name, _)| names.iter().any(|it| it.as_bytes() == name)).cloned().collect()
 }
 
 async fn end_of(server: &Server, key: &[u8]) -> u64 {
@@ -175,9 +180,8 @@ async fn hashes_are_written_as_ever() {
     let renewed = done(store.rotate(&id, &rotation).await);
     let RotateOutcome::Rotated(renewed) = renewed else { panic!("{renewed:?}") };
     check(&lines(&hash(&server, &place).await, &[]), FORWARD, "a forward");
-    let changed = |name: &[u8]| matches!(name, b"@c" | b"@r");
-    let unconfirmed: Vec<_> =
-        hash(&server, &sibling_key(&place, &sibling)).await.into_iter().filter(|(name, _)| changed(name)).collect();
+    let there = hash(&server, &sibling_key(&place, &sibling)).await;
+    let unconfirmed = only(&["@c", "@r"], &there);
     let names = [
         ("absolute", absolute, 7),
         ("created", record.created_at().as_millis(), 6),
@@ -185,6 +189,8 @@ async fn hashes_are_written_as_ever() {
         ("refused", renewed.now.after(rotation.grace).as_millis(), 7),
     ];
     check(&lines(&unconfirmed, &names), RENEWED, "an unconfirmed session");
+    let moved = [("moved", renewed.now.as_millis(), 6)];
+    check(&lines(&only(&["@f"], &there), &moved), LEFT, "the id that a session has left");
 
     done(store.touch(&sibling, TouchOptions::default()).await);
     let kept = end_of(&server, &place).await;
@@ -195,7 +201,9 @@ async fn hashes_are_written_as_ever() {
     let place = sibling_key(&place, &sibling);
     let until = end_of(&server, &place).await;
     let names = [("until", until, 7), ("since", until - TOMBSTONE.as_millis() as u64, 6)];
-    check(&lines(&hash(&server, &place).await, &names), TOMBSTONE_FILE, "a tombstone");
+    let there = hash(&server, &place).await;
+    check(&lines(&only(&["@"], &there), &names), TOMBSTONE_FILE, "a tombstone");
+    check(&lines(&only(&["@f"], &there), &moved), LEFT, "the id that an ended session has left");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -237,8 +245,9 @@ async fn hashes_are_read_as_ever() {
             ("refused", until, 7),
         ],
     );
-    let unconfirmed =
-        fields(SESSION, &names).into_iter().filter(|(name, _)| name != b"@c").chain(renewed).collect::<Vec<_>>();
+    let left = fields(LEFT, &[("moved", 1_700_000_000_000, 6)]);
+    let unconfirmed = fields(SESSION, &names).into_iter().filter(|(name, _)| name != b"@c").chain(renewed);
+    let unconfirmed: Vec<_> = unconfirmed.chain(left.clone()).collect();
     put(&server, &key(&sibling), &unconfirmed, until).await;
     assert!(found(&store, &id).await.record.is_unconfirmed());
     let confirmed = fields(CONFIRMED, &[("until", 1_700_000_000_000, 7), ("kept", until, 7)]);
@@ -250,7 +259,8 @@ async fn hashes_are_read_as_ever() {
     );
     put(&server, &key(&id), &fields(FORWARD, &[]), until).await;
     let names = [("until", until, 7), ("since", until - TOMBSTONE.as_millis() as u64, 6)];
-    put(&server, &key(&sibling), &fields(TOMBSTONE_FILE, &names), until).await;
+    let tombstone = [fields(TOMBSTONE_FILE, &names), left].concat();
+    put(&server, &key(&sibling), &tombstone, until).await;
     for id in [&id, &sibling] {
         let gone = load(&store, id).await;
         assert!(

@@ -30,12 +30,19 @@ pub(crate) async fn check(server: &Server) -> Result<(), String> {
             continue;
         };
         if state.starts_with(b"\x01S") {
+            if field(b"@f").is_some_and(|left| left.len() > 7 + 3 * 18 || left.len() % 18 != 7 || left.len() == 7) {
+                return Err("the ids that a session has left cannot be read".to_owned());
+            }
             session(&fields, state, field(b"@c").ok_or("no @c")?, end)?;
             if field(b"@p").is_some() {
                 listed(server, &lists, &key[key.len() - 18..], end).await?;
             }
-        } else if fields.len() != 2 {
-            return Err("something is left beside a tombstone or forward".to_owned());
+        } else {
+            // A tombstone keeps the ids that its session had left.
+            let kept = 2 * usize::from(state.starts_with(b"\x01T") && field(b"@f").is_some());
+            if fields.len() != 2 + kept {
+                return Err("something is left beside a tombstone or forward".to_owned());
+            }
         }
     }
     Ok(())

@@ -91,3 +91,23 @@ fn other_letters_are_unexpected() {
     assert_eq!(known(TenureReply::parse), BTreeSet::from(*b"AXNTSFGL"));
     assert_eq!(known(IndexAddReply::parse), BTreeSet::from(*b"AFX"));
 }
+
+/// Digests follow the letter, and nothing else does.
+#[test]
+fn the_ids_that_an_ended_session_has_left_are_read() {
+    let ids = [IdDigest::from(&[1; DIGEST_LEN]), IdDigest::from(&[2; DIGEST_LEN])];
+    for count in 0..=ids.len() {
+        let left = &ids[..count];
+        let bytes: Vec<u8> = left.iter().flat_map(|id| id.to_bytes()).collect();
+        let reply = |letter: u8, more: &[u8]| [&[letter], &bytes[..], more].concat();
+        assert_eq!(DestroyReply::parse(&reply(b'A', b"")).unwrap(), DestroyReply::Destroyed(left.to_vec()));
+        assert_eq!(DestroyReply::parse(&reply(b'R', b"")).unwrap(), DestroyReply::Repeated(left.to_vec()));
+        assert_eq!(RevokeReply::parse(&reply(b'A', b"")).unwrap(), RevokeReply::Revoked(left.to_vec()));
+        DestroyReply::parse(&reply(b'A', b"x")).unwrap_err();
+        RevokeReply::parse(&reply(b'A', b"x")).unwrap_err();
+        let started = samples(b'D').into_iter().find(|reply| SignInReply::parse(reply).is_ok()).unwrap();
+        let over = SignInReply::parse(&[&started[..], &bytes].concat()).unwrap();
+        assert!(matches!(over, SignInReply::StartedOver(_, there) if there == left));
+        SignInReply::parse(&[&started[..], &bytes, b"x"].concat()).unwrap_err();
+    }
+}
