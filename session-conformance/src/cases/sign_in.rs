@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use session_core::{
-    ErrorKind, Note, Principal, SessionCap, SessionId, SignIn,
+    ErrorKind, Principal, SessionCap, SessionId, SignIn,
     model::{EndReason, IdDigest, Value},
     store::{
-        Absent, ApplyOutcome, IndexedSession, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore,
-        TouchOptions, Update,
+        Absent, ApplyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore, TouchOptions, Update,
     },
 };
 
@@ -18,7 +17,7 @@ use crate::{
     world::{World, new_id, new_principal, same_moment, update},
 };
 
-fn signing_in(world: &World, from: &SessionId, sign_in: SignIn) -> Rotation {
+pub(super) fn signing_in(world: &World, from: &SessionId, sign_in: SignIn) -> Rotation {
     Rotation {
         sign_in: Some(sign_in),
         expiry: Some(world.long_expiry()),
@@ -27,7 +26,7 @@ fn signing_in(world: &World, from: &SessionId, sign_in: SignIn) -> Rotation {
 }
 
 /// Signs a principal in at an id, and returns the new id.
-async fn sign_in(world: &World, from: &SessionId, principal: &Principal) -> SessionId {
+pub(super) async fn sign_in(world: &World, from: &SessionId, principal: &Principal) -> SessionId {
     let rotation = signing_in(world, from, SignIn::new(principal.clone()));
     world.rotate(from, &rotation).await;
     rotation.to
@@ -272,52 +271,6 @@ pub(crate) async fn many_sign_ins_from_one_id_all_succeed(world: &World) {
     }
 }
 
-/// The note of a sign-in is listed with its session, and moves with it.
-pub(crate) async fn a_note_is_listed(world: &World) {
-    let principal = new_principal();
-    let note = Note::new(vec![0, 255, 7]).must();
-    let noted = SignIn::new(principal.clone()).with_note(note.clone());
-    let guest = world.start().await;
-    let rotation = signing_in(world, &guest, noted.clone());
-    world.rotate(&guest, &rotation).await;
-    world.moved(&rotation.to, RotationKind::Renew).await;
-    world.create(&world.signing_in(noted)).await;
-    world.sign_in(&principal).await;
-    let notes: Vec<_> =
-        world.index().sessions(&principal, 10).await.must().into_iter().filter_map(|session| session.note).collect();
-    assert_eq!(notes, [note.clone(), note]);
-}
-
-/// A touch replaces the note of a signed-in session, up to its greatest length, and that of no other session.
-pub(crate) async fn a_touch_replaces_the_note(world: &World) {
-    let principal = new_principal();
-    let first = SignIn::new(principal.clone()).with_note(Note::new("first").must());
-    let (id, _) = world.create(&world.signing_in(first)).await;
-    let listed = |sessions: Vec<IndexedSession>| sessions[0].note.clone();
-    for note in [Note::new(vec![9; 256]).must(), Note::new("").must()] {
-        let options = TouchOptions { note: Some(note.clone()), ..TouchOptions::default() };
-        world.touch(&id, options).await;
-        world.touch(&id, TouchOptions::default()).await;
-        assert_eq!(listed(world.index().sessions(&principal, 10).await.must()), Some(note));
-    }
-    let guest = world.start().await;
-    let options = TouchOptions { note: Some(Note::new("guest").must()), ..TouchOptions::default() };
-    world.touch(&guest, options).await;
-    let signed_in = sign_in(world, &guest, &principal).await;
-    let sessions = world.index().sessions(&principal, 10).await.must();
-    let session = sessions.iter().find(|session| session.digest == *signed_in.digest());
-    assert_eq!(session.map(|session| session.note.clone()), Some(None), "a guest has no note");
-}
-
-/// A new principal does not inherit the note of the one before.
-pub(crate) async fn another_principal_inherits_no_note(world: &World) {
-    let (ada, grace) = (new_principal(), new_principal());
-    let noted = SignIn::new(ada.clone()).with_note(Note::new("ada's phone").must());
-    let (id, _) = world.create(&world.signing_in(noted)).await;
-    sign_in(world, &id, &grace).await;
-    assert_eq!(world.index().sessions(&grace, 10).await.must()[0].note, None);
-}
-
 /// Sealed values are bound to an incarnation. A session that takes values over says to which, and so does one that starts
 /// with nothing but the values of its request.
 pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
@@ -395,4 +348,31 @@ pub(crate) async fn a_left_place_does_not_count_under_a_cap(world: &World) {
     world.elapse(world.ticks(3)).await;
     world.create(&world.signing_in(capped)).await;
     assert_eq!(world.listed(&principal).await.len(), 2);
+}
+
+/// A session whose entries a sign-in does not copy is another one, although the old id led to it once: the grace of the
+/// forward is over, the renewal's forward has ended, or the session signed in too long ago.
+pub(crate) async fn a_session_that_is_not_copied_counts_under_a_cap(world: &World) {
+    let capped = |principal: &Principal| SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+    for kind in [RotationKind::Privilege, RotationKind::Renew] {
+        for forward_is_over in [true, false] {
+            let principal = new_principal();
+            let old = world.sign_in(&principal).await;
+            world.elapse(world.ticks(5)).await;
+            let grace = world.ticks(if forward_is_over { 2 } else { 100 });
+            let rotation = Rotation { grace, ..world.rotation(&old, kind) };
+            world.rotate(&old, &rotation).await;
+            world.touch(&rotation.to, TouchOptions::default()).await;
+            if forward_is_over {
+                world.elapse(world.ticks(3)).await;
+            } else if kind == RotationKind::Renew {
+                continue; // The old id gives access to the session, which moves.
+            }
+            let grace = world.ticks(if forward_is_over { 100 } else { 4 });
+            let refused = Rotation { grace, ..signing_in(world, &old, capped(&principal)) };
+            let error = must_be!(world.store().rotate(&old, &refused).await, Err(error) => error);
+            assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{kind:?}, the forward is over: {forward_is_over}");
+            must_list(world, &principal, &[&rotation.to]).await;
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use session_core::{
     Error, ErrorKind, LoadOptions, Principal, SessionCap, SessionId, SignIn,
-    model::{OpId, Record},
+    model::{EndReason, OpId, Record},
     store::{
         Absent, Found, IndexedSession, LoadOutcome, RotateOutcome, Rotation, SessionIndex as _, SessionStore,
         async_trait,
@@ -99,6 +99,25 @@ impl Fault for CountsTheTwin {
             return Err(Error::new(ErrorKind::LimitExceeded, "the principal has too many sessions"));
         }
         inner.rotate(id, rotation).await
+    }
+}
+
+/// Ends a session that it does not copy, instead of a refusal.
+#[derive(Debug, Default)]
+pub(crate) struct EndsWhatItDoesNotCopy;
+
+#[async_trait]
+impl Fault for EndsWhatItDoesNotCopy {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        match (inner.rotate(id, rotation).await, &rotation.sign_in) {
+            (Err(full), Some(sign_in))
+                if full.kind() == ErrorKind::LimitExceeded && principal_at(inner, id).await?.is_err() =>
+            {
+                inner.revoke_all(sign_in.principal(), None, EndReason::Limit).await?;
+                inner.rotate(id, rotation).await
+            }
+            (outcome, _) => outcome,
+        }
     }
 }
 

@@ -53,6 +53,11 @@ impl Table {
         self.slots.remove(id);
     }
 
+    /// A table on which a step can be tried.
+    pub(crate) fn copy_of_slots(&self) -> Self {
+        Self { slots: self.slots.clone(), ..Self::default() }
+    }
+
     pub(crate) fn follow_forward(&self, now: Timestamp, id: &IdDigest) -> IdDigest {
         match self.get(id) {
             Some(Slot::Forward(forward)) if forward.until > now => self.follow_forward(now, &forward.to),

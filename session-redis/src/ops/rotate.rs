@@ -87,7 +87,7 @@ impl Operation<'_> {
         if let Some(sign_in) = &rotation.sign_in {
             // Without deadlines of its own the rotation keeps those of the session, which are not known here.
             let lifetimes = Lifetimes::of(rotation.expiry.unwrap_or_default());
-            return self.add_within_cap(sign_in, to, Some(from), lifetimes).await.map(Some);
+            return self.add_within_cap(sign_in, to, Some((from, rotation.grace)), lifetimes).await.map(Some);
         }
         match self.store.principals.recall(from) {
             Some((principal, left)) => {
@@ -126,7 +126,7 @@ impl Operation<'_> {
         let lifetimes = Lifetimes::at_least(*span);
         let next = match &rotation.sign_in {
             Some(sign_in) if sign_in.principal() == principal => {
-                self.add_within_cap(sign_in, to, Some(from), lifetimes).await?
+                self.add_within_cap(sign_in, to, Some((from, rotation.grace)), lifetimes).await?
             }
             _ => self.add_to_list(principal, to, Replaced::Seen(from), lifetimes).await?,
         };

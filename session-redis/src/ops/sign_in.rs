@@ -51,7 +51,7 @@ impl Operation<'_> {
             return match SignInReply::parse(&answer.reply)? {
                 SignInReply::Started(status) => {
                     if origin == Origin::Trail {
-                        self.end_twin(sign_in, &at).await;
+                        self.end_copied(sign_in, &at, (rotation.grace, status.now)).await;
                     }
                     Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
                 }
