@@ -183,9 +183,7 @@ impl Access {
     pub(crate) fn rotated(&mut self, rotation: &Rotation, moved: &Moved) -> bool {
         let to = *rotation.to.digest();
         self.grant(&to, (moved.sent, moved.answered));
-        if !self.was_renewed(&moved.via) {
-            self.sign_ins.signed_in(rotation, moved);
-        }
+        self.sign_ins.signed_in(rotation, moved);
         let Some(line) = self.ids.get(&moved.via).map(|id| id.line) else { return false };
         let renews = rotation.kind == RotationKind::Renew;
         let mut again = false;
