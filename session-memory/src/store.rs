@@ -74,7 +74,7 @@ impl MemoryStore {
                 if let Some(cap) = &cap {
                     cap.admit(&self.data, shard, |slots| self.data.rules.create(slots, now, id.digest(), new))?;
                 }
-                let adds = holds_nothing(shard, now, id);
+                let adds = is_free(shard, now, id);
                 self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), adds)?;
                 self.data.rules.create(shard, now, id.digest(), new)
             })?;
@@ -97,7 +97,7 @@ impl MemoryStore {
                 if let Some(cap) = &cap {
                     cap.admit(&self.data, shard, |slots| rules.rotate(slots, now, id.digest(), rotation))?;
                 }
-                let adds = is_absent(shard, now, id) && holds_nothing(shard, now, &rotation.to);
+                let adds = is_absent(shard, now, id) && is_free(shard, now, &rotation.to);
                 self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), adds)?;
                 let step = rules.rotate(shard, now, id.digest(), rotation)?;
                 copied = step.copied;
@@ -119,8 +119,8 @@ fn is_absent(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
     matches!(machine::load(shard, now, id.digest(), LoadOptions::default()), LoadOutcome::Absent(_))
 }
 
-/// Whether a session may be stored at this id.
-fn holds_nothing(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
+/// Whether a new session may be stored at this id.
+fn is_free(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
     let there = machine::load(shard, now, id.digest(), LoadOptions::default());
     matches!(there, LoadOutcome::Absent(Absent::NotFound(None)))
 }

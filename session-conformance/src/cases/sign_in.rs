@@ -186,7 +186,7 @@ pub(crate) async fn another_principal_starts_fresh(world: &World) {
     let (guest, _) = world.start_with(&entries).await;
     let id = sign_in(world, &guest, &ada).await;
     let before = world.stamp(&id).await;
-    let keeping = SignIn::new(grace.clone()).keeping([field("theme"), field("cart"), field("absent")]);
+    let keeping = SignIn::new(grace.clone()).with_kept_fields([field("theme"), field("cart"), field("absent")]);
     let rotation = Rotation {
         delta: changes().set("user", "Grace").remove_key("cart", "no-such-key").delta(),
         ..signing_in(world, &id, keeping)
@@ -310,7 +310,7 @@ pub(crate) async fn another_principal_signs_in_through_an_old_id(world: &World) 
         if confirmed {
             world.touch(&new, TouchOptions::default()).await;
         }
-        let keeping = SignIn::new(grace.clone()).keeping([field("theme")]);
+        let keeping = SignIn::new(grace.clone()).with_kept_fields([field("theme")]);
         let rotation = signing_in(world, &old, keeping);
         world.rotate(&old, &rotation).await;
         assert_eq!(world.model(&rotation.to).await, Model::from(&changes().set("theme", "dark")));

@@ -77,7 +77,7 @@ broken_stores! {
     sign_in::LosesTheCart: "sign_in::a_second_sign_in_copies_the_first";
     sign_in::InheritsEntries: "sign_in::another_principal_starts_fresh";
     sign_in::RevivesByRepeating: "sign_in::a_repeat_recreates_nothing";
-    sign_in::CountsTheTwin: "sign_in::a_second_sign_in_at_the_cap_is_admitted";
+    sign_in::CountsTheCopied: "sign_in::a_second_sign_in_at_the_cap_is_admitted";
     sign_in::EndsWhatItDoesNotCopy: "sign_in::a_session_that_is_not_copied_counts_under_a_cap";
     sign_in::NamesNoPrincipal: "sign_in::a_record_names_the_principal";
     sign_in::ForgetsTheBinding: "sign_in::values_stay_bound_to_their_incarnation";

@@ -16,7 +16,7 @@ use session_core::{
     model::{EndReason, IdDigest, OpId, Timestamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken,
-        IndexedSession, LoadOutcome, NewSession, Origin, RevocationStamp, RotateOutcome, Rotation, SessionIndex,
+        IndexedSession, LoadOutcome, NewSession, Origin, RevocationId, RotateOutcome, Rotation, SessionIndex,
         SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
         machine::{self, Rules, Step},
     },
@@ -210,7 +210,7 @@ impl SessionIndex for Toy {
         Ok(sessions)
     }
 
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         Ok(self.table().0.revocations.get(principal).copied().unwrap_or_default())
     }
 
@@ -231,7 +231,7 @@ impl SessionIndex for Toy {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let (mut table, now) = self.table();
-        table.revocations.insert(principal.clone(), RevocationStamp::from(u64::from(OpId::generate()?).max(1)));
+        table.revocations.insert(principal.clone(), RevocationId::from(u64::from(OpId::generate()?).max(1)));
         let kept = except.map(|id| table.follow_forward(now, id.digest()));
         let mut ended = 0;
         for session in table.sessions(now, principal) {

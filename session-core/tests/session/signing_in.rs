@@ -74,7 +74,7 @@ async fn another_user_inherits_nothing() {
     session.set("theme", "dark").unwrap();
     let _ = session.rotate(as_user("ada")).await.unwrap();
     let old = *session.id();
-    let keeping = SignIn::new(principal("grace")).keeping([Field::new("theme").unwrap()]);
+    let keeping = SignIn::new(principal("grace")).with_kept_fields([Field::new("theme").unwrap()]);
     session.set("recorded", true).unwrap();
     assert_eq!(session.rotate(Rotate::privilege().with_sign_in(keeping)).await.unwrap(), Rotated::NewId);
     for opened in [&session, &world.sessions.open(session.id()).await.unwrap()] {
@@ -199,7 +199,7 @@ async fn sealed_values_survive_a_sign_in_that_starts_a_session() {
     assert_eq!(opened.get::<String>("from").unwrap().as_deref(), Some("second"));
     assert_eq!(opened.get::<bool>("later").unwrap(), Some(true));
 
-    let keeping = SignIn::new(principal("grace")).keeping([Field::new("cart").unwrap()]);
+    let keeping = SignIn::new(principal("grace")).with_kept_fields([Field::new("cart").unwrap()]);
     second.set("greeting", "hello").unwrap();
     let _ = second.rotate(Rotate::privilege().with_sign_in(keeping)).await.unwrap();
     let opened = sessions.open(second.id()).await.unwrap();

@@ -6,7 +6,7 @@ use redis::{Pipeline, Value as Reply};
 use session_core::{
     Error, ErrorKind, Principal, SessionCap, SignIn,
     model::{IdDigest, Timestamp},
-    store::RevocationStamp,
+    store::RevocationId,
 };
 
 use crate::{
@@ -144,7 +144,7 @@ impl Operation<'_> {
         &self,
         principal: &Principal,
         digest: &IdDigest,
-        (replaced, (most, known)): (Replaced<'_>, (Option<usize>, Option<RevocationStamp>)),
+        (replaced, (most, known)): (Replaced<'_>, (Option<usize>, Option<RevocationId>)),
         lifetimes: Lifetimes,
     ) -> Result<Result<Listing, List>, Error> {
         let (partition, key) = self.store.layout.principal(principal);
@@ -171,7 +171,7 @@ impl Operation<'_> {
     /// The arguments are those that `index_add.lua` documents.
     fn listing_cmd(
         &self,
-        (key, known): (&[u8], Option<(&[u8], RevocationStamp)>),
+        (key, known): (&[u8], Option<(&[u8], RevocationId)>),
         digest: &IdDigest,
         (replaced, most): (Replaced<'_>, Option<usize>),
         lifetimes: Lifetimes,

@@ -37,9 +37,9 @@ impl Operation<'_> {
             let (at, answer) = self.send_rotation(from, rotation, listing.as_ref()).await?;
             match RotateReply::parse(&answer.reply) {
                 Ok(RotateReply::MustList(wanted)) => {
-                    self.extend_target(rotation, &wanted, (&mut listing, &mut full), &at).await?;
+                    self.extend_target_listing(rotation, &wanted, (&mut listing, &mut full), &at).await?;
                 }
-                Ok(RotateReply::NothingToContinue) => {
+                Ok(RotateReply::MustStart) => {
                     match self.start_signed_in(from, rotation, (&mut listing, &mut full)).await {
                         // The principal signed in there meanwhile.
                         Ok(None) => {}
@@ -99,7 +99,7 @@ impl Operation<'_> {
     }
 
     /// Lists the new id as the script asks for, unless the cap refuses it.
-    pub(super) async fn extend_target(
+    pub(super) async fn extend_target_listing(
         &self,
         rotation: &Rotation,
         wanted: &ListFor,
@@ -212,7 +212,7 @@ impl Operation<'_> {
             RotateReply::AlreadyRotated => Ok(RotateOutcome::AlreadyRotated),
             RotateReply::TargetEnded(ended) => Ok(RotateOutcome::Ended(ended)),
             RotateReply::TargetInUse => Err(in_use()),
-            RotateReply::MustList(_) | RotateReply::NothingToContinue => Err(unexpected_reply()),
+            RotateReply::MustList(_) | RotateReply::MustStart => Err(unexpected_reply()),
             RotateReply::Absent(absent) => Ok(absent.into()),
         }
     }

@@ -88,7 +88,7 @@ pub(crate) enum RotateReply {
     /// The new id is in use.
     TargetInUse,
     /// There is no session that the principal may continue.
-    NothingToContinue,
+    MustStart,
     MustList(ListFor),
     Absent(Absent),
 }
@@ -98,7 +98,7 @@ pub(crate) enum RotateReply {
 pub(crate) enum SignInReply {
     Started(SessionStatus),
     /// Started over the session of another principal, which has ended.
-    StartedOver(SessionStatus),
+    Replaced(SessionStatus),
     /// An earlier attempt started the session.
     Repeated(SessionStatus),
     /// The principal may continue the session.
@@ -210,7 +210,7 @@ impl RotateReply {
             [b'X', ..] => Ok(Self::AlreadyRotated),
             [b'E', rest @ ..] => ended(rest).map(Self::TargetEnded).ok_or_else(unexpected_reply),
             [b'W', ..] => Ok(Self::TargetInUse),
-            [b'Z', ..] => Ok(Self::NothingToContinue),
+            [b'Z', ..] => Ok(Self::MustStart),
             [b'I', rest @ ..] => list_for(rest).map(Self::MustList),
             _ => absent(reply).map(Self::Absent),
         }
@@ -221,7 +221,7 @@ impl SignInReply {
     pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
         match reply {
             [b'A', rest @ ..] => status(rest).map(Self::Started),
-            [b'D', rest @ ..] => status(rest).map(Self::StartedOver),
+            [b'D', rest @ ..] => status(rest).map(Self::Replaced),
             [b'R', rest @ ..] => status(rest).map(Self::Repeated),
             [b'V', ..] => Ok(Self::Continues),
             [b'F', ..] => forward(reply).map(Self::ForwardsTo).ok_or_else(unexpected_reply),

@@ -88,7 +88,7 @@ async fn the_deadline_of_a_session_that_moved_is_not_taken_for_its_end() {
         watched.other().open(session.id()).await.unwrap();
         assert!(!is_over(&watched, &mut watch).await);
         watched.clock.advance(MINUTE);
-        assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
+        assert_eq!(end(watch).await, WatchEnd::Interrupted(None));
     }
 }
 
@@ -99,7 +99,7 @@ async fn a_deadline_that_cannot_be_asked_for_is_not_vouched_for() {
     let watch = watched.watch(session.id()).await;
     watched.store.unreachable.store(true, Ordering::SeqCst);
     watched.clock.advance(defaults::IDLE);
-    assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
+    assert_eq!(end(watch).await, WatchEnd::Interrupted(None));
 }
 
 #[tokio::test]

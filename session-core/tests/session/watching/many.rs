@@ -188,7 +188,7 @@ async fn until_ended(watched: &Watched, id: &SessionId, mut luck: u64) {
         }
         match end(watch).await {
             WatchEnd::Ended(_) => return,
-            WatchEnd::Unvouched(_) => {}
+            WatchEnd::Interrupted(_) => {}
             other => panic!("{other:?}"),
         }
     }
