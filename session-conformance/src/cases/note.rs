@@ -27,7 +27,7 @@ pub(crate) async fn a_note_is_listed(world: &World) {
     assert_eq!(notes, [note.clone(), note]);
 }
 
-/// A touch replaces the note of a signed-in session, up to its greatest length, and that of no other session.
+/// A touch replaces the note of a signed-in session, up to the greatest length. A session without a principal has no note.
 pub(crate) async fn a_touch_replaces_the_note(world: &World) {
     let principal = new_principal();
     let first = SignIn::new(principal.clone()).with_note(Note::new("first").must());

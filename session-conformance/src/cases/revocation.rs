@@ -53,7 +53,7 @@ pub(crate) async fn all_sessions_are_revoked(world: &World) {
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 0, "twice");
 }
 
-/// All sessions but the excepted one are revoked; it is kept also when it is named by an id that forwards.
+/// All sessions but the excepted one are revoked; it is also kept if it is named by an old id that forwards.
 pub(crate) async fn all_sessions_except_one_are_revoked(world: &World) {
     for renewed in [false, true] {
         let principal = new_principal();
@@ -215,8 +215,8 @@ pub(crate) async fn sign_ins_by_rotation_race_a_revocation(world: &World) {
     }
 }
 
-/// A sign-in whose password was checked before a revocation is refused if it knows the revocation before, wherever it
-/// starts, and changes nothing.
+/// A sign-in whose password was checked before a revocation knows an earlier one. It is refused at every kind of old id, and
+/// changes nothing.
 pub(crate) async fn a_sign_in_that_began_before_a_revocation_is_refused(world: &World) {
     let principal = new_principal();
     let before = world.index().last_revocation(&principal).await.must();

@@ -85,7 +85,7 @@ pub(crate) async fn a_second_sign_in_copies_the_first(world: &World) {
     assert!(world.is_live(&rotation.to).await, "they are two sessions");
 }
 
-/// The second form arrives when the first session was renewed already.
+/// The second form arrives when the first session has already been renewed.
 pub(crate) async fn a_second_sign_in_follows_the_first(world: &World) {
     let principal = new_principal();
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
@@ -120,7 +120,7 @@ pub(crate) async fn an_older_sign_in_is_not_copied(world: &World) {
     assert_eq!(world.model(&rotation.to).await.len(), 0);
 }
 
-/// Another principal whose form arrives second gets nothing of the first one's session.
+/// A second sign-in of another principal gets no entry of the first one's session.
 pub(crate) async fn a_second_sign_in_of_another_principal_copies_nothing(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
@@ -151,7 +151,7 @@ pub(crate) async fn a_sign_in_needs_no_session(world: &World) {
     }
 }
 
-/// A sign-in at an id without a session that is sent twice answers Rotated, and is applied once.
+/// A sign-in that starts a session and is sent twice answers Rotated both times, and is applied once.
 pub(crate) async fn a_repeated_start_answers_rotated(world: &World) {
     let principal = new_principal();
     let old = new_id();
@@ -163,7 +163,7 @@ pub(crate) async fn a_repeated_start_answers_rotated(world: &World) {
     must_list(world, &principal, &[&rotation.to]).await;
 }
 
-/// A repeat does not sign in again what was ended since.
+/// A repeated sign-in does not bring back a session that has ended since.
 pub(crate) async fn a_repeat_recreates_nothing(world: &World) {
     let principal = new_principal();
     for old in [world.start().await, new_id()] {
@@ -177,8 +177,8 @@ pub(crate) async fn a_repeat_recreates_nothing(world: &World) {
     }
 }
 
-/// A second principal who signs in over a first one inherits no entry but those of the fields that the sign-in keeps, and
-/// the first one's session has ended.
+/// A second principal who signs in over a first one inherits only the entries of the fields that the sign-in keeps. The first
+/// one's session ends.
 pub(crate) async fn another_principal_starts_fresh(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let entries =
@@ -202,7 +202,7 @@ pub(crate) async fn another_principal_starts_fresh(world: &World) {
     must_list(world, &ada, &[]).await;
     must_list(world, &grace, &[&rotation.to]).await;
     assert!(world.rotate(&id, &rotation).await.repeated);
-    // Its size counts from the entries that it has.
+    // Its size is that of its own entries.
     world.apply(&rotation.to, &changes().clear("cart").remove("theme").remove("user")).await;
     assert_eq!(world.model(&rotation.to).await.len(), 0);
 }
@@ -220,7 +220,7 @@ pub(crate) async fn a_late_update_of_another_principal_is_refused(world: &World)
     must_be!(answer, ApplyOutcome::Absent(Absent::NotFound(None)));
 }
 
-/// A sign-in that would exceed a limit is refused whole, wherever it starts.
+/// A sign-in that would exceed a limit is refused as a whole, at every kind of old id.
 pub(crate) async fn a_refused_sign_in_changes_nothing(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let id = world.sign_in(&ada).await;
@@ -237,8 +237,8 @@ pub(crate) async fn a_refused_sign_in_changes_nothing(world: &World) {
     must_list(world, &ada, &[&id]).await;
 }
 
-/// A principal with as many sessions as its cap allows sends the form twice. The second is not refused, and takes the
-/// place of the first.
+/// A principal that has as many sessions as its cap allows sends the form twice. The second sign-in is not refused, and its
+/// session replaces the first.
 pub(crate) async fn a_second_sign_in_at_the_cap_is_admitted(world: &World) {
     let principal = new_principal();
     let capped = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
@@ -271,8 +271,8 @@ pub(crate) async fn many_sign_ins_from_one_id_all_succeed(world: &World) {
     }
 }
 
-/// Sealed values are bound to an incarnation. A session that takes values over says to which, and so does one that starts
-/// with nothing but the values of its request.
+/// Sealed values are bound to an incarnation. The record says to which, both for a session that takes values over and for one
+/// that starts with the values of its request only.
 pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let (old, stamp) = world.start_with(&changes().set("theme", "dark")).await;
@@ -299,8 +299,8 @@ pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
     assert_eq!(world.found(&alone.to).await.record.bound_to(), alone.incarnation());
 }
 
-/// Another principal signs in through the old id of a renewal. The first one's session ends at its own id too, whether or not
-/// the renewal is confirmed, and both ids are superseded.
+/// Another principal signs in through the old id of a renewal. The first one's session ends, whether or not the renewal is
+/// confirmed, and both of its ids are superseded.
 pub(crate) async fn another_principal_signs_in_through_an_old_id(world: &World) {
     for confirmed in [false, true] {
         let (ada, grace) = (new_principal(), new_principal());
@@ -322,7 +322,8 @@ pub(crate) async fn another_principal_signs_in_through_an_old_id(world: &World) 
     }
 }
 
-/// A form that was sent through the old id of a renewal is sent twice, when that renewal would have been over.
+/// A form is sent through the old id of a renewal, and again after the time at which the old id would have stopped
+/// forwarding.
 pub(crate) async fn a_second_sign_in_through_an_old_id_copies_the_first(world: &World) {
     let principal = new_principal();
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
@@ -338,7 +339,7 @@ pub(crate) async fn a_second_sign_in_through_an_old_id_copies_the_first(world: &
     }
 }
 
-/// A principal who signs in again from the same browser has one session: the place that it left does not count.
+/// A principal who signs in again from the same browser has one session there: the id that it has left does not count.
 pub(crate) async fn a_left_place_does_not_count_under_a_cap(world: &World) {
     let principal = new_principal();
     let capped = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));

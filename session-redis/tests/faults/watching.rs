@@ -74,7 +74,7 @@ async fn a_restart_ends_all_watches() {
     }
 }
 
-/// However many sessions are watched, the server has one more connection, and it goes with the last watch.
+/// Any number of watches needs one more connection to the server. It is closed with the last watch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_watches_share_one_connection() {
     let server = Server::start().await;
