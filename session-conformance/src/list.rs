@@ -211,13 +211,16 @@ macro_rules! __cases {
                 a_refused_sign_in_changes_nothing: Index,
                 a_second_sign_in_at_the_cap_is_admitted: Index,
                 many_sign_ins_from_one_id_all_succeed: Index,
-                a_note_is_listed: Index,
-                a_touch_replaces_the_note: Index,
-                another_principal_inherits_no_note: Index,
                 values_stay_bound_to_their_incarnation: Index,
                 another_principal_signs_in_through_an_old_id: Index,
                 a_second_sign_in_through_an_old_id_copies_the_first: Index,
                 a_left_place_does_not_count_under_a_cap: Index,
+                a_session_that_is_not_copied_counts_under_a_cap: Index,
+            }
+            note {
+                a_note_is_listed: Index,
+                a_touch_replaces_the_note: Index,
+                another_principal_inherits_no_note: Index,
             }
             revocation {
                 one_session_is_revoked: Index,

@@ -60,6 +60,7 @@ pub mod store;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, ErrorKind};
 pub use model::{
+    EndReason, Ended,
     deadline::Expiry,
     id::SessionId,
     limits::Limits,
@@ -67,7 +68,10 @@ pub use model::{
     stamp::Floor,
 };
 pub use sessions::{Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set, Watch, WatchEnd};
-pub use store::request::{LoadOptions, ReadLevel};
+pub use store::{
+    IndexedSession, RevocationId,
+    request::{LoadOptions, ReadLevel},
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

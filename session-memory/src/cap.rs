@@ -2,10 +2,10 @@
 
 use session_core::{
     Error, ErrorKind, Principal, SessionCap, SignIn,
-    model::{EndReason, IdDigest, OpId, Timestamp},
+    model::{EndReason, IdDigest, OpId},
     store::{
         Destroy,
-        machine::{Slot, Slots, Step, follow},
+        machine::{Slot, Slots, Step},
     },
 };
 
@@ -15,6 +15,15 @@ use crate::{MemoryStore, data::Data, shard::Shard};
 pub(crate) struct Cap<'a> {
     principal: &'a Principal,
     cap: SessionCap,
+}
+
+/// The sessions of a sign-in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SignedIn {
+    /// The session that has just been signed in. `None` after a repeat.
+    pub(crate) newest: Option<IdDigest>,
+    /// The session that it has copied.
+    pub(crate) copied: Option<IdDigest>,
 }
 
 impl<'a> Cap<'a> {
@@ -30,15 +39,14 @@ impl<'a> Cap<'a> {
         &self,
         data: &Data,
         shard: &Shard,
-        (now, id): (Timestamp, &IdDigest),
         dry_run: impl FnOnce(&mut DryRun<'_>) -> Result<Step<T>, Error>,
     ) -> Result<(), Error> {
         let SessionCap::Refuse(most) = self.cap else { return Ok(()) };
         let step = dry_run(&mut DryRun { shard, written: Vec::new() })?;
         let Some((_, to)) = step.index_addition else { return Ok(()) };
-        // The session itself may belong to this principal already; then it is not an additional one. Nor is the copy of a
-        // session that the same form has just signed in: it ends that one.
-        let from = step.effect.map(|effect| effect.digest).or_else(|| Some(follow(shard, now, id)?.0));
+        // The session itself may belong to this principal already; then it is not an additional one. Nor is one that the
+        // sign-in copies: it ends that one.
+        let from = step.effect.map(|effect| effect.digest).or(step.copied);
         let is_other = |digest: &IdDigest| *digest != to && Some(*digest) != from;
         let others = data.index.list(self.principal).iter().filter(|entry| is_other(&entry.digest)).count();
         if others < most {
@@ -50,51 +58,41 @@ impl<'a> Cap<'a> {
 }
 
 impl MemoryStore {
-    /// Runs a sign-in. Sign-ins under a cap run one at a time for each principal. `attempt` returns the digest of the
-    /// session if it has just been signed in.
+    /// Runs a sign-in. Sign-ins under a cap run one at a time for each principal.
     pub(crate) fn sign_in<T>(
         &self,
         cap: Option<&Cap<'_>>,
-        id: &IdDigest,
-        attempt: impl Fn() -> Result<(T, Option<IdDigest>), Error>,
+        attempt: impl Fn() -> Result<(T, SignedIn), Error>,
     ) -> Result<T, Error> {
         let Some(Cap { principal, cap }) = cap else { return attempt().map(|(outcome, _)| outcome) };
         let _guard = self.data.index.sign_in_lock(principal);
         match *cap {
             SessionCap::EndOldest(most) => {
                 let destroy = Destroy::new(OpId::generate()?, EndReason::Limit);
-                let (outcome, signed_in) = attempt()?;
-                if let Some(newest) = signed_in {
+                let (outcome, SignedIn { newest, .. }) = attempt()?;
+                if let Some(newest) = newest {
                     self.end_oldest(principal, &newest, most.max(1), &destroy);
                 }
                 Ok(outcome)
             }
             _ => {
-                let (outcome, signed_in) = match attempt() {
+                let (outcome, SignedIn { copied, .. }) = match attempt() {
                     // Expired sessions were counted. Once they are removed, the sign-in may fit.
                     Err(_) if self.remove_expired(principal) => attempt(),
                     answer => answer,
                 }?;
-                if let (SessionCap::Refuse(most), Some(newest)) = (*cap, signed_in) {
-                    self.end_twin(principal, (id, &newest), most)?;
+                if let (SessionCap::Refuse(most), Some(copied)) = (*cap, copied) {
+                    self.end_copied(principal, &copied, most)?;
                 }
                 Ok(outcome)
             }
         }
     }
 
-    /// Ends the session that the old id has led to, if a sign-in has copied it and the principal now has more sessions
-    /// than `most`.
-    fn end_twin(&self, principal: &Principal, (id, newest): (&IdDigest, &IdDigest), most: usize) -> Result<(), Error> {
-        if self.data.index.list(principal).len() <= most.max(1) {
-            return Ok(());
-        }
-        let twin = {
-            let shard = self.data.shard_of(id.partition()).shard.read();
-            follow(&*shard, self.data.clock.now(), id).map(|(at, _)| at)
-        };
-        if let Some(twin) = twin.filter(|at| at != newest) {
-            self.revoke_at(principal, &twin, &Destroy::new(OpId::generate()?, EndReason::Limit));
+    /// Ends the session that a sign-in has copied, if the principal now has more sessions than `most`.
+    fn end_copied(&self, principal: &Principal, copied: &IdDigest, most: usize) -> Result<(), Error> {
+        if self.data.index.list(principal).len() > most.max(1) {
+            self.revoke_at(principal, copied, &Destroy::new(OpId::generate()?, EndReason::Limit));
         }
         Ok(())
     }

@@ -219,8 +219,8 @@ impl Data {
         (0..count).map(move |n| self.shard_of((start.wrapping_add(n) & 0xffff) as u16))
     }
 
-    /// Refuses a sign-in if its principal's sessions were revoked since the stamp that it has. The caller holds the lock of
-    /// the session's shard.
+    /// Refuses a sign-in if its principal's sessions were revoked since the revocation that it knows of. The caller holds
+    /// the lock of the session's shard.
     pub(crate) fn check_revocation(&self, sign_in: Option<&SignIn>, now: Timestamp) -> Result<(), Error> {
         let Some(sign_in) = sign_in else { return Ok(()) };
         match sign_in.last_revocation() {

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use session_core::{
     Principal,
     model::{IdDigest, Timestamp},
-    store::RevocationStamp,
+    store::RevocationId,
 };
 
 /// Must be a power of two.
@@ -42,7 +42,7 @@ struct IndexTable {
     principals: HashMap<Principal, Sessions, RandomState>,
     sign_ins: u64,
     /// The last revocation of each principal, and until when it is remembered.
-    revocations: HashMap<Principal, (RevocationStamp, Timestamp), RandomState>,
+    revocations: HashMap<Principal, (RevocationId, Timestamp), RandomState>,
 }
 
 /// Never empty.
@@ -116,24 +116,24 @@ impl Index {
     }
 
     /// The last revocation of a principal that is still remembered.
-    pub(crate) fn last_revocation(&self, principal: &Principal, now: Timestamp) -> RevocationStamp {
+    pub(crate) fn last_revocation(&self, principal: &Principal, now: Timestamp) -> RevocationId {
         let table = self.shard(principal).table.lock();
         let remembered = table.revocations.get(principal).filter(|(_, until)| *until > now);
-        remembered.map_or_else(RevocationStamp::default, |(stamp, _)| *stamp)
+        remembered.map_or_else(RevocationId::default, |(id, _)| *id)
     }
 
     /// Remembers a revocation until a moment.
     pub(crate) fn record_revocation(
         &self,
         principal: &Principal,
-        stamp: RevocationStamp,
+        id: RevocationId,
         (now, until): (Timestamp, Timestamp),
     ) {
         let mut table = self.shard(principal).table.lock();
         if table.revocations.len() == table.revocations.capacity() {
             table.revocations.retain(|_, (_, until)| *until > now);
         }
-        table.revocations.insert(principal.clone(), (stamp, until));
+        table.revocations.insert(principal.clone(), (id, until));
     }
 
     /// The number of principals that have sessions.

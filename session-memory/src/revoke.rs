@@ -4,7 +4,7 @@ use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
     store::{
-        Destroy, IndexedSession, RevocationStamp, SessionIndex, async_trait,
+        Destroy, IndexedSession, RevocationId, SessionIndex, async_trait,
         machine::{Slot, Slots, follow},
     },
 };
@@ -50,7 +50,7 @@ impl SessionIndex for MemoryStore {
         Ok(self.data.index.list(principal).iter().filter_map(read).take(limit).collect())
     }
 
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         Ok(self.data.index.last_revocation(principal, self.data.clock.now()))
     }
 
@@ -71,12 +71,12 @@ impl SessionIndex for MemoryStore {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let destroy = Destroy::new(OpId::generate().map_err(in_operation("revoke_all"))?, reason);
-        // A sign-in that has passed its check of the stamp is in progress under its shard's lock. It is listed when the lock
-        // is free.
+        // A sign-in that has passed the check of its last revocation is in progress under its shard's lock. It is listed
+        // when the lock is free.
         let now = self.data.clock.now();
         let until = now.after(self.data.rules.tombstone);
-        let stamp = RevocationStamp::from(u64::from(destroy.write.op).max(1));
-        self.data.index.record_revocation(principal, stamp, (now, until));
+        let revocation = RevocationId::from(u64::from(destroy.write.op).max(1));
+        self.data.index.record_revocation(principal, revocation, (now, until));
         self.data.wait_for_steps();
         let (mut list, kept) = self.list_and_find(principal, except);
         let Some(last) = list.iter().map(|entry| entry.sign_in).max() else { return Ok(0) };

@@ -14,7 +14,7 @@ use session_core::{
 
 use crate::{
     MemoryStoreBuilder, Stats,
-    cap::Cap,
+    cap::{Cap, SignedIn},
     data::{Data, Mutation, unique_bits},
     shard::Shard,
 };
@@ -65,47 +65,46 @@ impl MemoryStore {
 
     fn create_now(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let cap = Cap::of(new.sign_in.as_ref());
-        self.sign_in(cap.as_ref(), id.digest(), || {
+        self.sign_in(cap.as_ref(), || {
             let mut reservation = self.data.reserve();
             let reserved = *reservation.as_ref().unwrap_or(&0);
             let mutation = Mutation { delta: Some(&new.entries), reserved, ..self.mutation(id.digest()) };
             let outcome = self.data.mutate(&mutation, |shard, now| {
                 self.data.check_revocation(new.sign_in.as_ref(), now)?;
                 if let Some(cap) = &cap {
-                    cap.admit(&self.data, shard, (now, id.digest()), |slots| {
-                        self.data.rules.create(slots, now, id.digest(), new)
-                    })?;
+                    cap.admit(&self.data, shard, |slots| self.data.rules.create(slots, now, id.digest(), new))?;
                 }
-                let adds = holds_nothing(shard, now, id);
+                let adds = is_free(shard, now, id);
                 self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), adds)?;
                 self.data.rules.create(shard, now, id.digest(), new)
             })?;
             let is_new = matches!(outcome, CreateOutcome::Created(applied) if !applied.repeated);
-            Ok((outcome, is_new.then_some(*id.digest())))
+            Ok((outcome, SignedIn { newest: is_new.then_some(*id.digest()), copied: None }))
         })
     }
 
     fn rotate_now(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         let cap = Cap::of(rotation.sign_in.as_ref());
         let (rules, to) = (&self.data.rules, rotation.to.digest());
-        self.sign_in(cap.as_ref(), id.digest(), || {
+        self.sign_in(cap.as_ref(), || {
             // A sign-in starts a session where there is none to move.
             let mut reservation = if rotation.sign_in.is_some() { self.data.reserve() } else { Ok(0) };
             let reserved = *reservation.as_ref().unwrap_or(&0);
             let mutation = Mutation { delta: Some(&rotation.delta), reserved, ..self.mutation(id.digest()) };
+            let mut copied = None;
             let outcome = self.data.mutate(&mutation, |shard, now| {
                 self.data.check_revocation(rotation.sign_in.as_ref(), now)?;
                 if let Some(cap) = &cap {
-                    cap.admit(&self.data, shard, (now, id.digest()), |slots| {
-                        rules.rotate(slots, now, id.digest(), rotation)
-                    })?;
+                    cap.admit(&self.data, shard, |slots| rules.rotate(slots, now, id.digest(), rotation))?;
                 }
-                let adds = is_absent(shard, now, id) && holds_nothing(shard, now, &rotation.to);
+                let adds = is_absent(shard, now, id) && is_free(shard, now, &rotation.to);
                 self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), adds)?;
-                rules.rotate(shard, now, id.digest(), rotation)
+                let step = rules.rotate(shard, now, id.digest(), rotation)?;
+                copied = step.copied;
+                Ok(step)
             })?;
             let is_new = matches!(outcome, RotateOutcome::Rotated(applied) if !applied.repeated);
-            Ok((outcome, is_new.then_some(*to)))
+            Ok((outcome, SignedIn { newest: is_new.then_some(*to), copied }))
         })
     }
 }
@@ -120,8 +119,8 @@ fn is_absent(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
     matches!(machine::load(shard, now, id.digest(), LoadOptions::default()), LoadOutcome::Absent(_))
 }
 
-/// Whether a session may be stored at this id.
-fn holds_nothing(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
+/// Whether a new session may be stored at this id.
+fn is_free(shard: &Shard, now: Timestamp, id: &SessionId) -> bool {
     let there = machine::load(shard, now, id.digest(), LoadOptions::default());
     matches!(there, LoadOutcome::Absent(Absent::NotFound(None)))
 }

@@ -1,4 +1,5 @@
-//! Sessions on Redis and Valkey: on one server, under Sentinel, or in a cluster, with one round trip per operation.
+//! Sessions on Redis and Valkey: on one server, under Sentinel, or in a cluster. Most operations are
+//! [one round trip](#round-trips).
 //!
 //! ```
 //! use session_core::{Error, Sessions};
@@ -39,6 +40,14 @@
 //!   a dead connection within the health interval and the call deadline (together 3 s by default). If a failover leaves
 //!   a node with the old primary, its subscriptions get their gap when the node finds the new one. Each subscription has
 //!   one connection to each primary.
+//!
+//! # Round trips
+//! An operation is one round trip: one pipeline of reads, or one script. It takes one more
+//! - if the id is an old one that forwards to the session, until the client uses the new id and for the grace after that;
+//! - for the first write or touch after a renewal, whose script then needs the key of the old id;
+//! - if the server does not know the script yet, for example after a restart;
+//! - if a load with a known stamp finds that the session has changed;
+//! - for the list of a principal, which is in a partition of its own: a sign-in takes at least two round trips.
 //!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged

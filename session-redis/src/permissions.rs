@@ -9,8 +9,8 @@ use crate::{
 /// before any write.
 ///
 /// Insert a name, a password, and the prefix (`sessions` by default). `~` precedes patterns of keys, `&` patterns of
-/// channels. `wait` is for writes that wait for replicas; `cluster|slots`, `asking`, `spublish` and `ssubscribe` are for clusters,
-/// `publish` and `subscribe` for everything else. A database other than 0 needs `+select` as well.
+/// channels. `wait` is for writes that wait for replicas; `cluster|slots`, `asking`, `spublish` and `ssubscribe` are for
+/// clusters, `publish` and `subscribe` for everything else. A database other than 0 needs `+select` as well.
 ///
 /// ```text
 #[doc = include_str!("acl.txt")]

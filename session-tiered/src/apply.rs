@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use session_core::{
     model::{Deadlines, Delta, IdDigest, OpId, Record, Stamp},
-    store::{ChangeKind, SessionChange},
+    store::{ChangeKind, RotationKind, SessionChange},
 };
 
 use crate::{
@@ -66,10 +66,18 @@ impl LocalCache {
         guard.catch_up(digest, write);
     }
 
-    /// Applies a rotation by this node: the session is at `to` now, wherever it was. A rotation through an old id that
-    /// forwards does not say which digest the session has left.
-    pub(crate) fn apply_own_rotation(&self, to: &IdDigest, stamp: Stamp) {
+    /// Applies a rotation by this node at `from`: the session is at `to` now, wherever it was. The answer to a rotation
+    /// through an old id that forwards does not say which digest the session has left.
+    pub(crate) fn apply_own_rotation(&self, from: &IdDigest, (to, kind): (&IdDigest, RotationKind), stamp: Stamp) {
         let mut guard = self.lock(to);
+        guard.evict_ended(from);
+        // A sign-in of another principal has ended the session that the old id forwarded to, whose incarnation differs.
+        if let Some(left) = guard.state.take_forward(from).filter(|left| left != to) {
+            guard.evict_ended(&left);
+        }
+        if kind == RotationKind::Renew {
+            guard.state.record_forward(*from, *to);
+        }
         if let Some(location) = guard.location(stamp).filter(|location| location != to) {
             guard.evict_ended(&location);
         }
@@ -78,11 +86,20 @@ impl LocalCache {
         }
     }
 
-    /// Drops a copy because the session's state is not known any more.
+    /// Drops a copy because the session's state is not known any more. If the id is an old one that is known to forward to
+    /// another digest, the copy there is dropped too.
     pub(crate) fn evict(&self, digest: &IdDigest) {
-        if self.lock(digest).remove(digest) {
-            self.counters.evicted.count();
+        let mut guard = self.lock(digest);
+        for at in [Some(*digest), guard.state.forward(digest)].into_iter().flatten() {
+            if guard.remove(&at) {
+                self.counters.evicted.count();
+            }
         }
+    }
+
+    /// Remembers that an old id forwards to a digest.
+    pub(crate) fn record_forward(&self, old: &IdDigest, to: IdDigest) {
+        self.lock(old).state.record_forward(*old, to);
     }
 
     /// Drops a copy because the session has ended or has left this digest.

@@ -103,6 +103,9 @@ impl LocalCache {
     /// lock, which also excludes patches and evictions of the session.
     pub(crate) fn install(&self, digest: &IdDigest, id: FillId, departure: Departure, outcome: &LoadOutcome) {
         let mut guard = self.lock(digest);
+        if let LoadOutcome::Found(Found { forwarded: Some(at), .. }) = outcome {
+            guard.state.record_forward(*digest, *at);
+        }
         match guard.finish(digest, id) {
             Some(floor) => guard.install_checked(digest, departure, outcome, floor),
             None => guard.hand_over(digest, outcome),

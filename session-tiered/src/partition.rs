@@ -30,6 +30,31 @@ pub(crate) struct PartitionState {
     pub(crate) fills: HashMap<IdDigest, Fill, ByDigest>,
     /// The digest at which each session's copy is. A session keeps its incarnation when it moves to another id.
     pub(crate) locations: HashMap<Incarnation, IdDigest, ByDigest>,
+    /// The digests to which old ids forwarded when they were last used here.
+    forwards: HashMap<IdDigest, IdDigest, ByDigest>,
+}
+
+/// The maximum number of forwards that a partition remembers.
+const MAX_FORWARDS: usize = 64;
+
+impl PartitionState {
+    /// Remembers that an old id forwards to a digest.
+    pub(crate) fn record_forward(&mut self, old: IdDigest, to: IdDigest) {
+        if self.forwards.len() >= MAX_FORWARDS {
+            self.forwards.clear();
+        }
+        self.forwards.insert(old, to);
+    }
+
+    /// The digest to which an old id forwarded when it was last used here, if that is still remembered.
+    pub(crate) fn forward(&self, old: &IdDigest) -> Option<IdDigest> {
+        self.forwards.get(old).copied()
+    }
+
+    /// Forgets where an old id forwarded to.
+    pub(crate) fn take_forward(&mut self, old: &IdDigest) -> Option<IdDigest> {
+        self.forwards.remove(old)
+    }
 }
 
 impl Partition {

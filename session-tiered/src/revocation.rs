@@ -3,7 +3,7 @@
 use session_core::{
     Error, ErrorKind, Principal, SessionId,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, RevocationStamp, SessionIndex, SessionStore, async_trait},
+    store::{IndexedSession, RevocationId, SessionIndex, SessionStore, async_trait},
 };
 
 use crate::{
@@ -22,7 +22,7 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
         self.remote().index().ok_or_else(|| no_index("sessions"))?.sessions(principal, limit).await
     }
 
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         self.remote().index().ok_or_else(|| no_index("last_revocation"))?.last_revocation(principal).await
     }
 

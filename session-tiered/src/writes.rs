@@ -15,6 +15,7 @@ use session_core::{
 use crate::{apply::OwnWrite, install::Departure, local_cache::LocalCache, tiers::Tiers, touches::TouchAnswer};
 
 /// Drops the copy of a session whose write has no known outcome: the store did not answer, or the caller dropped the call.
+/// A write through an old id drops the copy at the id to which that forwards, if this is known.
 struct EvictOnDrop<'a> {
     local: &'a LocalCache,
     digest: &'a IdDigest,
@@ -74,8 +75,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
         self.touches.retire(id.digest());
         match outcome {
             RotateOutcome::Rotated(applied) => {
-                self.local.evict_ended(id.digest());
-                self.local.apply_own_rotation(rotation.to.digest(), applied.stamp);
+                self.local.apply_own_rotation(id.digest(), (rotation.to.digest(), rotation.kind), applied.stamp);
                 self.acknowledged(rotation.to.digest(), departure, applied, None);
             }
             // The new id had ended; the session stays at the old one.
@@ -127,9 +127,10 @@ impl<R: SessionStore + 'static> Tiers<R> {
     /// The store has acknowledged a write.
     fn acknowledged(&self, digest: &IdDigest, departure: Departure, applied: Applied, update: Option<(OpId, &Delta)>) {
         let Applied { stamp, deadlines, now, forwarded, repeated, .. } = applied;
-        if forwarded.is_some() {
+        if let Some(at) = forwarded {
             // The session has left the old id. Its copy, and fills in flight there, are older than this write.
             self.local.evict_ended(digest);
+            self.local.record_forward(digest, at);
         }
         let digest = &forwarded.unwrap_or(*digest);
         // A repeat is answered with the current stamp, without the updates between it and the copy.

@@ -13,6 +13,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod limits;
 pub(crate) mod lock;
 pub(crate) mod nodes;
+pub(crate) mod note;
 pub(crate) mod preconditions;
 pub(crate) mod renewal;
 pub(crate) mod revocation;

@@ -92,7 +92,7 @@ pub(crate) async fn use_does_not_extend_the_grace(world: &World) {
     must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::NotFound(Some(_))));
 }
 
-/// A load of the new id confirms nothing: a prefetch or a scan is no use.
+/// A load of the new id confirms nothing, since a prefetch or a scan does not use the session.
 pub(crate) async fn reading_confirms_nothing(world: &World) {
     let old = world.start().await;
     let new = renewed(world, &old).await;
@@ -104,7 +104,7 @@ pub(crate) async fn reading_confirms_nothing(world: &World) {
     assert!(world.found(&new).await.record.is_unconfirmed());
 }
 
-/// A touch that renews no deadline confirms all the same.
+/// A touch that renews no deadline confirms the renewal nevertheless.
 pub(crate) async fn a_touch_without_time_confirms(world: &World) {
     let old = world.start().await;
     let new = renewed(world, &old).await;
@@ -115,7 +115,7 @@ pub(crate) async fn a_touch_without_time_confirms(world: &World) {
     assert!(!world.found(&new).await.record.is_unconfirmed());
 }
 
-/// A renewal that is not confirmed in its time ends the old id.
+/// A renewal that is not confirmed within `confirm_within` ends the access of the old id.
 pub(crate) async fn an_unconfirmed_renewal_ends_in_its_time(world: &World) {
     let old = world.start().await;
     let rotation = Rotation {
@@ -133,8 +133,8 @@ pub(crate) async fn an_unconfirmed_renewal_ends_in_its_time(world: &World) {
     assert!(!world.is_live(&old).await);
 }
 
-/// During the grace after a renewal another one loses, through the old id and through the new one: of many tabs that
-/// restart at once, one sets a cookie.
+/// Within the grace after a renewal another one is refused, through the old id and through the new one: of many tabs that
+/// restart at once, only one sets a cookie.
 pub(crate) async fn a_renewal_during_a_grace_loses(world: &World) {
     let old = world.start().await;
     let new = renewed(world, &old).await;
@@ -153,7 +153,7 @@ pub(crate) async fn a_renewal_during_a_grace_loses(world: &World) {
     must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::NotFound(_)));
 }
 
-/// A renewal through the old id of an unconfirmed one draws another id after the grace. The unused id gives no access,
+/// A renewal through the old id of an unconfirmed one moves the session to another id after the grace. The unused id gives no access,
 /// and the old id leads to the newest: forwards do not chain.
 pub(crate) async fn a_renewal_through_an_unconfirmed_one_draws_another_id(world: &World) {
     let entries = changes().set("theme", "dark");

@@ -53,7 +53,7 @@ pub(crate) async fn all_sessions_are_revoked(world: &World) {
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 0, "twice");
 }
 
-/// All sessions but the excepted one are revoked; it is kept also when it is named by an id that forwards.
+/// All sessions but the excepted one are revoked; it is also kept if it is named by an old id that forwards.
 pub(crate) async fn all_sessions_except_one_are_revoked(world: &World) {
     for renewed in [false, true] {
         let principal = new_principal();
@@ -215,16 +215,18 @@ pub(crate) async fn sign_ins_by_rotation_race_a_revocation(world: &World) {
     }
 }
 
-/// A sign-in whose password was checked before a revocation is refused if it knows the revocation before, wherever it
-/// starts, and changes nothing.
+/// A sign-in whose password was checked before a revocation knows an earlier one. It is refused at every kind of old id, and
+/// changes nothing.
 pub(crate) async fn a_sign_in_that_began_before_a_revocation_is_refused(world: &World) {
     let principal = new_principal();
     let before = world.index().last_revocation(&principal).await.must();
     let guest = world.start().await;
     let sign_in = SignIn::new(principal.clone());
-    let knows = |stamp| Some(sign_in.clone().unless_revoked_since(stamp));
-    let rotation =
-        |stamp, from: &SessionId| Rotation { sign_in: knows(stamp), ..world.rotation(from, RotationKind::Privilege) };
+    let knows = |revocation| Some(sign_in.clone().with_last_revocation(revocation));
+    let rotation = |revocation, from: &SessionId| Rotation {
+        sign_in: knows(revocation),
+        ..world.rotation(from, RotationKind::Privilege)
+    };
     let first = rotation(before, &guest);
     world.rotate(&guest, &first).await;
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
@@ -246,15 +248,15 @@ pub(crate) async fn a_sign_in_that_began_before_a_revocation_is_refused(world: &
     assert_ne!(now, before);
     world.rotate(&guest, &rotation(now, &guest)).await;
     assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
-    assert_ne!(world.index().last_revocation(&principal).await.must(), now, "each revocation has a stamp of its own");
+    assert_ne!(world.index().last_revocation(&principal).await.must(), now, "each revocation has its own id");
 }
 
 /// A sign-in that knows the last revocation races the next one: it is refused or ended, and none is left.
 pub(crate) async fn a_conditional_sign_in_races_a_revocation(world: &World) {
     for _ in 0..20 {
         let principal = new_principal();
-        let stamp = world.index().last_revocation(&principal).await.must();
-        let sign_in = SignIn::new(principal.clone()).unless_revoked_since(stamp);
+        let revocation = world.index().last_revocation(&principal).await.must();
+        let sign_in = SignIn::new(principal.clone()).with_last_revocation(revocation);
         let rotations: Vec<_> = {
             let mut rotations = Vec::new();
             for _ in 0..3 {

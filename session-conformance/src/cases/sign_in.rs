@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use session_core::{
-    ErrorKind, Note, Principal, SessionCap, SessionId, SignIn,
+    ErrorKind, Principal, SessionCap, SessionId, SignIn,
     model::{EndReason, IdDigest, Value},
     store::{
-        Absent, ApplyOutcome, IndexedSession, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore,
-        TouchOptions, Update,
+        Absent, ApplyOutcome, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore, TouchOptions, Update,
     },
 };
 
@@ -18,7 +17,7 @@ use crate::{
     world::{World, new_id, new_principal, same_moment, update},
 };
 
-fn signing_in(world: &World, from: &SessionId, sign_in: SignIn) -> Rotation {
+pub(super) fn signing_in(world: &World, from: &SessionId, sign_in: SignIn) -> Rotation {
     Rotation {
         sign_in: Some(sign_in),
         expiry: Some(world.long_expiry()),
@@ -27,7 +26,7 @@ fn signing_in(world: &World, from: &SessionId, sign_in: SignIn) -> Rotation {
 }
 
 /// Signs a principal in at an id, and returns the new id.
-async fn sign_in(world: &World, from: &SessionId, principal: &Principal) -> SessionId {
+pub(super) async fn sign_in(world: &World, from: &SessionId, principal: &Principal) -> SessionId {
     let rotation = signing_in(world, from, SignIn::new(principal.clone()));
     world.rotate(from, &rotation).await;
     rotation.to
@@ -86,7 +85,7 @@ pub(crate) async fn a_second_sign_in_copies_the_first(world: &World) {
     assert!(world.is_live(&rotation.to).await, "they are two sessions");
 }
 
-/// The second form arrives when the first session was renewed already.
+/// The second form arrives when the first session has already been renewed.
 pub(crate) async fn a_second_sign_in_follows_the_first(world: &World) {
     let principal = new_principal();
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
@@ -121,7 +120,7 @@ pub(crate) async fn an_older_sign_in_is_not_copied(world: &World) {
     assert_eq!(world.model(&rotation.to).await.len(), 0);
 }
 
-/// Another principal whose form arrives second gets nothing of the first one's session.
+/// A second sign-in of another principal gets no entry of the first one's session.
 pub(crate) async fn a_second_sign_in_of_another_principal_copies_nothing(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
@@ -152,7 +151,7 @@ pub(crate) async fn a_sign_in_needs_no_session(world: &World) {
     }
 }
 
-/// A sign-in at an id without a session that is sent twice answers Rotated, and is applied once.
+/// A sign-in that starts a session and is sent twice answers Rotated both times, and is applied once.
 pub(crate) async fn a_repeated_start_answers_rotated(world: &World) {
     let principal = new_principal();
     let old = new_id();
@@ -164,7 +163,7 @@ pub(crate) async fn a_repeated_start_answers_rotated(world: &World) {
     must_list(world, &principal, &[&rotation.to]).await;
 }
 
-/// A repeat does not sign in again what was ended since.
+/// A repeated sign-in does not bring back a session that has ended since.
 pub(crate) async fn a_repeat_recreates_nothing(world: &World) {
     let principal = new_principal();
     for old in [world.start().await, new_id()] {
@@ -178,8 +177,8 @@ pub(crate) async fn a_repeat_recreates_nothing(world: &World) {
     }
 }
 
-/// A second principal who signs in over a first one inherits no entry but those of the fields that the sign-in keeps, and
-/// the first one's session has ended.
+/// A second principal who signs in over a first one inherits only the entries of the fields that the sign-in keeps. The first
+/// one's session ends.
 pub(crate) async fn another_principal_starts_fresh(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let entries =
@@ -187,7 +186,7 @@ pub(crate) async fn another_principal_starts_fresh(world: &World) {
     let (guest, _) = world.start_with(&entries).await;
     let id = sign_in(world, &guest, &ada).await;
     let before = world.stamp(&id).await;
-    let keeping = SignIn::new(grace.clone()).keeping([field("theme"), field("cart"), field("absent")]);
+    let keeping = SignIn::new(grace.clone()).with_kept_fields([field("theme"), field("cart"), field("absent")]);
     let rotation = Rotation {
         delta: changes().set("user", "Grace").remove_key("cart", "no-such-key").delta(),
         ..signing_in(world, &id, keeping)
@@ -203,7 +202,7 @@ pub(crate) async fn another_principal_starts_fresh(world: &World) {
     must_list(world, &ada, &[]).await;
     must_list(world, &grace, &[&rotation.to]).await;
     assert!(world.rotate(&id, &rotation).await.repeated);
-    // Its size counts from the entries that it has.
+    // Its size is that of its own entries.
     world.apply(&rotation.to, &changes().clear("cart").remove("theme").remove("user")).await;
     assert_eq!(world.model(&rotation.to).await.len(), 0);
 }
@@ -221,7 +220,7 @@ pub(crate) async fn a_late_update_of_another_principal_is_refused(world: &World)
     must_be!(answer, ApplyOutcome::Absent(Absent::NotFound(None)));
 }
 
-/// A sign-in that would exceed a limit is refused whole, wherever it starts.
+/// A sign-in that would exceed a limit is refused as a whole, at every kind of old id.
 pub(crate) async fn a_refused_sign_in_changes_nothing(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let id = world.sign_in(&ada).await;
@@ -238,8 +237,8 @@ pub(crate) async fn a_refused_sign_in_changes_nothing(world: &World) {
     must_list(world, &ada, &[&id]).await;
 }
 
-/// A principal with as many sessions as its cap allows sends the form twice. The second is not refused, and takes the
-/// place of the first.
+/// A principal that has as many sessions as its cap allows sends the form twice. The second sign-in is not refused, and its
+/// session replaces the first.
 pub(crate) async fn a_second_sign_in_at_the_cap_is_admitted(world: &World) {
     let principal = new_principal();
     let capped = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
@@ -272,54 +271,8 @@ pub(crate) async fn many_sign_ins_from_one_id_all_succeed(world: &World) {
     }
 }
 
-/// The note of a sign-in is listed with its session, and moves with it.
-pub(crate) async fn a_note_is_listed(world: &World) {
-    let principal = new_principal();
-    let note = Note::new(vec![0, 255, 7]).must();
-    let noted = SignIn::new(principal.clone()).with_note(note.clone());
-    let guest = world.start().await;
-    let rotation = signing_in(world, &guest, noted.clone());
-    world.rotate(&guest, &rotation).await;
-    world.moved(&rotation.to, RotationKind::Renew).await;
-    world.create(&world.signing_in(noted)).await;
-    world.sign_in(&principal).await;
-    let notes: Vec<_> =
-        world.index().sessions(&principal, 10).await.must().into_iter().filter_map(|session| session.note).collect();
-    assert_eq!(notes, [note.clone(), note]);
-}
-
-/// A touch replaces the note of a signed-in session, up to its greatest length, and that of no other session.
-pub(crate) async fn a_touch_replaces_the_note(world: &World) {
-    let principal = new_principal();
-    let first = SignIn::new(principal.clone()).with_note(Note::new("first").must());
-    let (id, _) = world.create(&world.signing_in(first)).await;
-    let listed = |sessions: Vec<IndexedSession>| sessions[0].note.clone();
-    for note in [Note::new(vec![9; 256]).must(), Note::new("").must()] {
-        let options = TouchOptions { note: Some(note.clone()), ..TouchOptions::default() };
-        world.touch(&id, options).await;
-        world.touch(&id, TouchOptions::default()).await;
-        assert_eq!(listed(world.index().sessions(&principal, 10).await.must()), Some(note));
-    }
-    let guest = world.start().await;
-    let options = TouchOptions { note: Some(Note::new("guest").must()), ..TouchOptions::default() };
-    world.touch(&guest, options).await;
-    let signed_in = sign_in(world, &guest, &principal).await;
-    let sessions = world.index().sessions(&principal, 10).await.must();
-    let session = sessions.iter().find(|session| session.digest == *signed_in.digest());
-    assert_eq!(session.map(|session| session.note.clone()), Some(None), "a guest has no note");
-}
-
-/// A new principal does not inherit the note of the one before.
-pub(crate) async fn another_principal_inherits_no_note(world: &World) {
-    let (ada, grace) = (new_principal(), new_principal());
-    let noted = SignIn::new(ada.clone()).with_note(Note::new("ada's phone").must());
-    let (id, _) = world.create(&world.signing_in(noted)).await;
-    sign_in(world, &id, &grace).await;
-    assert_eq!(world.index().sessions(&grace, 10).await.must()[0].note, None);
-}
-
-/// Sealed values are bound to an incarnation. A session that takes values over says to which, and so does one that starts
-/// with nothing but the values of its request.
+/// Sealed values are bound to an incarnation. The record says to which, both for a session that takes values over and for one
+/// that starts with the values of its request only.
 pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let (old, stamp) = world.start_with(&changes().set("theme", "dark")).await;
@@ -346,8 +299,8 @@ pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
     assert_eq!(world.found(&alone.to).await.record.bound_to(), alone.incarnation());
 }
 
-/// Another principal signs in through the old id of a renewal. The first one's session ends at its own id too, whether or not
-/// the renewal is confirmed, and both ids are superseded.
+/// Another principal signs in through the old id of a renewal. The first one's session ends, whether or not the renewal is
+/// confirmed, and both of its ids are superseded.
 pub(crate) async fn another_principal_signs_in_through_an_old_id(world: &World) {
     for confirmed in [false, true] {
         let (ada, grace) = (new_principal(), new_principal());
@@ -357,7 +310,7 @@ pub(crate) async fn another_principal_signs_in_through_an_old_id(world: &World) 
         if confirmed {
             world.touch(&new, TouchOptions::default()).await;
         }
-        let keeping = SignIn::new(grace.clone()).keeping([field("theme")]);
+        let keeping = SignIn::new(grace.clone()).with_kept_fields([field("theme")]);
         let rotation = signing_in(world, &old, keeping);
         world.rotate(&old, &rotation).await;
         assert_eq!(world.model(&rotation.to).await, Model::from(&changes().set("theme", "dark")));
@@ -369,7 +322,8 @@ pub(crate) async fn another_principal_signs_in_through_an_old_id(world: &World) 
     }
 }
 
-/// A form that was sent through the old id of a renewal is sent twice, when that renewal would have been over.
+/// A form is sent through the old id of a renewal, and again after the time at which the old id would have stopped
+/// forwarding.
 pub(crate) async fn a_second_sign_in_through_an_old_id_copies_the_first(world: &World) {
     let principal = new_principal();
     let (old, _) = world.start_with(&changes().set("theme", "dark")).await;
@@ -385,7 +339,7 @@ pub(crate) async fn a_second_sign_in_through_an_old_id_copies_the_first(world: &
     }
 }
 
-/// A principal who signs in again from the same browser has one session: the place that it left does not count.
+/// A principal who signs in again from the same browser has one session there: the id that it has left does not count.
 pub(crate) async fn a_left_place_does_not_count_under_a_cap(world: &World) {
     let principal = new_principal();
     let capped = SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(2));
@@ -395,4 +349,31 @@ pub(crate) async fn a_left_place_does_not_count_under_a_cap(world: &World) {
     world.elapse(world.ticks(3)).await;
     world.create(&world.signing_in(capped)).await;
     assert_eq!(world.listed(&principal).await.len(), 2);
+}
+
+/// A session whose entries a sign-in does not copy is another one, although the old id led to it once: the grace of the
+/// forward is over, the renewal's forward has ended, or the session signed in too long ago.
+pub(crate) async fn a_session_that_is_not_copied_counts_under_a_cap(world: &World) {
+    let capped = |principal: &Principal| SignIn::new(principal.clone()).with_cap(SessionCap::Refuse(1));
+    for kind in [RotationKind::Privilege, RotationKind::Renew] {
+        for forward_is_over in [true, false] {
+            let principal = new_principal();
+            let old = world.sign_in(&principal).await;
+            world.elapse(world.ticks(5)).await;
+            let grace = world.ticks(if forward_is_over { 2 } else { 100 });
+            let rotation = Rotation { grace, ..world.rotation(&old, kind) };
+            world.rotate(&old, &rotation).await;
+            world.touch(&rotation.to, TouchOptions::default()).await;
+            if forward_is_over {
+                world.elapse(world.ticks(3)).await;
+            } else if kind == RotationKind::Renew {
+                continue; // The old id gives access to the session, which moves.
+            }
+            let grace = world.ticks(if forward_is_over { 100 } else { 4 });
+            let refused = Rotation { grace, ..signing_in(world, &old, capped(&principal)) };
+            let error = must_be!(world.store().rotate(&old, &refused).await, Err(error) => error);
+            assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{kind:?}, the forward is over: {forward_is_over}");
+            must_list(world, &principal, &[&rotation.to]).await;
+        }
+    }
 }

@@ -92,7 +92,7 @@ pub(crate) async fn the_session_is_followed(world: &World) {
     }
 }
 
-/// A watch by an old id, which a renewal left, is a watch of the session.
+/// A watch that begins at the old id of a renewal watches the session.
 pub(crate) async fn an_old_id_leads_to_the_session(world: &World) {
     let old = world.start().await;
     let id = world.moved(&old, RotationKind::Renew).await;
@@ -101,7 +101,7 @@ pub(crate) async fn an_old_id_leads_to_the_session(world: &World) {
     must_end(watch, EndReason::Logout).await;
 }
 
-/// The watches of sessions that live stay pending while others end.
+/// The watches of live sessions stay pending while others end.
 pub(crate) async fn other_sessions_stay_watched(world: &World) {
     let sessions = world.sessions();
     let id = world.start().await;

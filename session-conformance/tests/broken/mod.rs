@@ -79,12 +79,13 @@ broken_stores! {
     sign_in::LosesTheCart: "sign_in::a_second_sign_in_copies_the_first";
     sign_in::InheritsEntries: "sign_in::another_principal_starts_fresh";
     sign_in::RevivesByRepeating: "sign_in::a_repeat_recreates_nothing";
-    sign_in::CountsTheTwin: "sign_in::a_second_sign_in_at_the_cap_is_admitted";
+    sign_in::CountsTheCopied: "sign_in::a_second_sign_in_at_the_cap_is_admitted";
+    sign_in::EndsWhatItDoesNotCopy: "sign_in::a_session_that_is_not_copied_counts_under_a_cap";
     sign_in::NamesNoPrincipal: "sign_in::a_record_names_the_principal";
     sign_in::ForgetsTheBinding: "sign_in::values_stay_bound_to_their_incarnation";
     sign_in::IgnoresRevocations: "revocation::a_sign_in_that_began_before_a_revocation_is_refused",
         "revocation::a_conditional_sign_in_races_a_revocation";
-    sign_in::ForgetsNotes: "sign_in::a_note_is_listed", "sign_in::a_touch_replaces_the_note";
+    sign_in::ForgetsNotes: "note::a_note_is_listed", "note::a_touch_replaces_the_note";
     time::ForwardsAfterSignIn: "rotation::a_privilege_rotation_supersedes_the_old_id";
     time::BothRotationsWin: "rotation_race::one_of_many_rotations_wins";
     time::ForgetsRotationsWithTheGrace: "exactly_once::a_rotation_repeated_after_its_grace_answers_rotated";

@@ -2,7 +2,7 @@
 
 use session_core::{
     Error, ErrorKind, LoadOptions, Principal, SessionCap, SessionId, SignIn,
-    model::{OpId, Record},
+    model::{EndReason, OpId, Record},
     store::{
         Absent, Found, IndexedSession, LoadOutcome, RotateOutcome, Rotation, SessionIndex as _, SessionStore,
         async_trait,
@@ -62,7 +62,7 @@ impl Fault for InheritsEntries {
         };
         let state = found.record.state();
         let fields = state.scalars().map(|(field, _)| field).chain(state.keyed_fields()).cloned();
-        let all = rotation.sign_in.clone().map(|sign_in| sign_in.keeping(fields));
+        let all = rotation.sign_in.clone().map(|sign_in| sign_in.with_kept_fields(fields));
         inner.rotate(id, &Rotation { sign_in: all, ..rotation.clone() }).await
     }
 }
@@ -85,12 +85,12 @@ impl Fault for RevivesByRepeating {
     }
 }
 
-/// Counts the session that the first form has signed in as another one.
+/// Counts a session that is copied under the cap.
 #[derive(Debug, Default)]
-pub(crate) struct CountsTheTwin;
+pub(crate) struct CountsTheCopied;
 
 #[async_trait]
-impl Fault for CountsTheTwin {
+impl Fault for CountsTheCopied {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         if let (Some(sign_in), Err(Absent::Superseded)) = (&rotation.sign_in, principal_at(inner, id).await?)
             && let Some(SessionCap::Refuse(most)) = sign_in.cap()
@@ -99,6 +99,25 @@ impl Fault for CountsTheTwin {
             return Err(Error::new(ErrorKind::LimitExceeded, "the principal has too many sessions"));
         }
         inner.rotate(id, rotation).await
+    }
+}
+
+/// Ends a session that it does not copy, instead of a refusal.
+#[derive(Debug, Default)]
+pub(crate) struct EndsWhatItDoesNotCopy;
+
+#[async_trait]
+impl Fault for EndsWhatItDoesNotCopy {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        match (inner.rotate(id, rotation).await, &rotation.sign_in) {
+            (Err(full), Some(sign_in))
+                if full.kind() == ErrorKind::LimitExceeded && principal_at(inner, id).await?.is_err() =>
+            {
+                inner.revoke_all(sign_in.principal(), None, EndReason::Limit).await?;
+                inner.rotate(id, rotation).await
+            }
+            (outcome, _) => outcome,
+        }
     }
 }
 

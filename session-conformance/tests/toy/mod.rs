@@ -16,7 +16,7 @@ use session_core::{
     model::{EndReason, IdDigest, OpId, Timestamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken,
-        IndexedSession, LoadOutcome, NewSession, Origin, RevocationStamp, RotateOutcome, Rotation, SessionIndex,
+        IndexedSession, LoadOutcome, NewSession, Origin, RevocationId, RotateOutcome, Rotation, SessionIndex,
         SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
         machine::{self, Rules, Step},
     },
@@ -90,14 +90,19 @@ impl Toy {
     }
 
     /// Ends the session whose entries a sign-in has copied, if the principal now has one more than its cap.
-    fn end_twin(&self, table: &mut Table, now: Timestamp, twin: IdDigest, rotation: &Rotation) -> Result<(), Error> {
+    fn end_copied(
+        &self,
+        table: &mut Table,
+        now: Timestamp,
+        copied: IdDigest,
+        rotation: &Rotation,
+    ) -> Result<(), Error> {
         let Some(sign_in) = &rotation.sign_in else { return Ok(()) };
         let sessions = table.sessions(now, sign_in.principal());
         if let Some(SessionCap::Refuse(most)) = sign_in.cap()
             && sessions.len() > most.max(1)
-            && sessions.iter().any(|session| session.digest == twin)
         {
-            self.end(table, now, &twin, EndReason::Limit)?;
+            self.end(table, now, &copied, EndReason::Limit)?;
         }
         Ok(())
     }
@@ -154,7 +159,8 @@ impl SessionStore for Toy {
         // A repeat adds no session.
         let arrived =
             matches!(machine::load(&*table, now, rotation.to.digest(), LoadOptions::default()), LoadOutcome::Found(_));
-        let own = table.follow_forward(now, id.digest());
+        let trial = self.rules.rotate(&mut table.copy_of_slots(), now, id.digest(), rotation)?;
+        let own = trial.copied.or(trial.effect.map(|effect| effect.digest)).unwrap_or(*id.digest());
         let excess = if !arrived {
             self.admit(&mut table, now, &[own, *rotation.to.digest()], rotation.sign_in.as_ref())?
         } else {
@@ -165,7 +171,9 @@ impl SessionStore for Toy {
             for oldest in excess {
                 self.end(&mut table, now, &oldest, EndReason::Limit)?;
             }
-            self.end_twin(&mut table, now, own, rotation)?;
+            if let Some(copied) = step.copied {
+                self.end_copied(&mut table, now, copied, rotation)?;
+            }
         }
         Ok(self.publish(&mut table, step, Some(&rotation.delta)))
     }
@@ -202,7 +210,7 @@ impl SessionIndex for Toy {
         Ok(sessions)
     }
 
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         Ok(self.table().0.revocations.get(principal).copied().unwrap_or_default())
     }
 
@@ -223,7 +231,7 @@ impl SessionIndex for Toy {
         reason: EndReason,
     ) -> Result<usize, Error> {
         let (mut table, now) = self.table();
-        table.revocations.insert(principal.clone(), RevocationStamp::from(u64::from(OpId::generate()?).max(1)));
+        table.revocations.insert(principal.clone(), RevocationId::from(u64::from(OpId::generate()?).max(1)));
         let kept = except.map(|id| table.follow_forward(now, id.digest()));
         let mut ended = 0;
         for session in table.sessions(now, principal) {

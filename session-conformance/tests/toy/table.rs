@@ -9,7 +9,7 @@ use session_core::{
     Principal,
     model::{Delta, IdDigest, Timestamp},
     store::{
-        FeedItem, IndexedSession, Origin, RevocationStamp,
+        FeedItem, IndexedSession, Origin, RevocationId,
         machine::{Effect, Slot, Slots},
     },
 };
@@ -22,7 +22,7 @@ pub(crate) struct Table {
     /// Sessions in the order in which they arrived at their ids.
     arrivals: Vec<IdDigest>,
     sequences: HashMap<u16, u64>,
-    pub(crate) revocations: HashMap<Principal, RevocationStamp>,
+    pub(crate) revocations: HashMap<Principal, RevocationId>,
     pub(crate) subscribers: Vec<Weak<Queue>>,
     pub(crate) barriers: u64,
 }
@@ -51,6 +51,11 @@ impl Table {
     /// Removes a slot, which no correct store does.
     pub(crate) fn remove(&mut self, id: &IdDigest) {
         self.slots.remove(id);
+    }
+
+    /// A table on which a step can be tried.
+    pub(crate) fn copy_of_slots(&self) -> Self {
+        Self { slots: self.slots.clone(), ..Self::default() }
     }
 
     pub(crate) fn follow_forward(&self, now: Timestamp, id: &IdDigest) -> IdDigest {

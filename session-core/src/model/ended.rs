@@ -12,10 +12,10 @@ pub enum EndReason {
     Revoked,
     /// Its principal had too many sessions.
     Limit,
-    /// Another principal signed in over it, and has a session of its own.
+    /// Another principal signed in over it, which started a new session.
     Replaced,
-    /// The id is an old one: a renewal replaced it, the new id was used, and the grace is over. The session goes on. If
-    /// the old id comes back, two clients hold ids of one session, and one of them may be a thief.
+    /// A renewal replaced the id, the new id was used, and the grace is over. The session itself continues. If the old id
+    /// comes back, two clients have ids of one session, and one of them may have stolen it.
     Renewed,
 }
 
@@ -31,12 +31,12 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// Why an id gives no access any more, while the store remembers it.
+/// Why an id no longer gives access, while the store remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Why the session was ended.
     pub reason: EndReason,
-    /// How long ago the session was ended. For [`EndReason::Renewed`], how long ago the old id was over; the session itself
-    /// goes on.
+    /// How long ago the session was ended. For [`EndReason::Renewed`], how long ago the old id stopped giving access; the
+    /// session itself continues.
     pub age: Duration,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-use crate::{Error, ErrorKind, model::Field, store::RevocationStamp};
+use crate::{Error, ErrorKind, model::Field, store::RevocationId};
 
 /// The identity of the signed-in user, which is the key of a [`SessionIndex`](crate::store::SessionIndex): 1 to 255
 /// bytes of UTF-8, such as a user id.
@@ -41,8 +41,8 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// What an application notes about a signed-in session for the list of a principal's sessions, such as the device, the
-/// place and when it was last seen: at most 256 bytes, in a format of the application's own.
+/// A note of the application about a signed-in session, such as its device, its place and when it was last seen, for the
+/// list of a principal's sessions. It has at most 256 bytes, in a format that the application chooses.
 ///
 /// `Debug` does not print it. On Redis, a note of more than 64 bytes makes a small session take more memory.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -83,8 +83,8 @@ pub struct SignIn {
     principal: Principal,
     cap: Option<SessionCap>,
     note: Option<Note>,
-    kept: Vec<Field>,
-    unless_revoked_since: Option<RevocationStamp>,
+    kept_fields: Vec<Field>,
+    last_revocation: Option<RevocationId>,
 }
 
 /// How many sessions one principal may have, and what happens when a sign-in exceeds that number.
@@ -100,7 +100,7 @@ pub enum SessionCap {
 impl SignIn {
     /// Allows any number of sessions.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, cap: None, note: None, kept: Vec::new(), unless_revoked_since: None }
+        Self { principal, cap: None, note: None, kept_fields: Vec::new(), last_revocation: None }
     }
 
     /// Allows at most this many sessions, including this one.
@@ -110,7 +110,7 @@ impl SignIn {
         self
     }
 
-    /// Notes this about the session. [`IndexedSession::note`](crate::store::IndexedSession::note) returns it, and a
+    /// Adds a note about the session. [`IndexedSession::note`](crate::store::IndexedSession::note) returns it, and a
     /// [touch](crate::store::TouchOptions::note) may replace it.
     #[must_use]
     pub fn with_note(mut self, note: Note) -> Self {
@@ -122,18 +122,18 @@ impl SignIn {
     /// *another* principal. All other entries of that session stay with its own principal, and end with it. A sign-in
     /// over a session without a principal, or of the same principal, keeps all entries anyway.
     #[must_use]
-    pub fn keeping(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
-        self.kept = fields.into_iter().collect();
+    pub fn with_kept_fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
+        self.kept_fields = fields.into_iter().collect();
         self
     }
 
-    /// Refuses the sign-in with [`Conflict`](ErrorKind::Conflict) if all sessions of the principal were revoked after this
-    /// stamp was taken. Take the stamp before you check the password: if the password is changed and all sessions are
-    /// revoked during the check, the sign-in fails. The store remembers a revocation for as long as a tombstone (10 min by
-    /// default), so a check must not take longer.
+    /// Refuses the sign-in with [`Conflict`](ErrorKind::Conflict) if all sessions of the principal have been revoked since
+    /// this revocation. [Get](crate::Sessions::last_revocation) it before you check the password: if the password is changed
+    /// and all sessions are revoked during the check, the sign-in fails. The store remembers a revocation for as long as a
+    /// tombstone (10 min by default), so a check must not take longer.
     #[must_use]
-    pub fn unless_revoked_since(mut self, stamp: RevocationStamp) -> Self {
-        self.unless_revoked_since = Some(stamp);
+    pub fn with_last_revocation(mut self, revocation: RevocationId) -> Self {
+        self.last_revocation = Some(revocation);
         self
     }
 
@@ -152,13 +152,13 @@ impl SignIn {
         self.note.as_ref()
     }
 
-    /// The last revocation that the sign-in knows, if a later one refuses it.
-    pub fn last_revocation(&self) -> Option<RevocationStamp> {
-        self.unless_revoked_since
+    /// The last revocation that the sign-in knows of, if a later one refuses it.
+    pub fn last_revocation(&self) -> Option<RevocationId> {
+        self.last_revocation
     }
 
     /// The fields whose entries are kept when another principal was signed in.
-    pub fn kept(&self) -> &[Field] {
-        &self.kept
+    pub fn kept_fields(&self) -> &[Field] {
+        &self.kept_fields
     }
 }

@@ -6,8 +6,8 @@ use sha1::{Digest as _, Sha1};
 
 use crate::random::{self, random_identity};
 
-/// The identity of one mutation, or of one attempt to acquire a lock: 64 random bits. A retry has the op id of its original, so a store that remembers the
-/// original changes nothing.
+/// The identity of one mutation, or of one attempt to acquire a lock: 64 random bits. A retry has the op id of its
+/// original, so a store that remembers the original changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OpId(u64);
 

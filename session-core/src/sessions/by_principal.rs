@@ -4,7 +4,7 @@ use super::Sessions;
 use crate::{
     Error, ErrorKind, Principal, SessionId, defaults,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, RevocationStamp, SessionIndex},
+    store::{IndexedSession, RevocationId, SessionIndex},
 };
 
 impl Sessions {
@@ -25,8 +25,8 @@ impl Sessions {
         self.principals()?.sessions(principal, defaults::MAX_LISTED).await
     }
 
-    /// Identifies the last revocation of all sessions of a principal, for
-    /// [`SignIn::unless_revoked_since`](crate::SignIn::unless_revoked_since). Take it before the password is checked.
+    /// Returns the last revocation of all sessions of a principal, for
+    /// [`SignIn::with_last_revocation`](crate::SignIn::with_last_revocation). Call it before you check the password.
     ///
     /// # Consistency
     /// As [`SessionIndex::last_revocation`].
@@ -36,7 +36,7 @@ impl Sessions {
     ///
     /// # Cancel safety
     /// Changes nothing.
-    pub async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    pub async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         self.principals()?.last_revocation(principal).await
     }
 

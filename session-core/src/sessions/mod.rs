@@ -30,7 +30,8 @@ pub use builder::SessionsBuilder;
 pub use session::{Map, Rotate, Rotated, Session, Set};
 pub use watch::{Watch, WatchEnd};
 
-/// Opens, creates, signs in, lists, watches and ends the sessions of one store. A clone is another handle on the same sessions.
+/// Opens, creates, signs in, lists, watches and ends the sessions of one store. A clone is another handle on the same
+/// sessions.
 ///
 /// ```
 /// # use session_core::{Error, Sessions};
@@ -188,7 +189,7 @@ impl Sessions {
     /// | at the old id | the principal signs in to |
     /// |---|---|
     /// | a session without a principal, or of the same one | that session, with its entries |
-    /// | a session of another principal | a new session with the entries that the sign-in [keeps](crate::SignIn::keeping); the other session ends |
+    /// | a session of another principal | a new session with the entries that the sign-in [keeps](crate::SignIn::with_kept_fields); the other session ends |
     /// | an id that a sign-in of the same principal has just replaced | a new session with a copy of the entries |
     /// | anything else | a new, empty session |
     ///
@@ -197,7 +198,7 @@ impl Sessions {
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput) if `rotate` has no sign-in; [`LimitExceeded`](ErrorKind::LimitExceeded)
     /// if the principal has as many sessions as its cap allows; [`Conflict`](ErrorKind::Conflict) if a revocation
-    /// [refuses](crate::SignIn::unless_revoked_since) the sign-in; [`NotFound`](ErrorKind::NotFound) if a "sign out
+    /// [refuses](crate::SignIn::with_last_revocation) the sign-in; [`NotFound`](ErrorKind::NotFound) if a "sign out
     /// everywhere" overtook the sign-in; [`Configuration`](ErrorKind::Configuration) for a store without an index or
     /// after [`close`](Self::close); and the failures of the store. After a failure the principal may be signed in; a
     /// repeat signs in again.

@@ -21,20 +21,20 @@ pub struct IndexedSession {
     pub note: Option<Note>,
 }
 
-/// Identifies the last revocation of all sessions of a principal, while that is remembered: for as long as tombstones are.
-/// Zero if none is.
+/// Identifies the last revocation of all sessions of a principal. A store remembers a revocation for as long as a tombstone.
+/// The default, zero, means that none is remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct RevocationStamp(u64);
+pub struct RevocationId(u64);
 
-impl From<u64> for RevocationStamp {
+impl From<u64> for RevocationId {
     fn from(number: u64) -> Self {
         Self(number)
     }
 }
 
-impl From<RevocationStamp> for u64 {
-    fn from(stamp: RevocationStamp) -> Self {
-        stamp.0
+impl From<RevocationId> for u64 {
+    fn from(id: RevocationId) -> Self {
+        id.0
     }
 }
 
@@ -42,7 +42,7 @@ impl From<RevocationStamp> for u64 {
 ///
 /// Revoking is safe against a racing sign-in: a session is listed before it can be used, revoking leaves a tombstone at
 /// every listed id, and create and rotate refuse an id with a tombstone. A sign-in that is listed later is not ended, even
-/// if its password was checked earlier. [`SignIn::unless_revoked_since`](crate::SignIn::unless_revoked_since) refuses such
+/// if its password was checked earlier. [`SignIn::with_last_revocation`](crate::SignIn::with_last_revocation) refuses such
 /// a sign-in.
 #[async_trait]
 pub trait SessionIndex: Send + Sync {
@@ -64,15 +64,15 @@ pub trait SessionIndex: Send + Sync {
     /// Identifies the last [revocation](Self::revoke_all) of all sessions of a principal.
     ///
     /// # Consistency
-    /// A revocation changes the stamp before it reads the list of sessions. A sign-in with an earlier stamp therefore is
-    /// refused, or is listed in time to be ended.
+    /// A revocation is recorded before the list of sessions is read. A sign-in that knows an earlier one is therefore refused,
+    /// or listed in time to be ended.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
     ///
     /// # Cancel safety
     /// Changes nothing.
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error>;
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error>;
 
     /// Ends one session of a principal, even if it has moved since it was listed, as long as its old ids are
     /// remembered. Returns false if no session was ended: the digest leads to no live session of this principal.

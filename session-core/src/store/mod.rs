@@ -27,7 +27,7 @@ pub use async_trait::async_trait;
 pub use feed::{BarrierId, Barriers, ChangeFeed, ChangeKind, FeedItem, GapCause, Origin, SessionChange, Subscription};
 #[doc(hidden)]
 pub use forward::StoreFuture;
-pub use index::{IndexedSession, RevocationStamp, SessionIndex};
+pub use index::{IndexedSession, RevocationId, SessionIndex};
 pub use lock::{AcquireOutcome, FencingToken, SessionLock, TenureOutcome};
 pub use outcome::{
     Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, DestroyOutcome, Found, LoadOutcome,
@@ -62,18 +62,20 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 /// - **Renewal.** After a rotation of the kind *renew*, the old id forwards to the session in every operation until the
 ///   renewal is confirmed, and for the grace after that. The first write or touch at the new id confirms it; a load does
 ///   not. Until then [`Record::is_unconfirmed`](crate::model::Record::is_unconfirmed) is true, and the old id forwards
-///   for as long as the session lives, or for [`confirm_within`](Rotation::confirm_within). A renewal within
-///   the grace after another one, or within the grace after its confirmation, returns AlreadyRotated. After the grace, a
-///   renewal through the old id of an unconfirmed renewal replaces the unconfirmed id: that id gives no access, and the old
-///   id forwards to the newest. Forwards never chain. While a forward that has ended is remembered, the old id answers NotFound with the
-///   reason [`Renewed`](crate::model::EndReason::Renewed).
+///   for as long as the session lives, or for [`confirm_within`](Rotation::confirm_within). A renewal within the grace
+///   after another one, or within the grace after its confirmation, returns AlreadyRotated. After the grace, a renewal
+///   through the old id of an unconfirmed renewal replaces the unconfirmed id: that id gives no access, and the old id
+///   forwards to the newest. A renewal at the unconfirmed id itself ends the access of the old id at once, and the
+///   unconfirmed id forwards to the newest. Forwards never chain. While a forward that has ended is remembered, the old id
+///   answers NotFound with the reason [`Renewed`](crate::model::EndReason::Renewed).
 /// - **Step-up.** After a *privilege* rotation, the old id gives no access; for the grace, operations on it return
 ///   Superseded, and another rotation returns AlreadyRotated. Of two racing rotations, one wins.
-/// - **Sign-in.** A rotation with a [sign-in](Rotation::sign_in) is a privilege rotation that never depends on its old id.
-///   A session without a principal, or of the same one, moves. A session of another principal ends, and a new one starts
-///   with the entries that the sign-in [keeps](crate::SignIn::keeping). Where the id gives access to no session, a new one
-///   starts; if the id leads, through forwards that have not ended, to a session of the same principal that signed in
-///   within the grace of the rotation, it starts with the entries of that one. A new session's incarnation is that of
+/// - **Sign-in.** A rotation with a [sign-in](Rotation::sign_in) is a privilege rotation that never depends on its old
+///   id. A session without a principal, or of the same one, moves. A session of another principal ends, and a new one
+///   starts with the entries that the sign-in [keeps](crate::SignIn::with_kept_fields). Where the id gives access to no
+///   session, a new one starts. If the id leads, through forwards that have not ended, to a session of the same principal
+///   that signed in within the grace of the rotation, the new session starts with the entries of that one. Forwards of
+///   renewals, step-ups and sign-ins are followed alike. A new session's incarnation is that of
 ///   [`Rotation::incarnation`]. A session that has been copied does not count against a cap; if the cap would be exceeded
 ///   afterwards, it is ended.
 /// - **All rotations.** Incarnation, creation time and lock of a session that moves do not change. The version grows only
@@ -107,7 +109,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`Configuration`](crate::ErrorKind::Configuration) for a
     /// sign-in on a store without an index, [`Conflict`](crate::ErrorKind::Conflict) for a sign-in that a revocation
-    /// [refuses](crate::SignIn::unless_revoked_since), and the failures of the backend.
+    /// [refuses](crate::SignIn::with_last_revocation), and the failures of the backend.
     ///
     /// # Cancel safety
     /// If the future is dropped, the session exists as a whole or not at all.
@@ -161,9 +163,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     ///
     /// # Consistency
     /// Atomic. A session that moves is at exactly one id at every moment; a sign-in may start another session instead, as
-    /// the contract says. No load sees only a part of the rotation's changes. After it has returned `Rotated`, a load of the old id at [`ReadLevel::Store`](crate::ReadLevel::Store)
-    /// is answered as the kind of the rotation specifies. A cache may answer for the old id for as long as the
-    /// staleness bound that it states.
+    /// the contract says. No load sees only a part of the rotation's changes. After it has returned `Rotated`, a load of
+    /// the old id at [`ReadLevel::Store`](crate::ReadLevel::Store) is answered as the kind of the rotation specifies. A cache
+    /// may answer for the old id for as long as the staleness bound that it states.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`InvalidInput`](crate::ErrorKind::InvalidInput) when the

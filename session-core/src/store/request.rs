@@ -169,7 +169,8 @@ pub struct TouchOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotationKind {
     /// Periodic: the old id forwards to the session until the renewal is confirmed, and for the grace after that. The
-    /// first use of the new id confirms it.
+    /// first write or touch at the new id confirms it. Another renewal at the new id before that ends the access of the old
+    /// id at once, without a grace.
     Renew,
     /// Sign-in and step-up: the old id gives no access from that moment, and answers Superseded for the grace.
     Privilege,

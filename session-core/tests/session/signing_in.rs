@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use session_core::{
-    ErrorKind, Principal, Rotate, Rotated, SessionId, Sessions, SignIn,
+    Clock as _, ErrorKind, Principal, Rotate, Rotated, SessionId, Sessions, SignIn,
     codec::{Codecs, Json, KeyRing, Sealed},
     defaults,
     model::{EndReason, Field},
     store::SessionStore as _,
 };
 
-use crate::world;
+use crate::{faulty::Fault, world};
 
 fn principal(name: &str) -> Principal {
     Principal::new(name).unwrap()
@@ -74,7 +74,7 @@ async fn another_user_inherits_nothing() {
     session.set("theme", "dark").unwrap();
     let _ = session.rotate(as_user("ada")).await.unwrap();
     let old = *session.id();
-    let keeping = SignIn::new(principal("grace")).keeping([Field::new("theme").unwrap()]);
+    let keeping = SignIn::new(principal("grace")).with_kept_fields([Field::new("theme").unwrap()]);
     session.set("recorded", true).unwrap();
     assert_eq!(session.rotate(Rotate::privilege().with_sign_in(keeping)).await.unwrap(), Rotated::NewId);
     for opened in [&session, &world.sessions.open(session.id()).await.unwrap()] {
@@ -106,6 +106,28 @@ async fn a_handle_tells_the_principal_and_the_time() {
     }
     let _ = session.rotate(Rotate::renew()).await.unwrap();
     assert_eq!(session.principal(), Some(&principal("ada")));
+}
+
+/// The answer to a repeat comes later than the sign-in that it repeats.
+#[tokio::test]
+async fn a_repeated_sign_in_tells_when_the_first_was_made() {
+    for new in [true, false] {
+        let world = world();
+        let mut session = if new { world.sessions.create().unwrap() } else { world.two_requests().await.0 };
+        let at = world.clock.now();
+        session.set("n", 2u32).unwrap();
+        world.store.script([Fault::LostAnswer]);
+        session.rotate(as_user("ada")).await.unwrap_err();
+        world.clock.advance(Duration::from_secs(5));
+        world.store.calls();
+        assert_eq!(session.rotate(as_user("ada")).await.unwrap(), Rotated::NewId);
+        assert_eq!(world.store.calls(), 2, "the repeat and a load");
+        assert_eq!(session.signed_in_at(), Some(at), "new: {new}");
+        let opened = world.sessions.open(session.id()).await.unwrap();
+        assert_eq!(opened.signed_in_at(), Some(at));
+        assert_eq!((session.stamp(), session.state()), (opened.stamp(), opened.state()));
+        assert_eq!(session.expires_in(), opened.expires_in());
+    }
 }
 
 /// A sign-in begins the session's life anew: a guest of 23 hours is not signed out an hour later.
@@ -177,7 +199,7 @@ async fn sealed_values_survive_a_sign_in_that_starts_a_session() {
     assert_eq!(opened.get::<String>("from").unwrap().as_deref(), Some("second"));
     assert_eq!(opened.get::<bool>("later").unwrap(), Some(true));
 
-    let keeping = SignIn::new(principal("grace")).keeping([Field::new("cart").unwrap()]);
+    let keeping = SignIn::new(principal("grace")).with_kept_fields([Field::new("cart").unwrap()]);
     second.set("greeting", "hello").unwrap();
     let _ = second.rotate(Rotate::privilege().with_sign_in(keeping)).await.unwrap();
     let opened = sessions.open(second.id()).await.unwrap();

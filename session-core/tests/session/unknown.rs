@@ -6,7 +6,7 @@ use std::{
 };
 
 use session_core::{
-    ErrorKind, Rotate, Rotated,
+    ErrorKind, Rotate, Rotated, defaults,
     model::{EndReason, OpId},
     store::{Destroy, SessionStore as _},
 };
@@ -218,6 +218,35 @@ async fn a_rotation_whose_answer_is_lost_is_settled_by_the_next_call() {
             assert_eq!(now.get::<u32>("user").unwrap(), Some(7), "{fault:?}");
             assert_eq!(now.stamp(), session.stamp());
             assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::Superseded);
+        }
+    }
+}
+
+/// The first attempt of a renewal may have stored its changes before another request renewed the session. Recorded again
+/// under another op id, they would undo what others have changed since.
+#[tokio::test]
+async fn a_renewal_that_loses_to_another_stores_its_changes_once() {
+    let world = world();
+    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+        for again in [true, false] {
+            let (mut a, mut b) = world.two_requests().await;
+            a.set("n", 2u32).unwrap();
+            world.store.script([fault]);
+            a.rotate(Rotate::renew()).await.unwrap_err();
+            world.clock.advance(defaults::ROTATION_GRACE);
+            b.set("n", 3u32).unwrap();
+            assert_eq!(b.rotate(Rotate::renew()).await.unwrap(), Rotated::NewId);
+            a.set("later", 1u32).unwrap();
+            if again {
+                assert_eq!(a.rotate(Rotate::renew()).await.unwrap(), Rotated::AlreadyRotated);
+            }
+            a.commit().await.unwrap();
+            assert!(!a.has_changes());
+            let now = world.sessions.open(b.id()).await.unwrap();
+            let expected = if fault == Fault::LostAnswer { 3 } else { 2 };
+            assert_eq!(now.get::<u32>("n").unwrap(), Some(expected), "{fault:?}");
+            assert_eq!(now.get::<u32>("later").unwrap(), Some(1));
+            assert_eq!(now.stamp().unwrap().version(), 4, "{fault:?}");
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Adding sessions to a principal's list, reading it, and removing entries.
 
+use std::time::Duration;
+
 use redis::{Pipeline, Value as Reply};
 use session_core::{
     Error, ErrorKind, Principal, SessionCap, SignIn,
     model::{IdDigest, Timestamp},
-    store::RevocationStamp,
+    store::RevocationId,
 };
 
 use crate::{
@@ -43,15 +45,16 @@ const MAX_MOVES: usize = 8;
 const PRUNE_FROM: u64 = 32;
 
 impl Operation<'_> {
-    /// Adds a session that signs in to the list of its principal, within the cap.
+    /// Adds a session that signs in to the list of its principal, within the cap. `old` is the id at which it signs in, and
+    /// the grace of that.
     pub(crate) async fn add_within_cap(
         &self,
         sign_in: &SignIn,
         digest: &IdDigest,
-        replaces: Option<&IdDigest>,
+        old: Option<(&IdDigest, Duration)>,
         lifetimes: Lifetimes,
     ) -> Result<Listing, Error> {
-        let mut replaces = replaces.copied();
+        let mut replaces = old.map(|(old, _)| *old);
         let most = match sign_in.cap() {
             Some(SessionCap::Refuse(most)) => Some(most),
             _ => None,
@@ -66,12 +69,10 @@ impl Operation<'_> {
                 Err(full) if !pruned => {
                     pruned = true;
                     self.live_of(principal, full).await?;
-                    // An id that has moved replaces the session to which it leads.
-                    for _ in 0..MAX_MOVES {
-                        let Some(from) = replaces else { break };
-                        let Lookup::Moved(to, _) = self.peek(&from).await? else { break };
-                        replaces = Some(to);
-                    }
+                    replaces = match old {
+                        Some((old, grace)) => self.replaced_by_sign_in(principal, old, grace).await?,
+                        None => None,
+                    };
                 }
                 Err((_, entries)) => {
                     let message = format!(
@@ -83,6 +84,31 @@ impl Operation<'_> {
                 }
             }
         }
+    }
+
+    /// The session that does not count against the cap of a sign-in at `old`: the one that moves, or the one that is copied
+    /// because it signed in within the grace. It is the same rule as in `sign_in.lua`.
+    async fn replaced_by_sign_in(
+        &self,
+        principal: &Principal,
+        old: &IdDigest,
+        grace: Duration,
+    ) -> Result<Option<IdDigest>, Error> {
+        let (mut at, mut gives_access) = (*old, true);
+        for moves in 0..=MAX_MOVES {
+            match self.peek(&at).await? {
+                Lookup::Session(found) => {
+                    let is_recent = |signed_in_at: Timestamp| signed_in_at.after(grace) > found.touched.now;
+                    let is_replaced = found.signed_in.as_ref().map_or(gives_access, |(of, signed_in_at)| {
+                        of == principal && (gives_access || is_recent(*signed_in_at))
+                    });
+                    return Ok(is_replaced.then_some(at));
+                }
+                Lookup::Moved(to, is_open) => (at, gives_access) = (to, moves == 0 && is_open),
+                Lookup::Nothing | Lookup::Ended(_) => break,
+            }
+        }
+        Ok(None)
     }
 
     /// Adds a session to a list without a cap.
@@ -118,7 +144,7 @@ impl Operation<'_> {
         &self,
         principal: &Principal,
         digest: &IdDigest,
-        (replaced, (most, known)): (Replaced<'_>, (Option<usize>, Option<RevocationStamp>)),
+        (replaced, (most, known)): (Replaced<'_>, (Option<usize>, Option<RevocationId>)),
         lifetimes: Lifetimes,
     ) -> Result<Result<Listing, List>, Error> {
         let (partition, key) = self.store.layout.principal(principal);
@@ -145,7 +171,7 @@ impl Operation<'_> {
     /// The arguments are those that `index_add.lua` documents.
     fn listing_cmd(
         &self,
-        (key, known): (&[u8], Option<(&[u8], RevocationStamp)>),
+        (key, known): (&[u8], Option<(&[u8], RevocationId)>),
         digest: &IdDigest,
         (replaced, most): (Replaced<'_>, Option<usize>),
         lifetimes: Lifetimes,

@@ -7,7 +7,7 @@ use redis::{Cmd, Pipeline, Value as Reply};
 use session_core::{
     Error, Principal, SessionId,
     model::{IdDigest, Incarnation},
-    store::{Destroy, RevocationStamp},
+    store::{Destroy, RevocationId},
 };
 
 use crate::{
@@ -100,7 +100,7 @@ impl Operation<'_> {
             Some(id) => self.incarnation(id.digest()).await?,
             None => None,
         };
-        // Before the list is read: a sign-in that is not listed then is refused if it knows an earlier stamp.
+        // Before the list is read: a sign-in that is not listed then is refused if it knows an earlier revocation.
         self.record_revocation(principal, destroy).await?;
         let (_, entries) = self.read_list(principal).await?;
         let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
@@ -127,15 +127,15 @@ impl Operation<'_> {
     }
 
     /// The last revocation of a principal that is still remembered. One round trip.
-    pub(super) async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    pub(super) async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         let (partition, key) = self.store.layout.revocation(principal);
         let mut reads = Pipeline::with_capacity(3);
         reads.cmd("PTTL").arg(&key).cmd("HGET").arg(&key).arg(REVOCATION_FIELD);
         match self.read(partition, &key, reads).await? {
-            [_, Reply::Nil] => Ok(RevocationStamp::default()),
-            [_, Reply::BulkString(stamp)] => {
-                let stamp = Cursor(&stamp).number::<8>().filter(|_| stamp.len() == 8);
-                stamp.map(RevocationStamp::from).ok_or_else(|| unreadable("a principal's revocation cannot be read"))
+            [_, Reply::Nil] => Ok(RevocationId::default()),
+            [_, Reply::BulkString(number)] => {
+                let id = Cursor(&number).number::<8>().filter(|_| number.len() == 8);
+                id.map(RevocationId::from).ok_or_else(|| unreadable("a principal's revocation cannot be read"))
             }
             _ => Err(unexpected_reply()),
         }

@@ -1,8 +1,10 @@
 //! Ending the oldest sessions of a principal that has more than its cap allows.
 
+use std::time::Duration;
+
 use session_core::{
     SessionCap, SignIn,
-    model::{EndReason, IdDigest, OpId},
+    model::{EndReason, IdDigest, OpId, Timestamp},
     store::{Destroy, IndexedSession},
 };
 
@@ -10,20 +12,22 @@ use super::revocation::Revocation;
 use crate::operation::Operation;
 
 impl Operation<'_> {
-    /// After a sign-in that has copied the session at `twin`, ends that one if the principal now has more sessions than
-    /// its cap allows: the form was sent twice, and one session is enough. The sign-in has succeeded in any case.
-    pub(crate) async fn end_twin(&self, sign_in: &SignIn, twin: &IdDigest) {
+    /// After a sign-in at the moment `now`, ends the session to which the old id led, if that was copied because it signed in
+    /// within the grace, and if the principal now has more sessions than its cap allows: the form was sent twice, and one
+    /// session is enough. The sign-in has succeeded in any case.
+    pub(crate) async fn end_copied(&self, sign_in: &SignIn, at: &IdDigest, (grace, now): (Duration, Timestamp)) {
         let Some(SessionCap::Refuse(most)) = sign_in.cap() else { return };
         let principal = sign_in.principal();
         let Ok(live) = self.live(principal).await else { return };
-        if live.len() <= most.max(1) || !live.iter().any(|session| session.digest == *twin) {
+        let is_copied = |session: &IndexedSession| session.digest == *at && session.signed_in_at.after(grace) > now;
+        if live.len() <= most.max(1) || !live.iter().any(is_copied) {
             return;
         }
         let Ok(op) = OpId::generate() else { return };
         let destroy = Destroy::new(op, EndReason::Limit);
         let revocation = Revocation { principal, destroy: &destroy, listed: None, kept: None };
-        if self.revoke_at(twin, revocation).await.is_ok() {
-            self.remove_from_list(principal, &[*twin]).await;
+        if self.revoke_at(at, revocation).await.is_ok() {
+            self.remove_from_list(principal, &[*at]).await;
         }
     }
 

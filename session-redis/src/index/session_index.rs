@@ -3,7 +3,7 @@
 use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
-    store::{Destroy, IndexedSession, RevocationStamp, SessionIndex, async_trait},
+    store::{Destroy, IndexedSession, RevocationId, SessionIndex, async_trait},
 };
 
 use super::revocation::{Revocation, Revoked};
@@ -17,7 +17,7 @@ impl SessionIndex for RedisStore {
         Ok(live)
     }
 
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         self.inner.operation().last_revocation(principal).await.during("last_revocation")
     }
 

@@ -1,7 +1,7 @@
--- Shared by apply and touch: writes what a use of the session means for its `renewal`. A use of the new id ends the old one
--- after the grace. A use of the old id keeps its forward for as long as the session lives, which is until `ends`.
+-- Shared by apply and touch: applies a use of the session to its `renewal`. After a use of the new id, the old one forwards for
+-- the grace only. A use of the old id extends its forward to the end of the session, `ends`.
 --
--- The caller has written '@c' with `confirmed`.
+-- The caller writes '@c'.
 
 if through == 1 then
   redis.call('PEXPIREAT', old_key, math.min(ends, renewal[2]))

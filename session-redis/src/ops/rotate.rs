@@ -37,9 +37,9 @@ impl Operation<'_> {
             let (at, answer) = self.send_rotation(from, rotation, listing.as_ref()).await?;
             match RotateReply::parse(&answer.reply) {
                 Ok(RotateReply::MustList(wanted)) => {
-                    self.extend_target(rotation, &wanted, (&mut listing, &mut full), &at).await?;
+                    self.extend_target_listing(rotation, &wanted, (&mut listing, &mut full), &at).await?;
                 }
-                Ok(RotateReply::NothingToContinue) => {
+                Ok(RotateReply::MustStart) => {
                     match self.start_signed_in(from, rotation, (&mut listing, &mut full)).await {
                         // The principal signed in there meanwhile.
                         Ok(None) => {}
@@ -84,7 +84,7 @@ impl Operation<'_> {
         if let Some(sign_in) = &rotation.sign_in {
             // Without deadlines of its own the rotation keeps those of the session, which are not known here.
             let lifetimes = Lifetimes::of(rotation.expiry.unwrap_or_default());
-            return self.add_within_cap(sign_in, to, Some(from), lifetimes).await.map(Some);
+            return self.add_within_cap(sign_in, to, Some((from, rotation.grace)), lifetimes).await.map(Some);
         }
         match self.store.principals.recall(from) {
             Some((principal, left)) => {
@@ -96,7 +96,7 @@ impl Operation<'_> {
     }
 
     /// Lists the new id as the script asks for, unless the cap refuses it.
-    pub(super) async fn extend_target(
+    pub(super) async fn extend_target_listing(
         &self,
         rotation: &Rotation,
         wanted: &ListFor,
@@ -123,7 +123,7 @@ impl Operation<'_> {
         let lifetimes = Lifetimes::at_least(*span);
         let next = match &rotation.sign_in {
             Some(sign_in) if sign_in.principal() == principal => {
-                self.add_within_cap(sign_in, to, Some(from), lifetimes).await?
+                self.add_within_cap(sign_in, to, Some((from, rotation.grace)), lifetimes).await?
             }
             _ => self.add_to_list(principal, to, Replaced::Seen(from), lifetimes).await?,
         };
@@ -209,7 +209,7 @@ impl Operation<'_> {
             RotateReply::AlreadyRotated => Ok(RotateOutcome::AlreadyRotated),
             RotateReply::TargetEnded(ended) => Ok(RotateOutcome::Ended(ended)),
             RotateReply::TargetInUse => Err(in_use()),
-            RotateReply::MustList(_) | RotateReply::NothingToContinue => Err(unexpected_reply()),
+            RotateReply::MustList(_) | RotateReply::MustStart => Err(unexpected_reply()),
             RotateReply::Absent(absent) => Ok(absent.into()),
         }
     }

@@ -21,15 +21,15 @@ use crate::{
 /// The maximum number of moves of a session that are followed from the old id.
 const MAX_MOVES: usize = 8;
 
-/// What the session at the first key is to a sign-in.
+/// How the old id of a sign-in leads to the session at the first key.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// The old id gives access to it.
-    Own = 0,
-    /// The old id has led to it, and gives no access.
-    Trail = 1,
-    /// The trail is longer than any that is still stored.
-    Nothing = 2,
+enum OldId {
+    /// It gives access to the session.
+    GivesAccess = 0,
+    /// It was superseded, and gives no access.
+    Superseded = 1,
+    /// It has led through more forwards than are followed.
+    LeadsTooFar = 2,
 }
 
 impl Operation<'_> {
@@ -43,19 +43,19 @@ impl Operation<'_> {
         let Some(sign_in) = &rotation.sign_in else { return Err(unexpected_reply()) };
         let partition = self.store.layout.partition(from);
         let options = SendOptions::idempotent().with_replicas(rotation.write.replicas);
-        let (mut at, mut origin, mut moves) = (*from, Origin::Own, 0);
+        let (mut at, mut old_id, mut moves) = (*from, OldId::GivesAccess, 0);
         loop {
-            let old = (origin == Origin::Own && at != *from).then_some(from);
-            let cmd = self.sign_in_cmd((&at, old, origin), rotation, sign_in, listing.as_ref());
+            let old = (old_id == OldId::GivesAccess && at != *from).then_some(from);
+            let cmd = self.sign_in_cmd((&at, old, old_id), rotation, sign_in, listing.as_ref());
             let answer = self.run_script(&SCRIPTS.sign_in, partition, &cmd, options).await?;
             return match SignInReply::parse(&answer.reply)? {
                 SignInReply::Started(status) => {
-                    if origin == Origin::Trail {
-                        self.end_twin(sign_in, &at).await;
+                    if old_id == OldId::Superseded {
+                        self.end_copied(sign_in, &at, (rotation.grace, status.now)).await;
                     }
                     Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
                 }
-                SignInReply::StartedOver(status, left) => {
+                SignInReply::Replaced(status, left) => {
                     let destroy = Destroy::new(rotation.write.op, EndReason::Replaced);
                     self.store.recent_destroys.remember(*from, at, left, destroy);
                     Ok(Some(RotateOutcome::Rotated(applied(status, &answer))))
@@ -70,11 +70,11 @@ impl Operation<'_> {
                 }
                 SignInReply::LeadsTo(to) => {
                     moves += 1;
-                    (at, origin) = (to, if moves > MAX_MOVES { Origin::Nothing } else { Origin::Trail });
+                    (at, old_id) = (to, if moves > MAX_MOVES { OldId::LeadsTooFar } else { OldId::Superseded });
                     continue;
                 }
                 SignInReply::MustList(wanted) => {
-                    self.extend_target(rotation, &wanted, (&mut *listing, &mut *full), from).await?;
+                    self.extend_target_listing(rotation, &wanted, (&mut *listing, &mut *full), from).await?;
                     continue;
                 }
                 SignInReply::TargetEnded(ended) => Ok(Some(RotateOutcome::Ended(ended))),
@@ -86,7 +86,7 @@ impl Operation<'_> {
     /// The arguments are those that `sign_in.lua` documents.
     fn sign_in_cmd(
         &self,
-        (at, old, origin): (&IdDigest, Option<&IdDigest>, Origin),
+        (at, old, old_id): (&IdDigest, Option<&IdDigest>, OldId),
         rotation: &Rotation,
         sign_in: &SignIn,
         listing: Option<&Listing>,
@@ -102,10 +102,10 @@ impl Operation<'_> {
         Lifetimes::of(rotation.expiry.unwrap_or_default()).put(&mut head);
         self.put_limits(&mut head);
         put::<7>(&mut head, listing.map_or(0, |listing| listing.span));
-        head.push(origin as u8);
+        head.push(old_id as u8);
         head.extend_from_slice(&u64::from(rotation.bound_to.unwrap_or(rotation.incarnation())).to_be_bytes());
         head.extend_from_slice(&to.to_bytes());
-        let kept = sign_in.kept();
+        let kept = sign_in.kept_fields();
         for count in [kept.len() as u64, counts.clears, counts.removes, counts.puts] {
             put::<4>(&mut head, count);
         }

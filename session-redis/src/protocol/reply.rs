@@ -90,7 +90,7 @@ pub(crate) enum RotateReply {
     /// The new id is in use.
     TargetInUse,
     /// There is no session that the principal may continue.
-    NothingToContinue,
+    MustStart,
     MustList(ListFor),
     Absent(Absent),
 }
@@ -100,7 +100,7 @@ pub(crate) enum RotateReply {
 pub(crate) enum SignInReply {
     Started(SessionStatus),
     /// Started over the session of another principal, which has ended. With the ids that it had left recently.
-    StartedOver(SessionStatus, Vec<IdDigest>),
+    Replaced(SessionStatus, Vec<IdDigest>),
     /// An earlier attempt started the session.
     Repeated(SessionStatus),
     /// The principal may continue the session.
@@ -215,7 +215,7 @@ impl RotateReply {
             [b'X', ..] => Ok(Self::AlreadyRotated),
             [b'E', rest @ ..] => ended(rest).map(Self::TargetEnded).ok_or_else(unexpected_reply),
             [b'W', ..] => Ok(Self::TargetInUse),
-            [b'Z', ..] => Ok(Self::NothingToContinue),
+            [b'Z', ..] => Ok(Self::MustStart),
             [b'I', rest @ ..] => list_for(rest).map(Self::MustList),
             _ => absent(reply).map(Self::Absent),
         }
@@ -228,7 +228,7 @@ impl SignInReply {
             [b'A', rest @ ..] => status(rest).map(Self::Started),
             [b'D', rest @ ..] => {
                 let (rest, left) = rest.split_at_checked(STATUS).ok_or_else(unexpected_reply)?;
-                Ok(Self::StartedOver(status(rest)?, digests(left)?))
+                Ok(Self::Replaced(status(rest)?, digests(left)?))
             }
             [b'R', rest @ ..] => status(rest).map(Self::Repeated),
             [b'V', ..] => Ok(Self::Continues),

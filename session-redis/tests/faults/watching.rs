@@ -27,7 +27,7 @@ async fn a_half_open_connection_is_not_vouched_for() {
     cutter.half_open();
     let dead_since = SystemClock.now();
     Sessions::new(patient).destroy(&id).await.unwrap();
-    let WatchEnd::Unvouched(Some(_)) = end(watch).await else { panic!("the connection is dead") };
+    let WatchEnd::Interrupted(Some(_)) = end(watch).await else { panic!("the connection is dead") };
     let noticed = SystemClock.now().since(dead_since);
     assert!(noticed < 3 * (HEALTH + HASTE), "noticed after {noticed:?}");
     cutter.heal().await;
@@ -35,7 +35,7 @@ async fn a_half_open_connection_is_not_vouched_for() {
         // The first attempts may still meet the dead link.
         match sessions.watch(&id).await {
             Ok(watch) => match end(watch).await {
-                WatchEnd::Unvouched(_) => {}
+                WatchEnd::Interrupted(_) => {}
                 gone => break gone,
             },
             Err(error) => assert!(error.is_retryable(), "{error}"),
@@ -58,7 +58,7 @@ async fn a_restart_ends_all_watches() {
     }
     server.kill().await;
     for watch in watches {
-        let WatchEnd::Unvouched(Some(_)) = end(watch).await else { panic!("the connection is lost") };
+        let WatchEnd::Interrupted(Some(_)) = end(watch).await else { panic!("the connection is lost") };
     }
     server.restart().await;
     guarded("the store is back", async { while store.check().await.is_err() {} }).await;
@@ -68,13 +68,13 @@ async fn a_restart_ends_all_watches() {
         sessions.destroy(&id).await.unwrap();
         match end(watch).await {
             WatchEnd::Ended(ended) => break assert_eq!(ended.reason, EndReason::Logout),
-            WatchEnd::Unvouched(_) => {}
+            WatchEnd::Interrupted(_) => {}
             other => panic!("{other:?}"),
         }
     }
 }
 
-/// However many sessions are watched, the server has one more connection, and it goes with the last watch.
+/// Any number of watches needs one more connection to the server. It is closed with the last watch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_watches_share_one_connection() {
     let server = Server::start().await;

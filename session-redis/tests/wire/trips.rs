@@ -1,5 +1,6 @@
-//! Round trips: one for each slot that an operation touches. One more is needed only after a forward, after a
-//! conditional load that finds a change, or when a listing must be extended.
+//! Round trips: one for each slot that an operation touches. One more is needed only through a forward, for the first use
+//! after a renewal, after a conditional load that finds a change, for a script that the server does not know, or when a
+//! listing must be extended.
 
 use session_core::{
     LoadOptions, Principal, SessionId, SignIn,
@@ -69,6 +70,8 @@ async fn one_more_through_a_forward_and_for_a_change() {
     assert_eq!(wire.trips(wire.load(&old, LoadOptions::default())).await.1, 2, "load");
     assert_eq!(wire.trips(wire.apply(&old, set("a", 12))).await.1, 2, "apply");
     assert_eq!(wire.trips(wire.store.touch(&old, TouchOptions::default())).await.1, 2, "touch");
+    assert_eq!(wire.trips(wire.apply(&moved.to, set("a", 13))).await.1, 2, "the first use of the new id");
+    assert_eq!(wire.trips(wire.apply(&moved.to, set("a", 14))).await.1, 1, "the second use");
 }
 
 /// A principal's list is in a slot of its own.
@@ -100,7 +103,7 @@ async fn two_with_a_principal() {
     assert_eq!(ended.expect("revoked"), 1);
     let commands = recording.commands();
     let calls = commands.iter().filter(|words| words[0] == "EVALSHA").count();
-    assert!(calls <= 6, "{calls} calls for the stamp, 1 session, the ids that it had, and the list");
+    assert!(calls <= 6, "{calls} calls for the revocation, 1 session, the ids that it had, and the list");
     assert!(recording.round_trips() <= 1 + calls, "the list, each id, and the list again");
 }
 

@@ -1,8 +1,8 @@
-//! Which ids give access to which session, by what clients were told.
+//! Which ids give access to which session, according to the answers that clients received.
 //!
-//! The ids of one session are a *line*: the first one, and those that renewals drew. A step-up and a sign-in begin a new
-//! line, since no older id leads there. A request counts from when it was sent, and what it grants from when it was
-//! answered.
+//! The ids of one session are a *line*: the first one, and those that renewals have added. A step-up and a sign-in begin a new
+//! line, since no older id leads there. A request counts from the moment at which it was sent, and the access that it grants
+//! from the moment at which it was answered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,10 +41,10 @@ pub(super) struct Id {
     drawn: Millis,
     /// When the client was told that it is an id of the session.
     pub(super) granted: Option<Millis>,
-    /// From when on it gives no access because another id took its place.
+    /// The moment from which it gives no access, because another id has replaced it.
     pub(super) replaced: Option<Millis>,
-    /// From when on it gives no access because its successor was used and the grace is over; and when the client had that
-    /// successor, so that a copy at this id is older.
+    /// The moment from which it gives no access, because its successor was used and the grace is over; and the moment at which
+    /// the client had that successor, so that a copy at this id is older.
     pub(super) outlived: Option<(Millis, Millis)>,
 }
 
@@ -179,13 +179,11 @@ impl Access {
         }
     }
 
-    /// A rotation was acknowledged. Returns whether it replaced an id that nobody had used.
+    /// A rotation was acknowledged. Returns whether it replaced an unused id.
     pub(crate) fn rotated(&mut self, rotation: &Rotation, moved: &Moved) -> bool {
         let to = *rotation.to.digest();
         self.grant(&to, (moved.sent, moved.answered));
-        if !self.was_renewed(&moved.via) {
-            self.sign_ins.signed_in(rotation, moved);
-        }
+        self.sign_ins.signed_in(rotation, moved);
         let Some(line) = self.ids.get(&moved.via).map(|id| id.line) else { return false };
         let renews = rotation.kind == RotationKind::Renew;
         let mut again = false;
@@ -202,7 +200,7 @@ impl Access {
         again
     }
 
-    /// Whether an id may be the old one of a renewal, which forwards for a time of its own.
+    /// Whether a renewal was sent through this id.
     pub(super) fn was_renewed(&self, digest: &IdDigest) -> bool {
         let renews = |threat: &Threat| matches!(threat.to, Threatened::AllBut(via) if via == *digest);
         self.ids.get(digest).is_some_and(|id| self.lines[id.line].threats.iter().any(renews))

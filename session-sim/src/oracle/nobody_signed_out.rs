@@ -1,5 +1,5 @@
-//! Nobody is signed out by a lost response: an id that a client was given goes on giving access until the session expires
-//! or ends, or until somebody uses an id that replaces it.
+//! A lost response signs nobody out: an id that a client has received gives access until the session expires or ends, or
+//! until an id that replaces it is used.
 
 use super::{Load, Oracle};
 use crate::sim::{History, Seen};
@@ -22,7 +22,7 @@ fn is_promised(oracle: &Oracle, load: &Load) -> bool {
 }
 
 impl Oracle {
-    /// The event of a load that had to find its session.
+    /// The event to count for a load that had to find its session.
     pub(crate) fn promised(&self, load: &Load) -> Option<&'static str> {
         let event =
             if self.access.was_renewed(&load.digest) { "promises through old ids" } else { "promises of access" };

@@ -1,5 +1,5 @@
-//! A sign-in always succeeds, whatever became of its old id; and the second of two from one cookie has the entries of the
-//! first.
+//! A sign-in always succeeds, whatever the state of its old id. The second of two sign-ins from one cookie has the entries of
+//! the first.
 
 use session_core::store::{RotateOutcome, Rotation};
 

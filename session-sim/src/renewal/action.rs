@@ -21,7 +21,7 @@ pub enum Action {
     SignOut,
     /// A slow request is sent. It arrives later as one of the above.
     Depart,
-    /// A reader that is no user reads the new id in one of the responses in flight.
+    /// A read, which is no use of the session, with the new id of one of the responses in flight.
     Look(usize),
     /// One of the responses in flight arrives.
     Arrive(usize),

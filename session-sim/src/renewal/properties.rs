@@ -41,7 +41,7 @@ impl Renewals {
                 let old = |id| matches!(state.slots[id], Slot::Forward { to, .. } if to > id + 1);
                 (0..state.slots.len()).any(|id| old(id) && state.find(id).is_some())
             }),
-            Property::sometimes("two sessions of one principal have the same entries", twins),
+            Property::sometimes("two sessions of one principal have the same entries", has_copies),
             Property::sometimes("a former id has outlived its grace", |model: &Self, state: &State| {
                 state.outlived.values().any(|age| *age >= model.bounds.grace)
             }),
@@ -72,7 +72,7 @@ fn outlives_the_grace(_: &Renewals, state: &State) -> bool {
     unrefused && state.locate(state.cookie) != state.cookie
 }
 
-fn twins(_: &Renewals, state: &State) -> bool {
+fn has_copies(_: &Renewals, state: &State) -> bool {
     let sessions: Vec<_> = (0..state.slots.len()).filter(|id| state.locate(*id) == *id).collect();
     let written = sessions.iter().filter_map(|id| state.find(*id)).filter(|session| session.entries != 0);
     let mut seen: Vec<_> = written.map(|session| (session.principal, session.entries)).collect();

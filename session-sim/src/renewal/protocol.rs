@@ -38,7 +38,7 @@ impl Renewals {
         }
     }
 
-    /// A renewal. An unconfirmed id dies, and the requested one forwards to the newest.
+    /// A renewal. An unconfirmed id gives no access any more, and the requested one forwards to the newest.
     pub(super) fn renew(&self, state: &mut State, id: Id) {
         let (at, to) = (state.locate(id), state.slots.len());
         let Some(session) = state.session(at).copied() else { return };
@@ -61,7 +61,7 @@ impl Renewals {
         Slot::Forward { to, gives_access: false, left: Some(self.bounds.grace) }
     }
 
-    /// A sign-in, whatever became of its old id.
+    /// A sign-in, whatever the state of its old id is.
     pub(super) fn sign_in(&self, state: &mut State, id: Id, principal: u8) {
         state.sign_ins += 1;
         let (at, to) = (state.locate(id), state.slots.len());
@@ -70,7 +70,7 @@ impl Renewals {
             Slot::Live(session) if self.makes(Mistake::CopiesAnotherPrincipal) => (session.entries, false),
             Slot::Live(_) => (0, false),
             _ if self.makes(Mistake::SignInNeedsItsOldId) => return state.met.refused = true,
-            _ => (self.twin(state, id, principal).unwrap_or_default(), false),
+            _ => (self.copied_entries(state, id, principal).unwrap_or_default(), false),
         };
         judge(state, id, (principal, entries));
         if let Slot::Live(_) = state.slots[at] {
@@ -85,8 +85,8 @@ impl Renewals {
         state.responses.push((to, 0));
     }
 
-    /// The entries of a recent session of the same principal that the id has led to.
-    fn twin(&self, state: &State, id: Id, principal: u8) -> Option<u8> {
+    /// The entries of a session of the same principal that the id leads to, if its sign-in is recent.
+    fn copied_entries(&self, state: &State, id: Id, principal: u8) -> Option<u8> {
         let mut at = id;
         while let Slot::Forward { to, .. } = state.slots[at] {
             at = to;
@@ -108,7 +108,7 @@ impl Renewals {
         }
     }
 
-    /// A tick. Whatever has no ticks left ends.
+    /// A tick. Slots without ticks left end.
     pub(super) fn tick(&self, state: &mut State) {
         for slot in &mut state.slots {
             match slot {
@@ -131,7 +131,7 @@ impl Renewals {
     }
 }
 
-/// Truth: the session at this id is left on purpose, and its ids with it.
+/// Truth: the session at this id, with all of its ids, is left on purpose.
 fn leave(state: &mut State, at: Id) {
     let ids: Vec<Id> = (0..state.slots.len()).filter(|id| state.locate(*id) == at).collect();
     state.ended.extend(ids);
@@ -140,7 +140,7 @@ fn leave(state: &mut State, at: Id) {
 /// Truth: whether the new session has the entries that it must have, and no others.
 fn judge(state: &mut State, id: Id, (principal, entries): (u8, u8)) {
     state.met.foreign |= entries & !(writer(None) | writer(Some(principal))) != 0;
-    let twins = state.firsts.iter().filter(|first| first.via == id && first.principal == principal);
-    let is_empty = |first: &First| state.find(first.to).is_some_and(|twin| twin.entries & !entries != 0);
-    state.met.empty |= twins.into_iter().any(is_empty);
+    let mut firsts = state.firsts.iter().filter(|first| first.via == id && first.principal == principal);
+    let is_incomplete = |first: &First| state.find(first.to).is_some_and(|session| session.entries & !entries != 0);
+    state.met.empty |= firsts.any(is_incomplete);
 }

@@ -59,7 +59,7 @@ pub struct First {
     pub left: u8,
 }
 
-/// What a client has met that it was promised not to meet.
+/// Broken promises that a client has met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Met {
     /// A sign-in that was refused.
@@ -112,7 +112,7 @@ impl State {
         }
     }
 
-    /// Where an id leads to: a renewal forwards, once.
+    /// The id to which an id leads: a renewal forwards, once.
     pub fn locate(&self, id: Id) -> Id {
         locate(&self.slots, id)
     }

@@ -119,5 +119,5 @@ fn keep_everything(slots: &TrackedSlots<'_>, (now, id): (Timestamp, &IdDigest), 
     let Some(found) = found(slots, now, id) else { return };
     let state = found.record.state();
     let fields = state.scalars().map(|(field, _)| field).chain(state.keyed_fields()).cloned().collect::<Vec<_>>();
-    rotation.sign_in = rotation.sign_in.take().map(|sign_in| sign_in.keeping(fields));
+    rotation.sign_in = rotation.sign_in.take().map(|sign_in| sign_in.with_kept_fields(fields));
 }

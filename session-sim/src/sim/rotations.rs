@@ -37,7 +37,7 @@ impl Client {
         }
         let Some(applied) = self.send(&id, &rotation).await else { return };
         if self.rng.u8(..4) == 0 {
-            // A reader is no user: the request that renewed reads the session again before it responds.
+            // A read is not a use: the request that renewed reads the session again before it responds.
             self.look(at, rotation.to, LATEST, None).await;
         }
         if self.arrives().await {
@@ -78,7 +78,7 @@ impl Client {
         });
     }
 
-    /// Signs somebody in over a session. The form may be sent a second time.
+    /// Signs a principal in over a session. The form may be sent a second time.
     pub(crate) async fn sign_in(&mut self, at: usize, id: SessionId) {
         let form = Form { id, principal: self.somebody() };
         if self.rng.u8(..10) < 7 {
@@ -87,13 +87,13 @@ impl Client {
         self.send_form(at, &form).await;
     }
 
-    /// Signs somebody in with the id of a session that has ended, or with one that was never issued.
+    /// Signs a principal in with the id of a session that has ended, or with one that was never issued.
     pub(crate) async fn sign_in_without_session(&mut self, at: usize, cookie: &Cookie) {
         let unknown = random_id(cookie.next.digest().partition(), &mut self.rng);
         self.sign_in(at, cookie.former.unwrap_or(unknown)).await;
     }
 
-    /// Sends a form a second time. Now and then somebody else has filled it in.
+    /// Sends a form a second time, sometimes for another principal.
     pub(crate) async fn send_again(&mut self, at: usize, mut form: Form) {
         self.sim.with(|world| {
             world.coverage.count("forms sent again");

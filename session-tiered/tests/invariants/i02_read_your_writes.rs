@@ -142,6 +142,21 @@ async fn after_an_unknown_outcome_the_store_is_asked() {
     assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
 }
 
+/// The write went through an old id, and the copy is at the id to which that forwards.
+#[tokio::test]
+async fn after_an_unknown_outcome_through_an_old_id_the_store_is_asked() {
+    let stage = Stage::new();
+    let node = stage.node();
+    let (old, _) = stage.session("old").await;
+    let new = rotate(&stage.store, &old, RotationKind::Renew).await;
+    warm(&node, &new).await;
+    assert_eq!(read(&node, &old).await.as_deref(), Some("old"));
+    node.remote().wire.feed_held.send_replace(true);
+    node.remote().wire.loses_answers.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(node.apply(&old, &Update::new(op(), set("a", "new"))).await.is_err());
+    assert_eq!(read(&node, &new).await.as_deref(), Some("new"));
+}
+
 /// A dropped write may have been executed too.
 #[tokio::test]
 async fn after_a_call_that_was_dropped_the_store_is_asked() {

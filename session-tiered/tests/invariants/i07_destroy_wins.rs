@@ -1,8 +1,11 @@
 //! Once a node has received the end of a session, or its lease has run out, it no longer serves the session.
 
-use session_core::store::{Absent, SessionStore as _, TouchOptions, TouchOutcome};
+use session_core::{
+    LoadOptions, Principal, SessionId, SignIn,
+    store::{Absent, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore, TouchOptions, TouchOutcome},
+};
 
-use crate::stage::{BOUND, Stage, begin, end, read, settle};
+use crate::stage::{BOUND, Stage, begin, end, op, read, rotate, settle, warm};
 
 #[tokio::test]
 async fn after_the_change_is_heard() {
@@ -19,6 +22,44 @@ async fn after_the_lease_has_ended() {
     end(&stage.store, &id).await;
     stage.pass(BOUND).await;
     assert_eq!(read(&node, &id).await, None);
+}
+
+/// Another principal signs in on this node through an old id. The session that this has ended is at the id to which the old
+/// one forwarded, which the node knows because it has found the session there.
+#[tokio::test]
+async fn after_a_sign_in_through_an_old_id() {
+    for is_filling in [false, true] {
+        let stage = Stage::of_one_partition();
+        let node = stage.node();
+        let (guest, _) = stage.session("ada's").await;
+        let old = sign_in(&stage.store, &guest, "ada").await;
+        let new = rotate(&stage.store, &old, RotationKind::Renew).await;
+        warm(&node, &stage.session("other").await.0).await;
+        assert_eq!(read(&node, &old).await.as_deref(), Some("ada's"));
+        node.remote().wire.feed_held.send_replace(true);
+        if is_filling {
+            node.remote().wire.hold();
+            let fill = begin(&node, &new);
+            node.remote().wire.wait_for_held(1).await;
+            sign_in(&node, &old, "grace").await;
+            node.remote().wire.release();
+            fill.await.unwrap();
+            settle().await;
+        } else {
+            assert_eq!(read(&node, &new).await.as_deref(), Some("ada's"));
+            sign_in(&node, &old, "grace").await;
+        }
+        let found = node.load(&new, LoadOptions::default()).await.unwrap();
+        assert_eq!(found, LoadOutcome::Absent(Absent::Superseded), "filling: {is_filling}");
+    }
+}
+
+async fn sign_in(store: &dyn SessionStore, from: &SessionId, principal: &str) -> SessionId {
+    let to = from.generate_sibling().unwrap();
+    let sign_in = Some(SignIn::new(Principal::new(principal).unwrap()));
+    let rotation = Rotation { sign_in, ..Rotation::new(op(), to, RotationKind::Privilege) };
+    assert!(matches!(store.rotate(from, &rotation).await.unwrap(), RotateOutcome::Rotated(_)));
+    to
 }
 
 /// A fill read the session before it ended.

@@ -210,8 +210,8 @@ impl Divided {
 }
 
 /// The same without `min-replicas-to-write`: the old primary acknowledges writes that are lost when it returns. Then one
-/// version is two states, and a change of one must not be applied to the other. A node that had seen more than the store now has
-/// reports the loss.
+/// version is two states, and a change of one must not be applied to the other. A node that had seen more than the store
+/// now has reports the loss.
 pub(crate) async fn two_histories(build: Build) -> Verdict {
     let Divided { writer, reader, id, forgotten, witness, _trio } = Divided::start(build).await;
     reader.warm(&witness).await;

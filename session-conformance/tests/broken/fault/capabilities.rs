@@ -6,7 +6,7 @@ use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
     store::{
-        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, Origin, RevocationStamp, SessionIndex, SessionLock,
+        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, Origin, RevocationId, SessionIndex, SessionLock,
         Subscription, TenureOutcome, async_trait,
     },
 };
@@ -20,7 +20,7 @@ pub(crate) trait FaultyIndex: Send + Sync {
         inner.sessions(principal, limit).await
     }
 
-    async fn last_revocation(&self, inner: &Toy, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, inner: &Toy, principal: &Principal) -> Result<RevocationId, Error> {
         inner.last_revocation(principal).await
     }
 
@@ -64,7 +64,7 @@ impl SessionIndex for FaultyStore {
         }
     }
 
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         match self.fault.index() {
             Some(faulty) => faulty.last_revocation(&self.inner, principal).await,
             None => self.inner.last_revocation(principal).await,

@@ -15,8 +15,9 @@
 //! ```
 //!
 //! # Layout
-//! The first byte is the version of the format: 2 for a record that has one of the parts that only
-//! version 2 has, 1 for everything else. A `×n` part consists of n such parts one after another, in strictly ascending order of the bytes of their names.
+//! The first byte is the version of the format: 2 for a record that has one of the parts that only version 2 has, 1 for
+//! everything else. A `×n` part consists of n such parts one after another, in strictly ascending order of the bytes of
+//! their names.
 //!
 //! | part | bytes |
 //! |---|---|

@@ -23,8 +23,8 @@ impl Session {
     /// [`NotFound`](ErrorKind::NotFound) when the session has ended; nothing recreates it.
     /// [`LimitExceeded`](ErrorKind::LimitExceeded), [`Superseded`](ErrorKind::Superseded),
     /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown), and the failures of the store. After an unknown outcome, an end or
-    /// a sign-in of the session leaves the outcome unknown: the update may have happened before it. [`Conflict`](ErrorKind::Conflict)
-    /// if the handle's [lock](Self::lock) was lost, or if the commit settles a
+    /// a sign-in of the session leaves the outcome unknown: the update may have happened before it.
+    /// [`Conflict`](ErrorKind::Conflict) if the handle's [lock](Self::lock) was lost, or if the commit settles a
     /// [`commit_if_unchanged`](Self::commit_if_unchanged) of unknown outcome that conflicts.
     ///
     /// # Cancel safety

@@ -102,11 +102,12 @@ impl Session {
                 if self.fence.is_some() {
                     self.send(Vec::new()).await?;
                 }
+                let Base::Stored { seen: base, .. } = self.base else { return Err(self.destroyed()) };
                 let rotation = Rotation {
                     bound_to: Some(self.bound_to()),
                     ..rotate.clone().into_rotation(&self.id, &self.sessions)?
                 };
-                Request::Rotate { rotation, requested: rotate }
+                Request::Rotate { rotation, requested: rotate, base }
             }
         };
         Ok(match self.send_with_pending(request).await? {

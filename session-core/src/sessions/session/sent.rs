@@ -28,6 +28,8 @@ pub(super) enum Request {
     Rotate {
         rotation: Rotation,
         requested: Rotate,
+        /// As for an update.
+        base: Stamp,
     },
 }
 
@@ -58,6 +60,16 @@ impl EntryName {
         match &self.key {
             None => Entry::Scalar(&self.field),
             Some(key) => Entry::Keyed(&self.field, key),
+        }
+    }
+}
+
+impl Request {
+    pub(super) fn signs_in(&self) -> bool {
+        match self {
+            Self::Create { new, .. } => new.sign_in.is_some(),
+            Self::Rotate { rotation, .. } => rotation.sign_in.is_some(),
+            Self::Apply { .. } => false,
         }
     }
 }

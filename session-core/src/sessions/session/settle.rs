@@ -9,7 +9,9 @@ use super::{
 use crate::{
     Error, ErrorKind, LoadOptions, ReadLevel, SignIn,
     model::{Delta, Ended, OpId, Record, State, Timestamp},
-    store::{Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome, RotationKind},
+    store::{
+        Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome, RotationKind, Update,
+    },
 };
 
 /// The outcome of the request in flight.
@@ -84,23 +86,49 @@ impl Session {
                 Box::pin(self.settle()).await
             }
             Ok(Answer::Apply(ApplyOutcome::Absent(absent))) if retry => Err(self.in_doubt(absent)),
-            Ok(Answer::Rotate(RotateOutcome::Rotated(applied)))
-                if applied.stamp.incarnation() != self.incarnation() =>
+            Ok(Answer::Rotate(RotateOutcome::AlreadyRotated)) if retry && self.continue_as_update() => {
+                Box::pin(self.settle()).await
+            }
+            Ok(Answer::Create(CreateOutcome::Created(applied)) | Answer::Rotate(RotateOutcome::Rotated(applied)))
+                if self.is_unknown_to_handle(&applied) =>
             {
-                self.continue_with_started(applied).await
+                self.continue_with_loaded(applied).await
             }
             Ok(answer) => self.process_answer(answer, sent_at),
             Err(error) => Err(self.process_error(error, retry)),
         }
     }
 
-    /// A sign-in has started another session, whose entries this handle does not know. The request stays in flight until
-    /// the session is loaded.
-    async fn continue_with_started(&mut self, applied: Applied) -> Result<Settled, Error> {
-        let Some(Sent { request: Request::Rotate { rotation, requested }, .. }) = &self.sent else {
-            return Ok(Settled::Nothing);
+    /// Another request has renewed the session. An earlier attempt may have done so before, and stored the changes. They
+    /// continue as an update with the same op id, which the store recognises. Returns false if there is nothing to store.
+    fn continue_as_update(&mut self) -> bool {
+        let Some(Sent { request, .. }) = &mut self.sent else { return false };
+        match request {
+            Request::Rotate { rotation, base, .. }
+                if rotation.kind == RotationKind::Renew && !rotation.delta.is_empty() =>
+            {
+                let update = Update::new(rotation.write, std::mem::take(&mut rotation.delta));
+                *request = Request::Apply { update, base: *base, cas: None };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a sign-in has an outcome that only a load can tell: it has started another session, or an earlier attempt
+    /// has made it at a moment that the answer does not tell.
+    fn is_unknown_to_handle(&self, applied: &Applied) -> bool {
+        let signs_in = self.sent.as_ref().is_some_and(|sent| sent.request.signs_in());
+        signs_in && (applied.repeated || applied.stamp.incarnation() != self.incarnation())
+    }
+
+    /// Continues with the session of a sign-in as it is in the store. The request stays in flight until it is loaded.
+    async fn continue_with_loaded(&mut self, applied: Applied) -> Result<Settled, Error> {
+        let (to, requested) = match self.sent.as_ref().map(|sent| &sent.request) {
+            Some(Request::Create { requested, .. }) => (self.id, requested.clone()),
+            Some(Request::Rotate { rotation, requested, .. }) => (rotation.to, Some(requested.clone())),
+            Some(Request::Apply { .. }) | None => return Ok(Settled::Nothing),
         };
-        let (to, requested) = (rotation.to, requested.clone());
         let sent_at = self.sessions.clock().now();
         let options =
             LoadOptions { level: ReadLevel::Store, floor: Some(applied.stamp.into()), ..LoadOptions::default() };
@@ -112,22 +140,28 @@ impl Session {
                 return Err(error);
             }
             Err(error) => {
-                let unknown =
-                    Error::new(ErrorKind::OutcomeUnknown, "the session that the sign-in started is not loaded yet");
+                let unknown = Error::new(ErrorKind::OutcomeUnknown, "the session of the sign-in is not loaded yet");
                 return Err(self.sessions.with_context(unknown, "sign in").with_source(error));
             }
         };
         self.sent = None;
-        // The lock was that of the other session.
-        if let Some(token) = self.fence.take() {
-            self.sessions.untrack_lock(token);
+        if applied.stamp.incarnation() == self.incarnation() {
+            if let Some(token) = self.fence {
+                self.sessions.track_lock(token, to);
+            }
+        } else {
+            // The lock was that of the other session.
+            if let Some(token) = self.fence.take() {
+                self.sessions.untrack_lock(token);
+            }
+            self.views.clear();
+            self.lock_owner = None;
         }
         (self.id, self.old_id) = (to, None);
         self.base = Base::found(found, sent_at);
-        self.views.clear();
         (self.replicas, self.written, self.gone) = (applied.replicas, true, false);
-        (self.staleness, self.lock_owner) = (None, None);
-        Ok(Settled::Rotated(requested))
+        self.staleness = None;
+        Ok(requested.map_or(Settled::Committed, Settled::Rotated))
     }
 
     fn process_error(&mut self, error: Error, retry: bool) -> Error {
@@ -221,7 +255,7 @@ impl Session {
                 self.add_committed(update.write.op, update.delta, applied);
                 cas.map_or(Settled::Committed, Settled::CasDone)
             }
-            Request::Rotate { rotation, requested } => {
+            Request::Rotate { rotation, requested, .. } => {
                 if let Some(token) = self.fence {
                     self.sessions.track_lock(token, rotation.to);
                 }

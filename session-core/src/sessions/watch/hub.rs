@@ -11,10 +11,10 @@ use std::{
 
 use super::{
     WatchEnd,
-    listener::{Bell, Listener},
+    attempt::{SharedAttempt, SubscribeFuture},
+    listener::{Listener, Parker},
     lock,
-    round::{Attempt, Round},
-    table::{Table, Token},
+    table::{Table, WatcherId},
 };
 use crate::{
     Error,
@@ -25,7 +25,7 @@ use crate::{
 /// The one subscription of one `Sessions`, and its watchers. The subscription begins with the first watcher and ends with
 /// the last.
 ///
-/// Wakers are called and dropped while nothing is locked, because both may run other code.
+/// Wakers are called and dropped without a lock held, because both may run other code.
 #[derive(Default)]
 pub(in crate::sessions) struct Hub {
     state: Mutex<State>,
@@ -44,9 +44,9 @@ enum Feed {
     #[default]
     Idle,
     /// Callers are subscribing.
-    Subscribing(Weak<Round>),
+    Subscribing(Weak<SharedAttempt>),
     /// A thread reads this subscription.
-    Listening(u64, Arc<Bell>),
+    Listening(u64, Arc<Parker>),
 }
 
 impl Hub {
@@ -56,26 +56,26 @@ impl Hub {
         self: &Arc<Self>,
         digest: IdDigest,
         mask: u16,
-        subscribe: impl Fn() -> Attempt,
-    ) -> Result<Token, Error> {
+        subscribe: impl Fn() -> SubscribeFuture,
+    ) -> Result<WatcherId, Error> {
         let caller = self.callers.fetch_add(1, Ordering::Relaxed);
-        let mut joined: Option<Arc<Round>> = None;
+        let mut joined: Option<Arc<SharedAttempt>> = None;
         std::future::poll_fn(|cx| {
             loop {
-                let round = match joined.take().map_or_else(|| self.enter(digest, &subscribe), Err) {
-                    Ok(token) => return Poll::Ready(Ok(token)),
-                    Err(round) => round,
+                let attempt = match joined.take().map_or_else(|| self.enter(digest, &subscribe), Err) {
+                    Ok(watcher) => return Poll::Ready(Ok(watcher)),
+                    Err(attempt) => attempt,
                 };
-                match round.poll(caller, cx.waker(), |subscription| self.listen(subscription, mask, digest)) {
+                match attempt.poll(caller, cx.waker(), |subscription| self.listen(subscription, mask, digest)) {
                     Poll::Pending => {
-                        joined = Some(round);
+                        joined = Some(attempt);
                         return Poll::Pending;
                     }
-                    Poll::Ready(Ok(Some(token))) => return Poll::Ready(token),
+                    Poll::Ready(Ok(Some(watcher))) => return Poll::Ready(watcher),
                     // Another caller has subscribed.
                     Poll::Ready(Ok(None)) => {}
                     Poll::Ready(Err(error)) => {
-                        self.forget(&round);
+                        self.forget(&attempt);
                         return Poll::Ready(Err(error));
                     }
                 }
@@ -84,45 +84,49 @@ impl Hub {
         .await
     }
 
-    /// Adds a watcher if there is a subscription, and otherwise returns the attempt that is being made, or a new one.
-    fn enter(&self, digest: IdDigest, subscribe: impl Fn() -> Attempt) -> Result<Token, Arc<Round>> {
+    /// Adds a watcher if there is a subscription. Otherwise returns the attempt in progress, or a new one.
+    fn enter(
+        &self,
+        digest: IdDigest,
+        subscribe: impl Fn() -> SubscribeFuture,
+    ) -> Result<WatcherId, Arc<SharedAttempt>> {
         let mut state = lock(&self.state);
         let current = match &state.feed {
             Feed::Listening(..) => return Ok(state.table.insert(digest)),
-            Feed::Subscribing(round) => round.upgrade(),
+            Feed::Subscribing(attempt) => attempt.upgrade(),
             Feed::Idle => None,
         };
         Err(current.unwrap_or_else(|| {
-            let round = Arc::new(Round::new(subscribe()));
-            state.feed = Feed::Subscribing(Arc::downgrade(&round));
-            round
+            let attempt = Arc::new(SharedAttempt::new(subscribe()));
+            state.feed = Feed::Subscribing(Arc::downgrade(&attempt));
+            attempt
         }))
     }
 
     /// The attempt has failed: the next caller makes another one.
-    fn forget(&self, failed: &Arc<Round>) {
+    fn forget(&self, failed: &Arc<SharedAttempt>) {
         let mut state = lock(&self.state);
-        if matches!(&state.feed, Feed::Subscribing(round) if round.as_ptr() == Arc::as_ptr(failed)) {
+        if matches!(&state.feed, Feed::Subscribing(attempt) if attempt.as_ptr() == Arc::as_ptr(failed)) {
             state.feed = Feed::Idle;
         }
     }
 
-    /// Has a thread read the subscription, and adds its first watcher.
-    fn listen(self: &Arc<Self>, subscription: Subscription, mask: u16, digest: IdDigest) -> Result<Token, Error> {
-        let bell = Arc::new(Bell::default());
-        let (number, token) = {
+    /// Starts the thread that reads the subscription, and adds the first watcher.
+    fn listen(self: &Arc<Self>, subscription: Subscription, mask: u16, digest: IdDigest) -> Result<WatcherId, Error> {
+        let parker = Arc::new(Parker::default());
+        let (number, watcher) = {
             let mut state = lock(&self.state);
             state.subscriptions += 1;
-            state.feed = Feed::Listening(state.subscriptions, bell.clone());
+            state.feed = Feed::Listening(state.subscriptions, parker.clone());
             (state.subscriptions, state.table.insert(digest))
         };
-        let listener = Listener { hub: self.clone(), number, mask, subscription, bell };
-        listener.start().inspect_err(|_| self.remove(token))?;
-        Ok(token)
+        let listener = Listener { hub: self.clone(), number, mask, subscription, parker };
+        listener.start().inspect_err(|_| self.remove(watcher))?;
+        Ok(watcher)
     }
 
-    /// Passes an item of this subscription on to the watchers that it concerns. Returns false if there are no watchers
-    /// any more; then the subscription is over.
+    /// Applies an item of this subscription to the watchers that it concerns. Returns false if no watchers are left; then
+    /// the subscription is over.
     pub(super) fn dispatch(&self, number: u64, item: &FeedItem, mask: u16) -> bool {
         let (wakers, unused) = {
             let mut state = lock(&self.state);
@@ -149,20 +153,20 @@ impl Hub {
     }
 
     /// Removes a watcher. The subscription ends with the last one.
-    pub(super) fn remove(&self, token: Token) {
+    pub(super) fn remove(&self, watcher: WatcherId) {
         let (waker, unused) = {
             let mut state = lock(&self.state);
-            (state.table.remove(token), state.take_unused())
+            (state.table.remove(watcher), state.take_unused())
         };
         drop(waker);
-        if let Some(bell) = unused {
-            bell.close();
+        if let Some(parker) = unused {
+            parker.close();
         }
     }
 
     /// Completes with the end of a watch.
-    pub(super) fn poll(&self, token: Token, cx: &Context<'_>) -> Poll<WatchEnd> {
-        let polled = lock(&self.state).table.poll(token, cx.waker());
+    pub(super) fn poll(&self, watcher: WatcherId, cx: &Context<'_>) -> Poll<WatchEnd> {
+        let polled = lock(&self.state).table.poll(watcher, cx.waker());
         match polled {
             Ok(end) => Poll::Ready(end),
             Err(replaced) => {
@@ -173,13 +177,13 @@ impl Hub {
     }
 
     /// As [`Table::place`].
-    pub(super) fn place(&self, token: Token) -> Option<(IdDigest, bool)> {
-        lock(&self.state).table.place(token)
+    pub(super) fn place(&self, watcher: WatcherId) -> Option<(IdDigest, bool)> {
+        lock(&self.state).table.place(watcher)
     }
 
     /// As [`Table::relocate`].
-    pub(super) fn relocate(&self, token: Token, to: IdDigest) {
-        lock(&self.state).table.relocate(token, to);
+    pub(super) fn relocate(&self, watcher: WatcherId, to: IdDigest) {
+        lock(&self.state).table.relocate(watcher, to);
     }
 }
 
@@ -188,13 +192,13 @@ impl State {
         matches!(self.feed, Feed::Listening(current, _) if current == number)
     }
 
-    /// Ends a subscription without watchers, and returns the bell of its thread.
-    fn take_unused(&mut self) -> Option<Arc<Bell>> {
+    /// Ends a subscription that has no watchers, and returns the parker of its thread.
+    fn take_unused(&mut self) -> Option<Arc<Parker>> {
         if self.table.waiting() > 0 || !matches!(self.feed, Feed::Listening(..)) {
             return None;
         }
         match std::mem::take(&mut self.feed) {
-            Feed::Listening(_, bell) => Some(bell),
+            Feed::Listening(_, parker) => Some(parker),
             Feed::Idle | Feed::Subscribing(_) => None,
         }
     }

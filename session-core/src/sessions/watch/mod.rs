@@ -1,8 +1,8 @@
 //! Watching a session until it ends on any node.
 
+mod attempt;
 mod hub;
 mod listener;
-mod round;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,7 @@ use crate::{
     model::{EndReason, Ended, IdDigest, Timestamp},
     store::{Absent, Found, GapCause, LoadOutcome},
 };
-use table::Token;
+use table::WatcherId;
 
 pub(super) use hub::Hub;
 
@@ -48,14 +48,15 @@ pub enum WatchEnd {
     /// Changes may have been missed, so the session may or may not have ended. Open the session again to learn that, and
     /// watch it again. The cause is that of the [gap](crate::store::FeedItem::Gap) in the store's feed; it is `None` if
     /// the feed has ended, or if the session's deadline has passed and the store could not say whether it was renewed.
-    Unvouched(Option<GapCause>),
+    Interrupted(Option<GapCause>),
 }
 
-impl From<Absent> for WatchEnd {
-    fn from(absent: Absent) -> Self {
+impl WatchEnd {
+    /// The end of a watch whose id leads to no session.
+    fn of(absent: Absent) -> Self {
         match absent {
-            // The id is an old one that is over. The session itself goes on.
-            Absent::NotFound(Some(Ended { reason: EndReason::Renewed, .. })) => Self::Unvouched(None),
+            // The id is the old one of a renewal, and gives no access any more. The session itself continues.
+            Absent::NotFound(Some(Ended { reason: EndReason::Renewed, .. })) => Self::Interrupted(None),
             Absent::NotFound(Some(ended)) => Self::Ended(ended),
             Absent::NotFound(None) => Self::NotFound,
             Absent::Superseded => Self::Superseded,
@@ -76,7 +77,7 @@ pub struct Watch {
 
 #[derive(Clone, Copy)]
 enum Stage {
-    Watching(Token),
+    Watching(WatcherId),
     Over(WatchEnd),
 }
 
@@ -98,7 +99,7 @@ impl Sessions {
     /// The watch follows the session through renewals, sign-ins and step-ups. It does not use the session: the idle
     /// deadline is not renewed, and the watch ends when the session expires.
     ///
-    /// A watch can also end with [`WatchEnd::Unvouched`]: changes may have been missed, for example because the
+    /// A watch can also end with [`WatchEnd::Interrupted`]: changes may have been missed, for example because the
     /// connection to the store was lost. Then open the session again; if it is still there, watch it again:
     ///
     /// ```
@@ -108,7 +109,7 @@ impl Sessions {
     /// async fn ended(sessions: &Sessions, id: &SessionId) -> Result<WatchEnd, Error> {
     ///     loop {
     ///         match sessions.watch(id).await?.await {
-    ///             WatchEnd::Unvouched(_) => {} // `watch` loads the session again
+    ///             WatchEnd::Interrupted(_) => {} // `watch` loads the session again
     ///             end => return Ok(end),
     ///         }
     ///     }
@@ -145,7 +146,7 @@ impl Sessions {
     ///         tokio::select! {
     ///             event = events.next() => client.send(&event).await,
     ///             end = &mut watch => {
-    ///                 if !matches!(end, WatchEnd::Unvouched(_)) {
+    ///                 if !matches!(end, WatchEnd::Interrupted(_)) {
     ///                     client.send("signed-out").await;
     ///                 }
     ///                 return Ok(()); // closes the stream
@@ -158,52 +159,52 @@ impl Sessions {
     /// # Consistency
     /// No end is missed between an open and the watch: the session is loaded at
     /// [`ReadLevel::Store`](crate::ReadLevel::Store) when changes are already being received. If it is gone by then, the
-    /// future completes at once. An end arrives as soon as the store announces it. If the connection to the store is
-    /// dead, the watch ends once the store's [feed](crate::store::ChangeFeed) has noticed that; each backend documents
-    /// within which time. Expiry is noticed by a load at the session's deadline. After the session has moved to another
-    /// id, its deadline cannot be read by the old one, and the watch ends as unvouched at the deadline last known.
+    /// future completes at once. An end arrives as soon as the store announces it. If the connection to the store is lost,
+    /// the watch ends once the store's [feed](crate::store::ChangeFeed) has noticed that; each backend documents how long
+    /// that takes. Expiry is detected by a load at the session's deadline. After the session has moved to another
+    /// id, its deadline cannot be read through the old id, and the watch ends as interrupted at the last known deadline.
     ///
-    /// On a store with a local cache, [`open`](Self::open) may find a session for as long as the staleness bound after
-    /// its watch has ended.
+    /// On a store with a local cache, [`open`](Self::open) may still find a session after its watch has ended, for at most
+    /// the staleness bound.
     ///
     /// # Cost
     /// All watches of one `Sessions` share one subscription to the feed, which begins with the first watch and ends with
     /// the last; on Redis it has a connection of its own to each primary. A thread reads it, so that no end waits for a
-    /// task that is busy. An update of a session costs no lookup, and its end one lookup, whatever the number of watches.
-    /// A watch takes less than 1 KiB.
+    /// busy task. An update of a session costs no lookup, and an end costs one lookup, however many watches there are. A
+    /// watch takes less than 1 KiB.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) for a store without a change feed and after [`close`](Self::close),
-    /// and the failures of the store. That the session is gone is not an error.
+    /// and the failures of the store. A session that is gone is not an error.
     ///
     /// # Cancel safety
-    /// Changes nothing. If this future or the returned one is dropped, the session is not watched any more.
+    /// Changes nothing. Dropping this future or the returned one ends the watch.
     pub async fn watch(&self, id: &SessionId) -> Result<Watch, Error> {
         self.refuse_if_closed("watch")?;
-        let token = self.join_feed(*id.digest()).await.map_err(|error| self.with_context(error, "watch"))?;
+        let watcher = self.join_feed(*id.digest()).await.map_err(|error| self.with_context(error, "watch"))?;
         let deadline = Deadline::At(Timestamp::MAX);
-        let mut watch = Watch { sessions: self.clone(), id: *id, stage: Stage::Watching(token), deadline };
+        let mut watch = Watch { sessions: self.clone(), id: *id, stage: Stage::Watching(watcher), deadline };
         for _ in 0..MAX_LOADS {
             let sent_at = self.clock().now();
             match self.store().load(id, at_store()).await? {
                 LoadOutcome::Found(found) => {
-                    if watch.settle(&found, sent_at) {
+                    if watch.record_load(&found, sent_at) {
                         return Ok(watch);
                     }
                 }
                 LoadOutcome::Absent(absent) => {
-                    watch.finish(absent.into());
+                    watch.finish(WatchEnd::of(absent));
                     return Ok(watch);
                 }
                 LoadOutcome::Unchanged(_) => break,
             }
         }
-        let error = Error::new(ErrorKind::Unavailable, "the session moves faster than it can be followed");
+        let error = Error::new(ErrorKind::Unavailable, "the session moves faster than the watch can follow it");
         Err(self.with_context(error, "watch"))
     }
 
     /// Adds a watcher to the shared subscription.
-    async fn join_feed(&self, digest: IdDigest) -> Result<Token, Error> {
+    async fn join_feed(&self, digest: IdDigest) -> Result<WatcherId, Error> {
         let missing = || Error::new(ErrorKind::Configuration, "this store has no change feed, which watching needs");
         let partitions = self.store().feed().ok_or_else(missing)?.partitions();
         // At most 2^12 partitions, a power of two.
@@ -223,15 +224,16 @@ fn at_store() -> LoadOptions {
 }
 
 impl Watch {
-    /// Takes a load into account that was sent while changes were received. Returns false if the load has shown that the
-    /// session is elsewhere. Then it is watched there, and must be loaded again, since it may have ended there before.
-    fn settle(&mut self, found: &Found, sent_at: Timestamp) -> bool {
-        let Stage::Watching(token) = self.stage else { return true };
+    /// Records the answer to a load that was sent while changes were being received. Returns false if the session is at
+    /// another digest. The watch is now at that digest, and the session must be loaded again, since it may have ended there
+    /// before.
+    fn record_load(&mut self, found: &Found, sent_at: Timestamp) -> bool {
+        let Stage::Watching(watcher) = self.stage else { return true };
         self.deadline = Deadline::At(sent_at.after(found.record.deadlines().remaining(found.now)));
         let at = found.forwarded.unwrap_or(*self.id.digest());
-        match self.sessions.shared.hub.place(token) {
+        match self.sessions.shared.hub.place(watcher) {
             Some((place, _)) if place != at => {
-                self.sessions.shared.hub.relocate(token, at);
+                self.sessions.shared.hub.relocate(watcher, at);
                 false
             }
             _ => true,
@@ -239,14 +241,14 @@ impl Watch {
     }
 
     fn finish(&mut self, end: WatchEnd) {
-        if let Stage::Watching(token) = std::mem::replace(&mut self.stage, Stage::Over(end)) {
-            self.sessions.shared.hub.remove(token);
+        if let Stage::Watching(watcher) = std::mem::replace(&mut self.stage, Stage::Over(end)) {
+            self.sessions.shared.hub.remove(watcher);
         }
         self.deadline = Deadline::At(Timestamp::MAX);
     }
 
-    /// Completes with the end of a session that is gone after its deadline.
-    fn poll_deadline(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<WatchEnd> {
+    /// Completes when the deadline has passed and the store no longer has the session.
+    fn poll_deadline(&mut self, watcher: WatcherId, cx: &mut Context<'_>) -> Poll<WatchEnd> {
         let clock = &self.sessions.shared.clock;
         loop {
             self.deadline = match &mut self.deadline {
@@ -266,19 +268,19 @@ impl Watch {
                     Ok(LoadOutcome::Found(found)) => {
                         Deadline::At(sent_at.after(found.record.deadlines().remaining(found.now)))
                     }
-                    Ok(LoadOutcome::Absent(absent)) => return Poll::Ready(self.end_at_deadline(token, absent)),
-                    Ok(LoadOutcome::Unchanged(_)) | Err(_) => return Poll::Ready(WatchEnd::Unvouched(None)),
+                    Ok(LoadOutcome::Absent(absent)) => return Poll::Ready(self.end_at_deadline(watcher, absent)),
+                    Ok(LoadOutcome::Unchanged(_)) | Err(_) => return Poll::Ready(WatchEnd::Interrupted(None)),
                 },
             };
         }
     }
 
     /// The id leads to no session any more, and no end was announced. That means expiry unless the session has moved.
-    fn end_at_deadline(&self, token: Token, absent: Absent) -> WatchEnd {
-        let moved = self.sessions.shared.hub.place(token).is_none_or(|(_, moved)| moved);
-        match WatchEnd::from(absent) {
+    fn end_at_deadline(&self, watcher: WatcherId, absent: Absent) -> WatchEnd {
+        let moved = self.sessions.shared.hub.place(watcher).is_none_or(|(_, moved)| moved);
+        match WatchEnd::of(absent) {
             WatchEnd::NotFound if !moved => WatchEnd::Expired,
-            WatchEnd::NotFound | WatchEnd::Superseded => WatchEnd::Unvouched(None),
+            WatchEnd::NotFound | WatchEnd::Superseded => WatchEnd::Interrupted(None),
             end => end,
         }
     }
@@ -289,13 +291,13 @@ impl Future for Watch {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<WatchEnd> {
         let watch = self.get_mut();
-        let token = match watch.stage {
+        let watcher = match watch.stage {
             Stage::Over(end) => return Poll::Ready(end),
-            Stage::Watching(token) => token,
+            Stage::Watching(watcher) => watcher,
         };
-        let end = match watch.sessions.shared.hub.poll(token, cx) {
+        let end = match watch.sessions.shared.hub.poll(watcher, cx) {
             Poll::Ready(end) => end,
-            Poll::Pending => ready!(watch.poll_deadline(token, cx)),
+            Poll::Pending => ready!(watch.poll_deadline(watcher, cx)),
         };
         watch.finish(end);
         Poll::Ready(end)
@@ -304,8 +306,8 @@ impl Future for Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Stage::Watching(token) = self.stage {
-            self.sessions.shared.hub.remove(token);
+        if let Stage::Watching(watcher) = self.stage {
+            self.sessions.shared.hub.remove(watcher);
         }
     }
 }

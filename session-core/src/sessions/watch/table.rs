@@ -8,12 +8,12 @@ use crate::{
     store::{ChangeKind, FeedItem, GapCause, SessionChange},
 };
 
-/// Names one watcher until it is removed.
+/// Identifies one watcher until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token(u32);
+pub(super) struct WatcherId(u32);
 
 #[cfg(test)]
-impl Token {
+impl WatcherId {
     pub(super) fn number(self) -> u32 {
         self.0
     }
@@ -44,7 +44,7 @@ struct Watcher {
     /// The next watcher of the same session.
     next: Option<u32>,
     waker: Option<Waker>,
-    /// Whether the session is at another id than the one it is watched by.
+    /// Whether the session has moved from the id at which the watch began.
     moved: bool,
 }
 
@@ -54,11 +54,11 @@ impl Table {
         self.waiting
     }
 
-    pub(super) fn insert(&mut self, digest: IdDigest) -> Token {
+    pub(super) fn insert(&mut self, digest: IdDigest) -> WatcherId {
         let watcher = Slot::Waiting(Watcher { digest, next: None, waker: None, moved: false });
         let at = self.free.unwrap_or_else(|| {
             self.slots.push(Slot::Free { next: None });
-            // Memory ends long before 32 bits do.
+            // Memory runs out long before 32 bits do.
             (self.slots.len() - 1) as u32
         });
         if let Slot::Free { next } = std::mem::replace(&mut self.slots[at as usize], watcher) {
@@ -67,12 +67,12 @@ impl Table {
         self.link(at, digest);
         self.waiting += 1;
         self.used += 1;
-        Token(at)
+        WatcherId(at)
     }
 
-    /// Removes a watcher. The caller drops its waker after it has unlocked the table, because that drop may run other
+    /// Removes a watcher. The caller drops the returned waker after it has unlocked the table, because the drop may run other
     /// code.
-    pub(super) fn remove(&mut self, Token(at): Token) -> Option<Waker> {
+    pub(super) fn remove(&mut self, WatcherId(at): WatcherId) -> Option<Waker> {
         self.unlink(at);
         let slot = std::mem::replace(&mut self.slots[at as usize], Slot::Free { next: self.free });
         self.free = Some(at);
@@ -86,9 +86,9 @@ impl Table {
         slot.into_waker()
     }
 
-    /// The end of a watch, or else the waker that this one replaces. The caller drops it as after
+    /// Returns the end of a watch, or else the waker that this one replaces, which the caller drops as after
     /// [`remove`](Self::remove).
-    pub(super) fn poll(&mut self, Token(at): Token, waker: &Waker) -> Result<WatchEnd, Option<Waker>> {
+    pub(super) fn poll(&mut self, WatcherId(at): WatcherId, waker: &Waker) -> Result<WatchEnd, Option<Waker>> {
         match &mut self.slots[at as usize] {
             Slot::Ended(end) => Ok(*end),
             Slot::Waiting(watcher) if watcher.waker.as_ref().is_some_and(|old| old.will_wake(waker)) => Err(None),
@@ -97,9 +97,9 @@ impl Table {
         }
     }
 
-    /// The digest of the session, and whether it has moved there from the id that it is watched by, unless the watch has
-    /// ended.
-    pub(super) fn place(&self, Token(at): Token) -> Option<(IdDigest, bool)> {
+    /// The digest of the session, and whether it has moved there from the id at which the watch began. `None` once the watch
+    /// has ended.
+    pub(super) fn place(&self, WatcherId(at): WatcherId) -> Option<(IdDigest, bool)> {
         match &self.slots[at as usize] {
             Slot::Waiting(watcher) => Some((watcher.digest, watcher.moved)),
             Slot::Ended(_) | Slot::Free { .. } => None,
@@ -107,7 +107,7 @@ impl Table {
     }
 
     /// Watches the session at another digest, unless the watch has ended.
-    pub(super) fn relocate(&mut self, Token(at): Token, to: IdDigest) {
+    pub(super) fn relocate(&mut self, WatcherId(at): WatcherId, to: IdDigest) {
         self.unlink(at);
         self.move_to(at, to);
     }
@@ -118,8 +118,8 @@ impl Table {
         !matches!(change.kind, ChangeKind::Created | ChangeKind::Applied)
     }
 
-    /// Does what an item of the feed calls for, and returns the watchers to wake once the table is unlocked. `mask`
-    /// selects the partition bits of a digest.
+    /// Applies an item of the feed, and returns the wakers to call once the table is unlocked. `mask` selects the partition
+    /// bits of a digest.
     pub(super) fn apply(&mut self, item: &FeedItem, mask: u16) -> Vec<Waker> {
         match item {
             FeedItem::Change(SessionChange { digest, kind, before, after, .. }) => match kind {
@@ -135,19 +135,19 @@ impl Table {
                 ChangeKind::Destroyed(reason) => {
                     self.end(digest, WatchEnd::Ended(Ended { reason: *reason, age: Duration::ZERO }))
                 }
-                ChangeKind::Unknown => self.end(digest, WatchEnd::Unvouched(Some(GapCause::Unreadable))),
+                ChangeKind::Unknown => self.end(digest, WatchEnd::Interrupted(Some(GapCause::Unreadable))),
             },
             FeedItem::Gap(Some(partition), cause) => {
-                self.end_where(|digest| digest.partition() & mask == *partition, WatchEnd::Unvouched(Some(*cause)))
+                self.end_where(|digest| digest.partition() & mask == *partition, WatchEnd::Interrupted(Some(*cause)))
             }
             FeedItem::Gap(None, cause) => self.end_all(Some(*cause)),
             FeedItem::Barrier(..) => Vec::new(),
         }
     }
 
-    /// Ends all watches, because no change will reach them.
+    /// Ends all watches, because they will receive no more changes.
     pub(super) fn end_all(&mut self, cause: Option<GapCause>) -> Vec<Waker> {
-        self.end_where(|_| true, WatchEnd::Unvouched(cause))
+        self.end_where(|_| true, WatchEnd::Interrupted(cause))
     }
 
     fn end_where(&mut self, mut is_met: impl FnMut(&IdDigest) -> bool, end: WatchEnd) -> Vec<Waker> {

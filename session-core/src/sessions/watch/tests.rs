@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     WatchEnd,
-    table::{Table, Token},
+    table::{Table, WatcherId},
 };
 use crate::{
     model::{EndReason, Ended, IdDigest, Incarnation, OpId, Stamp},
@@ -80,13 +80,13 @@ impl Model {
                 self.end(end, |at| at == digest)
             }
             FeedItem::Change(SessionChange { digest, kind: ChangeKind::Unknown, .. }) => {
-                self.end(WatchEnd::Unvouched(Some(GapCause::Unreadable)), |at| at == digest)
+                self.end(WatchEnd::Interrupted(Some(GapCause::Unreadable)), |at| at == digest)
             }
             FeedItem::Change(SessionChange { digest, kind: ChangeKind::Rotated { to, .. }, .. }) => {
                 self.0.values_mut().filter(|state| **state == Ok(*digest)).for_each(|state| *state = Ok(*to));
                 0
             }
-            FeedItem::Gap(partition, cause) => self.end(WatchEnd::Unvouched(Some(*cause)), |at| {
+            FeedItem::Gap(partition, cause) => self.end(WatchEnd::Interrupted(Some(*cause)), |at| {
                 partition.is_none_or(|partition| at.partition() & MASK == partition)
             }),
             _ => 0,
@@ -96,29 +96,29 @@ impl Model {
 
 struct Both {
     table: Table,
-    tokens: Vec<Token>,
+    watchers: Vec<WatcherId>,
     model: Model,
 }
 
 impl Both {
     fn step(&mut self, step: Step) {
-        let number = |token: Token| token.number();
+        let number = |watcher: WatcherId| watcher.number();
         match step {
             Step::Insert(session) => {
-                let token = self.table.insert(digest(session));
-                assert!(self.table.poll(token, Waker::noop()).is_err());
-                assert!(self.model.0.insert(number(token), Ok(digest(session))).is_none(), "a token in use");
-                self.tokens.push(token);
+                let watcher = self.table.insert(digest(session));
+                assert!(self.table.poll(watcher, Waker::noop()).is_err());
+                assert!(self.model.0.insert(number(watcher), Ok(digest(session))).is_none(), "an id in use");
+                self.watchers.push(watcher);
             }
-            Step::Remove(at) if !self.tokens.is_empty() => {
-                let token = self.tokens.swap_remove(at.index(self.tokens.len()));
-                let state = self.model.0.remove(&number(token));
-                assert_eq!(self.table.remove(token).is_some(), state.is_some_and(|state| state.is_ok()));
+            Step::Remove(at) if !self.watchers.is_empty() => {
+                let watcher = self.watchers.swap_remove(at.index(self.watchers.len()));
+                let state = self.model.0.remove(&number(watcher));
+                assert_eq!(self.table.remove(watcher).is_some(), state.is_some_and(|state| state.is_ok()));
             }
-            Step::Relocate(at, session) if !self.tokens.is_empty() => {
-                let token = self.tokens[at.index(self.tokens.len())];
-                self.table.relocate(token, digest(session));
-                let state = self.model.0.get_mut(&number(token)).unwrap();
+            Step::Relocate(at, session) if !self.watchers.is_empty() => {
+                let watcher = self.watchers[at.index(self.watchers.len())];
+                self.table.relocate(watcher, digest(session));
+                let state = self.model.0.get_mut(&number(watcher)).unwrap();
                 *state = state.map(|_| digest(session));
             }
             Step::Remove(_) | Step::Relocate(..) => {}
@@ -143,10 +143,10 @@ impl Both {
     }
 
     fn check(&mut self) {
-        for token in &self.tokens {
-            let state = self.model.0[&token.number()];
-            assert_eq!(self.table.place(*token).map(|(digest, _)| digest), state.ok());
-            assert_eq!(self.table.poll(*token, Waker::noop()).ok(), state.err());
+        for watcher in &self.watchers {
+            let state = self.model.0[&watcher.number()];
+            assert_eq!(self.table.place(*watcher).map(|(digest, _)| digest), state.ok());
+            assert_eq!(self.table.poll(*watcher, Waker::noop()).ok(), state.err());
         }
         assert_eq!(self.table.waiting(), self.model.0.values().filter(|state| state.is_ok()).count());
     }
@@ -155,7 +155,7 @@ impl Both {
 proptest! {
     #[test]
     fn the_table_equals_a_list_of_watchers(steps in prop::collection::vec(step(), 0..80)) {
-        let mut both = Both { table: Table::default(), tokens: Vec::new(), model: Model::default() };
+        let mut both = Both { table: Table::default(), watchers: Vec::new(), model: Model::default() };
         steps.into_iter().for_each(|step| both.step(step));
     }
 }
@@ -163,13 +163,13 @@ proptest! {
 #[test]
 fn a_rotation_to_another_session_is_not_followed() {
     let mut table = Table::default();
-    let token = table.insert(digest(1));
+    let watcher = table.insert(digest(1));
     let mut item = change(1, ChangeKind::Rotated { to: digest(2), kind: RotationKind::Privilege });
     if let FeedItem::Change(change) = &mut item {
         change.after = Some(Stamp::first(Incarnation::from(2), OpId::from(1)));
     }
     let _ = table.apply(&item, MASK);
-    assert_eq!(table.poll(token, Waker::noop()).ok(), Some(WatchEnd::Superseded));
+    assert_eq!(table.poll(watcher, Waker::noop()).ok(), Some(WatchEnd::Superseded));
 }
 
 /// A waker may own a watch, whose drop locks the table. So the table never drops a waker itself.
@@ -180,9 +180,9 @@ fn a_replaced_waker_is_returned() {
         fn wake(self: Arc<Self>) {}
     }
     let (mut table, first) = (Table::default(), Arc::new(Counted));
-    let token = table.insert(digest(1));
-    assert!(table.poll(token, &first.clone().into()).is_err());
-    let replaced = table.poll(token, Waker::noop()).unwrap_err();
+    let watcher = table.insert(digest(1));
+    assert!(table.poll(watcher, &first.clone().into()).is_err());
+    let replaced = table.poll(watcher, Waker::noop()).unwrap_err();
     assert_eq!((Arc::strong_count(&first), replaced.is_some()), (2, true));
-    assert!(table.remove(token).is_some());
+    assert!(table.remove(watcher).is_some());
 }

@@ -53,7 +53,7 @@ impl Live {
         self.record.principal()
     }
 
-    /// What the application has noted about the session.
+    /// The application's note about the session.
     pub fn note(&self) -> Option<&Note> {
         self.memory.note.as_deref()
     }

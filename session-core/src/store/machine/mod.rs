@@ -62,6 +62,8 @@ pub struct Step<T> {
     /// A session that the same step has started, to be announced after that change. Its entries are not those of the
     /// request.
     pub start: Option<Effect>,
+    /// The digest of the session whose entries a sign-in has copied. That session does not count against a cap.
+    pub copied: Option<IdDigest>,
     /// The index entries to remove: principals whose session is no longer at this digest. There can be one for the
     /// session itself, and one for an expired session whose place it took.
     pub index_removals: Vec<(Principal, IdDigest)>,
@@ -93,7 +95,7 @@ impl Effect {
 
 impl<T> Step<T> {
     fn unchanged(outcome: T) -> Self {
-        Self { outcome, effect: None, start: None, index_removals: Vec::new(), index_addition: None }
+        Self { outcome, effect: None, start: None, copied: None, index_removals: Vec::new(), index_addition: None }
     }
 
     fn changed(outcome: T, effect: Effect) -> Self {

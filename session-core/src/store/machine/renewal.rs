@@ -8,11 +8,11 @@ use crate::{
     store::{Rotation, RotationKind},
 };
 
-/// What a session remembers of the renewal that moved it to its current id.
+/// The renewal that moved a session to its current id.
 #[derive(Clone, Debug)]
 pub(super) enum Renewal {
-    /// The new id has not been used yet: perhaps the response with it was lost. Boxed, since most sessions are not in
-    /// this state.
+    /// The new id has not been used yet, perhaps because the response with it was lost. Boxed, since most sessions are not
+    /// in this state.
     Unconfirmed(Box<Unconfirmed>),
     /// The new id is in use. The old one forwards for this long, and another renewal is refused for as long.
     Confirmed(Timestamp),

@@ -2,7 +2,7 @@
 
 use super::{
     Effect, Forward, Live, Rules, Slot, Slots, Step, classify, index_entry, locate, rotate::answer_if_taken,
-    slot::trail,
+    slot::follow_unexpired,
 };
 use crate::{
     Error, SignIn,
@@ -51,9 +51,13 @@ impl Rules {
                     let signed_in_at = live.record.signed_in_at().filter(|_| live.principal() == Some(principal));
                     signed_in_at.is_some_and(|at| at.after(rotation.grace) > now)
                 };
-                let twin = classify(slots.get(&trail(slots, now, id)), now).ok().filter(recent);
-                let taken = twin.map(|live| (live.record.state().clone(), live.record.bound_to())).unzip();
-                self.start(slots, now, ((taken.0.unwrap_or_default(), taken.1), rotation, sign_in))
+                let at = follow_unexpired(slots, now, id);
+                let copied = classify(slots.get(&at), now).ok().filter(recent);
+                let (state, bound_to) =
+                    copied.map(|live| (live.record.state().clone(), live.record.bound_to())).unzip();
+                let copied = copied.map(|_| at);
+                let started = self.start(slots, now, ((state.unwrap_or_default(), bound_to), rotation, sign_in))?;
+                Ok(Step { copied, ..started })
             }
         }
     }
@@ -88,7 +92,7 @@ impl Rules {
 /// The entries of a session that a sign-in of another principal keeps.
 fn kept(state: &State, sign_in: &SignIn) -> State {
     let mut kept = Delta::new();
-    for field in sign_in.kept() {
+    for field in sign_in.kept_fields() {
         if let Some(value) = state.get(field.as_str()) {
             kept.set(field.clone(), value.clone());
         }

@@ -167,9 +167,9 @@ pub(super) fn destination(slots: &impl Slots, id: &IdDigest) -> IdDigest {
     at
 }
 
-/// The digest to which an id has led: the end of the forwards that have not ended. For a sign-in only, since those of
-/// privilege rotations give no access.
-pub(super) fn trail(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDigest {
+/// The digest at the end of the forwards that have not ended. For a sign-in only, since a forward of a privilege rotation
+/// gives no access.
+pub(super) fn follow_unexpired(slots: &impl Slots, now: Timestamp, id: &IdDigest) -> IdDigest {
     let mut at = *id;
     for _ in 0..MAX_MOVES {
         match slots.get(&at) {

@@ -152,12 +152,12 @@ async fn a_gap_ends_the_watches_of_its_partition() {
     };
     let (watch, mut spared) = (watched.watch(session.id()).await, watched.watch(elsewhere.id()).await);
     watched.store.send(&FeedItem::Gap(Some(partition(session.id())), GapCause::Missed));
-    assert_eq!(end(watch).await, WatchEnd::Unvouched(Some(GapCause::Missed)));
+    assert_eq!(end(watch).await, WatchEnd::Interrupted(Some(GapCause::Missed)));
     assert!(is_pending(&mut spared));
     let watch = watched.watch(session.id()).await;
     watched.store.send(&FeedItem::Gap(None, GapCause::Reconnected));
-    assert_eq!(end(watch).await, WatchEnd::Unvouched(Some(GapCause::Reconnected)));
-    assert_eq!(end(spared).await, WatchEnd::Unvouched(Some(GapCause::Reconnected)));
+    assert_eq!(end(watch).await, WatchEnd::Interrupted(Some(GapCause::Reconnected)));
+    assert_eq!(end(spared).await, WatchEnd::Interrupted(Some(GapCause::Reconnected)));
 }
 
 /// The next watch subscribes again.
@@ -169,7 +169,7 @@ async fn the_end_of_the_feed_ends_all_watches() {
         let watch = watched.watch(session.id()).await;
         assert_eq!(watched.store.subscribes(), subscribes);
         watched.store.end_feed();
-        assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
+        assert_eq!(end(watch).await, WatchEnd::Interrupted(None));
     }
 }
 
@@ -179,7 +179,7 @@ async fn a_stream_that_panics_ends_all_watches() {
     let session = watched.session().await;
     let watch = watched.watch(session.id()).await;
     watched.store.send(&tapped::PANIC);
-    assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
+    assert_eq!(end(watch).await, WatchEnd::Interrupted(None));
     watched.delivered().await;
 }
 

@@ -53,7 +53,7 @@ async fn a_watch_does_not_use_the_session() {
     assert_eq!(end(watch).await, WatchEnd::Expired);
 }
 
-/// The longest lifetime is longer than a timer may take.
+/// The longest lifetime is longer than a timer accepts.
 #[tokio::test]
 async fn a_session_without_a_near_deadline_is_watched() {
     let watched = watched();
@@ -68,7 +68,7 @@ async fn a_session_without_a_near_deadline_is_watched() {
     assert_eq!(end(watch).await, ended(EndReason::Logout));
 }
 
-/// The deadline of a session that has moved cannot be read by its old id.
+/// The deadline of a session that has moved cannot be read through its old id.
 #[tokio::test]
 async fn the_deadline_of_a_session_that_moved_is_not_taken_for_its_end() {
     for rotate in [Rotate::renew(), Rotate::privilege()] {
@@ -80,7 +80,7 @@ async fn the_deadline_of_a_session_that_moved_is_not_taken_for_its_end() {
         let is_renewal = rotate == Rotate::renew();
         let _ = session.rotate(rotate).await.unwrap();
         if is_renewal {
-            // A watch that begins by the old id is no different.
+            // The same is true of a watch that begins at the old id.
             drop(std::mem::replace(&mut watch, watched.watch(&old).await));
             assert!(is_pending(&mut watch));
         }
@@ -88,7 +88,7 @@ async fn the_deadline_of_a_session_that_moved_is_not_taken_for_its_end() {
         watched.other().open(session.id()).await.unwrap();
         assert!(!is_over(&watched, &mut watch).await);
         watched.clock.advance(MINUTE);
-        assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
+        assert_eq!(end(watch).await, WatchEnd::Interrupted(None));
     }
 }
 
@@ -99,7 +99,7 @@ async fn a_deadline_that_cannot_be_asked_for_is_not_vouched_for() {
     let watch = watched.watch(session.id()).await;
     watched.store.unreachable.store(true, Ordering::SeqCst);
     watched.clock.advance(defaults::IDLE);
-    assert_eq!(end(watch).await, WatchEnd::Unvouched(None));
+    assert_eq!(end(watch).await, WatchEnd::Interrupted(None));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Many watches at once: one subscription, no lost wake-ups, and no watcher that another one holds up.
+//! Many watches at once: one subscription, no lost wake-ups, and no watcher that delays another.
 
 use std::{future::poll_fn, pin::Pin, sync::atomic::Ordering, time::Duration};
 
@@ -59,7 +59,7 @@ async fn a_caller_that_is_not_polled_does_not_keep_others_waiting() {
     }
 }
 
-/// A poll may end the attempt before the attempt has woken anyone, and then it never will.
+/// A poll may complete the attempt before the attempt has called a waker. Then it never calls one.
 #[tokio::test]
 async fn the_caller_that_subscribes_wakes_the_others() {
     let watched = watched();
@@ -77,7 +77,7 @@ async fn the_caller_that_subscribes_wakes_the_others() {
     assert_eq!(watched.store.subscribes(), 1);
 }
 
-/// When all callers are gone, so is the attempt to subscribe.
+/// The attempt to subscribe is dropped with its last caller.
 #[tokio::test]
 async fn an_attempt_to_subscribe_ends_with_its_callers() {
     let watched = watched();
@@ -176,7 +176,7 @@ async fn yields(count: u64) {
     }
 }
 
-/// Watches a session until it has ended. Now and then it drops the watch after a poll and begins anew.
+/// Watches a session until it has ended. Sometimes drops the watch after a poll and starts another one.
 async fn until_ended(watched: &Watched, id: &SessionId, mut luck: u64) {
     loop {
         luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -188,7 +188,7 @@ async fn until_ended(watched: &Watched, id: &SessionId, mut luck: u64) {
         }
         match end(watch).await {
             WatchEnd::Ended(_) => return,
-            WatchEnd::Unvouched(_) => {}
+            WatchEnd::Interrupted(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -208,7 +208,7 @@ impl Clock for Timeless {
     }
 }
 
-/// The last handle of a waker may own another watch.
+/// The last clone of a waker may own another watch.
 #[tokio::test]
 async fn a_waker_that_is_replaced_or_dropped_may_drop_another_watch() {
     struct Owner(#[expect(dead_code, reason = "it is only dropped")] std::sync::Mutex<Watch>);

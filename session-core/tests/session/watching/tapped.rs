@@ -19,7 +19,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 
 type Interference = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// When a load is interfered with.
+/// The moment at which a load is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Moment {
     /// Before the store reads the session.

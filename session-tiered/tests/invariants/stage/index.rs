@@ -3,7 +3,7 @@
 use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, RevocationStamp, SessionIndex, SessionStore as _, async_trait},
+    store::{IndexedSession, RevocationId, SessionIndex, SessionStore as _, async_trait},
 };
 
 use super::Staged;
@@ -20,7 +20,7 @@ impl SessionIndex for Staged {
         self.its_index().sessions(principal, limit).await
     }
 
-    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationStamp, Error> {
+    async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
         self.its_index().last_revocation(principal).await
     }
 
