@@ -63,6 +63,6 @@ async fn the_same_runs_are_clean_without_a_mutant() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sends_late() {
     let mutant = Mutant::SendsLate;
-    let (_, report) = Short { seconds: 8, ..short(0, Some(mutant), &[]) }.judge().await;
-    assert!(report.by_rule().contains_key(mutant.rule()), "{mutant:?} does not break {}", mutant.rule());
+    let judged = Short { seconds: 8, ..short(0, Some(mutant), &[]) }.judge().await;
+    assert!(judged.report.by_rule().contains_key(mutant.rule()), "{mutant:?} does not break {}", mutant.rule());
 }

@@ -57,6 +57,7 @@ impl Story {
             seed: 0,
             mutant: None,
             max_staleness: 500_000,
+            call_deadline: 1_000_000,
             slack: 20_000,
             caching_nodes: vec![0, 1],
             replication_lag: 0,

@@ -139,6 +139,7 @@ fn setup(options: &Options) -> Setup {
         seed: options.seed,
         mutant: options.mutant.map(|mutant| format!("{mutant:?}")),
         max_staleness: micros(MAX_STALENESS),
+        call_deadline: micros(CALL_DEADLINE),
         slack: micros(SLACK),
         caching_nodes: (0..options.nodes).filter(|node| is_caching(options, *node)).collect(),
         replication_lag: micros(REPLICATION_LAG),

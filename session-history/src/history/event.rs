@@ -15,6 +15,8 @@ pub struct Setup {
     pub mutant: Option<String>,
     /// The staleness bound that the stores were built with, in microseconds. Zero means that no load is answered locally.
     pub max_staleness: Micros,
+    /// The deadline of a call of the stores.
+    pub call_deadline: Micros,
     /// The time that the checker adds to every bound: the clocks of stores count milliseconds.
     pub slack: Micros,
     /// The nodes that have a cache, and so count the history that they find to be lost.

@@ -115,6 +115,7 @@ mod tests {
             seed: 1,
             mutant: None,
             max_staleness: 2,
+            call_deadline: 5,
             slack: 3,
             caching_nodes: vec![1],
             replication_lag: 4,

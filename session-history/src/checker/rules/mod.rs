@@ -7,6 +7,7 @@ mod destroyed;
 mod destroyed_after_rotation;
 mod exactly_once;
 mod floors;
+mod late_updates;
 mod lost_updates;
 mod monotonic_reads;
 mod read_your_writes;
@@ -17,9 +18,10 @@ mod store_reads;
 use crate::checker::Rule;
 
 /// All rules by their names.
-pub const RULES: [(&str, Rule); 13] = [
+pub const RULES: [(&str, Rule); 14] = [
     ("lost_updates", lost_updates::check),
     ("exactly_once", exactly_once::check),
+    ("late_updates", late_updates::check),
     ("counter", counter::check),
     ("refused", refused::check),
     ("destroyed", destroyed::check),
