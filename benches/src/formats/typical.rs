@@ -118,8 +118,8 @@ fn item(n: u32) -> Item {
         sku: format!("sku-{n:04}"),
         count: 1 + n % 3,
         price: f64::from(n).mul_add(0.25, 4.99),
-        gift: n % 5 == 0,
-        added: (n % 2 == 0).then_some(1_764_547_200 + u64::from(n)),
+        gift: n.is_multiple_of(5),
+        added: n.is_multiple_of(2).then_some(1_764_547_200 + u64::from(n)),
     }
 }
 
