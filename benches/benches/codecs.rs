@@ -1,8 +1,12 @@
-//! The codecs, compared with the libraries behind them. The claims are in `src/claims/codecs.rs`.
+//! The codecs, compared with the libraries behind them, and the formats, compared with each other. The claims are in
+//! `src/claims/codecs.rs` and `src/claims/formats.rs`.
 #![allow(missing_docs, reason = "Criterion's macros")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use session_benches::codecs::{Shop, subjects};
+use session_benches::{
+    codecs::{Shop, subjects},
+    formats::{FORMATS, typical},
+};
 
 fn values(criterion: &mut Criterion) {
     let shop = Shop::default();
@@ -16,5 +20,17 @@ fn values(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, values);
+fn formats(criterion: &mut Criterion) {
+    for value in typical() {
+        let mut group = criterion.benchmark_group(value.name);
+        for format in FORMATS {
+            let it = value.of(format);
+            group.bench_function(format!("{format}, encode"), |bencher| bencher.iter(|| it.encode()));
+            group.bench_function(format!("{format}, decode"), |bencher| bencher.iter(|| it.decode()));
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, values, formats);
 criterion_main!(benches);

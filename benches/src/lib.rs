@@ -1,7 +1,7 @@
 //! The performance claims of this workspace, measured against references in the same run.
 //!
-//! - The subjects are [`algebra`], [`codecs`], [`memory`], [`redis`], [`tiered`], [`visible`], and the [`peers`]. The
-//!   Criterion benches in `benches/` time the same subjects.
+//! - The subjects are [`algebra`], [`codecs`], [`formats`], [`memory`], [`redis`], [`tiered`], [`visible`], and the
+//!   [`peers`]. The Criterion benches in `benches/` time the same subjects.
 //! - [`in_turn`] measures them, for as long as an [`effort`] allows.
 //! - [`claims`] has one module per claimed subject, which returns [`section`]s of [`claim`]s.
 //! - The binary `report` runs all of them, and [`report`] writes the results.
@@ -20,6 +20,7 @@ pub mod codecs;
 pub mod effort;
 pub mod fan_out;
 pub mod footprint;
+pub mod formats;
 pub mod in_turn;
 pub mod memory;
 pub mod peers;

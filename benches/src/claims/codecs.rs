@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use super::formats;
 use crate::{
     claim::{Number, Target},
     codecs::{Shop, subjects},
@@ -10,12 +11,17 @@ use crate::{
     section::{Section, Table},
 };
 
-/// Compares each codec with the library of its format: the cost of the format byte and of the registry.
+/// Compares each codec with the library of its format, which is the cost of the format byte, of the registry and of the
+/// checks; then the formats with each other.
 pub fn section(effort: Effort) -> Section {
     let method = "One value as an application stores it: an optional number, a text, a map of 6 entries, a set of 2. \
                   It is encoded and decoded through `Codecs`, with its format byte, against the format's library \
                   called directly. `Codecs` calls the formats of session-core itself with the concrete type; a format \
-                  that an application adds goes through erased serializers.";
+                  that an application adds goes through erased serializers. The formats are compared with each other \
+                  by typical values; MessagePack is the reference, encoded and decoded by rmp-serde with the names of \
+                  fields, which it needs if structs are to gain and lose fields. Each value has its format byte. The \
+                  last table has values that some format cannot have, or that are read as another type than was \
+                  written.";
     let mut section = Section::new("Codecs", method);
     let mut table =
         Table::new("Time to encode or decode one value, ns", ["format", "bytes", "encode", "bare", "decode", "bare"]);
@@ -41,5 +47,6 @@ pub fn section(effort: Effort) -> Section {
         table.row([name.to_owned(), subject.bytes().to_string(), encode, bare_encode, decode, bare_decode]);
     }
     section.tables.push(table);
+    formats::compare(&mut section, effort);
     section
 }

@@ -4,9 +4,11 @@ pub mod algebra;
 pub mod codecs;
 pub mod fan_out;
 pub mod footprint;
+mod formats;
 pub mod hit_rate;
 pub mod memory;
 pub mod redis;
+mod renewal;
 pub mod tiered_hit;
 pub mod visible;
 

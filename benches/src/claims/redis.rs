@@ -1,5 +1,6 @@
 //! The Redis store.
 
+use super::renewal;
 use crate::{
     claim::{Figure, Number, Target},
     effort::Effort,
@@ -33,6 +34,7 @@ pub fn section(effort: Effort) -> Section {
         loads(&mut section, &clients, tasks, effort);
         plotted.push(updates(&mut section, &clients, tasks, effort));
     }
+    renewal::compare(&mut section, &clients, effort);
     section.plots.push(throughputs(&plotted));
     sizes(&mut section, &clients, effort);
     section.tables.push(server_alone(&clients, effort));

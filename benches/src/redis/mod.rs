@@ -5,6 +5,7 @@
 
 pub mod bare;
 pub mod benchmark;
+pub mod renewal;
 mod sent;
 mod spread;
 
@@ -101,16 +102,21 @@ impl Clients {
 
     /// One session of eight fields per task.
     fn sessions(&self, count: usize, bytes: usize) -> Arc<[SessionId]> {
-        let create = |_| {
+        self.runtime.block_on(self.create_sessions(count, bytes)).into()
+    }
+
+    async fn create_sessions(&self, count: usize, bytes: usize) -> Vec<SessionId> {
+        let mut ids = Vec::new();
+        for _ in 0..count {
             let id = SessionId::generate().expect("an id");
             let new = NewSession {
                 entries: scalars(8, bytes),
                 ..NewSession::generate(Default::default()).expect("a session")
             };
-            self.runtime.block_on(self.store.create(&id, &new)).expect("created");
-            id
-        };
-        (0..count).map(create).collect()
+            let _ = self.store.create(&id, &new).await.expect("created");
+            ids.push(id);
+        }
+        ids
     }
 
     /// Copies of the hashes of this many sessions of eight fields, under keys for [`Bare`].

@@ -69,6 +69,12 @@ impl AnyCodec {
         self.erased().unwrap(value, at)
     }
 
+    /// Whether values name their parts and types, so that a reader need not know what was written. It is assumed of the
+    /// formats of an application.
+    pub(super) fn describes_itself(&self) -> bool {
+        !matches!(self.format(), Format::BINCODE | Format::POSTCARD)
+    }
+
     pub(super) fn encode<T: Serialize + ?Sized>(&self, value: &T, at: &Location<'_>) -> Result<Value, CodecError> {
         match self {
             #[cfg(feature = "bincode")]

@@ -21,6 +21,8 @@ mod any_codec;
 #[cfg(feature = "bincode")]
 mod bincode;
 #[cfg(feature = "json")]
+mod exact;
+#[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "postcard")]
 mod postcard;
@@ -31,7 +33,7 @@ mod registry;
 mod sealed;
 #[cfg(any(feature = "bincode", feature = "postcard"))]
 mod shape;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "bincode", feature = "json", feature = "postcard"))]
 mod strict;
 
 use std::fmt;

@@ -5,6 +5,7 @@ use crate::{
         Codec, CodecError, Location, Read, TYPICAL_BYTES,
         read_seed::ReadSeed,
         shape::{self, Shaped},
+        strict::{InOrder, Strict},
     },
     model::{Format, Value},
 };
@@ -13,8 +14,15 @@ use crate::{
 ///
 /// It does not describe itself: **the type that reads must be the type that wrote**, integers included. The value carries
 /// its outermost shape, so an `i32` that is read as a `u32`, or as a struct, is an error. Within a struct or a list, an
-/// `i32` of 2 would be read as a `u32` of 4. Fields can be neither added to nor reordered in a stored struct, and
-/// `serde_json::Value` and tagged or untagged enums cannot be read back.
+/// `i32` of 2 would be read as a `u32` of 4. Fields can be neither added to nor reordered in a stored struct.
+///
+/// Types with these attributes of serde need a format that describes itself, such as JSON:
+/// - `flatten`, `tag` with `content`, and `skip_serializing_if` when it skips a field of a struct: such a value is refused
+///   when it is inserted.
+/// - `untagged`, `tag` without `content`, and `serde_json::Value`: they are written like other types, so they cannot be
+///   recognised when they are inserted. Reading one is always an error.
+/// - `skip_serializing` without `skip_deserializing`, and `skip_serializing_if` when it skips a field of a tuple: they
+///   cannot be recognised either, and what is read may be wrong.
 ///
 /// Do not use it for types with which a payload from outside can exhaust the decoder; see [`Codec::decode`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +45,7 @@ impl Codec for Postcard {
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value, CodecError> {
     let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
     bytes.extend([Format::POSTCARD.byte(), shape::of(value)?]);
-    let bytes = postcard::to_extend(value, bytes)?;
+    let bytes = postcard::to_extend(&Strict::new(value, InOrder::default()), bytes)?;
     Ok(Value::from(bytes))
 }
 

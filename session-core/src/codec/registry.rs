@@ -51,8 +51,8 @@ impl Codecs {
     /// Encodes a value.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) when the format cannot represent it, with the field and the type but
-    /// not the value; [`Configuration`](ErrorKind::Configuration) when no format's feature is on.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when the format cannot represent it or would not read it back, with the
+    /// field and the type but not the value; [`Configuration`](ErrorKind::Configuration) when no format's feature is on.
     pub fn encode<T: Serialize + ?Sized>(&self, value: &T, at: &Location<'_>) -> Result<Value, Error> {
         if !self.writes {
             return Err(Error::new(
@@ -61,9 +61,15 @@ impl Codecs {
             ));
         }
         self.encode_first(value, at).map_err(|_| {
-            let message = format!("a `{}` cannot be encoded in this format", type_name::<T>());
+            let remedy = if self.describes_itself() { "" } else { "; try JSON, the default, which describes itself" };
+            let message = format!("a `{}` cannot be encoded in this format{remedy}", type_name::<T>());
             Error::new(ErrorKind::InvalidInput, message).with_field(at.entry.field().clone())
         })
+    }
+
+    /// Whether the format that is written describes itself. For a codec that wraps values, it is that of the wrapped ones.
+    fn describes_itself(&self) -> bool {
+        self.codecs.first().is_none_or(|first| first.inner().map_or(first.describes_itself(), Self::describes_itself))
     }
 
     /// Encodes in the format that new values are written in.

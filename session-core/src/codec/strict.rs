@@ -1,72 +1,111 @@
-//! Refuses values that JSON would change without an error, or could not read back.
+//! Refuses values that a format would change without an error, or could not read back.
 
 use std::fmt::Display;
 
 use serde::ser::{
-    Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// `serde_json` reads no deeper nesting of arrays and objects.
-const MAX_DEPTH: u8 = 127;
+/// What a format cannot have at some place within a value. The defaults permit everything.
+pub(super) trait Rules: Copy {
+    /// Checks something that is written as nothing: `None`, `()` or a unit struct.
+    fn admit_empty<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    /// Checks a float.
+    fn admit_float<E: Error>(self, is_finite: bool) -> Result<(), E> {
+        let _ = is_finite;
+        Ok(())
+    }
+
+    /// Checks a field of a struct that is not written.
+    fn admit_skipped<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    /// Checks a variant without content, of the enum of this name.
+    fn admit_unit_variant<E: Error>(self, name: &'static str) -> Result<(), E> {
+        let _ = name;
+        Ok(())
+    }
+
+    /// The rules for the content of a `Some`.
+    #[must_use]
+    fn in_some(self) -> Self {
+        self
+    }
+
+    /// The rules for the content of `levels` more arrays and objects.
+    fn within<E: Error>(self, levels: u8) -> Result<Self, E> {
+        let _ = levels;
+        Ok(self)
+    }
+
+    /// The rules for the fields of a struct of this name.
+    fn in_struct<E: Error>(self, name: &'static str) -> Result<Self, E> {
+        let _ = name;
+        self.within(1)
+    }
+}
+
+/// The rules of a format that does not name what it writes, so that a reader goes by the order alone.
+#[cfg(any(feature = "bincode", feature = "postcard"))]
+#[derive(Clone, Copy, Default)]
+pub(super) struct InOrder {
+    /// The name of the struct, if the value is one of its fields.
+    field_of: Option<&'static str>,
+}
+
+#[cfg(any(feature = "bincode", feature = "postcard"))]
+impl Rules for InOrder {
+    fn admit_skipped<E: Error>(self) -> Result<(), E> {
+        Err(E::custom("the fields after one that is skipped would be read in its place"))
+    }
+
+    /// `serde` writes an enum with `tag` and `content` as a struct of the same name, with the variant as a field.
+    fn admit_unit_variant<E: Error>(self, name: &'static str) -> Result<(), E> {
+        match self.field_of == Some(name) {
+            true => Err(E::custom("an enum with `tag` and `content` is read by the names of its fields")),
+            false => Ok(()),
+        }
+    }
+
+    fn in_some(self) -> Self {
+        Self::default()
+    }
+
+    fn within<E: Error>(self, _: u8) -> Result<Self, E> {
+        Ok(Self::default())
+    }
+
+    fn in_struct<E: Error>(self, name: &'static str) -> Result<Self, E> {
+        Ok(Self { field_of: Some(name) })
+    }
+}
 
 /// A value that is serialized as it is, or refused.
-///
-/// JSON writes `null` for `None` and `()`, and `serde_json` also for a float that is not finite. Of these, `Some(None)`,
-/// `Some(())` and a float in an `Option` would be read as `None`, and a float alone could not be read.
-pub(super) struct Strict<'a, T: ?Sized> {
+pub(super) struct Strict<'a, T: ?Sized, R> {
     value: &'a T,
-    place: Place,
+    rules: R,
 }
 
-/// The place of a value within another one.
-#[derive(Clone, Copy)]
-struct Place {
-    /// Whether the value is the content of a `Some`.
-    in_some: bool,
-    /// The number of arrays and objects around the value.
-    depth: u8,
-}
-
-impl Place {
-    /// The place of the content of `levels` more arrays and objects.
-    fn within<E: serde::ser::Error>(self, levels: u8) -> Result<Self, E> {
-        match self.depth + levels {
-            depth @ ..=MAX_DEPTH => Ok(Self { in_some: false, depth }),
-            _ => Err(E::custom("the value is nested too deeply to be read back")),
-        }
+impl<'a, T: ?Sized, R> Strict<'a, T, R> {
+    pub(super) fn new(value: &'a T, rules: R) -> Self {
+        Self { value, rules }
     }
 }
 
-impl<'a, T: ?Sized> Strict<'a, T> {
-    pub(super) fn new(value: &'a T) -> Self {
-        Self { value, place: Place { in_some: false, depth: 0 } }
-    }
-}
-
-impl<T: Serialize + ?Sized> Serialize for Strict<'_, T> {
+impl<T: Serialize + ?Sized, R: Rules> Serialize for Strict<'_, T, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(StrictSerializer { serializer, place: self.place })
+        self.value.serialize(StrictSerializer { serializer, rules: self.rules })
     }
 }
 
-struct StrictSerializer<S> {
+struct StrictSerializer<S, R> {
     serializer: S,
-    place: Place,
-}
-
-impl<S: Serializer> StrictSerializer<S> {
-    /// The serializer for something that is written as `null`.
-    fn null(self) -> Result<S, S::Error> {
-        if self.place.in_some {
-            return Err(S::Error::custom("`Some` of an empty value would be read as `None`"));
-        }
-        Ok(self.serializer)
-    }
-}
-
-fn not_finite<E: serde::ser::Error>() -> E {
-    E::custom("JSON has no number for a float that is not finite")
+    rules: R,
 }
 
 macro_rules! forward {
@@ -77,16 +116,16 @@ macro_rules! forward {
     )*};
 }
 
-impl<S: Serializer> Serializer for StrictSerializer<S> {
+impl<S: Serializer, R: Rules> Serializer for StrictSerializer<S, R> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = StrictCompound<S::SerializeSeq>;
-    type SerializeTuple = StrictCompound<S::SerializeTuple>;
-    type SerializeTupleStruct = StrictCompound<S::SerializeTupleStruct>;
-    type SerializeTupleVariant = StrictCompound<S::SerializeTupleVariant>;
-    type SerializeMap = StrictCompound<S::SerializeMap>;
-    type SerializeStruct = StrictCompound<S::SerializeStruct>;
-    type SerializeStructVariant = StrictCompound<S::SerializeStructVariant>;
+    type SerializeSeq = StrictCompound<S::SerializeSeq, R>;
+    type SerializeTuple = StrictCompound<S::SerializeTuple, R>;
+    type SerializeTupleStruct = StrictCompound<S::SerializeTupleStruct, R>;
+    type SerializeTupleVariant = StrictCompound<S::SerializeTupleVariant, R>;
+    type SerializeMap = StrictCompound<S::SerializeMap, R>;
+    type SerializeStruct = StrictCompound<S::SerializeStruct, R>;
+    type SerializeStructVariant = StrictCompound<S::SerializeStructVariant, R>;
 
     forward! {
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
@@ -95,36 +134,42 @@ impl<S: Serializer> Serializer for StrictSerializer<S> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
-        if value.is_finite() { self.serializer.serialize_f32(value) } else { Err(not_finite()) }
+        self.rules.admit_float(value.is_finite())?;
+        self.serializer.serialize_f32(value)
     }
 
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
-        if value.is_finite() { self.serializer.serialize_f64(value) } else { Err(not_finite()) }
+        self.rules.admit_float(value.is_finite())?;
+        self.serializer.serialize_f64(value)
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
-        self.null()?.serialize_none()
+        self.rules.admit_empty()?;
+        self.serializer.serialize_none()
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.serializer.serialize_some(&Strict { value, place: Place { in_some: true, ..self.place } })
+        self.serializer.serialize_some(&Strict { value, rules: self.rules.in_some() })
     }
 
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        self.null()?.serialize_unit()
+        self.rules.admit_empty()?;
+        self.serializer.serialize_unit()
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
-        self.null()?.serialize_unit_struct(name)
+        self.rules.admit_empty()?;
+        self.serializer.serialize_unit_struct(name)
     }
 
     fn serialize_unit_variant(self, name: &'static str, index: u32, variant: &'static str) -> Result<S::Ok, S::Error> {
+        self.rules.admit_unit_variant(name)?;
         self.serializer.serialize_unit_variant(name, index, variant)
     }
 
-    // JSON writes a newtype as its content.
+    // Formats write a newtype as its content.
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
-        self.serializer.serialize_newtype_struct(name, &Strict { value, place: self.place })
+        self.serializer.serialize_newtype_struct(name, &Strict { value, rules: self.rules })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -134,23 +179,23 @@ impl<S: Serializer> Serializer for StrictSerializer<S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let place = self.place.within(1)?;
-        self.serializer.serialize_newtype_variant(name, index, variant, &Strict { value, place })
+        let rules = self.rules.within(1)?;
+        self.serializer.serialize_newtype_variant(name, index, variant, &Strict { value, rules })
     }
 
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        let place = self.place.within(1)?;
-        Ok(StrictCompound { compound: self.serializer.serialize_seq(len)?, place })
+        let rules = self.rules.within(1)?;
+        Ok(StrictCompound { compound: self.serializer.serialize_seq(len)?, rules })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
-        let place = self.place.within(1)?;
-        Ok(StrictCompound { compound: self.serializer.serialize_tuple(len)?, place })
+        let rules = self.rules.within(1)?;
+        Ok(StrictCompound { compound: self.serializer.serialize_tuple(len)?, rules })
     }
 
     fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeTupleStruct, S::Error> {
-        let place = self.place.within(1)?;
-        Ok(StrictCompound { compound: self.serializer.serialize_tuple_struct(name, len)?, place })
+        let rules = self.rules.within(1)?;
+        Ok(StrictCompound { compound: self.serializer.serialize_tuple_struct(name, len)?, rules })
     }
 
     fn serialize_tuple_variant(
@@ -160,18 +205,18 @@ impl<S: Serializer> Serializer for StrictSerializer<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        let place = self.place.within(2)?;
-        Ok(StrictCompound { compound: self.serializer.serialize_tuple_variant(name, index, variant, len)?, place })
+        let rules = self.rules.within(2)?;
+        Ok(StrictCompound { compound: self.serializer.serialize_tuple_variant(name, index, variant, len)?, rules })
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        let place = self.place.within(1)?;
-        Ok(StrictCompound { compound: self.serializer.serialize_map(len)?, place })
+        let rules = self.rules.within(1)?;
+        Ok(StrictCompound { compound: self.serializer.serialize_map(len)?, rules })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self::SerializeStruct, S::Error> {
-        let place = self.place.within(1)?;
-        Ok(StrictCompound { compound: self.serializer.serialize_struct(name, len)?, place })
+        let rules = self.rules.in_struct(name)?;
+        Ok(StrictCompound { compound: self.serializer.serialize_struct(name, len)?, rules })
     }
 
     fn serialize_struct_variant(
@@ -181,8 +226,8 @@ impl<S: Serializer> Serializer for StrictSerializer<S> {
         variant: &'static str,
         len: usize,
     ) -> Result<Self::SerializeStructVariant, S::Error> {
-        let place = self.place.within(2)?;
-        Ok(StrictCompound { compound: self.serializer.serialize_struct_variant(name, index, variant, len)?, place })
+        let rules = self.rules.within(2)?;
+        Ok(StrictCompound { compound: self.serializer.serialize_struct_variant(name, index, variant, len)?, rules })
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -195,19 +240,19 @@ impl<S: Serializer> Serializer for StrictSerializer<S> {
 }
 
 /// The elements of a sequence, map, struct or variant.
-struct StrictCompound<C> {
+struct StrictCompound<C, R> {
     compound: C,
-    place: Place,
+    rules: R,
 }
 
 macro_rules! elements {
     ($($trait:ident: $method:ident),* $(,)?) => {$(
-        impl<C: $trait> $trait for StrictCompound<C> {
+        impl<C: $trait, R: Rules> $trait for StrictCompound<C, R> {
             type Ok = C::Ok;
             type Error = C::Error;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-                self.compound.$method(&Strict { value, place: self.place })
+                self.compound.$method(&Strict { value, rules: self.rules })
             }
 
             fn end(self) -> Result<C::Ok, C::Error> {
@@ -226,15 +271,16 @@ elements! {
 
 macro_rules! fields {
     ($($trait:ident),*) => {$(
-        impl<C: $trait> $trait for StrictCompound<C> {
+        impl<C: $trait, R: Rules> $trait for StrictCompound<C, R> {
             type Ok = C::Ok;
             type Error = C::Error;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), C::Error> {
-                self.compound.serialize_field(key, &Strict { value, place: self.place })
+                self.compound.serialize_field(key, &Strict { value, rules: self.rules })
             }
 
             fn skip_field(&mut self, key: &'static str) -> Result<(), C::Error> {
+                self.rules.admit_skipped()?;
                 self.compound.skip_field(key)
             }
 
@@ -247,7 +293,7 @@ macro_rules! fields {
 
 fields! { SerializeStruct, SerializeStructVariant }
 
-impl<C: SerializeMap> SerializeMap for StrictCompound<C> {
+impl<C: SerializeMap, R: Rules> SerializeMap for StrictCompound<C, R> {
     type Ok = C::Ok;
     type Error = C::Error;
 
@@ -256,7 +302,7 @@ impl<C: SerializeMap> SerializeMap for StrictCompound<C> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        self.compound.serialize_value(&Strict { value, place: self.place })
+        self.compound.serialize_value(&Strict { value, rules: self.rules })
     }
 
     fn end(self) -> Result<C::Ok, C::Error> {

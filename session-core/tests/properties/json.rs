@@ -22,7 +22,7 @@ fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
 }
 
 /// What is written as a `W` and read as an `R`; `None` if that is an error.
-fn read_as<R: DeserializeOwned>(written: &impl Serialize) -> Option<R> {
+pub(crate) fn read_as<R: DeserializeOwned>(written: &impl Serialize) -> Option<R> {
     match decode(&encode(written).unwrap()) {
         Ok(read) => Some(read),
         Err(error) => {
@@ -36,7 +36,7 @@ fn is_refused(value: &impl Serialize) -> bool {
     encode(value).is_err_and(|error| error.kind() == ErrorKind::InvalidInput)
 }
 
-fn round_trips<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> bool {
+pub(crate) fn round_trips<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> bool {
     read_as::<T>(value).as_ref() == Some(value)
 }
 
@@ -221,14 +221,20 @@ fn typed<T: Serialize + DeserializeOwned>(name: &'static str, values: impl IntoI
     Typed { name, stored, read: |value| decode::<T>(value).ok().map(|read| encode(&read).unwrap()) }
 }
 
-/// Whether a value that was read says nothing else than what was written. Fields may be missing, and a float has the value
-/// that is nearest to the number.
+/// Whether a value that was read says nothing else than what was written. Fields may be missing, and a float is the nearest
+/// one of its type.
 fn says_the_same(read: &serde_json::Value, written: &serde_json::Value) -> bool {
     use serde_json::Value::{Array, Null, Number, Object};
     match (read, written) {
-        (Number(read), Number(written)) => {
+        (Number(read), Number(written)) if written.is_f64() => {
             let (read, written) = (read.as_f64().unwrap(), written.as_f64().unwrap());
             read == written || (read as f32) == (written as f32)
+        }
+        (Number(read), Number(written)) => {
+            // An `f32` is written with the digits that tell it from its neighbours.
+            let is_written = |float: f64| format!("{float:.0}") == written.to_string();
+            let float = || read.as_f64().unwrap();
+            read == written || (read.is_f64() && (is_written(float()) || is_written(f64::from(float() as f32))))
         }
         (Array(read), Array(written)) => {
             read.len() == written.len() && read.iter().zip(written).all(|(read, written)| says_the_same(read, written))

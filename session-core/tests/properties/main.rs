@@ -1,8 +1,10 @@
 //! The laws of the model as properties. The reference models are written independently of the crate's code.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod attributes;
 mod codec;
 mod deadlines;
+mod floats;
 mod id;
 mod json;
 mod key;
