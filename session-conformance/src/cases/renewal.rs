@@ -187,6 +187,21 @@ pub(crate) async fn a_repeated_second_renewal_answers_rotated(world: &World) {
     assert!(!world.is_live(&unused).await);
 }
 
+/// A renewal that the network delivers again when another one has followed does not make its changes again.
+pub(crate) async fn a_late_repeat_of_a_renewal_changes_nothing(world: &World) {
+    let old = world.start().await;
+    let delta = changes().set("theme", "dark").delta();
+    let first = Rotation { grace: world.ticks(4), delta, ..world.rotation(&old, RotationKind::Renew) };
+    world.rotate(&old, &first).await;
+    world.elapse(world.ticks(5)).await;
+    renewed(world, &old).await;
+    world.apply(&old, &changes().set("theme", "light")).await;
+    world.elapse(world.ticks(5)).await;
+    let before = world.found(&old).await.record;
+    must_be!(world.store().rotate(&old, &first).await.must(), RotateOutcome::AlreadyRotated);
+    assert_eq!(world.found(&old).await.record, before);
+}
+
 /// A renewal through the unconfirmed new id is a use of it: the old id gives no access, and the new one forwards.
 pub(crate) async fn a_renewal_of_an_unconfirmed_id_ends_the_old_one(world: &World) {
     let old = world.start().await;

@@ -67,6 +67,7 @@ broken_stores! {
     time::RotatesInTwoSteps: "cancellation::of_a_rotation", "rotation_race::readers_find_the_session_throughout_a_renewal",
         "rotation_race::readers_find_the_session_throughout_a_sign_in";
     renewal::EndsWithTheGrace: "renewal::a_lost_response_ends_no_session";
+    renewal::RenewsAgain: "renewal::a_late_repeat_of_a_renewal_changes_nothing";
     renewal::ForwardsForever: "renewal::the_first_use_ends_the_old_id_after_the_grace";
     renewal::ConfirmsByReading: "renewal::reading_confirms_nothing";
     renewal::ConfirmsThroughTheOldId: "renewal::a_lost_response_ends_no_session";

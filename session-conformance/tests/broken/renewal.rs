@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use session_core::{
     Error, LoadOptions, SessionId,
-    model::{EndReason, Ended, IdDigest, Timestamp},
+    model::{EndReason, Ended, IdDigest, OpId, Timestamp},
     store::{
         Absent, ApplyOutcome, Found, LoadOutcome, RotateOutcome, Rotation, RotationKind, SessionStore, TouchOptions,
         TouchOutcome, Update, async_trait,
@@ -51,6 +51,23 @@ pub(crate) struct ForwardsForever;
 impl Fault for ForwardsForever {
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         inner.rotate(id, &Rotation { grace: Duration::MAX, ..rotation.clone() }).await
+    }
+}
+
+/// Makes a renewal that comes again, unless the new id shows that it has happened.
+#[derive(Debug, Default)]
+pub(crate) struct RenewsAgain;
+
+#[async_trait]
+impl Fault for RenewsAgain {
+    async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        match inner.rotate(id, rotation).await? {
+            RotateOutcome::AlreadyRotated => {
+                let write = OpId::generate()?.into();
+                inner.rotate(id, &Rotation { write, ..rotation.clone() }).await
+            }
+            other => Ok(other),
+        }
     }
 }
 

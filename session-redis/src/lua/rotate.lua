@@ -61,6 +61,9 @@ if idle <= now or absolute <= now then return signs and 'Z' or 'N' end
 if signs and p and principal_of(p) ~= ARGV[7] then return 'Z' end
 if kind == 'R' then
   if renewed > now then return 'X' end
+  -- It has happened, and others have followed it.
+  --@ring_contains
+  if ring_contains(ring0, op) or ring_contains(ring1, op) then return 'X' end
   -- The renewal was confirmed, and its grace has ended since the forward was read.
   if through == 1 and format == 1 then return 'T' .. struct.pack('>BI6I6', $REASON_RENEWED, renewed, now) end
 end

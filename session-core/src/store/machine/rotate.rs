@@ -44,8 +44,9 @@ impl Rules {
             Err(Absent::Superseded) if from == *id => return Ok(Step::unchanged(RotateOutcome::AlreadyRotated)),
             Err(absent) => return Ok(Step::unchanged(absent.into())),
         };
-        let renewal = live.memory.renewal.as_ref();
-        if rotation.kind == RotationKind::Renew && renewal.is_some_and(|renewal| renewal.refuses_another(now)) {
+        let is_refused = live.memory.renewal.as_ref().is_some_and(|renewal| renewal.refuses_another(now));
+        // A renewal whose op id is remembered has happened, and others have followed it.
+        if rotation.kind == RotationKind::Renew && (is_refused || live.remembers(rotation.write.op)) {
             return Ok(Step::unchanged(RotateOutcome::AlreadyRotated));
         }
         if let Some(answer) = answer_if_taken(slots, now, &to)? {
