@@ -107,7 +107,7 @@ fn the_ids_that_an_ended_session_has_left_are_read() {
         RevokeReply::parse(&reply(b'A', b"x")).unwrap_err();
         let started = samples(b'D').into_iter().find(|reply| SignInReply::parse(reply).is_ok()).unwrap();
         let over = SignInReply::parse(&[&started[..], &bytes].concat()).unwrap();
-        assert!(matches!(over, SignInReply::StartedOver(_, there) if there == left));
+        assert!(matches!(over, SignInReply::Replaced(_, there) if there == left));
         SignInReply::parse(&[&started[..], &bytes, b"x"].concat()).unwrap_err();
     }
 }
