@@ -156,7 +156,7 @@ macro_rules! __cases {
                 a_touch_without_time_confirms,
                 an_unconfirmed_renewal_ends_in_its_time,
                 a_renewal_during_a_grace_loses,
-                a_renewal_through_an_unconfirmed_one_draws_another_id,
+                a_renewal_through_an_unconfirmed_one_replaces_the_unused_id,
                 a_repeated_second_renewal_answers_rotated,
                 a_late_repeat_of_a_renewal_changes_nothing,
                 a_renewal_of_an_unconfirmed_id_ends_the_old_one,

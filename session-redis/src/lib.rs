@@ -31,8 +31,8 @@
 //!   never on that of the session. All its checks precede its first write.
 //! - Reads are plain commands in one pipeline, and go to primaries. The last command is a write that changes nothing. If the
 //!   server refuses it, the read fails as [`Unavailable`](session_core::ErrorKind::Unavailable): a replica, or a primary
-//!   without the replicas that `min-replicas-to-write` requires, may hold sessions that were destroyed elsewhere. One load at
-//!   a time takes about 3 % longer for it.
+//!   without the replicas that `min-replicas-to-write` requires, may hold sessions that were destroyed elsewhere. With one load in
+//!   flight, a load takes about 5 % longer for it.
 //! - Keys hold digests of ids: a dump, a replica or a slow log holds no usable id.
 //! - Every call ends within one deadline, even in an outage. Connections are supervised: half-open ones are replaced,
 //!   demoted primaries are left, and lost ones are reconnected without limit.

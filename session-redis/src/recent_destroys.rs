@@ -23,7 +23,7 @@ const MAX_REMEMBERED: usize = 8_192;
 pub(crate) struct RecentDestroys {
     destroys: Mutex<VecDeque<(Instant, IdDigest, Destroy)>>,
     queue: Mutex<ReplayQueue>,
-    /// Destroys without room within their minute. If the servers lose them, they are not repeated.
+    /// Destroys that were forgotten before their minute was over. If the servers lose them, they are not repeated.
     pub(crate) forgotten: Counter,
     /// Destroys that were sent again.
     pub(crate) repeated: Counter,

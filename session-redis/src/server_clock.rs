@@ -5,12 +5,12 @@ use session_core::model::Timestamp;
 
 use crate::net::Deadline;
 
-/// The clock of the server that has one partition, as the last answer showed it.
+/// An estimate of the clock of the server that has one partition, from its last answer.
 ///
-/// It tells an update how long it may be applied. The call that an answer belongs to began before the server read its
-/// clock. So the estimate is ahead of that clock by at most the duration of a call, and behind it only if the clock has
-/// jumped since, or the partition is on another server. An update that is refused for that reason brings the right time
-/// back, and is sent again.
+/// An update uses it to name the last moment at which it may be applied. The answered call began before the server read
+/// its clock, so the estimate is ahead of that clock by at most the duration of a call. It is behind only if the clock
+/// has jumped since, or if the partition is now on another server. An update that is refused for that reason returns the
+/// right time, and is sent again.
 #[derive(Debug, Default)]
 pub(crate) struct ServerClock(Mutex<Option<(tokio::time::Instant, Timestamp)>>);
 

@@ -27,8 +27,8 @@ pub struct Stats {
     /// Destroyed sessions that were back after a failover or restart, and were ended again: acknowledged destroys that
     /// the servers had lost.
     pub destroys_undone: u64,
-    /// Destroys without room within their minute, because more than 8,192 pairs of a destroy and an id of its session were
-    /// acknowledged within it. If the servers lose these, they are not repeated.
+    /// Destroys that were forgotten before their minute was over, because more than 8,192 pairs of a destroy and an id of
+    /// its session were acknowledged in that time. If the servers lose these, they are not repeated.
     pub destroys_forgotten: u64,
 }
 

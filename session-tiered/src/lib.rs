@@ -76,9 +76,9 @@
 //! # Limits
 //! - A session reached by an old id that forwards is not cached under that id. Such loads go to the store, until the client
 //!   uses the new id, and for the grace after that.
-//! - A node knows to which id an old one forwards once it has found a session through the old id. If it does not know, and
-//!   another principal signs in through the old id on this node, the copy of the session that has ended answers until the
-//!   change arrives, within the staleness bound.
+//! - A node learns where an old id forwards when it finds a session through it. If it has not, and another principal
+//!   signs in through the old id on this node, the copy of the session that has ended answers until the change arrives,
+//!   within the staleness bound.
 //! - The crate starts nothing by itself. The first call starts the listener's task, so calls need a Tokio runtime. Until the
 //!   first lease, loads go to the store.
 //! - Memory is bounded by an estimate. moka, which decides what stays cached, may lag behind by a few entries.

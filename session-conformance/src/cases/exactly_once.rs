@@ -123,7 +123,7 @@ pub(crate) async fn a_retry_sixteen_versions_behind_is_unknown(world: &World) {
     }
 }
 
-/// An update that a network has held back until its time is over changes nothing. The same update with more time is new.
+/// An update that a network holds back past its `not_after` changes nothing. The same update with a later one is applied.
 pub(crate) async fn an_update_after_its_time_is_not_applied(world: &World) {
     let (id, _) = world.start_with(&changes()).await;
     let now = world.apply(&id, &changes().set("theme", "dark")).await.now;

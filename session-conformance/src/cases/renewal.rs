@@ -153,9 +153,9 @@ pub(crate) async fn a_renewal_during_a_grace_loses(world: &World) {
     must_be!(world.load(&old).await, LoadOutcome::Absent(Absent::NotFound(_)));
 }
 
-/// A renewal through the old id of an unconfirmed one moves the session to another id after the grace. The unused id gives no access,
-/// and the old id leads to the newest: forwards do not chain.
-pub(crate) async fn a_renewal_through_an_unconfirmed_one_draws_another_id(world: &World) {
+/// A renewal through the old id of an unconfirmed one moves the session to another id after the grace. The unused id
+/// gives no access, and the old id leads to the newest: forwards do not chain.
+pub(crate) async fn a_renewal_through_an_unconfirmed_one_replaces_the_unused_id(world: &World) {
     let entries = changes().set("theme", "dark");
     let (old, _) = world.start_with(&entries).await;
     let mut unused = renewed(world, &old).await;

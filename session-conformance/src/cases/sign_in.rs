@@ -177,8 +177,8 @@ pub(crate) async fn a_repeat_recreates_nothing(world: &World) {
     }
 }
 
-/// A second principal who signs in over a first one inherits only the entries of the fields that the sign-in keeps. The first
-/// one's session ends.
+/// A second principal who signs in over a first one inherits only the entries of the fields that the sign-in keeps. The
+/// first one's session ends.
 pub(crate) async fn another_principal_starts_fresh(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let entries =
@@ -271,8 +271,8 @@ pub(crate) async fn many_sign_ins_from_one_id_all_succeed(world: &World) {
     }
 }
 
-/// Sealed values are bound to an incarnation. The record says to which, both for a session that takes values over and for one
-/// that starts with the values of its request only.
+/// Sealed values are bound to an incarnation. The record names it, both for a session that takes values over and for one
+/// that starts with only the values of its request.
 pub(crate) async fn values_stay_bound_to_their_incarnation(world: &World) {
     let (ada, grace) = (new_principal(), new_principal());
     let (old, stamp) = world.start_with(&changes().set("theme", "dark")).await;

@@ -72,7 +72,7 @@ broken_stores! {
     renewal::ConfirmsByReading: "renewal::reading_confirms_nothing";
     renewal::ConfirmsThroughTheOldId: "renewal::a_lost_response_ends_no_session";
     renewal::NeverSaysUnconfirmed: "renewal::a_record_says_that_it_is_unconfirmed";
-    renewal::KeepsTheUnusedId: "renewal::a_renewal_through_an_unconfirmed_one_draws_another_id";
+    renewal::KeepsTheUnusedId: "renewal::a_renewal_through_an_unconfirmed_one_replaces_the_unused_id";
     renewal::WaitsForEver: "renewal::an_unconfirmed_renewal_ends_in_its_time";
     renewal::ForgetsTheOldId: "renewal::the_first_use_ends_the_old_id_after_the_grace";
     sign_in::NeedsTheOldId: "sign_in::a_sign_in_needs_no_session", "sign_in::a_second_sign_in_copies_the_first",

@@ -54,7 +54,7 @@ impl Fault for ForwardsForever {
     }
 }
 
-/// Makes a renewal that comes again, unless the new id shows that it has happened.
+/// Repeats a renewal that arrives again, unless the new id shows that it has already happened.
 #[derive(Debug, Default)]
 pub(crate) struct RenewsAgain;
 

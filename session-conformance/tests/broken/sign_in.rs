@@ -85,7 +85,7 @@ impl Fault for RevivesByRepeating {
     }
 }
 
-/// Counts a session that is copied under the cap.
+/// Counts the session that a sign-in copies against the cap.
 #[derive(Debug, Default)]
 pub(crate) struct CountsTheCopied;
 
@@ -102,7 +102,7 @@ impl Fault for CountsTheCopied {
     }
 }
 
-/// Ends a session that it does not copy, instead of a refusal.
+/// Ends a session that the sign-in does not copy, instead of refusing the sign-in.
 #[derive(Debug, Default)]
 pub(crate) struct EndsWhatItDoesNotCopy;
 

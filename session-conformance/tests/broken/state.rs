@@ -221,7 +221,7 @@ impl Fault for AppliesLateUpdates {
     }
 }
 
-/// Refuses a late update before it looks whether the update is a repeat.
+/// Refuses a late update before it checks whether the update is a repeat.
 #[derive(Debug, Default)]
 pub(crate) struct RefusesLateRepeats;
 

@@ -69,8 +69,8 @@ impl AnyCodec {
         self.erased().unwrap(value, at)
     }
 
-    /// Whether values name their parts and types, so that a reader need not know what was written. It is assumed of the
-    /// formats of an application.
+    /// Whether values name their parts and types, so that a reader need not know what was written. Formats of an
+    /// application are assumed to.
     pub(super) fn describes_itself(&self) -> bool {
         !matches!(self.format(), Format::BINCODE | Format::POSTCARD)
     }

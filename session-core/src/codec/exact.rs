@@ -1,4 +1,4 @@
-//! Reads floats from JSON only where they are the number that was written.
+//! Reads a number from JSON as a float only if that float is the number, or the nearest one to a float.
 
 use std::{cell::OnceCell, collections::BTreeSet, fmt};
 
@@ -6,10 +6,10 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
-/// A deserializer, or a part of one, that reads no other number than the one that was written.
+/// A deserializer, or a part of one, that refuses to change a number.
 ///
-/// `serde` reads an integer as a float by rounding it, and a number that is too large for an `f32` as infinity. Here both are
-/// errors. Where `serde` buffers a value before it knows the type, its own conversions follow, and nothing is checked.
+/// `serde` reads an integer as a float by rounding it, and a number that is too large for an `f32` as infinity. Here both
+/// are errors. Where `serde` buffers a value before it knows the type, it converts the number itself, unchecked.
 pub(super) struct Exact<'p, T> {
     inner: T,
     long: &'p LongIntegers<'p>,
@@ -30,7 +30,7 @@ impl<'p, T> Exact<'p, T> {
 /// tells them from floats, which have a point or an exponent. It is searched once, when a float is that large.
 pub(super) struct LongIntegers<'p> {
     payload: &'p [u8],
-    /// The floats that are not the integers that were rounded to them, for each precision, as bits of an `f64`.
+    /// The floats to which such an integer is rounded without being equal, for each precision, as bits of an `f64`.
     rounded: OnceCell<BTreeSet<(Precision, u64)>>,
 }
 

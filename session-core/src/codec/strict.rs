@@ -7,7 +7,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// What a format cannot have at some place within a value. The defaults permit everything.
+/// What a format cannot represent at some place within a value. The defaults permit everything.
 pub(super) trait Rules: Copy {
     /// Checks something that is written as nothing: `None`, `()` or a unit struct.
     fn admit_empty<E: Error>(self) -> Result<(), E> {

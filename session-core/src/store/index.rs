@@ -64,8 +64,8 @@ pub trait SessionIndex: Send + Sync {
     /// Identifies the last [revocation](Self::revoke_all) of all sessions of a principal.
     ///
     /// # Consistency
-    /// A revocation is recorded before the list of sessions is read. A sign-in that knows an earlier one is therefore refused,
-    /// or listed in time to be ended.
+    /// A revocation is recorded before the list of sessions is read. A sign-in that knows of an earlier one is therefore
+    /// refused, or listed in time to be ended.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).

@@ -164,8 +164,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// # Consistency
     /// Atomic. A session that moves is at exactly one id at every moment; a sign-in may start another session instead, as
     /// the contract says. No load sees only a part of the rotation's changes. After it has returned `Rotated`, a load of
-    /// the old id at [`ReadLevel::Store`](crate::ReadLevel::Store) is answered as the kind of the rotation specifies. A cache
-    /// may answer for the old id for as long as the staleness bound that it states.
+    /// the old id at [`ReadLevel::Store`](crate::ReadLevel::Store) is answered as the kind of the rotation specifies. A
+    /// cache may answer for the old id for as long as the staleness bound that it states.
     ///
     /// # Errors
     /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded), [`InvalidInput`](crate::ErrorKind::InvalidInput) when the

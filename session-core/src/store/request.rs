@@ -142,10 +142,10 @@ pub struct Update {
     /// remembers enough past updates to know that the first attempt did not happen. If a retry finds no session, the
     /// first attempt may have happened before the session ended or its id was replaced.
     pub retry_from: Option<Stamp>,
-    /// The last moment, on the store's clock, at which the update may be applied. One that arrives later, because a network
-    /// held it back, changes nothing and is [`Unavailable`](crate::ErrorKind::Unavailable), unless it is a repeat. Every
-    /// answer of a store has the time of that clock. A store across a network limits an update by its own call deadline
-    /// where this allows more.
+    /// The last moment, on the store's clock, at which the update may be applied. An update that arrives later, because
+    /// a network held it back, changes nothing and fails with [`Unavailable`](crate::ErrorKind::Unavailable), unless it
+    /// is a repeat. Every answer of a store has the time of that clock. A store across a network uses the end of the
+    /// call instead, if that is earlier.
     pub not_after: Option<Timestamp>,
 }
 

@@ -50,7 +50,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Runs clients against faults, and writes the history and the servers' logs, these also if it fails or panics.
+/// Runs clients against faults, and writes the history and the servers' logs. The logs are written even if it fails.
 ///
 /// # Errors
 /// If a worker does not start, the history cannot be written, or a node does not reach the store again after the last

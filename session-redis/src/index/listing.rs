@@ -45,8 +45,8 @@ const MAX_MOVES: usize = 8;
 const PRUNE_FROM: u64 = 32;
 
 impl Operation<'_> {
-    /// Adds a session that signs in to the list of its principal, within the cap. `old` is the id at which it signs in, and
-    /// the grace of that.
+    /// Adds a session that signs in to the list of its principal, within the cap. `old` is the id at which it signs in,
+    /// and the grace of the rotation.
     pub(crate) async fn add_within_cap(
         &self,
         sign_in: &SignIn,

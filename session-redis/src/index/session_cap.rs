@@ -12,9 +12,9 @@ use super::revocation::Revocation;
 use crate::operation::Operation;
 
 impl Operation<'_> {
-    /// After a sign-in at the moment `now`, ends the session to which the old id led, if that was copied because it signed in
-    /// within the grace, and if the principal now has more sessions than its cap allows: the form was sent twice, and one
-    /// session is enough. The sign-in has succeeded in any case.
+    /// After a sign-in at the moment `now`, ends the session to which the old id led if the sign-in copied it, because
+    /// it had signed in within the grace, and the principal now has more sessions than its cap allows: the form was sent
+    /// twice, and one session is enough. The sign-in has succeeded in any case.
     pub(crate) async fn end_copied(&self, sign_in: &SignIn, at: &IdDigest, (grace, now): (Duration, Timestamp)) {
         let Some(SessionCap::Refuse(most)) = sign_in.cap() else { return };
         let principal = sign_in.principal();

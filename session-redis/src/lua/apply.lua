@@ -2,15 +2,16 @@
 -- Applies one delta to a session: S' = (S - D) u U.
 --
 -- KEYS  1 the session, 2 its partition's sequence, 3 the old id of its renewal, if it is known
--- ARGV  1 op id:8, the same in hexadecimal:16, not to be applied after:7, limits: bytes of a value:4, entries:4, bytes:5;
---         then, unless all of it is zero, of a retry the incarnation:8 and version:6 that it is based on (0: none); how long
---         the index lists it:7, through a forward:1, numbers of fields to clear, of preconditions, of names to remove: 4 each
+-- ARGV  1 op id:8, the same in hexadecimal:16, the last moment to apply it:7, limits: bytes of a value:4, entries:4,
+--         bytes:5; then, unless all of it is zero, of a retry the incarnation:8 and version:6 that it is based on
+--         (0: none); how long the index lists it:7, through a forward:1, numbers of fields to clear, of preconditions,
+--         of names to remove: 4 each
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel
 --       6 … fields to clear; the expected values of preconditions; their hash fields; names to remove; names to put;
 --         as many values
 -- Reply A<@:50><@c:43><now:6> applied, R the same: applied before, C<s|e|l><@:50> a precondition failed, U the retry is
---       too late to tell, D<now:6> its time is over, L a limit, I<span:7><principal> the index must list it for this long first, K<digest:18> the
---       script needs the key of this old id; or as in `absent`
+--       too late to tell, D<now:6> the last moment to apply it is past, L a limit, I<span:7><principal> the index must
+--       list it for this long first, K<digest:18> the script needs the key of this old id; or as in `absent`
 -- All checks precede the first write: type and format of the metadata, age, retry, preconditions, sizes, index.
 --
 -- The most frequent script: rare cases are in branches, and every string or table that is not created saves time, also

@@ -1,5 +1,5 @@
--- Shared by apply and touch: applies a use of the session to its `renewal`. After a use of the new id, the old one forwards for
--- the grace only. A use of the old id extends its forward to the end of the session, `ends`.
+-- Shared by apply and touch: applies a use of the session to its `renewal`. After a use of the new id, the old one
+-- forwards for the grace only. A use of the old id extends its forward to the end of the session, `ends`.
 --
 -- The caller writes '@c'.
 

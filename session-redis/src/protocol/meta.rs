@@ -97,8 +97,8 @@ pub(super) const LUA_CONSTANTS: &[(&str, &str)] = &[
     ("$TOKEN_RANGE", "2, 15"),
     ("$LEASE_AT", "16"),
     ("$LOCK_LENGTH", "22"),
-    // The ids that a session has left. The most that precede the one that it leaves, in bytes; and for how long a failover
-    // may have lost a move, in milliseconds.
+    // The ids that a session has left. `LEFT_KEPT` is the length, in bytes, of the earlier ids that a move keeps.
+    // `LEFT_FOR` is how long, in milliseconds, a failover may still lose a move.
     ("$LEFT_TIME_AT", "2"),
     ("$LEFT_DIGESTS_AT", "8"),
     ("$LEFT_KEPT", "36"),

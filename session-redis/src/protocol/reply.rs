@@ -61,7 +61,7 @@ pub(crate) enum ApplyReply {
     Conflict(Conflict),
     /// The retry is too late to tell whether an earlier attempt applied the delta.
     RetryTooLate,
-    /// The time to apply the delta is over. With the time on the server.
+    /// The update arrived after its last moment. With the time on the server.
     Late(Timestamp),
     MustList(ListFor),
     Absent(Absent),

@@ -56,7 +56,7 @@ impl SimStore {
         self.call(id, true, self.work(id, (op, delta, None), step)).await
     }
 
-    /// The work of a step; one that is not to happen after `until` breaks a promise if it does.
+    /// The work of a step. Executing it after `until` is the violation `late_update`.
     fn work<T: Send + 'static>(
         &self,
         id: &SessionId,

@@ -103,7 +103,7 @@ impl Request {
         Some((reply, world.nodes[self.node].commands[sent.shard][sent.index].down(now, delay)))
     }
 
-    /// The network has held the request back. It still reaches its server, or never does.
+    /// The network has held the request back. It may still reach its server.
     async fn linger<T>(self, sim: Sim, server: usize, work: Work<T>) {
         if !self.lingers || sim.with(|world| world.rng.bool()) {
             return;

@@ -70,8 +70,8 @@ impl Table {
         WatcherId(at)
     }
 
-    /// Removes a watcher. The caller drops the returned waker after it has unlocked the table, because the drop may run other
-    /// code.
+    /// Removes a watcher. The caller drops the returned waker after it has unlocked the table, because the drop may run
+    /// other code.
     pub(super) fn remove(&mut self, WatcherId(at): WatcherId) -> Option<Waker> {
         self.unlink(at);
         let slot = std::mem::replace(&mut self.slots[at as usize], Slot::Free { next: self.free });

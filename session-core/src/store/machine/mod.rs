@@ -318,7 +318,7 @@ fn refuse_forgotten_retry(retry_from: Option<Stamp>, current: Stamp) -> Result<(
     }
 }
 
-/// Refuses an update whose time is over. Its sender has given it up.
+/// Refuses an update that arrives after its last moment. Its sender no longer waits for it.
 fn refuse_late(not_after: Option<Timestamp>, now: Timestamp) -> Result<(), Error> {
     match not_after {
         Some(last) if now > last => {

@@ -1,7 +1,7 @@
-//! An update does not happen after its call: if it is not there by then, it never is.
+//! An update that is not there two call deadlines after its call is never there.
 //!
-//! Guarantee: S1. An update names the end of its call as the last moment to apply it. That moment is late by at most the
-//! duration of an earlier call, from whose answer the store knows the server's clock.
+//! Guarantee: S1. An update names the end of its call as the last moment to apply it. The store estimates the server's
+//! clock from the answer to an earlier call, so that moment is late by at most the duration of that call.
 
 use crate::{
     checker::{Facts, Session, Violation},

@@ -25,8 +25,8 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// Serves a link until one of its ends closes. Bytes that were held until then are lost, unless the network is to deliver them
-/// late.
+/// Serves a link until one of its ends closes. Bytes that were held until then are lost, unless the fault is to deliver
+/// them late.
 pub(super) async fn serve(client: TcpStream, target: SocketAddr, faults: &mut Faults, ports: Ports) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     // Nagle's algorithm would add delays.

@@ -30,7 +30,7 @@ pub(crate) enum LinkFault {
     Hold,
     /// Requests pass, and no replies.
     HoldReplies,
-    /// No requests pass. The held ones arrive later, also if the client has closed the link by then.
+    /// No requests pass. The held ones arrive later, even if the client has closed the link by then.
     HoldRequests,
     /// Links are forgotten for good, and new ones are equally dead.
     HalfOpen,
