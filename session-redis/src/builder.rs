@@ -6,6 +6,7 @@ use redis::Value as Reply;
 use session_core::{
     Error, ErrorKind, Limits,
     defaults::{TOMBSTONE, TOMBSTONE_CALLS},
+    model::Timestamp,
     store::Origin,
 };
 
@@ -117,12 +118,29 @@ impl RedisStoreBuilder {
         let (principals, recent_destroys) = (PrincipalCache::default(), RecentDestroys::default());
         let inner = Arc::new(StoreInner { net, feed, layout, settings, principals, recent_destroys });
         inner.operation().declare_layout().await?;
+        inner.operation().read_clock().await;
         setup.complete(Arc::downgrade(&inner));
         Ok(RedisStore { inner })
     }
 }
 
 impl Operation<'_> {
+    /// Learns the time of a server. A store that does not know it sends its first updates without a limit.
+    async fn read_clock(&self) {
+        let Some(partition) = self.store.layout.partitions().first() else { return };
+        let time = self.command(HashSlot::new(partition.slot), &redis::cmd("TIME"), Resend::Harmless).await;
+        let number = |reply: &Reply| match reply {
+            Reply::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<u64>().ok(),
+            _ => None,
+        };
+        if let Ok(Reply::Array(time)) = time
+            && let [Some(seconds), Some(micros)] = time.iter().map(number).collect::<Vec<_>>()[..]
+        {
+            let millis = seconds.saturating_mul(1_000).saturating_add(micros.div_ceil(1_000));
+            self.store.layout.clock.observe(self.deadline, Timestamp::from_millis(millis));
+        }
+    }
+
     /// Stores the layout, or checks that the stored one is the same.
     async fn declare_layout(&self) -> Result<(), Error> {
         let layout = &self.store.layout;

@@ -37,6 +37,8 @@ pub(crate) const VERSION: u8 = 1;
 pub(crate) struct Layout {
     prefix: Box<str>,
     partitions: Box<[Partition]>,
+    /// The clock of a server, as it was when the store connected.
+    pub(crate) clock: ServerClock,
 }
 
 /// The names of one partition.
@@ -74,6 +76,7 @@ impl Layout {
         };
         Self {
             prefix: prefix.into(),
+            clock: ServerClock::default(),
             partitions: tags(partitions).iter().map(AsRef::as_ref).enumerate().map(partition).collect(),
         }
     }

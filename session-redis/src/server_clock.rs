@@ -5,7 +5,8 @@ use session_core::model::Timestamp;
 
 use crate::net::Deadline;
 
-/// An estimate of the clock of the server that has one partition, from its last answer.
+/// An estimate of the clock of a server: for each partition from the answer to its last update, and for partitions without
+/// one from the time at which the store connected.
 ///
 /// An update uses it to name the last moment at which it may be applied. The answered call began before the server read
 /// its clock, so the estimate is ahead of that clock by at most the duration of a call. It is behind only if the clock
@@ -20,7 +21,7 @@ impl ServerClock {
         *self.0.lock() = Some((call.began(), now));
     }
 
-    /// The time on the server at the deadline of a call, if a server has answered before.
+    /// The time on the server at the deadline of a call, if it has answered before.
     pub(crate) fn at_the_end_of(&self, call: Deadline) -> Option<Timestamp> {
         let (began, now) = (*self.0.lock())?;
         Some(now.after(call.instant().saturating_duration_since(began)))

@@ -40,8 +40,11 @@ const MAX_FORWARDS: usize = 64;
 impl PartitionState {
     /// Remembers that an old id forwards to a digest.
     pub(crate) fn record_forward(&mut self, old: IdDigest, to: IdDigest) {
-        if self.forwards.len() >= MAX_FORWARDS {
-            self.forwards.clear();
+        if self.forwards.len() >= MAX_FORWARDS
+            && !self.forwards.contains_key(&old)
+            && let Some(another) = self.forwards.keys().next().copied()
+        {
+            self.forwards.remove(&another);
         }
         self.forwards.insert(old, to);
     }

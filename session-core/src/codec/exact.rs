@@ -45,9 +45,8 @@ impl<'p> LongIntegers<'p> {
     }
 
     fn find(&self) -> BTreeSet<(Precision, u64)> {
-        let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
         let mut found = BTreeSet::new();
-        for text in self.payload.split(|byte| !is_part(byte)).filter_map(|part| std::str::from_utf8(part).ok()) {
+        for text in numbers(self.payload) {
             let digits = text.trim_start_matches('-');
             if digits.len() < 19 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
                 continue;
@@ -65,6 +64,50 @@ impl<'p> LongIntegers<'p> {
             }
         }
         found
+    }
+}
+
+/// The parts of a payload that may be numbers. A string is none, unless it is a name in an object: keys of maps are read as
+/// numbers from those.
+fn numbers(mut payload: &[u8]) -> impl Iterator<Item = &str> {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    std::iter::from_fn(move || {
+        loop {
+            let (part, is_number) = match payload.first()? {
+                b'"' => {
+                    let (text, rest) = split_string(&payload[1..]);
+                    payload = rest;
+                    (text, rest.trim_ascii_start().starts_with(b":"))
+                }
+                byte if is_part(byte) => {
+                    let end = payload.iter().position(|byte| !is_part(byte)).unwrap_or(payload.len());
+                    let (part, rest) = payload.split_at(end);
+                    payload = rest;
+                    (part, true)
+                }
+                _ => {
+                    payload = &payload[1..];
+                    continue;
+                }
+            };
+            if let (true, Ok(text)) = (is_number, std::str::from_utf8(part)) {
+                return Some(text);
+            }
+        }
+    })
+}
+
+/// The content of a string whose first quote has been read, and what follows its last one.
+fn split_string(payload: &[u8]) -> (&[u8], &[u8]) {
+    let mut is_escaped = false;
+    let end = payload.iter().position(|byte| {
+        let is_end = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_end
+    });
+    match end {
+        Some(end) => (&payload[..end], &payload[end + 1..]),
+        None => (payload, &[]),
     }
 }
 
@@ -209,13 +252,21 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Exact<'_, V> {
 
     visit! {
         visit_bool: bool, visit_i8: i8, visit_i16: i16, visit_i32: i32, visit_i64: i64, visit_i128: i128, visit_u8: u8,
-        visit_u16: u16, visit_u32: u32, visit_u64: u64, visit_u128: u128, visit_f32: f32, visit_f64: f64,
-        visit_char: char, visit_str: &str, visit_borrowed_str: &'de str, visit_string: String, visit_bytes: &[u8],
+        visit_u16: u16, visit_u32: u32, visit_u64: u64, visit_u128: u128, visit_f32: f32, visit_char: char,
+        visit_str: &str, visit_borrowed_str: &'de str, visit_string: String, visit_bytes: &[u8],
         visit_borrowed_bytes: &'de [u8], visit_byte_buf: Vec<u8>,
     }
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.expecting(f)
+    }
+
+    /// The reader takes any number, such as a value that describes itself.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<V::Value, E> {
+        if self.long.is_rounded(number, Precision::Double) {
+            return Err(E::invalid_value(Unexpected::Float(number), &self));
+        }
+        self.inner.visit_f64(number)
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {

@@ -43,7 +43,13 @@ pub(super) trait Rules: Copy {
         Ok(self)
     }
 
-    /// The rules for the fields of a struct of this name.
+    /// The rules for the fields of a struct after its first one.
+    #[must_use]
+    fn after_first_field(self) -> Self {
+        self
+    }
+
+    /// The rules for the first field of a struct of this name.
     fn in_struct<E: Error>(self, name: &'static str) -> Result<Self, E> {
         let _ = name;
         self.within(1)
@@ -54,7 +60,7 @@ pub(super) trait Rules: Copy {
 #[cfg(any(feature = "bincode", feature = "postcard"))]
 #[derive(Clone, Copy, Default)]
 pub(super) struct InOrder {
-    /// The name of the struct, if the value is one of its fields.
+    /// The name of the struct, if the value is its first field.
     field_of: Option<&'static str>,
 }
 
@@ -64,10 +70,12 @@ impl Rules for InOrder {
         Err(E::custom("the fields after one that is skipped would be read in its place"))
     }
 
-    /// `serde` writes an enum with `tag` and `content` as a struct of the same name, with the variant as a field.
+    /// `serde` writes an enum with `tag` and `content` as a struct of the same name, with the variant as its first field.
     fn admit_unit_variant<E: Error>(self, name: &'static str) -> Result<(), E> {
         match self.field_of == Some(name) {
-            true => Err(E::custom("an enum with `tag` and `content` is read by the names of its fields")),
+            true => Err(E::custom(
+                "an enum with `tag` and `content` is read by the names of its fields, as is a struct that looks like one",
+            )),
             false => Ok(()),
         }
     }
@@ -78,6 +86,10 @@ impl Rules for InOrder {
 
     fn within<E: Error>(self, _: u8) -> Result<Self, E> {
         Ok(Self::default())
+    }
+
+    fn after_first_field(self) -> Self {
+        Self::default()
     }
 
     fn in_struct<E: Error>(self, name: &'static str) -> Result<Self, E> {
@@ -276,7 +288,9 @@ macro_rules! fields {
             type Error = C::Error;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), C::Error> {
-                self.compound.serialize_field(key, &Strict { value, rules: self.rules })
+                self.compound.serialize_field(key, &Strict { value, rules: self.rules })?;
+                self.rules = self.rules.after_first_field();
+                Ok(())
             }
 
             fn skip_field(&mut self, key: &'static str) -> Result<(), C::Error> {

@@ -134,6 +134,14 @@ enum Kind {
     Other(Option<Box<Kind>>),
 }
 
+/// A struct with the name of the type of its field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "Kind")]
+struct Namesake {
+    number: u8,
+    kind: Kind,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
@@ -155,6 +163,7 @@ fn what_would_be_read_in_the_place_of_something_else_is_refused() {
     each(&Skipping { first: Some(1), second: None, last: vec![1] }, Outcome::Read);
     each(&SkippingVariant::Struct { first: Some(1), second: 1 }, Outcome::Read);
     each(&Never { cached: 0, kept: 1 }, Outcome::Read);
+    each(&Namesake { number: 1, kind: Kind::Some }, Outcome::Read);
     each(&Kinded { kind: Kind::Some, more: vec![Kind::Other(Some(Box::new(Kind::Some)))] }, Outcome::Read);
 }
 

@@ -91,6 +91,14 @@ fn a_large_float_is_read_beside_a_large_integer() {
     assert!(round_trips(&(i128::MIN + 1, 18_446_744_073_709_551_616.0f64, f32::MAX)));
 }
 
+/// Whoever writes the text beside a float cannot make the float unreadable.
+#[test]
+fn a_text_of_digits_is_no_number() {
+    let text = |text: &str| text.to_owned();
+    assert!(round_trips(&(text("10000000000000000000001"), 1e22, text("\\\"10000000000000000000001"))));
+    assert_eq!(read_as::<(f64, f64)>(&(10_000_000_000_000_000_000_001i128, 1e22)), None);
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
@@ -114,6 +122,9 @@ struct Flat {
 fn where_serde_buffers_a_number_it_is_rounded() {
     let integer = (1u64 << 53) + 1;
     assert_eq!(read_as::<Untagged>(&integer), Some(Untagged::Float((1u64 << 53) as f64)));
+    // `serde_json` has rounded this one before, and it is recognised.
+    assert_eq!(read_as::<Untagged>(&u128::MAX), None);
+    assert_eq!(read_as::<Untagged>(&1e300), Some(Untagged::Float(1e300)));
     let tagged = Tagged::Price { amount: integer };
     assert_eq!(read_as::<Tagged<f64>>(&tagged), Some(Tagged::Price { amount: (1u64 << 53) as f64 }));
     let flat = BTreeMap::from([("a", 1e39)]);

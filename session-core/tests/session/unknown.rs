@@ -251,6 +251,22 @@ async fn a_renewal_that_loses_to_another_stores_its_changes_once() {
     }
 }
 
+/// The first attempt of a renewal may have stored its changes before the session ended.
+#[tokio::test]
+async fn a_retried_renewal_that_meets_an_end_stays_unknown() {
+    let world = world();
+    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+        let (mut a, mut b) = world.two_requests().await;
+        a.set("n", 2u32).unwrap();
+        world.store.script([fault]);
+        a.rotate(Rotate::renew()).await.unwrap_err();
+        b.destroy().await.unwrap();
+        let error = a.commit().await.unwrap_err();
+        assert_eq!((error.kind(), error.ended().is_some()), (ErrorKind::OutcomeUnknown, true), "{fault:?}");
+        assert!(a.has_unsettled());
+    }
+}
+
 /// Otherwise the delayed create, or the new id of the rotation, would outlive the logout.
 #[tokio::test]
 async fn a_destroy_settles_a_create_and_a_rotation_first() {

@@ -30,7 +30,8 @@ impl Deadline {
         self.ends
     }
 
-    pub(super) fn remaining(self) -> Duration {
+    /// The time until the call must end.
+    pub(crate) fn remaining(self) -> Duration {
         self.ends.saturating_duration_since(Instant::now())
     }
 }

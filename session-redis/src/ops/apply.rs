@@ -26,9 +26,10 @@ impl Operation<'_> {
         let options = SendOptions { resend, replicas: update.write.replicas };
         let carried = carried(&update.delta, self.store.settings.message_delta_bytes);
         let clock = &self.store.layout.partition(id.digest()).clock;
-        let (mut span, mut was_late) = (0, false);
+        let seen = clock.at_the_end_of(self.deadline).or_else(|| self.store.layout.clock.at_the_end_of(self.deadline));
+        let (mut span, mut call_ends, mut was_late) = (0, seen, false);
         loop {
-            let not_after = [update.not_after, clock.at_the_end_of(self.deadline)].into_iter().flatten().min();
+            let not_after = [update.not_after, call_ends].into_iter().flatten().min();
             let cmd = |route: &Route| self.apply_cmd(route, update, &preconditions, &carried, (span, not_after));
             let (Route { at, .. }, answer) =
                 self.run_script_forwarded(id.digest(), (&SCRIPTS.apply, options), cmd).await?;
@@ -38,6 +39,7 @@ impl Operation<'_> {
                     Ok(ApplyOutcome::Applied(Applied { forwarded: forwarded(at, id), ..applied(status, &answer) }))
                 }
                 ApplyReply::Repeated(status) => {
+                    clock.observe(self.deadline, status.now);
                     let forwarded = forwarded(at, id);
                     Ok(ApplyOutcome::Applied(Applied { repeated: true, forwarded, ..applied(status, &answer) }))
                 }
@@ -49,7 +51,7 @@ impl Operation<'_> {
                         return Err(late());
                     }
                     // The server's clock has jumped. Nothing was applied, and its time is known now.
-                    was_late = true;
+                    (call_ends, was_late) = (Some(now.after(self.deadline.remaining())), true);
                     continue;
                 }
                 ApplyReply::MustList(wanted) => {

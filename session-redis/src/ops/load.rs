@@ -49,7 +49,6 @@ impl Operation<'_> {
         Ok(match found {
             Lookup::Session(Loaded { found }) => {
                 self.store.principals.remember(&at, &found);
-                self.store.layout.partition(&at).clock.observe(self.deadline, found.now);
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
                         let (deadlines, now) = (found.record.deadlines(), found.now);

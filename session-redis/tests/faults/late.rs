@@ -33,9 +33,11 @@ async fn an_update_that_was_held_back_is_not_applied() {
     let far = config(link.url()).call_deadline(HASTE).health_interval(Duration::from_secs(60));
     let far = connect(far).await;
     let (id, _) = create(&near, &new()).await;
-    let began = Instant::now();
-    let known = found(&far, &id).await.now;
 
+    let began = Instant::now();
+    let known = found(&near, &id).await.now;
+
+    // The first call of this store.
     link.hold(Direction::Requests);
     assert_eq!(kind(far.apply(&id, &update("theme", "held back")).await), ErrorKind::OutcomeUnknown);
     assert!(link.held_bytes(Direction::Requests) > 0);

@@ -70,6 +70,8 @@ impl Session {
         // Deadlines count from this moment.
         let sent_at = self.sessions.clock().now();
         let at = self.old_id.unwrap_or(self.id);
+        let has_changes = !sent.delta().is_empty()
+            && !matches!(&sent.request, Request::Rotate { rotation, .. } if rotation.sign_in.is_some());
         let answer = match &mut sent.request {
             Request::Create { new, .. } => store.create(&self.id, new).await.map(Answer::Create),
             Request::Apply { update, base, .. } => {
@@ -86,6 +88,7 @@ impl Session {
                 Box::pin(self.settle()).await
             }
             Ok(Answer::Apply(ApplyOutcome::Absent(absent))) if retry => Err(self.in_doubt(absent)),
+            Ok(Answer::Rotate(RotateOutcome::Absent(absent))) if retry && has_changes => Err(self.in_doubt(absent)),
             Ok(Answer::Rotate(RotateOutcome::AlreadyRotated)) if retry && self.continue_as_update() => {
                 Box::pin(self.settle()).await
             }
