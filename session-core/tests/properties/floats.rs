@@ -91,7 +91,7 @@ fn a_large_float_is_read_beside_a_large_integer() {
     assert!(round_trips(&(i128::MIN + 1, 18_446_744_073_709_551_616.0f64, f32::MAX)));
 }
 
-/// Whoever writes the text beside a float cannot make the float unreadable.
+/// The author of a text beside a float cannot make the float unreadable.
 #[test]
 fn a_text_of_digits_is_no_number() {
     let text = |text: &str| text.to_owned();
