@@ -225,11 +225,13 @@ impl PartitionGuard<'_> {
     }
 
     /// Keeps reads monotonic after an answer that is returned to callers and not installed: nothing older may be served
-    /// from now on where the session is, neither from a copy nor from a fill in flight.
+    /// from now on where the session is, neither from a copy nor from a fill in flight, and no absence.
     fn keep_monotonic(&mut self, digest: &IdDigest, found: &Found) {
-        let stamp = found.record.stamp();
-        self.raise_floor(&found.forwarded.unwrap_or(*digest), stamp);
+        let (stamp, at) = (found.record.stamp(), found.forwarded.unwrap_or(*digest));
+        self.raise_floor(&at, stamp);
         self.remove_older(stamp);
+        self.remove_absent(digest);
+        self.remove_absent(&at);
     }
 }
 

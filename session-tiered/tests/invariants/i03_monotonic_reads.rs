@@ -3,8 +3,10 @@
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use session_core::{
-    LoadOptions, ReadLevel,
-    store::{ChangeKind, FeedItem, GapCause, LoadOutcome, Origin, RotationKind, SessionChange, SessionStore as _},
+    Expiry, LoadOptions, ReadLevel,
+    store::{
+        ChangeKind, FeedItem, GapCause, LoadOutcome, NewSession, Origin, RotationKind, SessionChange, SessionStore as _,
+    },
 };
 
 use crate::stage::{Stage, begin, end, read, rotate, set, settle, value_of, warm, write};
@@ -194,4 +196,29 @@ async fn across_a_renewal_by_the_old_id_while_a_fill_is_in_flight() {
     fill.await.unwrap();
     settle().await;
     assert_eq!(read(&node, &new).await.as_deref(), Some("2"));
+}
+
+/// The same where the other load found no session: what it has installed must not answer after this one found it.
+#[tokio::test]
+async fn an_absence_is_forgotten_once_the_session_is_found() {
+    let stage = Stage::new();
+    let node = stage.node();
+    // There is a lease, so an absence is remembered.
+    let (known, _) = stage.session("known").await;
+    warm(&node, &known).await;
+    let id = known.generate_sibling().unwrap();
+    node.remote().wire.feed_held.send_replace(true);
+    node.remote().wire.stop();
+    let first = begin(&node, &id);
+    node.remote().wire.wait_for_held(1).await;
+    node.remote().wire.stopped.store(false, SeqCst);
+    let latest = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
+    assert!(matches!(node.load(&id, latest).await.unwrap(), LoadOutcome::Absent(_)));
+    let new = NewSession { entries: set("a", "new"), ..NewSession::generate(Expiry::default()).unwrap() };
+    stage.store.create(&id, &new).await.unwrap();
+    assert_eq!(read(&node, &id).await, None, "the absence is remembered");
+    node.remote().wire.go_on();
+    assert_eq!(value_of(first.await.unwrap()).as_deref(), Some("new"));
+    settle().await;
+    assert_eq!(read(&node, &id).await.as_deref(), Some("new"));
 }
