@@ -43,6 +43,10 @@ impl LeaseTerm {
         Duration::from_millis(self.millis)
     }
 
+    pub(crate) fn millis(self) -> u64 {
+        self.millis
+    }
+
     /// The histogram step of an answer given when `left` milliseconds of the lease remain.
     pub(crate) fn step(self, left: u64) -> usize {
         usize::try_from(self.millis.saturating_sub(left).saturating_mul(self.steps) >> 32).unwrap_or(STEPS)

@@ -42,7 +42,7 @@
 //! | I7 destroy wins | Once a node has received the end of a session, or its lease has run out, it no longer serves the session. |
 //! | I8 patch in place | A change that carries its delta is applied to the copy: writes on other nodes do not turn reads into misses. |
 //! | I9 idle deadlines | [`Sessions`](session_core::Sessions) renews the deadlines of the sessions it opens, on hits too; renewals at the same time are one request. A copy past its deadline is a miss. |
-//! | I10 no immortal copy | No copy is served past `max_age` (default 60 s) without the store having vouched for it. |
+//! | I10 no immortal copy | No copy is served past `max_age` (default 60 s) without the store having vouched for it, and no absence past `max_staleness`. |
 //!
 //! I2 to I4 hold while the store keeps the writes that it acknowledged. If it loses some, one load restores agreement with
 //! the store, and [`Stats::history_lost`] counts the loss.

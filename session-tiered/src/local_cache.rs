@@ -142,7 +142,11 @@ impl LocalCache {
     fn may_answer(&self, digest: &IdDigest, copy: &Copy, now: Timestamp) -> Result<u64, Refusal> {
         let lease = self.partition(digest).lease_left(copy.provenance.epoch, now);
         let left = lease.ok_or(Refusal::NoLease)?;
-        if copy.provenance.age_millis(now) >= self.rules.max_age || copy.is_expired(now) {
+        // Messages announce what happens to sessions, and not that an id without one answers otherwise from then on: a
+        // sign-in can supersede it. So an absence is believed for one lease, which no heartbeat extends.
+        let max_age =
+            if copy.is_session() { self.rules.max_age } else { self.rules.max_age.min(self.rules.term.millis()) };
+        if copy.provenance.age_millis(now) >= max_age || copy.is_expired(now) {
             return Err(Refusal::TooOld);
         }
         Ok(left)

@@ -1,4 +1,4 @@
-//! No copy is served past `max_age` without the store having vouched for it.
+//! No copy is served past `max_age` without the store having vouched for it, and no absence past `max_staleness`.
 
 use std::time::Duration;
 
@@ -38,4 +38,21 @@ async fn a_patch_makes_nothing_younger() {
         assert_eq!(read(&node, &id).await, Some(n.to_string()));
     }
     assert!(node.stats().revalidated > revalidated);
+}
+
+/// A sign-in with an id that has no session supersedes the id, and no message says so: heartbeats do not vouch for an
+/// absence.
+#[tokio::test]
+async fn an_absence_is_asked_about_after_the_bound() {
+    let (stage, node, known) = Stage::cached("known").await;
+    let id = known.generate_sibling().unwrap();
+    let mut age = Duration::ZERO;
+    assert!(!is_hit(&node, &id).await);
+    while is_hit(&node, &id).await {
+        assert!(age < BOUND, "{age:?}");
+        stage.pass(BOUND / 4).await;
+        age += BOUND / 4;
+    }
+    assert!(age > Duration::ZERO && age <= BOUND, "{age:?}");
+    assert!(is_hit(&node, &known).await, "the lease goes on");
 }
