@@ -187,6 +187,7 @@ macro_rules! __cases {
                 a_cap_refuses_one_session_more: Index,
                 a_cap_ends_the_oldest: Index,
                 a_repeated_create_at_the_cap_answers_created: Index,
+                a_repeat_ends_nothing_for_later_sign_ins: Index,
                 a_step_up_at_the_cap_adds_no_session: Index,
                 a_late_repeat_at_the_cap_answers_rotated: Index,
                 ended_sessions_do_not_count_under_a_cap: Index,

@@ -259,6 +259,29 @@ pub(crate) async fn a_repeated_create_at_the_cap_answers_created(world: &World) 
     }
 }
 
+/// A sign-in that is repeated ends no session because of others that have signed in since, under another cap or none.
+pub(crate) async fn a_repeat_ends_nothing_for_later_sign_ins(world: &World) {
+    let principal = new_principal();
+    let sign_in = SignIn::new(principal.clone()).with_cap(SessionCap::EndOldest(2));
+    let oldest = world.sign_in(&principal).await;
+    world.elapse(world.ticks(1)).await;
+    let (created, guest) = (world.signing_in(sign_in.clone()), world.start().await);
+    let (second, _) = world.create(&created).await;
+    world.elapse(world.ticks(1)).await;
+    let later = world.sign_in(&principal).await;
+    let again = world.store().create(&second, &created).await.must();
+    assert!(must_be!(again, CreateOutcome::Created(applied) => applied).repeated);
+    assert_eq!(world.listed(&principal).await, digests(&[later, second, oldest]));
+    world.elapse(world.ticks(1)).await;
+    let rotation = Rotation { sign_in: Some(sign_in), ..world.rotation(&guest, RotationKind::Privilege) };
+    world.rotate(&guest, &rotation).await;
+    assert_eq!(world.listed(&principal).await, digests(&[rotation.to, later]));
+    world.elapse(world.ticks(1)).await;
+    let latest = world.sign_in(&principal).await;
+    assert!(world.rotate(&guest, &rotation).await.repeated);
+    assert_eq!(world.listed(&principal).await, digests(&[latest, rotation.to, later]));
+}
+
 /// A session of the principal that signs in again, at a step-up, is not an additional one.
 pub(crate) async fn a_step_up_at_the_cap_adds_no_session(world: &World) {
     for cap in [SessionCap::Refuse(1), SessionCap::EndOldest(1)] {

@@ -3,11 +3,11 @@
 use std::{cmp::Reverse, collections::HashSet, sync::Mutex};
 
 use session_core::{
-    Error, Principal, SessionId, SignIn,
+    Error, Principal, SessionCap, SessionId, SignIn,
     model::{EndReason, IdDigest},
     store::{
-        ApplyOutcome, CreateOutcome, FencingToken, IndexedSession, NewSession, Precondition, RotateOutcome, Rotation,
-        SessionIndex as _, SessionStore, Update, async_trait,
+        Applied, ApplyOutcome, CreateOutcome, FencingToken, IndexedSession, NewSession, Precondition, RotateOutcome,
+        Rotation, SessionIndex as _, SessionStore, Update, async_trait,
         machine::{Slot, Slots as _},
     },
 };
@@ -245,6 +245,25 @@ impl Fault for HasNoCaps {
 
     async fn rotate(&self, inner: &Toy, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
         inner.rotate(id, &Rotation { sign_in: uncapped(rotation.sign_in.as_ref()), ..rotation.clone() }).await
+    }
+}
+
+/// Enforces the cap of a repeated create on the sessions that there are by then.
+#[derive(Debug, Default)]
+pub(crate) struct EnforcesTheCapAgain;
+
+#[async_trait]
+impl Fault for EnforcesTheCapAgain {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let outcome = inner.create(id, new).await?;
+        if let (CreateOutcome::Created(Applied { repeated: true, .. }), Some(sign_in)) = (&outcome, &new.sign_in)
+            && let Some(SessionCap::EndOldest(most)) = sign_in.cap()
+        {
+            for session in inner.sessions(sign_in.principal(), usize::MAX).await?.into_iter().skip(most) {
+                inner.revoke(sign_in.principal(), &session.digest, EndReason::Limit).await?;
+            }
+        }
+        Ok(outcome)
     }
 }
 

@@ -105,6 +105,7 @@ broken_stores! {
     index::RevokesWhatItListed: "revocation::rotations_race_a_revocation",
         "revocation::a_session_that_moved_twice_is_revoked";
     index::HasNoCaps: "index::a_cap_refuses_one_session_more", "index::a_cap_ends_the_oldest";
+    index::EnforcesTheCapAgain: "index::a_repeat_ends_nothing_for_later_sign_ins";
     index::DoesNotFence: "lock::a_lease_expires";
     index::NeverCounts: "lock::token_counters_grow";
     feed::Drops: "feed::stamps_form_a_chain";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_core::{
     SessionCap, SignIn,
     model::{EndReason, IdDigest, OpId, Timestamp},
-    store::{Destroy, IndexedSession},
+    store::{Applied, Destroy, IndexedSession},
 };
 
 use super::revocation::Revocation;
@@ -38,7 +38,10 @@ impl Operation<'_> {
     /// them. A sign-in ends no session that signed in later: two sign-ins that end each other would leave none. The
     /// later one sees this one and ends it. Only within one millisecond it may not have seen it, and then this one ends
     /// itself.
-    pub(crate) async fn end_excess(&self, sign_in: &SignIn, own: &IdDigest) {
+    ///
+    /// A repeated sign-in may be the first that gets this far. It ends what it would have ended then: sessions that have
+    /// signed in since do not count.
+    pub(crate) async fn end_excess(&self, sign_in: &SignIn, own: &IdDigest, applied: &Applied) {
         let Some(SessionCap::EndOldest(most)) = sign_in.cap() else { return };
         let most = most.max(1);
         let Ok(list) = self.read_list(sign_in.principal()).await else { return };
@@ -47,10 +50,13 @@ impl Operation<'_> {
         }
         let Ok(live) = self.live_of(sign_in.principal(), list).await else { return };
         let Ok(op) = OpId::generate() else { return };
+        let is_own = |session: &IndexedSession| session.digest == *own;
+        let since = if applied.repeated { live.iter().position(is_own).unwrap_or(live.len()) } else { 0 };
+        let live = &live[since..];
         let excess = live.len().saturating_sub(most);
         let destroy = Destroy::new(op, EndReason::Limit);
         let latest = live.first().map(|session| session.signed_in_at);
-        let ends = |session: &&IndexedSession| session.digest != *own || Some(session.signed_in_at) == latest;
+        let ends = |session: &&IndexedSession| !is_own(session) || Some(session.signed_in_at) == latest;
         let oldest = live.iter().rev().take(excess).take_while(ends);
         let digests: Vec<IdDigest> = oldest.map(|session| session.digest).collect();
         let revocation = Revocation { principal: sign_in.principal(), destroy: &destroy, listed: None, kept: None };

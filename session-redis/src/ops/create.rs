@@ -34,7 +34,9 @@ impl Operation<'_> {
         let outcome = outcome.and_then(|outcome| outcome.ok_or_else(unexpected_reply));
         match (&outcome, &new.sign_in) {
             // Also if an earlier attempt created it, whose answer was lost.
-            (Ok(CreateOutcome::Created(_)), Some(sign_in)) => self.end_excess(sign_in, id.digest()).await,
+            (Ok(CreateOutcome::Created(applied)), Some(sign_in)) => {
+                self.end_excess(sign_in, id.digest(), applied).await;
+            }
             // The id holds no new session, so it must not stay listed. A session that is there may be of the same
             // principal.
             (Ok(_), Some(sign_in)) => self.remove_if_unused(sign_in.principal(), id.digest()).await,

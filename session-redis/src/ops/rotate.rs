@@ -59,13 +59,13 @@ impl Operation<'_> {
         let Some(listing) = listing else { return outcome };
         match &outcome {
             // Also if an earlier attempt moved it, whose answer was lost.
-            Ok(RotateOutcome::Rotated(_)) => {
+            Ok(RotateOutcome::Rotated(applied)) => {
                 if let Some(sign_in) = &rotation.sign_in {
                     // The place that the session has left must not count under the cap while it could still be awaited.
                     if matches!(sign_in.cap(), Some(SessionCap::Refuse(_))) {
                         self.remove_from_list(sign_in.principal(), &left).await;
                     }
-                    self.end_excess(sign_in, to).await;
+                    self.end_excess(sign_in, to, applied).await;
                 }
             }
             // No session has moved to the new id, so it must not stay listed.
