@@ -150,9 +150,25 @@ impl Sessions {
     /// # Cancel safety
     /// As [`open`](Self::open).
     pub async fn open_text(&self, text: &str) -> Result<Result<Session, Option<Ended>>, Error> {
+        self.open_text_with(text, LoadOptions::default()).await
+    }
+
+    /// Opens the session that a cookie or a header names with a floor or a read level, or
+    /// [passively](LoadOptions::passive).
+    ///
+    /// # Errors
+    /// As [`open_text`](Self::open_text).
+    ///
+    /// # Cancel safety
+    /// As [`open`](Self::open).
+    pub async fn open_text_with(
+        &self,
+        text: &str,
+        options: LoadOptions,
+    ) -> Result<Result<Session, Option<Ended>>, Error> {
         self.refuse_if_closed("open")?;
         let Ok(id) = text.parse() else { return Ok(Err(None)) };
-        match self.open(&id).await {
+        match self.open_with(&id, options).await {
             Ok(session) => Ok(Ok(session)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Err(error.ended().copied())),
             Err(error) => Err(error),
