@@ -98,7 +98,9 @@ impl<'a> Call<'a> {
     /// The failure of a call that reached its deadline.
     pub(super) fn expired(self) -> Failure {
         let cause = match self.obstacle {
-            Some(Obstacle::Refused(error)) if !self.sent && !self.in_doubt => return Failure::Refused(error),
+            Some(Obstacle::Refused(error)) if !self.sent && !self.in_doubt => {
+                return Failure::RefusedThroughout(error);
+            }
             Some(Obstacle::Disconnected(node)) => node.down_cause(),
             Some(Obstacle::Failed(cause)) => cause,
             Some(Obstacle::Refused(_)) | None => Cause::new("no reply came within `call_deadline`"),

@@ -10,8 +10,11 @@ use super::Cause;
 /// Why a call got no reply.
 #[derive(Clone)]
 pub(crate) enum Failure {
-    /// The server refused it and executed no part of it. The details may quote arguments: never print them.
+    /// The server refused it at once and executed no part of it. The details may quote arguments: never print them.
     Refused(ServerError),
+    /// The servers refused every attempt until the deadline, for a reason that was expected to pass (LOADING, ...). For
+    /// the caller it was an outage.
+    RefusedThroughout(ServerError),
     /// The last attempt failed like this, and the connection of an earlier one broke: that one may have been executed.
     InDoubt(Box<Failure>),
     /// It never reached a server, or every server redirected it.
@@ -33,7 +36,7 @@ impl Failure {
     /// The first word of the server's error, such as `NOSCRIPT`, if a server answered.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
-            Self::Refused(error) => Some(error.code()),
+            Self::Refused(error) | Self::RefusedThroughout(error) => Some(error.code()),
             Self::InDoubt(last) => last.code(),
             _ => None,
         }
@@ -55,7 +58,7 @@ impl Failure {
     /// What happened and the remedy, in the words of the error for the caller.
     pub(super) fn message(&self) -> Cow<'static, str> {
         match self {
-            Self::Refused(error) => refusal(error).1,
+            Self::Refused(error) | Self::RefusedThroughout(error) => refusal(error).1,
             Self::InDoubt(last) => last.message(),
             Self::Unsent(cause) | Self::Unknown(cause) | Self::Fatal(cause) => cause.message().clone(),
             Self::Overloaded => "too many calls are in flight".into(),
@@ -76,10 +79,15 @@ impl Failure {
         match self {
             Self::InDoubt(last) if is_write => {
                 let message = "the request was sent, no reply came, and sending it again failed";
-                Error::new(ErrorKind::OutcomeUnknown, message).with_source(Cause::new(last.message()))
+                let error = Error::new(ErrorKind::OutcomeUnknown, message).with_source(Cause::new(last.message()));
+                if matches!(*last, Self::Refused(_)) { error.with_answer() } else { error }
             }
             Self::InDoubt(last) => last.into_error(is_write),
             Self::Refused(error) => {
+                let (kind, message) = refusal(&error);
+                Error::new(kind, message).with_answer()
+            }
+            Self::RefusedThroughout(error) => {
                 let (kind, message) = refusal(&error);
                 Error::new(kind, message)
             }
@@ -112,6 +120,7 @@ impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "Refused({})", printable(error.code())),
+            Self::RefusedThroughout(error) => write!(f, "RefusedThroughout({})", printable(error.code())),
             Self::InDoubt(last) => write!(f, "InDoubt({last:?})"),
             Self::Unsent(cause) => write!(f, "Unsent({cause:?})"),
             Self::Unknown(cause) => write!(f, "Unknown({cause:?})"),
@@ -190,6 +199,29 @@ mod tests {
         for last in [refused("OOM command not allowed"), Failure::Overloaded, Failure::fatal("no")] {
             assert_eq!(kind(last.clone().in_doubt(), true), ErrorKind::OutcomeUnknown);
             assert_eq!(kind(last.clone().in_doubt(), false), kind(last, false), "a read changes nothing");
+        }
+    }
+
+    /// Refused at once is an answer. Refused until the deadline is none: the caller has waited as long as in an outage.
+    #[test]
+    fn answers() {
+        let answered = |failure: Failure| {
+            let read = failure.clone().into_read_error().is_answered();
+            assert_eq!(failure.into_write_error().is_answered(), read);
+            read
+        };
+        let codes = ["OOM no", "NOREPLICAS no", "MISCONF no", "BUSY no", "LOADING no", "TRYAGAIN no", "WEIRD"];
+        for line in codes {
+            assert!(answered(refused(line)), "{line}");
+            assert!(answered(refused(line).in_doubt()), "{line}: the server is there");
+            let Failure::Refused(error) = refused(line) else { panic!("{line}") };
+            assert!(!answered(Failure::RefusedThroughout(error.clone())), "{line}");
+            assert!(!answered(Failure::RefusedThroughout(error).in_doubt()), "{line}");
+        }
+        let silent = || Cause::new("silent");
+        for failure in [Failure::Unsent(silent()), Failure::Unknown(silent()), Failure::Overloaded] {
+            assert!(!answered(failure.clone()), "{failure:?}");
+            assert!(!answered(failure.clone().in_doubt()), "{failure:?}");
         }
     }
 

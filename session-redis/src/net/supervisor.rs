@@ -78,7 +78,7 @@ impl Supervisor {
                     ConnectionState::Broken(cause)
                 }
                 Failure::Unsent(cause) | Failure::Unknown(cause) => ConnectionState::Down(cause),
-                refused @ (Failure::Refused(_) | Failure::InDoubt(_)) => {
+                refused @ (Failure::Refused(_) | Failure::RefusedThroughout(_) | Failure::InDoubt(_)) => {
                     ConnectionState::Down(Cause::new(refused.message()))
                 }
                 Failure::Overloaded => ConnectionState::Down(Cause::new("the server accepts no requests yet")),
