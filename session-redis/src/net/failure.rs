@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use redis::ServerError;
 use session_core::{Error, ErrorKind};
 
-use super::Cause;
+use super::{Address, Cause, unknown_command::unknown_command_of};
 
 /// Why a call got no reply.
 #[derive(Clone)]
@@ -50,6 +50,20 @@ impl Failure {
         }
     }
 
+    /// The same failure, of an attempt to connect to this address.
+    pub(super) fn at(self, address: &Address) -> Self {
+        match self {
+            Self::Fatal(cause) => Self::Fatal(cause.at(address)),
+            Self::Overloaded => self,
+            Self::Unsent(cause) | Self::Unknown(cause) => Self::Unsent(cause.at(address)),
+            refused => {
+                let cause = Cause::new(refused.message()).at(address);
+                let is_permanent = refused.into_read_error().kind() == ErrorKind::Configuration;
+                if is_permanent { Self::Fatal(cause) } else { Self::Unsent(cause) }
+            }
+        }
+    }
+
     /// This failure, unless it may pass: then the other. A permanent failure tells the operator more.
     pub(super) fn or_worse(self, other: Self) -> Self {
         if matches!(self, Self::Fatal(_)) { self } else { other }
@@ -79,7 +93,7 @@ impl Failure {
         match self {
             Self::InDoubt(last) if is_write => {
                 let message = "the request was sent, no reply came, and sending it again failed";
-                let error = Error::new(ErrorKind::OutcomeUnknown, message).with_source(Cause::new(last.message()));
+                let error = Error::new(ErrorKind::OutcomeUnknown, format!("{message}: {}", last.message()));
                 if matches!(*last, Self::Refused(_)) { error.with_answer() } else { error }
             }
             Self::InDoubt(last) => last.into_error(is_write),
@@ -92,14 +106,11 @@ impl Failure {
                 Error::new(kind, message)
             }
             Self::Unsent(cause) => {
-                Error::new(ErrorKind::Unavailable, "no server accepted the request before its deadline")
-                    .with_source(cause)
-            }
-            Self::Unknown(cause) if is_write => {
-                Error::new(ErrorKind::OutcomeUnknown, "the request was sent and no reply came").with_source(cause)
+                outage(ErrorKind::Unavailable, "no server accepted the request before its deadline", &cause)
             }
             Self::Unknown(cause) => {
-                Error::new(ErrorKind::Unavailable, "the request was sent and no reply came").with_source(cause)
+                let kind = if is_write { ErrorKind::OutcomeUnknown } else { ErrorKind::Unavailable };
+                outage(kind, "the request was sent and no reply came", &cause)
             }
             Self::Overloaded => Error::new(
                 ErrorKind::Overloaded,
@@ -130,9 +141,21 @@ impl fmt::Debug for Failure {
     }
 }
 
+/// The error of an outage. Its text has the cause, because the text is all that most logs show.
+fn outage(kind: ErrorKind, what: &str, cause: &Cause) -> Error {
+    let error = Error::new(kind, format!("{what}: {}", cause.message()));
+    match cause.shared_source() {
+        Some(source) => error.with_source(source),
+        None => error,
+    }
+}
+
 /// The kind of a server's error, and the message with the remedy.
 fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
     use ErrorKind::{Configuration, Unavailable};
+    if let Some(command) = unknown_command_of(error) {
+        return (Configuration, unknown_command_message(command).into());
+    }
     let code = if is_denied_in_script(error) { "NOPERM" } else { error.code() };
     let (kind, message) = match code {
         "OOM" => (Unavailable, "the server is out of memory; raise `maxmemory`, or let sessions expire sooner"),
@@ -154,6 +177,14 @@ fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
         other => return (Unavailable, format!("the server refused the request ({})", printable(other)).into()),
     };
     (kind, message.into())
+}
+
+/// The message about a command that the server does not know.
+pub(crate) fn unknown_command_message(commands: &str) -> String {
+    format!(
+        "the server does not know a command that the store needs ({commands}); it needs Redis 7.0 or Valkey 7.2, or \
+         newer, and no `rename-command` in its configuration"
+    )
 }
 
 /// A command denied inside a script has no error code of its own: Redis 7.0 has one wording, later servers another.
@@ -190,6 +221,7 @@ mod tests {
         let denied = refused("ERR The user executing the script can't run this command or subcommand script: ab, on x");
         assert_eq!(kind(denied, true), ErrorKind::Configuration);
         assert_eq!(kind(refused("ERR ACL failure in script: no"), true), ErrorKind::Configuration);
+        assert_eq!(kind(refused("ERR unknown command 'EVALSHA', with args: 'x'"), true), ErrorKind::Configuration);
         assert_eq!(kind(refused("WEIRD"), true), ErrorKind::Unavailable);
         assert_eq!(kind(Failure::Unsent(Cause::new("down")), true), ErrorKind::Unavailable);
         assert_eq!(kind(Failure::Unknown(Cause::new("cut")), true), ErrorKind::OutcomeUnknown);

@@ -28,6 +28,7 @@ mod heartbeat;
 mod outage;
 mod own;
 mod patches;
+mod runtimes;
 mod slot_move;
 mod soak;
 
