@@ -24,7 +24,8 @@ pub enum ErrorKind {
     LimitExceeded,
     /// Too many requests are in flight; nothing was sent. Try again later.
     Overloaded,
-    /// The backend did not answer and nothing was changed. Try again later.
+    /// The backend did not answer, or [refused](Error::is_answered) the request for now. Nothing was changed. Try again
+    /// later.
     Unavailable,
     /// The request may or may not have happened. A retry with the same op id is safe; a
     /// [`Session`](crate::Session) does that by itself at its next commit.
@@ -72,6 +73,7 @@ struct Inner {
     field: Option<Field>,
     ended: Option<Ended>,
     conflict: Option<Conflict>,
+    is_answered: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -87,6 +89,7 @@ impl Error {
             field: None,
             ended: None,
             conflict: None,
+            is_answered: false,
             source: None,
         }))
     }
@@ -110,6 +113,13 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into().into());
+        self
+    }
+
+    /// Records that the backend answered, and refused the request: see [`is_answered`](Self::is_answered). For backends.
+    #[must_use]
+    pub fn with_answer(mut self) -> Self {
+        self.0.is_answered = true;
         self
     }
 
@@ -147,6 +157,16 @@ impl Error {
         matches!(self.0.kind, ErrorKind::Overloaded | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown)
     }
 
+    /// Whether the backend answered, without delay, that it refuses the request for now.
+    ///
+    /// It tells two sorts of [`Unavailable`](ErrorKind::Unavailable) and [`OutcomeUnknown`](ErrorKind::OutcomeUnknown)
+    /// apart. True: the backend works and refuses only such requests, for example writes while it is out of memory. False:
+    /// no answer came, or a refusal lasted until the deadline of the call. A circuit breaker counts only the second sort,
+    /// because only such calls wait in vain.
+    pub fn is_answered(&self) -> bool {
+        self.0.is_answered
+    }
+
     /// Why and how long ago the session ended, as long as its tombstone is kept.
     pub fn ended(&self) -> Option<&Ended> {
         self.0.ended.as_ref()
@@ -180,7 +200,10 @@ impl fmt::Display for Error {
             (Some(name), None) | (None, Some(name)) => write!(f, "{name}: ")?,
             (None, None) => {}
         }
-        f.write_str(self.0.kind.describe())?;
+        f.write_str(match self.0.kind {
+            ErrorKind::Unavailable if self.0.is_answered => "the backend refused the request; try again later",
+            kind => kind.describe(),
+        })?;
         if let Some(field) = &self.0.field {
             write!(f, " (field `{field}`)")?;
         }

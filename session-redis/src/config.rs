@@ -78,6 +78,7 @@ impl Sentinel {
 ///     "partitions": 256,
 ///     "call_deadline_ms": 2000,
 ///     "connect_deadline_ms": 1000,
+///     "start_deadline_ms": 2000,
 ///     "health_interval_ms": 1000,
 ///     "max_in_flight": 4096,
 ///     "durable_connections": 8
@@ -106,6 +107,8 @@ pub struct RedisConfig {
     pub(crate) call_deadline: Duration,
     #[serde(rename = "connect_deadline_ms", deserialize_with = "millis")]
     pub(crate) connect_deadline: Duration,
+    #[serde(rename = "start_deadline_ms", deserialize_with = "some_millis")]
+    pub(crate) start_deadline: Option<Duration>,
     #[serde(rename = "health_interval_ms", deserialize_with = "millis")]
     pub(crate) health_interval: Duration,
     pub(crate) max_in_flight: usize,
@@ -125,6 +128,7 @@ impl Default for RedisConfig {
             partitions: defaults::PARTITIONS,
             call_deadline: defaults::CALL_DEADLINE,
             connect_deadline: defaults::CONNECT_DEADLINE,
+            start_deadline: None,
             health_interval: defaults::HEALTH_INTERVAL,
             max_in_flight: defaults::MAX_IN_FLIGHT,
             durable_connections: defaults::DURABLE_CONNECTIONS,
@@ -205,6 +209,13 @@ impl RedisConfig {
         Self { connect_deadline: deadline, ..self }
     }
 
+    /// Sets how long [`RedisStoreBuilder::connect`](crate::RedisStoreBuilder::connect) waits for the servers: one call
+    /// deadline by default. Longer: a node without its servers fails later. Shorter: when many nodes start at the same
+    /// time, or before their servers, some fail. A [lazy](crate::RedisStoreBuilder::connect_lazy) store does not wait.
+    pub fn start_deadline(self, deadline: Duration) -> Self {
+        Self { start_deadline: Some(deadline), ..self }
+    }
+
     /// Sets how often each primary is checked for being alive and still a primary: every second by default. Each check
     /// costs one short command. A dead or demoted primary may be detected one interval late.
     pub fn health_interval(self, interval: Duration) -> Self {
@@ -239,6 +250,7 @@ impl fmt::Debug for RedisConfig {
             .field("partitions", &self.partitions)
             .field("call_deadline", &self.call_deadline)
             .field("connect_deadline", &self.connect_deadline)
+            .field("start_deadline", &self.start_deadline)
             .field("health_interval", &self.health_interval)
             .field("max_in_flight", &self.max_in_flight)
             .field("durable_connections", &self.durable_connections)
@@ -259,6 +271,10 @@ fn redacted(url: &str) -> String {
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+fn some_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    millis(deserializer).map(Some)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use redis::{Cmd, Pipeline, RedisError, ServerError, Value as Reply, aio::Multipl
 
 use crate::{
     layout::Layout,
-    net::{Cause, ConnectionHooks, Failure},
+    net::{Cause, ConnectionHooks, Failure, unknown_command_message},
     permissions,
     protocol::SCRIPTS,
     replay,
@@ -46,27 +46,33 @@ impl ConnectionSetup {
             }
         }
         match connection.send_packed_command(&self.permissions).await.map_err(lost)? {
-            Reply::BulkString(names) if names.is_empty() => match self.store.get().and_then(Weak::upgrade) {
+            Reply::BulkString(report) if report == b"\n" => match self.store.get().and_then(Weak::upgrade) {
                 Some(store) => replay::replay_on(&store, connection).await.map_err(lost),
                 None => Ok(()),
             },
-            Reply::BulkString(names) => {
-                let names = String::from_utf8_lossy(&names);
-                Err(Failure::fatal(format!(
-                    "the server's ACL denies commands that this store needs: {names}; grant the rule in the README, \
-                     including its keys and channels"
-                )))
-            }
+            Reply::BulkString(report) => Err(Failure::fatal(unfit(&String::from_utf8_lossy(&report)))),
             Reply::ServerError(error) => Err(refused(error)),
             _ => Err(Failure::Unsent(Cause::new("the server did not report its permissions"))),
         }
     }
 }
 
+/// What a report of `permissions.lua` says: the commands that are denied, and in the second line those that are unknown.
+fn unfit(report: &str) -> String {
+    match report.split_once('\n') {
+        Some((_, unknown)) if !unknown.is_empty() => unknown_command_message(unknown),
+        Some((denied, _)) => format!(
+            "the server's ACL denies commands that this store needs: {denied}; grant the rule in the README, including \
+             its keys and channels"
+        ),
+        None => "the server did not report its permissions".to_owned(),
+    }
+}
+
 fn lost(error: RedisError) -> Failure {
     match ServerError::try_from(error) {
         Ok(error) => refused(error),
-        Err(error) => Failure::Unsent(Cause::new("the connection broke while it was prepared").with_source(error)),
+        Err(error) => Failure::Unsent(Cause::new(format!("the connection broke while it was prepared: {error}"))),
     }
 }
 
@@ -76,6 +82,9 @@ fn refused(error: ServerError) -> Failure {
             "the server's ACL denies EVALSHA or SCRIPT LOAD; grant the rule in the README, including its keys and \
              channels",
         ),
+        "ERR" if error.details().is_some_and(|details| details.starts_with("Error compiling script")) => {
+            Failure::fatal("the server cannot run the store's scripts; it needs Redis 7.0 or Valkey 7.2, or newer")
+        }
         _ => Failure::Refused(error),
     }
 }

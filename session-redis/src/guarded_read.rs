@@ -28,6 +28,7 @@ impl Operation<'_> {
         mut reads: Pipeline,
     ) -> Result<[Reply; 2], Error> {
         reads.cmd("HDEL").arg(key).arg(GUARD_FIELD);
+        self.admit().await.map_err(Failure::into_read_error)?;
         let slot = HashSlot::new(partition.slot);
         let replies = self.store.net.pipeline(self.deadline, slot, &reads, Resend::Harmless).await;
         let replies = replies.map_err(Failure::into_read_error)?;

@@ -135,6 +135,7 @@ impl Operation<'_> {
         match options.replicas {
             0 => self.command(slot, cmd, options.resend).await.map(|reply| (reply, None)),
             replicas => {
+                self.admit().await?;
                 let durable = self.store.net.durable(self.deadline, slot, (cmd, replicas), options.resend);
                 durable.await.map(|(reply, count)| (reply, Some(count)))
             }
@@ -155,6 +156,7 @@ impl Operation<'_> {
         }
         let mut both = Pipeline::with_capacity(2);
         both.add_command(script.load()).add_command(cmd.clone());
+        self.admit().await?;
         match self.store.net.pipeline(self.deadline, slot, &both, options.resend).await?.pop() {
             Some(Reply::ServerError(error)) => Err(Failure::Refused(error)),
             reply => Ok((reply.unwrap_or_default(), None)),
@@ -163,6 +165,7 @@ impl Operation<'_> {
 
     /// Sends one command.
     pub(crate) async fn command(&self, slot: HashSlot, cmd: &Cmd, resend: Resend) -> Result<Reply, Failure> {
+        self.admit().await?;
         self.store.net.command(self.deadline, slot, cmd, resend).await
     }
 

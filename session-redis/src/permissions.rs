@@ -28,6 +28,7 @@ pub(crate) fn commands(layout: &Layout, is_cluster: bool, channel_command: &'sta
     let (declaration, declared) = layout.declaration();
     let mut all = of_scripts(&key, partition, channel_command.as_bytes());
     all.extend(of_connections(&key, partition, is_cluster));
+    all.push(vec![b"GET", declaration.as_bytes()]);
     all.push(vec![b"SET", declaration.as_bytes(), declared.as_bytes(), b"NX", b"GET"]);
     all.into_iter().map(|words| words.into_iter().map(<[u8]>::to_vec).collect()).collect()
 }

@@ -51,11 +51,24 @@ fn enqueue_replay(store: &Arc<StoreInner>, destroys: Vec<(IdDigest, Destroy)>) {
     }
 }
 
+/// Records that a replay has ended early.
+struct AbandonOnDrop(Option<Weak<StoreInner>>);
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        if let Some(store) = self.0.take().and_then(|store| store.upgrade()) {
+            store.recent_destroys.abandon();
+        }
+    }
+}
+
 async fn replay(store: Weak<StoreInner>) {
+    let mut abandon = AbandonOnDrop(Some(store.clone()));
     let mut backoff = Backoff::between_connects();
     while let Some(store) = store.upgrade() {
         let destroys = store.recent_destroys.take_queued();
         if destroys.is_empty() {
+            abandon.0 = None;
             return;
         }
         let mut refused = Vec::new();

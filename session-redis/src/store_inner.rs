@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    feed::Feed, layout::Layout, net::Net, principal_cache::PrincipalCache, recent_destroys::RecentDestroys,
-    settings::Settings,
+    feed::Feed, layout::Layout, layout_check::LayoutCheck, net::Net, principal_cache::PrincipalCache,
+    recent_destroys::RecentDestroys, settings::Settings,
 };
 
 /// What all handles of one store share.
@@ -12,6 +12,7 @@ pub(crate) struct StoreInner {
     pub(crate) net: Net,
     pub(crate) feed: Feed,
     pub(crate) layout: Layout,
+    pub(crate) layout_check: LayoutCheck,
     pub(crate) settings: Settings,
     pub(crate) principals: PrincipalCache,
     pub(crate) recent_destroys: RecentDestroys,

@@ -107,8 +107,9 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
     }
 
     /// The circuit breaker: after `failures` unanswered calls in a row, calls fail at once for `pause`; then one call at a
-    /// time is let through until one is answered. With fewer failures, a short outage also fails calls that would have been
-    /// answered.
+    /// time is let through until one is answered. A [refusal](session_core::Error::is_answered) is an answer: a store that is
+    /// out of memory still answers reads and logouts. With fewer failures, a short outage also fails calls that would have
+    /// been answered.
     pub fn breaker(self, failures: u32, pause: Duration) -> Self {
         Self { breaker: (failures, pause), ..self }
     }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, time::Duration};
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 use session_core::{Error, ErrorKind};
 
-use super::Address;
+use super::{Address, server_url};
 use crate::{
     config::{RedisConfig, Topology},
     error_context::ErrorContext as _,
@@ -36,6 +36,7 @@ pub(crate) struct CheckedConfig {
     pub(crate) topology: Topology,
     pub(crate) call_deadline: Duration,
     pub(crate) connect_deadline: Duration,
+    pub(crate) start_deadline: Duration,
     pub(crate) health_interval: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) durable_connections: usize,
@@ -94,6 +95,7 @@ impl CheckedConfig {
             topology: config.topology.clone(),
             call_deadline: config.call_deadline,
             connect_deadline: config.connect_deadline,
+            start_deadline: config.start_deadline.unwrap_or(config.call_deadline),
             health_interval: config.health_interval,
             max_in_flight: config.max_in_flight,
             durable_connections: config.durable_connections,
@@ -161,6 +163,7 @@ fn check_numbers(config: &RedisConfig) -> Result<(), Error> {
     let durations = [
         ("call_deadline_ms", config.call_deadline),
         ("connect_deadline_ms", config.connect_deadline),
+        ("start_deadline_ms", config.start_deadline.unwrap_or(config.call_deadline)),
         ("health_interval_ms", config.health_interval),
     ];
     for (name, duration) in durations {
@@ -191,19 +194,25 @@ fn check_prefix(prefix: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Errors identify a URL by its index in the list, since the URL may contain a password.
+/// Errors identify one of several URLs by its index in the list, since the URL may contain a password.
 fn parse_urls(config: &RedisConfig) -> Result<Vec<ConnectionInfo>, Error> {
     let mut parsed: Vec<ConnectionInfo> = Vec::with_capacity(config.urls.len());
     for (at, url) in config.urls.iter().enumerate() {
+        let name = if config.urls.len() == 1 { "the URL".to_owned() } else { format!("`urls[{at}]`") };
         if cfg!(not(feature = "tls")) && (url.starts_with("rediss:") || url.starts_with("valkeys:")) {
-            return Err(refused(format!("`urls[{at}]` asks for TLS; build with the feature `tls`")));
+            return Err(refused(format!("{name} asks for TLS; build with the feature `tls`")));
+        }
+        if let Some(mistake) = server_url::mistake(url) {
+            return Err(refused(format!("{name} {mistake}")));
         }
         let info = url.as_str().into_connection_info().map_err(|_| {
-            refused(format!("`urls[{at}]` is not the URL of a server; write redis://, rediss:// or redis+unix://"))
+            refused(format!(
+                "{name} is not the URL of a server; write `redis://[user:password@]host[:port][/database]`"
+            ))
         })?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
             return Err(refused(format!(
-                "`urls[{at}]` disables the verification of certificates; set `tls.ca` to the authority instead"
+                "{name} disables the verification of certificates; set `tls.ca` to the authority instead"
             )));
         }
         if let Some(first) = parsed.first() {
@@ -282,6 +291,21 @@ fn refused(message: impl Into<Cow<'static, str>>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// In each of these the password is what the user means.
+    #[test]
+    fn passwords_in_urls() {
+        for (url, password) in [
+            ("redis://user:p%40%2F%3F%23%25@host", "p@/?#%"),
+            ("redis://user:p@s:s@host:1/2", "p@s:s"),
+            ("redis://:plain@host", "plain"),
+        ] {
+            let checked = CheckedConfig::new(&RedisConfig::standalone(url)).unwrap();
+            let info = checked.servers.at(&checked.seeds[0]).unwrap();
+            assert_eq!(info.redis_settings().password(), Some(password), "{url}");
+            assert!(matches!(&checked.seeds[0], Address::Tcp(host, _) if &**host == "host"));
+        }
+    }
 
     #[test]
     fn options_that_redis_rs_leaves_off_by_default() {

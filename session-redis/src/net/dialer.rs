@@ -10,7 +10,10 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use super::{Address, Cause, Failure, checked_config::Login, reply::text};
+use super::{
+    Address, Cause, Failure, checked_config::Login, failure::unknown_command_message, reply::text,
+    runtime::check_runtime, server_version::is_too_old, unknown_command::unknown_command,
+};
 
 /// Opens connections to servers of one kind.
 pub(crate) struct Dialer {
@@ -35,6 +38,7 @@ impl Dialer {
         address: &Address,
         push_receiver: Option<P>,
     ) -> Result<(MultiplexedConnection, Hello), Failure> {
+        check_runtime()?;
         match timeout(self.deadline, self.connect(address, push_receiver)).await {
             Ok(outcome) => outcome,
             Err(_) => {
@@ -45,13 +49,18 @@ impl Dialer {
         }
     }
 
-    /// The same, to a server that must be a primary.
+    /// The same, to a server that must be a primary, of a version that has every command that the store needs.
     pub(crate) async fn dial_primary<P: AsyncPushSender>(
         &self,
         address: &Address,
         push_receiver: Option<P>,
     ) -> Result<MultiplexedConnection, Failure> {
         match self.dial(address, push_receiver).await? {
+            (_, hello) if is_too_old(&hello.server, &hello.version) => Err(Failure::fatal(format!(
+                "{address} runs {} {}; the store needs Redis 7.0 or Valkey 7.2, or newer",
+                hello.server,
+                hello.version.chars().filter(char::is_ascii_graphic).take(16).collect::<String>()
+            ))),
             (connection, hello) if hello.is_primary => Ok(connection),
             _ => Err(Failure::Unsent(Cause::new(format!("{address} is a replica")))),
         }
@@ -88,18 +97,22 @@ impl Dialer {
 pub(crate) struct Hello {
     pub(crate) is_primary: bool,
     mode: String,
+    server: String,
+    version: String,
 }
 
 /// Asks a server for its role and mode. HELLO also serves as the sign of life: it reports the role, needs no permission
 /// of its own (ROLE and INFO are `@dangerous`), and is answered while the server loads its data.
 pub(super) async fn hello(connection: &mut MultiplexedConnection) -> Result<Hello, RedisError> {
     let reply = connection.send_packed_command(&redis::cmd("HELLO")).await?.extract_error()?;
-    let mut hello = Hello { is_primary: false, mode: String::new() };
+    let mut hello = Hello { is_primary: false, mode: String::new(), server: String::new(), version: String::new() };
     let Value::Map(fields) = reply else { return Ok(hello) };
     for (name, value) in &fields {
         match (text(name), text(value)) {
             (Some("role"), Some(role)) => hello.is_primary = matches!(role, "master" | "primary"),
             (Some("mode"), Some(mode)) => hello.mode = mode.to_owned(),
+            (Some("server"), Some(server)) => hello.server = server.to_owned(),
+            (Some("version"), Some(version)) => hello.version = version.to_owned(),
             _ => {}
         }
     }
@@ -118,6 +131,9 @@ fn wrong_mode(address: &Address, wanted: &str, found: &str) -> Failure {
 /// The failure that an error of an attempt to connect amounts to.
 pub(super) fn failure_of(address: &Address, error: RedisError) -> Failure {
     let code = error.code().unwrap_or_default();
+    if let Some(command) = unknown_command(code, error.detail()) {
+        return Failure::fatal(format!("{address}: {}", unknown_command_message(command)));
+    }
     match code {
         "WRONGPASS" | "NOAUTH" => {
             return Failure::fatal(format!("{address} does not accept the user or the password"));
@@ -133,6 +149,11 @@ pub(super) fn failure_of(address: &Address, error: RedisError) -> Failure {
         }
         "ERR" if error.detail().is_some_and(|detail| detail.starts_with("DB index is out of range")) => {
             return Failure::fatal(format!("{address} has no database of that number; choose a lower `database`"));
+        }
+        "ERR" if error.detail().is_some_and(|detail| detail.starts_with("max number of clients")) => {
+            return Failure::Unsent(Cause::new(format!(
+                "{address} has as many clients as its `maxclients` allows; raise it, or open fewer connections"
+            )));
         }
         _ => {}
     }
@@ -164,7 +185,7 @@ fn failure_of_io(address: &Address, error: RedisError) -> Failure {
             .with_source(error),
         );
     }
-    Failure::Unsent(Cause::new(format!("{address} cannot be reached")).with_source(error))
+    Failure::Unsent(Cause::new(format!("{address} cannot be reached: {error}")))
 }
 
 /// Whether the handshake failed for a reason that persists.

@@ -33,9 +33,13 @@ mod primary_locator;
 mod reply;
 mod request;
 mod routes;
+mod runtime;
 mod sentinels;
+mod server_url;
+mod server_version;
 mod slot_map;
 mod supervisor;
+mod unknown_command;
 mod verdict;
 
 pub(crate) use address::Address;
@@ -44,11 +48,14 @@ pub(crate) use checked_config::CheckedConfig;
 pub(crate) use connection_hooks::ConnectionHooks;
 pub(crate) use deadline::Deadline;
 pub(crate) use dialer::Dialer;
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, unknown_command_message};
 pub(crate) use hash_slot::HashSlot;
 pub(crate) use net::{Net, Resend};
 pub(crate) use net_stats::NetStats;
 pub(crate) use primary::Primary;
+pub(crate) use runtime::check_runtime;
+#[cfg(feature = "doctor")]
+pub(crate) use server_version::{OLDEST_REDIS, OLDEST_VALKEY, Version, read_version};
 
 #[cfg(test)]
 mod tests;
