@@ -24,6 +24,7 @@ use crate::{
     settings::Settings,
     store_inner::StoreInner,
     tags::slot_of_key,
+    unpublished::Unpublished,
 };
 
 /// Builds a store. Each setting documents its cost; [`RedisConfig`] has the settings of the connections.
@@ -116,7 +117,8 @@ impl RedisStoreBuilder {
         };
         let feed = Feed::new(Arc::new(net.clone()), Channels::of(&layout, is_cluster), options, settings.origin);
         let (principals, recent_destroys) = (PrincipalCache::default(), RecentDestroys::default());
-        let inner = Arc::new(StoreInner { net, feed, layout, settings, principals, recent_destroys });
+        let unpublished = Unpublished::default();
+        let inner = Arc::new(StoreInner { net, feed, layout, settings, principals, recent_destroys, unpublished });
         inner.operation().declare_layout().await?;
         inner.operation().read_clock().await;
         setup.complete(Arc::downgrade(&inner));

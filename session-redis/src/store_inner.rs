@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     feed::Feed, layout::Layout, net::Net, principal_cache::PrincipalCache, recent_destroys::RecentDestroys,
-    settings::Settings,
+    settings::Settings, unpublished::Unpublished,
 };
 
 /// What all handles of one store share.
@@ -15,6 +15,7 @@ pub(crate) struct StoreInner {
     pub(crate) settings: Settings,
     pub(crate) principals: PrincipalCache,
     pub(crate) recent_destroys: RecentDestroys,
+    pub(crate) unpublished: Unpublished,
 }
 
 impl fmt::Debug for StoreInner {
