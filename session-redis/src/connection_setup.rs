@@ -1,5 +1,5 @@
-//! Prepares each new connection to a primary: loads the scripts, checks permissions, and replays recent destroys before
-//! a read can find what a restart or a failover has brought back.
+//! Prepares each new connection to a primary: loads the scripts, checks permissions and the layout, and replays recent
+//! destroys before a read can find what a restart or a failover has brought back.
 
 use std::sync::{OnceLock, Weak};
 
@@ -8,6 +8,7 @@ use redis::{Cmd, Pipeline, RedisError, ServerError, Value as Reply, aio::Multipl
 
 use crate::{
     layout::Layout,
+    layout_check::LayoutCheck,
     net::{Cause, ConnectionHooks, Failure},
     permissions,
     protocol::SCRIPTS,
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) struct ConnectionSetup {
     permissions: Cmd,
     scripts: Pipeline,
+    layout: LayoutCheck,
     /// Set when the store is complete.
     store: OnceLock<Weak<StoreInner>>,
 }
@@ -30,7 +32,12 @@ impl ConnectionSetup {
         for script in SCRIPTS.all() {
             scripts.add_command(script.load());
         }
-        Self { permissions: permissions::check(layout, is_cluster, publish), scripts, store: OnceLock::new() }
+        Self {
+            permissions: permissions::check(layout, is_cluster, publish),
+            scripts,
+            layout: LayoutCheck::new(layout),
+            store: OnceLock::new(),
+        }
     }
 
     /// Sets the store whose destroys are replayed. Called once.
@@ -46,10 +53,13 @@ impl ConnectionSetup {
             }
         }
         match connection.send_packed_command(&self.permissions).await.map_err(lost)? {
-            Reply::BulkString(names) if names.is_empty() => match self.store.get().and_then(Weak::upgrade) {
-                Some(store) => replay::replay_on(&store, connection).await.map_err(lost),
-                None => Ok(()),
-            },
+            Reply::BulkString(names) if names.is_empty() => {
+                self.layout.run(connection, lost).await?;
+                match self.store.get().and_then(Weak::upgrade) {
+                    Some(store) => replay::replay_on(&store, connection).await.map_err(lost),
+                    None => Ok(()),
+                }
+            }
             Reply::BulkString(names) => {
                 let names = String::from_utf8_lossy(&names);
                 Err(Failure::fatal(format!(
@@ -83,6 +93,10 @@ fn refused(error: ServerError) -> Failure {
 impl ConnectionHooks for ConnectionSetup {
     fn prepare<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
         self.run(connection).boxed()
+    }
+
+    fn verify<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
+        self.layout.run(connection, lost).boxed()
     }
 
     fn primary_regained(&self) {

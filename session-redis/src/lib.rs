@@ -92,6 +92,7 @@ mod feed;
 mod guarded_read;
 mod index;
 mod layout;
+mod layout_check;
 mod lifetimes;
 mod lock;
 mod net;
