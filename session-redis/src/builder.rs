@@ -21,6 +21,7 @@ use crate::{
     recent_destroys::RecentDestroys,
     settings::Settings,
     store_inner::StoreInner,
+    unpublished::Unpublished,
 };
 
 /// Builds a store. Each setting documents its cost; [`RedisConfig`] has the settings of the connections.
@@ -146,7 +147,8 @@ impl RedisStoreBuilder {
             publish: if is_cluster { "SPUBLISH" } else { "PUBLISH" },
             has_sentinels: matches!(config.topology, Topology::Sentinel(_)),
         };
-        let setup = Arc::new(ConnectionSetup::new(&layout, is_cluster, settings.publish));
+        let layout_check = Arc::new(LayoutCheck::new(&layout));
+        let setup = Arc::new(ConnectionSetup::new(&layout, layout_check.clone(), is_cluster, settings.publish));
         let net = Net::new(checked, setup.clone());
         let options = FeedOptions {
             queue_items: self.subscriber_buffer,
@@ -156,8 +158,9 @@ impl RedisStoreBuilder {
         };
         let feed = Feed::new(Arc::new(net.clone()), Channels::of(&layout, is_cluster), options, settings.origin);
         let (principals, recent_destroys) = (PrincipalCache::default(), RecentDestroys::default());
-        let layout_check = LayoutCheck::default();
-        let inner = Arc::new(StoreInner { net, feed, layout, layout_check, settings, principals, recent_destroys });
+        let unpublished = Unpublished::default();
+        let inner = StoreInner { net, feed, layout, layout_check, settings, principals, recent_destroys, unpublished };
+        let inner = Arc::new(inner);
         setup.complete(Arc::downgrade(&inner));
         Ok(RedisStore { inner })
     }

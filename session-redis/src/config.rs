@@ -192,7 +192,7 @@ impl RedisConfig {
 
     /// Sets the number of partitions: a power of two up to 4,096; 256 by default. They are spread over the slots of a
     /// cluster, so choose at least four for each primary that the cluster may grow to. Each costs a channel to subscribe
-    /// to and a counter. The number cannot be changed while there are sessions.
+    /// to and a counter. The number cannot be changed while there are sessions, or stores that are connected.
     pub fn partitions(self, partitions: u32) -> Self {
         Self { partitions, ..self }
     }

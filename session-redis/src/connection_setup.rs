@@ -1,13 +1,14 @@
-//! Prepares each new connection to a primary: loads the scripts, checks permissions, and replays recent destroys before
-//! a read can find what a restart or a failover has brought back.
+//! Prepares each new connection to a primary: loads the scripts, checks permissions and the layout, and replays recent
+//! destroys before a read can find what a restart or a failover has brought back.
 
-use std::sync::{OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{Cmd, Pipeline, RedisError, ServerError, Value as Reply, aio::MultiplexedConnection};
 
 use crate::{
     layout::Layout,
+    layout_check::LayoutCheck,
     net::{Cause, ConnectionHooks, Failure, unknown_command_message},
     permissions,
     protocol::SCRIPTS,
@@ -19,18 +20,29 @@ use crate::{
 pub(crate) struct ConnectionSetup {
     permissions: Cmd,
     scripts: Pipeline,
+    layout: Arc<LayoutCheck>,
     /// Set when the store is complete.
     store: OnceLock<Weak<StoreInner>>,
 }
 
 impl ConnectionSetup {
-    pub(crate) fn new(layout: &Layout, is_cluster: bool, publish: &'static str) -> Self {
+    pub(crate) fn new(
+        layout: &Layout,
+        layout_check: Arc<LayoutCheck>,
+        is_cluster: bool,
+        publish: &'static str,
+    ) -> Self {
         let mut scripts = Pipeline::with_capacity(11);
         scripts.add_command(SCRIPTS.permissions.load());
         for script in SCRIPTS.all() {
             scripts.add_command(script.load());
         }
-        Self { permissions: permissions::check(layout, is_cluster, publish), scripts, store: OnceLock::new() }
+        Self {
+            permissions: permissions::check(layout, is_cluster, publish),
+            scripts,
+            layout: layout_check,
+            store: OnceLock::new(),
+        }
     }
 
     /// Sets the store whose destroys are replayed. Called once.
@@ -46,10 +58,13 @@ impl ConnectionSetup {
             }
         }
         match connection.send_packed_command(&self.permissions).await.map_err(lost)? {
-            Reply::BulkString(report) if report == b"\n" => match self.store.get().and_then(Weak::upgrade) {
-                Some(store) => replay::replay_on(&store, connection).await.map_err(lost),
-                None => Ok(()),
-            },
+            Reply::BulkString(report) if report == b"\n" => {
+                self.layout.run(connection, lost).await?;
+                match self.store.get().and_then(Weak::upgrade) {
+                    Some(store) => replay::replay_on(&store, connection).await.map_err(lost),
+                    None => Ok(()),
+                }
+            }
             Reply::BulkString(report) => Err(Failure::fatal(unfit(&String::from_utf8_lossy(&report)))),
             Reply::ServerError(error) => Err(refused(error)),
             _ => Err(Failure::Unsent(Cause::new("the server did not report its permissions"))),
@@ -92,6 +107,10 @@ fn refused(error: ServerError) -> Failure {
 impl ConnectionHooks for ConnectionSetup {
     fn prepare<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
         self.run(connection).boxed()
+    }
+
+    fn verify<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
+        self.layout.run(connection, lost).boxed()
     }
 
     fn primary_regained(&self) {

@@ -111,6 +111,7 @@ mod store;
 mod store_inner;
 mod tags;
 mod tls;
+mod unpublished;
 
 pub use builder::RedisStoreBuilder;
 pub use config::{RedisConfig, Sentinel, Topology};

@@ -94,7 +94,10 @@ impl Operation<'_> {
         }
         let (reply, replicas) = answer.map_err(Failure::into_write_error)?;
         match reply {
-            Reply::BulkString(reply) if !reply.is_empty() => Ok(Answer { reply, replicas }),
+            Reply::BulkString(mut reply) if !reply.is_empty() => {
+                self.store.unpublished.note(&mut reply);
+                Ok(Answer { reply, replicas })
+            }
             _ => Err(unexpected_reply()),
         }
     }
@@ -157,9 +160,12 @@ impl Operation<'_> {
         let mut both = Pipeline::with_capacity(2);
         both.add_command(script.load()).add_command(cmd.clone());
         self.admit().await?;
-        match self.store.net.pipeline(self.deadline, slot, &both, options.resend).await?.pop() {
-            Some(Reply::ServerError(error)) => Err(Failure::Refused(error)),
-            reply => Ok((reply.unwrap_or_default(), None)),
+        let mut replies = self.store.net.pipeline(self.deadline, slot, &both, options.resend).await?;
+        match (replies.pop(), replies.pop()) {
+            // The script stays unknown if its user may no longer load it.
+            (Some(Reply::ServerError(_)), Some(Reply::ServerError(error))) => Err(Failure::Refused(error)),
+            (Some(Reply::ServerError(error)), _) => Err(Failure::Refused(error)),
+            (reply, _) => Ok((reply.unwrap_or_default(), None)),
         }
     }
 

@@ -30,7 +30,10 @@ pub(crate) async fn replay_on(
         let replies = connection.send_packed_commands(&pipeline, 0, some.len()).await?;
         for (destroyed, reply) in some.iter().zip(replies) {
             match reply {
-                Reply::BulkString(reply) => store.recent_destroys.count(&reply),
+                Reply::BulkString(mut reply) => {
+                    store.unpublished.note(&mut reply);
+                    store.recent_destroys.count(&reply);
+                }
                 _ => refused.push(*destroyed),
             }
         }

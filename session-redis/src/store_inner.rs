@@ -1,10 +1,10 @@
 //! What all handles of one store share.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     feed::Feed, layout::Layout, layout_check::LayoutCheck, net::Net, principal_cache::PrincipalCache,
-    recent_destroys::RecentDestroys, settings::Settings,
+    recent_destroys::RecentDestroys, settings::Settings, unpublished::Unpublished,
 };
 
 /// What all handles of one store share.
@@ -12,10 +12,11 @@ pub(crate) struct StoreInner {
     pub(crate) net: Net,
     pub(crate) feed: Feed,
     pub(crate) layout: Layout,
-    pub(crate) layout_check: LayoutCheck,
+    pub(crate) layout_check: Arc<LayoutCheck>,
     pub(crate) settings: Settings,
     pub(crate) principals: PrincipalCache,
     pub(crate) recent_destroys: RecentDestroys,
+    pub(crate) unpublished: Unpublished,
 }
 
 impl fmt::Debug for StoreInner {

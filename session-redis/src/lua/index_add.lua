@@ -38,11 +38,14 @@ if entry and #entry == $LISTING_LENGTH then
   local before = struct.unpack($LISTING_FORMAT, entry)
   till = math.max(till, before)
 end
+--@check_permitted
+check_permitted(key, 'PEXPIREAT')
+local expires = redis.call('PEXPIRETIME', key)
 redis.call('HSET', key, digest, struct.pack($LISTING_FORMAT, till, math.min(now + awaited, NEVER), place))
 if replaces == 2 and left and #left == $LISTING_LENGTH then
   -- The replaced session has arrived: it is not awaited again when it is gone.
   local left_till, _, left_place = struct.unpack($LISTING_FORMAT, left)
   redis.call('HSET', key, old, struct.pack($LISTING_FORMAT, left_till, now, left_place))
 end
-if redis.call('PEXPIRETIME', key) < till then redis.call('PEXPIREAT', key, till) end
+if expires < till then redis.call('PEXPIREAT', key, till) end
 return 'A' .. struct.pack('>I4', number)

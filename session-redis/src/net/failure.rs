@@ -171,6 +171,12 @@ fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
         "MASTERDOWN" => (Unavailable, "the server has lost its primary"),
         "READONLY" => (Unavailable, "no primary was found, only a replica"),
         "NOPERM" => (Configuration, "the server's ACL denies a command, key or channel; grant what the README lists"),
+        // The code is this crate's own: see `apply.lua`.
+        "HALFDONE" => (
+            ErrorKind::OutcomeUnknown,
+            "the update was stored, but the server's ACL denies PEXPIREAT, so the deadline was not renewed; grant what \
+             the README lists",
+        ),
         "NOAUTH" | "WRONGPASS" => (Configuration, "the server does not accept the user or the password"),
         "WRONGTYPE" => (Configuration, "a key holds another type; give this application a prefix of its own"),
         "NOSCRIPT" => (Unavailable, "the server forgot a script while it was in use"),

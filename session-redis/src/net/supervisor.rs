@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use redis::aio::MultiplexedConnection;
 use tokio::{
     task::AbortHandle,
     time::{sleep, timeout},
@@ -49,6 +50,8 @@ enum End {
     Lost(Cause),
     /// Its server is no longer the primary.
     Demoted(Cause),
+    /// Its server must not be used as configured.
+    Refused(Cause),
 }
 
 impl Supervisor {
@@ -84,11 +87,13 @@ impl Supervisor {
             tracing::info!(address = %connection.address, "connected to a primary");
             let end = self.watch(&connection).await;
             // A demoted server still answers: calls in flight on its connection end by themselves.
-            let is_answering = matches!(end, End::Demoted(_));
-            let (End::Demoted(cause) | End::Lost(cause)) = end;
+            let is_answering = !matches!(end, End::Lost(_));
+            let is_refused = matches!(end, End::Refused(_));
+            let (End::Demoted(cause) | End::Lost(cause) | End::Refused(cause)) = end;
             #[cfg(feature = "tracing")]
             tracing::warn!(%cause, "a primary is lost");
-            self.state.connection.send_replace(ConnectionState::Down(cause));
+            let state = if is_refused { ConnectionState::Broken(cause) } else { ConnectionState::Down(cause) };
+            self.state.connection.send_replace(state);
             if !is_answering {
                 connection.close_signal.close();
             }
@@ -182,6 +187,15 @@ impl Supervisor {
         Some(End::Demoted(Cause::new(format!("the sentinels report another primary than {}", connection.address))))
     }
 
+    /// Asks what the store needs to know besides that.
+    async fn verify(&self, multiplexed: &mut MultiplexedConnection) -> Option<End> {
+        match timeout(self.context.call_deadline, self.context.hooks.verify(multiplexed)).await {
+            Ok(Err(Failure::Fatal(cause))) => Some(End::Refused(cause)),
+            // Trouble with the connection shows in the next check.
+            _ => None,
+        }
+    }
+
     /// Asks for a sign of life and the role.
     ///
     /// The answer may take a whole call deadline. By then every call that was sent before the question has failed
@@ -190,7 +204,7 @@ impl Supervisor {
     async fn check_server(&self, connection: &Connection) -> Option<End> {
         let mut multiplexed = connection.multiplexed.clone();
         match timeout(self.context.call_deadline, hello(&mut multiplexed)).await {
-            Ok(Ok(hello)) if hello.is_primary => None,
+            Ok(Ok(hello)) if hello.is_primary => self.verify(&mut multiplexed).await,
             Ok(Ok(_)) => {
                 self.context.stats.demoted.count();
                 Some(End::Demoted(Cause::new(format!("{} became a replica", connection.address))))

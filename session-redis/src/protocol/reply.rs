@@ -12,6 +12,8 @@
 //! | `K<digest:18>` | the script needs the key of this old id |
 //! | `G` | the key cannot be read |
 //! | `L<v\|e\|b><number:8>` | a limit refuses the change; after `v` the hash field of the value follows |
+//!
+//! A first letter in lower case means the same, and that the change could not be published; see `unpublished.rs`.
 
 use std::time::Duration;
 

@@ -33,7 +33,7 @@ pub(crate) struct Scripts {
 }
 
 /// Parts that scripts share. A line `--@name` stands for the part of that name. A part may name only later parts.
-const PARTS: [(&str, &str); 14] = [
+const PARTS: [(&str, &str); 15] = [
     ("--@size_change\n", include_str!("../lua/size_change.lua")),
     ("--@write_entries\n", include_str!("../lua/write_entries.lua")),
     ("--@renewal_used\n", include_str!("../lua/renewal_used.lua")),
@@ -44,6 +44,7 @@ const PARTS: [(&str, &str); 14] = [
     ("--@seed_sequence\n", include_str!("../lua/seed_sequence.lua")),
     ("--@left_ids\n", include_str!("../lua/left_ids.lua")),
     ("--@tombstone\n", include_str!("../lua/tombstone.lua")),
+    ("--@check_permitted\n", include_str!("../lua/check_permitted.lua")),
     ("--@ring_contains\n", include_str!("../lua/ring_contains.lua")),
     ("--@check_limits\n", include_str!("../lua/check_limits.lua")),
     ("--@op_ring\n", include_str!("../lua/op_ring.lua")),

@@ -13,6 +13,7 @@ mod cancelled;
 mod denied;
 mod doubt;
 mod durability;
+mod flushed;
 mod garbage;
 mod golden;
 mod half_open;

@@ -61,9 +61,8 @@ async fn a_session_that_ends_in_the_middle_of_a_request_is_gone() {
 async fn a_second_extractor_is_an_error_and_not_a_deadlock() {
     async fn twice(_first: shop::RequestSession, _second: shop::RequestSession) {}
     let sessions = Sessions::new(MemoryStore::new());
-    let router = Router::new()
-        .route("/", get(twice))
-        .layer(axum::middleware::from_fn_with_state(sessions, shop::with_session));
+    let router =
+        Router::new().route("/", get(twice)).layer(axum::middleware::from_fn_with_state(sessions, shop::with_session));
     let nodes = Nodes::new(vec![router]);
     assert_eq!(Browser::new(&nodes).get("/").await.0, StatusCode::INTERNAL_SERVER_ERROR);
 }
