@@ -20,7 +20,8 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **Connecting**: [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least
+//! - **Connecting**: [`RedisStore::connect`], which waits for the servers, and [`RedisStore::connect_lazy`], which does not;
+//!   [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least
 //!   permissions.
 //! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), all [`defaults`], and its [`Stats`].
 //! - **Inspecting a deployment**: the module `doctor`, behind the feature of that name, and the command

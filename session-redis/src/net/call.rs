@@ -125,6 +125,16 @@ impl<'a> Call<'a> {
         if let Some(settled) = node.connection() {
             return settled.map(Some);
         }
+        // Boxed like everything rare.
+        Box::pin(self.wait_for_connection(node, asking)).await
+    }
+
+    /// Waits for the connection of a node.
+    async fn wait_for_connection(
+        &mut self,
+        node: &Arc<Node>,
+        asking: bool,
+    ) -> Result<Option<Arc<Connection>>, Failure> {
         self.obstacle = Some(Obstacle::Disconnected(node.clone()));
         self.routes.start()?;
         // A slot that is being migrated still has its old owner.

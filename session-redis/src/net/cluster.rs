@@ -66,7 +66,7 @@ struct StopOnDrop(Arc<ClusterState>);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.is_watched.store(false, Relaxed);
-        // Those who wait for the slots start another watcher.
+        // A call that waits for the slots starts another watcher.
         self.0.map.send_modify(|_| ());
     }
 }

@@ -1,12 +1,12 @@
 //! Sends requests to the servers.
 
-use std::{pin::pin, sync::Arc};
+use std::sync::Arc;
 
 use redis::{
     Cmd, Pipeline, Value,
     aio::{AsyncPushSender, MultiplexedConnection},
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout_at};
 
 use super::{
     Address, CheckedConfig, ConnectionHooks, Deadline, Dialer, Failure, HashSlot, NetStats, Primary,
@@ -17,7 +17,7 @@ use super::{
     primary_locator::PrimaryLocator,
     request::{Batch, Durable, Request, Single},
     routes::Routes,
-    runtime::try_timeout_at,
+    runtime::check_timers,
     sentinels::Sentinels,
 };
 use crate::config::Topology;
@@ -170,11 +170,8 @@ impl Net {
         resend: Resend,
     ) -> Result<R::Reply, Failure> {
         let mut call = Call::new(&self.context, &self.routes, slot, resend);
-        let outcome = {
-            let run = pin!(call.run(&mut request));
-            try_timeout_at(deadline.instant(), run)?.await
-        };
-        match outcome {
+        check_timers(deadline.instant())?;
+        match timeout_at(deadline.instant(), call.run(&mut request)).await {
             Ok(Ok(())) => request.reply().map_err(|failure| call.failed(failure)),
             Ok(Err(failure)) => Err(call.failed(failure)),
             Err(_) => {

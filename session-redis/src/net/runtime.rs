@@ -1,36 +1,33 @@
 //! What this crate needs of the Tokio runtime of a call. Tokio panics where something of it is missing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 use tokio::{
     runtime::Handle,
-    time::{Instant, Timeout, sleep, timeout_at},
+    time::{Instant, sleep_until},
 };
 
 use super::Failure;
 
-/// A limit on the time of a request.
+/// Checks that a call on the runtime of the caller can have this deadline.
 ///
 /// # Errors
-/// [`Failure::Fatal`] if the call is not on a Tokio runtime, or on one without timers.
-pub(super) fn try_timeout_at<F: Future>(deadline: Instant, request: F) -> Result<Timeout<F>, Failure> {
+/// [`Failure::Fatal`] if the caller is not on a Tokio runtime, or on one without timers.
+pub(super) fn check_timers(deadline: Instant) -> Result<(), Failure> {
     if Handle::try_current().is_err() {
         return Err(no_runtime());
     }
     // Nothing but the panic tells that a runtime has no timers.
-    catch_unwind(AssertUnwindSafe(|| timeout_at(deadline, request))).map_err(|_| incomplete_runtime())
+    catch_unwind(|| drop(sleep_until(deadline))).map_err(|_| incomplete_runtime())
 }
 
-/// Checks that connections can be opened on the runtime of this call.
+/// Checks that connections can be opened on the runtime of the caller.
 ///
 /// # Errors
-/// [`Failure::Fatal`] if the call is not on a Tokio runtime, or on one without timers or sockets.
+/// [`Failure::Fatal`] if the caller is not on a Tokio runtime, or on one without timers or sockets.
 pub(crate) fn check_runtime() -> Result<(), Failure> {
-    if Handle::try_current().is_err() {
-        return Err(no_runtime());
-    }
-    let has_timers = || catch_unwind(|| drop(sleep(std::time::Duration::ZERO))).is_ok();
-    if has_timers() && has_sockets() { Ok(()) } else { Err(incomplete_runtime()) }
+    check_timers(Instant::now())?;
+    if has_sockets() { Ok(()) } else { Err(incomplete_runtime()) }
 }
 
 /// A pair of sockets costs no port. If the process has no file descriptors left, that is not the runtime's fault.

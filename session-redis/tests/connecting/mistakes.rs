@@ -100,7 +100,7 @@ async fn permanent_refusals() {
     }
 }
 
-/// What may pass is awaited, until the start deadline. The text has the address and the cause of the last attempt.
+/// A failure that may pass is awaited until the start deadline. The text has the address and the cause of the last attempt.
 #[tokio::test]
 async fn outages() {
     let (down, primary, replica) = tokio::join!(Server::start(), Server::start(), Server::start());
