@@ -13,6 +13,7 @@ use session_core::{
 use crate::{
     RedisConfig, RedisStore, Topology,
     connection_setup::ConnectionSetup,
+    counter::Counter,
     defaults,
     error_context::ErrorContext as _,
     feed::{Channels, Feed, FeedOptions},
@@ -116,7 +117,8 @@ impl RedisStoreBuilder {
         };
         let feed = Feed::new(Arc::new(net.clone()), Channels::of(&layout, is_cluster), options, settings.origin);
         let (principals, recent_destroys) = (PrincipalCache::default(), RecentDestroys::default());
-        let inner = Arc::new(StoreInner { net, feed, layout, settings, principals, recent_destroys });
+        let caps_exceeded = Counter::default();
+        let inner = Arc::new(StoreInner { net, feed, layout, settings, principals, recent_destroys, caps_exceeded });
         inner.operation().declare_layout().await?;
         inner.operation().read_clock().await;
         setup.complete(Arc::downgrade(&inner));

@@ -30,6 +30,9 @@ pub struct Stats {
     /// Destroys that were forgotten before their minute was over, because more than 8,192 pairs of a destroy and an id of
     /// its session were acknowledged in that time. If the servers lose these, they are not repeated.
     pub destroys_forgotten: u64,
+    /// Sign-ins under a cap that ends the oldest sessions after which there were still more: too many to end at once, or a
+    /// server failed. The next sign-in of the principal goes on.
+    pub caps_exceeded: u64,
 }
 
 impl Stats {
@@ -47,6 +50,7 @@ impl Stats {
             destroys_repeated: destroys.repeated.get(),
             destroys_undone: destroys.undone.get(),
             destroys_forgotten: destroys.forgotten.get(),
+            caps_exceeded: store.caps_exceeded.get(),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
-    feed::Feed, layout::Layout, net::Net, principal_cache::PrincipalCache, recent_destroys::RecentDestroys,
-    settings::Settings,
+    counter::Counter, feed::Feed, layout::Layout, net::Net, principal_cache::PrincipalCache,
+    recent_destroys::RecentDestroys, settings::Settings,
 };
 
 /// What all handles of one store share.
@@ -15,6 +15,8 @@ pub(crate) struct StoreInner {
     pub(crate) settings: Settings,
     pub(crate) principals: PrincipalCache,
     pub(crate) recent_destroys: RecentDestroys,
+    /// Sign-ins that left more sessions than their cap allows.
+    pub(crate) caps_exceeded: Counter,
 }
 
 impl fmt::Debug for StoreInner {
