@@ -52,8 +52,9 @@
 //! The list of a principal is read and changed in bounded steps, however many sessions it has. A page of it is one round
 //! trip, and another for its sessions, which are looked up 64 at a time. Revoking all sessions ends as many as it can within
 //! the call deadline, and [says how many are left](session_core::store::RevokedAll::left). A sign-in under a cap that ends
-//! the oldest sessions ends at most 256 that are far above it ([`Stats::caps_exceeded`]); the next ones go on. Sign-ins that
-//! run at the same time are listed in the order in which they began.
+//! the oldest sessions looks at as many as the cap allows if there are more, and ends at most 256 that are far above it
+//! ([`Stats::caps_exceeded`]); the next ones go on. Sign-ins that run at the same time are listed in the order in which they
+//! began.
 //!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
