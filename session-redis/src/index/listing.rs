@@ -72,9 +72,8 @@ impl Operation<'_> {
         loop {
             let replaced = replaces.as_ref().map_or(Replaced::None, Replaced::Maybe);
             let limits = (most, sign_in.last_revocation());
-            match self.send_listing(principal, digest, (replaced, limits), lifetimes).await? {
-                Ok(listing) => return Ok(listing),
-                Err(Full) => {}
+            if let Ok(listing) = self.send_listing(principal, digest, (replaced, limits), lifetimes).await? {
+                return Ok(listing);
             }
             // A cap of zero allows one.
             let most = most.unwrap_or_default().max(1);
