@@ -11,6 +11,7 @@ use session_core::{
 use crate::{
     RedisConfig, RedisStore, Topology,
     connection_setup::ConnectionSetup,
+    counter::Counter,
     defaults,
     error_context::ErrorContext as _,
     feed::{Channels, Feed, FeedOptions},
@@ -158,9 +159,17 @@ impl RedisStoreBuilder {
         };
         let feed = Feed::new(Arc::new(net.clone()), Channels::of(&layout, is_cluster), options, settings.origin);
         let (principals, recent_destroys) = (PrincipalCache::default(), RecentDestroys::default());
-        let unpublished = Unpublished::default();
-        let inner = StoreInner { net, feed, layout, layout_check, settings, principals, recent_destroys, unpublished };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(StoreInner {
+            net,
+            feed,
+            layout,
+            layout_check,
+            settings,
+            principals,
+            recent_destroys,
+            unpublished: Unpublished::default(),
+            caps_exceeded: Counter::default(),
+        });
         setup.complete(Arc::downgrade(&inner));
         Ok(RedisStore { inner })
     }

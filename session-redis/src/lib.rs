@@ -50,6 +50,13 @@
 //! - if a load with a known stamp finds that the session has changed;
 //! - for the list of a principal, which is in a partition of its own: a sign-in takes at least two round trips.
 //!
+//! The list of a principal is read and changed in bounded steps, however many sessions it has. A page of it is one round
+//! trip, and another for its sessions, which are looked up 64 at a time. Revoking all sessions ends as many as it can within
+//! the call deadline, and [says how many are left](session_core::store::RevokedAll::left). A sign-in under a cap that ends
+//! the oldest sessions looks at as many as the cap allows if there are more, and ends at most 256 that are far above it
+//! ([`Stats::caps_exceeded`]); the next ones go on. Sign-ins that run at the same time are listed in the order in which they
+//! began.
+//!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
 //! before it, **for as long as the servers keep what they acknowledged**. Redis acknowledges a write before its replicas

@@ -12,7 +12,7 @@ use crate::{
 
 /// How often an operation loads a script that the server has forgotten. The server may forget it again before it is
 /// called. The limit is for a program that flushes scripts all the time.
-const RELOADS: usize = 4;
+pub(crate) const RELOADS: usize = 4;
 
 /// One operation: the store, and the one deadline of all of its round trips.
 #[derive(Clone, Copy)]

@@ -33,6 +33,9 @@ pub struct Stats {
     /// Changes that were stored but not published, because the permission to publish was revoked after the store had
     /// connected. Other nodes notice each as a gap in the feed.
     pub unpublished: u64,
+    /// Sign-ins under a cap that ends the oldest sessions after which there were still more: too many to end at once, or a
+    /// server failed. The next sign-in of the principal goes on.
+    pub caps_exceeded: u64,
 }
 
 impl Stats {
@@ -51,6 +54,7 @@ impl Stats {
             destroys_undone: destroys.undone.get(),
             destroys_forgotten: destroys.forgotten.get(),
             unpublished: store.unpublished.count(),
+            caps_exceeded: store.caps_exceeded.get(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    feed::Feed, layout::Layout, layout_check::LayoutCheck, net::Net, principal_cache::PrincipalCache,
+    counter::Counter, feed::Feed, layout::Layout, layout_check::LayoutCheck, net::Net, principal_cache::PrincipalCache,
     recent_destroys::RecentDestroys, settings::Settings, unpublished::Unpublished,
 };
 
@@ -17,6 +17,8 @@ pub(crate) struct StoreInner {
     pub(crate) principals: PrincipalCache,
     pub(crate) recent_destroys: RecentDestroys,
     pub(crate) unpublished: Unpublished,
+    /// Sign-ins that left more sessions than their cap allows.
+    pub(crate) caps_exceeded: Counter,
 }
 
 impl fmt::Debug for StoreInner {

@@ -8,8 +8,8 @@ use session_core::{
     model::{EndReason, IdDigest, OpId},
     store::{
         AcquireOutcome, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, FencingToken, IndexedSession,
-        LoadOutcome, NewSession, RevocationId, RotateOutcome, Rotation, SessionIndex, SessionLock, SessionStore,
-        TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait, forward,
+        LoadOutcome, NewSession, RevocationId, RevokedAll, RotateOutcome, Rotation, SessionIndex, SessionLock,
+        SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait, forward,
     },
 };
 
@@ -169,7 +169,7 @@ impl<S: SessionStore + 'static> SessionIndex for TestStore<S> {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         self.call(Call::Revoke, self.inner_index()?.revoke_all(principal, except, reason)).await
     }
 }

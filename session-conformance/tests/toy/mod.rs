@@ -229,17 +229,17 @@ impl SessionIndex for Toy {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         let (mut table, now) = self.table();
         table.revocations.insert(principal.clone(), RevocationId::from(u64::from(OpId::generate()?).max(1)));
         let kept = except.map(|id| table.follow_forward(now, id.digest()));
-        let mut ended = 0;
+        let mut ended = Vec::new();
         for session in table.sessions(now, principal) {
-            if Some(session.digest) != kept {
-                ended += usize::from(self.end(&mut table, now, &session.digest, reason)?);
+            if Some(session.digest) != kept && self.end(&mut table, now, &session.digest, reason)? {
+                ended.push(session.digest);
             }
         }
-        Ok(ended)
+        Ok(RevokedAll { ended, left: 0 })
     }
 }
 

@@ -27,7 +27,7 @@ pub use async_trait::async_trait;
 pub use feed::{BarrierId, Barriers, ChangeFeed, ChangeKind, FeedItem, GapCause, Origin, SessionChange, Subscription};
 #[doc(hidden)]
 pub use forward::StoreFuture;
-pub use index::{IndexedSession, RevocationId, SessionIndex};
+pub use index::{IndexedSession, RevocationId, RevokedAll, SessionIndex};
 pub use lock::{AcquireOutcome, FencingToken, SessionLock, TenureOutcome};
 pub use outcome::{
     Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, DestroyOutcome, Found, LoadOutcome,

@@ -9,6 +9,7 @@ mod locking;
 mod model;
 mod renewing;
 mod replicas;
+mod revoking;
 mod rotating;
 mod sessions;
 mod settling;

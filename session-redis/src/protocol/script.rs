@@ -28,6 +28,8 @@ pub(crate) struct Scripts {
     pub(crate) tenure: Script,
     pub(crate) index_add: Script,
     pub(crate) index_remove: Script,
+    pub(crate) index_page: Script,
+    pub(crate) index_sort: Script,
     pub(crate) record_revocation: Script,
     pub(crate) permissions: Script,
 }
@@ -63,13 +65,15 @@ pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
     tenure: Script::new(include_str!("../lua/tenure.lua")),
     index_add: Script::new(include_str!("../lua/index_add.lua")),
     index_remove: Script::new(include_str!("../lua/index_remove.lua")),
+    index_page: Script::new(include_str!("../lua/index_page.lua")),
+    index_sort: Script::new(include_str!("../lua/index_sort.lua")),
     record_revocation: Script::new(include_str!("../lua/record_revocation.lua")),
     permissions: Script::new(include_str!("../lua/permissions.lua")),
 });
 
 impl Scripts {
     /// The scripts that are loaded on each new connection, besides `permissions`.
-    pub(crate) fn all(&self) -> [&Script; 12] {
+    pub(crate) fn all(&self) -> [&Script; 14] {
         let Self {
             create,
             apply,
@@ -82,6 +86,8 @@ impl Scripts {
             tenure,
             index_add,
             index_remove,
+            index_page,
+            index_sort,
             record_revocation,
             permissions: _,
         } = self;
@@ -97,6 +103,8 @@ impl Scripts {
             tenure,
             index_add,
             index_remove,
+            index_page,
+            index_sort,
             record_revocation,
         ]
     }

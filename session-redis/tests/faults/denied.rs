@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What is taken away from the user: each command that a script or a read uses, the channels, and the keys.
-const REVOKED: [&[&str]; 21] = [
+const REVOKED: [&[&str]; 26] = [
     &["-time"],
     &["-pttl"],
     &["-exists"],
@@ -40,6 +40,11 @@ const REVOKED: [&[&str]; 21] = [
     &["-hdel"],
     &["-del"],
     &["-rename"],
+    &["-zadd"],
+    &["-zrem"],
+    &["-zrange"],
+    &["-zcard"],
+    &["-zcount"],
     &["-pexpireat"],
     &["-pexpiretime"],
     &["-incr"],
@@ -179,7 +184,7 @@ async fn grant(server: &Server) {
 /// an id that holds no session, which heals.
 async fn changes(server: &Server, before: &Belongings) -> bool {
     let mut differences = before.differences(&Belongings::of(server).await);
-    differences.retain(|key| !key.ends_with("}:q") && !key.contains("}:p:"));
+    differences.retain(|key| !key.ends_with("}:q") && !key.contains("}:p:") && !key.contains("}:o:"));
     !differences.is_empty()
 }
 
