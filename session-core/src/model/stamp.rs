@@ -4,14 +4,15 @@ use std::fmt;
 
 use sha1::{Digest as _, Sha1};
 
-use crate::random::{self, random_identity};
+use crate::random::random_identity;
 
-/// The identity of one mutation, or of one attempt to acquire a lock: 64 random bits. A retry has the op id of its
-/// original, so a store that remembers the original changes nothing.
+/// The identity of one mutation, or of one attempt to acquire a lock: 64 random bits, which the operating system gives at
+/// every call, so that neither the child of a `fork` nor a machine image that is resumed repeats them. A retry has the op
+/// id of its original, so a store that remembers the original changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OpId(u64);
 
-random_identity!(OpId, "op id", random::buffered_u64);
+random_identity!(OpId, "op id");
 
 impl fmt::Debug for OpId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,7 +25,7 @@ impl fmt::Debug for OpId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Incarnation(u64);
 
-random_identity!(Incarnation, "incarnation", random::u64);
+random_identity!(Incarnation, "incarnation");
 
 impl fmt::Debug for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -312,7 +312,7 @@ impl Sessions {
     pub(crate) async fn back_off(&self, attempt: u32) -> Result<(), Error> {
         let Some(doublings) = attempt.checked_sub(1) else { return Ok(()) };
         let bound_us = 1_000 << doublings.min(6);
-        self.clock().sleep(Duration::from_micros(random::buffered_u64()? % bound_us)).await;
+        self.clock().sleep(Duration::from_micros(random::u64()? % bound_us)).await;
         Ok(())
     }
 }
