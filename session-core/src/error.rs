@@ -39,6 +39,45 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// The HTTP status of a response to a request that failed with this kind, for an application that has no reason to
+    /// choose another one.
+    ///
+    /// | kind | status |
+    /// |---|---|
+    /// | [`NotFound`](Self::NotFound) | 401 Unauthorized: there is no session any more; sign in again |
+    /// | [`Superseded`](Self::Superseded), [`Conflict`](Self::Conflict) | 409 Conflict: the client may send the request again |
+    /// | [`LimitExceeded`](Self::LimitExceeded) | 413 Content Too Large |
+    /// | [`InvalidInput`](Self::InvalidInput) | 400 Bad Request |
+    /// | [`Overloaded`](Self::Overloaded), [`Unavailable`](Self::Unavailable) | 503 Service Unavailable: nothing was changed |
+    /// | [`OutcomeUnknown`](Self::OutcomeUnknown) | 504 Gateway Timeout: it may have happened |
+    /// | [`UnreadableField`](Self::UnreadableField), [`Configuration`](Self::Configuration) | 500 Internal Server Error |
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::NotFound => 401,
+            Self::Superseded | Self::Conflict => 409,
+            Self::LimitExceeded => 413,
+            Self::InvalidInput => 400,
+            Self::Overloaded | Self::Unavailable => 503,
+            Self::OutcomeUnknown => 504,
+            Self::UnreadableField | Self::Configuration => 500,
+        }
+    }
+
+    /// A sentence for the body of that response. It is the same for every error of this kind and names no backend,
+    /// operation or field, unlike [`Error`]'s `Display`, which is for logs.
+    pub const fn public_message(self) -> &'static str {
+        match self {
+            Self::NotFound => "Your session has ended.",
+            Self::Superseded => "Your session has just been renewed. Please try again.",
+            Self::Conflict => "Another request came first. Please try again.",
+            Self::LimitExceeded => "The request exceeds a limit.",
+            Self::InvalidInput => "The request is not valid.",
+            Self::Overloaded | Self::Unavailable => "The service is not available right now. Please try again later.",
+            Self::OutcomeUnknown => "It is not known yet whether the request was carried out.",
+            Self::UnreadableField | Self::Configuration => "Something went wrong.",
+        }
+    }
+
     fn describe(self) -> &'static str {
         match self {
             Self::NotFound => "no such session",

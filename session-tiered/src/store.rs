@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use session_core::{
-    Error, ErrorKind, Limits, LoadOptions, SessionId,
+    Clock, Error, ErrorKind, Limits, LoadOptions, SessionId,
     store::{
         ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
         Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
@@ -163,6 +163,11 @@ impl<R: SessionStore + 'static> SessionStore for TieredStore<R> {
 
     async fn close(&self) -> Result<(), Error> {
         self.tiers.remote.close().await
+    }
+
+    /// The clock of this store, which is that of the store behind it unless the builder has set another one.
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        Some(self.tiers.clock.clone())
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

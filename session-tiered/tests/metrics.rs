@@ -154,6 +154,7 @@ fn named(stats: &Stats) -> [(&'static str, u64); 18] {
         ("epochs_ended", stats.epochs_ended),
         ("lease_losses", stats.lease_losses),
         ("history_lost", stats.history_lost),
+        ("floors_unmet", stats.floors_unmet),
         ("served_stale", stats.served_stale),
         ("broken_circuits", stats.broken_circuits),
         ("heartbeats", stats.heartbeats),
