@@ -1,10 +1,15 @@
 //! How the servers are reached, and the cost of each setting.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{defaults, secret::Secret, tls::TlsConfig};
+use crate::{
+    credentials::{CredentialsProvider, SharedProvider},
+    defaults,
+    secret::Secret,
+    tls::TlsConfig,
+};
 
 /// How the servers are organised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -81,7 +86,8 @@ impl Sentinel {
 ///     "start_deadline_ms": 2000,
 ///     "health_interval_ms": 1000,
 ///     "max_in_flight": 4096,
-///     "durable_connections": 8
+///     "durable_connections": 8,
+///     "address_map": { "172.17.0.2:6379": "127.0.0.1:7001", "172.17.0.3": "gateway.example" }
 /// }
 /// # "#;
 /// # let config: session_redis::RedisConfig = serde_json::from_str(text).unwrap();
@@ -113,6 +119,9 @@ pub struct RedisConfig {
     pub(crate) health_interval: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) durable_connections: usize,
+    pub(crate) address_map: BTreeMap<String, String>,
+    #[serde(skip)]
+    pub(crate) credentials_provider: Option<SharedProvider>,
 }
 
 impl Default for RedisConfig {
@@ -132,6 +141,8 @@ impl Default for RedisConfig {
             health_interval: defaults::HEALTH_INTERVAL,
             max_in_flight: defaults::MAX_IN_FLIGHT,
             durable_connections: defaults::DURABLE_CONNECTIONS,
+            address_map: BTreeMap::new(),
+            credentials_provider: None,
         }
     }
 }
@@ -234,6 +245,21 @@ impl RedisConfig {
     pub fn durable_connections(self, connections: usize) -> Self {
         Self { durable_connections: connections, ..self }
     }
+
+    /// Sets where clients reach servers that announce other addresses, for example behind a NAT or the port mapping of a
+    /// container: pairs of an announced address and the one to connect to. Both are `host:port`, or both are hosts, for all
+    /// ports; an IPv6 address with a port is `[address]:port`. Addresses that sentinels, nodes of a cluster and redirections
+    /// name are mapped, and those of `urls` too; all others are connected to as they are. Empty by default.
+    pub fn address_map<A: Into<String>, B: Into<String>>(self, pairs: impl IntoIterator<Item = (A, B)>) -> Self {
+        let address_map = pairs.into_iter().map(|(announced, reached)| (announced.into(), reached.into())).collect();
+        Self { address_map, ..self }
+    }
+
+    /// Sets a source of credentials that change; see [`CredentialsProvider`]. It has no field for serde. Parts that it does not
+    /// give are those of this configuration.
+    pub fn credentials_provider(self, provider: impl CredentialsProvider) -> Self {
+        Self { credentials_provider: Some(SharedProvider(Arc::new(provider))), ..self }
+    }
 }
 
 impl fmt::Debug for RedisConfig {
@@ -254,6 +280,8 @@ impl fmt::Debug for RedisConfig {
             .field("health_interval", &self.health_interval)
             .field("max_in_flight", &self.max_in_flight)
             .field("durable_connections", &self.durable_connections)
+            .field("address_map", &self.address_map)
+            .field("credentials_provider", &self.credentials_provider.as_ref().map(|_| "<provider>"))
             .finish()
     }
 }

@@ -21,8 +21,9 @@
 //!
 //! # This documentation is organised as follows
 //! - **Connecting**: [`RedisStore::connect`], which waits for the servers, and [`RedisStore::connect_lazy`], which does not;
-//!   [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least
-//!   permissions.
+//!   [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least permissions;
+//!   [`CredentialsProvider`], for passwords, tokens and certificates that change; an
+//!   [address map](RedisConfig::address_map), for servers behind a NAT.
 //! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), all [`defaults`], and its [`Stats`].
 //! - **Inspecting a deployment**: the module `doctor`, behind the feature of that name, and the command
 //!   `session-redis-doctor`.
@@ -90,6 +91,7 @@ mod builder;
 mod config;
 mod connection_setup;
 mod counter;
+mod credentials;
 pub mod defaults;
 #[doc = include_str!("../DURABILITY.md")]
 pub mod durability {}
@@ -123,6 +125,7 @@ mod unpublished;
 
 pub use builder::RedisStoreBuilder;
 pub use config::{RedisConfig, Sentinel, Topology};
+pub use credentials::{Credentials, CredentialsProvider, CredentialsRequest};
 pub use permissions::ACL_RULE;
 pub use secret::Secret;
 pub use stats::Stats;

@@ -22,11 +22,12 @@ const ID: &str = "__Host-session";
 const FLOOR: &str = "__Host-floor";
 
 /// What the middleware and the extractors of one request share.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Slot(Arc<Mutex<Option<Session>>>);
 
 /// The session of the request. An extractor takes it, and its drop gives it back, so that no handler waits for another
 /// one: a second extractor in the same request gets an error.
+#[derive(Debug)]
 pub struct RequestSession {
     session: Option<Session>,
     slot: Slot,

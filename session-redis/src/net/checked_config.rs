@@ -1,11 +1,15 @@
 //! The settings, checked and parsed.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use session_core::{Error, ErrorKind};
 
-use super::{Address, server_url};
+use super::{
+    Address, AddressMap,
+    login::{Login, Tls},
+    server_url,
+};
 use crate::{
     config::{RedisConfig, Topology},
     error_context::ErrorContext as _,
@@ -13,17 +17,6 @@ use crate::{
 
 /// The most partitions: one for every slot of a cluster.
 const MAX_PARTITIONS: u32 = 1 << 12;
-
-/// The TLS identity, if TLS is used.
-#[cfg(feature = "tls")]
-type Tls = Option<crate::tls::Identity>;
-#[cfg(not(feature = "tls"))]
-type Tls = Option<NoTls>;
-
-/// No TLS identity exists without the feature.
-#[cfg(not(feature = "tls"))]
-#[derive(Clone)]
-enum NoTls {}
 
 /// The settings, checked and parsed.
 pub(crate) struct CheckedConfig {
@@ -42,17 +35,10 @@ pub(crate) struct CheckedConfig {
     pub(crate) durable_connections: usize,
 }
 
-/// Credentials, database and TLS identity.
-#[derive(Clone)]
-pub(crate) struct Login {
-    redis: RedisConnectionInfo,
-    tls: Tls,
-}
-
 impl CheckedConfig {
     /// The database number.
     pub(crate) fn database(&self) -> i64 {
-        self.servers.redis.db()
+        self.servers.database()
     }
 
     /// Checks the settings in the order in which [`RedisConfig`] documents them.
@@ -76,15 +62,18 @@ impl CheckedConfig {
         }
         let username = config.username.as_deref().or(first.redis_settings().username());
         let password = config.password.as_ref().map(|secret| secret.expose()).or(first.redis_settings().password());
-        let servers = Login::new(username, password, database, tls.clone())?;
+        let addresses = Arc::new(AddressMap::new(&config.address_map)?);
+        let provider = config.credentials_provider.as_ref();
+        let servers = Login::new((username, password), database, tls.clone(), addresses.clone());
+        let servers = servers.with_provider(provider, false)?;
         let sentinels = match &config.topology {
             Topology::Sentinel(sentinel) if sentinel.master.is_empty() => {
                 return Err(refused("`sentinel.master` is empty; set the name after `sentinel monitor`"));
             }
             Topology::Sentinel(sentinel) => {
                 let password = sentinel.password.as_ref().map(|secret| secret.expose());
-                let login = Login::new(sentinel.username.as_deref(), password, 0, tls)?;
-                Some((login, sentinel.master.clone()))
+                let login = Login::new((sentinel.username.as_deref(), password), 0, tls, addresses);
+                Some((login.with_provider(provider, true)?, sentinel.master.clone()))
             }
             _ => None,
         };
@@ -110,49 +99,6 @@ impl RedisConfig {
     /// [`Configuration`](session_core::ErrorKind::Configuration); the message has the remedy.
     pub fn validate(&self) -> Result<(), Error> {
         CheckedConfig::new(self).map(drop)
-    }
-}
-
-impl Login {
-    fn new(username: Option<&str>, password: Option<&str>, database: i64, tls: Tls) -> Result<Self, Error> {
-        // `CLIENT SETINFO` is left out, so that an ACL need not allow it.
-        let mut redis = RedisConnectionInfo::default()
-            .set_protocol(ProtocolVersion::RESP3)
-            .set_skip_set_lib_name()
-            .set_db(database);
-        match (username, password) {
-            (username, Some(password)) => {
-                redis = redis.set_password(password);
-                if let Some(username) = username {
-                    redis = redis.set_username(username);
-                }
-            }
-            // redis-rs would silently ignore the user.
-            (Some(_), None) => {
-                return Err(refused("there is a user but no password; set `password`, empty for a user without one"));
-            }
-            (None, None) => {}
-        }
-        Ok(Self { redis, tls })
-    }
-
-    pub(super) fn has_tls(&self) -> bool {
-        self.tls.is_some()
-    }
-
-    /// What redis-rs needs to connect to a server.
-    pub(super) fn at(&self, address: &Address) -> redis::RedisResult<ConnectionInfo> {
-        let addr = match (address, &self.tls) {
-            (Address::Unix(path), _) => ConnectionAddr::Unix(path.clone()),
-            (Address::Tcp(host, port), None) => ConnectionAddr::Tcp(host.to_string(), *port),
-            #[cfg(feature = "tls")]
-            (Address::Tcp(host, port), Some(tls)) => tls.at(host, *port),
-            #[cfg(not(feature = "tls"))]
-            (Address::Tcp(..), Some(never)) => match *never {},
-        };
-        // Nagle's algorithm would delay every second small request until the first is acknowledged.
-        let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-        Ok(addr.into_connection_info()?.set_redis_settings(self.redis.clone()).set_tcp_settings(tcp))
     }
 }
 
@@ -290,6 +236,8 @@ fn refused(message: impl Into<Cow<'static, str>>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use redis::ProtocolVersion;
+
     use super::*;
 
     /// In each of these the password is what the user means.

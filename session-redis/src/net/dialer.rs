@@ -5,14 +5,14 @@ use std::time::Duration;
 use std::{error::Error as StdError, io, sync::Arc};
 
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind as RedisErrorKind, RedisError, Value,
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind as RedisErrorKind, RedisError, Value,
     aio::{AsyncPushSender, MultiplexedConnection},
 };
 use tokio::time::timeout;
 
 use super::{
-    Address, Cause, Failure, checked_config::Login, failure::unknown_command_message, reply::text,
-    runtime::check_runtime, server_version::is_too_old, unknown_command::unknown_command,
+    Address, Cause, Failure, failure::unknown_command_message, login::Login, reply::text, runtime::check_runtime,
+    server_version::is_too_old, unknown_command::unknown_command,
 };
 
 /// Opens connections to servers of one kind.
@@ -39,7 +39,10 @@ impl Dialer {
         push_receiver: Option<P>,
     ) -> Result<(MultiplexedConnection, Hello), Failure> {
         check_runtime()?;
-        match timeout(self.deadline, self.connect(address, push_receiver)).await {
+        let info = timeout(self.deadline, self.login.for_connection(address)).await.map_err(|_| {
+            Failure::Unsent(Cause::new("the provider of credentials did not answer within `connect_deadline`"))
+        })??;
+        match timeout(self.deadline, self.connect(address, info, push_receiver)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 let hint = if self.login.has_tls() { "; check that its port speaks TLS" } else { "" };
@@ -69,6 +72,7 @@ impl Dialer {
     async fn connect<P: AsyncPushSender>(
         &self,
         address: &Address,
+        info: ConnectionInfo,
         push_receiver: Option<P>,
     ) -> Result<(MultiplexedConnection, Hello), Failure> {
         // redis-rs gets no timeouts: each call has one deadline, which this crate enforces.
@@ -79,18 +83,36 @@ impl Dialer {
         if let Some(receiver) = push_receiver {
             config = config.set_push_sender(receiver);
         }
-        let info = self.login.at(address).map_err(|error| failure_of(address, error))?;
         let client = Client::open(info).map_err(|error| failure_of(address, error))?;
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
-            .map_err(|error| failure_of(address, error))?;
-        let hello = hello(&mut connection).await.map_err(|error| failure_of(address, error))?;
+            .map_err(|error| self.failure_to_connect(address, error))?;
+        let hello = hello(&mut connection).await.map_err(|error| self.failure_to_connect(address, error))?;
+        self.login.was_accepted(true);
         if hello.mode != self.mode {
             return Err(wrong_mode(address, self.mode, &hello.mode));
         }
         Ok((connection, hello))
     }
+
+    /// A provider may have other credentials in a moment, so that waiting does help.
+    fn failure_to_connect(&self, address: &Address, error: RedisError) -> Failure {
+        let is_refused_login = is_refused_login(&error);
+        match failure_of(address, error) {
+            Failure::Fatal(cause) if is_refused_login && self.login.was_accepted(false) => Failure::Unsent(cause),
+            failure => failure,
+        }
+    }
+}
+
+/// Whether a server does not accept the user, the password or the certificate, or is not trusted.
+fn is_refused_login(error: &RedisError) -> bool {
+    #[cfg(feature = "tls")]
+    if is_certificate_trouble(error) {
+        return true;
+    }
+    matches!(error.code(), Some("WRONGPASS" | "NOAUTH")) || error.kind() == RedisErrorKind::AuthenticationFailed
 }
 
 /// The reply to HELLO.

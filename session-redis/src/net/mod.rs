@@ -11,6 +11,7 @@
 //! - [`Failure`] says whether a request may have been executed.
 
 mod address;
+mod address_map;
 mod call;
 mod cause;
 mod checked_config;
@@ -22,6 +23,7 @@ mod deadline;
 mod dialer;
 mod failure;
 mod hash_slot;
+mod login;
 #[allow(clippy::module_inception)]
 mod net;
 mod net_stats;
@@ -43,6 +45,7 @@ mod unknown_command;
 mod verdict;
 
 pub(crate) use address::Address;
+pub(crate) use address_map::AddressMap;
 pub(crate) use cause::Cause;
 pub(crate) use checked_config::CheckedConfig;
 pub(crate) use connection_hooks::ConnectionHooks;

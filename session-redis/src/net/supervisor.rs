@@ -52,6 +52,8 @@ enum End {
     Demoted(Cause),
     /// Its server must not be used as configured.
     Refused(Cause),
+    /// Its server accepts its user no longer.
+    LoggedOut(Cause),
 }
 
 impl Supervisor {
@@ -89,7 +91,7 @@ impl Supervisor {
             // A demoted server still answers: calls in flight on its connection end by themselves.
             let is_answering = !matches!(end, End::Lost(_));
             let is_refused = matches!(end, End::Refused(_));
-            let (End::Demoted(cause) | End::Lost(cause) | End::Refused(cause)) = end;
+            let (End::Demoted(cause) | End::Lost(cause) | End::Refused(cause) | End::LoggedOut(cause)) = end;
             #[cfg(feature = "tracing")]
             tracing::warn!(%cause, "a primary is lost");
             let state = if is_refused { ConnectionState::Broken(cause) } else { ConnectionState::Down(cause) };
@@ -210,6 +212,9 @@ impl Supervisor {
                 Some(End::Demoted(Cause::new(format!("{} became a replica", connection.address))))
             }
             Ok(Err(error)) if error.is_io_error() => Some(lost(connection)),
+            Ok(Err(error)) if error.code() == Some("NOAUTH") => {
+                Some(End::LoggedOut(Cause::new(format!("{} has ended the login", connection.address))))
+            }
             // Any answer is a sign of life.
             Ok(Err(_)) => None,
             Err(_) => {

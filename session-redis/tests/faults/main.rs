@@ -8,6 +8,7 @@ mod belongings;
 mod rig;
 mod writer;
 
+mod announced;
 mod answers;
 mod cancelled;
 mod denied;
@@ -26,6 +27,7 @@ mod memory;
 mod moved_on;
 mod permissions;
 mod readonly;
+mod renewed;
 mod restored;
 mod scripts;
 mod skew;
