@@ -116,10 +116,10 @@ impl FaultyIndex for RevokesTheExceptedSession {
     ) -> Result<RevokedAll, Error> {
         let mut ended = Vec::new();
         for session in inner.sessions(principal, 1_000).await? {
-            if except.map(SessionId::digest) != Some(&session.digest) {
-                if inner.revoke(principal, &session.digest, reason).await? {
-                    ended.push(session.digest);
-                }
+            if except.map(SessionId::digest) != Some(&session.digest)
+                && inner.revoke(principal, &session.digest, reason).await?
+            {
+                ended.push(session.digest);
             }
         }
         Ok(RevokedAll { ended, left: 0 })

@@ -16,8 +16,8 @@ use session_core::{
     model::{EndReason, IdDigest, OpId, Timestamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken,
-        IndexedSession, LoadOutcome, NewSession, Origin, RevocationId, RotateOutcome, Rotation, SessionIndex,
-        SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
+        IndexedSession, LoadOutcome, NewSession, Origin, RevocationId, RevokedAll, RotateOutcome, Rotation,
+        SessionIndex, SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
         machine::{self, Rules, Step},
     },
 };
