@@ -96,7 +96,7 @@ const INJECTED: &str = "a fault that the test injected";
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore + 'static> SessionStore for TestStore<S> {
-    forward!(self => self.store; backend, limits, close, feed);
+    forward!(self => self.store; backend, limits, clock, close, feed);
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         self.call(Call::Create, self.store.create(id, new)).await

@@ -139,7 +139,7 @@ async fn a_node_without_a_cache_tells_too() {
     assert_eq!((counters.of("misses"), counters.of("hits"), counters.of("heartbeats")), (Some(3), Some(0), Some(0)));
 }
 
-fn named(stats: &Stats) -> [(&'static str, u64); 18] {
+fn named(stats: &Stats) -> [(&'static str, u64); 19] {
     [
         ("hits", stats.hits),
         ("misses", stats.misses),
