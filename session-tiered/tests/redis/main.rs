@@ -27,6 +27,7 @@ mod heartbeat;
 mod outage;
 mod own;
 mod patches;
+mod renewed;
 mod slot_move;
 mod soak;
 
