@@ -29,6 +29,7 @@ mod outage;
 mod own;
 mod patches;
 mod runtimes;
+mod renewed;
 mod slot_move;
 mod soak;
 
