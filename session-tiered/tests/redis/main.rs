@@ -28,8 +28,8 @@ mod heartbeat;
 mod outage;
 mod own;
 mod patches;
-mod runtimes;
 mod renewed;
+mod runtimes;
 mod slot_move;
 mod soak;
 
