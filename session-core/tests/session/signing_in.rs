@@ -224,3 +224,23 @@ async fn sealed_values_of_the_sign_in_itself_open_where_it_starts() {
     assert_eq!(opened.get::<String>("greeting").unwrap().as_deref(), Some("hello"));
     assert!(!opened.contains("cart"));
 }
+
+/// A handle that has renewed its session goes on with the old id. Once that is forgotten, a sign-in still finds the session.
+#[tokio::test]
+async fn long_after_an_own_renewal_it_keeps_the_entries() {
+    let world = world();
+    for passed in [Duration::ZERO, defaults::ROTATION_GRACE * 2] {
+        let (mut session, _) = world.two_requests().await;
+        assert_eq!(session.rotate(Rotate::renew()).await.unwrap(), Rotated::NewId);
+        world.sessions.open(session.id()).await.unwrap();
+        world.clock.advance(passed);
+        let renewed = *session.id();
+        let sign_in = SignIn::new(Principal::new("ada").unwrap());
+        assert_eq!(session.rotate(Rotate::privilege().with_sign_in(sign_in)).await.unwrap(), Rotated::NewId);
+        assert_eq!(session.get::<u32>("n").unwrap(), Some(1), "{passed:?}");
+        let now = world.sessions.open(session.id()).await.unwrap();
+        assert_eq!(now.get::<u32>("n").unwrap(), Some(1), "{passed:?}");
+        let old = world.sessions.open(&renewed).await.unwrap_err();
+        assert_eq!(old.kind(), ErrorKind::Superseded, "no second session is left");
+    }
+}

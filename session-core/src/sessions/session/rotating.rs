@@ -2,9 +2,9 @@
 
 use super::{Base, Session, sent::Request, settle::Settled};
 use crate::{
-    Error, Expiry, SessionId, SignIn,
+    Error, Expiry, LoadOptions, ReadLevel, SessionId, SignIn,
     sessions::Sessions,
-    store::{Rotation, RotationKind},
+    store::{Absent, LoadOutcome, Rotation, RotationKind},
 };
 
 /// The kind of a rotation, and the other changes of the same atomic step.
@@ -91,6 +91,9 @@ impl Session {
             self.send(Vec::new()).await?;
             return Ok(Rotated::NewId);
         }
+        if rotate.sign_in.is_some() {
+            self.forget_lost_old_id().await?;
+        }
         let request = match &self.base {
             Base::Ended(_) => return Err(self.destroyed()),
             Base::New(new) => {
@@ -115,5 +118,16 @@ impl Session {
             Settled::AlreadyRotated => Rotated::AlreadyRotated,
             _ => Rotated::NewId,
         })
+    }
+
+    /// After its own renewal a handle goes on with the old id, until the store no longer knows it. A sign-in is never told
+    /// so, because it starts a new session where an id has none. So the store is asked first.
+    async fn forget_lost_old_id(&mut self) -> Result<(), Error> {
+        let Some(old) = self.old_id else { return Ok(()) };
+        let options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
+        if let LoadOutcome::Absent(Absent::NotFound(_)) = self.sessions.store().load(&old, options).await? {
+            self.old_id = None;
+        }
+        Ok(())
     }
 }
