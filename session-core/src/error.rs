@@ -68,7 +68,7 @@ impl ErrorKind {
     pub const fn public_message(self) -> &'static str {
         match self {
             Self::NotFound => "Your session has ended.",
-            Self::Superseded => "Your session has just been renewed. Please try again.",
+            Self::Superseded => "You have just signed in, perhaps in another tab. Please reload the page.",
             Self::Conflict => "Another request came first. Please try again.",
             Self::LimitExceeded => "The request exceeds a limit.",
             Self::InvalidInput => "The request is not valid.",

@@ -45,6 +45,7 @@ impl Operation<'_> {
         (partition, key): (&Partition, &[u8]),
         cmd: &Cmd,
     ) -> Result<Vec<u8>, Error> {
+        self.admit().await.map_err(Failure::into_read_error)?;
         let slot = HashSlot::new(partition.slot);
         let mut replies = Vec::new();
         for attempt in 0..=RELOADS {

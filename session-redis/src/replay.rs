@@ -50,7 +50,9 @@ pub(crate) fn replay_all(store: &Arc<StoreInner>) {
 /// Sends these destroys until each was executed. A new primary may refuse writes until it has replicas.
 fn enqueue_replay(store: &Arc<StoreInner>, destroys: Vec<(IdDigest, Destroy)>) {
     if !destroys.is_empty() && store.recent_destroys.enqueue(destroys) {
-        tokio::spawn(replay(Arc::downgrade(store)));
+        // Made before the task: one that is dropped before it begins ends early, too.
+        let abandon = AbandonOnDrop(Some(Arc::downgrade(store)));
+        tokio::spawn(replay(Arc::downgrade(store), abandon));
     }
 }
 
@@ -65,8 +67,7 @@ impl Drop for AbandonOnDrop {
     }
 }
 
-async fn replay(store: Weak<StoreInner>) {
-    let mut abandon = AbandonOnDrop(Some(store.clone()));
+async fn replay(store: Weak<StoreInner>, mut abandon: AbandonOnDrop) {
     let mut backoff = Backoff::between_connects();
     while let Some(store) = store.upgrade() {
         let destroys = store.recent_destroys.take_queued();

@@ -33,8 +33,8 @@ pub struct Stats {
     /// Changes that were stored but not published, because the permission to publish was revoked after the store had
     /// connected. Other nodes notice each as a gap in the feed.
     pub unpublished: u64,
-    /// Sign-ins under a cap that ends the oldest sessions after which there were still more: too many to end at once, or a
-    /// server failed. The next sign-in of the principal goes on.
+    /// Sign-ins after which the principal still had more sessions than its `EndOldest` cap, because there were too many to
+    /// end in one call or because a server failed. The next sign-in ends more of them.
     pub caps_exceeded: u64,
 }
 

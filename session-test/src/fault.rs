@@ -18,7 +18,8 @@ pub enum Fault {
     /// The store executes the call, and the answer is lost: a write is [`OutcomeUnknown`](ErrorKind::OutcomeUnknown), a
     /// read [`Unavailable`](ErrorKind::Unavailable). If the store refuses the call, its own error is returned.
     LoseAnswer,
-    /// The store executes the call, and no answer ever comes. The caller waits until its future is dropped.
+    /// The store executes the call, and no answer ever comes. The caller waits until its future is dropped. If the store
+    /// refuses the call, its own error is returned.
     Hang,
 }
 
@@ -49,7 +50,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// Whether the call changes a session.
+    /// Whether the call changes anything in the store. Calls of the lock count.
     pub fn is_write(self) -> bool {
         !matches!(self, Self::Load | Self::Check | Self::List)
     }

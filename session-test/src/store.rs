@@ -64,8 +64,8 @@ impl<S> TestStore<S> {
         self.script.lock().faults.push_back((target.into(), fault));
     }
 
-    /// Begins or ends an outage. During an outage every call fails with [`Unavailable`](ErrorKind::Unavailable) and takes
-    /// no injected fault.
+    /// Begins or ends an outage. During an outage every [`Call`] fails with [`Unavailable`](ErrorKind::Unavailable) and takes
+    /// no injected fault. The feed of changes goes on.
     pub fn set_down(&self, is_down: bool) {
         self.script.lock().is_down = is_down;
     }

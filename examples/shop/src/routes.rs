@@ -8,9 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use session_core::{Error, ErrorKind, Note, Principal, Rotate, SessionCap, Sessions, SignIn};
+use session_core::{EndReason, Error, ErrorKind, Note, Principal, Rotate, SessionCap, SessionId, Sessions, SignIn};
 
-use crate::{Failure, RequestSession, with_session};
+use crate::{
+    Failure, RequestSession,
+    session::{ID, cookie_of, set_cookies, with_session},
+};
 
 type Answer = Result<String, Failure>;
 
@@ -24,9 +27,8 @@ pub fn shop(sessions: Sessions) -> Router {
         .route("/theme/{theme}", post(set_theme))
         .route("/flash", get(take_flash))
         .route("/flash/{text}", post(set_flash))
-        .route("/order", get(order_form))
+        .route("/order", post(order_form))
         .route("/order/{token}", post(order))
-        .route("/sign-in/{user}", post(sign_in))
         .route("/sign-out", post(sign_out))
         .route("/renew", post(renew))
         .route("/sessions", get(list))
@@ -34,6 +36,7 @@ pub fn shop(sessions: Sessions) -> Router {
         .route("/sessions/revoke-others", post(revoke_others))
         .route("/sessions/revoke-all", post(revoke_all))
         .route_layer(middleware::from_fn_with_state(sessions.clone(), with_session))
+        .route("/sign-in/{user}", post(sign_in))
         .with_state(sessions)
 }
 
@@ -41,6 +44,7 @@ async fn home(session: RequestSession) -> Answer {
     let theme = session.get::<String>("theme")?.unwrap_or_else(|| "light".into());
     let greeting = match (session.principal(), session.ended) {
         (Some(user), _) => format!("welcome, {}", user.as_str()),
+        (None, Some(ended)) if ended.reason == EndReason::Renewed => "please sign in again".into(),
         (None, Some(ended)) => format!("you were signed out: {}, {} s ago", ended.reason, ended.age.as_secs()),
         (None, None) => "welcome".into(),
     };
@@ -84,28 +88,39 @@ async fn take_flash(mut session: RequestSession) -> Answer {
     Ok(session.take::<String>("flash").await?.unwrap_or_default())
 }
 
-/// The form contains a token that one order can use.
+/// The form contains a token that one order can use. It is spent even if the request is dropped before the order is placed.
 async fn order_form(mut session: RequestSession) -> Answer {
-    let token = session_core::SessionId::generate()?.expose();
-    session.map_mut("orders").insert(&token, true)?;
+    let token = SessionId::generate()?.expose(); // 128 random bits; not an id of a session
+    session.set("order", &token)?;
     Ok(token)
 }
 
 async fn order(mut session: RequestSession, Path(token): Path<String>) -> Result<Response, Failure> {
-    Ok(match session.map_mut("orders").take::<bool>(token).await? {
-        Some(_) => "ordered".into_response(),
-        None => (StatusCode::CONFLICT, "this order was sent before").into_response(),
+    Ok(match session.take::<String>("order").await? {
+        Some(expected) if expected == token => "ordered".into_response(),
+        _ => (StatusCode::CONFLICT, "this order was sent before").into_response(),
     })
 }
 
-/// The session keeps its cart and gets a new id; the old one, which somebody else may know, gives no access any more.
-async fn sign_in(mut session: RequestSession, Path(user): Path<String>, headers: HeaderMap) -> Answer {
+/// The session keeps its cart and gets a new id; the old one, which somebody else may know, gives no access any more. It
+/// is not opened first, so a form that is sent twice signs in twice. There is no password here: a real application asks for
+/// `last_revocation`, checks the password, and passes the revocation to `SignIn::with_last_revocation`.
+async fn sign_in(
+    State(sessions): State<Sessions>,
+    Path(user): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     let device = headers.get(header::USER_AGENT).map_or("", |agent| agent.to_str().unwrap_or_default());
     let sign_in = SignIn::new(Principal::new(&user)?)
         .with_note(Note::new(device.chars().take(60).collect::<String>())?)
         .with_cap(SessionCap::EndOldest(10));
-    let _ = session.rotate(Rotate::privilege().with_sign_in(sign_in)).await?; // always `NewId` for a sign-in
-    Ok(format!("welcome, {user}"))
+    let sent = cookie_of(&headers, ID);
+    let old = sent.as_deref().and_then(|text| text.parse().ok());
+    let old = old.map_or_else(SessionId::generate, Ok)?;
+    let session = sessions.sign_in(&old, Rotate::privilege().with_sign_in(sign_in)).await?;
+    let mut response = format!("welcome, {user}").into_response();
+    set_cookies(&mut response, &session, sent.as_deref());
+    Ok(response)
 }
 
 async fn sign_out(mut session: RequestSession) -> Answer {
@@ -118,6 +133,7 @@ async fn renew(mut session: RequestSession) -> Answer {
     Ok(format!("{renewed:?}"))
 }
 
+/// The user who is signed in; otherwise the answer is 401.
 fn user(session: &RequestSession) -> Result<Principal, Failure> {
     let principal = session.principal().cloned();
     principal.ok_or_else(|| Failure(Error::new(ErrorKind::NotFound, "nobody is signed in")))
@@ -137,7 +153,7 @@ async fn list(session: RequestSession, State(sessions): State<Sessions>) -> Answ
 
 async fn revoke(session: RequestSession, State(sessions): State<Sessions>, Path(digest): Path<String>) -> Answer {
     let was_live = sessions.revoke(&user(&session)?, &digest.parse()?).await?;
-    Ok(if was_live { "ended" } else { "it had ended before" }.into())
+    Ok(if was_live { "ended" } else { "no such session of yours" }.into())
 }
 
 async fn revoke_others(session: RequestSession, State(sessions): State<Sessions>) -> Answer {

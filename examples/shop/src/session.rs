@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use session_core::{Error, ErrorKind, LoadOptions, Session, Sessions, model::Ended};
 
 /// A browser accepts cookies with this prefix only from this host, over TLS.
-const ID: &str = "__Host-session";
+pub(crate) const ID: &str = "__Host-session";
 /// What the client has seen: a node whose cache is behind asks the store.
 const FLOOR: &str = "__Host-floor";
 
@@ -69,7 +69,8 @@ impl<S: Sync> FromRequestParts<S> for RequestSession {
     }
 }
 
-/// The middleware. It commits what a handler has recorded before the response leaves, unless the handler failed.
+/// The middleware. It commits what a handler has recorded before the response leaves, unless that is a server error. A
+/// handler that refuses a request after it has recorded something calls `discard`.
 pub async fn with_session(State(sessions): State<Sessions>, mut request: Request, next: Next) -> Response {
     let sent = cookie_of(request.headers(), ID);
     let floor = cookie_of(request.headers(), FLOOR).and_then(|text| text.parse().ok());
@@ -87,7 +88,7 @@ pub async fn with_session(State(sessions): State<Sessions>, mut request: Request
     };
     let slot = match session {
         Ok(session) => Slot(Arc::new(Mutex::new(Some(session)))),
-        // After a sign-in in another tab, the cookie is already a newer one: leave it alone.
+        // Superseded by a sign-in, whose response sets the new cookie: leave the cookie alone.
         Err(error) => return Failure(error).into_response(),
     };
     request.extensions_mut().insert(slot.clone());
@@ -96,39 +97,37 @@ pub async fn with_session(State(sessions): State<Sessions>, mut request: Request
     let Some(mut session) = mem::take(&mut *slot.0.lock()) else { return response };
     if response.status().is_server_error() {
         session.discard();
-    } else if let Err(error) = session.commit().await {
+    }
+    // After a `discard`, this settles a new id that the store may know already.
+    if let Err(error) = session.commit().await {
         response = Failure(error).into_response();
     }
-    // A session that was never stored has no cookie.
-    let id = (!session.is_new() && !session.is_ended()).then(|| session.id().expose());
-    if id != sent {
-        set_cookie(&mut response, ID, id);
-    }
-    if let Some(floor) = session.floor().filter(|_| session.has_written()) {
-        set_cookie(&mut response, FLOOR, Some(floor.to_string()));
-    }
+    set_cookies(&mut response, &session, sent.as_deref());
     response
 }
 
-fn cookie_of(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn cookie_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     texts.flat_map(Cookie::split_parse).flatten().find(|cookie| cookie.name() == name).map(|it| it.value().to_owned())
 }
 
-/// Sets a cookie, or removes it.
-fn set_cookie(response: &mut Response, name: &'static str, value: Option<String>) {
-    let mut cookie = Cookie::new(name, value.clone().unwrap_or_default());
-    if value.is_none() {
-        cookie.make_removal();
+/// Tells the client its id if it is not the one that it sent, and what it has written.
+pub(crate) fn set_cookies(response: &mut Response, session: &Session, sent: Option<&str>) {
+    // A session that was never stored has no cookie.
+    let id = (!session.is_new() && !session.is_ended()).then(|| session.id().expose());
+    let floor = session.floor().filter(|_| session.has_written()).map(|floor| floor.to_string());
+    for (name, value, is_due) in [(ID, &id, id.as_deref() != sent), (FLOOR, &floor, floor.is_some() || id.is_none())] {
+        if !is_due || (value.is_none() && sent.is_none()) {
+            continue;
+        }
+        let cookie = Cookie::build((name, value.as_deref().unwrap_or_default())).path("/").secure(true).http_only(true);
+        let cookie = if value.is_none() { cookie.removal() } else { cookie };
+        let cookie = cookie.same_site(SameSite::Lax).build();
+        let Ok(mut text) = HeaderValue::from_str(&cookie.to_string()) else { return };
+        text.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, text);
     }
-    cookie.set_path("/");
-    cookie.set_secure(true);
-    cookie.set_http_only(true);
-    cookie.set_same_site(SameSite::Lax);
-    let Ok(mut value) = HeaderValue::from_str(&cookie.to_string()) else { return };
-    value.set_sensitive(true);
-    response.headers_mut().append(header::SET_COOKIE, value);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// An error as a response.

@@ -73,18 +73,23 @@ impl Sessions {
     /// a task, or after a response. Without any work it returns at once.
     ///
     /// # Errors
-    /// The first failure of the store, at which it stops. A later call does the rest.
+    /// The first failure of the store, after everything was attempted. A later call attempts the rest again.
     ///
     /// # Cancel safety
     /// May be called again; it continues where it stopped.
     pub async fn upkeep(&self) -> Result<(), Error> {
+        self.do_deferred().await
+    }
+
+    async fn do_deferred(&self) -> Result<(), Error> {
+        let mut result = Ok(());
         for _ in 0..self.shared.upkeep.unsettled.waiting() {
-            self.settle_next().await?;
+            result = result.and(self.settle_next().await);
         }
         for touch in self.waiting_touches() {
-            self.retry_touch(touch).await?;
+            result = result.and(self.retry_touch(touch).await);
         }
-        Ok(())
+        result
     }
 
     /// The work that was put off and is not done yet.
@@ -108,13 +113,9 @@ impl Sessions {
     pub async fn close(&self) -> Result<(), Error> {
         self.shared.closed.store(true, Ordering::Relaxed);
         let locks: Vec<_> = lock(&self.shared.upkeep.locks).iter().map(|(token, tenure)| (*token, tenure.id)).collect();
-        let mut result = self.release_locks(locks).await;
-        for _ in 0..self.shared.upkeep.unsettled.waiting() {
-            result = result.and(self.settle_next().await);
-        }
-        for touch in self.waiting_touches() {
-            result = result.and(self.retry_touch(touch).await);
-        }
+        // Before the locks are released: a write may depend on one.
+        let result = self.do_deferred().await;
+        let result = result.and(self.release_locks(locks).await);
         result.and(self.store().close().await)
     }
 

@@ -4,7 +4,7 @@ use redis::ServerError;
 
 /// The commands that the store sends, or that its scripts call. Only these are named in messages: the rest of a server's
 /// text quotes arguments.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 42] = [
     "ASKING",
     "AUTH",
     "CLUSTER",
@@ -36,12 +36,17 @@ const KNOWN: [&str; 37] = [
     "SPUBLISH",
     "SSUBSCRIBE",
     "SUBSCRIBE",
+    "SUNSUBSCRIBE",
     "TIME",
     "TYPE",
     "UNLINK",
     "UNSUBSCRIBE",
-    "SUNSUBSCRIBE",
     "WAIT",
+    "ZADD",
+    "ZCARD",
+    "ZCOUNT",
+    "ZRANGE",
+    "ZREM",
 ];
 
 /// The command that the server does not know, if that is what its error says.

@@ -38,6 +38,21 @@ async fn a_lost_answer_is_neither_success_nor_failure() {
     assert_eq!(browser.page("/cart").await.lines().count(), 2, "it had happened");
 }
 
+/// The id may have changed, and the client does not know the new one.
+#[tokio::test]
+async fn a_sign_in_or_renewal_whose_answer_is_lost_locks_nobody_out() {
+    let (store, nodes) = shop();
+    let browser = Browser::new(&nodes);
+    browser.form("/cart/sku-1").await;
+    store.inject(Call::Rotate, Fault::LoseAnswer);
+    assert_eq!(browser.post("/sign-in/ada").await.0, StatusCode::GATEWAY_TIMEOUT);
+    browser.form("/sign-in/ada").await;
+    assert_eq!(browser.page("/cart").await, "1 x sku-1\n");
+    store.inject(Call::Rotate, Fault::LoseAnswer);
+    assert_eq!(browser.post("/renew").await.0, StatusCode::GATEWAY_TIMEOUT);
+    assert_eq!(browser.page("/cart").await, "1 x sku-1\n");
+}
+
 #[tokio::test]
 async fn a_refusal_says_what_is_wrong() {
     let (_, nodes) = shop();

@@ -62,7 +62,7 @@ async fn a_form_counts_once() {
     let server = Server::start().await;
     let nodes = three_nodes(&server).await;
     let browser = Browser::new(&nodes);
-    let order = format!("/order/{}", browser.page("/order").await);
+    let order = format!("/order/{}", browser.form("/order").await);
     let mut answers: Vec<_> = join_all([browser.post(&order), browser.post(&order)]).await;
     answers.sort_by_key(|(status, _)| *status);
     assert_eq!(answers.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [StatusCode::OK, StatusCode::CONFLICT]);
@@ -86,6 +86,22 @@ async fn a_sign_in_keeps_the_cart_and_changes_the_id() {
     assert!(planted.session().is_some(), "the cookie is left alone: another tab has set the new one");
     browser.form("/renew").await;
     assert_eq!(browser.page("/cart").await, "1 x sku-1\n");
+}
+
+/// The second form has the cookie that the first one replaces, and its response comes last.
+#[tokio::test]
+async fn a_sign_in_form_that_is_sent_twice_signs_in_twice() {
+    let server = Server::start().await;
+    let nodes = three_nodes(&server).await;
+    let first = Browser::new(&nodes);
+    first.form("/cart/sku-1").await;
+    let second = first.copied();
+    first.form("/sign-in/ada").await;
+    second.form("/sign-in/ada").await;
+    for browser in [&first, &second] {
+        assert_eq!(browser.page("/").await, "welcome, ada; the theme is light");
+        assert_eq!(browser.page("/cart").await, "1 x sku-1\n");
+    }
 }
 
 #[tokio::test]

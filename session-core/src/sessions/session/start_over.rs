@@ -21,7 +21,7 @@ impl Session {
     /// async fn commit(session: &mut Session) -> Result<(), Error> {
     ///     match session.commit().await {
     ///         Err(error) if error.kind() == ErrorKind::NotFound => {
-    ///             session.start_over()?; // fails if the session was ended on purpose
+    ///             session.start_over()?; // fails while the store remembers that the session was ended on purpose
     ///             session.commit().await // set the cookie to the new `session.id()`
     ///         }
     ///         result => result,
@@ -29,14 +29,14 @@ impl Session {
     /// }
     /// ```
     ///
-    /// The new session has a new id and, **like every new session, no principal**: nobody is signed in, whether or not somebody was signed
-    /// in before. Only recorded values are kept, including those of an update whose outcome is unknown. Entries of the old
+    /// The new session has a new id and **no principal**, even if somebody was signed in before. Only recorded values are kept, including those of an update whose outcome is unknown. Entries of the old
     /// session, removals, and a [`take`](Self::take) or [`update`](Self::update) that was sent are not. Values that a codec
     /// has sealed are sealed again for the new session. A [lock](Self::lock) is not kept. Nothing is sent.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), with the reason, if the session was ended on purpose: by a logout, a revocation
-    /// or a limit. [`Superseded`](ErrorKind::Superseded), or NotFound with the reason
+    /// [`NotFound`](ErrorKind::NotFound), with the reason, if the session was ended on purpose (a logout, a revocation, a
+    /// limit, or a sign-in of another principal) and its tombstone is still kept. Later such a session cannot be told from
+    /// an expired one; a handle that lives long should [watch](crate::Sessions::watch) its session. [`Superseded`](ErrorKind::Superseded), or NotFound with the reason
     /// [`Renewed`](crate::model::EndReason::Renewed), if it continues at another id. [`Conflict`](ErrorKind::Conflict) if the
     /// store has not answered this handle that the session is gone. [`UnreadableField`](ErrorKind::UnreadableField) for a
     /// value that its codec cannot seal again. [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no
