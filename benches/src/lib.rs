@@ -41,8 +41,3 @@ pub use sessions::{create, op, ready, scalars, shuffle};
 pub use tapped::Tapped;
 pub use threads::{Batches, elapsed, timed, timed_from};
 pub use zipf::Zipf;
-
-/// The README's snippets. This crate also checks its figures, and depends on everything that they use.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-mod readme {}

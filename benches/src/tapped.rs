@@ -32,7 +32,7 @@ impl<S: fmt::Debug> fmt::Debug for Tapped<S> {
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore + 'static> SessionStore for Tapped<S> {
-    forward!(self => self.store; backend, limits, create, load, apply, touch, rotate, destroy, check, close, index, lock);
+    forward!(self => self.store; backend, limits, create, load, apply, touch, rotate, destroy, check, close, clock, index, lock);
 
     fn feed(&self) -> Option<&dyn ChangeFeed> {
         self.store.feed().map(|_| self as &dyn ChangeFeed)

@@ -1,8 +1,8 @@
-//! Small programs that use sessions, in `examples/`:
+//! A small program, in `examples/`:
 //!
 //! | example | shows |
 //! |---|---|
-//! | `quickstart` | a session from sign-in to sign-out |
 //! | `custom_backend` | a backend in one file, tested by the conformance suite |
 //!
-//! The packages `replay` and `capacity`, in the folders beside, are larger programs with options of their own.
+//! The packages in the folders beside are programs of their own: `quickstart`, a session from sign-in to sign-out; `shop`, a
+//! web application; `replay` and `capacity`, with options that `--help` lists.

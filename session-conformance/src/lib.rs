@@ -74,7 +74,7 @@
 //! | `rotation`, `rotation_race` | both kinds, forwards, racing rotations and updates |
 //! | `renewal` | lost responses, confirmation by use, graces, renewals of renewals |
 //! | `sign_in` | forms that are sent twice, ended and unknown ids, other principals, notes |
-//! | `index`, `revocation` | sessions of a principal, caps, revocations that race sign-ins and rotations |
+//! | `index`, `revocation`, `many_sessions` | sessions of a principal, few or many; caps; revocations that race sign-ins and rotations |
 //! | `lock` | leases and fencing tokens |
 //! | `feed` | every change once, in order, with chained stamps; barriers; a gap where changes are missing |
 //! | `watching` | a watch ends with its session, on any node, and with no other |
@@ -82,7 +82,7 @@
 //! | `input`, `limits` | unusual names, every byte, 10,000 entries; anything too large is refused whole |
 //! | `nodes` | two handles on one backend |
 //!
-//! The suite itself is tested too: its tests contain 74 deliberately broken stores, each with one fault (an update that
+//! The suite itself is tested too: its tests contain 77 deliberately broken stores, each with one fault (an update that
 //! creates, a forward that never ends, a blob that is written back whole …). The matching cases must catch each of them.
 //!
 //! Each case runs on its own tokio runtime. The suite assumes nothing about the runtime of the backend; a store that

@@ -239,6 +239,11 @@ macro_rules! __cases {
                 a_sign_in_that_began_before_a_revocation_is_refused: Index,
                 a_conditional_sign_in_races_a_revocation: Index,
             }
+            many_sessions {
+                a_page_has_the_latest: Index,
+                a_cap_is_enforced: Index,
+                all_are_revoked: Index,
+            }
             lock {
                 one_owner_holds_the_lock: Lock,
                 a_repeated_acquire_is_the_same_tenure: Lock,

@@ -24,7 +24,8 @@ pub enum ErrorKind {
     LimitExceeded,
     /// Too many requests are in flight; nothing was sent. Try again later.
     Overloaded,
-    /// The backend did not answer and nothing was changed. Try again later.
+    /// The backend did not answer, or [refused](Error::is_answered) the request for now. Nothing was changed. Try again
+    /// later.
     Unavailable,
     /// The request may or may not have happened. A retry with the same op id is safe; a
     /// [`Session`](crate::Session) does that by itself at its next commit.
@@ -38,6 +39,45 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// The HTTP status of a response to a request that failed with this kind, for an application that has no reason to
+    /// choose another one.
+    ///
+    /// | kind | status |
+    /// |---|---|
+    /// | [`NotFound`](Self::NotFound) | 401 Unauthorized: there is no session any more; sign in again |
+    /// | [`Superseded`](Self::Superseded), [`Conflict`](Self::Conflict) | 409 Conflict: the client may send the request again |
+    /// | [`LimitExceeded`](Self::LimitExceeded) | 413 Content Too Large |
+    /// | [`InvalidInput`](Self::InvalidInput) | 400 Bad Request |
+    /// | [`Overloaded`](Self::Overloaded), [`Unavailable`](Self::Unavailable) | 503 Service Unavailable: nothing was changed |
+    /// | [`OutcomeUnknown`](Self::OutcomeUnknown) | 504 Gateway Timeout: it may have happened |
+    /// | [`UnreadableField`](Self::UnreadableField), [`Configuration`](Self::Configuration) | 500 Internal Server Error |
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::NotFound => 401,
+            Self::Superseded | Self::Conflict => 409,
+            Self::LimitExceeded => 413,
+            Self::InvalidInput => 400,
+            Self::Overloaded | Self::Unavailable => 503,
+            Self::OutcomeUnknown => 504,
+            Self::UnreadableField | Self::Configuration => 500,
+        }
+    }
+
+    /// A sentence for the body of that response. It is the same for every error of this kind and names no backend,
+    /// operation or field, unlike [`Error`]'s `Display`, which is for logs.
+    pub const fn public_message(self) -> &'static str {
+        match self {
+            Self::NotFound => "Your session has ended.",
+            Self::Superseded => "You have just signed in, perhaps in another tab. Please reload the page.",
+            Self::Conflict => "Another request came first. Please try again.",
+            Self::LimitExceeded => "The request exceeds a limit.",
+            Self::InvalidInput => "The request is not valid.",
+            Self::Overloaded | Self::Unavailable => "The service is not available right now. Please try again later.",
+            Self::OutcomeUnknown => "It is not known yet whether the request was carried out.",
+            Self::UnreadableField | Self::Configuration => "Something went wrong.",
+        }
+    }
+
     fn describe(self) -> &'static str {
         match self {
             Self::NotFound => "no such session",
@@ -72,6 +112,7 @@ struct Inner {
     field: Option<Field>,
     ended: Option<Ended>,
     conflict: Option<Conflict>,
+    is_answered: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -87,6 +128,7 @@ impl Error {
             field: None,
             ended: None,
             conflict: None,
+            is_answered: false,
             source: None,
         }))
     }
@@ -110,6 +152,13 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into().into());
+        self
+    }
+
+    /// Records that the backend answered, and refused the request: see [`is_answered`](Self::is_answered). For backends.
+    #[must_use]
+    pub fn with_answer(mut self) -> Self {
+        self.0.is_answered = true;
         self
     }
 
@@ -147,6 +196,16 @@ impl Error {
         matches!(self.0.kind, ErrorKind::Overloaded | ErrorKind::Unavailable | ErrorKind::OutcomeUnknown)
     }
 
+    /// Whether the backend answered, without delay, that it refuses the request for now.
+    ///
+    /// It tells two sorts of [`Unavailable`](ErrorKind::Unavailable) and [`OutcomeUnknown`](ErrorKind::OutcomeUnknown)
+    /// apart. True: the backend works and refuses only such requests, for example writes while it is out of memory. False:
+    /// no answer came, or a refusal lasted until the deadline of the call. A circuit breaker counts only the second sort,
+    /// because only such calls wait in vain.
+    pub fn is_answered(&self) -> bool {
+        self.0.is_answered
+    }
+
     /// Why and how long ago the session ended, as long as its tombstone is kept.
     pub fn ended(&self) -> Option<&Ended> {
         self.0.ended.as_ref()
@@ -180,7 +239,10 @@ impl fmt::Display for Error {
             (Some(name), None) | (None, Some(name)) => write!(f, "{name}: ")?,
             (None, None) => {}
         }
-        f.write_str(self.0.kind.describe())?;
+        f.write_str(match self.0.kind {
+            ErrorKind::Unavailable if self.0.is_answered => "the backend refused the request; try again later",
+            kind => kind.describe(),
+        })?;
         if let Some(field) = &self.0.field {
             write!(f, " (field `{field}`)")?;
         }

@@ -44,8 +44,10 @@
 //! `json` (default), `postcard`, `bincode`, `sealed`: the [codecs](codec). `machine`: the reference implementation
 //! `store::machine`, for backends that keep their sessions in their own process. `tracing`: the event `session_ended`, at
 //! level `INFO` of the target `session_core`, when a request meets a session that was ended and whose tombstone is still
-//! there, and `session_forked`, at level `WARN`, when an old id comes back after the id of its renewal was used. The events
-//! have the age (`age_ms`) and the operation, and no id; the first also has the reason.
+//! there, and `session_forked`, at level `WARN`, when an old id comes back after the id of its renewal was used. These events
+//! have the age (`age_ms`) and the operation, and no id; the first also has the reason. `session_dropped_uncommitted`, at
+//! level `INFO`, tells that a handle was dropped with changes, with the number of changed fields (`fields`) and whether the
+//! outcome of a request is unknown (`unsettled`).
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
@@ -67,7 +69,7 @@ pub use model::{
     principal::{Note, Principal, SessionCap, SignIn},
     stamp::Floor,
 };
-pub use sessions::{Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set, Watch, WatchEnd};
+pub use sessions::{Deferred, Map, Rotate, Rotated, Session, Sessions, SessionsBuilder, Set, Watch, WatchEnd};
 pub use store::{
     IndexedSession, RevocationId,
     request::{LoadOptions, ReadLevel},

@@ -94,3 +94,39 @@ async fn a_session_that_was_ended_is_reported() {
     assert_eq!(sessions.open(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(lines.take(), Vec::<String>::new(), "after the tombstone is gone, nothing is reported");
 }
+
+/// Forgetting the commit is silent otherwise.
+#[tokio::test]
+async fn a_handle_that_is_dropped_with_changes_is_reported() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let sessions = Sessions::new(MemoryStore::new());
+
+    let mut session = sessions.create().unwrap();
+    session.set("a", 1u32).unwrap();
+    session.map_mut("cart").insert("x", 1u32).unwrap();
+    session.map_mut("cart").insert("y", 1u32).unwrap();
+    let event = |fields: usize| {
+        format!(
+            "INFO session_core message=session_dropped_uncommitted: a handle was dropped with changes that were not \
+             committed fields={fields} unsettled=false"
+        )
+    };
+    drop(session);
+    assert_eq!(lines.take(), [event(2)]);
+
+    let mut session = sessions.create().unwrap();
+    session.set("a", 1u32).unwrap();
+    session.commit().await.unwrap();
+    let id = *session.id();
+    drop(session);
+    let mut session = sessions.open(&id).await.unwrap();
+    session.set("a", 2u32).unwrap();
+    session.discard();
+    drop(session);
+    let mut session = sessions.open(&id).await.unwrap();
+    session.set("a", 2u32).unwrap();
+    session.destroy().await.unwrap();
+    drop(session);
+    assert_eq!(lines.take(), Vec::<String>::new(), "a commit, a discard and an end are no loss");
+}

@@ -4,7 +4,7 @@ use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
     store::{
-        Destroy, IndexedSession, RevocationId, SessionIndex, async_trait,
+        Destroy, IndexedSession, RevocationId, RevokedAll, SessionIndex, async_trait,
         machine::{Slot, Slots, follow},
     },
 };
@@ -12,12 +12,15 @@ use session_core::{
 use crate::{MemoryStore, index::IndexEntry, store::in_operation};
 
 impl MemoryStore {
-    /// Ends the session that is indexed at a digest, or has moved on from there. Returns true if there was one.
-    pub(crate) fn revoke_at(&self, principal: &Principal, digest: &IdDigest, destroy: &Destroy) -> bool {
+    /// Ends the session that is indexed at a digest, or has moved on from there. Returns where it was, if there was one.
+    pub(crate) fn revoke_at(&self, principal: &Principal, digest: &IdDigest, destroy: &Destroy) -> Option<IdDigest> {
+        let mut at = None;
         let revoked = self.data.mutate(&self.mutation(digest), |shard, now| {
-            Ok(self.data.rules.revoke(shard, now, (principal, digest), destroy))
+            let step = self.data.rules.revoke(shard, now, (principal, digest), destroy);
+            at = step.effect.map(|effect| effect.digest);
+            Ok(step)
         });
-        revoked.unwrap_or(false)
+        at.filter(|_| revoked.unwrap_or(false))
     }
 
     /// The sessions of a principal, and the sign-in number of the one that `id` gives access to.
@@ -61,7 +64,7 @@ impl SessionIndex for MemoryStore {
             let shard = self.data.shard_of(session.partition()).shard.read();
             follow(&*shard, self.data.clock.now(), session).is_some()
         };
-        Ok(exists && self.revoke_at(principal, session, &destroy))
+        Ok(exists && self.revoke_at(principal, session, &destroy).is_some())
     }
 
     async fn revoke_all(
@@ -69,7 +72,7 @@ impl SessionIndex for MemoryStore {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         let destroy = Destroy::new(OpId::generate().map_err(in_operation("revoke_all"))?, reason);
         // A sign-in that has passed the check of its last revocation is in progress under its shard's lock. It is listed
         // when the lock is free.
@@ -79,15 +82,15 @@ impl SessionIndex for MemoryStore {
         self.data.index.record_revocation(principal, revocation, (now, until));
         self.data.wait_for_steps();
         let (mut list, kept) = self.list_and_find(principal, except);
-        let Some(last) = list.iter().map(|entry| entry.sign_in).max() else { return Ok(0) };
-        let mut ended = 0;
+        let Some(last) = list.iter().map(|entry| entry.sign_in).max() else { return Ok(RevokedAll::default()) };
+        let mut ended = Vec::new();
         loop {
             // Sessions that sign in from now on may stay.
             list.retain(|entry| entry.sign_in <= last && Some(entry.sign_in) != kept);
             if list.is_empty() {
-                return Ok(ended);
+                return Ok(RevokedAll { ended, left: 0 });
             }
-            ended += list.iter().filter(|entry| self.revoke_at(principal, &entry.digest, &destroy)).count();
+            ended.extend(list.iter().filter_map(|entry| self.revoke_at(principal, &entry.digest, &destroy)));
             // A session that moved several times meanwhile may have escaped this round. It kept its sign-in number, so
             // the next round finds it.
             list = self.data.index.list(principal);

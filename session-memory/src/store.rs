@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use session_core::{
-    Error, Limits, LoadOptions, SessionId,
+    Clock, Error, Limits, LoadOptions, SessionId,
     model::{IdDigest, Timestamp},
     store::{
         Absent, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, Origin,
@@ -138,6 +138,10 @@ impl SessionStore for MemoryStore {
 
     fn limits(&self) -> Limits {
         self.data.rules.limits
+    }
+
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        Some(self.data.clock.clone())
     }
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {

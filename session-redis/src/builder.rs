@@ -2,28 +2,27 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::Value as Reply;
 use session_core::{
     Error, ErrorKind, Limits,
     defaults::{TOMBSTONE, TOMBSTONE_CALLS},
-    model::Timestamp,
     store::Origin,
 };
 
 use crate::{
     RedisConfig, RedisStore, Topology,
     connection_setup::ConnectionSetup,
+    counter::Counter,
     defaults,
     error_context::ErrorContext as _,
     feed::{Channels, Feed, FeedOptions},
     layout::Layout,
-    net::{CheckedConfig, Failure, HashSlot, Net, Resend},
-    operation::Operation,
+    layout_check::LayoutCheck,
+    net::{CheckedConfig, Failure, Net, check_runtime},
     principal_cache::PrincipalCache,
     recent_destroys::RecentDestroys,
     settings::Settings,
     store_inner::StoreInner,
-    tags::slot_of_key,
+    unpublished::Unpublished,
 };
 
 /// Builds a store. Each setting documents its cost; [`RedisConfig`] has the settings of the connections.
@@ -77,12 +76,17 @@ impl RedisStoreBuilder {
         Self { subscriber_buffer: changes, ..self }
     }
 
-    /// Connects, checks the permissions, loads the scripts, and checks that the store is laid out as configured.
+    /// Connects, checks the permissions, loads the scripts, and checks that the store is laid out as configured. Waits for
+    /// the servers for at most [`RedisConfig::start_deadline`].
+    ///
+    /// It must be called on a Tokio runtime with timers and sockets (`enable_all`); [`RedisStore`] says what happens when
+    /// that runtime ends.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration), at once: a setting out of range, a wrong password or certificate, a
-    /// missing permission, another number of partitions. [`Unavailable`](ErrorKind::Unavailable): no server answered
-    /// within a call deadline.
+    /// missing permission or command, a server that is too old, another number of partitions, no runtime.
+    /// [`Unavailable`](ErrorKind::Unavailable): no server answered within the start deadline. The message has the address
+    /// and the cause of the last attempt.
     ///
     /// # Cancel safety
     /// If the future is dropped, there is no store.
@@ -90,14 +94,52 @@ impl RedisStoreBuilder {
         self.open().await.during("connect")
     }
 
+    /// Makes a store that connects in the background, and by itself, for as long as it takes. The application starts
+    /// whether or not its servers are there yet.
+    ///
+    /// On a Tokio runtime the store begins to connect now. Elsewhere, for example in a `static`, it begins with its first
+    /// call. Each call waits for the servers until its own deadline. No request is sent before the permissions and the
+    /// layout were checked, as by [`connect`](Self::connect). [`check`](session_core::store::SessionStore::check) says
+    /// whether the store serves.
+    ///
+    /// ```
+    /// use session_redis::RedisStore;
+    ///
+    /// # fn main() -> Result<(), session_core::Error> {
+    /// // No server need be there.
+    /// let store = RedisStore::connect_lazy("redis://127.0.0.1:6379")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration): a setting out of range. Calls report all other errors that `connect`
+    /// would report: those of the configuration at once, an outage as [`Unavailable`](ErrorKind::Unavailable) at their
+    /// deadline.
+    pub fn connect_lazy(self) -> Result<RedisStore, Error> {
+        let store = self.assemble().during("connect")?;
+        // Without a runtime the first call begins.
+        store.inner.net.start().ok();
+        Ok(store)
+    }
+
     async fn open(self) -> Result<RedisStore, Error> {
+        let store = self.assemble()?;
+        check_runtime().map_err(Failure::into_read_error)?;
+        store.inner.net.ready().await.map_err(Failure::into_read_error)?;
+        store.inner.operation().check_layout().await.map_err(Failure::into_read_error)?;
+        Ok(store)
+    }
+
+    /// Checks the settings. Nothing is connected yet.
+    fn assemble(self) -> Result<RedisStore, Error> {
         let config = self.config;
         if self.tombstone < config.call_deadline * TOMBSTONE_CALLS {
             return Err(refused("`tombstone` is shorter than ten call deadlines; raise it"));
         }
-        let database = CheckedConfig::new(&config)?.database();
+        let checked = CheckedConfig::new(&config)?;
         let is_cluster = matches!(config.topology, Topology::Cluster);
-        let layout = Layout::new(&config.prefix, database, config.partitions);
+        let layout = Layout::new(&config.prefix, checked.database(), config.partitions);
         let settings = Settings {
             limits: self.limits,
             tombstone: self.tombstone,
@@ -106,8 +148,9 @@ impl RedisStoreBuilder {
             publish: if is_cluster { "SPUBLISH" } else { "PUBLISH" },
             has_sentinels: matches!(config.topology, Topology::Sentinel(_)),
         };
-        let setup = Arc::new(ConnectionSetup::new(&layout, is_cluster, settings.publish));
-        let net = Net::connect(&config, setup.clone()).await?;
+        let layout_check = Arc::new(LayoutCheck::new(&layout));
+        let setup = Arc::new(ConnectionSetup::new(&layout, layout_check.clone(), is_cluster, settings.publish));
+        let net = Net::new(checked, setup.clone());
         let options = FeedOptions {
             queue_items: self.subscriber_buffer,
             deadline: config.call_deadline,
@@ -116,61 +159,19 @@ impl RedisStoreBuilder {
         };
         let feed = Feed::new(Arc::new(net.clone()), Channels::of(&layout, is_cluster), options, settings.origin);
         let (principals, recent_destroys) = (PrincipalCache::default(), RecentDestroys::default());
-        let inner = Arc::new(StoreInner { net, feed, layout, settings, principals, recent_destroys });
-        inner.operation().declare_layout().await?;
-        inner.operation().read_clock().await;
+        let inner = Arc::new(StoreInner {
+            net,
+            feed,
+            layout,
+            layout_check,
+            settings,
+            principals,
+            recent_destroys,
+            unpublished: Unpublished::default(),
+            caps_exceeded: Counter::default(),
+        });
         setup.complete(Arc::downgrade(&inner));
         Ok(RedisStore { inner })
-    }
-}
-
-impl Operation<'_> {
-    /// Learns the time of a server. A store that does not know it sends its first updates without a limit.
-    async fn read_clock(&self) {
-        let Some(partition) = self.store.layout.partitions().first() else { return };
-        let time = self.command(HashSlot::new(partition.slot), &redis::cmd("TIME"), Resend::Harmless).await;
-        let number = |reply: &Reply| match reply {
-            Reply::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<u64>().ok(),
-            _ => None,
-        };
-        if let Ok(Reply::Array(time)) = time
-            && let [Some(seconds), Some(micros)] = time.iter().map(number).collect::<Vec<_>>()[..]
-        {
-            let millis = seconds.saturating_mul(1_000).saturating_add(micros.div_ceil(1_000));
-            self.store.layout.clock.observe(self.deadline, Timestamp::from_millis(millis));
-        }
-    }
-
-    /// Stores the layout, or checks that the stored one is the same.
-    async fn declare_layout(&self) -> Result<(), Error> {
-        let layout = &self.store.layout;
-        let (key, declared) = layout.declaration();
-        let slot = HashSlot::new(slot_of_key(key.as_bytes()));
-        // It is read first: a server that is short of memory refuses to set it even if it is set already.
-        let mut get = redis::cmd("GETEX");
-        get.arg(&key).arg("PERSIST");
-        let mut reply = self.command(slot, &get, Resend::Harmless).await;
-        if matches!(reply, Ok(Reply::Nil)) {
-            let mut set = redis::cmd("SET");
-            set.arg(&key).arg(&declared).arg("NX").arg("GET");
-            reply = self.command(slot, &set, Resend::Harmless).await;
-        }
-        match reply.map_err(Failure::into_write_error)? {
-            Reply::Nil => Ok(()),
-            Reply::BulkString(found) if found == declared.as_bytes() => Ok(()),
-            Reply::BulkString(found) => {
-                let found = String::from_utf8_lossy(&found).into_owned();
-                Err(match found.split_once(':') {
-                    Some(("1", partitions)) if partitions.parse::<u32>().is_ok() => refused(format!(
-                        "the sessions under this prefix are in {partitions} partitions, and this store is set to {}; \
-                         set `partitions` to {partitions}, or choose another prefix",
-                        layout.partitions().len()
-                    )),
-                    _ => refused("another version wrote the sessions under this prefix; choose another prefix"),
-                })
-            }
-            _ => Err(refused("the key of the layout holds something else; choose another prefix")),
-        }
     }
 }
 

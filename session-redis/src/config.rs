@@ -1,10 +1,15 @@
 //! How the servers are reached, and the cost of each setting.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::{defaults, secret::Secret, tls::TlsConfig};
+use crate::{
+    credentials::{CredentialsProvider, SharedProvider},
+    defaults,
+    secret::Secret,
+    tls::TlsConfig,
+};
 
 /// How the servers are organised.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -78,9 +83,11 @@ impl Sentinel {
 ///     "partitions": 256,
 ///     "call_deadline_ms": 2000,
 ///     "connect_deadline_ms": 1000,
+///     "start_deadline_ms": 2000,
 ///     "health_interval_ms": 1000,
 ///     "max_in_flight": 4096,
-///     "durable_connections": 8
+///     "durable_connections": 8,
+///     "address_map": { "172.17.0.2:6379": "127.0.0.1:7001", "172.17.0.3": "gateway.example" }
 /// }
 /// # "#;
 /// # let config: session_redis::RedisConfig = serde_json::from_str(text).unwrap();
@@ -106,10 +113,15 @@ pub struct RedisConfig {
     pub(crate) call_deadline: Duration,
     #[serde(rename = "connect_deadline_ms", deserialize_with = "millis")]
     pub(crate) connect_deadline: Duration,
+    #[serde(rename = "start_deadline_ms", deserialize_with = "some_millis")]
+    pub(crate) start_deadline: Option<Duration>,
     #[serde(rename = "health_interval_ms", deserialize_with = "millis")]
     pub(crate) health_interval: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) durable_connections: usize,
+    pub(crate) address_map: BTreeMap<String, String>,
+    #[serde(skip)]
+    pub(crate) credentials_provider: Option<SharedProvider>,
 }
 
 impl Default for RedisConfig {
@@ -125,9 +137,12 @@ impl Default for RedisConfig {
             partitions: defaults::PARTITIONS,
             call_deadline: defaults::CALL_DEADLINE,
             connect_deadline: defaults::CONNECT_DEADLINE,
+            start_deadline: None,
             health_interval: defaults::HEALTH_INTERVAL,
             max_in_flight: defaults::MAX_IN_FLIGHT,
             durable_connections: defaults::DURABLE_CONNECTIONS,
+            address_map: BTreeMap::new(),
+            credentials_provider: None,
         }
     }
 }
@@ -188,7 +203,7 @@ impl RedisConfig {
 
     /// Sets the number of partitions: a power of two up to 4,096; 256 by default. They are spread over the slots of a
     /// cluster, so choose at least four for each primary that the cluster may grow to. Each costs a channel to subscribe
-    /// to and a counter. The number cannot be changed while there are sessions.
+    /// to and a counter. The number cannot be changed while there are sessions, or stores that are connected.
     pub fn partitions(self, partitions: u32) -> Self {
         Self { partitions, ..self }
     }
@@ -203,6 +218,13 @@ impl RedisConfig {
     /// dead address can use up a call's deadline. Shorter: a slow TLS handshake may never succeed.
     pub fn connect_deadline(self, deadline: Duration) -> Self {
         Self { connect_deadline: deadline, ..self }
+    }
+
+    /// Sets how long [`RedisStoreBuilder::connect`](crate::RedisStoreBuilder::connect) waits for the servers: one call
+    /// deadline by default. Longer: a node without its servers fails later. Shorter: when many nodes start at the same
+    /// time, or before their servers, some fail. A [lazy](crate::RedisStoreBuilder::connect_lazy) store does not wait.
+    pub fn start_deadline(self, deadline: Duration) -> Self {
+        Self { start_deadline: Some(deadline), ..self }
     }
 
     /// Sets how often each primary is checked for being alive and still a primary: every second by default. Each check
@@ -223,6 +245,21 @@ impl RedisConfig {
     pub fn durable_connections(self, connections: usize) -> Self {
         Self { durable_connections: connections, ..self }
     }
+
+    /// Sets where clients reach servers that announce other addresses, for example behind a NAT or the port mapping of a
+    /// container: pairs of an announced address and the one to connect to. Both are `host:port`, or both are hosts, for all
+    /// ports; an IPv6 address with a port is `[address]:port`. Addresses that sentinels, nodes of a cluster and redirections
+    /// name are mapped, and those of `urls` too; all others are connected to as they are. Empty by default.
+    pub fn address_map<A: Into<String>, B: Into<String>>(self, pairs: impl IntoIterator<Item = (A, B)>) -> Self {
+        let address_map = pairs.into_iter().map(|(announced, reached)| (announced.into(), reached.into())).collect();
+        Self { address_map, ..self }
+    }
+
+    /// Sets a source of credentials that change; see [`CredentialsProvider`]. It has no field for serde. Parts that it does not
+    /// give are those of this configuration.
+    pub fn credentials_provider(self, provider: impl CredentialsProvider) -> Self {
+        Self { credentials_provider: Some(SharedProvider(Arc::new(provider))), ..self }
+    }
 }
 
 impl fmt::Debug for RedisConfig {
@@ -239,9 +276,12 @@ impl fmt::Debug for RedisConfig {
             .field("partitions", &self.partitions)
             .field("call_deadline", &self.call_deadline)
             .field("connect_deadline", &self.connect_deadline)
+            .field("start_deadline", &self.start_deadline)
             .field("health_interval", &self.health_interval)
             .field("max_in_flight", &self.max_in_flight)
             .field("durable_connections", &self.durable_connections)
+            .field("address_map", &self.address_map)
+            .field("credentials_provider", &self.credentials_provider.as_ref().map(|_| "<provider>"))
             .finish()
     }
 }
@@ -259,6 +299,10 @@ fn redacted(url: &str) -> String {
 
 fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+fn some_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    millis(deserializer).map(Some)
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
-//! Prepares each new connection to a primary: loads the scripts, checks permissions, and replays recent destroys before
-//! a read can find what a restart or a failover has brought back.
+//! Prepares each new connection to a primary: loads the scripts, checks permissions and the layout, and replays recent
+//! destroys before a read can find what a restart or a failover has brought back.
 
-use std::sync::{OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{Cmd, Pipeline, RedisError, ServerError, Value as Reply, aio::MultiplexedConnection};
 
 use crate::{
     layout::Layout,
-    net::{Cause, ConnectionHooks, Failure},
+    layout_check::LayoutCheck,
+    net::{Cause, ConnectionHooks, Failure, unknown_command_message},
     permissions,
     protocol::SCRIPTS,
     replay,
@@ -19,18 +20,29 @@ use crate::{
 pub(crate) struct ConnectionSetup {
     permissions: Cmd,
     scripts: Pipeline,
+    layout: Arc<LayoutCheck>,
     /// Set when the store is complete.
     store: OnceLock<Weak<StoreInner>>,
 }
 
 impl ConnectionSetup {
-    pub(crate) fn new(layout: &Layout, is_cluster: bool, publish: &'static str) -> Self {
+    pub(crate) fn new(
+        layout: &Layout,
+        layout_check: Arc<LayoutCheck>,
+        is_cluster: bool,
+        publish: &'static str,
+    ) -> Self {
         let mut scripts = Pipeline::with_capacity(11);
         scripts.add_command(SCRIPTS.permissions.load());
         for script in SCRIPTS.all() {
             scripts.add_command(script.load());
         }
-        Self { permissions: permissions::check(layout, is_cluster, publish), scripts, store: OnceLock::new() }
+        Self {
+            permissions: permissions::check(layout, is_cluster, publish),
+            scripts,
+            layout: layout_check,
+            store: OnceLock::new(),
+        }
     }
 
     /// Sets the store whose destroys are replayed. Called once.
@@ -46,27 +58,36 @@ impl ConnectionSetup {
             }
         }
         match connection.send_packed_command(&self.permissions).await.map_err(lost)? {
-            Reply::BulkString(names) if names.is_empty() => match self.store.get().and_then(Weak::upgrade) {
-                Some(store) => replay::replay_on(&store, connection).await.map_err(lost),
-                None => Ok(()),
-            },
-            Reply::BulkString(names) => {
-                let names = String::from_utf8_lossy(&names);
-                Err(Failure::fatal(format!(
-                    "the server's ACL denies commands that this store needs: {names}; grant the rule in the README, \
-                     including its keys and channels"
-                )))
+            Reply::BulkString(report) if report == b"\n" => {
+                self.layout.run(connection, lost).await?;
+                match self.store.get().and_then(Weak::upgrade) {
+                    Some(store) => replay::replay_on(&store, connection).await.map_err(lost),
+                    None => Ok(()),
+                }
             }
+            Reply::BulkString(report) => Err(Failure::fatal(unfit(&String::from_utf8_lossy(&report)))),
             Reply::ServerError(error) => Err(refused(error)),
             _ => Err(Failure::Unsent(Cause::new("the server did not report its permissions"))),
         }
     }
 }
 
+/// What a report of `permissions.lua` says: the commands that are denied, and in the second line those that are unknown.
+fn unfit(report: &str) -> String {
+    match report.split_once('\n') {
+        Some((_, unknown)) if !unknown.is_empty() => unknown_command_message(unknown),
+        Some((denied, _)) => format!(
+            "the server's ACL denies commands that this store needs: {denied}; grant the rule in the README, including \
+             its keys and channels"
+        ),
+        None => "the server did not report its permissions".to_owned(),
+    }
+}
+
 fn lost(error: RedisError) -> Failure {
     match ServerError::try_from(error) {
         Ok(error) => refused(error),
-        Err(error) => Failure::Unsent(Cause::new("the connection broke while it was prepared").with_source(error)),
+        Err(error) => Failure::Unsent(Cause::new(format!("the connection broke while it was prepared: {error}"))),
     }
 }
 
@@ -76,6 +97,9 @@ fn refused(error: ServerError) -> Failure {
             "the server's ACL denies EVALSHA or SCRIPT LOAD; grant the rule in the README, including its keys and \
              channels",
         ),
+        "ERR" if error.details().is_some_and(|details| details.starts_with("Error compiling script")) => {
+            Failure::fatal("the server cannot run the store's scripts; it needs Redis 7.0 or Valkey 7.2, or newer")
+        }
         _ => Failure::Refused(error),
     }
 }
@@ -83,6 +107,10 @@ fn refused(error: ServerError) -> Failure {
 impl ConnectionHooks for ConnectionSetup {
     fn prepare<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
         self.run(connection).boxed()
+    }
+
+    fn verify<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
+        self.layout.run(connection, lost).boxed()
     }
 
     fn primary_regained(&self) {

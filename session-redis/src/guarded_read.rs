@@ -9,14 +9,14 @@
 //! and a write to another key would be redirected where the session is not. It comes last, because a server that still
 //! accepts writes then had not been replaced before.
 
-use redis::{Pipeline, ServerError, Value as Reply};
+use redis::{Cmd, Pipeline, ServerError, Value as Reply};
 use session_core::Error;
 
 use crate::{
     layout::{GUARD_FIELD, Partition},
     net::{Failure, HashSlot, Resend},
-    operation::Operation,
-    protocol::unexpected_reply,
+    operation::{Operation, RELOADS},
+    protocol::{Script, unexpected_reply},
 };
 
 impl Operation<'_> {
@@ -28,14 +28,52 @@ impl Operation<'_> {
         mut reads: Pipeline,
     ) -> Result<[Reply; 2], Error> {
         reads.cmd("HDEL").arg(key).arg(GUARD_FIELD);
+        self.admit().await.map_err(Failure::into_read_error)?;
         let slot = HashSlot::new(partition.slot);
         let replies = self.store.net.pipeline(self.deadline, slot, &reads, Resend::Harmless).await;
         let replies = replies.map_err(Failure::into_read_error)?;
-        if let Some(refusal) = replies.iter().find_map(|reply| self.refusal(reply)) {
-            return Err(Failure::Refused(refusal.clone()).into_read_error());
-        }
+        self.check_accepted(&replies)?;
         let [first, second, _] = replies.try_into().map_err(|_| unexpected_reply())?;
         Ok([first, second])
+    }
+
+    /// Runs a script that only reads, and its guard by one of its keys. A script with several keys runs only where all of
+    /// them are, also while a slot moves.
+    pub(crate) async fn read_by_script(
+        &self,
+        script: &Script,
+        (partition, key): (&Partition, &[u8]),
+        cmd: &Cmd,
+    ) -> Result<Vec<u8>, Error> {
+        self.admit().await.map_err(Failure::into_read_error)?;
+        let slot = HashSlot::new(partition.slot);
+        let mut replies = Vec::new();
+        for attempt in 0..=RELOADS {
+            let mut reads = Pipeline::with_capacity(3);
+            if attempt > 0 {
+                reads.add_command(script.load());
+            }
+            reads.add_command(cmd.clone()).cmd("HDEL").arg(key).arg(GUARD_FIELD);
+            let answer = self.store.net.pipeline(self.deadline, slot, &reads, Resend::Harmless).await;
+            replies = answer.map_err(Failure::into_read_error)?;
+            let is_forgotten = |reply: &Reply| matches!(reply, Reply::ServerError(error) if error.code() == "NOSCRIPT");
+            if !replies.iter().any(is_forgotten) {
+                break;
+            }
+        }
+        self.check_accepted(&replies)?;
+        match replies.into_iter().rev().nth(1) {
+            Some(Reply::BulkString(reply)) => Ok(reply),
+            _ => Err(unexpected_reply()),
+        }
+    }
+
+    /// An error if one of them is a refusal.
+    fn check_accepted(&self, replies: &[Reply]) -> Result<(), Error> {
+        match replies.iter().find_map(|reply| self.refusal(reply)) {
+            Some(refusal) => Err(Failure::Refused(refusal.clone()).into_read_error()),
+            None => Ok(()),
+        }
     }
 
     /// The refusal that a reply is, unless the read counts all the same. A server that cannot save refuses writes too.

@@ -8,7 +8,8 @@
 //! | `<prefix>:layout` | string | `1:<P>` |
 //! | `<prefix>:1:{<tag>}:s:<digest>` | hash | a session, a forward, or a tombstone |
 //! | `<prefix>:1:{<tag>}:q` | string | the sequence number of the partition's last change |
-//! | `<prefix>:1:{<tag>}:p:<hash of a principal>` | hash | the sessions of a principal |
+//! | `<prefix>:1:{<tag>}:p:<hash of a principal>` | hash | the sessions of a principal: its list |
+//! | `<prefix>:1:{<tag>}:o:<hash of a principal>` | sorted set | the order of that list: the same digests by their places |
 //! | `<prefix>:1:{<tag>}:r:<hash of a principal>` | hash | the last revocation of all sessions of a principal, while it is remembered |
 //! | `<prefix>:1:<database>:{<tag>}:c` | channel | the partition's changes |
 //!
@@ -50,6 +51,8 @@ pub(crate) struct Partition {
     session: Box<[u8]>,
     /// The prefix of the keys of its principals' lists.
     principal: Box<[u8]>,
+    /// The prefix of the keys of the orders of these lists.
+    order: Box<[u8]>,
     /// The prefix of the keys of its principals' revocations.
     revocation: Box<[u8]>,
     /// The key of its sequence number.
@@ -68,6 +71,7 @@ impl Layout {
                 slot: slot_of(number as u16, partitions),
                 session: key("s:"),
                 principal: key("p:"),
+                order: key("o:"),
                 revocation: key("r:"),
                 sequence: key("q"),
                 channel: format!("{prefix}:{VERSION}:{database}:{{{tag}}}:c").into_bytes().into(),
@@ -99,20 +103,22 @@ impl Layout {
         [&self.partition(digest).session[..], &digest.to_bytes()].concat()
     }
 
-    /// The key of a principal's list, and its partition.
-    pub(crate) fn principal(&self, principal: &Principal) -> (&Partition, Vec<u8>) {
-        self.of_principal(principal, |partition| &partition.principal)
+    /// The keys of a principal's list and of its order, and their partition.
+    pub(crate) fn principal(&self, principal: &Principal) -> (&Partition, [Vec<u8>; 2]) {
+        let (partition, hash) = self.of_principal(principal);
+        (partition, [&partition.principal, &partition.order].map(|prefix| [prefix, &hash[..]].concat()))
     }
 
     /// The key of a principal's last revocation, and its partition, which is that of the list.
     pub(crate) fn revocation(&self, principal: &Principal) -> (&Partition, Vec<u8>) {
-        self.of_principal(principal, |partition| &partition.revocation)
+        let (partition, hash) = self.of_principal(principal);
+        (partition, [&partition.revocation, &hash[..]].concat())
     }
 
-    fn of_principal(&self, principal: &Principal, prefix: impl Fn(&Partition) -> &[u8]) -> (&Partition, Vec<u8>) {
-        let hash = Sha256::digest(principal.as_str());
-        let partition = &self.partitions[usize::from(self.low_bits(u16::from_be_bytes([hash[0], hash[1]])))];
-        (partition, [prefix(partition), &hash[..16]].concat())
+    fn of_principal(&self, principal: &Principal) -> (&Partition, [u8; 16]) {
+        let hash: [u8; 32] = Sha256::digest(principal.as_str()).into();
+        let number = usize::from(self.low_bits(u16::from_be_bytes([hash[0], hash[1]])));
+        (&self.partitions[number], std::array::from_fn(|at| hash[at]))
     }
 
     /// The key of the declared layout, and its value.

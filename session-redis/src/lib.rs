@@ -20,8 +20,10 @@
 //! ```
 //!
 //! # This documentation is organised as follows
-//! - **Connecting**: [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least
-//!   permissions.
+//! - **Connecting**: [`RedisStore::connect`], which waits for the servers, and [`RedisStore::connect_lazy`], which does not;
+//!   [`RedisConfig`], in code or through serde; [`TlsConfig`]; [`Sentinel`]; [`ACL_RULE`], the least permissions;
+//!   [`CredentialsProvider`], for passwords, tokens and certificates that change; an
+//!   [address map](RedisConfig::address_map), for servers behind a NAT.
 //! - **The store**: [`RedisStore`], its [builder](RedisStoreBuilder), all [`defaults`], and its [`Stats`].
 //! - **Inspecting a deployment**: the module `doctor`, behind the feature of that name, and the command
 //!   `session-redis-doctor`.
@@ -48,6 +50,13 @@
 //! - if the server does not know the script yet, for example after a restart;
 //! - if a load with a known stamp finds that the session has changed;
 //! - for the list of a principal, which is in a partition of its own: a sign-in takes at least two round trips.
+//!
+//! The list of a principal is read and changed in bounded steps, however many sessions it has. A page of it is one round
+//! trip, and another for its sessions, which are looked up 64 at a time. Revoking all sessions ends as many as it can within
+//! the call deadline, and [says how many are left](session_core::store::RevokedAll::left). A sign-in under a cap that ends
+//! the oldest sessions looks at as many as the cap allows if there are more, and ends at most 256 that are far above it
+//! ([`Stats::caps_exceeded`]); the next ones go on. Sign-ins that run at the same time are listed in the order in which they
+//! began.
 //!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
@@ -82,6 +91,7 @@ mod builder;
 mod config;
 mod connection_setup;
 mod counter;
+mod credentials;
 pub mod defaults;
 #[doc = include_str!("../DURABILITY.md")]
 pub mod durability {}
@@ -92,6 +102,7 @@ mod feed;
 mod guarded_read;
 mod index;
 mod layout;
+mod layout_check;
 mod lifetimes;
 mod lock;
 mod net;
@@ -110,9 +121,11 @@ mod store;
 mod store_inner;
 mod tags;
 mod tls;
+mod unpublished;
 
 pub use builder::RedisStoreBuilder;
 pub use config::{RedisConfig, Sentinel, Topology};
+pub use credentials::{Credentials, CredentialsProvider, CredentialsRequest};
 pub use permissions::ACL_RULE;
 pub use secret::Secret;
 pub use stats::Stats;

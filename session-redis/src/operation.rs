@@ -12,7 +12,7 @@ use crate::{
 
 /// How often an operation loads a script that the server has forgotten. The server may forget it again before it is
 /// called. The limit is for a program that flushes scripts all the time.
-const RELOADS: usize = 4;
+pub(crate) const RELOADS: usize = 4;
 
 /// One operation: the store, and the one deadline of all of its round trips.
 #[derive(Clone, Copy)]
@@ -94,7 +94,10 @@ impl Operation<'_> {
         }
         let (reply, replicas) = answer.map_err(Failure::into_write_error)?;
         match reply {
-            Reply::BulkString(reply) if !reply.is_empty() => Ok(Answer { reply, replicas }),
+            Reply::BulkString(mut reply) if !reply.is_empty() => {
+                self.store.unpublished.note(&mut reply);
+                Ok(Answer { reply, replicas })
+            }
             _ => Err(unexpected_reply()),
         }
     }
@@ -135,6 +138,7 @@ impl Operation<'_> {
         match options.replicas {
             0 => self.command(slot, cmd, options.resend).await.map(|reply| (reply, None)),
             replicas => {
+                self.admit().await?;
                 let durable = self.store.net.durable(self.deadline, slot, (cmd, replicas), options.resend);
                 durable.await.map(|(reply, count)| (reply, Some(count)))
             }
@@ -155,14 +159,19 @@ impl Operation<'_> {
         }
         let mut both = Pipeline::with_capacity(2);
         both.add_command(script.load()).add_command(cmd.clone());
-        match self.store.net.pipeline(self.deadline, slot, &both, options.resend).await?.pop() {
-            Some(Reply::ServerError(error)) => Err(Failure::Refused(error)),
-            reply => Ok((reply.unwrap_or_default(), None)),
+        self.admit().await?;
+        let mut replies = self.store.net.pipeline(self.deadline, slot, &both, options.resend).await?;
+        match (replies.pop(), replies.pop()) {
+            // The script stays unknown if its user may no longer load it.
+            (Some(Reply::ServerError(_)), Some(Reply::ServerError(error))) => Err(Failure::Refused(error)),
+            (Some(Reply::ServerError(error)), _) => Err(Failure::Refused(error)),
+            (reply, _) => Ok((reply.unwrap_or_default(), None)),
         }
     }
 
     /// Sends one command.
     pub(crate) async fn command(&self, slot: HashSlot, cmd: &Cmd, resend: Resend) -> Result<Reply, Failure> {
+        self.admit().await?;
         self.store.net.command(self.deadline, slot, cmd, resend).await
     }
 

@@ -28,6 +28,7 @@ pub(crate) fn commands(layout: &Layout, is_cluster: bool, channel_command: &'sta
     let (declaration, declared) = layout.declaration();
     let mut all = of_scripts(&key, partition, channel_command.as_bytes());
     all.extend(of_connections(&key, partition, is_cluster));
+    all.push(vec![b"GET", declaration.as_bytes()]);
     all.push(vec![b"SET", declaration.as_bytes(), declared.as_bytes(), b"NX", b"GET"]);
     all.into_iter().map(|words| words.into_iter().map(<[u8]>::to_vec).collect()).collect()
 }
@@ -43,6 +44,11 @@ fn of_scripts<'a>(key: &'a [u8], partition: &'a Partition, publish: &'a [u8]) ->
         vec![b"HLEN", key],
         vec![b"HSET", key, b"f", b"v"],
         vec![b"HDEL", key, b"f"],
+        vec![b"ZADD", key, b"1", b"m"],
+        vec![b"ZREM", key, b"m"],
+        vec![b"ZRANGE", key, b"0", b"1"],
+        vec![b"ZCARD", key],
+        vec![b"ZCOUNT", key, b"0", b"1"],
         vec![b"DEL", key],
         vec![b"RENAME", key, key],
         vec![b"PEXPIREAT", key, b"1"],

@@ -95,6 +95,11 @@ impl RecentDestroys {
         std::mem::take(&mut queue.destroys)
     }
 
+    /// The replay has ended before the queue was empty, with its runtime. The next replay begins with what is left.
+    pub(crate) fn abandon(&self) {
+        self.queue.lock().is_running = false;
+    }
+
     /// Queues destroys again that the servers have refused. A later destroy of the same session is replaced: both end it.
     pub(crate) fn requeue(&self, refused: Vec<(IdDigest, Destroy)>) {
         self.queue.lock().destroys.extend(refused);

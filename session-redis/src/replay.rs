@@ -30,7 +30,10 @@ pub(crate) async fn replay_on(
         let replies = connection.send_packed_commands(&pipeline, 0, some.len()).await?;
         for (destroyed, reply) in some.iter().zip(replies) {
             match reply {
-                Reply::BulkString(reply) => store.recent_destroys.count(&reply),
+                Reply::BulkString(mut reply) => {
+                    store.unpublished.note(&mut reply);
+                    store.recent_destroys.count(&reply);
+                }
                 _ => refused.push(*destroyed),
             }
         }
@@ -47,15 +50,29 @@ pub(crate) fn replay_all(store: &Arc<StoreInner>) {
 /// Sends these destroys until each was executed. A new primary may refuse writes until it has replicas.
 fn enqueue_replay(store: &Arc<StoreInner>, destroys: Vec<(IdDigest, Destroy)>) {
     if !destroys.is_empty() && store.recent_destroys.enqueue(destroys) {
-        tokio::spawn(replay(Arc::downgrade(store)));
+        // Made before the task: one that is dropped before it begins ends early, too.
+        let abandon = AbandonOnDrop(Some(Arc::downgrade(store)));
+        tokio::spawn(replay(Arc::downgrade(store), abandon));
     }
 }
 
-async fn replay(store: Weak<StoreInner>) {
+/// Records that a replay has ended early.
+struct AbandonOnDrop(Option<Weak<StoreInner>>);
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        if let Some(store) = self.0.take().and_then(|store| store.upgrade()) {
+            store.recent_destroys.abandon();
+        }
+    }
+}
+
+async fn replay(store: Weak<StoreInner>, mut abandon: AbandonOnDrop) {
     let mut backoff = Backoff::between_connects();
     while let Some(store) = store.upgrade() {
         let destroys = store.recent_destroys.take_queued();
         if destroys.is_empty() {
+            abandon.0 = None;
             return;
         }
         let mut refused = Vec::new();

@@ -30,6 +30,12 @@ pub struct Stats {
     /// Destroys that were forgotten before their minute was over, because more than 8,192 pairs of a destroy and an id of
     /// its session were acknowledged in that time. If the servers lose these, they are not repeated.
     pub destroys_forgotten: u64,
+    /// Changes that were stored but not published, because the permission to publish was revoked after the store had
+    /// connected. Other nodes notice each as a gap in the feed.
+    pub unpublished: u64,
+    /// Sign-ins after which the principal still had more sessions than its `EndOldest` cap, because there were too many to
+    /// end in one call or because a server failed. The next sign-in ends more of them.
+    pub caps_exceeded: u64,
 }
 
 impl Stats {
@@ -47,6 +53,8 @@ impl Stats {
             destroys_repeated: destroys.repeated.get(),
             destroys_undone: destroys.undone.get(),
             destroys_forgotten: destroys.forgotten.get(),
+            unpublished: store.unpublished.count(),
+            caps_exceeded: store.caps_exceeded.get(),
         }
     }
 }

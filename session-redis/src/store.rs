@@ -23,6 +23,14 @@ use crate::{
 ///
 /// A clone is another handle on the same connections and costs as much as the clone of an `Arc`. The connections end
 /// with the last handle.
+///
+/// # Runtimes
+/// Calls need a Tokio runtime with timers, and with sockets when they open a connection; without one they fail with
+/// [`Configuration`](session_core::ErrorKind::Configuration). (Tokio only tells by a panic that timers or sockets are not
+/// enabled. The panic is caught, but a panic hook sees it, and a program with `panic = "abort"` ends.) The runtime of the
+/// call that opens a connection also serves it, so it must keep running. When it ends, its connections end; the next call,
+/// in another runtime, opens new ones. So a `static` store can be shared by tests with a runtime each. A write of another
+/// runtime that is in flight at that moment has an unknown outcome, as after a lost connection.
 #[derive(Clone, Debug)]
 pub struct RedisStore {
     pub(crate) inner: Arc<StoreInner>,
@@ -38,6 +46,15 @@ impl RedisStore {
     /// If the future is dropped, there is no store.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Self::builder(RedisConfig::standalone(url)).connect().await
+    }
+
+    /// A store on one server, with default settings, that connects in the background: the application starts even if the
+    /// server is not there yet.
+    ///
+    /// # Errors
+    /// As [`RedisStoreBuilder::connect_lazy`].
+    pub fn connect_lazy(url: &str) -> Result<Self, Error> {
+        Self::builder(RedisConfig::standalone(url)).connect_lazy()
     }
 
     /// A builder for a store with other settings.

@@ -12,7 +12,8 @@ use crate::secret::Secret;
 
 /// TLS for `rediss://` URLs: each part as PEM text or as the path of a PEM file, never both.
 ///
-/// Files are read once, when the store connects. Field names for serde: `ca` or `ca_file`, `client_certificate` or
+/// Files are read once, when the store connects; with a [`CredentialsProvider`](crate::CredentialsProvider), for each
+/// connection that it gives them for. Field names for serde: `ca` or `ca_file`, `client_certificate` or
 /// `client_certificate_file`, `client_key` or `client_key_file`. Each is optional, and a certificate needs its key.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -52,6 +52,7 @@ fn count(stats: &Stats, coverage: &mut Coverage) {
         ("tiered: epochs ended", stats.epochs_ended),
         ("tiered: lease losses", stats.lease_losses),
         ("tiered: history lost", stats.history_lost),
+        ("tiered: floors unmet", stats.floors_unmet),
         ("tiered: served stale", stats.served_stale),
         ("tiered: broken circuits", stats.broken_circuits),
         ("tiered: self-checks", stats.self_checks),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use session_core::{
+    Principal,
     model::{Deadlines, Delta, IdDigest, OpId, Record, Stamp},
     store::{ChangeKind, RotationKind, SessionChange},
 };
@@ -105,6 +106,17 @@ impl LocalCache {
     /// Drops a copy because the session has ended or has left this digest.
     pub(crate) fn evict_ended(&self, digest: &IdDigest) {
         self.lock(digest).evict_ended(digest);
+    }
+
+    /// Drops all copies of a principal's sessions but the one at `except`. Looks at every copy.
+    pub(crate) fn evict_principal(&self, principal: &Principal, except: Option<&IdDigest>) {
+        let is_theirs = |copy: &Copy| copy.record().is_some_and(|record| record.principal() == Some(principal));
+        let theirs: Vec<IdDigest> = {
+            let copies = self.copies.pin();
+            let theirs = copies.iter().filter(|(digest, copy)| Some(*digest) != except && is_theirs(copy));
+            theirs.map(|(digest, _)| *digest).collect()
+        };
+        theirs.iter().for_each(|digest| self.evict_ended(digest));
     }
 
     /// The session has this stamp now: a copy with another one must not answer any more.

@@ -1,4 +1,8 @@
 //! The circuit breaker: while the store does not answer, most calls fail at once instead of waiting for their deadlines.
+//!
+//! A refusal is an answer: a store that is out of memory refuses updates, and still reads, touches and destroys. A refusal
+//! that lasted until the deadline of its call counts as no answer, because the caller waited as long as in an outage. The
+//! store tells the two apart, in [`Error::is_answered`].
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -62,9 +66,7 @@ impl Breaker {
         };
         let answer = call.await;
         match &answer {
-            Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown) => {
-                self.fail(clock.now());
-            }
+            Err(error) if is_outage(error) => self.fail(clock.now()),
             // Refused before it was sent, which says nothing about the store. In an outage it follows from the calls that
             // are already waiting.
             Err(error) if matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::InvalidInput) => {}
@@ -86,6 +88,11 @@ impl Breaker {
         self.unanswered.fetch_add(1, Ordering::AcqRel);
         self.open_until.store(now.after(self.pause).as_millis(), Ordering::Release);
     }
+}
+
+/// Whether the store did not answer in time.
+fn is_outage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown) && !error.is_answered()
 }
 
 #[cfg(test)]
@@ -144,6 +151,37 @@ mod tests {
             assert!(call(&breaker, &clock, Err(kind)).await.0);
         }
         assert!(call(&breaker, &clock, Ok(())).await.0, "never two in a row");
+    }
+
+    async fn refused(breaker: &Breaker, clock: &ManualClock, error: Error) -> bool {
+        let mut was_called = false;
+        let call = async {
+            was_called = true;
+            Err::<(), _>(error)
+        };
+        let _ = breaker.call(clock, &Counter::default(), call).await;
+        was_called
+    }
+
+    /// A store that refuses every update at once, for example because it is full, still answers everything else.
+    #[tokio::test]
+    async fn a_refusal_does_not_open_it() {
+        let (breaker, clock) = (Breaker::new(2, PAUSE), ManualClock::new());
+        for kind in [ErrorKind::Unavailable, ErrorKind::OutcomeUnknown].repeat(8) {
+            assert!(refused(&breaker, &clock, Error::new(kind, "out of memory").with_answer()).await);
+        }
+        assert!(call(&breaker, &clock, Ok(())).await.0);
+    }
+
+    /// A refusal shows that the store answers again.
+    #[tokio::test]
+    async fn a_refused_probe_closes_it() {
+        let (breaker, clock) = (Breaker::new(1, PAUSE), ManualClock::new());
+        assert!(call(&breaker, &clock, Err(ErrorKind::Unavailable)).await.0);
+        assert!(!call(&breaker, &clock, Ok(())).await.0, "open");
+        clock.advance(PAUSE);
+        assert!(refused(&breaker, &clock, Error::new(ErrorKind::Unavailable, "full").with_answer()).await, "a probe");
+        assert!(call(&breaker, &clock, Ok(())).await.0, "closed");
     }
 
     /// A call that was refused before it was sent does not show that the store answers.

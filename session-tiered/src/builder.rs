@@ -37,7 +37,7 @@ impl<R: SessionStore + 'static> TieredStore<R> {
 #[must_use]
 pub struct TieredStoreBuilder<R> {
     remote: R,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     max_staleness: Duration,
     max_age: Duration,
     heartbeat: Option<Duration>,
@@ -53,7 +53,7 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
     fn new(remote: R) -> Self {
         Self {
             remote,
-            clock: Arc::new(SystemClock),
+            clock: None,
             max_staleness: defaults::MAX_STALENESS,
             max_age: defaults::MAX_AGE,
             heartbeat: None,
@@ -107,8 +107,9 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
     }
 
     /// The circuit breaker: after `failures` unanswered calls in a row, calls fail at once for `pause`; then one call at a
-    /// time is let through until one is answered. With fewer failures, a short outage also fails calls that would have been
-    /// answered.
+    /// time is let through until one is answered. A [refusal](session_core::Error::is_answered) is an answer: a store that is
+    /// out of memory still answers reads and logouts. With fewer failures, a short outage also fails calls that would have
+    /// been answered.
     pub fn breaker(self, failures: u32, pause: Duration) -> Self {
         Self { breaker: (failures, pause), ..self }
     }
@@ -118,9 +119,10 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
         Self { self_check: interval, ..self }
     }
 
-    /// The source of time. It must count the time for which the machine was suspended.
+    /// The source of time. It must count the time for which the machine was suspended. The default is the
+    /// [clock of the store](SessionStore::clock) behind the cache, or the machine's if that has none of this process.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: Arc::new(clock), ..self }
+        Self { clock: Some(Arc::new(clock)), ..self }
     }
 
     /// Builds the store. It starts no task: the first call starts the listener.
@@ -136,9 +138,10 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
         // With a zero term the interval only serves to publish metrics.
         let bound = if rules.term.is_zero() { defaults::MAX_STALENESS } else { self.max_staleness };
         let check_every = self.self_check.map_or(0, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+        let clock = self.clock.or_else(|| self.remote.clock()).unwrap_or_else(|| Arc::new(SystemClock));
         TieredStore::from_tiers(Tiers {
             local: LocalCache::new(rules, partitions),
-            clock: self.clock,
+            clock,
             breaker: Breaker::new(self.breaker.0, self.breaker.1),
             heartbeat: self.heartbeat.unwrap_or(bound / defaults::BEATS).max(Duration::from_millis(1)),
             max_staleness: self.max_staleness,

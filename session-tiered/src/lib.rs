@@ -45,7 +45,8 @@
 //! | I10 no immortal copy | No copy is served past `max_age` (default 60 s) without the store having vouched for it, and no absence past `max_staleness`. |
 //!
 //! I2 to I4 hold while the store keeps the writes that it acknowledged. If it loses some, one load restores agreement with
-//! the store, and [`Stats::history_lost`] counts the loss.
+//! the store, and [`Stats::history_lost`] counts the loss if this node had seen what was lost. A floor above what the store has
+//! is counted in [`Stats::floors_unmet`] only, since it may come from a client.
 //!
 //! # How it works
 //! - A *lease* lets the copies of a partition answer. A heartbeat grants and extends it: the listener asks for a
@@ -92,7 +93,7 @@
 //!
 //! | name | label | value |
 //! |---|---|---|
-//! | `session_tiered_hits`, `_misses`, `_joined`, `_patched`, `_evicted`, `_displaced`, `_revalidated`, `_fills_rejected`, `_resurrections_refused`, `_gaps`, `_epochs_ended`, `_lease_losses`, `_history_lost`, `_served_stale`, `_broken_circuits`, `_heartbeats`, `_self_checks`, `_violations` | | the counter of [`Stats`] with that name |
+//! | `session_tiered_hits`, `_misses`, `_joined`, `_patched`, `_evicted`, `_displaced`, `_revalidated`, `_fills_rejected`, `_resurrections_refused`, `_gaps`, `_epochs_ended`, `_lease_losses`, `_history_lost`, `_floors_unmet`, `_served_stale`, `_broken_circuits`, `_heartbeats`, `_self_checks`, `_violations` | | the counter of [`Stats`] with that name |
 //! | `session_tiered_staleness` | `sixteenth`: 1 to 16 | hits by age: 3 counts the hits whose heartbeat was sent between 2/16 and 3/16 of `max_staleness` before. Each hit is counted once |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -47,7 +47,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
             };
             // The request left after all that the caller has seen, here or elsewhere.
             if is_own && floor.admits(&outcome) && !admits(options.floor, &outcome) {
-                self.local.history_lost();
+                self.local.counters.floors_unmet.count();
             }
             if is_own || may_share(floor.stamp, options.floor, &outcome) {
                 return Ok(tailored(outcome, options));

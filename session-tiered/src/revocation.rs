@@ -3,7 +3,7 @@
 use session_core::{
     Error, ErrorKind, Principal, SessionId,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, RevocationId, SessionIndex, SessionStore, async_trait},
+    store::{IndexedSession, RevocationId, RevokedAll, SessionIndex, SessionStore, async_trait},
 };
 
 use crate::{
@@ -28,7 +28,7 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
 
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error> {
         let index = self.remote().index().ok_or_else(|| no_index("revoke"))?;
-        let _evict = EvictEndedOnDrop { local: self.local(), sessions: vec![*session] };
+        let _evict = EvictEndedOnDrop { local: self.local(), session: *session };
         index.revoke(principal, session, reason).await
     }
 
@@ -37,25 +37,40 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         let index = self.remote().index().ok_or_else(|| no_index("revoke_all"))?;
-        // Listed first, because the index no longer lists sessions that were revoked.
-        let listed = index.sessions(principal, usize::MAX).await?;
-        let revoked = listed.iter().map(|session| session.digest);
-        let revoked = revoked.filter(|digest| except.is_none_or(|except| except.digest() != digest));
-        let _evict = EvictEndedOnDrop { local: self.local(), sessions: revoked.collect() };
-        index.revoke_all(principal, except, reason).await
+        let mut evict = EvictPrincipalOnDrop { local: self.local(), principal, except, is_needed: true };
+        let revoked = index.revoke_all(principal, except, reason).await?;
+        revoked.ended.iter().for_each(|session| self.local().evict_ended(session));
+        evict.is_needed = !revoked.is_complete();
+        Ok(revoked)
     }
 }
 
-/// Drops the copies of sessions that are being revoked, however the call ends, including when the caller drops it.
+/// Drops the copy of a session that is being revoked, however the call ends, including when the caller drops it.
 struct EvictEndedOnDrop<'a> {
     local: &'a LocalCache,
-    sessions: Vec<IdDigest>,
+    session: IdDigest,
 }
 
 impl Drop for EvictEndedOnDrop<'_> {
     fn drop(&mut self) {
-        self.sessions.iter().for_each(|session| self.local.evict_ended(session));
+        self.local.evict_ended(&self.session);
+    }
+}
+
+/// Drops the copies of a principal's sessions if the store has not said which of them are ended: any of them may be.
+struct EvictPrincipalOnDrop<'a> {
+    local: &'a LocalCache,
+    principal: &'a Principal,
+    except: Option<&'a SessionId>,
+    is_needed: bool,
+}
+
+impl Drop for EvictPrincipalOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.is_needed {
+            self.local.evict_principal(self.principal, self.except.map(SessionId::digest));
+        }
     }
 }

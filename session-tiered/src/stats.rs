@@ -35,8 +35,11 @@ pub struct Stats {
     pub epochs_ended: u64,
     /// Loads that found a copy without a valid lease.
     pub lease_losses: u64,
-    /// How often the store was found to have lost acknowledged writes.
+    /// How often the store was found to have lost acknowledged writes that this node had made or received.
     pub history_lost: u64,
+    /// Loads whose floor was above what the store has. Either the store has lost acknowledged writes, or the floor never
+    /// was a state of the session: one that came back from a client may be forged.
+    pub floors_unmet: u64,
     /// Stale answers, given because the store did not answer and the caller allowed them.
     pub served_stale: u64,
     /// Calls that failed at once because the store had not answered the calls before.
@@ -96,7 +99,7 @@ macro_rules! counters {
 
 counters! {
     misses joined patched evicted displaced revalidated fills_rejected resurrections_refused gaps epochs_ended
-    lease_losses history_lost served_stale broken_circuits heartbeats self_checks violations
+    lease_losses history_lost floors_unmet served_stale broken_circuits heartbeats self_checks violations
 }
 
 /// One counter.

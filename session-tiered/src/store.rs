@@ -5,7 +5,7 @@ use std::{fmt, pin::Pin, sync::Arc};
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use session_core::{
-    Error, ErrorKind, Limits, LoadOptions, SessionId,
+    Clock, Error, ErrorKind, Limits, LoadOptions, SessionId,
     store::{
         ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
         Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
@@ -20,9 +20,9 @@ pub(crate) const BACKEND: &str = "tiered";
 /// A local cache in front of a store: loads are answered from memory, and no answer is older than a stated bound.
 ///
 /// The [crate docs](crate) state the guarantees. A new store starts no task. The first call starts one that listens to the
-/// store's [feed](ChangeFeed), so calls need a Tokio runtime. A clone is another handle on the same cache; the task ends
-/// with the last handle. A store without a feed works too, but then no load is answered locally, and
-/// [`check`](SessionStore::check) reports that.
+/// store's [feed](ChangeFeed), so calls need a Tokio runtime. The task ends with that runtime, and the next call starts it
+/// again in its own. A clone is another handle on the same cache; the task also ends with the last handle. A store without
+/// a feed works too, but then no load is answered locally, and [`check`](SessionStore::check) reports that.
 pub struct TieredStore<R> {
     tiers: Arc<Tiers<R>>,
     /// Held by handles only: the listener holds `tiers` and must not keep itself alive.
@@ -163,6 +163,11 @@ impl<R: SessionStore + 'static> SessionStore for TieredStore<R> {
 
     async fn close(&self) -> Result<(), Error> {
         self.tiers.remote.close().await
+    }
+
+    /// The clock of this store, which is that of the store behind it unless the builder has set another one.
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        Some(self.tiers.clock.clone())
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

@@ -139,7 +139,7 @@ async fn a_node_without_a_cache_tells_too() {
     assert_eq!((counters.of("misses"), counters.of("hits"), counters.of("heartbeats")), (Some(3), Some(0), Some(0)));
 }
 
-fn named(stats: &Stats) -> [(&'static str, u64); 18] {
+fn named(stats: &Stats) -> [(&'static str, u64); 19] {
     [
         ("hits", stats.hits),
         ("misses", stats.misses),
@@ -154,6 +154,7 @@ fn named(stats: &Stats) -> [(&'static str, u64); 18] {
         ("epochs_ended", stats.epochs_ended),
         ("lease_losses", stats.lease_losses),
         ("history_lost", stats.history_lost),
+        ("floors_unmet", stats.floors_unmet),
         ("served_stale", stats.served_stale),
         ("broken_circuits", stats.broken_circuits),
         ("heartbeats", stats.heartbeats),

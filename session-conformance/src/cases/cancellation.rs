@@ -169,7 +169,7 @@ pub(crate) async fn of_a_revocation(world: &World) {
         let principal = crate::world::new_principal();
         let ids = [world.sign_in(&principal).await, world.sign_in(&principal).await];
         let answer = dropped_after(at, world.index().revoke_all(&principal, None, EndReason::Revoked)).await;
-        world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+        world.revoke_all(&principal, None).await;
         for id in &ids {
             must_be!(world.load(id).await, LoadOutcome::Absent(Absent::NotFound(Some(_))));
         }

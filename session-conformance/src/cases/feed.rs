@@ -297,6 +297,7 @@ pub(crate) async fn revocations_are_published(world: &World) {
     let principal = crate::world::new_principal();
     let id = world.sign_in(&principal).await;
     let mut subscriber = Subscriber::on(world.other()).await;
-    index.revoke_all(&principal, None, EndReason::Revoked).await.must();
+    let revoked = index.revoke_all(&principal, None, EndReason::Revoked).await.must();
+    assert!(revoked.is_complete());
     assert_eq!(subscriber.kinds(&id).await, [ChangeKind::Destroyed(EndReason::Revoked)]);
 }

@@ -12,6 +12,7 @@ pub(crate) mod input;
 pub(crate) mod lifecycle;
 pub(crate) mod limits;
 pub(crate) mod lock;
+pub(crate) mod many_sessions;
 pub(crate) mod nodes;
 pub(crate) mod note;
 pub(crate) mod preconditions;

@@ -1,6 +1,6 @@
 //! Ending the sessions of a principal from outside.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use session_core::{
     ErrorKind, Principal, SessionId, SignIn,
@@ -44,13 +44,13 @@ pub(crate) async fn all_sessions_are_revoked(world: &World) {
         ids.push(world.sign_in(&principal).await);
     }
     let stays = world.sign_in(&other).await;
-    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 5);
+    assert_eq!(world.revoke_all(&principal, None).await, 5);
     for id in &ids {
         world.must_be_gone(id, REVOKED).await;
     }
     assert_eq!(world.listed(&principal).await, []);
     assert!(world.is_live(&stays).await);
-    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 0, "twice");
+    assert_eq!(world.revoke_all(&principal, None).await, 0, "twice");
 }
 
 /// All sessions but the excepted one are revoked; it is also kept if it is named by an old id that forwards.
@@ -59,8 +59,8 @@ pub(crate) async fn all_sessions_except_one_are_revoked(world: &World) {
         let principal = new_principal();
         let (this, other) = (world.sign_in(&principal).await, world.sign_in(&principal).await);
         let kept = if renewed { world.moved(&this, RotationKind::Renew).await } else { this };
-        let count = world.index().revoke_all(&principal, Some(&this), EndReason::Logout).await.must();
-        assert_eq!(count, 1);
+        let revoked = world.index().revoke_all(&principal, Some(&this), EndReason::Logout).await.must();
+        assert_eq!((revoked.ended, revoked.left), (vec![*other.digest()], 0));
         world.must_be_gone(&other, Gone::NotFound(Some(EndReason::Logout))).await;
         assert!(world.is_live(&kept).await, "renewed: {renewed}");
         assert_eq!(world.listed(&principal).await, [*kept.digest()]);
@@ -72,7 +72,8 @@ pub(crate) async fn a_renewed_session_is_revoked(world: &World) {
     let principal = new_principal();
     let old = world.sign_in(&principal).await;
     let new = world.moved(&old, RotationKind::Renew).await;
-    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
+    let revoked = world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+    assert_eq!(revoked.ended, [*new.digest()], "where it was");
     for id in [old, new] {
         must_be!(world.load(&id).await, LoadOutcome::Absent(Absent::NotFound(Some(ended))) => assert_eq!(ended.reason, EndReason::Revoked));
     }
@@ -96,7 +97,7 @@ pub(crate) async fn a_revoked_session_stays_ended(world: &World) {
     let principal = new_principal();
     let new = world.signed_in(&principal);
     let (id, _) = world.create(&new).await;
-    world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+    world.revoke_all(&principal, None).await;
     must_be!(world.store().create(&id, &new).await.must(), CreateOutcome::Ended(_));
     assert_eq!(world.listed(&principal).await, []);
 }
@@ -105,10 +106,26 @@ pub(crate) async fn a_revoked_session_stays_ended(world: &World) {
 pub(crate) async fn a_later_sign_in_is_not_revoked(world: &World) {
     let principal = new_principal();
     world.sign_in(&principal).await;
-    world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+    world.revoke_all(&principal, None).await;
     let later = world.sign_in(&principal).await;
     assert_eq!(world.listed(&principal).await, [*later.digest()]);
     assert!(world.is_live(&later).await);
+}
+
+impl World {
+    /// Ends all sessions of a principal, in as many steps as it takes, and returns how many there were.
+    pub(crate) async fn revoke_all(&self, principal: &Principal, except: Option<&SessionId>) -> usize {
+        let mut ended = HashSet::new();
+        loop {
+            let step = self.index().revoke_all(principal, except, EndReason::Revoked).await.must();
+            for digest in step.ended {
+                assert!(ended.insert(digest), "no session is ended twice");
+            }
+            if step.left == 0 {
+                return ended.len();
+            }
+        }
+    }
 }
 
 async fn live(store: &dyn SessionStore, id: &SessionId) -> bool {
@@ -119,7 +136,8 @@ async fn live(store: &dyn SessionStore, id: &SessionId) -> bool {
 async fn revoke_all(store: &dyn SessionStore, principal: &Principal) -> Vec<IdDigest> {
     let index = store.index().unwrap_or_else(|| panic!("the store no longer has an index"));
     let listed = index.sessions(principal, 1_000).await.must();
-    index.revoke_all(principal, None, EndReason::Revoked).await.must();
+    let revoked = index.revoke_all(principal, None, EndReason::Revoked).await.must();
+    assert!(revoked.is_complete());
     listed.into_iter().map(|session| session.digest).collect()
 }
 
@@ -229,7 +247,7 @@ pub(crate) async fn a_sign_in_that_began_before_a_revocation_is_refused(world: &
     };
     let first = rotation(before, &guest);
     world.rotate(&guest, &first).await;
-    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
+    assert_eq!(world.revoke_all(&principal, None).await, 1);
 
     let guest = world.start().await;
     for from in [guest, new_id()] {
@@ -247,7 +265,7 @@ pub(crate) async fn a_sign_in_that_began_before_a_revocation_is_refused(world: &
     let now = world.index().last_revocation(&principal).await.must();
     assert_ne!(now, before);
     world.rotate(&guest, &rotation(now, &guest)).await;
-    assert_eq!(world.index().revoke_all(&principal, None, EndReason::Revoked).await.must(), 1);
+    assert_eq!(world.revoke_all(&principal, None).await, 1);
     assert_ne!(world.index().last_revocation(&principal).await.must(), now, "each revocation has its own id");
 }
 
@@ -271,7 +289,9 @@ pub(crate) async fn a_conditional_sign_in_races_a_revocation(world: &World) {
             async move {
                 match (rotation, store.index()) {
                     (Some((guest, rotation)), _) => drop(store.rotate(&guest, &rotation).await),
-                    (None, Some(index)) => drop(index.revoke_all(&principal, None, EndReason::Revoked).await.must()),
+                    (None, Some(index)) => {
+                        drop(index.revoke_all(&principal, None, EndReason::Revoked).await.must());
+                    }
                     _ => {}
                 }
             }

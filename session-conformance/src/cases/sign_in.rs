@@ -136,7 +136,7 @@ pub(crate) async fn a_second_sign_in_of_another_principal_copies_nothing(world: 
 pub(crate) async fn a_sign_in_needs_no_session(world: &World) {
     let principal = new_principal();
     let ended = world.sign_in(&principal).await;
-    world.index().revoke_all(&principal, None, EndReason::Revoked).await.must();
+    world.revoke_all(&principal, None).await;
     let delta = changes().set("theme", "dark");
     for old in [ended, new_id()] {
         let rotation = Rotation { delta: delta.delta(), ..signing_in(world, &old, SignIn::new(principal.clone())) };

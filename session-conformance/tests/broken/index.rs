@@ -6,8 +6,8 @@ use session_core::{
     Error, Principal, SessionCap, SessionId, SignIn,
     model::{EndReason, IdDigest},
     store::{
-        Applied, ApplyOutcome, CreateOutcome, FencingToken, IndexedSession, NewSession, Precondition, RotateOutcome,
-        Rotation, SessionIndex as _, SessionStore, Update, async_trait,
+        Applied, ApplyOutcome, CreateOutcome, FencingToken, IndexedSession, NewSession, Precondition, RevokedAll,
+        RotateOutcome, Rotation, SessionIndex as _, SessionStore, Update, async_trait,
         machine::{Slot, Slots as _},
     },
 };
@@ -84,12 +84,14 @@ impl FaultyIndex for RevokesAllButOne {
         principal: &Principal,
         _: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
-        let mut ended = 0;
+    ) -> Result<RevokedAll, Error> {
+        let mut ended = Vec::new();
         for session in inner.sessions(principal, 1_000).await?.iter().skip(1) {
-            ended += usize::from(inner.revoke(principal, &session.digest, reason).await?);
+            if inner.revoke(principal, &session.digest, reason).await? {
+                ended.push(session.digest);
+            }
         }
-        Ok(ended)
+        Ok(RevokedAll { ended, left: 0 })
     }
 }
 
@@ -111,14 +113,16 @@ impl FaultyIndex for RevokesTheExceptedSession {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
-        let mut ended = 0;
+    ) -> Result<RevokedAll, Error> {
+        let mut ended = Vec::new();
         for session in inner.sessions(principal, 1_000).await? {
-            if except.map(SessionId::digest) != Some(&session.digest) {
-                ended += usize::from(inner.revoke(principal, &session.digest, reason).await?);
+            if except.map(SessionId::digest) != Some(&session.digest)
+                && inner.revoke(principal, &session.digest, reason).await?
+            {
+                ended.push(session.digest);
             }
         }
-        Ok(ended)
+        Ok(RevokedAll { ended, left: 0 })
     }
 }
 
@@ -184,7 +188,7 @@ impl FaultyIndex for RevokesWithoutTombstones {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         self.0.lock().unwrap().clear();
         inner.revoke_all(principal, except, reason).await
     }
@@ -219,13 +223,15 @@ impl FaultyIndex for RevokesWhatItListed {
         principal: &Principal,
         _: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
-        let mut ended = 0;
+    ) -> Result<RevokedAll, Error> {
+        let mut ended = Vec::new();
         for session in inner.sessions(principal, 1_000).await? {
             tokio::task::yield_now().await;
-            ended += usize::from(self.revoke(inner, principal, &session.digest, reason).await?);
+            if self.revoke(inner, principal, &session.digest, reason).await? {
+                ended.push(session.digest);
+            }
         }
-        Ok(ended)
+        Ok(RevokedAll { ended, left: 0 })
     }
 }
 
@@ -264,6 +270,79 @@ impl Fault for EnforcesTheCapAgain {
             }
         }
         Ok(outcome)
+    }
+}
+
+/// The number of entries that a scan returns at a time.
+const PAGE: usize = 100;
+
+/// Sorts the first page of a scan, which is in no order, and takes the latest sessions of that.
+#[derive(Debug, Default)]
+pub(crate) struct ListsOnePage;
+
+impl Fault for ListsOnePage {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl FaultyIndex for ListsOnePage {
+    async fn sessions(&self, inner: &Toy, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let mut sessions = inner.sessions(principal, usize::MAX).await?;
+        sessions.sort_by_key(|session| session.digest);
+        sessions.truncate(PAGE);
+        sessions.sort_by_key(|session| Reverse(session.signed_in_at));
+        sessions.truncate(limit);
+        Ok(sessions)
+    }
+}
+
+/// Ends one page of sessions, and does not say that others are left.
+#[derive(Debug, Default)]
+pub(crate) struct RevokesOnePage;
+
+impl Fault for RevokesOnePage {
+    fn index(&self) -> Option<&dyn FaultyIndex> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl FaultyIndex for RevokesOnePage {
+    async fn revoke_all(
+        &self,
+        inner: &Toy,
+        principal: &Principal,
+        except: Option<&SessionId>,
+        reason: EndReason,
+    ) -> Result<RevokedAll, Error> {
+        if inner.sessions(principal, usize::MAX).await?.len() <= PAGE {
+            return inner.revoke_all(principal, except, reason).await;
+        }
+        let mut ended = Vec::new();
+        for session in inner.sessions(principal, PAGE).await? {
+            if except.map(SessionId::digest) != Some(&session.digest)
+                && inner.revoke(principal, &session.digest, reason).await?
+            {
+                ended.push(session.digest);
+            }
+        }
+        Ok(RevokedAll { ended, left: 0 })
+    }
+}
+
+/// Gives up on the cap where the list is too long to be read in time, and says nothing.
+#[derive(Debug, Default)]
+pub(crate) struct CapsShortListsOnly;
+
+#[async_trait]
+impl Fault for CapsShortListsOnly {
+    async fn create(&self, inner: &Toy, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
+        let Some(sign_in) = &new.sign_in else { return inner.create(id, new).await };
+        let is_long = inner.sessions(sign_in.principal(), usize::MAX).await?.len() > PAGE;
+        let sign_in = if is_long { uncapped(new.sign_in.as_ref()) } else { new.sign_in.clone() };
+        inner.create(id, &NewSession { sign_in, ..new.clone() }).await
     }
 }
 

@@ -106,6 +106,9 @@ broken_stores! {
         "revocation::a_session_that_moved_twice_is_revoked";
     index::HasNoCaps: "index::a_cap_refuses_one_session_more", "index::a_cap_ends_the_oldest";
     index::EnforcesTheCapAgain: "index::a_repeat_ends_nothing_for_later_sign_ins";
+    index::ListsOnePage: "many_sessions::a_page_has_the_latest";
+    index::RevokesOnePage: "many_sessions::all_are_revoked";
+    index::CapsShortListsOnly: "many_sessions::a_cap_is_enforced";
     index::DoesNotFence: "lock::a_lease_expires";
     index::NeverCounts: "lock::token_counters_grow";
     feed::Drops: "feed::stamps_form_a_chain";

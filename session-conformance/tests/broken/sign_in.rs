@@ -113,7 +113,7 @@ impl Fault for EndsWhatItDoesNotCopy {
             (Err(full), Some(sign_in))
                 if full.kind() == ErrorKind::LimitExceeded && principal_at(inner, id).await?.is_err() =>
             {
-                inner.revoke_all(sign_in.principal(), None, EndReason::Limit).await?;
+                drop(inner.revoke_all(sign_in.principal(), None, EndReason::Limit).await?);
                 inner.rotate(id, rotation).await
             }
             (outcome, _) => outcome,

@@ -16,8 +16,8 @@ use session_core::{
     model::{EndReason, IdDigest, OpId, Timestamp},
     store::{
         Absent, AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken,
-        IndexedSession, LoadOutcome, NewSession, Origin, RevocationId, RotateOutcome, Rotation, SessionIndex,
-        SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
+        IndexedSession, LoadOutcome, NewSession, Origin, RevocationId, RevokedAll, RotateOutcome, Rotation,
+        SessionIndex, SessionLock, SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait,
         machine::{self, Rules, Step},
     },
 };
@@ -229,17 +229,17 @@ impl SessionIndex for Toy {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         let (mut table, now) = self.table();
         table.revocations.insert(principal.clone(), RevocationId::from(u64::from(OpId::generate()?).max(1)));
         let kept = except.map(|id| table.follow_forward(now, id.digest()));
-        let mut ended = 0;
+        let mut ended = Vec::new();
         for session in table.sessions(now, principal) {
-            if Some(session.digest) != kept {
-                ended += usize::from(self.end(&mut table, now, &session.digest, reason)?);
+            if Some(session.digest) != kept && self.end(&mut table, now, &session.digest, reason)? {
+                ended.push(session.digest);
             }
         }
-        Ok(ended)
+        Ok(RevokedAll { ended, left: 0 })
     }
 }
 

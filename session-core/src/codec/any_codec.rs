@@ -69,6 +69,10 @@ impl AnyCodec {
         self.erased().unwrap(value, at)
     }
 
+    pub(super) fn wrap(&self, plain: &Value, at: &Location<'_>) -> Result<Option<Value>, CodecError> {
+        self.erased().wrap(plain, at)
+    }
+
     /// Whether values name their parts and types, so that a reader need not know what was written. Formats of an
     /// application are assumed to.
     pub(super) fn describes_itself(&self) -> bool {

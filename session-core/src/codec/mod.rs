@@ -104,6 +104,17 @@ pub trait Codec: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Wraps a value of an inner format for another place, for a codec that wraps values of other formats. The inverse of
+    /// [`unwrap`](Self::unwrap). [`Session::start_over`](crate::Session::start_over) needs it for values that it moves to
+    /// another session. The default returns `None`: such values cannot be moved.
+    ///
+    /// # Errors
+    /// When the value cannot be wrapped.
+    fn wrap(&self, plain: &Value, at: &Location<'_>) -> Result<Option<Value>, CodecError> {
+        let _ = (plain, at);
+        Ok(None)
+    }
+
     /// The codecs of the wrapped values, for a codec that wraps values of other formats.
     fn inner(&self) -> Option<&Codecs> {
         None

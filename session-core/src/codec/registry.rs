@@ -137,6 +137,22 @@ impl Codecs {
         Ok(codec.unwrap(value, at)?.map_or(Cow::Borrowed(value), Cow::Owned))
     }
 
+    /// The same value for another place. Only a value that its codec has wrapped is bound to its place.
+    ///
+    /// # Errors
+    /// [`UnreadableField`](ErrorKind::UnreadableField) when the codec cannot unwrap it, or cannot wrap it again.
+    pub(crate) fn rebind(&self, value: &Value, from: &Location<'_>, to: &Location<'_>) -> Result<Value, Error> {
+        let codec = self.codecs.iter().find(|codec| Some(codec.format()) == value.format());
+        let rebound = || match (codec, self.open(value, from)?) {
+            (Some(codec), Cow::Owned(plain)) => codec.wrap(&plain, to)?.ok_or_else(|| "the codec does not wrap".into()),
+            _ => Ok(value.clone()),
+        };
+        rebound().map_err(|_: CodecError| {
+            let error = Error::new(ErrorKind::UnreadableField, "the value cannot be moved to another session");
+            error.with_field(to.entry.field().clone())
+        })
+    }
+
     /// Decodes a value that [`open`](Self::open) or [`opened`](Self::opened) returned.
     pub(crate) fn decode_opened<'de>(&self, value: &'de Value, read: super::Read<'_, 'de>) -> Result<(), CodecError> {
         self.leaf(value)?.decode_erased(value.payload(), read)

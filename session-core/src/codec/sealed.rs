@@ -83,6 +83,15 @@ impl Sealed {
     pub fn new(inner: Codecs, ring: KeyRing) -> Self {
         Self { inner, ring }
     }
+
+    fn seal(&self, plain: &Value, at: &Location<'_>) -> Result<Value, CodecError> {
+        let SealingKey { id, cipher } = &self.ring.0[0];
+        let mut nonce = [0; NONCE];
+        random::fill(&mut nonce)?;
+        let payload = Payload { msg: plain.as_bytes(), aad: &associated_data(*id, at) };
+        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| "sealing failed")?;
+        Ok(Value::new(Format::SEALED, &[&id[..], &nonce, &sealed].concat()))
+    }
 }
 
 /// The data that a value is bound to. It is unambiguous, because the length of the field precedes the field.
@@ -107,19 +116,12 @@ impl Codec for Sealed {
     }
 
     fn encode(&self, value: &dyn erased_serde::Serialize, at: &Location<'_>) -> Result<Value, CodecError> {
-        let plain = self.inner.encode_first(value, at)?;
-        let SealingKey { id, cipher } = &self.ring.0[0];
-        let mut nonce = [0; NONCE];
-        random::fill(&mut nonce)?;
-        let payload = Payload { msg: plain.as_bytes(), aad: &associated_data(*id, at) };
-        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| "sealing failed")?;
-        Ok(Value::new(Format::SEALED, &[&id[..], &nonce, &sealed].concat()))
+        self.seal(&self.inner.encode_first(value, at)?, at)
     }
 
     fn decode<'de>(&self, _: &'de [u8], _: Read<'_, 'de>) -> Result<(), CodecError> {
         Err("a sealed value must be opened first".into())
     }
-
     fn unwrap(&self, value: &Value, at: &Location<'_>) -> Result<Option<Value>, CodecError> {
         let payload = value.payload();
         let (id, rest) = payload.split_first_chunk::<KEY_ID>().ok_or("truncated")?;
@@ -132,6 +134,10 @@ impl Codec for Sealed {
             .find_map(|key| key.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: &aad }).ok())
             .map(|plain| Some(Value::from(plain)))
             .ok_or_else(|| "no key of the ring opens this value here".into())
+    }
+
+    fn wrap(&self, plain: &Value, at: &Location<'_>) -> Result<Option<Value>, CodecError> {
+        self.seal(plain, at).map(Some)
     }
 
     fn inner(&self) -> Option<&Codecs> {

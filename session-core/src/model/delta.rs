@@ -190,6 +190,12 @@ impl Delta {
         self.scalars.is_empty() && self.maps.is_empty()
     }
 
+    /// The number of fields that the delta changes. A scalar and a keyed field of one name are two.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn field_count(&self) -> usize {
+        self.scalars.len() + self.maps.len()
+    }
+
     /// Whether both deltas edit the same entry. Clearing a field edits each of its entries. Deltas that do not overlap
     /// commute.
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -40,3 +40,10 @@ pub struct Ended {
     /// session itself continues.
     pub age: Duration,
 }
+
+impl Ended {
+    /// Whether the session continues at the id of a renewal.
+    pub(crate) fn is_renewed(self) -> bool {
+        self.reason == EndReason::Renewed
+    }
+}

@@ -82,6 +82,11 @@ impl SessionId {
 impl FromStr for SessionId {
     type Err = Error;
 
+    /// Parses the text form. Browsers also send cookies of other applications under the same name, so treat a cookie that is
+    /// no session id as no cookie, as [`Sessions::open_text`](crate::Sessions::open_text) does, and not as a bad request.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for any text but that of [`expose`](SessionId::expose).
     fn from_str(text: &str) -> Result<Self, Error> {
         let invalid = || Error::new(ErrorKind::InvalidInput, "not a session id");
         if text.len() != Self::TEXT_LEN {

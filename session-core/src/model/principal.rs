@@ -93,7 +93,8 @@ pub struct SignIn {
 pub enum SessionCap {
     /// The sign-in is refused with [`LimitExceeded`](ErrorKind::LimitExceeded).
     Refuse(usize),
-    /// The sessions that signed in longest ago are ended, with [`EndReason::Limit`](crate::model::EndReason::Limit).
+    /// The sessions that signed in longest ago are ended, with [`EndReason::Limit`](crate::model::EndReason::Limit). If
+    /// there are many more than the cap allows, a sign-in may end only a part of them; then the next ones end the others.
     EndOldest(usize),
 }
 

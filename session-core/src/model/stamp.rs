@@ -1,17 +1,19 @@
 //! Stamps order and identify states; op ids identify updates.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use sha1::{Digest as _, Sha1};
 
-use crate::random::{self, random_identity};
+use crate::{Error, ErrorKind, random::random_identity};
 
-/// The identity of one mutation, or of one attempt to acquire a lock: 64 random bits. A retry has the op id of its
-/// original, so a store that remembers the original changes nothing.
+/// The identity of one mutation, or of one attempt to acquire a lock: 64 random bits, which the operating system gives at
+/// every call, so that neither the child of a `fork` nor a machine image that is resumed repeats them. A retry has the op
+/// id of its original, so a store that remembers the original changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OpId(u64);
 
-random_identity!(OpId, "op id", random::buffered_u64);
+random_identity!(OpId, "op id");
 
 impl fmt::Debug for OpId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,7 +26,7 @@ impl fmt::Debug for OpId {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Incarnation(u64);
 
-random_identity!(Incarnation, "incarnation", random::u64);
+random_identity!(Incarnation, "incarnation");
 
 impl fmt::Debug for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,6 +83,20 @@ impl Stamp {
 }
 
 /// The oldest state that a reader accepts: it has seen this version of this incarnation.
+///
+/// Its text form (22 characters, URL-safe) can go into a cookie, so that the next request sees the writes of this one on any
+/// node. A floor that comes back from a client is a hint: a forged one makes a cache ask the store, once for each open,
+/// and has no other effect.
+///
+/// ```
+/// use session_core::{Floor, LoadOptions};
+///
+/// let floor = Floor { incarnation: 7.into(), version: 3 };
+/// assert_eq!(floor.to_string().parse::<Floor>()?, floor);
+/// let options = LoadOptions { floor: "not a floor".parse().ok(), ..LoadOptions::default() };
+/// # assert_eq!(options.floor, None);
+/// # Ok::<(), session_core::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Floor {
     /// The incarnation that was seen.
@@ -97,10 +113,46 @@ impl From<Stamp> for Floor {
 }
 
 impl Floor {
+    /// Length of the byte form, which the text form encodes.
+    const LEN: usize = 16;
+
+    /// Length of the text form, in bytes.
+    const TEXT_LEN: usize = 22;
+
     /// Whether a state with this stamp satisfies the floor. A state of another incarnation does, because the floor does
     /// not apply to it.
     pub fn admits(self, stamp: Stamp) -> bool {
         stamp.incarnation() != self.incarnation || stamp.version() >= self.version
+    }
+}
+
+impl fmt::Display for Floor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&self.incarnation.0.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.version.to_be_bytes());
+        let mut text = [0; Self::TEXT_LEN];
+        f.pad(Base64UrlUnpadded::encode(&bytes, &mut text).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl FromStr for Floor {
+    type Err = Error;
+
+    /// Parses the text form, of which each floor has exactly one.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for any other text.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid = || Error::new(ErrorKind::InvalidInput, "not a floor");
+        if text.len() != Self::TEXT_LEN {
+            return Err(invalid());
+        }
+        let mut bytes = [0; Self::LEN];
+        Base64UrlUnpadded::decode(text, &mut bytes).map_err(|_| invalid())?;
+        let [incarnation, version] =
+            [&bytes[..8], &bytes[8..]].map(|half| half.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+        Ok(Self { incarnation: Incarnation(incarnation), version })
     }
 }
 
@@ -126,6 +178,36 @@ mod tests {
         assert_eq!(format!("{:016x}", first.tag), TAG_1);
         let next = first.next(OpId::from(2));
         assert_eq!((next.version, format!("{:016x}", next.tag).as_str()), (2, TAG_2));
+    }
+
+    #[test]
+    fn a_floor_reads_back_from_its_text_and_from_no_other() {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        for floor in [(0, 0), (1, 2), (u64::MAX, u64::MAX), (0x0123_4567_89ab_cdef, 1 << 63)] {
+            let floor = Floor { incarnation: Incarnation::from(floor.0), version: floor.1 };
+            let text = floor.to_string();
+            assert!(text.len() == 22 && text.bytes().all(|byte| ALPHABET.contains(&byte)), "{text}");
+            assert_eq!(text.parse::<Floor>().unwrap(), floor);
+            // Four bits of the last character are not used, and must be zero.
+            let others = ALPHABET.iter().map(|last| format!("{}{}", &text[..21], char::from(*last)));
+            let same = others.filter(|other| other.parse::<Floor>().is_ok_and(|parsed| parsed == floor)).count();
+            assert_eq!(same, 1);
+        }
+        for bad in [
+            "",
+            "A",
+            &"A".repeat(21),
+            &"A".repeat(23),
+            &"=".repeat(22),
+            "é".repeat(11).as_str(),
+            "AAAAAAAAAAAAAAAAAAAAA ",
+        ] {
+            let error = bad.parse::<Floor>().unwrap_err();
+            assert_eq!(
+                (error.kind(), error.to_string().as_str()),
+                (ErrorKind::InvalidInput, "invalid input: not a floor")
+            );
+        }
     }
 
     const TAG_1: &str = "685638cda0a3bb07";

@@ -10,7 +10,7 @@ use crate::{Clock, Expiry, SystemClock, codec::Codecs, defaults, store::SessionS
 pub struct SessionsBuilder {
     store: Arc<dyn SessionStore>,
     codecs: Codecs,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     policy: Policy,
 }
 
@@ -23,7 +23,7 @@ impl SessionsBuilder {
             conflict_attempts: defaults::CONFLICT_ATTEMPTS,
             replicas: defaults::REPLICAS,
         };
-        Self { store, codecs: Codecs::default(), clock: Arc::new(SystemClock), policy }
+        Self { store, codecs: Codecs::default(), clock: None, policy }
     }
 
     /// Sets how long sessions live.
@@ -80,16 +80,19 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets the source of time, which is used for waiting and for [`Session::expires_in`](crate::Session::expires_in).
+    /// Sets the source of time, which is used for waiting and for [`Session::expires_in`](crate::Session::expires_in). The
+    /// default is the [clock of the store](SessionStore::clock), or the machine's if the store has none of this process. A
+    /// clock that is not the store's does not expire sessions.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self
     }
 
     /// Builds the sessions.
     pub fn build(self) -> Sessions {
         let Self { store, codecs, clock, policy } = self;
+        let clock = clock.or_else(|| store.clock()).unwrap_or_else(|| Arc::new(SystemClock));
         let (closed, upkeep, hub) = Default::default();
         Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, upkeep, hub }) }
     }

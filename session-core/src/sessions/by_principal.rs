@@ -57,8 +57,13 @@ impl Sessions {
     /// Ends all sessions of a principal: sign out everywhere. Returns how many it ended. An open handle on one of them
     /// learns that from its next request to the store; then [`Session::is_ended`](crate::Session::is_ended) is true.
     ///
+    /// The store ends as many sessions as it can within one call deadline, and is called until none is left. So an outage
+    /// is reported within one call deadline, and a principal with hundreds of thousands of sessions takes several. If that
+    /// is too long for a request, drop the future: no progress is lost. [`SessionIndex::revoke_all`] does one step
+    /// and says how many sessions are left.
+    ///
     /// # Consistency
-    /// As [`SessionIndex::revoke_all`].
+    /// As [`SessionIndex::revoke_all`], counted from the last step.
     ///
     /// # Errors
     /// As [`list`](Self::list). After an error some sessions may have been ended; a repeat ends the others.
@@ -66,14 +71,14 @@ impl Sessions {
     /// # Cancel safety
     /// If the future is dropped, some sessions may have been ended; a repeat ends the others.
     pub async fn revoke_all(&self, principal: &Principal) -> Result<usize, Error> {
-        self.principals()?.revoke_all(principal, None, EndReason::Revoked).await
+        self.revoke_in_steps(principal, None).await
     }
 
     /// Ends all sessions of a principal except this one, for example after a change of password. Returns how many it
     /// ended.
     ///
     /// # Consistency
-    /// As [`SessionIndex::revoke_all`].
+    /// As [`revoke_all`](Self::revoke_all).
     ///
     /// # Errors
     /// As [`revoke_all`](Self::revoke_all).
@@ -81,7 +86,20 @@ impl Sessions {
     /// # Cancel safety
     /// As [`revoke_all`](Self::revoke_all).
     pub async fn revoke_others(&self, principal: &Principal, keep: &SessionId) -> Result<usize, Error> {
-        self.principals()?.revoke_all(principal, Some(keep), EndReason::Revoked).await
+        self.revoke_in_steps(principal, Some(keep)).await
+    }
+
+    /// A store that makes no progress returns an error, so this ends.
+    async fn revoke_in_steps(&self, principal: &Principal, keep: Option<&SessionId>) -> Result<usize, Error> {
+        let index = self.principals()?;
+        let mut ended = 0;
+        loop {
+            let step = index.revoke_all(principal, keep, EndReason::Revoked).await?;
+            ended += step.ended.len();
+            if step.is_complete() {
+                return Ok(ended);
+            }
+        }
     }
 
     fn principals(&self) -> Result<&dyn SessionIndex, Error> {

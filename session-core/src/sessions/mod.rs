@@ -3,6 +3,7 @@
 mod builder;
 mod by_principal;
 mod session;
+mod unsettled;
 mod upkeep;
 mod view;
 mod watch;
@@ -24,10 +25,11 @@ use crate::{
         Absent, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome, SessionStore, WriteOptions,
     },
 };
-use upkeep::Upkeep;
+use upkeep::{Touch, Upkeep};
 
 pub use builder::SessionsBuilder;
 pub use session::{Map, Rotate, Rotated, Session, Set};
+pub use upkeep::Deferred;
 pub use watch::{Watch, WatchEnd};
 
 /// Opens, creates, signs in, lists, watches and ends the sessions of one store. A clone is another handle on the same
@@ -89,7 +91,7 @@ impl Sessions {
     /// Opens a session: one load, or a local hit. It sends a touch, which is one more call, when a tenth of the idle
     /// timeout has passed since the deadline was last extended, and on the first open with a new id after
     /// [`Rotate::renew`]. The latter confirms that the client has the new id. If the touch fails, the session opens
-    /// nevertheless.
+    /// nevertheless. [`LoadOptions::touch_later`] puts the touch off until after the response.
     ///
     /// # Consistency
     /// [`ReadLevel::Local`](crate::ReadLevel::Local): within the staleness that the store documents.
@@ -118,12 +120,10 @@ impl Sessions {
         options.known = None;
         let sent_at = self.shared.clock.now();
         let found = self.load(id, options).await?;
-        // A passive open does not renew the deadline, but it confirms a renewal: the client has received the new id.
-        let confirms = found.record.is_unconfirmed() && found.forwarded.is_none();
-        let due = Self::touch_due(&found).filter(|_| !options.passive);
+        let touch = self.touch_needed(*id, &found, &options);
         let mut session = Session::stored(self.clone(), *id, found, sent_at);
-        if due.is_some() || confirms {
-            self.touch(&mut session, (due, options.passive)).await;
+        if let Some(touch) = touch {
+            self.touch(&mut session, touch, options.passive).await;
         }
         Ok(session)
     }
@@ -150,9 +150,25 @@ impl Sessions {
     /// # Cancel safety
     /// As [`open`](Self::open).
     pub async fn open_text(&self, text: &str) -> Result<Result<Session, Option<Ended>>, Error> {
+        self.open_text_with(text, LoadOptions::default()).await
+    }
+
+    /// Opens the session that a cookie or a header names with a floor or a read level, or
+    /// [passively](LoadOptions::passive).
+    ///
+    /// # Errors
+    /// As [`open_text`](Self::open_text).
+    ///
+    /// # Cancel safety
+    /// As [`open`](Self::open).
+    pub async fn open_text_with(
+        &self,
+        text: &str,
+        options: LoadOptions,
+    ) -> Result<Result<Session, Option<Ended>>, Error> {
         self.refuse_if_closed("open")?;
         let Ok(id) = text.parse() else { return Ok(Err(None)) };
-        match self.open(&id).await {
+        match self.open_with(&id, options).await {
             Ok(session) => Ok(Ok(session)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Err(error.ended().copied())),
             Err(error) => Err(error),
@@ -177,8 +193,17 @@ impl Sessions {
     /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes;
     /// [`Configuration`](ErrorKind::Configuration) after [`close`](Self::close).
     pub fn create(&self) -> Result<Session, Error> {
+        self.create_with(self.policy().expiry)
+    }
+
+    /// Creates a new session that lives for another time than that of the [policy](SessionsBuilder::expiry), for example a
+    /// short one for a guest or a long one for "remember me". A [sign-in](Session::rotate) sets new deadlines.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_with(&self, expiry: Expiry) -> Result<Session, Error> {
         self.refuse_if_closed("create")?;
-        let new = NewSession { write: self.write_options()?, ..NewSession::generate(self.policy().expiry)? };
+        let new = NewSession { write: self.write_options()?, ..NewSession::generate(expiry)? };
         Ok(Session::unstored(self.clone(), SessionId::generate()?, new))
     }
 
@@ -312,7 +337,7 @@ impl Sessions {
     pub(crate) async fn back_off(&self, attempt: u32) -> Result<(), Error> {
         let Some(doublings) = attempt.checked_sub(1) else { return Ok(()) };
         let bound_us = 1_000 << doublings.min(6);
-        self.clock().sleep(Duration::from_micros(random::buffered_u64()? % bound_us)).await;
+        self.clock().sleep(Duration::from_micros(random::u64()? % bound_us)).await;
         Ok(())
     }
 }

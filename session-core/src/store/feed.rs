@@ -13,15 +13,16 @@ use futures_core::Stream;
 use crate::{
     Error,
     model::{Delta, EndReason, IdDigest, Stamp},
-    random::{self, random_identity},
+    random::random_identity,
     store::RotationKind,
 };
 
-/// The source of a change: 64 random bits for each store handle, so that a node recognises its own changes.
+/// The source of a change: 64 random bits for each store handle, so that an observer recognises its own changes. The child
+/// of a `fork` has the origin of its parent, so nothing may depend on an origin being unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(u64);
 
-random_identity!(Origin, "origin", random::u64);
+random_identity!(Origin, "origin");
 
 /// One change of one session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Se
 /// #[deny(clippy::missing_trait_methods)]
 /// #[store::async_trait]
 /// impl<S: SessionStore> SessionStore for Eternal<S> {
-///     store::forward!(self => self.0; backend, limits, create, load, apply, touch, rotate, check, close, index, lock, feed);
+///     store::forward!(self => self.0; backend, limits, create, load, apply, touch, rotate, check, close, clock, index, lock, feed);
 ///
 ///     async fn destroy(&self, _: &SessionId, _: &Destroy) -> Result<DestroyOutcome, Error> {
 ///         Err(Error::new(session_core::ErrorKind::Configuration, "sessions of this store are eternal"))
@@ -37,7 +37,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Se
 macro_rules! __forward_session_store {
     ($self:ident => $to:expr) => {
         $crate::__forward_session_store!(
-            $self => $to; backend, limits, create, load, apply, touch, rotate, destroy, check, close, index, lock, feed
+            $self => $to; backend, limits, create, load, apply, touch, rotate, destroy, check, close, clock, index, lock, feed
         );
     };
     ($self:ident => $to:expr; $($method:ident),+ $(,)?) => {
@@ -76,6 +76,11 @@ macro_rules! __forward_session_store {
     };
     (@close $self:ident $to:expr) => {
         $crate::__forward_session_store!(@bare $self $to, close);
+    };
+    (@clock $self:ident $to:expr) => {
+        fn clock(&$self) -> ::core::option::Option<::std::sync::Arc<dyn $crate::Clock>> {
+            $to.clock()
+        }
     };
     (@index $self:ident $to:expr) => {
         fn index(&$self) -> ::core::option::Option<&dyn $crate::store::SessionIndex> {

@@ -21,6 +21,24 @@ pub struct IndexedSession {
     pub note: Option<Note>,
 }
 
+/// What one call of [`SessionIndex::revoke_all`] has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "sessions may be left"]
+pub struct RevokedAll {
+    /// The sessions that the call has ended, each where it was. They are in no order.
+    pub ended: Vec<IdDigest>,
+    /// The greatest number of sessions that may be left: those that the call did not reach within its deadline, and those
+    /// that it could not end. Zero means that the revocation is complete. Otherwise call again: no progress is lost.
+    pub left: usize,
+}
+
+impl RevokedAll {
+    /// Whether no session is left.
+    pub fn is_complete(&self) -> bool {
+        self.left == 0
+    }
+}
+
 /// Identifies the last revocation of all sessions of a principal. A store remembers a revocation for as long as a tombstone.
 /// The default, zero, means that none is remembered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,7 +70,7 @@ pub trait SessionIndex: Send + Sync {
     /// # Consistency
     /// Every sign-in that was acknowledged before the call is taken into account, on any node and also through a cache.
     /// The list need not be a snapshot of one moment: a session that signs in, moves or ends during the call may be
-    /// listed or not.
+    /// listed or not. Of two sign-ins that ran at the same time, either may count as the later one.
     ///
     /// # Errors
     /// Those of the store; see [`ErrorKind`](crate::ErrorKind).
@@ -87,17 +105,21 @@ pub trait SessionIndex: Send + Sync {
     /// If the future is dropped, the session is ended or as before.
     async fn revoke(&self, principal: &Principal, session: &IdDigest, reason: EndReason) -> Result<bool, Error>;
 
-    /// Ends all sessions of a principal, except `except` if that is given, and returns the number of ended sessions.
+    /// Ends the sessions of a principal, except `except` if that is given. A call may end only a part of them, and says how
+    /// many may be [left](RevokedAll::left): a principal may have more sessions than can be ended within one call deadline.
+    /// A further call goes on with the others. [`Sessions::revoke_all`](crate::Sessions::revoke_all) calls until none is
+    /// left.
     ///
     /// # Consistency
-    /// The sessions are ended one after another, each as by [`destroy`](crate::store::SessionStore::destroy). After it
-    /// has succeeded, none of the principal's sessions but `except` is left whose sign-in was acknowledged before the
-    /// call, even if the session has moved meanwhile. A sign-in in flight is ended or refused if it was listed when the
-    /// sessions were read; otherwise it counts as later than the call.
+    /// The revocation is recorded first. The sessions are ended one after another, each as by
+    /// [`destroy`](crate::store::SessionStore::destroy). After a call that leaves none, none of the principal's sessions
+    /// but `except` is left whose sign-in was acknowledged before that call, even if the session has moved meanwhile. A
+    /// sign-in in flight is ended or refused if it was listed when that call began to read the list; otherwise it counts as
+    /// later than the call.
     ///
     /// # Errors
-    /// Those of the store; see [`ErrorKind`](crate::ErrorKind). After an error, some sessions may have been ended; a
-    /// repeat ends the others.
+    /// Those of the store; see [`ErrorKind`](crate::ErrorKind). A call that has made progress returns no error: it says how
+    /// many sessions are left. A repeat that cannot go on then fails, with the cause.
     ///
     /// # Cancel safety
     /// If the future is dropped, some sessions may have been ended; a repeat ends the others.
@@ -106,5 +128,5 @@ pub trait SessionIndex: Send + Sync {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error>;
+    ) -> Result<RevokedAll, Error>;
 }

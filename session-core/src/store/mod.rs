@@ -16,9 +16,9 @@ pub mod machine;
 mod outcome;
 pub(crate) mod request;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use crate::{Error, Limits, LoadOptions, SessionId};
+use crate::{Clock, Error, Limits, LoadOptions, SessionId};
 
 #[doc(inline)]
 pub use crate::__forward_session_store as forward;
@@ -27,7 +27,7 @@ pub use async_trait::async_trait;
 pub use feed::{BarrierId, Barriers, ChangeFeed, ChangeKind, FeedItem, GapCause, Origin, SessionChange, Subscription};
 #[doc(hidden)]
 pub use forward::StoreFuture;
-pub use index::{IndexedSession, RevocationId, SessionIndex};
+pub use index::{IndexedSession, RevocationId, RevokedAll, SessionIndex};
 pub use lock::{AcquireOutcome, FencingToken, SessionLock, TenureOutcome};
 pub use outcome::{
     Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, DestroyOutcome, Found, LoadOutcome,
@@ -91,7 +91,7 @@ pub use request::{Destroy, NewSession, Precondition, Rotation, RotationKind, Tou
 ///
 /// # Capabilities
 /// [`index`](Self::index), [`lock`](Self::lock) and [`feed`](Self::feed) default to `None`. **A wrapper must forward or
-/// deliberately hide each of them.** `#[deny(clippy::missing_trait_methods)]` on its impl checks that at compile time.
+/// deliberately hide each of them**, and should forward [`clock`](Self::clock). `#[deny(clippy::missing_trait_methods)]` on its impl checks that at compile time.
 #[async_trait]
 pub trait SessionStore: fmt::Debug + Send + Sync {
     /// The backend's name in error messages, such as `"memory"`.
@@ -213,6 +213,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// If the future is dropped, some of the work may not have been sent.
     async fn close(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// The clock of a store that keeps time by one of this process: deadlines are on it. [`Sessions`](crate::Sessions) uses
+    /// it unless the builder sets another one, so that a test which gives a store a
+    /// [`ManualClock`](crate::ManualClock) need not give it twice. The default returns `None`: the store's servers keep
+    /// the time.
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        None
     }
 
     /// The capability to find and revoke the sessions of a principal.

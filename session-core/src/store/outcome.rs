@@ -25,7 +25,12 @@ impl From<Absent> for Error {
     /// [`Superseded`](ErrorKind::Superseded).
     fn from(absent: Absent) -> Self {
         match absent {
-            Absent::NotFound(ended) => Self::new(ErrorKind::NotFound, "").with_ended(ended),
+            Absent::NotFound(ended) => {
+                let renewed = ended.is_some_and(Ended::is_renewed);
+                let message =
+                    if renewed { "a renewal replaced the id; the session continues at the new one" } else { "" };
+                Self::new(ErrorKind::NotFound, message).with_ended(ended)
+            }
             Absent::Superseded => Self::new(ErrorKind::Superseded, ""),
         }
     }

@@ -98,6 +98,11 @@ pub struct LoadOptions {
     /// polling: otherwise a forgotten tab keeps its session alive. Changes that are committed later renew the deadline
     /// all the same. A load of a store never renews a deadline, so stores ignore this option.
     pub passive: bool,
+    /// Whether opening the session may put its touch off, so that the response does not wait for it.
+    /// [`Session::touch`](crate::Session::touch) or [`Sessions::upkeep`](crate::Sessions::upkeep) sends it later. If
+    /// neither has done so by the time that half of the idle timeout has passed, the next open sends it. Stores ignore this
+    /// option too.
+    pub touch_later: bool,
 }
 
 /// A condition for an update to be applied.

@@ -3,13 +3,13 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use session_core::{
-    Error, ErrorKind, Limits, LoadOptions, SessionId,
+    Clock, Error, ErrorKind, Limits, LoadOptions, SessionId,
     store::{
         ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
         Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
@@ -69,6 +69,19 @@ impl Faulty {
 
     pub(crate) fn touches(&self) -> usize {
         self.touches.swap(0, Ordering::Relaxed)
+    }
+
+    /// Sets a scalar behind the back of every handle, without a fault.
+    pub(crate) async fn inner_set(&self, id: &SessionId, field: &str, value: u32) {
+        let sessions = session_core::Sessions::new(self.inner.clone());
+        let mut session = sessions.open(id).await.unwrap();
+        session.set(field, value).unwrap();
+        session.commit().await.unwrap();
+    }
+
+    /// Whether the stored session has a scalar.
+    pub(crate) async fn inner_has(&self, id: &SessionId, field: &str) -> bool {
+        session_core::Sessions::new(self.inner.clone()).open(id).await.unwrap().contains(field)
     }
 
     async fn mutate<T>(&self, happen: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -134,6 +147,10 @@ impl SessionStore for Faulty {
 
     async fn close(&self) -> Result<(), Error> {
         self.inner.close().await
+    }
+
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        self.inner.clock()
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

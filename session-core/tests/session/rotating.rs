@@ -73,7 +73,7 @@ async fn sign_out_everywhere_reaches_every_handle() {
     let (mut session, _) = world.two_requests().await;
     let _ = session.rotate(Rotate::privilege().with_sign_in(sign_in("u"))).await.unwrap();
     let index = world.store.inner.index().unwrap();
-    index.revoke_all(&Principal::new("u").unwrap(), None, EndReason::Revoked).await.unwrap();
+    drop(index.revoke_all(&Principal::new("u").unwrap(), None, EndReason::Revoked).await.unwrap());
     session.set("n", 2u32).unwrap();
     let error = session.commit().await.unwrap_err();
     assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::NotFound, EndReason::Revoked));

@@ -1,7 +1,10 @@
 //! `Sessions` for web layers: opening from text, the state of a handle, and all sessions of a principal.
 
+use std::{sync::Arc, time::Duration};
+
 use session_core::{
-    Error, ErrorKind, LoadOptions, Principal, Rotate, Session, SessionId, Sessions, SignIn,
+    Error, ErrorKind, Expiry, LoadOptions, ManualClock, Principal, Rotate, Session, SessionId, Sessions, SignIn,
+    defaults,
     model::{EndReason, IdDigest},
     store::{self, ApplyOutcome, SessionStore, Update},
 };
@@ -209,7 +212,7 @@ struct ReadOnly(MemoryStore);
 #[deny(clippy::missing_trait_methods)]
 #[store::async_trait]
 impl SessionStore for ReadOnly {
-    store::forward!(self => self.0; backend, limits, create, load, touch, rotate, destroy, check, close, lock, feed);
+    store::forward!(self => self.0; backend, limits, create, load, touch, rotate, destroy, check, close, clock, lock, feed);
 
     async fn apply(&self, _: &SessionId, _: &Update) -> Result<ApplyOutcome, Error> {
         Err(Error::new(ErrorKind::Configuration, "read only"))
@@ -233,4 +236,75 @@ async fn a_wrapper_forwards_the_methods_that_it_names() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert_eq!(error.to_string(), "memory index: wrong configuration: this store has no index of principals");
     assert_eq!(sessions.open_with(session.id(), LoadOptions::default()).await.unwrap().stamp(), session.stamp());
+}
+
+/// Two clocks are two truths: a session that has expired by one of them, and not by the other.
+#[tokio::test]
+async fn the_clock_of_the_store_is_enough() {
+    let clock = ManualClock::new();
+    let store = MemoryStore::builder().clock(clock.clone()).build().unwrap();
+    let boxed: Arc<dyn SessionStore> = Arc::new(store);
+    let sessions = Sessions::new(boxed);
+    let mut session = sessions.create().unwrap();
+    session.persist().await.unwrap();
+    clock.advance(defaults::IDLE - Duration::from_secs(1));
+    assert_eq!(session.expires_in(), Duration::from_secs(1));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(session.expires_in(), Duration::ZERO);
+    assert_eq!(sessions.open(session.id()).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_session_can_be_created_with_deadlines_of_its_own() {
+    let world = world();
+    let short = Duration::from_secs(60);
+    let mut session = world.sessions.create_with(Expiry::idle(short)).unwrap();
+    assert_eq!(session.expires_in(), short);
+    session.persist().await.unwrap();
+    world.clock.advance(short - Duration::from_secs(1));
+    let opened = world.sessions.open(session.id()).await.unwrap();
+    assert_eq!(opened.expires_in(), short);
+    world.clock.advance(short);
+    assert_eq!(world.sessions.open(session.id()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(world.sessions.create().unwrap().expires_in(), defaults::IDLE);
+}
+
+/// The body of a response names no backend, operation or field.
+#[tokio::test]
+async fn every_kind_has_a_status_and_a_text_for_the_public() {
+    let kinds = [
+        (ErrorKind::NotFound, 401),
+        (ErrorKind::Superseded, 409),
+        (ErrorKind::Conflict, 409),
+        (ErrorKind::LimitExceeded, 413),
+        (ErrorKind::Overloaded, 503),
+        (ErrorKind::Unavailable, 503),
+        (ErrorKind::OutcomeUnknown, 504),
+        (ErrorKind::UnreadableField, 500),
+        (ErrorKind::InvalidInput, 400),
+        (ErrorKind::Configuration, 500),
+    ];
+    for (kind, status) in kinds {
+        assert_eq!(kind.http_status(), status, "{kind:?}");
+        let text = kind.public_message();
+        assert!(text.ends_with('.') && text.starts_with(char::is_uppercase), "{text}");
+        for word in ["redis", "memory", "backend", "store", "op id", "session id", "field", "configuration"] {
+            assert!(!text.to_lowercase().contains(word), "{text}");
+        }
+    }
+}
+
+/// `None` can be stored as a value of its own. A scalar is absent only if it was removed.
+#[tokio::test]
+async fn a_scalar_that_is_an_option_reads_back_as_one() {
+    let world = world();
+    let mut session = world.sessions.create().unwrap();
+    session.set("some", Some(1u32)).unwrap();
+    session.set("none", None::<u32>).unwrap();
+    assert_eq!(session.get::<Option<u32>>("some").unwrap(), Some(Some(1)));
+    assert_eq!(session.get::<u32>("some").unwrap(), Some(1));
+    assert_eq!(session.get::<Option<u32>>("none").unwrap(), Some(None));
+    assert_eq!(session.get::<u32>("none").unwrap_err().kind(), ErrorKind::UnreadableField);
+    session.remove("none");
+    assert_eq!(session.get::<Option<u32>>("none").unwrap(), None);
 }

@@ -33,8 +33,10 @@ fn good_ones() {
 fn bad_ones_say_what_to_do() {
     let cases = [
         (RedisConfig::default(), "`urls` is empty"),
-        (RedisConfig::standalone("localhost:6379"), "`urls[0]`"),
-        (RedisConfig::standalone("http://localhost"), "`urls[0]`"),
+        (RedisConfig::standalone("localhost:6379"), "the URL has no scheme; write `redis://"),
+        (RedisConfig::standalone("http://localhost"), "the URL has an unknown scheme; write `redis://`"),
+        (RedisConfig::standalone("redis://127.0.0.1:70000"), "the URL has a port"),
+        (RedisConfig::cluster(["redis://a", "localhost"]), "`urls[1]` has no scheme"),
         (RedisConfig::cluster(["redis://a", "rediss://b"]), "`urls[1]` has another scheme"),
         (RedisConfig::cluster(["redis://a", "redis://:x@b"]), "set `username`, `password`"),
         (RedisConfig::cluster(["redis://a/1"]), "only database 0"),

@@ -38,7 +38,7 @@ impl Probe {
                 is_silent: false,
             }),
             Err(Failure::Fatal(cause) | Failure::Unsent(cause) | Failure::Unknown(cause)) => Err(cause.to_string()),
-            Err(Failure::Refused(_) | Failure::InDoubt(_) | Failure::Overloaded) => {
+            Err(Failure::Refused(_) | Failure::RefusedThroughout(_) | Failure::InDoubt(_) | Failure::Overloaded) => {
                 Err(format!("{address} refused the connection"))
             }
         }

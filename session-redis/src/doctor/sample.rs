@@ -41,6 +41,7 @@ pub(super) struct Sample {
 enum Kind {
     Session,
     Principal,
+    Order,
     Plain,
     Foreign,
 }
@@ -75,6 +76,7 @@ impl<'a> KeyNames<'a> {
             b"q" => Kind::Plain,
             [b's', b':', digest @ ..] if digest.len() == 18 => Kind::Session,
             [b'p' | b'r', b':', hash @ ..] if hash.len() == 16 => Kind::Principal,
+            [b'o', b':', hash @ ..] if hash.len() == 16 => Kind::Order,
             _ => Kind::Foreign,
         }
     }
@@ -150,6 +152,7 @@ impl Sample {
         self.keys += 1;
         let expected = match kind {
             Kind::Session | Kind::Principal => "hash",
+            Kind::Order => "zset",
             Kind::Plain => "string",
             Kind::Foreign => return self.foreign += 1,
         };
@@ -199,6 +202,7 @@ mod tests {
         let kind = |tail: &[u8]| names.kind(&[&b"shop:1:{2220}:"[..], tail].concat());
         assert_eq!(kind(&[&b"s:"[..], &[b'}'; 18]].concat()), Kind::Session);
         assert_eq!(kind(&[&b"p:"[..], &[0; 16]].concat()), Kind::Principal);
+        assert_eq!(kind(&[&b"o:"[..], &[0; 16]].concat()), Kind::Order);
         assert_eq!(kind(b"q"), Kind::Plain);
         assert_eq!(kind(b"s:short"), Kind::Foreign);
         assert_eq!(names.kind(b"shop:layout"), Kind::Plain);

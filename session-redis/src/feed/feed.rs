@@ -19,7 +19,10 @@ use super::{
     FeedOptions, FeedTransport, active_subscription::ActiveSubscription, channels::Channels,
     feed_barriers::FeedBarriers, feed_supervisor::FeedSupervisor,
 };
-use crate::error_context::ErrorContext as _;
+use crate::{
+    error_context::ErrorContext as _,
+    net::{Failure, check_runtime},
+};
 
 /// Makes subscriptions, which end when it is dropped.
 pub(crate) struct Feed {
@@ -43,6 +46,7 @@ impl Feed {
     }
 
     async fn start(&self) -> Result<Subscription, Error> {
+        check_runtime().map_err(Failure::into_read_error)?;
         let subscription = Arc::new(ActiveSubscription::new(self.channels.clone(), self.options.clone()));
         let mut supervisor = FeedSupervisor::new(subscription.clone(), self.transport.clone());
         supervisor.start().await?;

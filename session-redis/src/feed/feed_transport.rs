@@ -46,5 +46,7 @@ impl FeedTransport for Net {
 
     fn rewound(&self) {
         self.primary_regained();
+        // Has the layout checked, which may be gone.
+        self.refresh();
     }
 }

@@ -52,11 +52,12 @@ impl From<RequestFailure> for Error {
     fn from(failure: RequestFailure) -> Self {
         use RequestFailure as Failure;
         let unavailable = |message: &'static str| Self::new(ErrorKind::Unavailable, message);
+        let refused = |message: &'static str| unavailable(message).with_answer();
         match failure {
-            Failure::Demoted => unavailable("the server has become a replica; the feed looks for the new primary"),
-            Failure::Moved => unavailable("the partition's slot has moved; the feed follows it"),
-            Failure::Migrating => unavailable("the partition's slot is being moved"),
-            Failure::Unserved => unavailable("the server answers that it cannot serve the partition now"),
+            Failure::Demoted => refused("the server has become a replica; the feed looks for the new primary"),
+            Failure::Moved => refused("the partition's slot has moved; the feed follows it"),
+            Failure::Migrating => refused("the partition's slot is being moved"),
+            Failure::Unserved => refused("the server answers that it cannot serve the partition now"),
             Failure::Late => unavailable("the server did not answer in time; the feed checks the connection"),
             Failure::Lost => unavailable("the connection was lost; the feed reconnects"),
             Failure::Denied => Self::new(

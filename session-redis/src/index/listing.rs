@@ -1,26 +1,29 @@
-//! Adding sessions to a principal's list, reading it, and removing entries.
+//! Adding sessions to a principal's list, and removing entries.
 
 use std::time::Duration;
 
-use redis::{Pipeline, Value as Reply};
 use session_core::{
     Error, ErrorKind, Principal, SessionCap, SignIn,
     model::{IdDigest, Timestamp},
     store::RevocationId,
 };
 
+use super::{
+    live::{Live, MIN_PAGE},
+    walk::Walk,
+};
 use crate::{
     lifetimes::Lifetimes,
-    net::{HashSlot, Resend},
     operation::{Operation, SendOptions},
-    protocol::{Cursor, IndexAddReply, ListEntry, ListFor, Lookup, SCRIPTS, millis, put, unexpected_reply, unreadable},
+    protocol::{IndexAddReply, ListEntry, ListFor, Lookup, SCRIPTS, millis, put, unexpected_reply},
 };
 
-/// For which principal an id is listed, and for how many milliseconds from now on.
+/// For which principal an id is listed, for how many milliseconds from now on, and its place in the list.
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
     pub(crate) principal: Principal,
     pub(crate) span: u64,
+    pub(crate) place: u64,
 }
 
 /// The session that a listed one replaces.
@@ -33,16 +36,21 @@ pub(crate) enum Replaced<'a> {
     Seen(&'a IdDigest),
 }
 
-/// The entries of a list, and the time on the server that holds it.
-pub(super) type List = (Timestamp, Vec<ListEntry>);
+/// The principal has as many sessions as allowed, or its list has that many entries.
+struct Full;
 
 /// The most by which the clocks of the servers that hold the list and the session may differ: ten minutes, in
 /// milliseconds.
 const MAX_SKEW: u64 = 600_000;
 /// The maximum number of moves of a session that are followed from the old id of a sign-in.
 const MAX_MOVES: usize = 8;
-/// A list of at least this many entries is pruned each time it has doubled.
+/// A list of at least this many entries is pruned now and then.
 const PRUNE_FROM: u64 = 32;
+/// One in this many sessions that are added prunes the list.
+const PRUNE_ONE_IN: u64 = 16;
+/// How many entries it looks at. If it looks at four times as many as are added, about a quarter of them are of sessions
+/// that are gone, when as many sessions are added as go.
+const PRUNE_SAMPLE: usize = 64;
 
 impl Operation<'_> {
     /// Adds a session that signs in to the list of its principal, within the cap. `old` is the id at which it signs in,
@@ -64,26 +72,33 @@ impl Operation<'_> {
         loop {
             let replaced = replaces.as_ref().map_or(Replaced::None, Replaced::Maybe);
             let limits = (most, sign_in.last_revocation());
-            match self.send_listing(principal, digest, (replaced, limits), lifetimes).await? {
-                Ok(listing) => return Ok(listing),
-                Err(full) if !pruned => {
-                    pruned = true;
-                    self.live_of(principal, full).await?;
-                    replaces = match old {
-                        Some((old, grace)) => self.replaced_by_sign_in(principal, old, grace).await?,
-                        None => None,
-                    };
-                }
-                Err((_, entries)) => {
-                    let message = format!(
-                        "the principal has {} sessions already; at most {} are allowed",
-                        entries.len(),
-                        most.unwrap_or_default()
-                    );
-                    return Err(Error::new(ErrorKind::LimitExceeded, message));
-                }
+            if let Ok(listing) = self.send_listing(principal, digest, (replaced, limits), lifetimes).await? {
+                return Ok(listing);
             }
+            // A cap of zero allows one.
+            let most = most.unwrap_or_default().max(1);
+            if pruned || self.has_more_than(principal, most).await? {
+                let message = format!("the principal has at least {most} sessions already, and no more are allowed");
+                return Err(Error::new(ErrorKind::LimitExceeded, message));
+            }
+            pruned = true;
+            replaces = match old {
+                Some((old, grace)) => self.replaced_by_sign_in(principal, old, grace).await?,
+                None => None,
+            };
         }
+    }
+
+    /// Whether a principal has more sessions than `most`, or may soon have. Looks at as few as are needed to tell, and
+    /// removes the entries of those that are gone.
+    async fn has_more_than(&self, principal: &Principal, most: usize) -> Result<bool, Error> {
+        let (mut walk, mut live) = (Walk::newest_first(), Live::default());
+        while !walk.is_over() && live.len_with_awaited() <= most {
+            let page = self.next_page(principal, &mut walk, (most - live.len_with_awaited()).max(MIN_PAGE)).await?;
+            self.look_up(principal, page, &mut live).await;
+            live.check()?;
+        }
+        Ok(live.len_with_awaited() > most)
     }
 
     /// The session that does not count against the cap of a sign-in at `old`: the one that moves, or the one that is copied
@@ -139,28 +154,27 @@ impl Operation<'_> {
         }
     }
 
-    /// One round trip. The inner error is the list of a principal that has as many sessions as allowed.
+    /// One round trip.
     async fn send_listing(
         &self,
         principal: &Principal,
         digest: &IdDigest,
         (replaced, (most, known)): (Replaced<'_>, (Option<usize>, Option<RevocationId>)),
         lifetimes: Lifetimes,
-    ) -> Result<Result<Listing, List>, Error> {
-        let (partition, key) = self.store.layout.principal(principal);
+    ) -> Result<Result<Listing, Full>, Error> {
+        let (partition, [list, order]) = self.store.layout.principal(principal);
         let (_, revocation) = self.store.layout.revocation(principal);
-        let known = known.map(|known| (&revocation[..], known));
-        let cmd = self.listing_cmd((&key, known), digest, (replaced, most), lifetimes);
+        let keys = [&list[..], &order, &revocation];
+        let cmd = self.listing_cmd((&keys, known), digest, (replaced, most), lifetimes);
         let answer = self.run_script(&SCRIPTS.index_add, partition, &cmd, SendOptions::idempotent()).await?;
         match IndexAddReply::parse(&answer.reply)? {
-            IndexAddReply::Added(entries) => {
-                if entries >= PRUNE_FROM && entries.is_power_of_two() {
-                    // Pruning can wait for another time; its failure changes nothing.
-                    self.live(principal).await.ok();
+            IndexAddReply::Added { entries, place } => {
+                if entries >= PRUNE_FROM && digest.hash_bits().is_multiple_of(PRUNE_ONE_IN) {
+                    self.prune(principal, digest).await;
                 }
-                Ok(Ok(Listing { principal: principal.clone(), span: lifetimes.listed() }))
+                Ok(Ok(Listing { principal: principal.clone(), span: lifetimes.listed(), place }))
             }
-            IndexAddReply::Full(now, entries) => Ok(Err((now, entries))),
+            IndexAddReply::Full => Ok(Err(Full)),
             IndexAddReply::Revoked => Err(Error::new(
                 ErrorKind::Conflict,
                 "the sessions of the principal were revoked since its password was checked; check it again",
@@ -171,7 +185,7 @@ impl Operation<'_> {
     /// The arguments are those that `index_add.lua` documents.
     fn listing_cmd(
         &self,
-        (key, known): (&[u8], Option<(&[u8], RevocationId)>),
+        (keys, known): (&[&[u8]; 3], Option<RevocationId>),
         digest: &IdDigest,
         (replaced, most): (Replaced<'_>, Option<usize>),
         lifetimes: Lifetimes,
@@ -190,75 +204,46 @@ impl Operation<'_> {
         };
         head.push(sort);
         head.extend_from_slice(&old.to_bytes());
-        let keys = [key, known.map_or(&[], |(revocation, _)| revocation)];
-        let keys = if known.is_some() { &keys[..] } else { &keys[..1] };
+        let keys = if known.is_some() { &keys[..] } else { &keys[..2] };
         let mut cmd = SCRIPTS.index_add.command(keys, (2, head.len() + 8));
         cmd.arg(head);
         match known {
-            Some((_, known)) => cmd.arg(&u64::from(known).to_be_bytes()),
+            Some(known) => cmd.arg(&u64::from(known).to_be_bytes()),
             None => cmd.arg(""),
         };
         cmd
     }
 
-    /// Reads a list. One round trip.
-    pub(super) async fn read_list(&self, principal: &Principal) -> Result<List, Error> {
-        let (partition, key) = self.store.layout.principal(principal);
-        let mut reads = Pipeline::with_capacity(3);
-        reads.cmd("TIME").cmd("HGETALL").arg(&key);
-        let [time, list] = self.read(partition, &key, reads).await?;
-        let bad_list = || unreadable("a principal's list cannot be read");
-        let now = timestamp(&time).ok_or_else(bad_list)?;
-        let Reply::Map(pairs) = list else { return Err(bad_list()) };
-        let read = |(digest, entry): (Reply, Reply)| match (digest, entry) {
-            (Reply::BulkString(digest), Reply::BulkString(entry)) => {
-                let whole = [digest, entry].concat();
-                let mut cursor = Cursor(&whole);
-                ListEntry::read(&mut cursor).filter(|_| cursor.0.is_empty())
-            }
-            _ => None,
-        };
-        let entries = pairs.into_iter().map(read).collect::<Option<Vec<_>>>().ok_or_else(bad_list)?;
-        Ok((now, entries))
+    /// Looks at a sample of a list, and removes the entries of sessions that are gone. Pruning can wait for another time; its
+    /// failure changes nothing.
+    async fn prune(&self, principal: &Principal, digest: &IdDigest) {
+        // The bits of an id are random. The low ones have decided that the list is pruned.
+        let place = (digest.hash_bits() >> 16) as u32;
+        if let Ok(page) = self.sample(principal, place, PRUNE_SAMPLE).await {
+            self.look_up(principal, page, &mut Live::default()).await;
+        }
     }
 
-    /// Removes entries whose sessions were found gone, unless an entry has changed since. After a failure they are found
-    /// gone again.
-    pub(super) async fn remove_unchanged(&self, principal: &Principal, gone: &[ListEntry]) {
-        if gone.is_empty() {
-            return;
-        }
-        let (partition, key) = self.store.layout.principal(principal);
-        let mut cmd = SCRIPTS.index_remove.command(&[&key], (gone.len(), gone.len() * 40));
-        for entry in gone {
-            cmd.arg(entry.to_bytes());
-        }
-        self.run_script(&SCRIPTS.index_remove, partition, &cmd, SendOptions::idempotent()).await.ok();
+    /// Removes entries whose sessions were found gone, unless an entry has changed since. Returns false after a failure;
+    /// then they are found gone again.
+    pub(super) async fn remove_unchanged(&self, principal: &Principal, gone: &[ListEntry]) -> bool {
+        self.remove(principal, gone.iter().map(|entry| entry.to_bytes())).await
     }
 
     /// Removes digests from a list. After a failure they are found gone when the list is read.
     pub(crate) async fn remove_from_list(&self, principal: &Principal, digests: &[IdDigest]) {
-        if digests.is_empty() {
-            return;
-        }
-        let (partition, key) = self.store.layout.principal(principal);
-        let mut cmd = redis::cmd("HDEL");
-        cmd.arg(&key);
-        for digest in digests {
-            cmd.arg(&digest.to_bytes());
-        }
-        self.command(HashSlot::new(partition.slot), &cmd, Resend::Harmless).await.ok();
+        self.remove(principal, digests.iter().map(|digest| digest.to_bytes().to_vec())).await;
     }
-}
 
-/// The reply of `TIME`.
-fn timestamp(reply: &Reply) -> Option<Timestamp> {
-    let Reply::Array(parts) = reply else { return None };
-    let number = |part: &Reply| match part {
-        Reply::BulkString(text) => std::str::from_utf8(text).ok()?.parse::<u64>().ok(),
-        Reply::Int(number) => u64::try_from(*number).ok(),
-        _ => None,
-    };
-    let (seconds, micros) = (number(parts.first()?)?, number(parts.get(1)?)?);
-    Some(Timestamp::from_millis(seconds.saturating_mul(1_000).saturating_add(micros / 1_000)))
+    async fn remove(&self, principal: &Principal, entries: impl ExactSizeIterator<Item = Vec<u8>>) -> bool {
+        if entries.len() == 0 {
+            return true;
+        }
+        let (partition, [list, order]) = self.store.layout.principal(principal);
+        let mut cmd = SCRIPTS.index_remove.command(&[&list, &order], (entries.len(), entries.len() * 48));
+        for entry in entries {
+            cmd.arg(entry);
+        }
+        self.run_script(&SCRIPTS.index_remove, partition, &cmd, SendOptions::idempotent()).await.is_ok()
+    }
 }

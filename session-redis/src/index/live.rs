@@ -9,60 +9,119 @@ use session_core::{
     store::IndexedSession,
 };
 
-use super::listing::List;
+use super::walk::Walk;
 use crate::{
     operation::Operation,
-    protocol::{ListEntry, Lookup},
+    protocol::{ListEntry, ListPage, Lookup},
 };
 
-/// How many sessions are looked up concurrently.
-const AT_ONCE: usize = 64;
+/// How many sessions are looked up, or ended, concurrently.
+pub(super) const AT_ONCE: usize = 64;
+/// The fewest entries of a page: some of them may be of sessions that are gone.
+pub(super) const MIN_PAGE: usize = 16;
 
 /// What a listed id holds.
 enum Status {
-    /// A session, with its place in the list.
-    Live(u64, IndexedSession),
+    /// A session.
+    Live(IndexedSession),
     /// No session yet; one may still arrive.
     Awaited,
     Gone,
 }
 
-impl Operation<'_> {
-    /// The live sessions of a principal, the latest sign-in first.
-    pub(super) async fn live(&self, principal: &Principal) -> Result<Vec<IndexedSession>, Error> {
-        let list = self.read_list(principal).await?;
-        self.live_of(principal, list).await
+/// A live session, and its place in the list.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) place: u64,
+    pub(super) session: IndexedSession,
+}
+
+/// Live sessions of a list, as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    sessions: Vec<Found>,
+    digests: HashSet<IdDigest>,
+    /// How many sessions may still arrive.
+    awaited: usize,
+    /// Why a session could not be looked up.
+    failure: Option<Error>,
+}
+
+impl Live {
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
     }
 
-    /// Looks up every listed session, removes entries whose sessions are gone, and returns the others.
-    pub(super) async fn live_of(
+    /// The number of sessions, with those that may still arrive.
+    pub(super) fn len_with_awaited(&self) -> usize {
+        self.sessions.len() + self.awaited
+    }
+
+    /// An error if a session could not be looked up.
+    pub(super) fn check(&mut self) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// The sessions, the latest sign-in first.
+    pub(super) fn into_sorted(mut self) -> Vec<Found> {
+        let order = |found: &Found| Reverse((found.session.signed_in_at, found.place, found.session.digest));
+        self.sessions.sort_unstable_by_key(order);
+        self.sessions
+    }
+}
+
+impl Operation<'_> {
+    /// The live sessions of a principal, the latest sign-in first, and at most `limit`.
+    pub(super) async fn latest(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        let mut live = Live::default();
+        self.live_until(principal, (&mut Walk::newest_first(), limit), &mut live).await?;
+        Ok(live.into_sorted().into_iter().map(|found| found.session).take(limit).collect())
+    }
+
+    /// Goes on with a walk until `enough` live sessions are found.
+    pub(super) async fn live_until(
         &self,
         principal: &Principal,
-        (now, entries): List,
-    ) -> Result<Vec<IndexedSession>, Error> {
-        let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
-        let lookups = entries.into_iter().map(|entry| async move {
+        (walk, enough): (&mut Walk, usize),
+        live: &mut Live,
+    ) -> Result<(), Error> {
+        live.check()?;
+        while live.len() < enough && !walk.is_over() {
+            let page = self.next_page(principal, walk, (enough - live.len()).max(MIN_PAGE)).await?;
+            self.look_up(principal, page, live).await;
+            live.check()?;
+        }
+        Ok(())
+    }
+
+    /// Looks up the sessions of a page, and removes the entries of those that are gone.
+    pub(super) async fn look_up(&self, principal: &Principal, page: ListPage, live: &mut Live) {
+        let now = page.now;
+        let listed: HashSet<IdDigest> = page.entries.iter().map(|entry| entry.digest).collect();
+        let lookups = page.entries.into_iter().map(|entry| async move {
             let status = self.status(principal, now, &entry).await;
             (entry, status)
         });
         let found: Vec<_> = stream::iter(lookups).buffer_unordered(AT_ONCE).collect().await;
-        let (mut live, mut gone) = (Vec::new(), Vec::new());
+        let mut gone = Vec::new();
         for (entry, status) in found {
-            let digest = entry.digest;
-            match status? {
-                Status::Live(place, session) if session.digest == digest || !listed.contains(&session.digest) => {
-                    if session.digest != digest {
+            match status {
+                Ok(Status::Live(session)) => {
+                    // At its new id the session has an entry of its own: on this page, on another one, or added since.
+                    let has_moved = session.digest != entry.digest;
+                    if !(has_moved && listed.contains(&session.digest)) && live.digests.insert(session.digest) {
+                        live.sessions.push(Found { place: entry.place, session });
+                    }
+                    if has_moved {
                         gone.push(entry);
                     }
-                    live.push((place, session));
                 }
-                Status::Live(..) | Status::Gone => gone.push(entry),
-                Status::Awaited => {}
+                Ok(Status::Awaited) => live.awaited += 1,
+                Ok(Status::Gone) => gone.push(entry),
+                Err(error) => live.failure = Some(error),
             }
         }
         self.remove_unchanged(principal, &gone).await;
-        live.sort_unstable_by_key(|(place, session)| Reverse((session.signed_in_at, *place, session.digest)));
-        Ok(live.into_iter().map(|(_, session)| session).collect())
     }
 
     async fn status(&self, principal: &Principal, now: Timestamp, entry: &ListEntry) -> Result<Status, Error> {
@@ -77,8 +136,7 @@ impl Operation<'_> {
             Lookup::Session(peeked) => match peeked.signed_in {
                 Some((of, signed_in_at)) if of == *principal => {
                     let expires_at = peeked.touched.deadlines.expires_at();
-                    let session = IndexedSession { digest: at, signed_in_at, expires_at, note: peeked.note };
-                    Status::Live(entry.place, session)
+                    Status::Live(IndexedSession { digest: at, signed_in_at, expires_at, note: peeked.note })
                 }
                 _ => Status::Gone,
             },

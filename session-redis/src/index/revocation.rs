@@ -1,11 +1,10 @@
-//! Ending the sessions of a principal.
+//! Ending one session of a principal, and remembering that all of them are ended.
 
 use std::collections::HashSet;
 
-use futures_util::{StreamExt as _, stream};
 use redis::{Cmd, Pipeline, Value as Reply};
 use session_core::{
-    Error, Principal, SessionId,
+    Error, Principal,
     model::{IdDigest, Incarnation},
     store::{Destroy, RevocationId},
 };
@@ -19,14 +18,12 @@ use crate::{
 
 /// How many moves of a session are followed from the id where it was listed.
 const MAX_MOVES: usize = 8;
-/// How many sessions are ended concurrently.
-const AT_ONCE: usize = 64;
 
 /// The result of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Revoked {
-    /// It has ended a session.
-    Ended,
+    /// It has ended a session, which was here.
+    Ended(IdDigest),
     /// There was no session, or it had ended before.
     Nothing,
     /// The session is another principal's, or kept.
@@ -38,7 +35,8 @@ pub(super) enum Revoked {
 pub(super) struct Revocation<'a> {
     pub(super) principal: &'a Principal,
     pub(super) destroy: &'a Destroy,
-    /// The sessions of a list: each gets a tombstone, even if there is no session yet, and none is looked up twice.
+    /// The sessions of a page of the list: each gets a tombstone, even if there is no session yet, and none is looked up
+    /// twice.
     pub(super) listed: Option<&'a HashSet<IdDigest>>,
     pub(super) kept: Option<Incarnation>,
 }
@@ -55,7 +53,7 @@ impl Operation<'_> {
             match RevokeReply::parse(&answer.reply)? {
                 RevokeReply::Revoked(left) => {
                     self.store.recent_destroys.remember(*digest, at, left, *revocation.destroy);
-                    return Ok(Revoked::Ended);
+                    return Ok(Revoked::Ended(at));
                 }
                 RevokeReply::Nothing => return Ok(Revoked::Nothing),
                 RevokeReply::Kept => return Ok(Revoked::Kept),
@@ -89,35 +87,7 @@ impl Operation<'_> {
         cmd
     }
 
-    /// Ends all sessions of a principal except one, and returns how many it ended.
-    pub(super) async fn revoke_list(
-        &self,
-        principal: &Principal,
-        except: Option<&SessionId>,
-        destroy: &Destroy,
-    ) -> Result<usize, Error> {
-        let kept = match except {
-            Some(id) => self.incarnation(id.digest()).await?,
-            None => None,
-        };
-        // Before the list is read: a sign-in that is not listed then is refused if it knows an earlier revocation.
-        self.record_revocation(principal, destroy).await?;
-        let (_, entries) = self.read_list(principal).await?;
-        let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
-        let revocation = Revocation { principal, destroy, listed: Some(&listed), kept };
-        let ends =
-            entries.into_iter().map(|entry| async move { (entry, self.revoke_at(&entry.digest, revocation).await) });
-        let ends: Vec<_> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
-        let gone: Vec<_> = ends
-            .iter()
-            .filter(|(_, end)| matches!(end, Ok(end) if *end != Revoked::Kept))
-            .map(|(entry, _)| *entry)
-            .collect();
-        self.remove_unchanged(principal, &gone).await;
-        ends.into_iter().try_fold(0, |count, (_, end)| Ok(count + usize::from(end? == Revoked::Ended)))
-    }
-
-    async fn record_revocation(&self, principal: &Principal, destroy: &Destroy) -> Result<(), Error> {
+    pub(super) async fn record_revocation(&self, principal: &Principal, destroy: &Destroy) -> Result<(), Error> {
         let (partition, key) = self.store.layout.revocation(principal);
         let mut head = u64::from(destroy.write.op).max(1).to_be_bytes().to_vec();
         put::<7>(&mut head, millis(self.store.settings.tombstone));
@@ -142,7 +112,7 @@ impl Operation<'_> {
     }
 
     /// The incarnation of the session that an id gives access to.
-    async fn incarnation(&self, digest: &IdDigest) -> Result<Option<Incarnation>, Error> {
+    pub(super) async fn incarnation(&self, digest: &IdDigest) -> Result<Option<Incarnation>, Error> {
         // The session may move on after a forward was read; then it is looked up once more.
         for _ in 0..2 {
             let mut found = self.peek(digest).await?;

@@ -3,7 +3,7 @@
 use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
-    store::{Destroy, IndexedSession, RevocationId, SessionIndex, async_trait},
+    store::{Destroy, IndexedSession, RevocationId, RevokedAll, SessionIndex, async_trait},
 };
 
 use super::revocation::{Revocation, Revoked};
@@ -12,9 +12,7 @@ use crate::{RedisStore, error_context::ErrorContext as _};
 #[async_trait]
 impl SessionIndex for RedisStore {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
-        let mut live = self.inner.operation().live(principal).await.during("sessions")?;
-        live.truncate(limit);
-        Ok(live)
+        self.inner.operation().latest(principal, limit).await.during("sessions")
     }
 
     async fn last_revocation(&self, principal: &Principal) -> Result<RevocationId, Error> {
@@ -26,7 +24,7 @@ impl SessionIndex for RedisStore {
         // A tombstone belongs only where a session was listed, and `session` may be any digest.
         let revocation = Revocation { principal, destroy: &destroy, listed: None, kept: None };
         let revoked = self.inner.operation().revoke_at(session, revocation).await.during("revoke")?;
-        Ok(revoked == Revoked::Ended)
+        Ok(matches!(revoked, Revoked::Ended(_)))
     }
 
     async fn revoke_all(
@@ -34,8 +32,8 @@ impl SessionIndex for RedisStore {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         let destroy = Destroy::new(OpId::generate()?, reason);
-        self.inner.operation().revoke_list(principal, except, &destroy).await.during("revoke_all")
+        self.inner.operation().revoke_all(principal, except, &destroy).await.during("revoke_all")
     }
 }

@@ -11,13 +11,15 @@
 --         as many values
 -- Reply A<@:50><@c:43><now:6> applied, R the same: applied before, C<s|e|l><@:50> a precondition failed, U the retry is
 --       too late to tell, D<now:6> the last moment to apply it is past, L a limit, I<span:7><principal> the index must
---       list it for this long first, K<digest:18> the script needs the key of this old id; or as in `absent`
+--       list it for this long first, K<digest:18> the script needs the key of this old id; or as in `absent`. The error
+--       HALFDONE means that it is applied and not renewed, since PEXPIREAT was denied
 -- All checks precede the first write: type and format of the metadata, age, retry, preconditions, sizes, index.
 --
 -- The most frequent script: rare cases are in branches, and every string or table that is not created saves time, also
 -- of the garbage collector.
 
-local ARGV, call, pack, read, sub, find = ARGV, redis.call, struct.pack, struct.unpack, string.sub, string.find
+local ARGV, call, try, pack, read, sub, find, type =
+  ARGV, redis.call, redis.pcall, struct.pack, struct.unpack, string.sub, string.find, type
 local head, key = ARGV[1], KEYS[1]
 local op, hex, not_after, max_value = read('>c8c16I7I4', head)
 local retry_of, retry_version, span, through, clears, preconditions, removes = nil, 0, 0, 0, 0, 0, 0
@@ -111,6 +113,10 @@ if ends > listed then
 end
 
 if renewal and through == 0 then c = '\1' .. sub(c, 2, $RENEWED_AT - 1) .. pack('>I7', math.min(now + renewal[1], NEVER)) end
+if gone or removes > 0 or renewal then
+  --@check_permitted
+  check_permitted(key, 'HDEL', 'HSET', 'PEXPIREAT')
+end
 local q = call('INCR', KEYS[2])
 if q == 1 then
   local sequence, seed = KEYS[2], op
@@ -131,7 +137,14 @@ else
     --@renewal_used
   end
 end
-if ends ~= before then call('PEXPIREAT', key, ends) end
+local is_renewed = true
+if ends ~= before and type(try('PEXPIREAT', key, ends)) ~= 'number' then
+  -- The permission was revoked. A check in advance would cost every update more than this branch. The update is stored,
+  -- and the deadline in the metadata must be that of the key.
+  is_renewed = false
+  call('HSET', key, '@', sub(after, 1, $IDLE_AT - 1) .. sub(m, $IDLE_AT, $IDLE_AT + 6) .. sub(after, $IDLE_AT + 7))
+end
 -- Format 1, an update, both stamps, no reason: what `publish` does, in one piece.
-call(ARGV[4], ARGV[5], pack('>I4I8', 16909056, q) .. ARGV[2] .. sub(m, $STAMP_RANGE) .. sub(after, $STAMP_RANGE) .. ARGV[3])
-return 'A' .. after .. c .. pack('>I6', now)
+local sent = try(ARGV[4], ARGV[5], pack('>I4I8', 16909056, q) .. ARGV[2] .. sub(m, $STAMP_RANGE) .. sub(after, $STAMP_RANGE) .. ARGV[3])
+if not is_renewed then return redis.error_reply('HALFDONE the update is stored and the session is not renewed') end
+return (type(sent) == 'number' and 'A' or 'a') .. after .. c .. pack('>I6', now)

@@ -61,10 +61,12 @@ m = struct.pack($STATE_FORMAT, $SESSION_TYPE, incarnation, 1, tag, idle, entries
 c = struct.pack($CONSTANTS_FORMAT, 1, now, timeout, absolute, listed, op, 0)
 set[2], set[8] = m, c
 
+--@check_permitted
+check_permitted(key, 'HSET', 'PEXPIREAT')
 local q = next_number(KEYS[2], op)
 if held[1] then redis.call('DEL', key) end
 local CHUNK, at, gone, removes, puts_at = $CHUNK, key, nil, 0, 0
 --@write_entries
 redis.call('PEXPIREAT', key, math.min(idle, absolute))
-publish(1, 0, nil, m, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
-return 'A' .. m .. c .. struct.pack('>I6', now)
+local done = publish('A', 1, 0, nil, m, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
+return done .. m .. c .. struct.pack('>I6', now)

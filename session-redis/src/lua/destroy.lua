@@ -26,5 +26,5 @@ if not is_live(m) then
 end
 -- A session with a stamp can be ended even if its other fields cannot be read.
 if ends_at(m, c) <= now then return 'N' end
-write_tombstone(key, m, f, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
-return 'A' .. recently_left(f)
+local done = write_tombstone('A', key, m, f, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+return done .. recently_left(f)

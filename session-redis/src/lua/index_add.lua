@@ -2,34 +2,30 @@
 -- Adds a session to a principal's list, before the session is stored.
 --
 -- KEYS  1 the principal's list: a hash of digests, each with <until:7><awaited until:7><place:7>. Places grow with time;
---       a session that moves keeps its own. 2 the principal's revocation, if it is compared
+--       a session that moves keeps its own, and a sign-in gives it another one. 2 the order of the list: a sorted set of
+--       the same digests by their places. 3 the principal's revocation, if it is compared
 -- ARGV  1 digest:18, how long from now on it is listed:7, how long from now on it is awaited:7, the most sessions or 0:4,
---         the digest that it replaces:18 (preceded by 2 if a session was seen there, 1 if not, or 0 and anything); 2 the
---         last revocation that the sign-in knows:8, or nothing
--- Reply A<entries:4> added, F<now:7>(<digest:18><until:7><awaited until:7><place:7>)… the list has as many entries as
---       allowed already, X all sessions were revoked since the revocation that the sign-in knows
+--         the digest that it replaces:18 (preceded by 2 if a session was seen there and moves without a sign-in, 1 if
+--         there may be one, or 0 and anything); 2 the last revocation that the sign-in knows:8, or nothing
+-- Reply A<entries:4><place:7> added, F the list has as many entries as allowed already, X all sessions were revoked since
+--       the revocation that the sign-in knows
 -- All checks precede the first write.
 
 --@prelude
 
 local digest, span, awaited, most, replaces, old = struct.unpack('>c18I7I7I4Bc18', ARGV[1])
-local key = KEYS[1]
-if KEYS[2] and (redis.call('HGET', KEYS[2], $REVOCATION) or string.rep('\0', 8)) ~= ARGV[2] then return 'X' end
+local key, order = KEYS[1], KEYS[2]
+if KEYS[3] and (redis.call('HGET', KEYS[3], $REVOCATION) or string.rep('\0', 8)) ~= ARGV[2] then return 'X' end
 local found = redis.call('HMGET', key, digest, old)
 local entry, left = found[1], replaces > 0 and found[2]
 local number = redis.call('HLEN', key)
 if not entry then
-  if most > 0 then
-    if (left and number - 1 or number) >= most then
-      local all = { 'F', struct.pack('>I7', now) }
-      for _, part in ipairs(redis.call('HGETALL', key)) do all[#all + 1] = part end
-      return table.concat(all)
-    end
-  end
+  if most > 0 and (left and number - 1 or number) >= most then return 'F' end
   number = number + 1
 end
+redis.call('ZCARD', order) -- another type is an error, before the first write
 local till, place = math.min(now + span, NEVER), clock[1] * 1000000 + clock[2]
-local kept = entry or left
+local kept = entry or (replaces == 2 and left)
 if kept and #kept == $LISTING_LENGTH then
   local _, _, kept_place = struct.unpack($LISTING_FORMAT, kept)
   place = kept_place
@@ -38,11 +34,17 @@ if entry and #entry == $LISTING_LENGTH then
   local before = struct.unpack($LISTING_FORMAT, entry)
   till = math.max(till, before)
 end
+--@check_permitted
+check_permitted(key, 'ZADD', 'PEXPIREAT')
+local expires = { redis.call('PEXPIRETIME', key), redis.call('PEXPIRETIME', order) }
 redis.call('HSET', key, digest, struct.pack($LISTING_FORMAT, till, math.min(now + awaited, NEVER), place))
+redis.call('ZADD', order, string.format('%.0f', place), digest)
 if replaces == 2 and left and #left == $LISTING_LENGTH then
   -- The replaced session has arrived: it is not awaited again when it is gone.
   local left_till, _, left_place = struct.unpack($LISTING_FORMAT, left)
   redis.call('HSET', key, old, struct.pack($LISTING_FORMAT, left_till, now, left_place))
 end
-if redis.call('PEXPIRETIME', key) < till then redis.call('PEXPIREAT', key, till) end
-return 'A' .. struct.pack('>I4', number)
+for i = 1, 2 do
+  if expires[i] < till then redis.call('PEXPIREAT', KEYS[i], till) end
+end
+return 'A' .. struct.pack('>I4I7', number, place)

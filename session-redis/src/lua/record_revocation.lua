@@ -6,8 +6,10 @@
 -- Reply A
 
 --@prelude
+--@check_permitted
 
 local id, remembered = struct.unpack('>c8I7', ARGV[1])
+check_permitted(KEYS[1], 'PEXPIREAT')
 redis.call('HSET', KEYS[1], $REVOCATION, id)
 redis.call('PEXPIREAT', KEYS[1], math.min(now + remembered, NEVER))
 return 'A'

@@ -28,8 +28,9 @@ if not is_live(m) or ends_at(m, c) <= now then
   local answer = absent(key, m, false)
   local sort = string.byte(answer)
   if answer == 'N' and leave == 1 then
-    write_tombstone(key, nil, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
-  elseif sort == 84 and string.sub(m, $TOMBSTONE_OP_RANGE) == op then -- 84 is `T`
+    return write_tombstone('B', key, nil, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+  end
+  if sort == 84 and string.sub(m, $TOMBSTONE_OP_RANGE) == op then -- 84 is `T`
     return 'A' .. recently_left(f) -- an earlier attempt, whose answer was lost
   end
   return (answer == 'N' or sort == 84) and 'B' or answer
@@ -37,5 +38,5 @@ end
 if p and principal_of(p) == '' then return 'G' end
 if not p or principal_of(p) ~= ARGV[5] then return 'N' end
 if keeps == 1 and string.sub(m, $INCARNATION_RANGE) == kept then return 'N' end
-write_tombstone(key, m, f, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
-return 'A' .. recently_left(f)
+local done = write_tombstone('A', key, m, f, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+return done .. recently_left(f)

@@ -135,6 +135,8 @@ if kind == 'R' then
   count = count + 2
 end
 
+--@check_permitted
+check_permitted(key, 'HDEL', 'HSET', 'PEXPIREAT')
 local q = next_number(KEYS[3], op)
 redis.call('RENAME', key, target)
 local at = target
@@ -152,5 +154,5 @@ for _, from in ipairs(through == 1 and { key, KEYS[4] } or { key }) do
     redis.call('PEXPIREAT', from, till)
   end
 end
-publish(kind == 'R' and 3 or 4, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
-return 'A' .. after .. c .. struct.pack('>I6', now)
+local done = publish('A', kind == 'R' and 3 or 4, 0, m, after, q, ARGV[2], ARGV[4], ARGV[5], ARGV[3])
+return done .. after .. c .. struct.pack('>I6', now)

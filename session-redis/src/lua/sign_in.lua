@@ -138,6 +138,8 @@ for name, value in pairs(state) do
   count = count + 2
 end
 
+--@check_permitted
+check_permitted(key, 'DEL', 'HSET', 'PEXPIREAT')
 local q = next_number(KEYS[3], op)
 local ended = q
 if ends_first then
@@ -154,6 +156,6 @@ local CHUNK, at, gone = $CHUNK, target, nil
 removes = 0
 --@write_entries
 redis.call('PEXPIREAT', target, ends)
-if ends_first then publish(5, $REASON_REPLACED, m, nil, ended, ARGV[2], ARGV[4], ARGV[5], '') end
-publish(1, 0, nil, after, q, ARGV[3], ARGV[4], ARGV[5], '')
-return (ends_first and 'D' or 'A') .. after .. c .. struct.pack('>I6', now) .. (ends_first and recently_left(f) or '')
+if ends_first then publish('D', 5, $REASON_REPLACED, m, nil, ended, ARGV[2], ARGV[4], ARGV[5], '') end
+local done = publish(ends_first and 'D' or 'A', 1, 0, nil, after, q, ARGV[3], ARGV[4], ARGV[5], '')
+return done .. after .. c .. struct.pack('>I6', now) .. (ends_first and recently_left(f) or '')

@@ -39,6 +39,11 @@ if timeout > 0 then
 end
 local confirms = renewal and through == 0
 if confirms then c = '\1' .. string.sub(c, 2, $RENEWED_AT - 1) .. struct.pack('>I7', math.min(now + renewal[1], NEVER)) end
+if renewed > idle or renewal then
+  --@check_permitted
+  check_permitted(key, 'PEXPIREAT')
+  if renewal then check_permitted(key, 'HDEL', 'HSET') end
+end
 if renewed > idle or confirms then
   m = string.sub(m, 1, $IDLE_AT - 1) .. struct.pack('>I7', renewed) .. string.sub(m, $IDLE_AT + 7)
   redis.call('HSET', key, '@', m, '@c', c)

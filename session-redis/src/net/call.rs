@@ -55,7 +55,7 @@ impl<'a> Call<'a> {
         loop {
             let (node, asking) = match next {
                 Next::Done => return Ok(()),
-                Next::Owner => (self.owner().await, false),
+                Next::Owner => (self.owner().await?, false),
                 Next::Detour(node, asking) => (node, asking),
             };
             let in_flight = node.admit(&self.context.stats)?;
@@ -98,24 +98,26 @@ impl<'a> Call<'a> {
     /// The failure of a call that reached its deadline.
     pub(super) fn expired(self) -> Failure {
         let cause = match self.obstacle {
-            Some(Obstacle::Refused(error)) if !self.sent && !self.in_doubt => return Failure::Refused(error),
+            Some(Obstacle::Refused(error)) if !self.sent && !self.in_doubt => {
+                return Failure::RefusedThroughout(error);
+            }
             Some(Obstacle::Disconnected(node)) => node.down_cause(),
             Some(Obstacle::Failed(cause)) => cause,
-            Some(Obstacle::Refused(_)) | None => Cause::new("no reply came within `call_deadline`"),
+            Some(Obstacle::Refused(_)) | None => match self.routes.owner(self.slot).and_then(|node| node.address()) {
+                Some(address) => Cause::new(format!("{address} sent nothing within `call_deadline`")),
+                None => Cause::new("nothing came within `call_deadline`"),
+            },
         };
         if self.sent || self.in_doubt { Failure::Unknown(cause) } else { Failure::Unsent(cause) }
     }
 
     /// The primary of the slot. Waits until there is one.
-    async fn owner(&mut self) -> Arc<Node> {
-        loop {
-            if let Some(node) = self.routes.owner(self.slot) {
-                return node;
-            }
-            self.obstacle = Some(Obstacle::Failed(Cause::new("no node of the cluster serves this slot")));
-            self.routes.refresh();
-            self.routes.reassigned(self.slot, None).await;
+    async fn owner(&mut self) -> Result<Arc<Node>, Failure> {
+        if let Some(node) = self.routes.owner(self.slot) {
+            return Ok(node);
         }
+        let obstacle = &mut self.obstacle;
+        Box::pin(self.routes.wait_for_owner(self.slot, |cause| *obstacle = Some(Obstacle::Failed(cause)))).await
     }
 
     /// The connection of a node. `None` if the slot moved during the wait for one.
@@ -123,7 +125,18 @@ impl<'a> Call<'a> {
         if let Some(settled) = node.connection() {
             return settled.map(Some);
         }
+        // Boxed like everything rare.
+        Box::pin(self.wait_for_connection(node, asking)).await
+    }
+
+    /// Waits for the connection of a node.
+    async fn wait_for_connection(
+        &mut self,
+        node: &Arc<Node>,
+        asking: bool,
+    ) -> Result<Option<Arc<Connection>>, Failure> {
         self.obstacle = Some(Obstacle::Disconnected(node.clone()));
+        self.routes.start()?;
         // A slot that is being migrated still has its old owner.
         let owner = if asking { self.routes.owner(self.slot) } else { Some(node.clone()) };
         tokio::select! {

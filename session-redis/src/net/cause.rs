@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
+use super::Address;
+
 /// What went wrong, and the remedy. One cause may fail many calls, so it is cheap to clone.
 ///
 /// Neither its text nor its source contains a key, a value or a password. The reply of a server is never kept as a
@@ -19,6 +21,11 @@ impl Cause {
 
     pub(crate) fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }
+    }
+
+    /// The same cause, of an attempt at this address.
+    pub(super) fn at(self, address: &Address) -> Self {
+        Self { message: format!("{address}: {}", self.message).into(), ..self }
     }
 
     pub(crate) fn message(&self) -> &Cow<'static, str> {

@@ -1,11 +1,15 @@
 //! The settings, checked and parsed.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 use session_core::{Error, ErrorKind};
 
-use super::Address;
+use super::{
+    Address, AddressMap,
+    login::{Login, Tls},
+    server_url,
+};
 use crate::{
     config::{RedisConfig, Topology},
     error_context::ErrorContext as _,
@@ -13,17 +17,6 @@ use crate::{
 
 /// The most partitions: one for every slot of a cluster.
 const MAX_PARTITIONS: u32 = 1 << 12;
-
-/// The TLS identity, if TLS is used.
-#[cfg(feature = "tls")]
-type Tls = Option<crate::tls::Identity>;
-#[cfg(not(feature = "tls"))]
-type Tls = Option<NoTls>;
-
-/// No TLS identity exists without the feature.
-#[cfg(not(feature = "tls"))]
-#[derive(Clone)]
-enum NoTls {}
 
 /// The settings, checked and parsed.
 pub(crate) struct CheckedConfig {
@@ -36,22 +29,16 @@ pub(crate) struct CheckedConfig {
     pub(crate) topology: Topology,
     pub(crate) call_deadline: Duration,
     pub(crate) connect_deadline: Duration,
+    pub(crate) start_deadline: Duration,
     pub(crate) health_interval: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) durable_connections: usize,
 }
 
-/// Credentials, database and TLS identity.
-#[derive(Clone)]
-pub(crate) struct Login {
-    redis: RedisConnectionInfo,
-    tls: Tls,
-}
-
 impl CheckedConfig {
     /// The database number.
     pub(crate) fn database(&self) -> i64 {
-        self.servers.redis.db()
+        self.servers.database()
     }
 
     /// Checks the settings in the order in which [`RedisConfig`] documents them.
@@ -75,15 +62,18 @@ impl CheckedConfig {
         }
         let username = config.username.as_deref().or(first.redis_settings().username());
         let password = config.password.as_ref().map(|secret| secret.expose()).or(first.redis_settings().password());
-        let servers = Login::new(username, password, database, tls.clone())?;
+        let addresses = Arc::new(AddressMap::new(&config.address_map)?);
+        let provider = config.credentials_provider.as_ref();
+        let servers = Login::new((username, password), database, tls.clone(), addresses.clone());
+        let servers = servers.with_provider(provider, false)?;
         let sentinels = match &config.topology {
             Topology::Sentinel(sentinel) if sentinel.master.is_empty() => {
                 return Err(refused("`sentinel.master` is empty; set the name after `sentinel monitor`"));
             }
             Topology::Sentinel(sentinel) => {
                 let password = sentinel.password.as_ref().map(|secret| secret.expose());
-                let login = Login::new(sentinel.username.as_deref(), password, 0, tls)?;
-                Some((login, sentinel.master.clone()))
+                let login = Login::new((sentinel.username.as_deref(), password), 0, tls, addresses);
+                Some((login.with_provider(provider, true)?, sentinel.master.clone()))
             }
             _ => None,
         };
@@ -94,6 +84,7 @@ impl CheckedConfig {
             topology: config.topology.clone(),
             call_deadline: config.call_deadline,
             connect_deadline: config.connect_deadline,
+            start_deadline: config.start_deadline.unwrap_or(config.call_deadline),
             health_interval: config.health_interval,
             max_in_flight: config.max_in_flight,
             durable_connections: config.durable_connections,
@@ -111,49 +102,6 @@ impl RedisConfig {
     }
 }
 
-impl Login {
-    fn new(username: Option<&str>, password: Option<&str>, database: i64, tls: Tls) -> Result<Self, Error> {
-        // `CLIENT SETINFO` is left out, so that an ACL need not allow it.
-        let mut redis = RedisConnectionInfo::default()
-            .set_protocol(ProtocolVersion::RESP3)
-            .set_skip_set_lib_name()
-            .set_db(database);
-        match (username, password) {
-            (username, Some(password)) => {
-                redis = redis.set_password(password);
-                if let Some(username) = username {
-                    redis = redis.set_username(username);
-                }
-            }
-            // redis-rs would silently ignore the user.
-            (Some(_), None) => {
-                return Err(refused("there is a user but no password; set `password`, empty for a user without one"));
-            }
-            (None, None) => {}
-        }
-        Ok(Self { redis, tls })
-    }
-
-    pub(super) fn has_tls(&self) -> bool {
-        self.tls.is_some()
-    }
-
-    /// What redis-rs needs to connect to a server.
-    pub(super) fn at(&self, address: &Address) -> redis::RedisResult<ConnectionInfo> {
-        let addr = match (address, &self.tls) {
-            (Address::Unix(path), _) => ConnectionAddr::Unix(path.clone()),
-            (Address::Tcp(host, port), None) => ConnectionAddr::Tcp(host.to_string(), *port),
-            #[cfg(feature = "tls")]
-            (Address::Tcp(host, port), Some(tls)) => tls.at(host, *port),
-            #[cfg(not(feature = "tls"))]
-            (Address::Tcp(..), Some(never)) => match *never {},
-        };
-        // Nagle's algorithm would delay every second small request until the first is acknowledged.
-        let tcp = redis::io::tcp::TcpSettings::default().set_nodelay(true);
-        Ok(addr.into_connection_info()?.set_redis_settings(self.redis.clone()).set_tcp_settings(tcp))
-    }
-}
-
 fn check_numbers(config: &RedisConfig) -> Result<(), Error> {
     if !config.partitions.is_power_of_two() || config.partitions > MAX_PARTITIONS {
         return Err(refused("`partitions` must be a power of two up to 4096"));
@@ -161,6 +109,7 @@ fn check_numbers(config: &RedisConfig) -> Result<(), Error> {
     let durations = [
         ("call_deadline_ms", config.call_deadline),
         ("connect_deadline_ms", config.connect_deadline),
+        ("start_deadline_ms", config.start_deadline.unwrap_or(config.call_deadline)),
         ("health_interval_ms", config.health_interval),
     ];
     for (name, duration) in durations {
@@ -191,19 +140,25 @@ fn check_prefix(prefix: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Errors identify a URL by its index in the list, since the URL may contain a password.
+/// Errors identify one of several URLs by its index in the list, since the URL may contain a password.
 fn parse_urls(config: &RedisConfig) -> Result<Vec<ConnectionInfo>, Error> {
     let mut parsed: Vec<ConnectionInfo> = Vec::with_capacity(config.urls.len());
     for (at, url) in config.urls.iter().enumerate() {
+        let name = if config.urls.len() == 1 { "the URL".to_owned() } else { format!("`urls[{at}]`") };
         if cfg!(not(feature = "tls")) && (url.starts_with("rediss:") || url.starts_with("valkeys:")) {
-            return Err(refused(format!("`urls[{at}]` asks for TLS; build with the feature `tls`")));
+            return Err(refused(format!("{name} asks for TLS; build with the feature `tls`")));
+        }
+        if let Some(mistake) = server_url::mistake(url) {
+            return Err(refused(format!("{name} {mistake}")));
         }
         let info = url.as_str().into_connection_info().map_err(|_| {
-            refused(format!("`urls[{at}]` is not the URL of a server; write redis://, rediss:// or redis+unix://"))
+            refused(format!(
+                "{name} is not the URL of a server; write `redis://[user:password@]host[:port][/database]`"
+            ))
         })?;
         if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
             return Err(refused(format!(
-                "`urls[{at}]` disables the verification of certificates; set `tls.ca` to the authority instead"
+                "{name} disables the verification of certificates; set `tls.ca` to the authority instead"
             )));
         }
         if let Some(first) = parsed.first() {
@@ -281,7 +236,24 @@ fn refused(message: impl Into<Cow<'static, str>>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use redis::ProtocolVersion;
+
     use super::*;
+
+    /// In each of these the password is what the user means.
+    #[test]
+    fn passwords_in_urls() {
+        for (url, password) in [
+            ("redis://user:p%40%2F%3F%23%25@host", "p@/?#%"),
+            ("redis://user:p@s:s@host:1/2", "p@s:s"),
+            ("redis://:plain@host", "plain"),
+        ] {
+            let checked = CheckedConfig::new(&RedisConfig::standalone(url)).unwrap();
+            let info = checked.servers.at(&checked.seeds[0]).unwrap();
+            assert_eq!(info.redis_settings().password(), Some(password), "{url}");
+            assert!(matches!(&checked.seeds[0], Address::Tcp(host, _) if &**host == "host"));
+        }
+    }
 
     #[test]
     fn options_that_redis_rs_leaves_off_by_default() {

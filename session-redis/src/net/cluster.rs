@@ -1,6 +1,13 @@
 //! The nodes of a cluster and the slots that they own.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use futures_util::{
     StreamExt,
@@ -24,8 +31,8 @@ use super::{
     node::Node,
     node_context::NodeContext,
     primary_locator::PrimaryLocator,
+    runtime::check_runtime,
     slot_map::{SlotMap, SlotRange, read_slots},
-    supervisor::spawn_node,
 };
 use crate::backoff::Backoff;
 
@@ -39,7 +46,7 @@ const ASKED_AT_ONCE: usize = 3;
 /// The nodes of a cluster. Dropping it ends all of them.
 pub(super) struct Cluster {
     state: Arc<ClusterState>,
-    watcher: AbortHandle,
+    watcher: Mutex<Option<AbortHandle>>,
 }
 
 struct ClusterState {
@@ -49,6 +56,19 @@ struct ClusterState {
     nodes: Mutex<HashMap<Address, KnownNode>>,
     /// Why the slots are not known.
     failure: Mutex<Failure>,
+    /// Whether a task asks for the slots. It ends with the runtime that it was spawned in.
+    is_watched: AtomicBool,
+}
+
+/// Records that the watcher has ended, however it ends.
+struct StopOnDrop(Arc<ClusterState>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.is_watched.store(false, Relaxed);
+        // A call that waits for the slots starts another watcher.
+        self.0.map.send_modify(|_| ());
+    }
 }
 
 struct KnownNode {
@@ -66,13 +86,62 @@ impl Cluster {
             map: watch::Sender::new(Arc::new(SlotMap::default())),
             nodes: Mutex::new(HashMap::new()),
             failure: Mutex::new(Failure::Unsent(Cause::new("the slots of the cluster are still being asked for"))),
+            is_watched: AtomicBool::new(false),
         });
-        let watcher = tokio::spawn(state.clone().watch()).abort_handle();
-        Self { state, watcher }
+        Self { state, watcher: Mutex::new(None) }
+    }
+
+    /// Starts to ask for the slots in the runtime of the caller, unless a task does so already.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`] if the caller has no runtime that can connect.
+    pub(super) fn start(&self) -> Result<(), Failure> {
+        if self.state.is_watched.load(Relaxed) {
+            return Ok(());
+        }
+        let mut watcher = self.watcher.lock();
+        if self.state.is_watched.load(Relaxed) {
+            return Ok(());
+        }
+        check_runtime()?;
+        self.state.is_watched.store(true, Relaxed);
+        let (state, stop) = (self.state.clone(), StopOnDrop(self.state.clone()));
+        let spawned = tokio::spawn(async move {
+            let _stop = stop;
+            state.watch().await;
+        });
+        // The task has no end of its own.
+        let is_rejected = spawned.is_finished();
+        *watcher = Some(spawned.abort_handle());
+        if is_rejected { Err(Failure::fatal("the Tokio runtime of this call is shutting down")) } else { Ok(()) }
     }
 
     pub(super) fn owner(&self, slot: HashSlot) -> Option<Arc<Node>> {
         self.state.map.borrow().owner(slot).cloned()
+    }
+
+    /// Waits for the primary of a slot. Returns at once if the nodes refuse the client permanently.
+    pub(super) async fn wait_for_owner(
+        &self,
+        slot: HashSlot,
+        mut report: impl FnMut(Cause) + Send,
+    ) -> Result<Arc<Node>, Failure> {
+        let mut map = self.state.map.subscribe();
+        loop {
+            self.start()?;
+            let latest = map.borrow_and_update().clone();
+            if let Some(node) = latest.owner(slot) {
+                return Ok(node.clone());
+            }
+            report(match self.state.failure.lock().clone() {
+                _ if !latest.is_empty() => Cause::new("no node of the cluster serves this slot"),
+                failure @ Failure::Fatal(_) => return Err(failure),
+                failure => Cause::new(failure.message()),
+            });
+            self.refresh();
+            // The watcher touches the map after every attempt, even a failed one.
+            let _ = map.changed().await;
+        }
     }
 
     pub(super) async fn reassigned(&self, slot: HashSlot, from: Option<&Arc<Node>>) {
@@ -103,6 +172,8 @@ impl Cluster {
     }
 
     pub(super) fn refresh(&self) {
+        // Without a runtime the next call reports that.
+        let _ = self.start();
         self.state.context.connection_lost.notify_one();
     }
 
@@ -139,6 +210,7 @@ impl Cluster {
                 if !latest.is_empty() {
                     return Ok(latest);
                 }
+                self.start()?;
                 if let failure @ Failure::Fatal(_) = self.state.failure.lock().clone() {
                     return Err(failure);
                 }
@@ -152,7 +224,9 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        self.watcher.abort();
+        if let Some(watcher) = self.watcher.get_mut() {
+            watcher.abort();
+        }
         // A node in the map would keep itself alive through the map.
         self.state.map.send_replace(Arc::new(SlotMap::default()));
         self.state.nodes.lock().clear();
@@ -164,7 +238,9 @@ impl ClusterState {
     fn node(&self, address: &Address, redirected_to: bool) -> Arc<Node> {
         let mut nodes = self.nodes.lock();
         let known = nodes.entry(address.clone()).or_insert_with(|| {
-            let node = spawn_node(&self.context, PrimaryLocator::Fixed(vec![address.clone()]));
+            let node = Node::new(&self.context, PrimaryLocator::Fixed(vec![address.clone()]));
+            // Without a runtime it is started by the first call that needs it.
+            let _ = node.start();
             KnownNode { node: Arc::new(node), redirected_to }
         });
         known.redirected_to |= redirected_to;

@@ -30,6 +30,11 @@ impl Deadline {
         self.ends
     }
 
+    /// Whether less than a quarter of the call's time remains: then it is time to finish what is in progress.
+    pub(crate) fn is_near(self) -> bool {
+        self.remaining() < (self.ends - self.began) / 4
+    }
+
     /// The time until the call must end.
     pub(crate) fn remaining(self) -> Duration {
         self.ends.saturating_duration_since(Instant::now())

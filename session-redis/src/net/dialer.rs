@@ -5,12 +5,15 @@ use std::time::Duration;
 use std::{error::Error as StdError, io, sync::Arc};
 
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind as RedisErrorKind, RedisError, Value,
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind as RedisErrorKind, RedisError, Value,
     aio::{AsyncPushSender, MultiplexedConnection},
 };
 use tokio::time::timeout;
 
-use super::{Address, Cause, Failure, checked_config::Login, reply::text};
+use super::{
+    Address, Cause, Failure, failure::unknown_command_message, login::Login, reply::text, runtime::check_runtime,
+    server_version::is_too_old, unknown_command::unknown_command,
+};
 
 /// Opens connections to servers of one kind.
 pub(crate) struct Dialer {
@@ -35,7 +38,11 @@ impl Dialer {
         address: &Address,
         push_receiver: Option<P>,
     ) -> Result<(MultiplexedConnection, Hello), Failure> {
-        match timeout(self.deadline, self.connect(address, push_receiver)).await {
+        check_runtime()?;
+        let info = timeout(self.deadline, self.login.for_connection(address)).await.map_err(|_| {
+            Failure::Unsent(Cause::new("the provider of credentials did not answer within `connect_deadline`"))
+        })??;
+        match timeout(self.deadline, self.connect(address, info, push_receiver)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 let hint = if self.login.has_tls() { "; check that its port speaks TLS" } else { "" };
@@ -45,13 +52,18 @@ impl Dialer {
         }
     }
 
-    /// The same, to a server that must be a primary.
+    /// The same, to a server that must be a primary, of a version that has every command that the store needs.
     pub(crate) async fn dial_primary<P: AsyncPushSender>(
         &self,
         address: &Address,
         push_receiver: Option<P>,
     ) -> Result<MultiplexedConnection, Failure> {
         match self.dial(address, push_receiver).await? {
+            (_, hello) if is_too_old(&hello.server, &hello.version) => Err(Failure::fatal(format!(
+                "{address} runs {} {}; the store needs Redis 7.0 or Valkey 7.2, or newer",
+                hello.server,
+                hello.version.chars().filter(char::is_ascii_graphic).take(16).collect::<String>()
+            ))),
             (connection, hello) if hello.is_primary => Ok(connection),
             _ => Err(Failure::Unsent(Cause::new(format!("{address} is a replica")))),
         }
@@ -60,6 +72,7 @@ impl Dialer {
     async fn connect<P: AsyncPushSender>(
         &self,
         address: &Address,
+        info: ConnectionInfo,
         push_receiver: Option<P>,
     ) -> Result<(MultiplexedConnection, Hello), Failure> {
         // redis-rs gets no timeouts: each call has one deadline, which this crate enforces.
@@ -70,36 +83,58 @@ impl Dialer {
         if let Some(receiver) = push_receiver {
             config = config.set_push_sender(receiver);
         }
-        let info = self.login.at(address).map_err(|error| failure_of(address, error))?;
         let client = Client::open(info).map_err(|error| failure_of(address, error))?;
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
-            .map_err(|error| failure_of(address, error))?;
-        let hello = hello(&mut connection).await.map_err(|error| failure_of(address, error))?;
+            .map_err(|error| self.failure_to_connect(address, error))?;
+        let hello = hello(&mut connection).await.map_err(|error| self.failure_to_connect(address, error))?;
+        self.login.was_accepted(true);
         if hello.mode != self.mode {
             return Err(wrong_mode(address, self.mode, &hello.mode));
         }
         Ok((connection, hello))
     }
+
+    /// A provider may have other credentials in a moment, so that waiting does help.
+    fn failure_to_connect(&self, address: &Address, error: RedisError) -> Failure {
+        let is_refused_login = is_refused_login(&error);
+        match failure_of(address, error) {
+            Failure::Fatal(cause) if is_refused_login && self.login.was_accepted(false) => Failure::Unsent(cause),
+            failure => failure,
+        }
+    }
+}
+
+/// Whether a server does not accept the user, the password or the certificate, or is not trusted.
+fn is_refused_login(error: &RedisError) -> bool {
+    #[cfg(feature = "tls")]
+    if is_certificate_trouble(error) {
+        return true;
+    }
+    matches!(error.code(), Some("WRONGPASS" | "NOAUTH")) || error.kind() == RedisErrorKind::AuthenticationFailed
 }
 
 /// The reply to HELLO.
 pub(crate) struct Hello {
     pub(crate) is_primary: bool,
     mode: String,
+    server: String,
+    version: String,
 }
 
 /// Asks a server for its role and mode. HELLO also serves as the sign of life: it reports the role, needs no permission
 /// of its own (ROLE and INFO are `@dangerous`), and is answered while the server loads its data.
 pub(super) async fn hello(connection: &mut MultiplexedConnection) -> Result<Hello, RedisError> {
     let reply = connection.send_packed_command(&redis::cmd("HELLO")).await?.extract_error()?;
-    let mut hello = Hello { is_primary: false, mode: String::new() };
+    let mut hello = Hello { is_primary: false, mode: String::new(), server: String::new(), version: String::new() };
     let Value::Map(fields) = reply else { return Ok(hello) };
     for (name, value) in &fields {
         match (text(name), text(value)) {
             (Some("role"), Some(role)) => hello.is_primary = matches!(role, "master" | "primary"),
             (Some("mode"), Some(mode)) => hello.mode = mode.to_owned(),
+            (Some("server"), Some(server)) => hello.server = server.to_owned(),
+            (Some("version"), Some(version)) => hello.version = version.to_owned(),
             _ => {}
         }
     }
@@ -118,6 +153,9 @@ fn wrong_mode(address: &Address, wanted: &str, found: &str) -> Failure {
 /// The failure that an error of an attempt to connect amounts to.
 pub(super) fn failure_of(address: &Address, error: RedisError) -> Failure {
     let code = error.code().unwrap_or_default();
+    if let Some(command) = unknown_command(code, error.detail()) {
+        return Failure::fatal(format!("{address}: {}", unknown_command_message(command)));
+    }
     match code {
         "WRONGPASS" | "NOAUTH" => {
             return Failure::fatal(format!("{address} does not accept the user or the password"));
@@ -133,6 +171,11 @@ pub(super) fn failure_of(address: &Address, error: RedisError) -> Failure {
         }
         "ERR" if error.detail().is_some_and(|detail| detail.starts_with("DB index is out of range")) => {
             return Failure::fatal(format!("{address} has no database of that number; choose a lower `database`"));
+        }
+        "ERR" if error.detail().is_some_and(|detail| detail.starts_with("max number of clients")) => {
+            return Failure::Unsent(Cause::new(format!(
+                "{address} has as many clients as its `maxclients` allows; raise it, or open fewer connections"
+            )));
         }
         _ => {}
     }
@@ -164,7 +207,7 @@ fn failure_of_io(address: &Address, error: RedisError) -> Failure {
             .with_source(error),
         );
     }
-    Failure::Unsent(Cause::new(format!("{address} cannot be reached")).with_source(error))
+    Failure::Unsent(Cause::new(format!("{address} cannot be reached: {error}")))
 }
 
 /// Whether the handshake failed for a reason that persists.

@@ -5,13 +5,16 @@ use std::{borrow::Cow, fmt};
 use redis::ServerError;
 use session_core::{Error, ErrorKind};
 
-use super::Cause;
+use super::{Address, Cause, unknown_command::unknown_command_of};
 
 /// Why a call got no reply.
 #[derive(Clone)]
 pub(crate) enum Failure {
-    /// The server refused it and executed no part of it. The details may quote arguments: never print them.
+    /// The server refused it at once and executed no part of it. The details may quote arguments: never print them.
     Refused(ServerError),
+    /// The servers refused every attempt until the deadline, for a reason that was expected to pass (LOADING, ...). For
+    /// the caller it was an outage.
+    RefusedThroughout(ServerError),
     /// The last attempt failed like this, and the connection of an earlier one broke: that one may have been executed.
     InDoubt(Box<Failure>),
     /// It never reached a server, or every server redirected it.
@@ -33,7 +36,7 @@ impl Failure {
     /// The first word of the server's error, such as `NOSCRIPT`, if a server answered.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
-            Self::Refused(error) => Some(error.code()),
+            Self::Refused(error) | Self::RefusedThroughout(error) => Some(error.code()),
             Self::InDoubt(last) => last.code(),
             _ => None,
         }
@@ -47,6 +50,20 @@ impl Failure {
         }
     }
 
+    /// The same failure, of an attempt to connect to this address.
+    pub(super) fn at(self, address: &Address) -> Self {
+        match self {
+            Self::Fatal(cause) => Self::Fatal(cause.at(address)),
+            Self::Overloaded => self,
+            Self::Unsent(cause) | Self::Unknown(cause) => Self::Unsent(cause.at(address)),
+            refused => {
+                let cause = Cause::new(refused.message()).at(address);
+                let is_permanent = refused.into_read_error().kind() == ErrorKind::Configuration;
+                if is_permanent { Self::Fatal(cause) } else { Self::Unsent(cause) }
+            }
+        }
+    }
+
     /// This failure, unless it may pass: then the other. A permanent failure tells the operator more.
     pub(super) fn or_worse(self, other: Self) -> Self {
         if matches!(self, Self::Fatal(_)) { self } else { other }
@@ -55,7 +72,7 @@ impl Failure {
     /// What happened and the remedy, in the words of the error for the caller.
     pub(super) fn message(&self) -> Cow<'static, str> {
         match self {
-            Self::Refused(error) => refusal(error).1,
+            Self::Refused(error) | Self::RefusedThroughout(error) => refusal(error).1,
             Self::InDoubt(last) => last.message(),
             Self::Unsent(cause) | Self::Unknown(cause) | Self::Fatal(cause) => cause.message().clone(),
             Self::Overloaded => "too many calls are in flight".into(),
@@ -76,22 +93,24 @@ impl Failure {
         match self {
             Self::InDoubt(last) if is_write => {
                 let message = "the request was sent, no reply came, and sending it again failed";
-                Error::new(ErrorKind::OutcomeUnknown, message).with_source(Cause::new(last.message()))
+                let error = Error::new(ErrorKind::OutcomeUnknown, format!("{message}: {}", last.message()));
+                if matches!(*last, Self::Refused(_)) { error.with_answer() } else { error }
             }
             Self::InDoubt(last) => last.into_error(is_write),
             Self::Refused(error) => {
                 let (kind, message) = refusal(&error);
+                Error::new(kind, message).with_answer()
+            }
+            Self::RefusedThroughout(error) => {
+                let (kind, message) = refusal(&error);
                 Error::new(kind, message)
             }
             Self::Unsent(cause) => {
-                Error::new(ErrorKind::Unavailable, "no server accepted the request before its deadline")
-                    .with_source(cause)
-            }
-            Self::Unknown(cause) if is_write => {
-                Error::new(ErrorKind::OutcomeUnknown, "the request was sent and no reply came").with_source(cause)
+                outage(ErrorKind::Unavailable, "no server accepted the request before its deadline", &cause)
             }
             Self::Unknown(cause) => {
-                Error::new(ErrorKind::Unavailable, "the request was sent and no reply came").with_source(cause)
+                let kind = if is_write { ErrorKind::OutcomeUnknown } else { ErrorKind::Unavailable };
+                outage(kind, "the request was sent and no reply came", &cause)
             }
             Self::Overloaded => Error::new(
                 ErrorKind::Overloaded,
@@ -112,6 +131,7 @@ impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(error) => write!(f, "Refused({})", printable(error.code())),
+            Self::RefusedThroughout(error) => write!(f, "RefusedThroughout({})", printable(error.code())),
             Self::InDoubt(last) => write!(f, "InDoubt({last:?})"),
             Self::Unsent(cause) => write!(f, "Unsent({cause:?})"),
             Self::Unknown(cause) => write!(f, "Unknown({cause:?})"),
@@ -121,9 +141,21 @@ impl fmt::Debug for Failure {
     }
 }
 
+/// The error of an outage. Its text has the cause, because the text is all that most logs show.
+fn outage(kind: ErrorKind, what: &str, cause: &Cause) -> Error {
+    let error = Error::new(kind, format!("{what}: {}", cause.message()));
+    match cause.shared_source() {
+        Some(source) => error.with_source(source),
+        None => error,
+    }
+}
+
 /// The kind of a server's error, and the message with the remedy.
 fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
     use ErrorKind::{Configuration, Unavailable};
+    if let Some(command) = unknown_command_of(error) {
+        return (Configuration, unknown_command_message(command).into());
+    }
     let code = if is_denied_in_script(error) { "NOPERM" } else { error.code() };
     let (kind, message) = match code {
         "OOM" => (Unavailable, "the server is out of memory; raise `maxmemory`, or let sessions expire sooner"),
@@ -139,12 +171,26 @@ fn refusal(error: &ServerError) -> (ErrorKind, Cow<'static, str>) {
         "MASTERDOWN" => (Unavailable, "the server has lost its primary"),
         "READONLY" => (Unavailable, "no primary was found, only a replica"),
         "NOPERM" => (Configuration, "the server's ACL denies a command, key or channel; grant what the README lists"),
+        // The code is this crate's own: see `apply.lua`.
+        "HALFDONE" => (
+            ErrorKind::OutcomeUnknown,
+            "the update was stored, but the server's ACL denies PEXPIREAT, so the deadline was not renewed; grant what \
+             the README lists",
+        ),
         "NOAUTH" | "WRONGPASS" => (Configuration, "the server does not accept the user or the password"),
         "WRONGTYPE" => (Configuration, "a key holds another type; give this application a prefix of its own"),
         "NOSCRIPT" => (Unavailable, "the server forgot a script while it was in use"),
         other => return (Unavailable, format!("the server refused the request ({})", printable(other)).into()),
     };
     (kind, message.into())
+}
+
+/// The message about a command that the server does not know.
+pub(crate) fn unknown_command_message(commands: &str) -> String {
+    format!(
+        "the server does not know a command that the store needs ({commands}); it needs Redis 7.0 or Valkey 7.2, or \
+         newer, and no `rename-command` in its configuration"
+    )
 }
 
 /// A command denied inside a script has no error code of its own: Redis 7.0 has one wording, later servers another.
@@ -181,6 +227,7 @@ mod tests {
         let denied = refused("ERR The user executing the script can't run this command or subcommand script: ab, on x");
         assert_eq!(kind(denied, true), ErrorKind::Configuration);
         assert_eq!(kind(refused("ERR ACL failure in script: no"), true), ErrorKind::Configuration);
+        assert_eq!(kind(refused("ERR unknown command 'EVALSHA', with args: 'x'"), true), ErrorKind::Configuration);
         assert_eq!(kind(refused("WEIRD"), true), ErrorKind::Unavailable);
         assert_eq!(kind(Failure::Unsent(Cause::new("down")), true), ErrorKind::Unavailable);
         assert_eq!(kind(Failure::Unknown(Cause::new("cut")), true), ErrorKind::OutcomeUnknown);
@@ -190,6 +237,29 @@ mod tests {
         for last in [refused("OOM command not allowed"), Failure::Overloaded, Failure::fatal("no")] {
             assert_eq!(kind(last.clone().in_doubt(), true), ErrorKind::OutcomeUnknown);
             assert_eq!(kind(last.clone().in_doubt(), false), kind(last, false), "a read changes nothing");
+        }
+    }
+
+    /// Refused at once is an answer. Refused until the deadline is none: the caller has waited as long as in an outage.
+    #[test]
+    fn answers() {
+        let answered = |failure: Failure| {
+            let read = failure.clone().into_read_error().is_answered();
+            assert_eq!(failure.into_write_error().is_answered(), read);
+            read
+        };
+        let codes = ["OOM no", "NOREPLICAS no", "MISCONF no", "BUSY no", "LOADING no", "TRYAGAIN no", "WEIRD"];
+        for line in codes {
+            assert!(answered(refused(line)), "{line}");
+            assert!(answered(refused(line).in_doubt()), "{line}: the server is there");
+            let Failure::Refused(error) = refused(line) else { panic!("{line}") };
+            assert!(!answered(Failure::RefusedThroughout(error.clone())), "{line}");
+            assert!(!answered(Failure::RefusedThroughout(error).in_doubt()), "{line}");
+        }
+        let silent = || Cause::new("silent");
+        for failure in [Failure::Unsent(silent()), Failure::Unknown(silent()), Failure::Overloaded] {
+            assert!(!answered(failure.clone()), "{failure:?}");
+            assert!(!answered(failure.clone().in_doubt()), "{failure:?}");
         }
     }
 

@@ -11,6 +11,7 @@
 //! - [`Failure`] says whether a request may have been executed.
 
 mod address;
+mod address_map;
 mod call;
 mod cause;
 mod checked_config;
@@ -22,6 +23,7 @@ mod deadline;
 mod dialer;
 mod failure;
 mod hash_slot;
+mod login;
 #[allow(clippy::module_inception)]
 mod net;
 mod net_stats;
@@ -33,22 +35,30 @@ mod primary_locator;
 mod reply;
 mod request;
 mod routes;
+mod runtime;
 mod sentinels;
+mod server_url;
+mod server_version;
 mod slot_map;
 mod supervisor;
+mod unknown_command;
 mod verdict;
 
 pub(crate) use address::Address;
+pub(crate) use address_map::AddressMap;
 pub(crate) use cause::Cause;
 pub(crate) use checked_config::CheckedConfig;
 pub(crate) use connection_hooks::ConnectionHooks;
 pub(crate) use deadline::Deadline;
 pub(crate) use dialer::Dialer;
-pub(crate) use failure::Failure;
+pub(crate) use failure::{Failure, unknown_command_message};
 pub(crate) use hash_slot::HashSlot;
 pub(crate) use net::{Net, Resend};
 pub(crate) use net_stats::NetStats;
 pub(crate) use primary::Primary;
+pub(crate) use runtime::check_runtime;
+#[cfg(feature = "doctor")]
+pub(crate) use server_version::{OLDEST_REDIS, OLDEST_VALKEY, Version, read_version};
 
 #[cfg(test)]
 mod tests;

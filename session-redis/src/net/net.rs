@@ -6,21 +6,21 @@ use redis::{
     Cmd, Pipeline, Value,
     aio::{AsyncPushSender, MultiplexedConnection},
 };
-use session_core::Error;
 use tokio::{sync::Notify, time::timeout_at};
 
 use super::{
     Address, CheckedConfig, ConnectionHooks, Deadline, Dialer, Failure, HashSlot, NetStats, Primary,
     call::Call,
     cluster::Cluster,
+    node::Node,
     node_context::NodeContext,
     primary_locator::PrimaryLocator,
     request::{Batch, Durable, Request, Single},
     routes::Routes,
+    runtime::check_timers,
     sentinels::Sentinels,
-    supervisor::spawn_node,
 };
-use crate::config::{RedisConfig, Topology};
+use crate::config::Topology;
 
 /// Whether a request that may have been executed may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,18 +39,19 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// Connects, and returns once the primary (on a cluster: each primary that can be reached) has accepted the client.
-    ///
-    /// # Errors
-    /// `Configuration` at once if a setting is wrong or a server refuses the client permanently; `Unavailable` if no
-    /// server could be reached within a call deadline.
-    pub(crate) async fn connect(config: &RedisConfig, hooks: Arc<dyn ConnectionHooks>) -> Result<Self, Error> {
-        let net = Self::open(CheckedConfig::new(config)?, hooks);
-        net.routes.ready(net.context.call_deadline).await.map_err(Failure::into_read_error)?;
+    /// Connects, and returns once it is [`ready`](Self::ready).
+    #[cfg(test)]
+    pub(crate) async fn connect(
+        config: &crate::RedisConfig,
+        hooks: Arc<dyn ConnectionHooks>,
+    ) -> Result<Self, session_core::Error> {
+        let net = Self::new(CheckedConfig::new(config)?, hooks);
+        net.ready().await.map_err(Failure::into_read_error)?;
         Ok(net)
     }
 
-    fn open(config: CheckedConfig, hooks: Arc<dyn ConnectionHooks>) -> Self {
+    /// Opens no connection yet: [`start`](Self::start) does, and so does the first request.
+    pub(crate) fn new(config: CheckedConfig, hooks: Arc<dyn ConnectionHooks>) -> Self {
         let mode = if config.topology == Topology::Cluster { "cluster" } else { "standalone" };
         let context = Arc::new(NodeContext {
             dialer: Dialer::new(config.servers, config.connect_deadline, config.max_in_flight, mode),
@@ -58,11 +59,12 @@ impl Net {
             stats: NetStats::default(),
             connection_lost: Notify::new(),
             call_deadline: config.call_deadline,
+            start_deadline: config.start_deadline,
             health_interval: config.health_interval,
             max_in_flight: config.max_in_flight,
             durable_connections: config.durable_connections,
         });
-        let single = |locator| Routes::Single(Arc::new(spawn_node(&context, locator)));
+        let single = |locator| Routes::Single(Arc::new(Node::new(&context, locator)));
         let routes = match (config.topology, config.sentinels) {
             (Topology::Cluster, _) => Routes::Cluster(Cluster::new(context.clone(), config.seeds)),
             (_, Some((login, master))) => {
@@ -73,6 +75,23 @@ impl Net {
             (_, None) => single(PrimaryLocator::Fixed(config.seeds)),
         };
         Self { context, routes: Arc::new(routes) }
+    }
+
+    /// Begins to connect, in the runtime of the caller.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`] if the caller has no runtime that can connect.
+    pub(crate) fn start(&self) -> Result<(), Failure> {
+        self.routes.start()
+    }
+
+    /// Returns once the primary (on a cluster: each primary that can be reached) has accepted the client. Waits for at
+    /// most the start deadline, on a runtime that can connect.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`] at once if a server refuses the client permanently; [`Failure::Unsent`] at the deadline.
+    pub(crate) async fn ready(&self) -> Result<(), Failure> {
+        self.routes.ready(self.context.start_deadline).await
     }
 
     /// Does what a regained primary calls for.
@@ -151,6 +170,7 @@ impl Net {
         resend: Resend,
     ) -> Result<R::Reply, Failure> {
         let mut call = Call::new(&self.context, &self.routes, slot, resend);
+        check_timers(deadline.instant())?;
         match timeout_at(deadline.instant(), call.run(&mut request)).await {
             Ok(Ok(())) => request.reply().map_err(|failure| call.failed(failure)),
             Ok(Err(failure)) => Err(call.failed(failure)),

@@ -5,16 +5,22 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
 };
 
-use super::{Cause, Failure, NetStats, connection::Connection};
+use super::{
+    Address, Cause, Failure, NetStats, connection::Connection, node_context::NodeContext,
+    primary_locator::PrimaryLocator, runtime::check_runtime, supervisor::Supervisor,
+};
 
 /// Whether a primary is connected.
 #[derive(Clone)]
 pub(super) enum ConnectionState {
+    /// No task connects it: none was started, or the runtime of the last one has ended.
+    Stopped,
     /// Not connected, and why not.
     Down(Cause),
     /// Connected. The connection may have closed a moment ago.
@@ -29,15 +35,16 @@ impl ConnectionState {
         match self {
             Self::Up(connection) if !connection.close_signal.is_closed() => Some(Ok(connection)),
             Self::Broken(cause) => Some(Err(Failure::Fatal(cause.clone()))),
-            Self::Up(_) | Self::Down(_) => None,
+            Self::Up(_) | Self::Down(_) | Self::Stopped => None,
         }
     }
 }
 
-/// One primary, at its present address. Dropping it ends its supervisor and its connections.
+/// One primary, at its present address. Dropping it ends its supervisor's task and its connections.
 pub(super) struct Node {
     state: Arc<NodeState>,
-    supervisor: AbortHandle,
+    supervisor: Arc<Supervisor>,
+    task: Mutex<Option<AbortHandle>>,
 }
 
 /// What a node shares with its supervisor.
@@ -50,16 +57,37 @@ pub(super) struct NodeState {
 }
 
 impl NodeState {
-    pub(super) fn new(max_in_flight: usize) -> Arc<Self> {
-        let down = ConnectionState::Down(Cause::new("the first connection is still being opened"));
-        let connection = watch::Sender::new(down);
+    fn new(max_in_flight: usize) -> Arc<Self> {
+        let connection = watch::Sender::new(ConnectionState::Stopped);
         Arc::new(Self { connection, check: Notify::new(), in_flight: AtomicUsize::new(0), max_in_flight })
     }
 }
 
 impl Node {
-    pub(super) fn new(state: Arc<NodeState>, supervisor: AbortHandle) -> Self {
-        Self { state, supervisor }
+    /// A primary that nothing connects to before it is [started](Self::start), or needed.
+    pub(super) fn new(context: &Arc<NodeContext>, locator: PrimaryLocator) -> Self {
+        let state = NodeState::new(context.max_in_flight);
+        let supervisor = Arc::new(Supervisor::new(context.clone(), state.clone(), locator));
+        Self { state, supervisor, task: Mutex::new(None) }
+    }
+
+    /// Starts to connect in the runtime of the caller, unless a task does so already.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`] if the caller has no runtime that can connect.
+    pub(super) fn start(&self) -> Result<(), Failure> {
+        let mut task = self.task.lock();
+        if !matches!(*self.state.connection.borrow(), ConnectionState::Stopped) {
+            return Ok(());
+        }
+        check_runtime()?;
+        let opening = Cause::new(format!("{}: the connection is still being opened", self.supervisor.destination()));
+        self.state.connection.send_replace(ConnectionState::Down(opening));
+        let spawned = self.supervisor.clone().spawn();
+        // The task has no end of its own.
+        let is_rejected = spawned.is_finished();
+        *task = Some(spawned);
+        if is_rejected { Err(Failure::fatal("the Tokio runtime of this call is shutting down")) } else { Ok(()) }
     }
 
     /// Admits a call, unless too many are in flight.
@@ -84,16 +112,32 @@ impl Node {
         self.state.connection.borrow().settled().map(|settled| settled.cloned())
     }
 
-    /// Waits for a connection.
+    /// Waits for a connection, and starts to connect if no task does so.
     pub(super) async fn connected(&self) -> Result<Arc<Connection>, Failure> {
         let mut state = self.state.connection.subscribe();
         loop {
-            if let Some(settled) = state.borrow_and_update().settled() {
-                return settled.cloned();
+            let is_stopped = {
+                let state = state.borrow_and_update();
+                if let Some(settled) = state.settled() {
+                    return settled.cloned();
+                }
+                matches!(*state, ConnectionState::Stopped)
+            };
+            if is_stopped {
+                self.start()?;
+                continue;
             }
             if state.changed().await.is_err() {
                 return Err(Failure::Unsent(Cause::new("the store is being dropped")));
             }
+        }
+    }
+
+    /// The address that it is connected to.
+    pub(super) fn address(&self) -> Option<Address> {
+        match &*self.state.connection.borrow() {
+            ConnectionState::Up(connection) => Some(connection.address.clone()),
+            _ => None,
         }
     }
 
@@ -102,6 +146,7 @@ impl Node {
         match &*self.state.connection.borrow() {
             ConnectionState::Down(cause) | ConnectionState::Broken(cause) => cause.clone(),
             ConnectionState::Up(_) => Cause::new("the connection was lost"),
+            ConnectionState::Stopped => Cause::new("the Tokio runtime that had opened the connection has ended"),
         }
     }
 
@@ -113,7 +158,9 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.supervisor.abort();
+        if let Some(task) = self.task.get_mut() {
+            task.abort();
+        }
         // The end of the supervisor is not awaited, but its connection must not outlive the node.
         self.state.connection.send_replace(ConnectionState::Down(Cause::new("the store was dropped")));
     }

@@ -14,6 +14,7 @@ pub(super) struct NodeContext {
     /// Notified when a connection is lost: on a cluster the slots may have moved.
     pub(super) connection_lost: Notify,
     pub(super) call_deadline: Duration,
+    pub(super) start_deadline: Duration,
     pub(super) health_interval: Duration,
     pub(super) max_in_flight: usize,
     pub(super) durable_connections: usize,

@@ -13,6 +13,14 @@ pub(super) enum PrimaryLocator {
 }
 
 impl PrimaryLocator {
+    /// Where the primary is looked for, for messages.
+    pub(super) fn destination(&self) -> String {
+        match self {
+            Self::Fixed(addresses) => addresses.iter().map(Address::to_string).collect::<Vec<_>>().join(", "),
+            Self::Sentinels(sentinels) => sentinels.destination(),
+        }
+    }
+
     /// Connects to the primary. `push_receiver` makes a receiver of pushes for each attempt.
     ///
     /// # Errors

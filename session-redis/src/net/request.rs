@@ -173,7 +173,9 @@ impl Request for Durable<'_> {
     async fn prepare(&mut self, connection: &Connection, dialer: &Dialer) -> Result<(), Failure> {
         self.own = None;
         let permit = connection.pool.permit().await;
-        let own = match connection.pool.take() {
+        // A connection that was closed while it was idle must not cost the write its answer. One that something in between
+        // has silently dropped costs it a part of its time.
+        let own = match connection.pool.take_open(self.deadline.remaining() / 4).await {
             Some(own) => own,
             None => dialer.dial_primary(&connection.address, None::<CloseOnDrop>).await?,
         };

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Address, Failure, HashSlot, Primary, cluster::Cluster, deadline::within, node::Node};
+use super::{Address, Cause, Failure, HashSlot, Primary, cluster::Cluster, deadline::within, node::Node};
 
 /// Selects the primary for a request.
 pub(super) enum Routes {
@@ -18,6 +18,18 @@ impl Routes {
         match self {
             Self::Single(node) => Some(node.clone()),
             Self::Cluster(cluster) => cluster.owner(slot),
+        }
+    }
+
+    /// Waits for the primary of a slot. `report` gets the reason for each further wait.
+    pub(super) async fn wait_for_owner(
+        &self,
+        slot: HashSlot,
+        report: impl FnMut(Cause) + Send,
+    ) -> Result<Arc<Node>, Failure> {
+        match self {
+            Self::Single(node) => Ok(node.clone()),
+            Self::Cluster(cluster) => cluster.wait_for_owner(slot, report).await,
         }
     }
 
@@ -42,6 +54,14 @@ impl Routes {
         match self {
             Self::Single(_) => Err(redirected_outside_a_cluster()),
             Self::Cluster(cluster) => cluster.at(place, asked),
+        }
+    }
+
+    /// Starts the tasks that keep the connections, if none run: the runtime of the last ones may have ended.
+    pub(super) fn start(&self) -> Result<(), Failure> {
+        match self {
+            Self::Single(node) => node.start(),
+            Self::Cluster(cluster) => cluster.start(),
         }
     }
 

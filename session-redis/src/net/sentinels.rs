@@ -50,6 +50,12 @@ impl Sentinels {
         Self { nodes, dialer, master, deadline, current_epoch: AtomicU64::new(0), switched: Arc::new(Notify::new()) }
     }
 
+    /// The addresses of the sentinels, for messages.
+    pub(super) fn destination(&self) -> String {
+        let addresses = self.nodes.iter().map(|sentinel| sentinel.address.to_string());
+        format!("the primary of the sentinels {}", addresses.collect::<Vec<_>>().join(", "))
+    }
+
     /// The address of the primary. The caller is going to connect there.
     pub(super) async fn primary(&self) -> Result<Address, Failure> {
         let newest = self.newest().await?;

@@ -1,32 +1,47 @@
 //! Keeps a primary connected.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
-use tokio::time::{sleep, timeout};
+use redis::aio::MultiplexedConnection;
+use tokio::{
+    task::AbortHandle,
+    time::{sleep, timeout},
+};
 
 use super::{
     Cause, Failure,
     close_signal::CloseSignal,
     connection::Connection,
     dialer::hello,
-    node::{ConnectionState, Node, NodeState},
+    node::{ConnectionState, NodeState},
     node_context::NodeContext,
     pool::Pool,
     primary_locator::PrimaryLocator,
 };
 use crate::backoff::Backoff;
 
-/// A primary, and the task that keeps it connected.
-pub(super) fn spawn_node(context: &Arc<NodeContext>, locator: PrimaryLocator) -> Node {
-    let state = NodeState::new(context.max_in_flight);
-    let supervisor = Supervisor { context: context.clone(), state: state.clone(), locator };
-    Node::new(state, tokio::spawn(supervisor.run()).abort_handle())
-}
-
-struct Supervisor {
+/// Keeps one primary connected, in a task of the runtime that needed the connection first. The task ends with that
+/// runtime, and is then spawned again in the runtime of the next call.
+pub(super) struct Supervisor {
     context: Arc<NodeContext>,
     state: Arc<NodeState>,
     locator: PrimaryLocator,
+    was_up: AtomicBool,
+}
+
+/// Records that the task has ended, however it ends.
+struct StopOnDrop(Arc<NodeState>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.connection.send_replace(ConnectionState::Stopped);
+    }
 }
 
 /// Why a connection was given up.
@@ -35,28 +50,52 @@ enum End {
     Lost(Cause),
     /// Its server is no longer the primary.
     Demoted(Cause),
+    /// Its server must not be used as configured.
+    Refused(Cause),
+    /// Its server accepts its user no longer.
+    LoggedOut(Cause),
 }
 
 impl Supervisor {
-    async fn run(self) {
-        let mut was_up = false;
+    pub(super) fn new(context: Arc<NodeContext>, state: Arc<NodeState>, locator: PrimaryLocator) -> Self {
+        Self { context, state, locator, was_up: AtomicBool::new(false) }
+    }
+
+    /// Where it connects to, for messages.
+    pub(super) fn destination(&self) -> String {
+        self.locator.destination()
+    }
+
+    /// Spawns the task in the runtime of the caller.
+    pub(super) fn spawn(self: Arc<Self>) -> AbortHandle {
+        // Made here, since a runtime that is shutting down drops the task without polling it.
+        let stop = StopOnDrop(self.state.clone());
+        tokio::spawn(async move {
+            let _stop = stop;
+            self.run().await;
+        })
+        .abort_handle()
+    }
+
+    async fn run(&self) {
         loop {
             let connection = self.connect().await;
             self.state.connection.send_replace(ConnectionState::Up(connection.clone()));
-            if was_up {
+            if self.was_up.swap(true, Relaxed) {
                 self.context.stats.reconnects.count();
                 self.context.hooks.primary_regained();
             }
-            was_up = true;
             #[cfg(feature = "tracing")]
             tracing::info!(address = %connection.address, "connected to a primary");
             let end = self.watch(&connection).await;
             // A demoted server still answers: calls in flight on its connection end by themselves.
-            let is_answering = matches!(end, End::Demoted(_));
-            let (End::Demoted(cause) | End::Lost(cause)) = end;
+            let is_answering = !matches!(end, End::Lost(_));
+            let is_refused = matches!(end, End::Refused(_));
+            let (End::Demoted(cause) | End::Lost(cause) | End::Refused(cause) | End::LoggedOut(cause)) = end;
             #[cfg(feature = "tracing")]
             tracing::warn!(%cause, "a primary is lost");
-            self.state.connection.send_replace(ConnectionState::Down(cause));
+            let state = if is_refused { ConnectionState::Broken(cause) } else { ConnectionState::Down(cause) };
+            self.state.connection.send_replace(state);
             if !is_answering {
                 connection.close_signal.close();
             }
@@ -78,7 +117,7 @@ impl Supervisor {
                     ConnectionState::Broken(cause)
                 }
                 Failure::Unsent(cause) | Failure::Unknown(cause) => ConnectionState::Down(cause),
-                refused @ (Failure::Refused(_) | Failure::InDoubt(_)) => {
+                refused @ (Failure::Refused(_) | Failure::RefusedThroughout(_) | Failure::InDoubt(_)) => {
                     ConnectionState::Down(Cause::new(refused.message()))
                 }
                 Failure::Overloaded => ConnectionState::Down(Cause::new("the server accepts no requests yet")),
@@ -100,7 +139,9 @@ impl Supervisor {
             })
             .await?;
         let prepared = timeout(self.context.call_deadline, self.context.hooks.prepare(&mut multiplexed)).await;
-        prepared.map_err(|_| Failure::Unsent(Cause::new(format!("{address} did not answer the first requests"))))??;
+        prepared
+            .unwrap_or_else(|_| Err(Failure::Unsent(Cause::new("the first requests were not answered"))))
+            .map_err(|failure| failure.at(&address))?;
         let pool = Arc::new(Pool::new(self.context.durable_connections, self.context.health_interval * 10));
         Ok(Connection { multiplexed, address, close_signal, pool })
     }
@@ -148,6 +189,15 @@ impl Supervisor {
         Some(End::Demoted(Cause::new(format!("the sentinels report another primary than {}", connection.address))))
     }
 
+    /// Asks what the store needs to know besides that.
+    async fn verify(&self, multiplexed: &mut MultiplexedConnection) -> Option<End> {
+        match timeout(self.context.call_deadline, self.context.hooks.verify(multiplexed)).await {
+            Ok(Err(Failure::Fatal(cause))) => Some(End::Refused(cause)),
+            // Trouble with the connection shows in the next check.
+            _ => None,
+        }
+    }
+
     /// Asks for a sign of life and the role.
     ///
     /// The answer may take a whole call deadline. By then every call that was sent before the question has failed
@@ -156,12 +206,15 @@ impl Supervisor {
     async fn check_server(&self, connection: &Connection) -> Option<End> {
         let mut multiplexed = connection.multiplexed.clone();
         match timeout(self.context.call_deadline, hello(&mut multiplexed)).await {
-            Ok(Ok(hello)) if hello.is_primary => None,
+            Ok(Ok(hello)) if hello.is_primary => self.verify(&mut multiplexed).await,
             Ok(Ok(_)) => {
                 self.context.stats.demoted.count();
                 Some(End::Demoted(Cause::new(format!("{} became a replica", connection.address))))
             }
             Ok(Err(error)) if error.is_io_error() => Some(lost(connection)),
+            Ok(Err(error)) if error.code() == Some("NOAUTH") => {
+                Some(End::LoggedOut(Cause::new(format!("{} has ended the login", connection.address))))
+            }
             // Any answer is a sign of life.
             Ok(Err(_)) => None,
             Err(_) => {

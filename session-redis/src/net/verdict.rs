@@ -14,7 +14,7 @@ pub(super) enum Verdict {
     Ask(SmolStr),
     /// Nothing was executed; the same node will be able to answer soon.
     Later(ServerError),
-    /// Nothing was executed; the server is not, or no longer, the primary.
+    /// Nothing was executed; the server is not, or no longer, the primary, or the connection has lost its login.
     Elsewhere(ServerError),
 }
 
@@ -34,6 +34,8 @@ impl Verdict {
             (Some(Kind::Ask), Some(place)) => Self::Ask(place),
             (Some(Kind::BusyLoading | Kind::TryAgain), _) => Self::Later(error.clone()),
             (Some(Kind::ReadOnly | Kind::MasterDown | Kind::ClusterDown), _) => Self::Elsewhere(error.clone()),
+            // The server has ended the login. A new connection has the credentials of now.
+            _ if error.code() == "NOAUTH" => Self::Elsewhere(error.clone()),
             _ => Self::Final,
         }
     }
@@ -59,6 +61,7 @@ mod tests {
         assert!(matches!(verdict("-TRYAGAIN Multiple keys request"), Verdict::Later(_)));
         assert!(matches!(verdict("-LOADING Redis is loading"), Verdict::Later(_)));
         assert!(matches!(verdict("-READONLY You can't write"), Verdict::Elsewhere(_)));
+        assert!(matches!(verdict("-NOAUTH Authentication required"), Verdict::Elsewhere(_)));
         assert!(matches!(verdict("-CLUSTERDOWN The cluster is down"), Verdict::Elsewhere(_)));
         for refusal in ["-NOREPLICAS Not enough", "-OOM command", "-NOSCRIPT No", "-MISCONF x", "-MOVED", "-ERR x"] {
             assert_eq!(verdict(refusal), Verdict::Final, "{refusal}");

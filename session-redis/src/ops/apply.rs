@@ -135,11 +135,11 @@ fn precondition(precondition: &Precondition) -> Result<(Vec<u8>, Vec<u8>), Error
 }
 
 fn late() -> Error {
-    Error::new(ErrorKind::Unavailable, "the update reached the server after its time and was not applied")
+    Error::new(ErrorKind::Unavailable, "the update reached the server after its time and was not applied").with_answer()
 }
 
 fn retry_too_late() -> Error {
     let message =
         "too many updates came since the first attempt to tell whether it happened; load the session and decide";
-    Error::new(ErrorKind::OutcomeUnknown, message)
+    Error::new(ErrorKind::OutcomeUnknown, message).with_answer()
 }

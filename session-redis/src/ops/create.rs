@@ -17,11 +17,11 @@ use crate::{
 
 impl Operation<'_> {
     pub(crate) async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        let span = match &new.sign_in {
-            None => 0,
+        let (span, place) = match &new.sign_in {
+            None => (0, 0),
             Some(sign_in) => {
                 match self.add_within_cap(sign_in, id.digest(), None, Lifetimes::of(new.expiry)).await {
-                    Ok(listing) => listing.span,
+                    Ok(listing) => (listing.span, listing.place),
                     // A session that exists already, or that cannot be created, does not exceed the cap.
                     Err(full) if full.kind() == ErrorKind::LimitExceeded => {
                         return self.create_listed(id, new, 0).await?.ok_or(full);
@@ -35,7 +35,7 @@ impl Operation<'_> {
         match (&outcome, &new.sign_in) {
             // Also if an earlier attempt created it, whose answer was lost.
             (Ok(CreateOutcome::Created(applied)), Some(sign_in)) => {
-                self.end_excess(sign_in, id.digest(), applied).await;
+                self.end_excess(sign_in, (id.digest(), place), applied).await;
             }
             // The id holds no new session, so it must not stay listed. A session that is there may be of the same
             // principal.

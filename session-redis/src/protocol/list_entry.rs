@@ -17,7 +17,10 @@ pub(crate) struct ListEntry {
 }
 
 impl ListEntry {
-    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+    /// The bytes of a digest and its entry.
+    pub(super) const LEN: usize = 39;
+
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
         let digest = IdDigest::from(cursor.take()?);
         let (until, awaited_until) = (cursor.time::<7>()?, cursor.time::<7>()?);
         Some(Self { digest, until, awaited_until, place: cursor.number::<7>()? })

@@ -8,6 +8,7 @@
 mod bytes;
 mod error;
 mod list_entry;
+mod list_page;
 mod lookup;
 mod meta;
 mod reply;
@@ -16,6 +17,7 @@ mod script;
 pub(crate) use bytes::{Cursor, hex, millis, put};
 pub(crate) use error::{unexpected_reply, unreadable};
 pub(crate) use list_entry::ListEntry;
+pub(crate) use list_page::{IndexPageReply, ListPage};
 pub(crate) use lookup::{Loaded, Lookup, Peeked, metadata, session};
 pub(crate) use meta::{
     CONSTANTS_FIELD, DIGEST_LEN, LOCK_FIELD, NOTE_FIELD, PRINCIPAL_FIELD, REVOCATION_FIELD, STAMP, STATE_FIELD,

@@ -12,6 +12,8 @@
 //! | `K<digest:18>` | the script needs the key of this old id |
 //! | `G` | the key cannot be read |
 //! | `L<v\|e\|b><number:8>` | a limit refuses the change; after `v` the hash field of the value follows |
+//!
+//! A first letter in lower case means the same, and that the change could not be published; see `unpublished.rs`.
 
 use std::time::Duration;
 
@@ -24,7 +26,6 @@ use session_core::{
 use super::{
     bytes::Cursor,
     error::{unexpected_reply, unreadable},
-    list_entry::ListEntry,
     lookup::BAD_METADATA,
     meta::{DIGEST_LEN, KeyState, STATE, STATUS, SessionStatus, ended},
 };
@@ -158,12 +159,16 @@ pub(crate) enum TenureReply {
 /// The reply of `index_add.lua`.
 #[derive(Clone, Debug)]
 pub(crate) enum IndexAddReply {
-    /// With the number of entries.
-    Added(u64),
+    Added {
+        /// How many the list has now.
+        entries: u64,
+        /// The place of the session in the order of the list.
+        place: u64,
+    },
     /// All sessions of the principal were revoked since the revocation that the sign-in knows.
     Revoked,
-    /// The list has as many entries as allowed. With the time on the server and the entries.
-    Full(Timestamp, Vec<ListEntry>),
+    /// The list has as many entries as allowed. Some of them may be of sessions that are gone.
+    Full,
 }
 
 impl CreateReply {
@@ -290,17 +295,14 @@ impl TenureReply {
 impl IndexAddReply {
     pub(crate) fn parse(reply: &[u8]) -> Result<Self, Error> {
         match reply {
-            [b'A', rest @ ..] => number::<4>(rest).map(Self::Added),
-            [b'X'] => Ok(Self::Revoked),
-            [b'F', rest @ ..] => {
+            [b'A', rest @ ..] => {
                 let mut cursor = Cursor(rest);
-                let now = cursor.time::<7>().ok_or_else(unexpected_reply)?;
-                let mut entries = Vec::new();
-                while !cursor.0.is_empty() {
-                    entries.push(ListEntry::read(&mut cursor).ok_or_else(unexpected_reply)?);
-                }
-                Ok(Self::Full(now, entries))
+                let (entries, place) = (cursor.number::<4>(), cursor.number::<7>());
+                let (Some(entries), Some(place)) = (entries, place) else { return Err(unexpected_reply()) };
+                Ok(Self::Added { entries, place })
             }
+            [b'X'] => Ok(Self::Revoked),
+            [b'F'] => Ok(Self::Full),
             _ => Err(unexpected_reply()),
         }
     }

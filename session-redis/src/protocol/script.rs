@@ -28,12 +28,14 @@ pub(crate) struct Scripts {
     pub(crate) tenure: Script,
     pub(crate) index_add: Script,
     pub(crate) index_remove: Script,
+    pub(crate) index_page: Script,
+    pub(crate) index_sort: Script,
     pub(crate) record_revocation: Script,
     pub(crate) permissions: Script,
 }
 
 /// Parts that scripts share. A line `--@name` stands for the part of that name. A part may name only later parts.
-const PARTS: [(&str, &str); 14] = [
+const PARTS: [(&str, &str); 15] = [
     ("--@size_change\n", include_str!("../lua/size_change.lua")),
     ("--@write_entries\n", include_str!("../lua/write_entries.lua")),
     ("--@renewal_used\n", include_str!("../lua/renewal_used.lua")),
@@ -44,6 +46,7 @@ const PARTS: [(&str, &str); 14] = [
     ("--@seed_sequence\n", include_str!("../lua/seed_sequence.lua")),
     ("--@left_ids\n", include_str!("../lua/left_ids.lua")),
     ("--@tombstone\n", include_str!("../lua/tombstone.lua")),
+    ("--@check_permitted\n", include_str!("../lua/check_permitted.lua")),
     ("--@ring_contains\n", include_str!("../lua/ring_contains.lua")),
     ("--@check_limits\n", include_str!("../lua/check_limits.lua")),
     ("--@op_ring\n", include_str!("../lua/op_ring.lua")),
@@ -62,13 +65,15 @@ pub(crate) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
     tenure: Script::new(include_str!("../lua/tenure.lua")),
     index_add: Script::new(include_str!("../lua/index_add.lua")),
     index_remove: Script::new(include_str!("../lua/index_remove.lua")),
+    index_page: Script::new(include_str!("../lua/index_page.lua")),
+    index_sort: Script::new(include_str!("../lua/index_sort.lua")),
     record_revocation: Script::new(include_str!("../lua/record_revocation.lua")),
     permissions: Script::new(include_str!("../lua/permissions.lua")),
 });
 
 impl Scripts {
     /// The scripts that are loaded on each new connection, besides `permissions`.
-    pub(crate) fn all(&self) -> [&Script; 12] {
+    pub(crate) fn all(&self) -> [&Script; 14] {
         let Self {
             create,
             apply,
@@ -81,6 +86,8 @@ impl Scripts {
             tenure,
             index_add,
             index_remove,
+            index_page,
+            index_sort,
             record_revocation,
             permissions: _,
         } = self;
@@ -96,6 +103,8 @@ impl Scripts {
             tenure,
             index_add,
             index_remove,
+            index_page,
+            index_sort,
             record_revocation,
         ]
     }

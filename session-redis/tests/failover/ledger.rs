@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use session_core::{
-    Error, ErrorKind, SessionId,
+    Error, ErrorKind, LoadOptions, SessionId,
     model::{Delta, Field, Format, Key, OpId, Record, Stamp, Value},
-    store::{ApplyOutcome, Found, SessionStore, Update, WriteOptions},
+    store::{ApplyOutcome, Found, LoadOutcome, SessionStore, Update, WriteOptions},
 };
 use session_redis::RedisStore;
 
@@ -116,6 +116,14 @@ impl Ledger {
                     break Fate::Acknowledged(applied.replicas);
                 }
                 Ok(other) => panic!("the session is gone, or its update was refused: {other:?}"),
+                // Too late to tell: the last acknowledgement came from a primary that was being replaced, after its
+                // successor had accepted many updates. The only writer can look, and continue from there.
+                Err(error) if error.to_string().contains("too many updates came") => {
+                    if let Ok(LoadOutcome::Found(now)) = store.load(&self.id, LoadOptions::default()).await {
+                        (self.told_of_loss, self.known) = (true, now.record.stamp());
+                    }
+                    attempt = Update { retry_from: Some(self.known), ..update.clone() };
+                }
                 Err(error) if error.kind() == ErrorKind::OutcomeUnknown => {
                     self.unanswered += 1;
                     may_have_happened = true;

@@ -7,19 +7,20 @@ use session_testkit::{Connection, Reply, Server};
 
 use crate::rig::PREFIX;
 
-/// Each key with its serialized value and its expiry. Lists of principals are without the latter: it may be extended
+/// Each key with its serialized value and its expiry. Lists of principals, and their orders, are without the latter: it may be extended
 /// for a sign-in that is then refused. Revocations of principals are left out: one is remembered before it ends anything.
+/// So is the layout, which is declared again some time after a flush.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Belongings(BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>);
 
 impl Belongings {
     pub(crate) async fn of(server: &Server) -> Self {
         let mut all = BTreeMap::new();
-        let is_revocation = |key: &Vec<u8>| key.windows(4).any(|part| part == b"}:r:");
-        for key in keys(server, "*").await.into_iter().filter(|key| !is_revocation(key)) {
+        let is_left_out = |key: &Vec<u8>| key.windows(4).any(|part| part == b"}:r:") || key.ends_with(b":layout");
+        for key in keys(server, "*").await.into_iter().filter(|key| !is_left_out(key)) {
             let Reply::Bulk(dump) = server.command(&[b"DUMP".as_slice(), &key]).await else { continue };
             let end = server.command(&[b"PEXPIRETIME".as_slice(), &key]).await.int();
-            let is_list = key.windows(4).any(|part| part == b"}:p:");
+            let is_list = key.windows(4).any(|part| part == b"}:p:" || part == b"}:o:");
             all.insert(key, (dump, (!is_list).then_some(end)));
         }
         Self(all)

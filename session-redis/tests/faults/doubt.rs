@@ -90,7 +90,7 @@ async fn a_session_that_is_listed_anew_stays_listed() {
     let far = way.store.clone();
     let listing = tokio::spawn(async move { far.sessions(&alice(), 10).await });
     guarded("the session is looked for", async {
-        while !format!("{:?}", monitor.receive().await.expect("MONITOR")).contains("HMGET") {}
+        while !format!("{:?}", monitor.receive().await.expect("MONITOR")).contains("@c") {}
     })
     .await;
     let CreateOutcome::Created(_) = done(near.create(&id, &request).await) else { panic!("it was not there") };

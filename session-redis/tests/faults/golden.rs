@@ -27,6 +27,7 @@ const TOMBSTONE_FILE: &str = include_str!("../golden/tombstone-1.txt");
 const FORWARD: &str = include_str!("../golden/forward-1.txt");
 const RENEWED: &str = include_str!("../golden/renewed-1.txt");
 const LEFT: &str = include_str!("../golden/left-1.txt");
+const LIST: &str = include_str!("../golden/list-1.txt");
 const CONFIRMED: &str = include_str!("../golden/confirmed-1.txt");
 const MESSAGES: &str = include_str!("../golden/messages-1.txt");
 
@@ -268,6 +269,38 @@ async fn hashes_are_read_as_ever() {
             "{gone:?}"
         );
     }
+}
+
+/// The list of a principal and its order. The digest precedes the entry and the place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_written_and_read_as_ever() {
+    let (server, store) = start().await;
+    let id = ids().0;
+    write(&store, &id).await;
+    // The names of keys are part of the layout.
+    let hash_of_alice = bytes_of("2bd806c97f0e00af1a1fc3328fa763a9");
+    let [list, order] = [b"p:", b"o:"].map(|kind| [b"faults:1:{374}:".as_slice(), kind, &hash_of_alice].concat());
+    let [(digest, entry)] = &hash(&server, &list).await[..] else { panic!("one entry") };
+    assert_eq!(*digest, id.digest().to_bytes());
+    let ordered = server.command(&[b"ZRANGE".as_slice(), &order, b"0", b"-1", b"WITHSCORES"]).await;
+    let [Reply::Bulk(member), Reply::Bulk(place)] = ordered.items() else { panic!("{ordered:?}") };
+    let place: u64 = std::str::from_utf8(place).unwrap().parse().unwrap();
+    let written =
+        [("list", [&digest[..], entry].concat()), ("order", [&member[..], &place.to_be_bytes()[1..]].concat())];
+    let written = written.map(|(name, bytes)| (name.as_bytes().to_vec(), bytes));
+    let until = end_of(&server, &list).await;
+    let entry = |at: usize| moment_in(&written, b"list", 18 + at);
+    let names = [("until", until, 7), ("awaited", entry(7), 7), ("place", place, 7)];
+    check(&lines(&written, &names), LIST, "a list");
+    assert_eq!(end_of(&server, &order).await, until);
+
+    let read = fields(LIST, &[("until", until, 7), ("awaited", 1, 7), ("place", 1_700_000_000_000_000, 7)]);
+    let [(_, entry), _] = &read[..] else { panic!("{read:?}") };
+    put(&server, &list, &[(entry[..18].to_vec(), entry[18..].to_vec())], until).await;
+    server.command(&[b"DEL".as_slice(), &order]).await;
+    server.command(&[b"ZADD".as_slice(), &order, b"1700000000000000", &entry[..18]]).await.expect("ZADD");
+    let listed = done(store.index().unwrap().sessions(&crate::rig::alice(), 10).await);
+    assert_eq!(listed.iter().map(|session| session.digest).collect::<Vec<_>>(), [*id.digest()]);
 }
 
 async fn put(server: &Server, key: &[u8], hash: &[(Vec<u8>, Vec<u8>)], until: u64) {

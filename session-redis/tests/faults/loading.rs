@@ -6,7 +6,7 @@ use session_core::{ErrorKind, store::NewSession};
 use session_testkit::{Persistence, Server};
 
 use crate::{
-    rig::{HASTE, config, connect, create, done, found, guarded, hasty, kind, new, until},
+    rig::{HASTE, config, connect, create, done, found, guarded, hasty, new, until},
     writer::{Load, OnError, Writer},
 };
 
@@ -38,7 +38,9 @@ async fn loading() {
     });
     let refused = async {
         let load = session_core::store::SessionStore::load(&store, &writers[1].id, Default::default()).await;
-        assert_eq!(kind(load), ErrorKind::Unavailable);
+        let error = load.expect_err("the server is still loading");
+        // The caller has waited as long as in an outage.
+        assert_eq!((error.kind(), error.is_answered()), (ErrorKind::Unavailable, false));
         let Err(error) = writers[2].step(&store).await else { panic!("the server is still loading") };
         assert_eq!(error.kind(), ErrorKind::Unavailable, "it was refused, so it is known that nothing happened");
     };

@@ -38,6 +38,7 @@ async fn out_of_memory() {
     assert_eq!(refusals, [ErrorKind::Unavailable; 6]);
     let error = store.apply(&id, &update("theme", "dark")).await.unwrap_err();
     assert!(error.to_string().contains("out of memory"), "{error}");
+    assert!(error.is_answered(), "the server works, and refuses only what takes memory");
     assert_eq!(before.differences(&Belongings::of(&server).await), Vec::<String>::new());
     assert_eq!(listener.received().await, 0, "a refusal is not published");
 

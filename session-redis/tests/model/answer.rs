@@ -1,6 +1,6 @@
 //! Answers without the parts that may differ between two stores: times, by as much as the clocks of the two differ.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use session_core::{
     ErrorKind,
@@ -25,7 +25,8 @@ pub(crate) enum Answer {
     Acquire(Standing),
     Tenure(Standing),
     Sessions(Vec<IdDigest>),
-    Revoked(usize),
+    Ended(bool),
+    Revoked(BTreeSet<IdDigest>),
     Refused(ErrorKind),
 }
 
@@ -163,7 +164,7 @@ impl Answer {
             | Self::Destroy(standing)
             | Self::Acquire(standing)
             | Self::Tenure(standing) => Some(standing),
-            Self::Sessions(_) | Self::Revoked(_) | Self::Refused(_) => None,
+            Self::Sessions(_) | Self::Ended(_) | Self::Revoked(_) | Self::Refused(_) => None,
         }
     }
 

@@ -17,9 +17,13 @@ async fn keys(server: &Server, pattern: &str) -> Vec<Vec<u8>> {
     server.command(&["KEYS", pattern]).await.items().iter().filter_map(bytes).collect()
 }
 
-/// Checks counters and deadlines, and that each signed-in session is listed for as long as it lives.
+/// Checks counters and deadlines, that each signed-in session is listed for as long as it lives, and that lists agree with
+/// their orders.
 pub(crate) async fn check(server: &Server) -> Result<(), String> {
     let lists = keys(server, "*}:p:*").await;
+    for list in &lists {
+        ordered(server, list).await?;
+    }
     for key in keys(server, "*}:s:*").await {
         let end = server.command(&[b"PEXPIRETIME".as_slice(), &key]).await.int();
         let hash = server.command(&[b"HGETALL".as_slice(), &key]).await;
@@ -67,6 +71,27 @@ fn session(fields: &[Vec<u8>], state: &[u8], constants: &[u8], end: i64) -> Resu
         return Err(format!("the key ends at {end}, the session at {idle} or {absolute}"));
     }
     Ok(())
+}
+
+/// The order of a list has the same digests by their places, and is kept for as long.
+async fn ordered(server: &Server, list: &[u8]) -> Result<(), String> {
+    let mut order = list.to_vec();
+    let kind = order.len() - 18;
+    order[kind] = b'o';
+    let entries = server.command(&[b"HGETALL".as_slice(), list]).await;
+    let entries: Vec<Vec<u8>> = entries.items().iter().filter_map(bytes).collect();
+    for entry in entries.chunks(2) {
+        let place = server.command(&[b"ZSCORE".as_slice(), &order, &entry[0]]).await;
+        if bytes(&place).is_none_or(|place| place != number(&entry[1][14..21]).to_string().as_bytes()) {
+            return Err(format!("an entry is not at its place, but at {place:?}"));
+        }
+    }
+    if server.command(&[b"ZCARD".as_slice(), &order]).await.int() != entries.len() as i64 / 2 {
+        return Err("the order has entries that the list does not have".to_owned());
+    }
+    let [end, kept] = [list, &order].map(|key| [b"PEXPIRETIME".as_slice(), key]);
+    let (end, kept) = (server.command(&end).await.int(), server.command(&kept).await.int());
+    if end != kept { Err(format!("the list is kept until {end}, its order until {kept}")) } else { Ok(()) }
 }
 
 async fn listed(server: &Server, lists: &[Vec<u8>], digest: &[u8], end: i64) -> Result<(), String> {

@@ -65,10 +65,12 @@ impl Request {
                 Answer::Sessions(index.sessions(principal, 100).await?.iter().map(|session| session.digest).collect())
             }
             Self::Revoke(principal, id) => {
-                Answer::Revoked(usize::from(index.revoke(principal, id.digest(), EndReason::Revoked).await?))
+                Answer::Ended(index.revoke(principal, id.digest(), EndReason::Revoked).await?)
             }
             Self::RevokeAll(principal, except) => {
-                Answer::Revoked(index.revoke_all(principal, except.as_ref(), EndReason::Revoked).await?)
+                let revoked = index.revoke_all(principal, except.as_ref(), EndReason::Revoked).await?;
+                assert!(revoked.is_complete());
+                Answer::Revoked(revoked.ended.into_iter().collect())
             }
         })
     }

@@ -2,4 +2,5 @@
 
 mod bytes;
 mod link;
+mod many;
 mod trips;

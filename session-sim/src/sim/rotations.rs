@@ -17,8 +17,14 @@ use super::{
 use crate::oracle::Moved;
 
 /// A read of the store itself.
-const LATEST: LoadOptions =
-    LoadOptions { known: None, floor: None, level: ReadLevel::Store, stale_if_error: None, passive: false };
+const LATEST: LoadOptions = LoadOptions {
+    known: None,
+    floor: None,
+    level: ReadLevel::Store,
+    stale_if_error: None,
+    passive: false,
+    touch_later: false,
+};
 
 impl Client {
     fn rotation(&mut self, id: &SessionId, kind: RotationKind) -> Rotation {

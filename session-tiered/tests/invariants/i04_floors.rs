@@ -1,9 +1,8 @@
 //! A load with a floor gets that state or a later one, on any node.
 
-use session_core::{
-    Floor, LoadOptions,
-    store::{LoadOutcome, SessionStore as _},
-};
+use std::sync::atomic::Ordering::SeqCst;
+
+use session_core::{Floor, LoadOptions, store::SessionStore as _};
 
 use crate::stage::{Stage, begin, is_hit, settle, value_of, warm, write};
 
@@ -47,15 +46,24 @@ async fn who_joins_a_load_gets_no_less_than_the_floor() {
     assert_eq!(value_of(joined.await.unwrap()).as_deref(), Some("2"));
 }
 
-/// An acknowledged write that the store has lost does not come back with another load. One load reports the loss, and its
-/// state counts from then on.
+/// A floor above what the store has is a lost write, or was forged by a client. Another load would not help, so one load
+/// settles it. Operators are alarmed by lost history, so a client must not be able to make a node count any.
 #[tokio::test]
-async fn a_floor_that_the_store_has_lost_is_settled_by_one_load() {
+async fn a_floor_that_the_store_does_not_reach_costs_one_load_and_is_no_lost_history() {
     let stage = Stage::new();
     let node = stage.node();
     let (id, stamp) = stage.session("1").await;
-    let floor = Floor { incarnation: stamp.incarnation(), version: 7 };
-    let found = node.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap();
-    assert!(matches!(found, LoadOutcome::Found(_)));
-    assert_eq!(node.stats().history_lost, 1);
+    warm(&node, &id).await;
+    for (unmet, version) in [(1, 7), (2, 1 << 31), (3, u64::MAX)] {
+        let floor = Floor { incarnation: stamp.incarnation(), version };
+        let loads = node.remote().wire.loads.load(SeqCst);
+        let found = node.load(&id, LoadOptions { floor: Some(floor), ..LoadOptions::default() }).await.unwrap();
+        assert_eq!(value_of(found).as_deref(), Some("1"));
+        assert_eq!(node.remote().wire.loads.load(SeqCst), loads + 1);
+        assert_eq!((node.stats().history_lost, node.stats().floors_unmet), (0, unmet));
+    }
+    assert!(is_hit(&node, &id).await, "the floor is the caller's alone");
+    let elsewhere = Floor { incarnation: 7.into(), version: u64::MAX };
+    node.load(&id, LoadOptions { floor: Some(elsewhere), ..LoadOptions::default() }).await.unwrap();
+    assert_eq!(node.stats().floors_unmet, 3, "a floor of another session does not apply");
 }

@@ -1,5 +1,5 @@
-//! A revocation that its caller drops may have been executed, so the copies are dropped. In these tests the feed is silent and
-//! the leases run, so nothing else drops them.
+//! A revocation drops the copies of the sessions that it has ended. One that its caller drops, or that says that sessions are
+//! left, may have ended any of them. In these tests the feed is silent and the leases run, so nothing else drops copies.
 
 use session_core::{
     Expiry, Principal, SessionId, SignIn,
@@ -49,4 +49,45 @@ async fn all_that_are_given_up_drop_their_copies_but_the_one_that_stays() {
     node.remote().wire.release();
     assert!(is_hit(&node, &here).await, "it was not revoked");
     assert_eq!(read(&node, &there).await, None);
+}
+
+#[tokio::test]
+async fn one_that_succeeds_drops_the_copies_of_what_it_has_ended() {
+    let stage = Stage::new();
+    let (node, alice, bob) = (stage.node(), Principal::new("alice").unwrap(), Principal::new("bob").unwrap());
+    let (here, there) = (signed_in(&stage, &node, &alice).await, signed_in(&stage, &node, &alice).await);
+    let other = signed_in(&stage, &node, &bob).await;
+    node.remote().wire.feed_held.send_replace(true);
+    let revoked = node.revoke_all(&alice, Some(&here), EndReason::Revoked).await.unwrap();
+    assert_eq!((revoked.ended, revoked.left), (vec![*there.digest()], 0));
+    assert!(is_hit(&node, &here).await && is_hit(&node, &other).await, "they were not revoked");
+    assert_eq!(read(&node, &there).await, None);
+}
+
+/// The outcome of some of its requests may be unknown.
+#[tokio::test]
+async fn one_that_leaves_sessions_drops_all_copies_of_the_principal() {
+    let stage = Stage::new();
+    let (node, alice, bob) = (stage.node(), Principal::new("alice").unwrap(), Principal::new("bob").unwrap());
+    let (ended, unknown) = (signed_in(&stage, &node, &alice).await, signed_in(&stage, &node, &alice).await);
+    let other = signed_in(&stage, &node, &bob).await;
+    node.remote().wire.feed_held.send_replace(true);
+    *node.remote().wire.unconfirmed.lock() = Some(*unknown.digest());
+    let revoked = node.revoke_all(&alice, None, EndReason::Revoked).await.unwrap();
+    assert_eq!((revoked.ended, revoked.left), (vec![*ended.digest()], 1));
+    assert!(is_hit(&node, &other).await);
+    for id in [ended, unknown] {
+        assert_eq!(read(&node, &id).await, None);
+    }
+}
+
+/// A session that cannot be listed does not keep the others from being revoked.
+#[tokio::test]
+async fn one_reads_no_list() {
+    let stage = Stage::new();
+    let (node, alice) = (stage.node(), Principal::new("alice").unwrap());
+    let id = signed_in(&stage, &node, &alice).await;
+    node.remote().wire.lists_fail.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(node.sessions(&alice, 10).await.unwrap_err().kind(), session_core::ErrorKind::UnreadableField);
+    assert_eq!(node.revoke_all(&alice, None, EndReason::Revoked).await.unwrap().ended, [*id.digest()]);
 }

@@ -60,6 +60,7 @@ macro_rules! same_counters {
 fn published(stats: &session_tiered_sim::Stats) -> Stats {
     same_counters! {
         stats: hits misses joined patched evicted displaced revalidated fills_rejected resurrections_refused gaps
-        epochs_ended lease_losses history_lost served_stale broken_circuits heartbeats self_checks violations staleness
+        epochs_ended lease_losses history_lost floors_unmet served_stale broken_circuits heartbeats self_checks violations
+        staleness
     }
 }

@@ -22,11 +22,14 @@ mod ends;
 mod failover;
 mod fills;
 mod floors;
+mod full;
 mod gaps;
 mod heartbeat;
 mod outage;
 mod own;
 mod patches;
+mod renewed;
+mod runtimes;
 mod slot_move;
 mod soak;
 

@@ -1,7 +1,9 @@
 //! A store whose requests and feed use different connections, so that each can fail alone.
 
+use std::sync::Arc;
+
 use session_core::{
-    Error, Limits, LoadOptions, SessionId,
+    Clock, Error, Limits, LoadOptions, SessionId,
     store::{
         ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
         Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
@@ -55,6 +57,10 @@ impl SessionStore for Split {
 
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {
         self.commands.destroy(id, destroy).await
+    }
+
+    fn clock(&self) -> Option<Arc<dyn Clock>> {
+        self.commands.clock()
     }
 
     async fn check(&self) -> Result<(), Error> {

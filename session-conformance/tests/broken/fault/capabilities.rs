@@ -6,8 +6,8 @@ use session_core::{
     Error, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
     store::{
-        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, Origin, RevocationId, SessionIndex, SessionLock,
-        Subscription, TenureOutcome, async_trait,
+        AcquireOutcome, ChangeFeed, FencingToken, IndexedSession, Origin, RevocationId, RevokedAll, SessionIndex,
+        SessionLock, Subscription, TenureOutcome, async_trait,
     },
 };
 
@@ -40,7 +40,7 @@ pub(crate) trait FaultyIndex: Send + Sync {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         inner.revoke_all(principal, except, reason).await
     }
 }
@@ -83,7 +83,7 @@ impl SessionIndex for FaultyStore {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
+    ) -> Result<RevokedAll, Error> {
         match self.fault.index() {
             Some(faulty) => faulty.revoke_all(&self.inner, principal, except, reason).await,
             None => self.inner.revoke_all(principal, except, reason).await,

@@ -2,6 +2,7 @@
 
 mod commit;
 mod compare_and_set;
+mod dropping;
 mod keyed;
 mod locking;
 mod overlay;
@@ -9,6 +10,9 @@ mod rotating;
 mod scalar;
 mod sent;
 mod settle;
+mod start_over;
+mod status;
+mod touching;
 mod transaction;
 mod viewing;
 
@@ -31,7 +35,26 @@ pub use rotating::{Rotate, Rotated};
 /// Reads are answered from the loaded state with the request's own changes on top. Changes are recorded, and
 /// [`commit`](Self::commit) sends them as one [`Delta`]: one atomic (S − D) ∪ U in one round trip. Two requests that
 /// change different fields, or different keys of one map, never lose each other's changes. A handle that is dropped
-/// without a commit discards its recorded changes.
+/// without a commit discards its recorded changes; the feature `tracing` reports that.
+///
+/// # Which calls are sent
+/// | call | sent |
+/// |---|---|
+/// | [`set`](Self::set), [`remove`](Self::remove), [`save`](Self::save), `insert`, `remove` and `clear` of maps and sets | by the next commit |
+/// | [`take`](Self::take), [`update`](Self::update), of scalars and of maps | at once; but **by the next commit** if the session is new, or if this handle has recorded another change of the same entry |
+/// | [`commit`](Self::commit), [`commit_if_unchanged`](Self::commit_if_unchanged) | at once, as one update, if anything is recorded |
+/// | [`persist`](Self::persist) | the same; a new session is stored even if nothing is recorded |
+/// | [`transaction`](Self::transaction), [`transaction_async`](Self::transaction_async) | at once, with what was recorded before |
+/// | [`rotate`](Self::rotate) | at once, with what was recorded before; a new session is stored |
+/// | [`destroy`](Self::destroy) | at once; the recorded changes are discarded; of a new session, nothing is sent |
+/// | [`touch`](Self::touch), [`refresh`](Self::refresh), [`lock`](Self::lock) | at once, without what was recorded; of a new session, `touch` and `refresh` send nothing |
+/// | [`discard`](Self::discard), [`start_over`](Self::start_over), [`view`](Self::view), all reads | never |
+///
+/// # After the end
+/// Once the session has [ended](Self::is_ended), recording still succeeds, and so does a commit of nothing; a commit of
+/// changes fails with [`NotFound`](crate::ErrorKind::NotFound). After a [`destroy`](Self::destroy) by the handle itself,
+/// reads find nothing. If the session [has moved](Self::has_moved) to an id that the handle does not have, commits fail
+/// too, but the session continues.
 ///
 /// Fields hold scalars ([`set`](Self::set), [`get`](Self::get)), maps ([`map`](Self::map), [`map_mut`](Self::map_mut))
 /// or sets ([`members`](Self::members), [`members_mut`](Self::members_mut)). Scalars have their own name space. A whole
@@ -67,8 +90,8 @@ pub struct Session {
     /// The number of replicas that had the last write.
     replicas: Option<u32>,
     staleness: Option<Duration>,
-    /// Whether the store has answered that the session does not exist.
-    gone: bool,
+    /// The store's last answer, if it was that the id leads to no session.
+    absent: Option<Absent>,
     /// Whether the handle has written since it was opened or created.
     written: bool,
 }
@@ -122,7 +145,7 @@ impl Session {
             views: Vec::new(),
             replicas: None,
             staleness: None,
-            gone: false,
+            absent: None,
             written: false,
         }
     }
@@ -172,29 +195,6 @@ impl Session {
         }
     }
 
-    /// Whether this handle knows that the session has ended: it destroyed the session, or the store answered one of its
-    /// requests with "no such session". A handle learns that the session was ended elsewhere only from its own
-    /// requests.
-    pub fn is_ended(&self) -> bool {
-        self.gone || matches!(self.base, Base::Ended(_))
-    }
-
-    /// Whether a [`commit`](Self::commit) would send anything: recorded changes, or a request whose outcome is unknown.
-    pub fn has_changes(&self) -> bool {
-        self.sent.is_some() || !self.pending.is_empty()
-    }
-
-    /// Whether this handle has changed the stored session since it was opened or created, by any call: a commit, a
-    /// [`take`](Self::take) or [`update`](Self::update), a rotation or a destroy.
-    pub fn has_written(&self) -> bool {
-        self.written
-    }
-
-    /// Whether the session is not stored yet.
-    pub fn is_new(&self) -> bool {
-        matches!(self.base, Base::New(_))
-    }
-
     /// The number of replicas that had this handle's last write when the store answered it. It is `None` before the
     /// first write, after a destroy that found no session, if [none were asked for](crate::SessionsBuilder::replicas),
     /// and for a store without replicas. Fewer replicas than were asked for is not a failure: the write is valid, but a
@@ -217,11 +217,6 @@ impl Session {
     /// included.
     pub fn pending(&self) -> &Delta {
         &self.pending
-    }
-
-    /// Whether the outcome of a sent request is unknown.
-    pub fn has_unsettled(&self) -> bool {
-        self.sent.is_some()
     }
 
     /// All entries as this handle sees them, still encoded.
@@ -253,11 +248,15 @@ impl Session {
         }
         let sent_at = self.sessions.clock().now();
         let options = LoadOptions { level: ReadLevel::Store, floor: self.floor(), ..LoadOptions::default() };
-        let found = self.sessions.load(&self.id, options).await.inspect_err(|error| {
-            self.gone |= error.kind() == ErrorKind::NotFound;
-        })?;
+        let found = match self.sessions.load(&self.id, options).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.mark_absent(&error);
+                return Err(error);
+            }
+        };
         self.base = Base::found(found, sent_at);
-        self.gone = false;
+        self.absent = None;
         Ok(())
     }
 
@@ -286,9 +285,13 @@ impl Session {
         Ok(())
     }
 
-    /// Remembers that the store answered "no such session".
+    /// Remembers that the store answered that the id leads to no session.
     fn mark_absent(&mut self, error: &Error) {
-        self.gone |= error.kind() == ErrorKind::NotFound;
+        match error.kind() {
+            ErrorKind::NotFound => self.absent = Some(Absent::NotFound(error.ended().copied())),
+            ErrorKind::Superseded => self.absent = Some(Absent::Superseded),
+            _ => {}
+        }
     }
 
     pub(crate) fn apply_touch(&mut self, outcome: TouchOutcome, sent_at: Timestamp) {
@@ -296,7 +299,7 @@ impl Session {
             (TouchOutcome::Touched(touched), Base::Stored { ends_at, .. }) => {
                 *ends_at = sent_at.after(touched.deadlines.remaining(touched.now));
             }
-            (TouchOutcome::Absent(Absent::NotFound(_)), _) => self.gone = true,
+            (TouchOutcome::Absent(absent), _) => self.absent = Some(absent),
             _ => {}
         }
     }
@@ -366,14 +369,6 @@ impl Base {
     fn stored(record: Arc<Record>, ends_at: Timestamp) -> Self {
         let stamp = record.stamp();
         Self::Stored { committed: Delta::new(), stamp, seen: stamp, record, ends_at }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(token) = self.fence {
-            self.sessions.abandon_lock(token);
-        }
     }
 }
 

@@ -62,7 +62,8 @@ impl Rotate {
 #[must_use]
 #[non_exhaustive]
 pub enum Rotated {
-    /// The handle has a new id. Set the cookie.
+    /// The session is at [`Session::id`], and the client must receive that id: set the cookie. It is a new one, except
+    /// for a session that this call has stored for the first time: that one keeps the id with which it was created.
     NewId,
     /// Another request has just rotated the session and sets the cookie. Do not set a cookie. The recorded changes are
     /// not stored. After a renewal a commit can still store them; after a sign-in it fails with

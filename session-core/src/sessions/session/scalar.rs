@@ -28,8 +28,10 @@ impl Session {
 
     /// Sets a scalar: `session.set("theme", "dark")?`.
     ///
-    /// Scalars are values without an `Option`: an absent scalar is `None`. The `Option<T>` of a [view](Self::view)
-    /// reads the scalar `T`, and its `None` is a [`remove`](Self::remove). `serde_json::Value` and other types that
+    /// An absent scalar is read as `None`, so a scalar needs no `Option` of its own. One that is set to an `Option` is
+    /// stored as such: read it as `Option<T>`, since `None` does not read as `T`. To make a scalar absent,
+    /// [`remove`](Self::remove) it. The `Option<T>` of a [view](Self::view) reads the scalar `T`, and its `None` is a
+    /// `remove`. `serde_json::Value` and other types that
     /// need a self-describing format need the JSON codec. A `HashMap` within one scalar is written in random order, so
     /// [`save`](Self::save) may consider it changed; use a `BTreeMap` there. For a set of members, see
     /// [`members_mut`](Self::members_mut).

@@ -7,8 +7,9 @@ use super::{
     sent::{CasKind, EntryCas, Request, Sent},
 };
 use crate::{
-    Error, ErrorKind, LoadOptions, ReadLevel, SignIn,
+    Error, ErrorKind, LoadOptions, ReadLevel, SessionId, SignIn,
     model::{Delta, Ended, OpId, Record, State, Timestamp},
+    sessions::unsettled::Request as Repeatable,
     store::{
         Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome, RotationKind, Update,
     },
@@ -72,13 +73,16 @@ impl Session {
         let at = self.old_id.unwrap_or(self.id);
         let has_changes = !sent.delta().is_empty()
             && !matches!(&sent.request, Request::Rotate { rotation, .. } if rotation.sign_in.is_some());
+        let sessions = &self.sessions;
         let answer = match &mut sent.request {
-            Request::Create { new, .. } => store.create(&self.id, new).await.map(Answer::Create),
+            Request::Create { new, .. } => sessions.alongside(store.create(&self.id, new)).await.map(Answer::Create),
             Request::Apply { update, base, .. } => {
                 update.retry_from = retry.then_some(*base);
-                store.apply(&at, update).await.map(Answer::Apply)
+                sessions.alongside(store.apply(&at, update)).await.map(Answer::Apply)
             }
-            Request::Rotate { rotation, .. } => store.rotate(&at, rotation).await.map(Answer::Rotate),
+            Request::Rotate { rotation, .. } => {
+                sessions.alongside(store.rotate(&at, rotation)).await.map(Answer::Rotate)
+            }
         };
         match answer {
             Ok(answer) if self.old_id.is_some() && answer.is_not_found() => {
@@ -116,6 +120,22 @@ impl Session {
             }
             _ => false,
         }
+    }
+
+    /// Takes the write of unknown outcome out of the handle, and where to attempt it again, if that needs no handle.
+    pub(in crate::sessions) fn take_repeatable_write(&mut self) -> Option<([Option<SessionId>; 2], Repeatable)> {
+        self.continue_as_update();
+        let request = match self.sent.take()?.request {
+            Request::Create { new, .. } if new.sign_in.is_none() => Repeatable::Create(new),
+            Request::Apply { cas: Some(EntryCas { kind: CasKind::Take, .. }), .. } => return None,
+            Request::Apply { mut update, base, .. } => {
+                update.retry_from = Some(base);
+                Repeatable::Apply(update)
+            }
+            Request::Create { .. } | Request::Rotate { .. } => return None,
+        };
+        self.pending = Delta::new();
+        Some(([self.old_id, Some(self.id)], request))
     }
 
     /// Whether a sign-in has an outcome that only a load can tell: it has started another session, or an earlier attempt
@@ -162,7 +182,7 @@ impl Session {
         }
         (self.id, self.old_id) = (to, None);
         self.base = Base::found(found, sent_at);
-        (self.replicas, self.written, self.gone) = (applied.replicas, true, false);
+        (self.replicas, self.written, self.absent) = (applied.replicas, true, None);
         self.staleness = None;
         Ok(requested.map_or(Settled::Committed, Settled::Rotated))
     }
@@ -225,8 +245,8 @@ impl Session {
             }
             Answer::Apply(ApplyOutcome::Absent(absent)) | Answer::Rotate(RotateOutcome::Absent(absent)) => match absent
             {
-                Absent::NotFound(ended) => not_found(ended),
-                Absent::Superseded => Error::from(absent),
+                Absent::NotFound(ended) if !ended.is_some_and(Ended::is_renewed) => not_found(ended),
+                absent => Error::from(absent),
             },
         };
         self.restore_changes();

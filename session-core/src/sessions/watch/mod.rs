@@ -224,6 +224,16 @@ fn at_store() -> LoadOptions {
 }
 
 impl Watch {
+    /// The session's present digest if it has moved to another id since the watch began, by a renewal, a sign-in or a
+    /// step-up, and the watch has not ended. The session continues, but the id that is watched will give no access any more,
+    /// if it still does: handles on it fail with [`Superseded`](ErrorKind::Superseded) or [`NotFound`](ErrorKind::NotFound).
+    /// A digest gives no access either. Ask the client of a WebSocket to connect again, with its new cookie.
+    pub fn moved_to(&self) -> Option<IdDigest> {
+        let Stage::Watching(watcher) = self.stage else { return None };
+        let (place, _) = self.sessions.shared.hub.place(watcher)?;
+        (place != *self.id.digest()).then_some(place)
+    }
+
     /// Records the answer to a load that was sent while changes were being received. Returns false if the session is at
     /// another digest. The watch is now at that digest, and the session must be loaded again, since it may have ended there
     /// before.

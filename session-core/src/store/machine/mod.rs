@@ -106,7 +106,7 @@ impl<T> Step<T> {
 /// [`SessionStore::load`](crate::store::SessionStore::load).
 pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOptions) -> LoadOutcome {
     // This is the store itself, so every answer is of the level and above the floor that the caller asks for.
-    let LoadOptions { known, floor: _, level: _, stale_if_error: _, passive: _ } = options;
+    let LoadOptions { known, floor: _, level: _, stale_if_error: _, passive: _, touch_later: _ } = options;
     match find(slots, now, id) {
         Err(absent) => absent.into(),
         Ok((live, forwarded)) if known == Some(live.record.stamp()) => {

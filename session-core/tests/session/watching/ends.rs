@@ -201,7 +201,7 @@ struct Feedless(MemoryStore);
 
 #[store::async_trait]
 impl SessionStore for Feedless {
-    store::forward!(self => self.0; backend, limits, create, load, apply, touch, rotate, destroy, check, close, index, lock);
+    store::forward!(self => self.0; backend, limits, create, load, apply, touch, rotate, destroy, check, close, clock, index, lock);
 
     fn feed(&self) -> Option<&dyn ChangeFeed> {
         None

@@ -113,7 +113,7 @@ impl Tapped {
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl SessionStore for Tapped {
-    store::forward!(self => self.inner; backend, limits, create, apply, touch, rotate, destroy, check, close, index, lock);
+    store::forward!(self => self.inner; backend, limits, create, apply, touch, rotate, destroy, check, close, clock, index, lock);
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
         self.reach()?;

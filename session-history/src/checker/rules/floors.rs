@@ -1,7 +1,7 @@
 //! A load with a floor is answered with that state or a later one, on any process.
 //!
 //! Guarantee: I4. If the store has lost what the floor refers to, one load may stay below it, and a process
-//! with a cache counts the loss in `history_lost`; the rule asks every such process that lives until the end of the run.
+//! with a cache counts the loss in `history_lost` or `floors_unmet`; the rule asks every such process that lives until the end of the run.
 
 use crate::{
     checker::{Facts, Session, Violation},

@@ -102,7 +102,7 @@ impl Memory {
 #[deny(clippy::missing_trait_methods)]
 #[store::async_trait]
 impl SessionStore for Wrong {
-    store::forward!(self => self.inner; backend, limits, create, touch, check, close, index, lock, feed);
+    store::forward!(self => self.inner; backend, limits, create, touch, check, close, clock, index, lock, feed);
 
     async fn load(&self, id: &SessionId, mut options: LoadOptions) -> Result<LoadOutcome, Error> {
         if let Some(found) = self.copy(id, &options) {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{facts::Facts, findings::Findings};
+use super::super::{
+    facts::Facts,
+    findings::Findings,
+    internals::{OLDEST_REDIS, OLDEST_VALKEY, Version, read_version},
+};
 
-type Version = (u32, u32);
-
-/// The oldest version with every command that the store needs.
-const REDIS: Version = (7, 0);
-const VALKEY: Version = (7, 2);
 /// The Redis project no longer fixes older versions. Distributions still do.
 const REDIS_MAINTAINED: Version = (7, 2);
 
@@ -21,11 +20,11 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
 fn check_version(server: &str, version: &str, findings: &mut Findings) {
     let found = format!("{server} {version}");
     let remedy = "run Redis 7.2 or later, or Valkey 8 or later";
-    match (server, read(version)) {
-        ("redis", Some(version)) if version < REDIS => {
+    match (server, read_version(version)) {
+        ("redis", Some(version)) if version < OLDEST_REDIS => {
             findings.critical("version", format!("{found} does not have every command that the store needs"), remedy);
         }
-        ("valkey", Some(version)) if version < VALKEY => {
+        ("valkey", Some(version)) if version < OLDEST_VALKEY => {
             findings.critical("version", format!("{found} does not have every command that the store needs"), remedy);
         }
         ("redis", Some(version)) if version < REDIS_MAINTAINED => {
@@ -47,11 +46,6 @@ pub(super) fn check_all(all: &[Facts], findings: &mut Findings) {
             "finish the upgrade: an older replica may not be able to read the data of a newer primary",
         );
     }
-}
-
-fn read(version: &str) -> Option<Version> {
-    let mut parts = version.split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -219,7 +219,7 @@ async fn a_slot_without_a_primary() {
     }
     let failure =
         guarded(net.command(net.deadline(), slot, &command(&["INCR", "{n}:a"]), Resend::Never)).await.unwrap_err();
-    assert!(matches!(failure, Failure::Refused(_) | Failure::Unsent(_)), "{failure:?}");
+    assert!(matches!(failure, Failure::RefusedThroughout(_) | Failure::Unsent(_)), "{failure:?}");
     assert_eq!(failure.into_write_error().kind(), ErrorKind::Unavailable);
 }
 

@@ -5,7 +5,7 @@ use redis::Value;
 use session_testkit::{Direction, LinkCutter, Server};
 
 use super::*;
-use crate::net::{Failure, Resend};
+use crate::net::{Deadline, Failure, Resend};
 
 #[tokio::test]
 async fn replicas_are_counted() {
@@ -42,7 +42,9 @@ async fn a_wait_that_is_not_answered_hides_no_reply() {
         async move { net.durable(net.deadline(), SLOT, (&increment, 1), Resend::Never).await }
     });
     // The reply to the write passes; the answer to the wait comes later and does not pass.
-    server.wait("the reply", async || (proxy.bytes_down() >= before + 4).then_some(())).await;
+    server
+        .wait("the reply", async || (proxy.bytes_down() >= before + "+PONG\r\n:2\r\n".len() as u64).then_some(()))
+        .await;
     proxy.hold(Direction::Replies);
     assert_eq!(guarded(waiting).await.unwrap().unwrap(), (Value::Int(2), 0));
 }
@@ -87,6 +89,39 @@ async fn connections_are_shared_and_few() {
     assert_eq!(net.in_flight(), 0);
 }
 
+/// Firewalls, operators and the server's `timeout` close connections that are idle. The write must not be lost with them.
+#[tokio::test]
+async fn an_idle_connection_that_was_closed_costs_no_write() {
+    let primary = Server::start().await;
+    let replica = Server::builder().replica_of(&primary).start().await;
+    replica.wait_for_primary_link().await;
+    let (net, _) = connect(config(primary.url()).call_deadline(GUARD).health_interval(LONG)).await;
+    let increment = command(&["INCR", "a"]);
+    for count in 1..=20 {
+        let written = guarded(net.durable(net.deadline(), SLOT, (&increment, 1), Resend::Never)).await.unwrap();
+        assert_eq!(written, (Value::Int(count), 1));
+        let clients = primary.command(&["CLIENT", "LIST", "TYPE", "NORMAL"]).await.text().to_owned();
+        let waited = clients.lines().filter(|client| client.contains(" cmd=wait "));
+        let id = waited.filter_map(|client| client.split(['=', ' ']).nth(1)).next().expect("an idle connection");
+        assert_eq!(primary.command(&["CLIENT", "KILL", "ID", id]).await.int(), 1);
+    }
+}
+
+/// Something in between has forgotten the connection, and tells neither side.
+#[tokio::test]
+async fn an_idle_connection_that_was_dropped_silently_costs_no_write() {
+    let server = Server::start().await;
+    let proxy = LinkCutter::to(server.addr()).await;
+    let config = config(proxy.url()).call_deadline(Duration::from_secs(4)).health_interval(LONG);
+    let (net, _) = connect(config).await;
+    let increment = command(&["INCR", "a"]);
+    for count in 1..=2 {
+        let written = guarded(net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never)).await.unwrap();
+        assert_eq!(written, (Value::Int(count), 0));
+        proxy.forget_open_links();
+    }
+}
+
 /// The server may still be waiting for replicas on a connection whose call was dropped.
 #[tokio::test]
 async fn the_connection_of_a_dropped_call_is_not_used_again() {
@@ -109,18 +144,17 @@ async fn the_connection_of_a_dropped_call_is_not_used_again() {
 #[tokio::test]
 async fn one_that_waits_for_a_connection_is_unsent() {
     let server = Server::start().await;
-    let proxy = LinkCutter::to(server.addr()).await;
-    let config = config(proxy.url()).call_deadline(Duration::from_millis(300)).durable_connections(1);
-    let (net, _) = connect(config).await;
+    let (net, _) = connect(config(server.url()).call_deadline(LONG).durable_connections(1)).await;
     let increment = command(&["INCR", "a"]);
-    net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never).await.unwrap();
-    proxy.hold(Direction::Replies);
-    let [first, second] =
-        guarded(join_all((0..2).map(|_| net.durable(net.deadline(), SLOT, (&increment, 0), Resend::Never))))
-            .await
-            .try_into()
-            .unwrap();
-    assert!(matches!(first, Err(Failure::Unknown(_))), "{first:?}");
+    // No replica will ever acknowledge it.
+    let first = tokio::spawn({
+        let (net, increment) = (net.clone(), increment.clone());
+        async move { net.durable(net.deadline(), SLOT, (&increment, 1), Resend::Never).await }
+    });
+    server.wait("the write", async || (server.command(&["EXISTS", "a"]).await.int() == 1).then_some(())).await;
+    let deadline = Deadline::after(Duration::from_millis(300));
+    let second = guarded(net.durable(deadline, SLOT, (&increment, 0), Resend::Never)).await;
     assert!(matches!(second, Err(Failure::Unsent(_))), "{second:?}");
-    assert_eq!(server.command(&["GET", "a"]).await.text(), "2");
+    assert_eq!(server.command(&["GET", "a"]).await.text(), "1");
+    first.abort();
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::protocol::{SCRIPTS, Script};
+use crate::protocol::{IndexPageReply, SCRIPTS, Script};
 
 /// The letters with which the replies of a script begin: its string literals of one capital, except operands of
 /// comparisons. Refinements of a reply follow as small letters.
@@ -38,7 +38,7 @@ fn samples(letter: u8) -> Vec<Vec<u8>> {
         b"\0\0\0\0\0\0\x09someone",
         &[0; 7],
         &[0; 6],
-        &[0; 4],
+        &[0; 11],
     ];
     bodies.into_iter().map(|body| [&[letter], body].concat()).collect()
 }
@@ -78,6 +78,7 @@ fn the_letters_of_scripts_are_those_of_the_parsers() {
     check("acquire", &of.acquire, known(AcquireReply::parse));
     check("tenure", &of.tenure, known(TenureReply::parse));
     check("index_add", &of.index_add, known(IndexAddReply::parse));
+    check("index_page", &of.index_page, known(IndexPageReply::parse));
     // What `absent.lua` answers here in the first place: `create.lua` stores a session at `N` and calls `S` in use,
     // and `revoke.lua` calls `T` nothing and `S` a move.
     check("create", &of.create, with(known(CreateReply::parse), b"NS"));
@@ -90,6 +91,7 @@ fn other_letters_are_unexpected() {
     assert_eq!(known(DestroyReply::parse), BTreeSet::from(*b"ARNTSFGL"));
     assert_eq!(known(TenureReply::parse), BTreeSet::from(*b"AXNTSFGL"));
     assert_eq!(known(IndexAddReply::parse), BTreeSet::from(*b"AFX"));
+    assert_eq!(known(IndexPageReply::parse), BTreeSet::from(*b"ADG"));
 }
 
 /// Digests follow the letter, and nothing else does.

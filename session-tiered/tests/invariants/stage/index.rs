@@ -1,9 +1,11 @@
 //! The store's index as one node sees it. Revocations are executed, and their answers may be held back.
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use session_core::{
-    Error, Principal, SessionId,
+    Error, ErrorKind, Principal, SessionId,
     model::{EndReason, IdDigest},
-    store::{IndexedSession, RevocationId, SessionIndex, SessionStore as _, async_trait},
+    store::{IndexedSession, RevocationId, RevokedAll, SessionIndex, SessionStore as _, async_trait},
 };
 
 use super::Staged;
@@ -17,6 +19,9 @@ impl Staged {
 #[async_trait]
 impl SessionIndex for Staged {
     async fn sessions(&self, principal: &Principal, limit: usize) -> Result<Vec<IndexedSession>, Error> {
+        if self.wire.lists_fail.load(SeqCst) {
+            return Err(Error::new(ErrorKind::UnreadableField, "a session cannot be read"));
+        }
         self.its_index().sessions(principal, limit).await
     }
 
@@ -35,9 +40,13 @@ impl SessionIndex for Staged {
         principal: &Principal,
         except: Option<&SessionId>,
         reason: EndReason,
-    ) -> Result<usize, Error> {
-        let revoked = self.its_index().revoke_all(principal, except, reason).await;
+    ) -> Result<RevokedAll, Error> {
+        let mut revoked = self.its_index().revoke_all(principal, except, reason).await?;
         self.wire.hold_reply().await;
-        revoked
+        if let Some(unconfirmed) = self.wire.unconfirmed.lock().take() {
+            revoked.ended.retain(|digest| *digest != unconfirmed);
+            revoked.left += 1;
+        }
+        Ok(revoked)
     }
 }

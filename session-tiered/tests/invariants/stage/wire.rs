@@ -11,6 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use session_core::{
     Error, ErrorKind,
+    model::IdDigest,
     store::{BarrierId, Barriers, FeedItem, GapCause, async_trait},
 };
 use tokio::sync::{Notify, Semaphore, watch};
@@ -34,6 +35,10 @@ pub(crate) struct Wire {
     pub(crate) lossy: AtomicBool,
     /// Heartbeats fail, other calls do not.
     pub(crate) refuses_heartbeats: AtomicBool,
+    /// Lists of principals cannot be read.
+    pub(crate) lists_fail: AtomicBool,
+    /// The next revocation of all sessions ends this one without saying so.
+    pub(crate) unconfirmed: Mutex<Option<IdDigest>>,
     pub(crate) loads: AtomicUsize,
     pub(crate) touches: AtomicUsize,
     /// No item comes out of the feed.
@@ -54,6 +59,8 @@ impl Default for Wire {
             loses_answers: AtomicBool::new(false),
             lossy: AtomicBool::new(false),
             refuses_heartbeats: AtomicBool::new(false),
+            lists_fail: AtomicBool::new(false),
+            unconfirmed: Mutex::default(),
             loads: AtomicUsize::new(0),
             touches: AtomicUsize::new(0),
             feed_held: watch::Sender::new(false),

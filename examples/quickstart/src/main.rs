@@ -1,4 +1,4 @@
-//! A session from sign-in to sign-out: `cargo run --example quickstart`.
+//! A session from sign-in to sign-out: `cargo run -p quickstart`.
 
 use session_core::{Error, Principal, Rotate, Rotated, Sessions, SignIn};
 use session_memory::MemoryStore;

@@ -1,0 +1,188 @@
+//! Writes of unknown outcome whose handles were given up.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::pin,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use super::Sessions;
+use crate::{
+    Error, Session, SessionId,
+    model::Timestamp,
+    store::{Absent, ApplyOutcome, CreateOutcome, NewSession, Update},
+};
+
+/// The maximum number of writes that wait.
+const MAX_WAITING: usize = 256;
+
+/// How long a write is attempted again. If a user has given up and done the work again, a write that comes later is a
+/// surprise.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// A write whose outcome is unknown.
+#[derive(Debug)]
+pub(super) struct Write {
+    /// The ids at which it is attempted, in this order: the old one of a renewal first, if there is one.
+    pub(super) at: [Option<SessionId>; 2],
+    pub(super) request: Request,
+    /// When its handle was given up.
+    pub(super) since: Timestamp,
+}
+
+/// A write that can be repeated without its handle. A handle alone can use the result of a take, or the new id of a
+/// rotation.
+#[derive(Debug)]
+pub(super) enum Request {
+    Create(NewSession),
+    Apply(Update),
+}
+
+/// The writes that wait for another attempt.
+#[derive(Debug, Default)]
+pub(super) struct Unsettled {
+    writes: Mutex<VecDeque<Write>>,
+    /// The number of writes that wait or are being attempted, so that a call without work takes no lock.
+    waiting: AtomicUsize,
+    dropped: AtomicU64,
+}
+
+impl Unsettled {
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn count_dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds a write. If there are too many, the oldest one is dropped.
+    fn add(&self, write: Write) {
+        let mut writes = lock(&self.writes);
+        writes.push_back(write);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING && writes.pop_front().is_some() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.count_dropped();
+        }
+    }
+
+    fn take(&self) -> Option<Attempt<'_>> {
+        let write = lock(&self.writes).pop_front()?;
+        Some(Attempt { unsettled: self, write: Some(write) })
+    }
+}
+
+/// A write that is being attempted. If the attempt is dropped, the write waits again.
+struct Attempt<'u> {
+    unsettled: &'u Unsettled,
+    write: Option<Write>,
+}
+
+impl Attempt<'_> {
+    fn finish(mut self, has_happened: bool) {
+        if self.write.take().is_some() {
+            self.unsettled.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        if !has_happened {
+            self.unsettled.count_dropped();
+        }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if let Some(write) = self.write.take() {
+            lock(&self.unsettled.writes).push_back(write);
+        }
+    }
+}
+
+impl Sessions {
+    /// Takes over a handle whose last write has an unknown outcome, after the response has been sent, and attempts that
+    /// write again, with its op id, so that it happens at most once: beside the next writes of any session, in
+    /// [`upkeep`](Self::upkeep) and in [`close`](Self::close), for at most a minute. [`deferred`](Self::deferred) says how
+    /// many writes wait (at most 256; then the oldest one is dropped) and how many were given up.
+    ///
+    /// Returns whether the handle had such a write: a commit, an [`update`](Session::update), or the first commit of a new
+    /// session. A [`take`](Session::take), a sign-in and a step-up are not attempted again, since only their handle could
+    /// use the result. Of a renewal only the recorded changes are. Changes that were recorded after the failed call are
+    /// discarded; [commit](Session::commit) them first, which settles the write too.
+    ///
+    /// ```
+    /// # use session_core::{Error, ErrorKind, Session, Sessions};
+    /// async fn finish(sessions: &Sessions, mut session: Session) -> Result<(), Error> {
+    ///     let result = session.commit().await;
+    ///     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::OutcomeUnknown) {
+    ///         sessions.settle_later(session); // the page says "saved soon", and nobody has to click again
+    ///     }
+    ///     result
+    /// }
+    /// ```
+    pub fn settle_later(&self, mut session: Session) -> bool {
+        let Some((at, request)) = session.take_repeatable_write() else { return false };
+        self.shared.upkeep.unsettled.add(Write { at, request, since: self.shared.clock.now() });
+        true
+    }
+
+    /// Attempts the write that has waited longest.
+    ///
+    /// # Errors
+    /// A failure after which it waits again.
+    pub(super) async fn settle_next(&self) -> Result<(), Error> {
+        let Some(attempt) = self.shared.upkeep.unsettled.take() else { return Ok(()) };
+        let Some(write) = &attempt.write else { return Ok(()) };
+        if self.shared.clock.now().since(write.since) >= MAX_AGE {
+            attempt.finish(false);
+            return Ok(());
+        }
+        match self.repeat(write).await {
+            Ok(has_happened) => attempt.finish(has_happened),
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(_) => attempt.finish(false),
+        }
+        Ok(())
+    }
+
+    /// Whether the write has happened, in this attempt or in an earlier one.
+    async fn repeat(&self, write: &Write) -> Result<bool, Error> {
+        for at in write.at.iter().flatten() {
+            match &write.request {
+                Request::Create(new) => {
+                    return Ok(matches!(self.store().create(at, new).await?, CreateOutcome::Created(_)));
+                }
+                Request::Apply(update) => match self.store().apply(at, update).await? {
+                    ApplyOutcome::Absent(Absent::NotFound(_)) => {}
+                    outcome => return Ok(matches!(outcome, ApplyOutcome::Applied(_))),
+                },
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes a call to the store and, beside it, attempts one write that waits. It does not wait for that attempt.
+    pub(super) async fn alongside<T>(&self, call: impl Future<Output = T>) -> T {
+        if self.shared.upkeep.unsettled.waiting() == 0 {
+            return call.await;
+        }
+        let mut attempt = Some(Box::pin(self.settle_next()));
+        let mut call = pin!(call);
+        std::future::poll_fn(|cx| {
+            attempt.take_if(|attempt| attempt.as_mut().poll(cx).is_ready());
+            call.as_mut().poll(cx)
+        })
+        .await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,186 @@
+//! Writes of unknown outcome that are settled after their handle is gone.
+
+use std::time::Duration;
+
+use session_core::{Deferred, ErrorKind, Principal, Rotate, Session, SignIn};
+
+use crate::{World, faulty::Fault, world};
+
+/// A handle whose commit of `n` = 2 has this fate.
+async fn unsettled(world: &World, fault: Fault) -> Session {
+    let (mut session, _) = world.two_requests().await;
+    session.set("n", 2u32).unwrap();
+    world.store.script([fault]);
+    assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
+    session
+}
+
+fn writes(world: &World) -> (usize, u64) {
+    let Deferred { writes, dropped_writes, .. } = world.sessions.deferred();
+    (writes, dropped_writes)
+}
+
+/// Whether the write happened or not, it is there once afterwards, and a later write of another request is not undone.
+#[tokio::test]
+async fn a_write_that_may_have_happened_happens_once() {
+    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+        let world = world();
+        let session = unsettled(&world, fault).await;
+        let id = *session.id();
+        assert!(world.sessions.settle_later(session));
+        assert_eq!(writes(&world), (1, 0));
+        let mut other = world.sessions.open(&id).await.unwrap();
+        if fault == Fault::LostAnswer {
+            world.store.inner_set(&id, "n", 3u32).await;
+        }
+        other.set("other", true).unwrap();
+        world.sessions.upkeep().await.unwrap();
+        assert_eq!(writes(&world), (0, 0));
+        let now = world.sessions.open(&id).await.unwrap();
+        assert_eq!(now.get::<u32>("n").unwrap(), Some(if fault == Fault::LostAnswer { 3 } else { 2 }));
+    }
+}
+
+/// No task and no call of `upkeep` is needed: the next write of any session takes one along.
+#[tokio::test]
+async fn the_next_write_of_any_session_settles_one() {
+    let world = world();
+    let session = unsettled(&world, Fault::LostRequest).await;
+    let id = *session.id();
+    world.sessions.settle_later(session);
+    world.sessions.open(&id).await.unwrap();
+    assert_eq!(writes(&world), (1, 0), "reads take none along");
+    let mut another = world.sessions.create().unwrap();
+    another.set("x", 1u32).unwrap();
+    another.commit().await.unwrap();
+    assert_eq!(writes(&world), (0, 0));
+    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(2));
+}
+
+/// The write beside a call is left for later when the call has its answer.
+#[tokio::test]
+async fn a_call_does_not_wait_for_the_write_beside_it() {
+    let world = world();
+    let session = unsettled(&world, Fault::LostRequest).await;
+    let id = *session.id();
+    world.sessions.settle_later(session);
+    let mut another = world.sessions.create().unwrap();
+    another.set("x", 1u32).unwrap();
+    world.store.script([Fault::Silence]);
+    another.commit().await.unwrap();
+    assert_eq!(writes(&world), (1, 0), "its answer never came");
+    world.sessions.upkeep().await.unwrap();
+    assert_eq!(writes(&world), (0, 0));
+    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn a_write_waits_while_the_store_is_down_and_is_given_up_after_a_minute() {
+    let world = world();
+    let session = unsettled(&world, Fault::LostRequest).await;
+    let id = *session.id();
+    world.sessions.settle_later(session);
+    for fault in [Fault::Refused, Fault::LostRequest] {
+        world.store.script([fault]);
+        assert!(world.sessions.upkeep().await.unwrap_err().is_retryable());
+        assert_eq!(writes(&world), (1, 0));
+    }
+    world.clock.advance(Duration::from_secs(60));
+    world.sessions.upkeep().await.unwrap();
+    assert_eq!(writes(&world), (0, 1), "a click of a minute ago is a surprise");
+    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn a_write_to_a_session_that_has_ended_is_dropped() {
+    let world = world();
+    let session = unsettled(&world, Fault::LostRequest).await;
+    let id = *session.id();
+    world.sessions.settle_later(session);
+    world.sessions.destroy(&id).await.unwrap();
+    world.sessions.upkeep().await.unwrap();
+    assert_eq!(writes(&world), (0, 1));
+    assert_eq!(world.sessions.open(&id).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn at_most_256_writes_wait_and_the_oldest_are_dropped() {
+    let world = world();
+    let mut handles = Vec::new();
+    for _ in 0..258 {
+        handles.push(unsettled_new(&world).await);
+    }
+    let ids: Vec<_> = handles.iter().map(|session| *session.id()).collect();
+    handles.into_iter().for_each(|session| assert!(world.sessions.settle_later(session)));
+    assert_eq!(writes(&world), (256, 2));
+    world.sessions.upkeep().await.unwrap();
+    assert_eq!(writes(&world), (0, 2));
+    for (n, id) in ids.iter().enumerate() {
+        assert_eq!(world.sessions.open(id).await.is_ok(), n >= 2, "{n}");
+    }
+}
+
+async fn unsettled_new(world: &World) -> Session {
+    let mut session = world.sessions.create().unwrap();
+    session.set("n", 2u32).unwrap();
+    world.store.script([Fault::LostRequest]);
+    session.commit().await.unwrap_err();
+    session
+}
+
+#[tokio::test]
+async fn the_first_commit_of_a_new_session_is_settled_too() {
+    let world = world();
+    let session = unsettled_new(&world).await;
+    let id = *session.id();
+    assert!(world.sessions.settle_later(session));
+    world.sessions.close().await.unwrap();
+    assert_eq!(writes(&world), (0, 0));
+    assert!(world.store.inner_has(&id, "n").await);
+}
+
+/// Only the handle could return a value that was taken, or set the cookie.
+#[tokio::test]
+async fn a_take_and_a_sign_in_are_not_attempted_again() {
+    let world = world();
+    let (mut session, mut signing_in) = world.two_requests().await;
+    let id = *session.id();
+    world.store.script([Fault::LostRequest, Fault::LostRequest]);
+    session.take::<u32>("n").await.unwrap_err();
+    let sign_in = SignIn::new(Principal::new("ada").unwrap());
+    signing_in.rotate(Rotate::privilege().with_sign_in(sign_in)).await.unwrap_err();
+    assert!(!world.sessions.settle_later(session));
+    assert!(!world.sessions.settle_later(signing_in));
+    let (settled, _) = world.two_requests().await;
+    assert!(!world.sessions.settle_later(settled));
+    assert_eq!(writes(&world), (0, 0));
+    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(1));
+}
+
+/// The changes of a renewal are worth keeping; its new id is of no use without the response.
+#[tokio::test]
+async fn the_changes_of_a_renewal_are_settled_at_the_old_id() {
+    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+        let world = world();
+        let (mut session, _) = world.two_requests().await;
+        let id = *session.id();
+        session.set("n", 2u32).unwrap();
+        world.store.script([fault]);
+        session.rotate(Rotate::renew()).await.unwrap_err();
+        assert!(world.sessions.settle_later(session));
+        world.sessions.upkeep().await.unwrap();
+        assert_eq!(writes(&world), (0, 0));
+        assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(2));
+    }
+}
+
+/// Whether a handle that is given up keeps what its `Sessions` hold alive.
+#[tokio::test]
+async fn a_write_that_waits_does_not_keep_the_store_alive() {
+    let world = world();
+    let session = unsettled(&world, Fault::LostRequest).await;
+    world.sessions.settle_later(session);
+    let World { sessions, store, .. } = world;
+    drop(sessions);
+    assert_eq!(std::sync::Arc::strong_count(&store), 1);
+}

@@ -1,0 +1,182 @@
+//! What is wrong with the URL of a server.
+//!
+//! The parser of redis-rs has one error for most mistakes, and some mistakes it accepts: of `redis://user:1/2@host` it
+//! makes the host `user`. The texts here never quote the URL, since a mistake may put the password anywhere.
+
+use std::borrow::Cow;
+
+/// How to write characters that have a meaning in URLs.
+const ENCODING: &str = "in a user or password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40, `:` as %3A and `%` as \
+                        %25, or set `username` and `password` beside the URL";
+
+/// The mistake in a URL and its remedy, to follow the name of the URL; `None` if there is none that this knows.
+pub(super) fn mistake(url: &str) -> Option<Cow<'static, str>> {
+    if url.trim().is_empty() {
+        return Some("is empty; write `redis://host:6379`".into());
+    }
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Some("has no scheme; write `redis://host:6379`, or `rediss://` for TLS".into());
+    };
+    match scheme.trim().to_ascii_lowercase().as_str() {
+        "redis" | "rediss" | "valkey" | "valkeys" => of_tcp(rest),
+        "unix" | "redis+unix" | "valkey+unix" => of_socket_file(rest).map(Into::into),
+        _ => Some(
+            "has an unknown scheme; write `redis://`, `rediss://` for TLS, or `redis+unix://` for a socket file".into(),
+        ),
+    }
+}
+
+fn of_socket_file(rest: &str) -> Option<&'static str> {
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let database = query.split('&').find_map(|parameter| parameter.strip_prefix("db="));
+    if !path.starts_with('/') {
+        return Some("has no absolute path; write `redis+unix:///run/redis.sock`");
+    }
+    let is_number = |database: &str| database.parse::<i64>().is_ok();
+    database.is_some_and(|database| !is_number(database)).then_some("has a database that is no number; write `?db=0`")
+}
+
+fn of_tcp(rest: &str) -> Option<Cow<'static, str>> {
+    let authority_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(authority_ends);
+    if tail.contains('@') {
+        return Some(format!("has an unencoded character in its user or password; {ENCODING}").into());
+    }
+    let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+    if !is_encoded(login) {
+        return Some(format!("has a `%` in its user or password that encodes nothing; {ENCODING}").into());
+    }
+    let (path, fragment) = tail.split_once('#').unwrap_or((tail, ""));
+    let path = path.split('?').next().unwrap_or_default().trim_matches('/');
+    let mistake = match of_place(place) {
+        None if !path.is_empty() && path.parse::<i64>().is_err() => {
+            Some("has a database that is no number; write `/0` after the port, or nothing")
+        }
+        None if !fragment.is_empty() && fragment != "insecure" => {
+            Some("has a fragment, which means nothing here; remove it")
+        }
+        mistake => mistake,
+    };
+    mistake.map(Into::into)
+}
+
+/// The mistake in `host:port`.
+fn of_place(place: &str) -> Option<&'static str> {
+    if !place.contains(']') && place.matches(':').count() > 1 {
+        return Some("has more than one `:` behind its user and password; write an IPv6 address as `[::1]`");
+    }
+    let (host, port) = match place.rfind(']') {
+        Some(end) => (&place[..=end], place[end + 1..].strip_prefix(':')),
+        None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Some("names no host; write `redis://host:6379`");
+    }
+    if matches!(host, "0.0.0.0" | "[::]") {
+        return Some("names the address on which a server listens on all interfaces; write the address of one");
+    }
+    let port = port.unwrap_or("6379");
+    let is_port = port.is_empty() || port.parse::<u16>().is_ok_and(|port| port > 0);
+    (!is_port).then_some("has a port that is no number from 1 to 65535")
+}
+
+/// Whether each `%` begins an escape, and the escapes are UTF-8.
+fn is_encoded(login: &str) -> bool {
+    let mut decoded = Vec::with_capacity(login.len());
+    let mut bytes = login.bytes();
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => {
+                let digits =
+                    [bytes.next(), bytes.next()].map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)));
+                let [Some(high), Some(low)] = digits else { return false };
+                (high * 16 + low) as u8
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(url: &str) -> String {
+        let mistake = mistake(url).unwrap_or_else(|| panic!("{url} was accepted"));
+        assert!(!mistake.contains("swordfish"), "{mistake}");
+        mistake.into_owned()
+    }
+
+    #[test]
+    fn each_mistake_has_its_own_text() {
+        let cases = [
+            ("", "is empty"),
+            (" ", "is empty"),
+            ("localhost", "has no scheme"),
+            ("localhost:6379", "has no scheme"),
+            ("user:swordfish@localhost", "has no scheme"),
+            ("http://localhost", "unknown scheme"),
+            ("https://swordfish@localhost", "unknown scheme"),
+            ("redis://", "names no host"),
+            ("redis://user:swordfish@", "names no host"),
+            ("redis://:6379", "names no host"),
+            ("redis://h:70000", "port"),
+            ("redis://h:0", "port"),
+            ("redis://h:swordfish", "port"),
+            ("redis://::1:6379", "[::1]"),
+            ("redis://fe80::1:6379", "[::1]"),
+            ("redis://0.0.0.0", "all interfaces"),
+            ("redis://[::]:1", "all interfaces"),
+            ("redis://h/abc", "database"),
+            ("redis://h:1/abc", "database"),
+            ("rediss://h#fragment", "fragment"),
+            ("redis+unix://run/redis.sock", "absolute path"),
+            ("redis+unix:///run/redis.sock?db=x", "database"),
+        ];
+        for (url, expected) in cases {
+            assert!(told(url).contains(expected), "{url}: {}", told(url));
+        }
+    }
+
+    /// Each of these characters ends the user and password if it is not encoded, and redis-rs takes what precedes it for
+    /// a host.
+    #[test]
+    fn unencoded_passwords() {
+        for url in [
+            "redis://user:sword/fish@host",
+            "redis://user:1/swordfish@host",
+            "redis://user:sword?fish@host:1",
+            "redis://user:sword#fish@host/1",
+            "redis://:sword@fi/sh@host",
+            "redis://user:sword%fish@host",
+            "redis://user:swordfish%@host",
+            "redis://user:swordfish%FF@host",
+        ] {
+            let told = told(url);
+            for remedy in ["%2F", "%3F", "%23", "%40", "%3A", "%25", "`password`"] {
+                assert!(told.contains(remedy), "{url}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn right_ones() {
+        for url in [
+            "redis://localhost",
+            "redis://localhost/",
+            "redis://localhost:6379/3",
+            "redis://[::1]:6379/0",
+            "redis://[fe80::1]",
+            "valkeys://user:p%40ss@host",
+            // The last `@` ends the password, and the first `:` begins it.
+            "redis://user:p@s:s@host:1",
+            "rediss://host#insecure",
+            "redis://host?protocol=resp3",
+            "redis+unix:///run/redis.sock?db=2&pass=a@b",
+            "unix:///run/redis.sock",
+        ] {
+            assert_eq!(mistake(url), None, "{url}");
+        }
+    }
+}
