@@ -136,7 +136,7 @@ async fn renew(mut session: RequestSession) -> Answer {
 /// The user who is signed in; otherwise the answer is 401.
 fn user(session: &RequestSession) -> Result<Principal, Failure> {
     let principal = session.principal().cloned();
-    principal.ok_or_else(|| Failure(Error::new(ErrorKind::NotFound, "nobody is signed in")))
+    principal.ok_or_else(|| Failure(Error::new(ErrorKind::NotFound, "no user is signed in")))
 }
 
 /// "My sessions": a line each, with the digest that a revoke link carries. A digest gives no access.

@@ -122,7 +122,7 @@ impl Sessions {
     /// async fn finish(sessions: &Sessions, mut session: Session) -> Result<(), Error> {
     ///     let result = session.commit().await;
     ///     if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::OutcomeUnknown) {
-    ///         sessions.settle_later(session); // the page says "saved soon", and nobody has to click again
+    ///         sessions.settle_later(session); // the page says "saved soon"; the user need not click again
     ///     }
     ///     result
     /// }

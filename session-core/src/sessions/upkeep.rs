@@ -170,8 +170,8 @@ impl Sessions {
         due.then_some(timeout)
     }
 
-    /// Whether a touch of this session may wait: half of its idle timeout is left, so that a process that never does its
-    /// upkeep signs nobody out.
+    /// Whether a touch of this session may wait: half of its idle timeout is left, so that no session expires
+    /// because a process never does its upkeep.
     fn may_wait(found: &Found) -> bool {
         let idle = found.record.deadlines().idle();
         idle.is_none_or(|(timeout, idle)| idle.since(found.now) > timeout / 2)
