@@ -102,6 +102,17 @@ macro_rules! __cases {
                 a_rotation_sets_deadlines,
                 each_session_expires_at_its_own_time,
             }
+            new_deadlines {
+                an_update_sets_deadlines,
+                the_kinds_of_deadlines_can_change,
+                deadlines_alone_are_an_update,
+                an_earlier_deadline_ends_the_session,
+                later_uses_renew_the_new_timeout,
+                a_refused_update_sets_no_deadlines,
+                both_ids_of_a_renewal_set_deadlines,
+                an_extended_session_stays_listed: Index,
+                the_other_node_sees_them,
+            }
             concurrency {
                 two_fields_are_both_kept,
                 two_keys_of_one_cart_are_both_kept,
@@ -265,6 +276,7 @@ macro_rules! __cases {
                 repeats_are_published_once: Feed,
                 carried_deltas_patch_a_copy: Feed,
                 a_large_change_is_published: Feed,
+                new_deadlines_are_published_without_a_delta: Feed,
                 a_subscription_starts_now: Feed,
                 a_barrier_follows_earlier_changes: Feed,
                 nodes_receive_each_others_changes: Feed,
@@ -280,6 +292,7 @@ macro_rules! __cases {
                 an_old_id_leads_to_the_session: Feed,
                 other_sessions_stay_watched: Feed,
                 a_session_that_is_gone_is_reported_at_once: Feed,
+                an_earlier_deadline_is_noticed: Feed,
                 an_end_during_the_beginning_of_a_watch_is_reported: Feed,
             }
             cancellation {

@@ -153,7 +153,7 @@ impl SessionStore for MemoryStore {
     }
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        let mutation = Mutation { delta: Some(&update.delta), ..self.mutation(id.digest()) };
+        let mutation = Mutation { delta: update.announced_delta(), ..self.mutation(id.digest()) };
         self.data
             .mutate(&mutation, |shard, now| self.data.rules.apply(shard, now, id.digest(), update))
             .map_err(in_operation("apply"))

@@ -132,6 +132,7 @@ impl SessionStore for Careless {
             && let LoadOutcome::Found(found) = self.store.load(id, LoadOptions::default()).await?
         {
             return Ok(TouchOutcome::Touched(Touched {
+                stamp: found.record.stamp(),
                 deadlines: found.record.deadlines(),
                 now: found.now,
                 forwarded: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_core::{
     Principal,
     model::{Deadlines, Delta, IdDigest, OpId, Record, Stamp},
-    store::{ChangeKind, RotationKind, SessionChange},
+    store::{ChangeKind, RotationKind, SessionChange, Touched},
 };
 
 use crate::{
@@ -130,9 +130,11 @@ impl LocalCache {
     }
 
     /// The store has renewed the deadlines of a session, and confirmed its renewal if its own id was used.
-    pub(crate) fn apply_touch(&self, digest: &IdDigest, deadlines: Deadlines, confirms: bool) {
+    pub(crate) fn apply_touch(&self, digest: &IdDigest, touched: &Touched, confirms: bool) {
         let mut guard = self.lock(digest);
-        if let Some(renewed) = guard.peek(digest, |copy| copy.touched(deadlines, confirms)).flatten() {
+        if let Some(renewed) =
+            guard.peek(digest, |copy| copy.touched(touched.stamp, touched.deadlines, confirms)).flatten()
+        {
             guard.insert(*digest, renewed);
         }
     }

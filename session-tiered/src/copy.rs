@@ -103,6 +103,7 @@ impl Copy {
                 let store_time = self.provenance.store_time(now);
                 match known {
                     Some(known) if known == record.stamp() => LoadOutcome::Unchanged(Touched {
+                        stamp: known,
                         deadlines: record.deadlines(),
                         now: store_time,
                         forwarded: None,
@@ -125,11 +126,14 @@ impl Copy {
         }
     }
 
-    /// The same session after a touch: with these deadlines, if they are later than its own, and with its renewal
-    /// confirmed or not. Answers arrive in any order, so earlier deadlines are out of date. `None` if nothing changes.
-    pub(crate) fn touched(&self, deadlines: Deadlines, confirms: bool) -> Option<Self> {
+    /// The same session after a touch that was answered with this stamp: with these deadlines, if they are later than its
+    /// own, and with its renewal confirmed or not. Answers arrive in any order, so earlier deadlines are out of date; and so
+    /// are those of an earlier state, since an update may have replaced them. `None` if nothing changes.
+    pub(crate) fn touched(&self, stamp: Stamp, deadlines: Deadlines, confirms: bool) -> Option<Self> {
         let record = self.record()?;
-        let renews = deadlines.expires_at() > record.deadlines().expires_at();
+        let is_same = stamp.incarnation() == record.stamp().incarnation();
+        let is_current = is_same && stamp.version() >= record.stamp().version();
+        let renews = is_current && deadlines.expires_at() > record.deadlines().expires_at();
         let unconfirmed = record.is_unconfirmed() && !confirms;
         if !renews && unconfirmed == record.is_unconfirmed() {
             return None;

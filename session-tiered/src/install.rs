@@ -239,7 +239,7 @@ impl PartitionGuard<'_> {
 /// while the load was in flight.
 fn with_later_deadlines(copy: &Copy, old: &Copy) -> Option<Copy> {
     if old.stamp() == copy.stamp() {
-        copy.touched(old.record()?.deadlines(), !old.record()?.is_unconfirmed())
+        copy.touched(copy.stamp()?, old.record()?.deadlines(), !old.record()?.is_unconfirmed())
     } else {
         None
     }

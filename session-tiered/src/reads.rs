@@ -154,8 +154,8 @@ fn admits(floor: Option<Floor>, outcome: &LoadOutcome) -> bool {
 fn tailored(outcome: LoadOutcome, options: LoadOptions) -> LoadOutcome {
     match outcome {
         LoadOutcome::Found(found) if options.known == Some(found.record.stamp()) => {
-            let deadlines = found.record.deadlines();
-            LoadOutcome::Unchanged(Touched { deadlines, now: found.now, forwarded: found.forwarded })
+            let (stamp, deadlines) = (found.record.stamp(), found.record.deadlines());
+            LoadOutcome::Unchanged(Touched { stamp, deadlines, now: found.now, forwarded: found.forwarded })
         }
         outcome => outcome,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use session_core::{
     Error, SessionId,
-    model::{Delta, IdDigest, OpId},
+    model::IdDigest,
     store::{
         Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, RotateOutcome, Rotation,
         SessionStore, TouchOptions, TouchOutcome, Update,
@@ -59,7 +59,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
         let outcome = self.ask(self.remote.apply(id, update)).await?;
         match outcome {
             ApplyOutcome::Applied(applied) => {
-                self.acknowledged(id.digest(), departure, applied, Some((update.write.op, &update.delta)));
+                self.acknowledged(id.digest(), departure, applied, Some(update));
             }
             ApplyOutcome::Conflict(conflict) => self.local.invalidate_older(id.digest(), conflict.current),
             _ => self.local.evict_ended(id.digest()),
@@ -113,7 +113,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
         match outcome {
             TouchOutcome::Touched(touched) => {
                 let (at, confirms) = (touched.forwarded.unwrap_or(*id.digest()), touched.forwarded.is_none());
-                self.local.apply_touch(&at, touched.deadlines, confirms);
+                self.local.apply_touch(&at, &touched, confirms);
             }
             _ => self.local.evict_ended(id.digest()),
         }
@@ -125,7 +125,7 @@ impl<R: SessionStore + 'static> Tiers<R> {
     }
 
     /// The store has acknowledged a write.
-    fn acknowledged(&self, digest: &IdDigest, departure: Departure, applied: Applied, update: Option<(OpId, &Delta)>) {
+    fn acknowledged(&self, digest: &IdDigest, departure: Departure, applied: Applied, update: Option<&Update>) {
         let Applied { stamp, deadlines, now, forwarded, repeated, .. } = applied;
         if let Some(at) = forwarded {
             // The session has left the old id. Its copy, and fills in flight there, are older than this write.
@@ -135,7 +135,8 @@ impl<R: SessionStore + 'static> Tiers<R> {
         let digest = &forwarded.unwrap_or(*digest);
         // A repeat is answered with the current stamp, without the updates between it and the copy.
         let update = update.filter(|_| !repeated);
-        let confirms = forwarded.is_none() && update.is_some_and(|(_, delta)| !delta.is_empty());
+        let confirms = forwarded.is_none() && update.is_some_and(Update::changes_session);
+        let update = update.map(|update| (update.write.op, &update.delta));
         let (provenance, is_rewound) = (departure.provenance(now), departure.is_rewound_to(stamp));
         self.local.apply_own_write(digest, OwnWrite { stamp, update, confirms, deadlines, provenance, is_rewound });
     }

@@ -7,7 +7,7 @@ use session_core::{
     model::{EndReason, IdDigest, Stamp, State, Value},
     store::{
         ChangeKind, FeedItem, Precondition, Rotation, RotationKind, SessionChange, SessionStore, Subscription,
-        TouchOptions,
+        TouchOptions, Update,
     },
 };
 
@@ -177,6 +177,20 @@ pub(crate) async fn a_large_change_is_published(world: &World) {
     let received = subscriber.changes(&id).await;
     assert_eq!((received.len(), received[0].after), (1, Some(after)));
     assert!(received[0].delta.as_ref().is_none_or(|carried| **carried == delta.delta()));
+}
+
+/// An update with new deadlines is published like any other, but without its delta: a cache that patched its copy would
+/// keep the old deadlines.
+pub(crate) async fn new_deadlines_are_published_without_a_delta(world: &World) {
+    for changes in [changes(), changes().set("a", "1")] {
+        let (id, stamp) = world.start_with(&changes).await;
+        let mut subscriber = Subscriber::on(world.store()).await;
+        let update = Update { expiry: Some(world.long_expiry()), ..update(&changes) };
+        let after = world.send(&id, &update).await.stamp;
+        let received = subscriber.changes(&id).await;
+        let received: Vec<_> = received.iter().map(|it| (it.kind, it.before, it.after, it.delta.as_deref())).collect();
+        assert_eq!(received, [(ChangeKind::Applied, Some(stamp), Some(after), None)]);
+    }
 }
 
 /// A subscription starts with the changes that follow it.

@@ -13,6 +13,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod limits;
 pub(crate) mod lock;
 pub(crate) mod many_sessions;
+pub(crate) mod new_deadlines;
 pub(crate) mod nodes;
 pub(crate) mod note;
 pub(crate) mod preconditions;

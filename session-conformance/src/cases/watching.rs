@@ -3,14 +3,15 @@
 use std::{pin::pin, task::Poll, time::Duration};
 
 use session_core::{
-    SessionId, Sessions, Watch, WatchEnd,
+    Expiry, SessionId, Sessions, Watch, WatchEnd,
     model::EndReason,
-    store::{Rotation, RotationKind, SessionStore},
+    store::{Rotation, RotationKind, SessionStore, Update},
 };
 
 use crate::{
+    model::changes,
     must::{Must as _, must_be},
-    world::{World, destroy, new_id, new_principal, sibling},
+    world::{World, destroy, new_id, new_principal, sibling, update},
 };
 
 /// A watch that takes longer to end does not end.
@@ -74,6 +75,18 @@ pub(crate) async fn a_revocation_is_reported(world: &World) {
     for watch in watches {
         must_end(watch, EndReason::Revoked).await;
     }
+}
+
+/// A watch ends at the session's new deadline, if that comes before the old one.
+pub(crate) async fn an_earlier_deadline_is_noticed(world: &World) {
+    let sessions = world.sessions();
+    let id = world.start().await;
+    let mut watch = sessions.watch(&id).await.must();
+    must_be_pending(&mut watch).await;
+    let update = Update { expiry: Some(Expiry::absolute(world.ticks(3))), ..update(&changes().set("a", "1")) };
+    world.other().apply(&id, &update).await.must();
+    world.elapse(world.ticks(4)).await;
+    must_be!(end(watch).await, WatchEnd::Expired);
 }
 
 /// A watch follows its session through renewals and step-ups.

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use session_core::{
     Error,
     model::{Delta, Field, Value},
-    store::{BarrierId, Barriers, ChangeFeed as _, FeedItem, Subscription, async_trait},
+    store::{BarrierId, Barriers, ChangeFeed as _, ChangeKind, FeedItem, Subscription, async_trait},
 };
 
 use super::{Fault, fault::FaultyFeed};
@@ -73,6 +73,15 @@ faulty_feeds! {
     /// Drops the gaps.
     DropsGaps: |_held, item| match item {
         FeedItem::Gap(..) => Vec::new(),
+        other => vec![other],
+    };
+
+    /// Carries the delta of an update, though it does not say which deadlines that has set.
+    PatchesDeadlines: |_held, item| match item {
+        FeedItem::Change(mut change) if change.kind == ChangeKind::Applied => {
+            change.delta.get_or_insert_default();
+            vec![FeedItem::Change(change)]
+        }
         other => vec![other],
     };
 

@@ -62,6 +62,9 @@ broken_stores! {
     time::LoadRenews: "expiry::a_load_renews_no_deadline";
     time::LocalReadsRenew: "expiry::a_passive_open_renews_no_deadline";
     time::UpdatesDoNotRenew: "expiry::an_update_renews_the_idle_deadline";
+    time::IgnoresNewDeadlines: "new_deadlines::an_update_sets_deadlines", "new_deadlines::deadlines_alone_are_an_update";
+    time::NewDeadlinesOnlyExtend: "new_deadlines::an_update_sets_deadlines",
+        "new_deadlines::an_earlier_deadline_ends_the_session";
     time::ReturnsTheExpired: "expiry::a_session_is_gone_at_its_deadline";
     time::CountsInSeconds: "expiry::deadlines_are_not_rounded_to_seconds";
     time::RotatesInTwoSteps: "cancellation::of_a_rotation", "rotation_race::readers_find_the_session_throughout_a_renewal",
@@ -116,6 +119,7 @@ broken_stores! {
     feed::Reorders: "feed::stamps_form_a_chain";
     feed::AnswersBarriersEarly: "feed::a_barrier_follows_earlier_changes";
     feed::CarriesTheWrongDelta: "feed::carried_deltas_patch_a_copy";
+    feed::PatchesDeadlines: "feed::new_deadlines_are_published_without_a_delta", "watching::an_earlier_deadline_is_noticed";
     feed::DropsGaps: "feed::a_slow_subscriber_misses_nothing_silently";
     watching::HidesEnds: "watching::an_end_is_reported", "watching::a_revocation_is_reported";
     watching::NamesAnotherSession: "watching::an_end_is_reported";

@@ -56,10 +56,12 @@ impl TouchShortens {
 impl Fault for TouchShortens {
     async fn touch(&self, inner: &Toy, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         let answer = inner.touch(id, options.clone()).await?;
-        let TouchOutcome::Touched(Touched { deadlines, now, .. }) = answer else { return Ok(answer) };
+        let TouchOutcome::Touched(touched) = answer else { return Ok(answer) };
+        let Touched { deadlines, now, .. } = touched;
         let idle = options.idle.or(deadlines.idle().map(|(timeout, _)| timeout)).unwrap_or_default();
         self.0.lock().unwrap().insert(*id.digest(), now.after(idle));
-        Ok(TouchOutcome::Touched(Touched { deadlines: self.shortened(id, deadlines), now, forwarded: None }))
+        let deadlines = self.shortened(id, deadlines);
+        Ok(TouchOutcome::Touched(Touched { deadlines, forwarded: None, ..touched }))
     }
 
     async fn load(&self, inner: &Toy, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
@@ -89,6 +91,33 @@ impl Fault for TouchPassesTheAbsoluteDeadline {
         let idle = new.expiry.start(Timestamp::default()).idle().map(|(timeout, _)| timeout);
         let expiry = idle.map_or(new.expiry, Expiry::idle);
         inner.create(id, &NewSession { expiry, ..new.clone() }).await
+    }
+}
+
+/// An update never changes how long a session lives.
+#[derive(Debug, Default)]
+pub(crate) struct IgnoresNewDeadlines;
+
+#[async_trait]
+impl Fault for IgnoresNewDeadlines {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        inner.apply(id, &Update { expiry: None, ..update.clone() }).await
+    }
+}
+
+/// EXPIRE GT: new deadlines are ignored if they are earlier.
+#[derive(Debug, Default)]
+pub(crate) struct NewDeadlinesOnlyExtend;
+
+#[async_trait]
+impl Fault for NewDeadlinesOnlyExtend {
+    async fn apply(&self, inner: &Toy, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        let found = inner.load(id, LoadOptions::default()).await?;
+        let later = |expiry: &Expiry| match &found {
+            LoadOutcome::Found(found) => expiry.start(found.now).expires_at() > found.record.deadlines().expires_at(),
+            _ => true,
+        };
+        inner.apply(id, &Update { expiry: update.expiry.filter(later), ..update.clone() }).await
     }
 }
 

@@ -146,7 +146,7 @@ impl SessionStore for Toy {
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         let (mut table, now) = self.table();
         let step = self.rules.apply(&mut *table, now, id.digest(), update)?;
-        Ok(self.publish(&mut table, step, Some(&update.delta)))
+        Ok(self.publish(&mut table, step, update.announced_delta()))
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {

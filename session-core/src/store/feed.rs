@@ -42,7 +42,8 @@ pub struct SessionChange {
     pub origin: Origin,
     /// The kind of the change.
     pub kind: ChangeKind,
-    /// The delta, if one was applied and it is small enough to be sent.
+    /// The delta, if one was applied and it is small enough to be sent. An update that sets new deadlines announces none,
+    /// because a delta does not describe it.
     pub delta: Option<Arc<Delta>>,
 }
 

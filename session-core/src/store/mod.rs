@@ -129,8 +129,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// Changes nothing.
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error>;
 
-    /// Applies one delta if the session exists, and renews its idle deadline. At the session's current id it also confirms
-    /// a renewal.
+    /// Applies one delta if the session exists, and renews its idle deadline, or sets new deadlines in the same step. At the
+    /// session's current id it also confirms a renewal.
     ///
     /// # Consistency
     /// Atomic. Updates of one session are applied one after another.
@@ -148,8 +148,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// zero. It can replace the note of a signed-in session.
     ///
     /// # Consistency
-    /// Atomic. Deadlines only grow: of racing touches and updates, the latest deadline is kept. A cached copy may have
-    /// an earlier deadline. After that deadline the cache asks the store; it does not report the session as absent.
+    /// Atomic. Deadlines only grow: of racing touches and updates, the latest deadline is kept. Only an
+    /// [update](Update::expiry) or a rotation with new deadlines can shorten them. A cached copy may have an earlier
+    /// deadline. After that deadline the cache asks the store; it does not report the session as absent.
     ///
     /// # Errors
     /// The failures of the backend.

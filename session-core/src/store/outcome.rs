@@ -160,6 +160,8 @@ pub enum TouchOutcome {
 /// Deadlines, with the store's time when it answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Touched {
+    /// The session's current stamp.
+    pub stamp: Stamp,
     /// The session's current deadlines.
     pub deadlines: Deadlines,
     /// The store's time when it answered.

@@ -143,6 +143,9 @@ pub struct Update {
     pub delta: Delta,
     /// The conditions that must hold.
     pub preconditions: Vec<Precondition>,
+    /// New deadlines, counted from the update; `None` keeps the absolute deadline and renews the idle one. An update with
+    /// new deadlines and an empty delta changes the session too, and its version.
+    pub expiry: Option<Expiry>,
     /// On a retry: the stamp that the caller knew before the first attempt. The store uses it to decide whether it
     /// remembers enough past updates to know that the first attempt did not happen. If a retry finds no session, the
     /// first attempt may have happened before the session ended or its id was replaced.
@@ -157,7 +160,19 @@ pub struct Update {
 impl Update {
     /// A delta without preconditions.
     pub fn new(write: impl Into<WriteOptions>, delta: Delta) -> Self {
-        Self { write: write.into(), delta, preconditions: Vec::new(), retry_from: None, not_after: None }
+        let preconditions = Vec::new();
+        Self { write: write.into(), delta, preconditions, expiry: None, retry_from: None, not_after: None }
+    }
+
+    /// Whether the update changes a session for which its preconditions hold.
+    pub fn changes_session(&self) -> bool {
+        !self.delta.is_empty() || self.expiry.is_some()
+    }
+
+    /// The delta that a [feed](crate::store::ChangeFeed) may announce. `None` for an update with new deadlines: a cache that
+    /// applied the delta to its copy would keep the old ones.
+    pub fn announced_delta(&self) -> Option<&Delta> {
+        self.expiry.is_none().then_some(&self.delta)
     }
 }
 

@@ -8,6 +8,7 @@ mod handle;
 mod locking;
 mod model;
 mod moving;
+mod new_deadlines;
 mod renewing;
 mod replicas;
 mod revoking;

@@ -20,7 +20,14 @@ pub(crate) enum Action {
     Load(Id, Option<usize>),
     /// A delta, preconditions, for a retry whose first attempt was lost the stamp that is its base, and how long after the
     /// last answer it may be applied.
-    Apply(Id, Vec<Step>, Vec<When>, Option<usize>, Option<Duration>),
+    Apply {
+        id: Id,
+        steps: Vec<Step>,
+        when: Vec<When>,
+        retry: Option<usize>,
+        limit: Option<Duration>,
+        expiry: Option<Expiry>,
+    },
     /// Many small updates in a row, then a retry from before them whose first attempt was lost.
     Burst(Id, usize),
     Touch(Id, Option<Duration>),
@@ -140,8 +147,8 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         4 => (id(), steps(), expiry()).prop_map(|(id, steps, expiry)| Action::Create(id, steps, expiry)),
         2 => (id(), prop::option::of(recent())).prop_map(|(id, known)| Action::Load(id, known)),
-        6 => (id(), steps(), preconditions, retry, limit)
-            .prop_map(|(id, s, when, retry, limit)| Action::Apply(id, s, when, retry, limit)),
+        6 => (id(), steps(), preconditions, retry, limit, prop::option::weighted(0.15, expiry()))
+            .prop_map(|(id, steps, when, retry, limit, expiry)| Action::Apply { id, steps, when, retry, limit, expiry }),
         1 => (id(), 14..19usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
         2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
         4 => rotate.prop_map(|(id, to, kind, (grace, confirm_within), steps, expiry, again)| {

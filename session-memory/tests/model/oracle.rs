@@ -66,8 +66,8 @@ impl Oracle {
                 session!(self, id, Touch, TouchOutcome).touch(now, options.idle);
                 self.used(id);
                 let session = session!(self, id, Touch, TouchOutcome);
-                let (deadlines, now) = (session.deadlines(), Timestamp::from_millis(now));
-                Answer::Touch(TouchOutcome::Touched(Touched { deadlines, now, forwarded }))
+                let (stamp, deadlines, now) = (session.stamp, session.deadlines(), Timestamp::from_millis(now));
+                Answer::Touch(TouchOutcome::Touched(Touched { stamp, deadlines, now, forwarded }))
             }
             Request::Rotate(id, rotation) => self.rotate(id, rotation),
             Request::Destroy(id, destroy) => self.destroy(id, destroy),
@@ -172,7 +172,7 @@ impl Oracle {
         let (now, forwarded) = (Timestamp::from_millis(self.now), self.forwarded(id));
         let session = session!(self, id, Load, LoadOutcome);
         Answer::Load(if options.known == Some(session.stamp) {
-            LoadOutcome::Unchanged(Touched { deadlines: session.deadlines(), now, forwarded })
+            LoadOutcome::Unchanged(Touched { stamp: session.stamp, deadlines: session.deadlines(), now, forwarded })
         } else {
             LoadOutcome::Found(Found { record: Arc::new(session.record()), now, forwarded, staleness: None })
         })
@@ -194,7 +194,8 @@ impl Oracle {
         if session.remembers(update.write.op) {
             return Answer::Apply(ApplyOutcome::Applied(Applied { repeated: true, forwarded, ..session.applied(now) }));
         }
-        let empty = update.delta.is_empty();
+        // New deadlines are a change of the session, as a delta is.
+        let empty = update.delta.is_empty() && update.expiry.is_none();
         if !empty && session.cannot_know(update) {
             return Answer::Refused(ErrorKind::OutcomeUnknown);
         }
@@ -212,7 +213,10 @@ impl Oracle {
             }
             let session = session!(self, id, Apply, ApplyOutcome);
             session.update(update.write.op, &update.delta);
-            session.touch(now, None);
+            match update.expiry {
+                Some(expiry) => session.set_deadlines(now, expiry),
+                None => session.touch(now, None),
+            }
             self.used(id);
         }
         let applied = session!(self, id, Apply, ApplyOutcome).applied(now);

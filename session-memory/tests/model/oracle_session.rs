@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// An expiry hides its parts, but its effect on a moment shows them.
-    fn set_deadlines(&mut self, now: u64, expiry: Expiry) {
+    pub(crate) fn set_deadlines(&mut self, now: u64, expiry: Expiry) {
         let made = expiry.start(Timestamp::from_millis(now));
         let timeout = made.idle().map(|(timeout, _)| u64::try_from(timeout.as_millis()).unwrap());
         self.absolute = made.absolute().map(Timestamp::as_millis);
@@ -122,14 +122,13 @@ impl Session {
             None => self.touch(now, None),
         }
         self.moved_by = Some(op);
-        self.update(op, delta);
+        if !delta.is_empty() {
+            self.update(op, delta);
+        }
     }
 
-    /// Updates entries, version and op ids; an empty delta changes none of them.
+    /// Updates entries, version and op ids.
     pub(crate) fn update(&mut self, op: OpId, delta: &Delta) {
-        if delta.is_empty() {
-            return;
-        }
         self.entries = updated(std::mem::take(&mut self.entries), delta);
         self.stamp = self.stamp.next(op);
         self.remembered.push_back(op);

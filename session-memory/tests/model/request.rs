@@ -135,11 +135,12 @@ impl Clients {
                 let known = known.map(|back| self.stamp(back));
                 Request::Load(self.at(*at), LoadOptions { known, ..LoadOptions::default() })
             }
-            Action::Apply(at, steps, when, retry, limit) => {
+            Action::Apply { id: at, steps, when, retry, limit, expiry } => {
                 let update = Update {
                     preconditions: when.iter().map(|when| self.precondition(when)).collect(),
                     retry_from: retry.map(|back| self.stamp(back)),
                     not_after: limit.map(|limit| self.now.after(limit)),
+                    expiry: *expiry,
                     ..Update::new(self.op(), delta(steps))
                 };
                 Request::Apply(self.at(*at), update)

@@ -121,7 +121,7 @@ impl Operation<'_> {
                 found = self.peek(&to).await?;
             }
             match found {
-                Lookup::Session(peeked) => return Ok(Some(peeked.stamp.incarnation())),
+                Lookup::Session(peeked) => return Ok(Some(peeked.touched.stamp.incarnation())),
                 _ if is_forward => {}
                 _ => break,
             }

@@ -1,11 +1,12 @@
 #!lua
--- Applies one delta to a session: S' = (S - D) u U.
+-- Applies one delta to a session, S' = (S - D) u U, and can give it new deadlines.
 --
 -- KEYS  1 the session, 2 its partition's sequence, 3 the old id of its renewal, if it is known
 -- ARGV  1 op id:8, the same in hexadecimal:16, the last moment to apply it:7, limits: bytes of a value:4, entries:4,
 --         bytes:5; then, unless all of it is zero, of a retry the incarnation:8 and version:6 that it is based on
 --         (0: none); how long the index lists it:7, through a forward:1, numbers of fields to clear, of preconditions,
---         of names to remove: 4 each
+--         of names to remove: 4 each;
+--         whether there are new deadlines:1, idle timeout plus 1:7 (0: none), lifetime:7 (0: none)
 --       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel
 --       6 … fields to clear; the expected values of preconditions; their hash fields; names to remove; names to put;
 --         as many values
@@ -22,9 +23,11 @@ local ARGV, call, try, pack, read, sub, find, type =
   ARGV, redis.call, redis.pcall, struct.pack, struct.unpack, string.sub, string.find, type
 local head, key = ARGV[1], KEYS[1]
 local op, hex, not_after, max_value = read('>c8c16I7I4', head)
-local retry_of, retry_version, span, through, clears, preconditions, removes = nil, 0, 0, 0, 0, 0, 0
+local retry_of, retry_version, span, through, clears, preconditions, removes, anew = nil, 0, 0, 0, 0, 0, 0, 0
+local new_timeout, lifetime
 if #head > 44 then
-  retry_of, retry_version, span, through, clears, preconditions, removes = read('>c8I6I7BI4I4I4', head, 45)
+  retry_of, retry_version, span, through, clears, preconditions, removes, anew, new_timeout, lifetime =
+    read('>c8I6I7BI4I4I4BI7I7', head, 45)
 end
 local clears_at, names_at = 6, 6 + clears + preconditions
 local removes_at = names_at + preconditions
@@ -69,7 +72,7 @@ if ring0 and find(ring0, op, 1, true) or ring1 and find(ring1, op, 1, true) then
   --@ring_contains
   if ring_contains(ring0, op) or ring_contains(ring1, op) then return 'R' .. m .. c .. pack('>I6', now) end
 end
-local changes = clears + removes + puts > 0
+local changes = clears + removes + puts + anew > 0
 if changes and retry_version > 0 and version - retry_version >= $REMEMBERED then return 'U' end
 if now > not_after and changes then return 'D' .. pack('>I6', now) end
 if preconditions > 0 then
@@ -97,7 +100,12 @@ if entries > had_entries or bytes > had_bytes then
 end
 
 local before = left < 0 and 0 or ends
-if timeout > 0 then
+if anew == 1 then
+  timeout = new_timeout
+  --@new_deadlines
+  ends = idle < absolute and idle or absolute
+  c = sub(c, 1, $TIMEOUT_AT - 1) .. pack('>I7I7', timeout, absolute) .. sub(c, $LISTED_AT)
+elseif timeout > 0 then
   local renewed = now + timeout - 1
   if renewed > idle then idle = renewed < absolute and renewed or absolute end
   ends = idle < absolute and idle or absolute
@@ -113,7 +121,7 @@ if ends > listed then
 end
 
 if renewal and through == 0 then c = '\1' .. sub(c, 2, $RENEWED_AT - 1) .. pack('>I7', math.min(now + renewal[1], NEVER)) end
-if gone or removes > 0 or renewal then
+if gone or removes > 0 or renewal or anew == 1 then
   --@check_permitted
   check_permitted(key, 'HDEL', 'HSET', 'PEXPIREAT')
 end
@@ -122,12 +130,12 @@ if q == 1 then
   local sequence, seed = KEYS[2], op
   --@seed_sequence
 end
-if puts == 1 and removes == 0 and not gone and ends <= listed and not renewal then
+if puts == 1 and removes == 0 and not gone and ends <= listed and not renewal and anew == 0 then
   call('HSET', key, '@', after, place, ring, ARGV[puts_at], ARGV[last + 1])
 else
   local at, set, count = key, { '@', after, place, ring }, 4 + 2 * puts
   for i = 1, puts do set[3 + 2 * i], set[4 + 2 * i] = ARGV[puts_at + i - 1], ARGV[last + i] end
-  if ends > listed or renewal then
+  if ends > listed or renewal or anew == 1 then
     set[count + 1], set[count + 2] = '@c', c
     count = count + 2
   end

@@ -43,8 +43,8 @@ for i = 1, puts do
 end
 local had_entries, had_bytes = 0, 0
 --@check_limits
-local absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
-local idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
+local absolute, idle
+--@new_deadlines
 local listed = NEVER
 if ARGV[6] ~= '' then
   listed = math.min(now + span, NEVER)

@@ -83,8 +83,7 @@ entries, bytes = had_entries + entries, had_bytes + bytes
 
 if anew == 1 then
   timeout = new_timeout
-  absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
-  idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
+  --@new_deadlines
 elseif timeout > 0 then
   idle = math.min(math.max(idle, math.min(now + timeout - 1, NEVER)), absolute)
 end

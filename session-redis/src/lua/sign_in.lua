@@ -114,8 +114,8 @@ end
 local entries, bytes = size(state)
 --@check_limits
 
-local absolute = lifetime > 0 and math.min(now + lifetime, NEVER - 1) or NEVER
-local idle = timeout > 0 and math.min(now + timeout - 1, absolute) or NEVER
+local absolute, idle
+--@new_deadlines
 local ends, listed = math.min(idle, absolute), math.min(now + span, NEVER)
 if span == 0 or ARGV[6] ~= principal or listed < ends then
   return 'I' .. struct.pack('>I7', (absolute < NEVER and absolute or ends) - now) .. principal

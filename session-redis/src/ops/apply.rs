@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     layout::field_of,
+    lifetimes::Lifetimes,
     net::Resend,
     operation::{Operation, Route, SendOptions, forwarded},
     protocol::{ApplyReply, LOCK_FIELD, SCRIPTS, STATE_FIELD, hex, put, put_stamp},
@@ -22,9 +23,10 @@ impl Operation<'_> {
         // A repeat that the session remembers changes nothing. A repeat that it may have forgotten must name the stamp on
         // which the update is based.
         let resend =
-            if update.retry_from.is_some() || update.delta.is_empty() { Resend::Harmless } else { Resend::Never };
+            if update.retry_from.is_some() || !update.changes_session() { Resend::Harmless } else { Resend::Never };
         let options = SendOptions { resend, replicas: update.write.replicas };
-        let carried = carried(&update.delta, self.store.settings.message_delta_bytes);
+        let limit = self.store.settings.message_delta_bytes;
+        let carried = update.announced_delta().map(|delta| carried(delta, limit)).unwrap_or_default();
         let clock = &self.store.layout.partition(id.digest()).clock;
         let seen = clock.at_the_end_of(self.deadline).or_else(|| self.store.layout.clock.at_the_end_of(self.deadline));
         let (mut span, mut call_ends, mut was_late) = (0, seen, false);
@@ -75,14 +77,14 @@ impl Operation<'_> {
         let Route { at, through, .. } = route;
         let partition = self.store.layout.partition(at);
         let counts = Counts::of(&update.delta);
-        let mut head = Vec::with_capacity(80);
+        let mut head = Vec::with_capacity(96);
         let op = u64::from(update.write.op);
         head.extend_from_slice(&op.to_be_bytes());
         head.extend_from_slice(&hex(op));
         put::<7>(&mut head, not_after.unwrap_or(Timestamp::MAX).as_millis());
         self.put_limits(&mut head);
         let rare = [counts.clears, preconditions.len() as u64, counts.removes];
-        if update.retry_from.is_some() || span > 0 || *through || rare != [0; 3] {
+        if update.retry_from.is_some() || update.expiry.is_some() || span > 0 || *through || rare != [0; 3] {
             let (known, version) =
                 update.retry_from.map_or((0, 0), |base| (u64::from(base.incarnation()), base.version()));
             head.extend_from_slice(&known.to_be_bytes());
@@ -90,6 +92,8 @@ impl Operation<'_> {
             put::<7>(&mut head, span);
             head.push(u8::from(*through));
             rare.iter().for_each(|count| put::<4>(&mut head, *count));
+            head.push(u8::from(update.expiry.is_some()));
+            update.expiry.map(Lifetimes::of).unwrap_or_default().put(&mut head);
         }
         let arguments = 5 + 2 * preconditions.len() + counts.arguments();
         let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + 64;

@@ -17,7 +17,9 @@ impl Operation<'_> {
         let mut known = None;
         if let Some(stamp) = options.known {
             match self.peek(&at).await? {
-                Lookup::Session(peeked) if peeked.stamp == stamp => return Ok(LoadOutcome::Unchanged(peeked.touched)),
+                Lookup::Session(peeked) if peeked.touched.stamp == stamp => {
+                    return Ok(LoadOutcome::Unchanged(peeked.touched));
+                }
                 Lookup::Session(_) => {}
                 Lookup::Nothing => known = Some(Lookup::Nothing),
                 Lookup::Ended(ended) => known = Some(Lookup::Ended(ended)),
@@ -51,8 +53,9 @@ impl Operation<'_> {
                 self.store.principals.remember(&at, &found);
                 match options.known {
                     Some(known) if known == found.record.stamp() => {
-                        let (deadlines, now) = (found.record.deadlines(), found.now);
-                        LoadOutcome::Unchanged(Touched { deadlines, now, forwarded: forwarded(at, id) })
+                        let (stamp, deadlines) = (found.record.stamp(), found.record.deadlines());
+                        let (now, forwarded) = (found.now, forwarded(at, id));
+                        LoadOutcome::Unchanged(Touched { stamp, deadlines, now, forwarded })
                     }
                     _ => LoadOutcome::Found(Found { forwarded: forwarded(at, id), ..found }),
                 }

@@ -5,7 +5,7 @@ use session_core::{
 
 use crate::{
     operation::{Operation, Route, SendOptions, forwarded},
-    protocol::{SCRIPTS, TouchReply, millis, note_field, put},
+    protocol::{SCRIPTS, SessionStatus, TouchReply, millis, note_field, put},
 };
 
 impl Operation<'_> {
@@ -29,9 +29,9 @@ impl Operation<'_> {
             let (Route { at, .. }, answer) = self.run_script_forwarded(id.digest(), script, cmd).await?;
             match TouchReply::parse(&answer.reply)? {
                 TouchReply::Touched(status) => {
-                    let touched =
-                        Touched { deadlines: status.deadlines, now: status.now, forwarded: forwarded(at, id) };
-                    return Ok(TouchOutcome::Touched(touched));
+                    let SessionStatus { stamp, deadlines, now } = status;
+                    let forwarded = forwarded(at, id);
+                    return Ok(TouchOutcome::Touched(Touched { stamp, deadlines, now, forwarded }));
                 }
                 TouchReply::MustList(wanted) => span = Box::pin(self.extend_listing(&at, &wanted, span)).await?,
                 TouchReply::Absent(absent) => return Ok(absent.into()),

@@ -35,7 +35,6 @@ pub(crate) struct Loaded {
 /// The metadata of a session.
 #[derive(Debug)]
 pub(crate) struct Peeked {
-    pub(crate) stamp: Stamp,
     pub(crate) touched: Touched,
     /// The principal, and since when it has been signed in.
     pub(crate) signed_in: Option<(Principal, Timestamp)>,
@@ -45,7 +44,8 @@ pub(crate) struct Peeked {
 impl Peeked {
     /// The answer to a repeated request that was executed before.
     pub(crate) fn repeated(&self) -> Applied {
-        Applied { repeated: true, ..Applied::new(self.stamp, self.touched.deadlines, self.touched.now) }
+        let Touched { stamp, deadlines, now, .. } = self.touched;
+        Applied { repeated: true, ..Applied::new(stamp, deadlines, now) }
     }
 }
 
@@ -166,7 +166,7 @@ pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Erro
         Reply::BulkString(field) => meta::note(field),
         _ => None,
     };
-    Ok(Lookup::Session(Peeked { stamp, touched: Touched { deadlines, now, forwarded: None }, signed_in, note }))
+    Ok(Lookup::Session(Peeked { touched: Touched { stamp, deadlines, now, forwarded: None }, signed_in, note }))
 }
 
 /// The fields of a session's hash.

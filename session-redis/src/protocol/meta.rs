@@ -87,6 +87,7 @@ pub(super) const LUA_CONSTANTS: &[(&str, &str)] = &[
     ("$REASON_RENEWED", "5"),
     ("$CONSTANTS_FORMAT", "'>BI6I7I7I7c8I7'"),
     ("$CONSTANTS_LENGTH", "43"),
+    ("$TIMEOUT_AT", "8"),
     ("$ABSOLUTE_AT", "15"),
     ("$LISTED_AT", "22"),
     ("$MOVED_BY_RANGE", "29, 36"),
@@ -367,7 +368,8 @@ mod tests {
         let reason = |name: &str| end_reason(u8::try_from(number(name)).unwrap());
         assert_eq!((reason("REASON_REPLACED"), reason("REASON_RENEWED")), (EndReason::Replaced, EndReason::Renewed));
         let (constants, lock) = (ends("CONSTANTS_FORMAT"), ends("LOCK_FORMAT"));
-        assert_eq!((number("ABSOLUTE_AT"), number("LISTED_AT")), (constants[2] + 1, constants[3] + 1));
+        let starts = ["TIMEOUT_AT", "ABSOLUTE_AT", "LISTED_AT"].map(number);
+        assert_eq!(starts, [constants[1] + 1, constants[2] + 1, constants[3] + 1]);
         assert_eq!(range("MOVED_BY_RANGE"), Some((constants[4] + 1, constants[5])));
         assert_eq!(number("RENEWED_AT"), constants[5] + 1);
         assert_eq!(number("PRINCIPAL_AT"), ends("PRINCIPAL_FORMAT")[2] + 1);

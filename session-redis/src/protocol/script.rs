@@ -35,7 +35,7 @@ pub(crate) struct Scripts {
 }
 
 /// Parts that scripts share. A line `--@name` stands for the part of that name. A part may name only later parts.
-const PARTS: [(&str, &str); 15] = [
+const PARTS: [(&str, &str); 16] = [
     ("--@size_change\n", include_str!("../lua/size_change.lua")),
     ("--@write_entries\n", include_str!("../lua/write_entries.lua")),
     ("--@renewal_used\n", include_str!("../lua/renewal_used.lua")),
@@ -50,6 +50,7 @@ const PARTS: [(&str, &str); 15] = [
     ("--@ring_contains\n", include_str!("../lua/ring_contains.lua")),
     ("--@check_limits\n", include_str!("../lua/check_limits.lua")),
     ("--@op_ring\n", include_str!("../lua/op_ring.lua")),
+    ("--@new_deadlines\n", include_str!("../lua/new_deadlines.lua")),
     ("--@chunks\n", include_str!("../lua/chunks.lua")),
 ];
 

@@ -197,6 +197,9 @@ impl Clients {
             let time = if self.one_in(2) { 1 } else { u64::MAX };
             update.not_after = Some(Timestamp::from_millis(time));
         }
+        if self.one_in(6) {
+            update.expiry = Some(self.expiry());
+        }
         Request::Apply(self.id(), update)
     }
 

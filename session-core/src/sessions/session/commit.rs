@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind,
-    model::{Delta, Stamp},
+    model::Delta,
     store::{NewSession, Precondition, Update},
 };
 
@@ -67,15 +67,14 @@ impl Session {
         self.send(unchanged.into_iter().collect()).await
     }
 
-    pub(super) async fn send(&mut self, mut preconditions: Vec<Precondition>) -> Result<(), Error> {
+    pub(super) async fn send(&mut self, preconditions: Vec<Precondition>) -> Result<(), Error> {
         let request = match &self.base {
             Base::New(new) if !self.pending.is_empty() => Request::Create { new: new.clone(), requested: None },
             Base::New(_) => return Ok(()),
             _ if self.pending.is_empty() && preconditions.is_empty() => return Ok(()),
             Base::Ended(_) => return Err(self.destroyed()),
             Base::Stored { seen, .. } => {
-                preconditions.extend(self.fence.map(Precondition::Lock));
-                self.apply_request(*seen, Delta::new(), preconditions, None)?
+                Request::Apply { update: self.update_with(Delta::new(), preconditions)?, base: *seen, cas: None }
             }
         };
         self.send_with_pending(request).await.map(drop)
@@ -89,8 +88,8 @@ impl Session {
         expected: Precondition,
     ) -> Result<Settled, Error> {
         let Base::Stored { seen, .. } = self.base else { return Err(self.destroyed()) };
-        let preconditions = [expected].into_iter().chain(self.fence.map(Precondition::Lock)).collect();
-        self.sent = Some(Sent::new(self.apply_request(seen, delta, preconditions, Some(cas))?));
+        let update = self.update_with(delta, vec![expected])?;
+        self.sent = Some(Sent::new(Request::Apply { update, base: seen, cas: Some(cas) }));
         self.settle().await
     }
 
@@ -106,16 +105,10 @@ impl Session {
         self.settle().await
     }
 
-    fn apply_request(
-        &self,
-        base: Stamp,
-        delta: Delta,
-        preconditions: Vec<Precondition>,
-        cas: Option<EntryCas>,
-    ) -> Result<Request, Error> {
-        let mut update = Update::new(self.sessions.write_options()?, delta);
-        update.preconditions = preconditions;
-        Ok(Request::Apply { update, base, cas })
+    /// An update with a new op id. If the handle holds the lock, that is another precondition.
+    pub(super) fn update_with(&self, delta: Delta, mut preconditions: Vec<Precondition>) -> Result<Update, Error> {
+        preconditions.extend(self.fence.map(Precondition::Lock));
+        Ok(Update { preconditions, ..Update::new(self.sessions.write_options()?, delta) })
     }
 
     pub(super) fn destroyed(&self) -> Error {

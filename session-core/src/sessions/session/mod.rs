@@ -2,6 +2,7 @@
 
 mod commit;
 mod compare_and_set;
+mod deadlines;
 mod dropping;
 mod keyed;
 mod locking;
@@ -12,7 +13,6 @@ mod sent;
 mod settle;
 mod start_over;
 mod status;
-mod touching;
 mod transaction;
 mod viewing;
 
@@ -46,6 +46,7 @@ pub use rotating::{Rotate, Rotated};
 /// | [`persist`](Self::persist) | the same; a new session is stored even if nothing is recorded |
 /// | [`transaction`](Self::transaction), [`transaction_async`](Self::transaction_async) | at once, with what was recorded before |
 /// | [`rotate`](Self::rotate) | at once, with what was recorded before; a new session is stored |
+/// | [`set_expiry`](Self::set_expiry) | at once, with what was recorded before; of a new session, nothing is sent |
 /// | [`destroy`](Self::destroy) | at once; the recorded changes are discarded; of a new session, nothing is sent |
 /// | [`touch`](Self::touch), [`refresh`](Self::refresh), [`lock`](Self::lock) | at once, without what was recorded; of a new session, `touch` and `refresh` send nothing |
 /// | [`discard`](Self::discard), [`start_over`](Self::start_over), [`view`](Self::view), all reads | never |

@@ -307,10 +307,9 @@ impl Session {
     /// is kept, so that a compare-and-set correctly conflicts.
     fn add_committed(&mut self, op: OpId, delta: Delta, applied: Applied) {
         let Base::Stored { committed, stamp, .. } = &mut self.base else { return };
-        if delta.is_empty() {
-            return;
+        if !delta.is_empty() {
+            *committed = if committed.is_empty() { delta } else { std::mem::take(committed).then(&delta) };
         }
-        *committed = if committed.is_empty() { delta } else { std::mem::take(committed).then(&delta) };
         if stamp.next(op) == applied.stamp {
             *stamp = applied.stamp;
         }

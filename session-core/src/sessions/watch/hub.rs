@@ -10,11 +10,10 @@ use std::{
 };
 
 use super::{
-    WatchEnd,
     attempt::{SharedAttempt, SubscribeFuture},
     listener::{Listener, Parker},
     lock,
-    table::{Table, WatcherId},
+    table::{Polled, Table, WatcherId},
 };
 use crate::{
     Error,
@@ -164,16 +163,10 @@ impl Hub {
         }
     }
 
-    /// Completes with the end of a watch.
-    pub(super) fn poll(&self, watcher: WatcherId, cx: &Context<'_>) -> Poll<WatchEnd> {
-        let polled = lock(&self.state).table.poll(watcher, cx.waker());
-        match polled {
-            Ok(end) => Poll::Ready(end),
-            Err(replaced) => {
-                drop(replaced);
-                Poll::Pending
-            }
-        }
+    /// As [`Table::poll`].
+    pub(super) fn poll(&self, watcher: WatcherId, cx: &Context<'_>) -> Polled {
+        // The lock is released before the caller drops the replaced waker.
+        lock(&self.state).table.poll(watcher, cx.waker())
     }
 
     /// As [`Table::place`].

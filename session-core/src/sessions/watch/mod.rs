@@ -22,7 +22,7 @@ use crate::{
     model::{EndReason, Ended, IdDigest, Timestamp},
     store::{Absent, Found, GapCause, LoadOutcome},
 };
-use table::WatcherId;
+use table::{Polled, WatcherId};
 
 pub(super) use hub::Hub;
 
@@ -81,7 +81,8 @@ enum Stage {
     Over(WatchEnd),
 }
 
-/// The wait for the session's deadline. Renewals are not announced, so the store is asked when the deadline has passed.
+/// The wait for the session's deadline. Renewals are not announced, so the store is asked when the deadline has passed, and
+/// when it may have been replaced.
 enum Deadline {
     /// On this node's clock.
     At(Timestamp),
@@ -161,7 +162,8 @@ impl Sessions {
     /// [`ReadLevel::Store`](crate::ReadLevel::Store) when changes are already being received. If it is gone by then, the
     /// future completes at once. An end arrives as soon as the store announces it. If the connection to the store is lost,
     /// the watch ends once the store's [feed](crate::store::ChangeFeed) has noticed that; each backend documents how long
-    /// that takes. Expiry is detected by a load at the session's deadline. After the session has moved to another
+    /// that takes. Expiry is detected by a load at the session's deadline, which is read again when the session gets
+    /// [new deadlines](crate::Session::set_expiry). After the session has moved to another
     /// id, its deadline cannot be read through the old id, and the watch ends as interrupted at the last known deadline.
     ///
     /// On a store with a local cache, [`open`](Self::open) may still find a session after its watch has ended, for at most
@@ -170,8 +172,9 @@ impl Sessions {
     /// # Cost
     /// All watches of one `Sessions` share one subscription to the feed, which begins with the first watch and ends with
     /// the last; on Redis it has a connection of its own to each primary. A thread reads it, so that no end waits for a
-    /// busy task. An update of a session costs no lookup, and an end costs one lookup, however many watches there are. A
-    /// watch takes less than 1 KiB.
+    /// busy task. An update of a session costs no lookup, and an end costs one lookup, however many watches there are. An
+    /// update that sets new deadlines, or is too large for a message, costs each watch of that session a load. A watch takes
+    /// less than 1 KiB.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) for a store without a change feed and after [`close`](Self::close),
@@ -306,8 +309,15 @@ impl Future for Watch {
             Stage::Watching(watcher) => watcher,
         };
         let end = match watch.sessions.shared.hub.poll(watcher, cx) {
-            Poll::Ready(end) => end,
-            Poll::Pending => ready!(watch.poll_deadline(watcher, cx)),
+            Polled::Ended(end) => end,
+            Polled::Waiting { rescheduled, replaced } => {
+                drop(replaced);
+                if rescheduled {
+                    // Long past, so the store is asked now. A load that is under way may be from before the change.
+                    watch.deadline = Deadline::At(Timestamp::default());
+                }
+                ready!(watch.poll_deadline(watcher, cx))
+            }
         };
         watch.finish(end);
         Poll::Ready(end)

@@ -46,6 +46,18 @@ struct Watcher {
     waker: Option<Waker>,
     /// Whether the session has moved from the id at which the watch began.
     moved: bool,
+    /// Whether the session's deadlines may have been replaced since the last poll.
+    rescheduled: bool,
+}
+
+/// The answer to a poll.
+pub(super) enum Polled {
+    Ended(WatchEnd),
+    Waiting {
+        rescheduled: bool,
+        /// The waker that the new one replaces. The caller drops it as after [`remove`](Table::remove).
+        replaced: Option<Waker>,
+    },
 }
 
 impl Table {
@@ -55,7 +67,7 @@ impl Table {
     }
 
     pub(super) fn insert(&mut self, digest: IdDigest) -> WatcherId {
-        let watcher = Slot::Waiting(Watcher { digest, next: None, waker: None, moved: false });
+        let watcher = Slot::Waiting(Watcher { digest, next: None, waker: None, moved: false, rescheduled: false });
         let at = self.free.unwrap_or_else(|| {
             self.slots.push(Slot::Free { next: None });
             // Memory runs out long before 32 bits do.
@@ -86,14 +98,16 @@ impl Table {
         slot.into_waker()
     }
 
-    /// Returns the end of a watch, or else the waker that this one replaces, which the caller drops as after
-    /// [`remove`](Self::remove).
-    pub(super) fn poll(&mut self, WatcherId(at): WatcherId, waker: &Waker) -> Result<WatchEnd, Option<Waker>> {
+    /// Returns the end of a watch, or else registers the waker for it.
+    pub(super) fn poll(&mut self, WatcherId(at): WatcherId, waker: &Waker) -> Polled {
         match &mut self.slots[at as usize] {
-            Slot::Ended(end) => Ok(*end),
-            Slot::Waiting(watcher) if watcher.waker.as_ref().is_some_and(|old| old.will_wake(waker)) => Err(None),
-            Slot::Waiting(watcher) => Err(watcher.waker.replace(waker.clone())),
-            Slot::Free { .. } => Err(None),
+            Slot::Ended(end) => Polled::Ended(*end),
+            Slot::Waiting(watcher) => {
+                let is_registered = watcher.waker.as_ref().is_some_and(|old| old.will_wake(waker));
+                let replaced = if is_registered { None } else { watcher.waker.replace(waker.clone()) };
+                Polled::Waiting { rescheduled: std::mem::take(&mut watcher.rescheduled), replaced }
+            }
+            Slot::Free { .. } => Polled::Waiting { rescheduled: false, replaced: None },
         }
     }
 
@@ -112,18 +126,25 @@ impl Table {
         self.move_to(at, to);
     }
 
-    /// Whether an item of the feed can concern a watcher. Updates, which are most of them, do not.
+    /// Whether an item of the feed can concern a watcher. Updates with a delta, which are most of them, do not: they set no
+    /// deadlines.
     pub(super) fn is_concerned(item: &FeedItem) -> bool {
         let FeedItem::Change(change) = item else { return matches!(item, FeedItem::Gap(..)) };
-        !matches!(change.kind, ChangeKind::Created | ChangeKind::Applied)
+        match change.kind {
+            ChangeKind::Created => false,
+            ChangeKind::Applied => change.delta.is_none(),
+            _ => true,
+        }
     }
 
     /// Applies an item of the feed, and returns the wakers to call once the table is unlocked. `mask` selects the partition
     /// bits of a digest.
     pub(super) fn apply(&mut self, item: &FeedItem, mask: u16) -> Vec<Waker> {
         match item {
-            FeedItem::Change(SessionChange { digest, kind, before, after, .. }) => match kind {
-                ChangeKind::Created | ChangeKind::Applied => Vec::new(),
+            FeedItem::Change(SessionChange { digest, kind, before, after, delta, .. }) => match kind {
+                ChangeKind::Created => Vec::new(),
+                ChangeKind::Applied if delta.is_some() => Vec::new(),
+                ChangeKind::Applied => self.reschedule(digest),
                 ChangeKind::Rotated { to, .. } => {
                     let replaced = before.zip(*after).is_some_and(|(old, new)| old.incarnation() != new.incarnation());
                     if replaced {
@@ -167,6 +188,21 @@ impl Table {
             next = slot.next();
             wakers.extend(slot.into_waker());
             self.waiting -= 1;
+        }
+        wakers
+    }
+
+    /// The session's deadlines may have been replaced: its watchers that can do so load it again. Their id is still the
+    /// session's.
+    fn reschedule(&mut self, digest: &IdDigest) -> Vec<Waker> {
+        let (mut wakers, mut next) = (Vec::new(), self.first.get(digest).copied());
+        while let Some(at) = next {
+            let Slot::Waiting(watcher) = &mut self.slots[at as usize] else { break };
+            if !watcher.moved {
+                watcher.rescheduled = true;
+                wakers.extend(watcher.waker.take());
+            }
+            next = watcher.next;
         }
         wakers
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     WatchEnd,
-    table::{Table, WatcherId},
+    table::{Polled, Table, WatcherId},
 };
 use crate::{
     model::{EndReason, Ended, IdDigest, Incarnation, OpId, Stamp},
@@ -25,6 +25,7 @@ enum Step {
     Destroy(u8),
     Unknown(u8),
     Update(u8),
+    SetDeadlines(u8),
     Gap(Option<u16>),
 }
 
@@ -38,6 +39,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => session().prop_map(Step::Destroy),
         1 => session().prop_map(Step::Unknown),
         1 => session().prop_map(Step::Update),
+        3 => session().prop_map(Step::SetDeadlines),
         1 => prop::option::of(0u16..4).prop_map(Step::Gap),
     ]
 }
@@ -63,14 +65,14 @@ fn change(session: u8, kind: ChangeKind) -> FeedItem {
     })
 }
 
-/// What the table should hold: where each watcher's session is, or the watcher's end.
+/// What the table should hold: where each watcher's session is, or the watcher's end. The flags: whether the session has
+/// moved, and whether its deadlines have been replaced since the last poll.
 #[derive(Default)]
-struct Model(HashMap<u32, Result<IdDigest, WatchEnd>>);
+struct Model(HashMap<u32, (Result<IdDigest, WatchEnd>, bool, bool)>);
 
 impl Model {
     fn end(&mut self, end: WatchEnd, is_met: impl Fn(&IdDigest) -> bool) -> usize {
-        let met = |state: &&mut Result<IdDigest, WatchEnd>| state.as_ref().is_ok_and(&is_met);
-        self.0.values_mut().filter(met).map(|state| *state = Err(end)).count()
+        self.0.values_mut().filter(|(state, ..)| state.as_ref().is_ok_and(&is_met)).map(|it| it.0 = Err(end)).count()
     }
 
     fn apply(&mut self, item: &FeedItem) -> usize {
@@ -83,14 +85,26 @@ impl Model {
                 self.end(WatchEnd::Interrupted(Some(GapCause::Unreadable)), |at| at == digest)
             }
             FeedItem::Change(SessionChange { digest, kind: ChangeKind::Rotated { to, .. }, .. }) => {
-                self.0.values_mut().filter(|state| **state == Ok(*digest)).for_each(|state| *state = Ok(*to));
+                let moving = self.0.values_mut().filter(|(state, ..)| *state == Ok(*digest));
+                moving.for_each(|it| (it.0, it.1) = (Ok(*to), true));
                 0
+            }
+            FeedItem::Change(SessionChange { digest, kind: ChangeKind::Applied, delta: None, .. }) => {
+                let met = self.0.values_mut().filter(|(state, moved, _)| *state == Ok(*digest) && !moved);
+                met.map(|it| it.2 = true).count()
             }
             FeedItem::Gap(partition, cause) => self.end(WatchEnd::Interrupted(Some(*cause)), |at| {
                 partition.is_none_or(|partition| at.partition() & MASK == partition)
             }),
             _ => 0,
         }
+    }
+}
+
+fn end(polled: Polled) -> Option<WatchEnd> {
+    match polled {
+        Polled::Ended(end) => Some(end),
+        Polled::Waiting { .. } => None,
     }
 }
 
@@ -106,20 +120,22 @@ impl Both {
         match step {
             Step::Insert(session) => {
                 let watcher = self.table.insert(digest(session));
-                assert!(self.table.poll(watcher, Waker::noop()).is_err());
-                assert!(self.model.0.insert(number(watcher), Ok(digest(session))).is_none(), "an id in use");
+                assert_eq!(end(self.table.poll(watcher, Waker::noop())), None);
+                let inserted = (Ok(digest(session)), false, false);
+                assert!(self.model.0.insert(number(watcher), inserted).is_none(), "an id in use");
                 self.watchers.push(watcher);
             }
             Step::Remove(at) if !self.watchers.is_empty() => {
                 let watcher = self.watchers.swap_remove(at.index(self.watchers.len()));
                 let state = self.model.0.remove(&number(watcher));
-                assert_eq!(self.table.remove(watcher).is_some(), state.is_some_and(|state| state.is_ok()));
+                assert_eq!(self.table.remove(watcher).is_some(), state.is_some_and(|(state, ..)| state.is_ok()));
             }
             Step::Relocate(at, session) if !self.watchers.is_empty() => {
                 let watcher = self.watchers[at.index(self.watchers.len())];
                 self.table.relocate(watcher, digest(session));
                 let state = self.model.0.get_mut(&number(watcher)).unwrap();
-                *state = state.map(|_| digest(session));
+                state.0 = state.0.map(|_| digest(session));
+                state.1 = true;
             }
             Step::Remove(_) | Step::Relocate(..) => {}
             Step::Rotate(from, to) => {
@@ -130,7 +146,15 @@ impl Both {
             }
             Step::Destroy(session) => self.apply(&change(session, ChangeKind::Destroyed(EndReason::Logout))),
             Step::Unknown(session) => self.apply(&change(session, ChangeKind::Unknown)),
-            Step::Update(session) => self.apply(&change(session, ChangeKind::Applied)),
+            Step::Update(session) => {
+                let mut item = change(session, ChangeKind::Applied);
+                if let FeedItem::Change(change) = &mut item {
+                    change.delta = Some(Arc::default());
+                }
+                assert!(!Table::is_concerned(&item));
+                self.apply(&item);
+            }
+            Step::SetDeadlines(session) => self.apply(&change(session, ChangeKind::Applied)),
             Step::Gap(partition) => self.apply(&FeedItem::Gap(partition, GapCause::Missed)),
         }
         self.check();
@@ -138,17 +162,20 @@ impl Both {
 
     fn apply(&mut self, item: &FeedItem) {
         let woken = self.table.apply(item, MASK).len();
-        assert_eq!(woken, self.model.apply(item), "only the watchers that ended are woken");
+        assert_eq!(woken, self.model.apply(item), "only the watchers that it concerns are woken");
         assert!(woken == 0 || Table::is_concerned(item));
     }
 
     fn check(&mut self) {
         for watcher in &self.watchers {
-            let state = self.model.0[&watcher.number()];
-            assert_eq!(self.table.place(*watcher).map(|(digest, _)| digest), state.ok());
-            assert_eq!(self.table.poll(*watcher, Waker::noop()).ok(), state.err());
+            let (state, moved, rescheduled) = self.model.0.get_mut(&watcher.number()).unwrap();
+            assert_eq!(self.table.place(*watcher), state.ok().map(|digest| (digest, *moved)));
+            let polled = self.table.poll(*watcher, Waker::noop());
+            let expected = std::mem::take(rescheduled) && state.is_ok();
+            assert_eq!(matches!(polled, Polled::Waiting { rescheduled: true, .. }), expected);
+            assert_eq!(end(polled), state.err());
         }
-        assert_eq!(self.table.waiting(), self.model.0.values().filter(|state| state.is_ok()).count());
+        assert_eq!(self.table.waiting(), self.model.0.values().filter(|(state, ..)| state.is_ok()).count());
     }
 }
 
@@ -169,7 +196,7 @@ fn a_rotation_to_another_session_is_not_followed() {
         change.after = Some(Stamp::first(Incarnation::from(2), OpId::from(1)));
     }
     let _ = table.apply(&item, MASK);
-    assert_eq!(table.poll(watcher, Waker::noop()).ok(), Some(WatchEnd::Superseded));
+    assert_eq!(end(table.poll(watcher, Waker::noop())), Some(WatchEnd::Superseded));
 }
 
 /// A waker may own a watch, whose drop locks the table. So the table never drops a waker itself.
@@ -181,8 +208,8 @@ fn a_replaced_waker_is_returned() {
     }
     let (mut table, first) = (Table::default(), Arc::new(Counted));
     let watcher = table.insert(digest(1));
-    assert!(table.poll(watcher, &first.clone().into()).is_err());
-    let replaced = table.poll(watcher, Waker::noop()).unwrap_err();
+    assert_eq!(end(table.poll(watcher, &first.clone().into())), None);
+    let Polled::Waiting { replaced, .. } = table.poll(watcher, Waker::noop()) else { panic!("the watch has ended") };
     assert_eq!((Arc::strong_count(&first), replaced.is_some()), (2, true));
     assert!(table.remove(watcher).is_some());
 }

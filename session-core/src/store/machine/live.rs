@@ -100,12 +100,12 @@ impl Live {
         self.memory.ops.contains(&op)
     }
 
-    /// Applies a delta that is not empty, and returns the new stamp.
-    pub(super) fn apply_delta(&mut self, op: OpId, delta: &Delta, renewed: Deadlines) -> Stamp {
+    /// Applies a delta and sets the deadlines. Returns the new stamp.
+    pub(super) fn apply_delta(&mut self, op: OpId, delta: &Delta, deadlines: Deadlines) -> Stamp {
         let record = Arc::make_mut(&mut self.record);
         delta.apply_to(&mut record.state);
         record.stamp = record.stamp.next(op);
-        record.deadlines = renewed;
+        record.deadlines = deadlines;
         if self.memory.ops.len() == REMEMBERED_OPS {
             self.memory.ops.remove(0);
         }

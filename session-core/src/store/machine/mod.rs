@@ -110,7 +110,8 @@ pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOpti
     match find(slots, now, id) {
         Err(absent) => absent.into(),
         Ok((live, forwarded)) if known == Some(live.record.stamp()) => {
-            LoadOutcome::Unchanged(Touched { deadlines: live.record.deadlines(), now, forwarded })
+            let (stamp, deadlines) = (live.record.stamp(), live.record.deadlines());
+            LoadOutcome::Unchanged(Touched { stamp, deadlines, now, forwarded })
         }
         Ok((live, forwarded)) => {
             LoadOutcome::Found(Found { record: live.record.clone(), now, forwarded, staleness: None })
@@ -131,10 +132,11 @@ pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: Tou
             if note.is_some() && live.principal().is_some() {
                 live.memory.note = note.map(Box::new);
             }
+            let stamp = live.record.stamp();
             if live.record.is_unconfirmed() {
                 renewal::used(slots, now, id, &at);
             }
-            TouchOutcome::Touched(Touched { deadlines: renewed, now, forwarded: forwarded_to(at, id) })
+            TouchOutcome::Touched(Touched { stamp, deadlines: renewed, now, forwarded: forwarded_to(at, id) })
         }
     }
 }
@@ -194,7 +196,7 @@ impl Rules {
         id: &IdDigest,
         update: &Update,
     ) -> Result<Step<ApplyOutcome>, Error> {
-        let Update { write, delta, preconditions, retry_from, not_after } = update;
+        let Update { write, delta, preconditions, expiry, retry_from, not_after } = update;
         let (at, live) = match live_mut(slots, now, id) {
             Ok(found) => found,
             Err(absent) => return Ok(Step::unchanged(absent.into())),
@@ -207,18 +209,18 @@ impl Rules {
             let applied = Applied { repeated: true, forwarded, ..live.applied(now) };
             return Ok(Step::unchanged(ApplyOutcome::Applied(applied)));
         }
-        if !delta.is_empty() {
+        if update.changes_session() {
             refuse_forgotten_retry(*retry_from, before)?;
             refuse_late(*not_after, now)?;
         }
         if let Some(cause) = live.first_failed(preconditions, now) {
             return Ok(Step::unchanged(ApplyOutcome::Conflict(Conflict { current: before, cause })));
         }
-        if delta.is_empty() {
+        if !update.changes_session() {
             return Ok(Step::unchanged(ApplyOutcome::Applied(Applied { forwarded, ..live.applied(now) })));
         }
         self.limits.admit(live.record.state(), delta)?;
-        let deadlines = live.record.deadlines().renewed(now, None);
+        let deadlines = expiry.map_or_else(|| live.record.deadlines().renewed(now, None), |expiry| expiry.start(now));
         let after = live.apply_delta(write.op, delta, deadlines);
         let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
         let applied = Applied { forwarded, ..live.applied(now) };
