@@ -1,9 +1,9 @@
 //! A typed session compared with a plain map, over a store that loses requests and answers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
-use session_core::Session;
+use session_core::{Expiry, Session};
 
 use crate::{World, faulty::Fault, world};
 
@@ -27,6 +27,7 @@ enum Step {
     Take(usize),
     Commit,
     CommitIfUnchanged,
+    SetExpiry(u64),
     Discard,
     Reopen,
     Fault(Fault),
@@ -48,6 +49,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..2usize).prop_map(Step::Take),
         4 => Just(Step::Commit),
         1 => Just(Step::CommitIfUnchanged),
+        1 => (1_000..2_000u64).prop_map(Step::SetExpiry),
         1 => Just(Step::Discard),
         1 => Just(Step::Reopen),
         2 => fault.prop_map(Step::Fault),
@@ -139,6 +141,14 @@ async fn run(world: &World, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 session.commit_if_unchanged().await.ok();
                 commit(&mut session).await;
                 stored = model.clone();
+            }
+            Step::SetExpiry(seconds) => {
+                let expiry = Expiry::absolute(Duration::from_secs(seconds));
+                while session.set_expiry(expiry).await.is_err() {}
+                if !session.is_new() {
+                    stored = model.clone();
+                }
+                prop_assert_eq!(session.expires_in(), Duration::from_secs(seconds));
             }
             Step::Discard => {
                 if session.has_unsettled() {

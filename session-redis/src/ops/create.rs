@@ -69,7 +69,7 @@ impl Operation<'_> {
     /// The id forwards. A repeated create finds its session at the id that it has moved to.
     async fn created_and_moved(&self, to: &IdDigest, new: &NewSession) -> Result<CreateOutcome, Error> {
         Ok(match self.peek(to).await? {
-            Lookup::Session(found) if found.stamp.incarnation() == new.incarnation => {
+            Lookup::Session(found) if found.touched.stamp.incarnation() == new.incarnation => {
                 CreateOutcome::Created(found.repeated())
             }
             Lookup::Ended(ended) => CreateOutcome::Ended(ended),

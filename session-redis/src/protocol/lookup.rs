@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::Value as Reply;
 use session_core::{
     Error, Note, Principal,
-    model::{EndReason, Ended, Field, IdDigest, Incarnation, Key, Record, Stamp, State, Timestamp, Value},
+    model::{EndReason, Ended, Field, IdDigest, Incarnation, Key, Record, State, Timestamp, Value},
     store::{Applied, Found, Touched},
 };
 
