@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use session_core::{
-    Error, ErrorKind, Note, Principal, SessionId, SignIn,
+    Error, ErrorKind, Expiry, Note, Principal, SessionId, SignIn,
     model::{EndReason, OpId, Timestamp},
     store::{
         AcquireOutcome, Destroy, FencingToken, NewSession, Rotation, RotationKind, SessionLock as _, SessionStore as _,
@@ -56,7 +56,7 @@ const REVOKED: [&[&str]; 26] = [
     &["resetkeys", "%R~faults:*"],
 ];
 
-const OPERATIONS: [&str; 21] = [
+const OPERATIONS: [&str; 23] = [
     "create",
     "create signed in",
     "apply",
@@ -64,6 +64,8 @@ const OPERATIONS: [&str; 21] = [
     "apply and remove",
     "apply and confirm",
     "apply through the old id",
+    "apply with new deadlines",
+    "set deadlines",
     "touch",
     "touch with a note",
     "touch and confirm",
@@ -254,6 +256,7 @@ impl Stage {
         removing.remove(field("who"));
         let longer = TouchOptions { idle: Some(Duration::from_secs(7_200)), ..TouchOptions::default() };
         let noted = TouchOptions { note: Some(Note::new(b"here".as_slice()).unwrap()), ..longer.clone() };
+        let long = Expiry::both(Duration::from_secs(90_000), Duration::from_secs(900_000));
         let bob = SignIn::new(Principal::new("bob").unwrap());
         let signing_in =
             |to, sign_in| Rotation { sign_in: Some(sign_in), ..self.rotation(to, RotationKind::Privilege) };
@@ -268,6 +271,14 @@ impl Stage {
             "apply and remove" => store.apply(id, &Update::new(self.op, removing)).await.map(drop),
             "apply and confirm" => store.apply(renewed, &self.update()).await.map(drop),
             "apply through the old id" => store.apply(old, &self.update()).await.map(drop),
+            "apply with new deadlines" => {
+                store.apply(id, &Update { expiry: Some(long), ..self.update() }).await.map(drop)
+            }
+            // They outlive the entry in the principal's list.
+            "set deadlines" => {
+                let update = Update { expiry: Some(long), ..Update::new(self.op, Default::default()) };
+                store.apply(signed, &update).await.map(drop)
+            }
             "touch" => store.touch(id, longer).await.map(drop),
             "touch with a note" => store.touch(signed, noted).await.map(drop),
             "touch and confirm" => store.touch(renewed, longer).await.map(drop),
