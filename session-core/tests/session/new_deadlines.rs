@@ -22,7 +22,7 @@ async fn they_are_stored_with_what_was_recorded() {
         let (mut session, _) = world.two_requests().await;
         let (id, stamp) = (*session.id(), session.stamp().unwrap());
         world.clock.advance(Duration::from_secs(10));
-        session.set("remember", &true).unwrap();
+        session.set("remember", true).unwrap();
         session.set_expiry(expiry).await.unwrap();
         assert!(!session.has_changes());
         assert_eq!(session.expires_in(), Duration::from_secs(time));
@@ -39,7 +39,7 @@ async fn nothing_else_need_be_recorded() {
     let (mut session, _) = world.two_requests().await;
     session.set_expiry(SHORT).await.unwrap();
     assert!(session.has_written());
-    session.set("n", &1).unwrap();
+    session.set("n", 1).unwrap();
     session.commit_if_unchanged().await.unwrap();
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(session.refresh().await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -51,7 +51,7 @@ async fn a_new_session_takes_them_when_it_is_stored() {
     let mut session = world.sessions.create().unwrap();
     session.set_expiry(SHORT).await.unwrap();
     assert!(session.is_new() && !session.has_changes());
-    session.set("n", &1).unwrap();
+    session.set("n", 1).unwrap();
     session.commit().await.unwrap();
     assert_eq!(lives_for(&world, session.id()).await, Duration::from_secs(60));
     let mut ended = session;
@@ -64,7 +64,7 @@ async fn they_are_settled_after_an_unknown_outcome() {
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
         let world = world();
         let (mut session, _) = world.two_requests().await;
-        session.set("n", &1).unwrap();
+        session.set("n", 1).unwrap();
         world.store.script([fault]);
         assert_eq!(session.set_expiry(SHORT).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
         world.clock.advance(Duration::from_secs(5));
