@@ -89,6 +89,7 @@ impl Copy {
     }
 
     /// Whether the session's deadline has passed. Only the store knows then whether it was renewed.
+    #[inline]
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         match &self.content {
             Content::Session(record) => self.provenance.store_time(now) >= record.deadlines().expires_at(),
@@ -97,6 +98,7 @@ impl Copy {
     }
 
     /// The answer of this copy to a caller that may have a state of its own.
+    #[inline]
     pub(crate) fn answer(&self, known: Option<Stamp>, now: Timestamp) -> LoadOutcome {
         match &self.content {
             Content::Session(record) => {

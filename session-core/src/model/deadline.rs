@@ -114,6 +114,7 @@ impl Deadlines {
     }
 
     /// The earlier of the two. At that moment the session has ended.
+    #[inline]
     pub fn expires_at(&self) -> Timestamp {
         self.idle.min(self.absolute)
     }
