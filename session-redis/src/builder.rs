@@ -89,8 +89,8 @@ impl RedisStoreBuilder {
     /// and the cause of the last attempt.
     ///
     /// With a [`CredentialsProvider`](crate::CredentialsProvider), a refused password or certificate is not an error at
-    /// once: the provider may have others in a moment. The store asks it again until the start deadline, and then fails as
-    /// Unavailable, with the refusal as the cause.
+    /// once: the provider may have others in a moment. The store asks it again until the start deadline, and then fails
+    /// as Unavailable, with the refusal as the cause.
     ///
     /// # Cancel safety
     /// If the future is dropped, there is no store.
@@ -102,9 +102,9 @@ impl RedisStoreBuilder {
     /// servers are not there yet.
     ///
     /// On a Tokio runtime the store begins to connect at once. Elsewhere, for example in a `static`, it begins with its
-    /// first call. Each call waits for the servers until its own deadline. As with [`connect`](Self::connect), permissions
-    /// and layout are checked before the first request. [`check`](session_core::store::SessionStore::check) succeeds when
-    /// the store can serve.
+    /// first call. Each call waits for the servers until its own deadline. As with [`connect`](Self::connect),
+    /// permissions and layout are checked before the first request. [`check`](session_core::store::SessionStore::check)
+    /// succeeds when the store can serve.
     ///
     /// ```
     /// use session_redis::RedisStore;
@@ -117,9 +117,9 @@ impl RedisStoreBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration): a setting out of range. All other errors of `connect` are errors of the
-    /// calls instead: a wrong configuration at once, an outage as [`Unavailable`](ErrorKind::Unavailable) at the deadline
-    /// of the call.
+    /// [`Configuration`](ErrorKind::Configuration): a setting out of range. All other errors of `connect` are errors of
+    /// the calls instead: a wrong configuration at once, an outage as [`Unavailable`](ErrorKind::Unavailable) at the
+    /// deadline of the call.
     pub fn connect_lazy(self) -> Result<RedisStore, Error> {
         let store = self.assemble().during("connect")?;
         // Without a runtime the first call begins.

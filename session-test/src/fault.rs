@@ -45,7 +45,8 @@ pub enum Call {
     Revoke,
     /// Any call of the [lock](session_core::store::SessionLock)
     Lock,
-    /// [`ChangeFeed::subscribe`](session_core::store::ChangeFeed::subscribe), with which a watch or a cache begins to listen
+    /// [`ChangeFeed::subscribe`](session_core::store::ChangeFeed::subscribe), with which a watch or a cache begins to
+    /// listen
     Subscribe,
 }
 

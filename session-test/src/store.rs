@@ -65,8 +65,8 @@ impl<S> TestStore<S> {
         self.script.lock().steps.push_back((target.into(), Some(fault)));
     }
 
-    /// The next such call passes: it takes no fault that is injected after this. To disturb the second update only, let the
-    /// first one pass:
+    /// The next such call passes: it takes no fault that is injected after this. To disturb the second update only, let
+    /// the first one pass:
     ///
     /// ```
     /// # let store = session_test::TestStore::new(session_memory::MemoryStore::new());
@@ -84,9 +84,9 @@ impl<S> TestStore<S> {
         self.script.lock().is_down = is_down;
     }
 
-    /// Interrupts all subscriptions to the feed of changes for a moment, as a connection does that is lost and made again.
-    /// Each gets a [gap](session_core::store::FeedItem::Gap), since it may have missed changes: watches complete with
-    /// [`WatchEnd::Interrupted`](session_core::WatchEnd::Interrupted), and a cache asks the store again.
+    /// Interrupts all subscriptions to the feed of changes for a moment, as a connection does that is lost and made
+    /// again. Each gets a [gap](session_core::store::FeedItem::Gap), since it may have missed changes: watches complete
+    /// with [`WatchEnd::Interrupted`](session_core::WatchEnd::Interrupted), and a cache asks the store again.
     pub fn interrupt_feed(&self) {
         self.subscriptions.interrupt();
     }

@@ -108,14 +108,15 @@ impl Drop for Attempt<'_> {
 
 impl Sessions {
     /// Takes over a handle whose last write has an unknown outcome, for example after the response has been sent, and
-    /// retries that write for at most a minute. The retry has the same op id, so the write happens at most once. Retries run
-    /// beside the next writes of any session, in [`upkeep`](Self::upkeep) and in [`close`](Self::close). At most 256 writes
-    /// wait; one more replaces the oldest. [`deferred`](Self::deferred) returns how many wait and how many were given up.
+    /// retries that write for at most a minute. The retry has the same op id, so the write happens at most once.
+    /// Retries run beside the next writes of any session, in [`upkeep`](Self::upkeep) and in [`close`](Self::close). At
+    /// most 256 writes wait; one more replaces the oldest. [`deferred`](Self::deferred) returns how many wait and how
+    /// many were given up.
     ///
-    /// Returns whether the handle had a write that can be retried: a commit, an [`update`](Session::update), or the first
-    /// commit of a new session. A [`take`](Session::take), a sign-in and a step-up cannot, since only their handle could use
-    /// the result. Of a renewal, only the recorded changes are retried. Changes that were recorded after the failed call are
-    /// discarded. To keep them, [commit](Session::commit) first, which settles the write too.
+    /// Returns whether the handle had a write that can be retried: a commit, an [`update`](Session::update), or the
+    /// first commit of a new session. A [`take`](Session::take), a sign-in and a step-up cannot, since only their
+    /// handle could use the result. Of a renewal, only the recorded changes are retried. Changes that were recorded
+    /// after the failed call are discarded. To keep them, [commit](Session::commit) first, which settles the write too.
     ///
     /// ```
     /// # use session_core::{Error, ErrorKind, Session, Sessions};
