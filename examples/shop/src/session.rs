@@ -71,6 +71,9 @@ impl<S: Sync> FromRequestParts<S> for RequestSession {
 
 /// The middleware. It commits what a handler has recorded before the response leaves, unless that is a server error. A
 /// handler that refuses a request after it has recorded something calls `discard`.
+///
+/// # Errors
+/// If the session cannot be opened. A sign-in that has superseded the id sets the new cookie, so an error sets none.
 pub async fn with_session(
     State(sessions): State<Sessions>,
     mut request: Request,
@@ -79,7 +82,6 @@ pub async fn with_session(
     let sent = cookie_of(request.headers(), ID);
     let floor = cookie_of(request.headers(), FLOOR).and_then(|text| text.parse().ok());
     let opened = match &sent {
-        // If a sign-in has superseded the id, its response sets the new cookie. This error leaves the cookie alone.
         Some(text) => sessions.open_text_with(text, LoadOptions { floor, ..LoadOptions::default() }).await?,
         None => Err(None),
     };
