@@ -88,19 +88,23 @@ impl RedisStoreBuilder {
     /// [`Unavailable`](ErrorKind::Unavailable): no server answered within the start deadline. The message has the address
     /// and the cause of the last attempt.
     ///
+    /// With a [`CredentialsProvider`](crate::CredentialsProvider), a refused password or certificate is not an error at
+    /// once: the provider may have others in a moment. The store asks it again until the start deadline, and then fails
+    /// as Unavailable, with the refusal as the cause.
+    ///
     /// # Cancel safety
     /// If the future is dropped, there is no store.
     pub async fn connect(self) -> Result<RedisStore, Error> {
         self.open().await.during("connect")
     }
 
-    /// Makes a store that connects in the background, and by itself, for as long as it takes. The application starts
-    /// whether or not its servers are there yet.
+    /// Makes a store that connects in the background, and retries until it succeeds. The application starts even if its
+    /// servers are not there yet.
     ///
-    /// On a Tokio runtime the store begins to connect now. Elsewhere, for example in a `static`, it begins with its first
-    /// call. Each call waits for the servers until its own deadline. No request is sent before the permissions and the
-    /// layout were checked, as by [`connect`](Self::connect). [`check`](session_core::store::SessionStore::check) says
-    /// whether the store serves.
+    /// On a Tokio runtime the store begins to connect at once. Elsewhere, for example in a `static`, it begins with its
+    /// first call. Each call waits for the servers until its own deadline. As with [`connect`](Self::connect),
+    /// permissions and layout are checked before the first request. [`check`](session_core::store::SessionStore::check)
+    /// succeeds when the store can serve.
     ///
     /// ```
     /// use session_redis::RedisStore;
@@ -113,9 +117,9 @@ impl RedisStoreBuilder {
     /// ```
     ///
     /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration): a setting out of range. Calls report all other errors that `connect`
-    /// would report: those of the configuration at once, an outage as [`Unavailable`](ErrorKind::Unavailable) at their
-    /// deadline.
+    /// [`Configuration`](ErrorKind::Configuration): a setting out of range. All other errors of `connect` are errors of
+    /// the calls instead: a wrong configuration at once, an outage as [`Unavailable`](ErrorKind::Unavailable) at the
+    /// deadline of the call.
     pub fn connect_lazy(self) -> Result<RedisStore, Error> {
         let store = self.assemble().during("connect")?;
         // Without a runtime the first call begins.

@@ -51,24 +51,25 @@
 //! - if a load with a known stamp finds that the session has changed;
 //! - for the list of a principal, which is in a partition of its own: a sign-in takes at least two round trips.
 //!
-//! The list of a principal is read and changed in bounded steps, however many sessions it has. A page of it is one round
-//! trip, and another for its sessions, which are looked up 64 at a time. Revoking all sessions ends as many as it can within
-//! the call deadline, and [says how many are left](session_core::store::RevokedAll::left). A sign-in under a cap that ends
-//! the oldest sessions looks at as many as the cap allows if there are more, and ends at most 256 that are far above it
-//! ([`Stats::caps_exceeded`]); the next ones go on. Sign-ins that run at the same time are listed in the order in which they
-//! began.
+//! The list of a principal is read and changed in bounded steps, however many sessions it has. A page of it is one
+//! round trip, and another for its sessions, which are looked up 64 at a time. Revoking all sessions ends as many as it
+//! can within the call deadline, and [says how many are left](session_core::store::RevokedAll::left). A sign-in under
+//! the cap [`EndOldest`](session_core::SessionCap::EndOldest) looks up sessions only if the principal has more of them
+//! than the cap allows. Of a list that is far above its cap, one sign-in ends at most 256 sessions, and the next
+//! sign-ins end the rest ([`Stats::caps_exceeded`]). Sign-ins that run at the same time are listed in the order in
+//! which they began.
 //!
 //! # Consistency
 //! Updates of one session are applied one after another on its primary, and every read sees all writes acknowledged
-//! before it, **for as long as the servers keep what they acknowledged**. Redis acknowledges a write before its replicas
-//! have it, and with most settings before it is on disk: what a crash or a failover can lose depends on the deployment.
-//! With `min-replicas-to-write 1`, and a `min-replicas-max-lag` at least two seconds shorter than `down-after-milliseconds`
-//! or `cluster-node-timeout`, a primary that was replaced answers neither reads nor writes, except for up to a second after
-//! it was suspended.
-//! Requests may [wait for replicas](session_core::store::WriteOptions::replicas), which makes a loss less likely and never
-//! excludes it. Each store remembers its destroys of the last minute, up to 8,192, and repeats them when a primary is
-//! regained: [`Stats::destroys_undone`] counts the destroys that had been lost, [`Stats::destroys_forgotten`] those that
-//! exceeded this number.
+//! before it, **for as long as the servers keep what they acknowledged**. Redis acknowledges a write before its
+//! replicas have it, and with most settings before it is on disk: what a crash or a failover can lose depends on the
+//! deployment. With `min-replicas-to-write 1`, and a `min-replicas-max-lag` at least two seconds shorter than
+//! `down-after-milliseconds` or `cluster-node-timeout`, a primary that was replaced answers neither reads nor writes.
+//! The one exception is a server that was suspended: it may answer for up to a second after it resumes. Requests may
+//! [wait for replicas](session_core::store::WriteOptions::replicas), which makes a loss less likely and never excludes
+//! it. Each store remembers its destroys of the last minute, up to 8,192, and repeats them when a primary is regained:
+//! [`Stats::destroys_undone`] counts the destroys that had been lost, [`Stats::destroys_forgotten`] those that exceeded
+//! this number.
 //!
 //! [`durability`] documents what survives a crash, a failover and a moving slot, as measured by tests.
 //!

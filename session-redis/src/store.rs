@@ -48,8 +48,8 @@ impl RedisStore {
         Self::builder(RedisConfig::standalone(url)).connect().await
     }
 
-    /// A store on one server, with default settings, that connects in the background: the application starts even if the
-    /// server is not there yet.
+    /// Makes a store on one server, with default settings, that connects in the background. The application starts even
+    /// if the server is not there yet.
     ///
     /// # Errors
     /// As [`RedisStoreBuilder::connect_lazy`].

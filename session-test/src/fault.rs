@@ -8,8 +8,6 @@ use session_core::ErrorKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing: the call succeeds. It lets one call pass before the fault that is injected next.
-    None,
     /// The call does not reach the store, and fails with this kind.
     Fail(ErrorKind),
     /// The call does not reach the store, and the caller cannot know: a write is
@@ -47,12 +45,15 @@ pub enum Call {
     Revoke,
     /// Any call of the [lock](session_core::store::SessionLock)
     Lock,
+    /// [`ChangeFeed::subscribe`](session_core::store::ChangeFeed::subscribe), with which a watch or a cache begins to
+    /// listen
+    Subscribe,
 }
 
 impl Call {
     /// Whether the call changes anything in the store. Calls of the lock count.
     pub fn is_write(self) -> bool {
-        !matches!(self, Self::Load | Self::Check | Self::List)
+        !matches!(self, Self::Load | Self::Check | Self::List | Self::Subscribe)
     }
 }
 
@@ -87,19 +88,20 @@ impl Target {
 /// The faults to come, and the calls that were received.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
-    pub(crate) faults: VecDeque<(Target, Fault)>,
+    /// Without a fault, the call passes.
+    pub(crate) steps: VecDeque<(Target, Option<Fault>)>,
     pub(crate) calls: Vec<Call>,
     pub(crate) is_down: bool,
 }
 
 impl Script {
-    /// Records a call, and removes and returns the first fault that can happen to it.
-    pub(crate) fn receive(&mut self, call: Call) -> Fault {
+    /// Records a call, and removes the first step that includes it. Returns its fault.
+    pub(crate) fn receive(&mut self, call: Call) -> Option<Fault> {
         self.calls.push(call);
         if self.is_down {
-            return Fault::Fail(ErrorKind::Unavailable);
+            return Some(Fault::Fail(ErrorKind::Unavailable));
         }
-        let at = self.faults.iter().position(|(target, _)| target.includes(call));
-        at.and_then(|at| self.faults.remove(at)).map_or(Fault::None, |(_, fault)| fault)
+        let at = self.steps.iter().position(|(target, _)| target.includes(call))?;
+        self.steps.remove(at)?.1
     }
 }

@@ -27,12 +27,15 @@
 //! |---|---|
 //! | an outage that ends | [`set_down`](TestStore::set_down) |
 //! | one failure | [`fail_next`](TestStore::fail_next), or [`inject`](TestStore::inject) for one kind of call |
+//! | a failure of the second call | [`pass_next`](TestStore::pass_next), and then `inject` |
 //! | a write whose answer is lost | [`lose_next_answer`](TestStore::lose_next_answer) |
 //! | a request that is dropped while it waits | [`Fault::Hang`] |
+//! | a watch that may have missed changes | [`interrupt_feed`](TestStore::interrupt_feed) |
 //! | how often the store is asked | [`take_calls`](TestStore::take_calls) |
 //! | expiry | a [`ManualClock`](session_core::ManualClock) in the memory store's builder |
 
 mod fault;
+mod feed;
 mod store;
 
 pub use fault::{Call, Fault, Target};

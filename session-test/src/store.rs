@@ -7,35 +7,36 @@ use session_core::{
     Error, ErrorKind, LoadOptions, Principal, SessionId,
     model::{EndReason, IdDigest, OpId},
     store::{
-        AcquireOutcome, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, FencingToken, IndexedSession,
-        LoadOutcome, NewSession, RevocationId, RevokedAll, RotateOutcome, Rotation, SessionIndex, SessionLock,
-        SessionStore, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait, forward,
+        AcquireOutcome, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, FencingToken, IndexedSession,
+        LoadOutcome, NewSession, Origin, RevocationId, RevokedAll, RotateOutcome, Rotation, SessionIndex, SessionLock,
+        SessionStore, Subscription, TenureOutcome, TouchOptions, TouchOutcome, Update, async_trait, forward,
     },
 };
 
-use crate::{Call, Fault, Target, fault::Script};
+use crate::{Call, Fault, Target, fault::Script, feed::Subscriptions};
 
 /// A store in front of another one that fails, loses answers or hangs on demand, and lists the calls that it received.
 ///
 /// Without faults it behaves like the store behind it, with the same capabilities. Clones share the store, the faults and
-/// the list of calls: give one to [`Sessions`](session_core::Sessions) and keep the other. The feed of changes is passed on
-/// as it is.
+/// the list of calls: give one to [`Sessions`](session_core::Sessions) and keep the other.
 #[derive(Debug)]
 pub struct TestStore<S> {
     store: Arc<S>,
     script: Arc<Mutex<Script>>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 impl<S> Clone for TestStore<S> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), script: self.script.clone() }
+        let Self { store, script, subscriptions } = self;
+        Self { store: store.clone(), script: script.clone(), subscriptions: subscriptions.clone() }
     }
 }
 
 impl<S> TestStore<S> {
     /// A store in front of `store`, without faults.
     pub fn new(store: S) -> Self {
-        Self { store: Arc::new(store), script: Arc::default() }
+        Self { store: Arc::new(store), script: Arc::default(), subscriptions: Arc::default() }
     }
 
     /// The store behind this one. Its calls are neither listed nor disturbed.
@@ -61,13 +62,33 @@ impl<S> TestStore<S> {
 
     /// Adds a fault to those that are to come. Each call takes the first fault that can happen to it.
     pub fn inject(&self, target: impl Into<Target>, fault: Fault) {
-        self.script.lock().faults.push_back((target.into(), fault));
+        self.script.lock().steps.push_back((target.into(), Some(fault)));
+    }
+
+    /// The next such call passes: it takes no fault that is injected after this. To disturb the second update only, let
+    /// the first one pass:
+    ///
+    /// ```
+    /// # let store = session_test::TestStore::new(session_memory::MemoryStore::new());
+    /// # use session_test::{Call, Fault};
+    /// store.pass_next(Call::Apply);
+    /// store.inject(Call::Apply, Fault::LoseAnswer);
+    /// ```
+    pub fn pass_next(&self, target: impl Into<Target>) {
+        self.script.lock().steps.push_back((target.into(), None));
     }
 
     /// Begins or ends an outage. During an outage every [`Call`] fails with [`Unavailable`](ErrorKind::Unavailable) and takes
-    /// no injected fault. The feed of changes goes on.
+    /// no injected fault. Subscriptions to the feed of changes go on; new ones fail.
     pub fn set_down(&self, is_down: bool) {
         self.script.lock().is_down = is_down;
+    }
+
+    /// Interrupts all subscriptions to the feed of changes for a moment, as a connection does that is lost and made
+    /// again. Each gets a [gap](session_core::store::FeedItem::Gap), since it may have missed changes: watches complete
+    /// with [`WatchEnd::Interrupted`](session_core::WatchEnd::Interrupted), and a cache asks the store again.
+    pub fn interrupt_feed(&self) {
+        self.subscriptions.interrupt();
     }
 
     /// The calls since the last time that this was asked, in the order in which they were received.
@@ -79,11 +100,11 @@ impl<S> TestStore<S> {
         let lost = if call.is_write() { ErrorKind::OutcomeUnknown } else { ErrorKind::Unavailable };
         let fault = self.script.lock().receive(call);
         match fault {
-            Fault::None => answer.await,
-            Fault::Fail(kind) => Err(Error::new(kind, INJECTED)),
-            Fault::LoseRequest => Err(Error::new(lost, INJECTED)),
-            Fault::LoseAnswer => answer.await.and(Err(Error::new(lost, INJECTED))),
-            Fault::Hang => {
+            None => answer.await,
+            Some(Fault::Fail(kind)) => Err(Error::new(kind, INJECTED)),
+            Some(Fault::LoseRequest) => Err(Error::new(lost, INJECTED)),
+            Some(Fault::LoseAnswer) => answer.await.and(Err(Error::new(lost, INJECTED))),
+            Some(Fault::Hang) => {
                 answer.await?;
                 std::future::pending().await
             }
@@ -96,7 +117,7 @@ const INJECTED: &str = "a fault that the test injected";
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore + 'static> SessionStore for TestStore<S> {
-    forward!(self => self.store; backend, limits, clock, close, feed);
+    forward!(self => self.store; backend, limits, clock, close);
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         self.call(Call::Create, self.store.create(id, new)).await
@@ -132,6 +153,10 @@ impl<S: SessionStore + 'static> SessionStore for TestStore<S> {
 
     fn lock(&self) -> Option<&dyn SessionLock> {
         self.store.lock().map(|_| self as _)
+    }
+
+    fn feed(&self) -> Option<&dyn ChangeFeed> {
+        self.store.feed().map(|_| self as _)
     }
 }
 
@@ -187,5 +212,22 @@ impl<S: SessionStore + 'static> SessionLock for TestStore<S> {
 
     async fn release(&self, id: &SessionId, token: FencingToken) -> Result<TenureOutcome, Error> {
         self.call(Call::Lock, self.inner_lock()?.release(id, token)).await
+    }
+}
+
+#[async_trait]
+impl<S: SessionStore + 'static> ChangeFeed for TestStore<S> {
+    fn origin(&self) -> Origin {
+        self.store.feed().map_or(Origin::from(0), ChangeFeed::origin)
+    }
+
+    fn partitions(&self) -> u32 {
+        self.store.feed().map_or(1, ChangeFeed::partitions)
+    }
+
+    async fn subscribe(&self) -> Result<Subscription, Error> {
+        let feed = self.store.feed().ok_or_else(|| missing("feed"))?;
+        let subscription = self.call(Call::Subscribe, feed.subscribe()).await?;
+        Ok(self.subscriptions.add(subscription))
     }
 }

@@ -1,6 +1,6 @@
 //! A session from sign-in to sign-out: `cargo run -p quickstart`.
 
-use session_core::{Error, Principal, Rotate, Rotated, Sessions, SignIn};
+use session_core::{Error, Principal, Rotate, SessionId, Sessions, SignIn};
 use session_memory::MemoryStore;
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,18 +16,17 @@ async fn main() -> Result<(), Error> {
     tab.map_mut("cart").update("sku-1", |n: u32| n + 1).await?; // atomic, sent at once
 
     let alice = Principal::new("alice")?;
-    session.set("theme", "dark")?;
     let sign_in = Rotate::privilege().with_sign_in(SignIn::new(alice.clone()));
-    if session.rotate(sign_in.clone()).await? == Rotated::NewId {
-        println!("signed in: the cookie gets the new id, {} characters", session.id().expose().len());
-    }
-    let mut phone = sessions.create()?;
-    let _new_id = phone.rotate(sign_in).await?; // signed in on another device, too
+    let mut session = sessions.sign_in(session.id(), sign_in.clone()).await?; // the same session at a new id
+    println!("signed in: set the cookie to the new id, {} characters", session.id().expose().len());
     if let Err(error) = sessions.open(tab.id()).await {
         println!("with the old id: {error}");
     }
+    let phone = sessions.sign_in(&SessionId::generate()?, sign_in).await?; // another device, which had no session
+    println!("signed in on the phone: {:?}", phone.principal().map(Principal::as_str));
 
-    let session = sessions.open(session.id()).await?;
+    session.set("theme", "dark")?;
+    session.commit().await?;
     for line in session.map("cart").iter::<String, u32>() {
         let (sku, quantity) = line?;
         println!("{quantity} x {sku}, theme {:?}", session.get::<String>("theme")?);

@@ -102,9 +102,10 @@ async fn order(mut session: RequestSession, Path(token): Path<String>) -> Result
     })
 }
 
-/// The session keeps its cart and gets a new id; the old one, which somebody else may know, gives no access any more. It
-/// is not opened first, so a form that is sent twice signs in twice. There is no password here: a real application asks for
-/// `last_revocation`, checks the password, and passes the revocation to `SignIn::with_last_revocation`.
+/// The session keeps its cart and gets a new id. The store refuses the old id, which somebody else may know. The
+/// session is not opened first, so a form that is sent twice signs in twice. There is no password here: a real
+/// application asks for `last_revocation`, checks the password, and passes the revocation to
+/// `SignIn::with_last_revocation`.
 async fn sign_in(
     State(sessions): State<Sessions>,
     Path(user): Path<String>,

@@ -65,36 +65,35 @@ impl<S: Sync> FromRequestParts<S> for RequestSession {
             let message = "no session: the middleware is missing, or another extractor of this request has it";
             return Err(Failure(Error::new(ErrorKind::Configuration, message)));
         };
-        Ok(Self { session: Some(session), slot, ended: parts.extensions.get::<Ended>().copied() })
+        Ok(Self { session: Some(session), slot, ended: parts.extensions.get::<Option<Ended>>().copied().flatten() })
     }
 }
 
 /// The middleware. It commits what a handler has recorded before the response leaves, unless that is a server error. A
 /// handler that refuses a request after it has recorded something calls `discard`.
-pub async fn with_session(State(sessions): State<Sessions>, mut request: Request, next: Next) -> Response {
+///
+/// # Errors
+/// If the session cannot be opened. A sign-in that has superseded the id sets the new cookie, so an error sets none.
+pub async fn with_session(
+    State(sessions): State<Sessions>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
     let sent = cookie_of(request.headers(), ID);
     let floor = cookie_of(request.headers(), FLOOR).and_then(|text| text.parse().ok());
     let opened = match &sent {
-        Some(text) => sessions.open_text_with(text, LoadOptions { floor, ..LoadOptions::default() }).await,
-        None => Ok(Err(None)),
+        Some(text) => sessions.open_text_with(text, LoadOptions { floor, ..LoadOptions::default() }).await?,
+        None => Err(None),
     };
-    let session = match opened {
-        Ok(Ok(session)) => Ok(session),
-        Ok(Err(ended)) => {
-            ended.map(|ended| request.extensions_mut().insert(ended));
-            sessions.create()
-        }
-        Err(error) => Err(error),
-    };
-    let slot = match session {
-        Ok(session) => Slot(Arc::new(Mutex::new(Some(session)))),
-        // Superseded by a sign-in, whose response sets the new cookie: leave the cookie alone.
-        Err(error) => return Failure(error).into_response(),
-    };
+    let session = opened.or_else(|ended| {
+        request.extensions_mut().insert(ended);
+        sessions.create()
+    })?;
+    let slot = Slot(Arc::new(Mutex::new(Some(session))));
     request.extensions_mut().insert(slot.clone());
     let mut response = next.run(request).await;
     // A handler that keeps the session, for a WebSocket for example, commits by itself.
-    let Some(mut session) = mem::take(&mut *slot.0.lock()) else { return response };
+    let Some(mut session) = mem::take(&mut *slot.0.lock()) else { return Ok(response) };
     if response.status().is_server_error() {
         session.discard();
     }
@@ -103,7 +102,7 @@ pub async fn with_session(State(sessions): State<Sessions>, mut request: Request
         response = Failure(error).into_response();
     }
     set_cookies(&mut response, &session, sent.as_deref());
-    response
+    Ok(response)
 }
 
 pub(crate) fn cookie_of(headers: &HeaderMap, name: &str) -> Option<String> {

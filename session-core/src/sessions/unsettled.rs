@@ -107,15 +107,16 @@ impl Drop for Attempt<'_> {
 }
 
 impl Sessions {
-    /// Takes over a handle whose last write has an unknown outcome, after the response has been sent, and attempts that
-    /// write again, with its op id, so that it happens at most once: beside the next writes of any session, in
-    /// [`upkeep`](Self::upkeep) and in [`close`](Self::close), for at most a minute. [`deferred`](Self::deferred) says how
-    /// many writes wait (at most 256; then the oldest one is dropped) and how many were given up.
+    /// Takes over a handle whose last write has an unknown outcome, for example after the response has been sent, and
+    /// retries that write for at most a minute. The retry has the same op id, so the write happens at most once.
+    /// Retries run beside the next writes of any session, in [`upkeep`](Self::upkeep) and in [`close`](Self::close). At
+    /// most 256 writes wait; one more replaces the oldest. [`deferred`](Self::deferred) returns how many wait and how
+    /// many were given up.
     ///
-    /// Returns whether the handle had such a write: a commit, an [`update`](Session::update), or the first commit of a new
-    /// session. A [`take`](Session::take), a sign-in and a step-up are not attempted again, since only their handle could
-    /// use the result. Of a renewal only the recorded changes are. Changes that were recorded after the failed call are
-    /// discarded; [commit](Session::commit) them first, which settles the write too.
+    /// Returns whether the handle had a write that can be retried: a commit, an [`update`](Session::update), or the
+    /// first commit of a new session. A [`take`](Session::take), a sign-in and a step-up cannot, since only their
+    /// handle could use the result. Of a renewal, only the recorded changes are retried. Changes that were recorded
+    /// after the failed call are discarded. To keep them, [commit](Session::commit) first, which settles the write too.
     ///
     /// ```
     /// # use session_core::{Error, ErrorKind, Session, Sessions};

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use session_core::{ErrorKind, Sessions};
 use session_memory::MemoryStore;
+use session_test::{Call, Fault, Target};
 
-use crate::{faulty::Fault, world};
+use crate::world;
 
 #[tokio::test]
 async fn exactly_one_of_two_requests_takes_a_value() {
@@ -27,11 +28,11 @@ async fn taking_an_unstored_value_sends_nothing() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("flash", 1u32).unwrap();
-    world.store.calls();
+    world.store.take_calls();
     assert_eq!(session.take::<u32>("flash").await.unwrap(), Some(1));
     assert_eq!(session.take::<u32>("flash").await.unwrap(), None);
     assert_eq!(session.update("count", |n: u32| n + 1).await.unwrap(), 1);
-    assert_eq!(world.store.calls(), 1, "only the update of the stored value");
+    assert_eq!(world.store.take_calls(), [Call::Apply], "only the update of the stored value");
     assert_eq!(session.get::<u32>("count").unwrap(), Some(1));
 }
 
@@ -167,14 +168,14 @@ async fn a_transaction_whose_closure_fails_records_nothing() {
 #[tokio::test]
 async fn a_take_whose_answer_is_lost_is_settled_by_another_take() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         let (mut a, _) = world.two_requests().await;
         a.set("flash", "once").unwrap();
         a.commit().await.unwrap();
         let mut b = world.sessions.open(a.id()).await.unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         assert_eq!(a.take::<String>("flash").await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
-        if fault == Fault::LostAnswer {
+        if fault == Fault::LoseAnswer {
             assert_eq!(b.take::<String>("flash").await.unwrap(), None);
         }
         assert_eq!(a.take::<String>("flash").await.unwrap().as_deref(), Some("once"), "{fault:?}");
@@ -189,7 +190,7 @@ async fn a_lost_take_that_then_loses_the_race_returns_nothing() {
     a.set("flash", "once").unwrap();
     a.commit().await.unwrap();
     let mut b = world.sessions.open(a.id()).await.unwrap();
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     a.take::<String>("flash").await.unwrap_err();
     assert_eq!(b.take::<String>("flash").await.unwrap().as_deref(), Some("once"));
     assert_eq!(a.take::<String>("flash").await.unwrap(), None);
@@ -198,9 +199,9 @@ async fn a_lost_take_that_then_loses_the_race_returns_nothing() {
 #[tokio::test]
 async fn an_update_whose_answer_is_lost_is_applied_once() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         let (mut a, mut b) = world.two_requests().await;
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         a.update("n", |n: u32| n + 1).await.unwrap_err();
         b.set("other", 1).unwrap();
         b.commit().await.unwrap();

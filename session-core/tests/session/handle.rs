@@ -8,8 +8,9 @@ use session_core::{
     store::{Absent, LoadOutcome, SessionStore as _, Update},
 };
 use session_memory::MemoryStore;
+use session_test::{Call, Fault, Target};
 
-use crate::{faulty::Fault, world};
+use crate::world;
 
 #[tokio::test]
 async fn reads_see_the_requests_own_writes() {
@@ -46,11 +47,11 @@ async fn a_commit_is_one_call_and_an_empty_commit_is_none() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
     assert!(session.is_new() && session.stamp().is_none());
-    assert_eq!(world.store.calls(), 0);
+    assert_eq!(world.store.take_calls(), []);
     session.persist().await.unwrap();
-    assert_eq!((world.store.calls(), session.is_new()), (1, false));
+    assert_eq!((world.store.take_calls(), session.is_new()), (vec![Call::Create], false));
     session.commit().await.unwrap();
-    assert_eq!(world.store.calls(), 0);
+    assert_eq!(world.store.take_calls(), []);
     session.set("a", 1u8).unwrap();
     session.map_mut("m").insert(7u64, "x").unwrap();
     session.members_mut("s").insert(true).unwrap();
@@ -58,10 +59,10 @@ async fn a_commit_is_one_call_and_an_empty_commit_is_none() {
     assert_eq!(session.pending().insertions().count(), 3);
     assert_eq!(session.pending().removals().count(), 1);
     session.commit().await.unwrap();
-    assert_eq!(world.store.calls(), 1);
+    assert_eq!(world.store.take_calls(), [Call::Apply]);
     assert!(session.pending().is_empty());
     world.sessions.open(session.id()).await.unwrap();
-    assert_eq!(world.store.calls(), 1);
+    assert_eq!(world.store.take_calls(), [Call::Load]);
 }
 
 /// The lost update of whole-blob libraries: A inserts one field, B another, and one is gone.
@@ -119,7 +120,7 @@ async fn an_id_that_was_never_issued_is_not_accepted() {
     assert!(
         world
             .store
-            .inner
+            .inner()
             .load(&made_up, LoadOptions::default())
             .await
             .is_ok_and(|it| matches!(it, LoadOutcome::Absent(Absent::NotFound(None))))
@@ -133,9 +134,9 @@ async fn discard_drops_recorded_changes() {
     session.set("n", 9u32).unwrap();
     session.discard();
     assert_eq!(session.get::<u32>("n").unwrap(), Some(1));
-    world.store.calls();
+    world.store.take_calls();
     session.commit().await.unwrap();
-    assert_eq!(world.store.calls(), 0);
+    assert_eq!(world.store.take_calls(), []);
 }
 
 #[tokio::test]
@@ -166,7 +167,7 @@ async fn an_unreadable_value_is_an_error_on_its_field_alone() {
     let mut delta = session_core::model::Delta::new();
     delta.set(Field::new("broken").unwrap(), Value::from(bytes(&[200, 1, 2])));
     delta.set(Field::new("text").unwrap(), Value::from(bytes(&[3, 255])));
-    world.store.inner.apply(session.id(), &Update::new(OpId::generate().unwrap(), delta)).await.unwrap();
+    world.store.inner().apply(session.id(), &Update::new(OpId::generate().unwrap(), delta)).await.unwrap();
     session.refresh().await.unwrap();
     for (field, shown) in [("broken", "format 200"), ("text", "json")] {
         let error = session.get::<String>(field).unwrap_err();
@@ -189,13 +190,13 @@ async fn opening_an_active_session_keeps_it_alive_with_few_touches() {
     let world = world();
     let (session, _) = world.two_requests().await;
     let step = defaults::IDLE / 30;
-    world.store.touches();
+    world.touches();
     for _ in 0..90 {
         world.clock.advance(step);
         let opened = world.sessions.open(session.id()).await.unwrap();
         assert!(opened.expires_in() > defaults::IDLE - defaults::IDLE / 10);
     }
-    assert_eq!(world.store.touches(), 30, "one touch for each tenth of the idle timeout");
+    assert_eq!(world.touches(), 30, "one touch for each tenth of the idle timeout");
     world.clock.advance(defaults::IDLE);
     assert_eq!(world.sessions.open(session.id()).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
@@ -209,12 +210,12 @@ async fn a_session_near_its_absolute_deadline_is_not_touched_needlessly() {
     session.persist().await.unwrap();
     world.clock.advance(Duration::from_secs(6));
     sessions.open(session.id()).await.unwrap();
-    assert_eq!(world.store.touches(), 1, "to the absolute deadline");
+    assert_eq!(world.touches(), 1, "to the absolute deadline");
     for _ in 0..8 {
         world.clock.advance(Duration::from_secs(1));
         sessions.open(session.id()).await.unwrap();
     }
-    assert_eq!(world.store.touches(), 0);
+    assert_eq!(world.touches(), 0);
 }
 
 #[tokio::test]
@@ -222,11 +223,11 @@ async fn a_failed_touch_does_not_fail_the_read_and_is_retried_at_close() {
     let world = world();
     let (session, _) = world.two_requests().await;
     world.clock.advance(defaults::IDLE / 2);
-    world.store.script([Fault::Refused]);
+    world.store.inject(Target::Write, Fault::Fail(ErrorKind::Unavailable));
     let opened = world.sessions.open(session.id()).await.unwrap();
     assert_eq!(opened.expires_in(), defaults::IDLE / 2);
     world.sessions.close().await.unwrap();
-    assert_eq!(world.store.touches(), 2);
+    assert_eq!(world.touches(), 2);
     assert_eq!(world.sessions.open(session.id()).await.unwrap_err().kind(), ErrorKind::Configuration);
     world.clock.advance(defaults::IDLE - Duration::from_millis(1));
     let again = Sessions::new(world.store.clone());

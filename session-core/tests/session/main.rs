@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod compare_and_set;
-mod faulty;
 mod handle;
 mod locking;
 mod model;
@@ -24,28 +23,29 @@ mod unknown;
 mod view;
 mod watching;
 
-use std::sync::Arc;
-
-use faulty::Faulty;
 use session_core::{ManualClock, Sessions};
 use session_memory::MemoryStore;
+use session_test::{Call, TestStore};
 
 /// Sessions over a memory store that can be made to fail, on a clock that stands still.
 struct World {
     sessions: Sessions,
-    store: Arc<Faulty>,
+    store: TestStore<MemoryStore>,
     clock: ManualClock,
 }
 
 fn world() -> World {
     let clock = ManualClock::new();
-    let memory = MemoryStore::builder().clock(clock.clone()).build().unwrap();
-    let store = Arc::new(Faulty::new(memory));
-    let sessions = Sessions::builder(store.clone()).clock(clock.clone()).build();
-    World { sessions, store, clock }
+    let store = TestStore::new(MemoryStore::builder().clock(clock.clone()).build().unwrap());
+    World { sessions: Sessions::new(store.clone()), store, clock }
 }
 
 impl World {
+    /// The number of touches since the calls were taken last.
+    fn touches(&self) -> usize {
+        self.store.take_calls().into_iter().filter(|call| *call == Call::Touch).count()
+    }
+
     /// A stored session with the scalar `n` = 1, open in two requests.
     async fn two_requests(&self) -> (session_core::Session, session_core::Session) {
         let mut first = self.sessions.create().unwrap();

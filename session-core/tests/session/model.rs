@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
-use session_core::{Expiry, Session};
+use session_core::{ErrorKind, Expiry, Session};
+use session_test::{Fault, Target};
 
-use crate::{World, faulty::Fault, world};
+use crate::{World, world};
 
 /// Maps the name of an entry (field, key) to its value. Scalars have no key.
 type Model = BTreeMap<(&'static str, Option<u8>), u32>;
@@ -30,13 +31,19 @@ enum Step {
     SetExpiry(u64),
     Discard,
     Reopen,
-    Fault(Fault),
+    /// The next write has this fault, or none.
+    Fault(Option<Fault>),
     /// Another request writes an entry that this one never changes.
     Other(u32),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let fault = prop::sample::select(vec![Fault::LostRequest, Fault::LostAnswer, Fault::Refused, Fault::None]);
+    let fault = prop::sample::select(vec![
+        Some(Fault::LoseRequest),
+        Some(Fault::LoseAnswer),
+        Some(Fault::Fail(ErrorKind::Unavailable)),
+        None,
+    ]);
     let step = prop_oneof![
         3 => (0..2usize, 0..9u32).prop_map(|(field, n)| Step::Insert(field, n)),
         1 => (0..2usize).prop_map(Step::Remove),
@@ -163,10 +170,11 @@ async fn run(world: &World, steps: Vec<Step>) -> Result<(), TestCaseError> {
                 stored = model.clone();
                 session = world.sessions.open(session.id()).await.unwrap();
             }
-            Step::Fault(fault) => world.store.script([fault]),
+            Step::Fault(Some(fault)) => world.store.inject(Target::Write, fault),
+            Step::Fault(None) => world.store.pass_next(Target::Write),
             Step::Other(n) if !session.is_new() => {
                 // Without the faults, which apply to this request only.
-                let others = session_core::Sessions::new(world.store.inner.clone());
+                let others = session_core::Sessions::new(world.store.inner().clone());
                 let mut other = others.open(session.id()).await.unwrap();
                 other.map_mut("other").insert(n % 4, n).unwrap();
                 other.commit().await.unwrap();

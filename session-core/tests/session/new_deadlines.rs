@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use session_core::{ErrorKind, Expiry, Rotate, SessionId, defaults};
 
-use crate::{World, faulty::Fault, world};
+use session_test::{Fault, Target};
+
+use crate::{World, world};
 
 const SHORT: Expiry = Expiry::absolute(Duration::from_secs(60));
 const LONG: Expiry = Expiry::both(Duration::from_secs(86_400), Duration::from_secs(30 * 86_400));
@@ -61,15 +63,15 @@ async fn a_new_session_takes_them_when_it_is_stored() {
 
 #[tokio::test]
 async fn they_are_settled_after_an_unknown_outcome() {
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         let world = world();
         let (mut session, _) = world.two_requests().await;
         session.set("n", 1).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         assert_eq!(session.set_expiry(SHORT).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
         world.clock.advance(Duration::from_secs(5));
         session.commit().await.unwrap();
-        let counted_from = if fault == Fault::LostAnswer { 5 } else { 0 };
+        let counted_from = if fault == Fault::LoseAnswer { 5 } else { 0 };
         assert_eq!(lives_for(&world, session.id()).await, Duration::from_secs(60 - counted_from), "once");
         assert_eq!(session.expires_in(), Duration::from_secs(60 - counted_from));
     }

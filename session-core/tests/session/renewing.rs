@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use session_core::{ErrorKind, Expiry, LoadOptions, Rotate, Rotated, Sessions, defaults, model::EndReason};
+use session_test::{Call, Fault, Target};
 
-use crate::{World, faulty::Fault, world};
+use crate::{World, world};
 
 const GRACE: Duration = defaults::ROTATION_GRACE;
 const SECOND: Duration = Duration::from_secs(1);
@@ -67,13 +68,13 @@ async fn the_request_that_renews_goes_on_after_the_confirmation() {
 async fn the_first_open_with_the_new_id_confirms_it() {
     let world = world();
     let (old, new) = world.renewed().await;
-    world.store.calls();
+    world.store.take_calls();
     world.sessions.open(&old).await.unwrap();
-    assert_eq!(world.store.calls(), 1, "the old id confirms nothing");
+    assert_eq!(world.store.take_calls(), [Call::Load], "the old id confirms nothing");
     world.sessions.open(&new).await.unwrap();
-    assert_eq!(world.store.calls(), 2, "a load and a touch");
+    assert_eq!(world.store.take_calls(), [Call::Load, Call::Touch]);
     world.sessions.open(&new).await.unwrap();
-    assert_eq!(world.store.calls(), 1, "it is confirmed");
+    assert_eq!(world.store.take_calls(), [Call::Load], "it is confirmed");
     world.clock.advance(GRACE - SECOND);
     world.sessions.open(&old).await.unwrap();
     world.clock.advance(SECOND);
@@ -87,7 +88,7 @@ async fn the_first_open_with_the_new_id_confirms_it() {
 async fn a_confirmation_that_fails_is_repeated() {
     let world = world();
     let (old, new) = world.renewed().await;
-    world.store.script([Fault::Refused]);
+    world.store.inject(Target::Write, Fault::Fail(ErrorKind::Unavailable));
     world.sessions.open(&new).await.unwrap();
     world.clock.advance(GRACE);
     world.sessions.open(&old).await.unwrap();

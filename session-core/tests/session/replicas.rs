@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use session_core::{
-    Error, Limits, LoadOptions, Rotate, Rotated, SessionId, Sessions,
+    Error, Rotate, Rotated, SessionId, Sessions,
     store::{
-        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
-        Rotation, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+        Applied, ApplyOutcome, CreateOutcome, Destroy, DestroyOutcome, NewSession, RotateOutcome, Rotation,
+        SessionStore, Update, async_trait, forward,
     },
 };
 use session_memory::MemoryStore;
@@ -41,14 +41,9 @@ impl Replicated {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl SessionStore for Replicated {
-    fn backend(&self) -> &'static str {
-        "replicated"
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
+    forward!(self => self.inner; backend, limits, load, touch, check, close, clock, index, lock, feed);
 
     async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         Ok(match self.inner.create(id, new).await? {
@@ -59,10 +54,6 @@ impl SessionStore for Replicated {
         })
     }
 
-    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
-        self.inner.load(id, options).await
-    }
-
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
         Ok(match self.inner.apply(id, update).await? {
             ApplyOutcome::Applied(applied) => {
@@ -70,10 +61,6 @@ impl SessionStore for Replicated {
             }
             other => other,
         })
-    }
-
-    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
-        self.inner.touch(id, options).await
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
@@ -92,14 +79,6 @@ impl SessionStore for Replicated {
             }
             other => other,
         })
-    }
-
-    async fn check(&self) -> Result<(), Error> {
-        self.inner.check().await
-    }
-
-    fn lock(&self) -> Option<&dyn SessionLock> {
-        self.inner.lock()
     }
 }
 

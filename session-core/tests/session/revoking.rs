@@ -19,9 +19,10 @@ struct InSteps {
     calls: AtomicUsize,
 }
 
+#[deny(clippy::missing_trait_methods)]
 #[store::async_trait]
 impl SessionStore for InSteps {
-    store::forward!(self => self.inner; backend, limits, create, load, apply, touch, rotate, destroy, check, close, lock, feed);
+    store::forward!(self => self.inner; backend, limits, create, load, apply, touch, rotate, destroy, check, close, clock, lock, feed);
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)

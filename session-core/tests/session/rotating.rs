@@ -5,6 +5,7 @@ use std::time::Duration;
 use session_core::{
     ErrorKind, Expiry, Principal, Rotate, Rotated, SessionCap, SignIn, defaults, model::EndReason, store::SessionStore,
 };
+use session_test::Call;
 
 use crate::world;
 
@@ -18,11 +19,11 @@ async fn a_sign_in_moves_the_session_with_its_recorded_changes() {
     let (mut session, mut planted) = world.two_requests().await;
     let old = *session.id();
     session.set("user", 7u32).unwrap();
-    world.store.calls();
+    world.store.take_calls();
     let expiry = Expiry::absolute(Duration::from_secs(86_400 * 30));
     let rotate = Rotate::privilege().with_sign_in(sign_in("user-7")).with_expiry(expiry);
     assert_eq!(session.rotate(rotate).await.unwrap(), Rotated::NewId);
-    assert_eq!(world.store.calls(), 1);
+    assert_eq!(world.store.take_calls(), [Call::Rotate]);
     assert_ne!(*session.id(), old);
     assert_eq!(session.expires_in(), Duration::from_secs(86_400 * 30));
     planted.set("evil", true).unwrap();
@@ -31,7 +32,7 @@ async fn a_sign_in_moves_the_session_with_its_recorded_changes() {
     assert!(!planted.pending().is_empty());
     world.clock.advance(defaults::ROTATION_GRACE);
     assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::NotFound);
-    let index = world.store.inner.index().unwrap();
+    let index = world.store.inner().index().unwrap();
     assert_eq!(index.sessions(&Principal::new("user-7").unwrap(), 10).await.unwrap().len(), 1);
 }
 
@@ -72,7 +73,7 @@ async fn sign_out_everywhere_reaches_every_handle() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     let _ = session.rotate(Rotate::privilege().with_sign_in(sign_in("u"))).await.unwrap();
-    let index = world.store.inner.index().unwrap();
+    let index = world.store.inner().index().unwrap();
     drop(index.revoke_all(&Principal::new("u").unwrap(), None, EndReason::Revoked).await.unwrap());
     session.set("n", 2u32).unwrap();
     let error = session.commit().await.unwrap_err();

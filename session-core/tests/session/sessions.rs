@@ -9,8 +9,9 @@ use session_core::{
     store::{self, ApplyOutcome, SessionStore, Update},
 };
 use session_memory::MemoryStore;
+use session_test::{Call, Fault, Target};
 
-use crate::{World, faulty::Fault, world};
+use crate::{World, world};
 
 fn principal() -> Principal {
     Principal::new("user-7").unwrap()
@@ -91,7 +92,7 @@ async fn a_handle_tells_whether_a_commit_would_send_anything() {
     session.discard();
     assert!(!session.has_changes());
     session.set("n", 2u32).unwrap();
-    world.store.script([Fault::LostAnswer]);
+    world.store.inject(Target::Write, Fault::LoseAnswer);
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     assert!(session.pending().is_empty() && session.has_changes(), "the unknown outcome must be settled");
     session.commit().await.unwrap();
@@ -132,12 +133,12 @@ async fn an_empty_new_session_is_stored_only_when_asked() {
     session.commit().await.unwrap();
     session.commit_if_unchanged().await.unwrap();
     session.transaction(|_| Ok(())).await.unwrap();
-    assert_eq!((world.store.calls(), session.is_new(), session.has_written()), (0, true, false));
+    assert_eq!((world.store.take_calls(), session.is_new(), session.has_written()), (vec![], true, false));
     assert_eq!(world.sessions.open(session.id()).await.unwrap_err().kind(), ErrorKind::NotFound);
 
-    world.store.calls();
+    world.store.take_calls();
     session.persist().await.unwrap();
-    assert_eq!((world.store.calls(), session.is_new(), session.has_written()), (1, false, true));
+    assert_eq!((world.store.take_calls(), session.is_new(), session.has_written()), (vec![Call::Create], false, true));
     assert!(world.sessions.open(session.id()).await.unwrap().state().is_empty());
     session.persist().await.unwrap();
     session.set("n", 1u32).unwrap();
@@ -148,9 +149,9 @@ async fn an_empty_new_session_is_stored_only_when_asked() {
 #[tokio::test]
 async fn a_persist_of_unknown_outcome_is_settled_by_the_next_persist() {
     let world = world();
-    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+    for fault in [Fault::LoseRequest, Fault::LoseAnswer] {
         let mut session = world.sessions.create().unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         assert_eq!(session.persist().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
         session.persist().await.unwrap();
         assert!(!session.is_new());

@@ -11,10 +11,11 @@ use session_core::{
     ErrorKind, Expiry, LoadOptions, Principal, Rotate, Rotated, Session, SessionCap, SignIn,
     store::{LoadOutcome, SessionIndex, SessionStore},
 };
+use session_test::{Fault, Target};
 
-use crate::{World, faulty::Fault, world};
+use crate::{World, world};
 
-const LOST: [Fault; 2] = [Fault::LostRequest, Fault::LostAnswer];
+const LOST: [Fault; 2] = [Fault::LoseRequest, Fault::LoseAnswer];
 
 /// Calls with an effect of their own. A retry must not repeat the effect, and a loss must not drop it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,7 +88,7 @@ fn sign_in() -> SignIn {
 }
 
 async fn signed_in(world: &World) -> usize {
-    world.store.inner.sessions(&ada(), 9).await.unwrap().len()
+    world.store.inner().sessions(&ada(), 9).await.unwrap().len()
 }
 
 #[tokio::test]
@@ -103,7 +104,7 @@ async fn each_of_two_calls_happens_once_after_any_loss_between_them() {
                 session.set("flash", "hello").unwrap();
                 session.commit().await.unwrap();
                 let old = *session.id();
-                world.store.script([fault]);
+                world.store.inject(Target::Write, fault);
                 assert_eq!(first.make(&mut session).await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
                 // A renewal may report that it lost to the sign-in. The effects are checked below.
                 second.make(&mut session).await.unwrap_or_else(|error| panic!("{first:?} {second:?}: {error}"));
@@ -126,13 +127,13 @@ async fn a_take_and_an_update_of_one_entry_are_not_confused() {
     for fault in LOST {
         let world = world();
         let (mut session, _) = world.two_requests().await;
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.update("n", |n: u32| n + 1).await.unwrap_err();
         assert_eq!(session.take::<u32>("n").await.unwrap(), Some(2));
         assert!(!world.sessions.open(session.id()).await.unwrap().contains("n"));
 
         let (mut session, _) = world.two_requests().await;
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.take::<u32>("n").await.unwrap_err();
         assert_eq!(session.update("n", |n: u32| n + 10).await.unwrap(), 10);
         assert_eq!(session.take::<u32>("n").await.unwrap(), Some(1), "the value of the first call");
@@ -146,7 +147,7 @@ async fn a_value_that_was_taken_as_another_type_is_not_lost() {
     let (mut session, _) = world.two_requests().await;
     session.set("flash", "hello").unwrap();
     session.commit().await.unwrap();
-    world.store.script([Fault::LostAnswer]);
+    world.store.inject(Target::Write, Fault::LoseAnswer);
     session.take::<String>("flash").await.unwrap_err();
     assert_eq!(session.take::<u32>("flash").await.unwrap_err().kind(), ErrorKind::UnreadableField);
     assert_eq!(session.take::<String>("flash").await.unwrap().as_deref(), Some("hello"));
@@ -156,7 +157,7 @@ async fn a_value_that_was_taken_as_another_type_is_not_lost() {
 async fn a_commit_does_not_fail_because_of_a_take_that_lost_its_race() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     a.take::<u32>("n").await.unwrap_err();
     b.take::<u32>("n").await.unwrap();
     a.set("z", 1u32).unwrap();
@@ -170,7 +171,7 @@ async fn a_compare_and_set_is_never_committed_without_its_check() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("balance", 5u32).unwrap();
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     a.commit_if_unchanged().await.unwrap_err();
     b.set("balance", 100u32).unwrap();
     b.commit().await.unwrap();
@@ -213,7 +214,7 @@ async fn a_create_of_unknown_outcome_is_not_given_up() {
         let world = world();
         let mut session = world.sessions.create().unwrap();
         session.set("old", 1u32).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.commit().await.unwrap_err();
         session.discard();
         session.set("new", 2u32).unwrap();
@@ -236,7 +237,7 @@ async fn the_floor_and_the_retry_follow_the_stamps_of_the_store() {
     assert_eq!(b.floor().unwrap().version, 22);
     assert_eq!(b.stamp().unwrap().version(), 1, "it has not seen the change of a");
     b.set("y", 2u32).unwrap();
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     b.commit().await.unwrap_err();
     b.commit().await.unwrap();
 }
@@ -246,7 +247,7 @@ async fn a_logout_does_not_wait_for_an_update_that_cannot_be_settled() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("x", 1u32).unwrap();
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     a.commit().await.unwrap_err();
     for n in 0..16u32 {
         b.set("y", n).unwrap();
@@ -298,7 +299,7 @@ async fn remember_me_is_not_lost_after_another_rotation() {
         let world = world();
         let (mut session, _) = world.two_requests().await;
         let month = Duration::from_secs(86_400 * 30);
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.rotate(Rotate::privilege()).await.unwrap_err();
         let longer = Rotate::privilege().with_expiry(Expiry::absolute(month));
         assert_eq!(session.rotate(longer).await.unwrap(), Rotated::NewId);
@@ -343,22 +344,23 @@ async fn a_late_touch_does_not_prolong_an_unused_session() {
     let (session, _) = world.two_requests().await;
     let minute = Duration::from_secs(60);
     world.clock.advance(10 * minute);
-    world.store.script([Fault::Refused, Fault::Silence]);
+    world.store.inject(Target::Write, Fault::Fail(ErrorKind::Unavailable));
+    world.store.inject(Target::Write, Fault::Hang);
     world.sessions.open(session.id()).await.unwrap();
     world.clock.advance(19 * minute);
     {
         let close = pin!(world.sessions.close());
         assert!(close.poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
-    world.store.touches();
+    world.touches();
     world.sessions.close().await.unwrap();
-    assert_eq!(world.store.touches(), 1, "a cancelled close continues");
+    assert_eq!(world.touches(), 1, "a cancelled close continues");
     let alive = async || {
-        matches!(world.store.inner.load(session.id(), LoadOptions::default()).await.unwrap(), LoadOutcome::Found(_))
+        matches!(world.store.inner().load(session.id(), LoadOptions::default()).await.unwrap(), LoadOutcome::Found(_))
     };
     world.clock.advance(10 * minute);
     assert!(alive().await);
     world.clock.advance(minute);
     assert!(!alive().await);
-    assert!(world.store.inner.check().await.is_ok());
+    assert!(world.store.inner().check().await.is_ok());
 }

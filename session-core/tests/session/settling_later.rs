@@ -1,18 +1,24 @@
 //! Writes of unknown outcome that are settled after their handle is gone.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use session_core::{Deferred, ErrorKind, Principal, Rotate, Session, SignIn};
+use session_core::{Deferred, ErrorKind, Principal, Rotate, Session, SessionId, Sessions, SignIn};
+use session_test::{Fault, Target};
 
-use crate::{World, faulty::Fault, world};
+use crate::{World, world};
 
 /// A handle whose commit of `n` = 2 has this fate.
 async fn unsettled(world: &World, fault: Fault) -> Session {
     let (mut session, _) = world.two_requests().await;
     session.set("n", 2u32).unwrap();
-    world.store.script([fault]);
+    world.store.inject(Target::Write, fault);
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     session
+}
+
+/// A session of another request, whose calls no fault disturbs.
+async fn on_the_store(world: &World, id: &SessionId) -> Session {
+    Sessions::new(world.store.inner().clone()).open(id).await.unwrap()
 }
 
 fn writes(world: &World) -> (usize, u64) {
@@ -23,21 +29,23 @@ fn writes(world: &World) -> (usize, u64) {
 /// Whether the write happened or not, it is there once afterwards, and a later write of another request is not undone.
 #[tokio::test]
 async fn a_write_that_may_have_happened_happens_once() {
-    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+    for fault in [Fault::LoseRequest, Fault::LoseAnswer] {
         let world = world();
         let session = unsettled(&world, fault).await;
         let id = *session.id();
         assert!(world.sessions.settle_later(session));
         assert_eq!(writes(&world), (1, 0));
         let mut other = world.sessions.open(&id).await.unwrap();
-        if fault == Fault::LostAnswer {
-            world.store.inner_set(&id, "n", 3u32).await;
+        if fault == Fault::LoseAnswer {
+            let mut another = on_the_store(&world, &id).await;
+            another.set("n", 3u32).unwrap();
+            another.commit().await.unwrap();
         }
         other.set("other", true).unwrap();
         world.sessions.upkeep().await.unwrap();
         assert_eq!(writes(&world), (0, 0));
         let now = world.sessions.open(&id).await.unwrap();
-        assert_eq!(now.get::<u32>("n").unwrap(), Some(if fault == Fault::LostAnswer { 3 } else { 2 }));
+        assert_eq!(now.get::<u32>("n").unwrap(), Some(if fault == Fault::LoseAnswer { 3 } else { 2 }));
     }
 }
 
@@ -45,7 +53,7 @@ async fn a_write_that_may_have_happened_happens_once() {
 #[tokio::test]
 async fn the_next_write_of_any_session_settles_one() {
     let world = world();
-    let session = unsettled(&world, Fault::LostRequest).await;
+    let session = unsettled(&world, Fault::LoseRequest).await;
     let id = *session.id();
     world.sessions.settle_later(session);
     world.sessions.open(&id).await.unwrap();
@@ -61,12 +69,12 @@ async fn the_next_write_of_any_session_settles_one() {
 #[tokio::test]
 async fn a_call_does_not_wait_for_the_write_beside_it() {
     let world = world();
-    let session = unsettled(&world, Fault::LostRequest).await;
+    let session = unsettled(&world, Fault::LoseRequest).await;
     let id = *session.id();
     world.sessions.settle_later(session);
     let mut another = world.sessions.create().unwrap();
     another.set("x", 1u32).unwrap();
-    world.store.script([Fault::Silence]);
+    world.store.inject(Target::Write, Fault::Hang);
     another.commit().await.unwrap();
     assert_eq!(writes(&world), (1, 0), "its answer never came");
     world.sessions.upkeep().await.unwrap();
@@ -77,11 +85,11 @@ async fn a_call_does_not_wait_for_the_write_beside_it() {
 #[tokio::test]
 async fn a_write_waits_while_the_store_is_down_and_is_given_up_after_a_minute() {
     let world = world();
-    let session = unsettled(&world, Fault::LostRequest).await;
+    let session = unsettled(&world, Fault::LoseRequest).await;
     let id = *session.id();
     world.sessions.settle_later(session);
-    for fault in [Fault::Refused, Fault::LostRequest] {
-        world.store.script([fault]);
+    for fault in [Fault::Fail(ErrorKind::Unavailable), Fault::LoseRequest] {
+        world.store.inject(Target::Write, fault);
         assert!(world.sessions.upkeep().await.unwrap_err().is_retryable());
         assert_eq!(writes(&world), (1, 0));
     }
@@ -94,7 +102,7 @@ async fn a_write_waits_while_the_store_is_down_and_is_given_up_after_a_minute() 
 #[tokio::test]
 async fn a_write_to_a_session_that_has_ended_is_dropped() {
     let world = world();
-    let session = unsettled(&world, Fault::LostRequest).await;
+    let session = unsettled(&world, Fault::LoseRequest).await;
     let id = *session.id();
     world.sessions.settle_later(session);
     world.sessions.destroy(&id).await.unwrap();
@@ -123,7 +131,7 @@ async fn at_most_256_writes_wait_and_the_oldest_are_dropped() {
 async fn unsettled_new(world: &World) -> Session {
     let mut session = world.sessions.create().unwrap();
     session.set("n", 2u32).unwrap();
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     session.commit().await.unwrap_err();
     session
 }
@@ -136,7 +144,7 @@ async fn the_first_commit_of_a_new_session_is_settled_too() {
     assert!(world.sessions.settle_later(session));
     world.sessions.close().await.unwrap();
     assert_eq!(writes(&world), (0, 0));
-    assert!(world.store.inner_has(&id, "n").await);
+    assert!(on_the_store(&world, &id).await.contains("n"));
 }
 
 /// Only the handle could return a value that was taken, or set the cookie.
@@ -145,7 +153,8 @@ async fn a_take_and_a_sign_in_are_not_attempted_again() {
     let world = world();
     let (mut session, mut signing_in) = world.two_requests().await;
     let id = *session.id();
-    world.store.script([Fault::LostRequest, Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     session.take::<u32>("n").await.unwrap_err();
     let sign_in = SignIn::new(Principal::new("ada").unwrap());
     signing_in.rotate(Rotate::privilege().with_sign_in(sign_in)).await.unwrap_err();
@@ -160,12 +169,12 @@ async fn a_take_and_a_sign_in_are_not_attempted_again() {
 /// The changes of a renewal are worth keeping; its new id is of no use without the response.
 #[tokio::test]
 async fn the_changes_of_a_renewal_are_settled_at_the_old_id() {
-    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+    for fault in [Fault::LoseRequest, Fault::LoseAnswer] {
         let world = world();
         let (mut session, _) = world.two_requests().await;
         let id = *session.id();
         session.set("n", 2u32).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.rotate(Rotate::renew()).await.unwrap_err();
         assert!(world.sessions.settle_later(session));
         world.sessions.upkeep().await.unwrap();
@@ -178,9 +187,10 @@ async fn the_changes_of_a_renewal_are_settled_at_the_old_id() {
 #[tokio::test]
 async fn a_write_that_waits_does_not_keep_the_store_alive() {
     let world = world();
-    let session = unsettled(&world, Fault::LostRequest).await;
+    let store = Arc::new(world.store.clone());
+    let world = World { sessions: Sessions::new(store.clone()), ..world };
+    let session = unsettled(&world, Fault::LoseRequest).await;
     world.sessions.settle_later(session);
-    let World { sessions, store, .. } = world;
-    drop(sessions);
-    assert_eq!(std::sync::Arc::strong_count(&store), 1);
+    drop(world);
+    assert_eq!(Arc::strong_count(&store), 1);
 }

@@ -9,8 +9,9 @@ use session_core::{
     model::{EndReason, Field},
     store::SessionStore as _,
 };
+use session_test::{Call, Fault, Target};
 
-use crate::{faulty::Fault, world};
+use crate::world;
 
 fn principal(name: &str) -> Principal {
     Principal::new(name).unwrap()
@@ -116,12 +117,13 @@ async fn a_repeated_sign_in_tells_when_the_first_was_made() {
         let mut session = if new { world.sessions.create().unwrap() } else { world.two_requests().await.0 };
         let at = world.clock.now();
         session.set("n", 2u32).unwrap();
-        world.store.script([Fault::LostAnswer]);
+        world.store.inject(Target::Write, Fault::LoseAnswer);
         session.rotate(as_user("ada")).await.unwrap_err();
         world.clock.advance(Duration::from_secs(5));
-        world.store.calls();
+        world.store.take_calls();
         assert_eq!(session.rotate(as_user("ada")).await.unwrap(), Rotated::NewId);
-        assert_eq!(world.store.calls(), 2, "the repeat and a load");
+        let repeat = if new { Call::Create } else { Call::Rotate };
+        assert_eq!(world.store.take_calls(), [repeat, Call::Load]);
         assert_eq!(session.signed_in_at(), Some(at), "new: {new}");
         let opened = world.sessions.open(session.id()).await.unwrap();
         assert_eq!(opened.signed_in_at(), Some(at));
@@ -154,13 +156,13 @@ async fn a_started_session_that_cannot_be_loaded_is_loaded_later() {
     let world = world();
     let (mut first, mut second) = world.two_requests().await;
     let _ = first.rotate(as_user("ada")).await.unwrap();
-    world.store.fail_next_load();
+    world.store.inject(Call::Load, Fault::Fail(ErrorKind::Unavailable));
     let error = second.rotate(as_user("ada")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutcomeUnknown);
     assert!(second.has_unsettled());
     assert_eq!(second.rotate(as_user("ada")).await.unwrap(), Rotated::NewId);
     assert_eq!(second.get::<u32>("n").unwrap(), Some(1));
-    let index = world.store.inner.index().unwrap();
+    let index = world.store.inner().index().unwrap();
     assert_eq!(index.sessions(&principal("ada"), 10).await.unwrap().len(), 2);
     world.sessions.open(second.id()).await.unwrap();
 }
@@ -171,7 +173,7 @@ async fn a_started_session_that_was_revoked_is_not_found() {
     let world = world();
     let (mut first, mut second) = world.two_requests().await;
     let _ = first.rotate(as_user("ada")).await.unwrap();
-    world.store.fail_next_load();
+    world.store.inject(Call::Load, Fault::Fail(ErrorKind::Unavailable));
     second.rotate(as_user("ada")).await.unwrap_err();
     world.sessions.revoke_all(&principal("ada")).await.unwrap();
     let error = second.commit().await.unwrap_err();

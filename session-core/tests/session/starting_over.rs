@@ -6,8 +6,9 @@ use session_core::{
     defaults,
     model::EndReason,
 };
+use session_test::{Fault, Target};
 
-use crate::{World, faulty::Fault, world};
+use crate::{World, world};
 
 fn as_user(name: &str) -> Rotate {
     Rotate::privilege().with_sign_in(SignIn::new(Principal::new(name).unwrap()))
@@ -30,10 +31,10 @@ async fn what_was_recorded_is_stored_in_a_new_session() {
     let world = world();
     let mut session = expired(&world).await;
     let old = *session.id();
-    world.store.calls();
+    world.store.take_calls();
     session.start_over().unwrap();
     assert!(session.is_new() && !session.is_ended() && session.id() != &old);
-    assert_eq!(world.store.calls(), 0, "nothing is sent");
+    assert_eq!(world.store.take_calls(), [], "nothing is sent");
     session.set("later", true).unwrap();
     session.commit().await.unwrap();
     let stored = world.sessions.open(session.id()).await.unwrap();
@@ -124,7 +125,7 @@ async fn a_session_that_continues_is_not_started_over() {
 async fn an_update_of_unknown_outcome_is_kept_and_one_that_was_sent_at_once_is_not() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     session.set("theme", "dark").unwrap();
     session.commit().await.unwrap_err();
     session.set("later", 1u32).unwrap();
@@ -137,7 +138,7 @@ async fn an_update_of_unknown_outcome_is_kept_and_one_that_was_sent_at_once_is_n
     assert!(stored.contains("theme") && stored.contains("later"));
 
     let (mut session, _) = world.two_requests().await;
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     session.update("n", |n: u32| n + 1).await.unwrap_err();
     world.clock.advance(defaults::IDLE);
     session.commit().await.unwrap_err();

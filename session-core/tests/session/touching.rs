@@ -1,8 +1,9 @@
 //! Touches that wait until after the response.
 
 use session_core::{ErrorKind, LoadOptions, Rotate, Session, defaults};
+use session_test::{Fault, Target};
 
-use crate::{World, faulty::Fault, world};
+use crate::{World, world};
 
 const TOUCH_LATER: LoadOptions = LoadOptions {
     known: None,
@@ -17,7 +18,7 @@ const TOUCH_LATER: LoadOptions = LoadOptions {
 async fn opened_late(world: &World) -> Session {
     let (session, _) = world.two_requests().await;
     world.clock.advance(defaults::IDLE / 5);
-    world.store.touches();
+    world.touches();
     world.sessions.open_with(session.id(), TOUCH_LATER).await.unwrap()
 }
 
@@ -25,14 +26,14 @@ async fn opened_late(world: &World) -> Session {
 async fn opening_does_not_wait_for_the_touch() {
     let world = world();
     let session = opened_late(&world).await;
-    assert_eq!((world.store.touches(), world.sessions.deferred().touches), (0, 1));
+    assert_eq!((world.touches(), world.sessions.deferred().touches), (0, 1));
     world.sessions.open_with(session.id(), TOUCH_LATER).await.unwrap();
     assert_eq!(world.sessions.deferred().touches, 1, "one for each session");
     world.clock.advance(defaults::IDLE / 5);
     world.sessions.upkeep().await.unwrap();
-    assert_eq!((world.store.touches(), world.sessions.deferred().touches), (1, 0));
+    assert_eq!((world.touches(), world.sessions.deferred().touches), (1, 0));
     world.sessions.upkeep().await.unwrap();
-    assert_eq!(world.store.touches(), 0);
+    assert_eq!(world.touches(), 0);
     let passive = LoadOptions { passive: true, ..LoadOptions::default() };
     let opened = world.sessions.open_with(session.id(), passive).await.unwrap();
     assert_eq!(opened.expires_in(), defaults::IDLE - defaults::IDLE / 5, "it counts from the use");
@@ -43,14 +44,14 @@ async fn a_handle_can_send_the_touch_itself() {
     let world = world();
     let mut session = opened_late(&world).await;
     session.touch().await.unwrap();
-    assert_eq!((world.store.touches(), world.sessions.deferred().touches), (1, 0));
+    assert_eq!((world.touches(), world.sessions.deferred().touches), (1, 0));
     assert_eq!(session.expires_in(), defaults::IDLE);
     world.clock.advance(defaults::IDLE);
     assert_eq!(session.touch().await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(session.is_ended());
     let mut new = world.sessions.create().unwrap();
     new.touch().await.unwrap();
-    assert_eq!(world.store.touches(), 1, "a session that is not stored has no deadline");
+    assert_eq!(world.touches(), 1, "a session that is not stored has no deadline");
 }
 
 /// A page that polls must not undo the use that waits to be sent.
@@ -76,7 +77,7 @@ async fn a_touch_waits_for_half_of_the_idle_timeout_at_most() {
         world.clock.advance(defaults::IDLE / 5);
         world.sessions.open_with(session.id(), TOUCH_LATER).await.unwrap();
     }
-    let touches = world.store.touches();
+    let touches = world.touches();
     assert!((1..=10).contains(&touches), "{touches}");
 }
 
@@ -114,11 +115,11 @@ async fn a_touch_by_the_renewing_handle_confirms_nothing() {
 async fn a_shutdown_sends_touches_that_wait_and_reports_those_that_fail() {
     let world = world();
     let session = opened_late(&world).await;
-    world.store.script([Fault::Refused]);
+    world.store.inject(Target::Write, Fault::Fail(ErrorKind::Unavailable));
     assert_eq!(world.sessions.upkeep().await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(world.sessions.deferred().touches, 1);
     world.sessions.close().await.unwrap();
     assert_eq!(world.sessions.deferred().touches, 0);
-    assert_eq!(world.store.touches(), 2);
+    assert_eq!(world.touches(), 2);
     drop(session);
 }

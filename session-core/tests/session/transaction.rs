@@ -1,9 +1,10 @@
 //! Transactions whose closure waits for something.
 
 use session_core::{Error, ErrorKind, Session};
+use session_test::{Fault, Target};
 use tokio::sync::oneshot;
 
-use crate::{faulty::Fault, world};
+use crate::world;
 
 fn assert_send<T: Send>(value: T) -> T {
     value
@@ -96,7 +97,7 @@ async fn a_closure_that_fails_or_is_dropped_records_nothing() {
 async fn an_unknown_outcome_is_settled_by_the_next_commit() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
-    world.store.script([Fault::LostAnswer]);
+    world.store.inject(Target::Write, Fault::LoseAnswer);
     let add = async |session: &mut Session| {
         let n = session.get::<u32>("n")?.unwrap() + price("a").await;
         session.set("n", n)

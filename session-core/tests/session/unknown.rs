@@ -10,16 +10,17 @@ use session_core::{
     model::{EndReason, OpId},
     store::{Destroy, SessionStore as _},
 };
+use session_test::{Call, Fault, Target};
 
-use crate::{faulty::Fault, world};
+use crate::world;
 
 #[tokio::test]
 async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         let (mut a, mut b) = world.two_requests().await;
         a.set("n", 2u32).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         let error = a.commit().await.unwrap_err();
         assert!(error.kind() == ErrorKind::OutcomeUnknown && error.is_retryable());
         assert!(a.has_unsettled() && a.pending().is_empty());
@@ -27,12 +28,16 @@ async fn a_lost_answer_is_settled_by_the_next_commit_and_applied_once() {
         a.set("later", 1u32).unwrap();
         b.set("n", 3u32).unwrap();
         b.commit().await.unwrap();
-        world.store.calls();
+        world.store.take_calls();
         a.commit().await.unwrap();
-        assert_eq!(world.store.calls(), 2, "first the old request, then the later changes");
+        assert_eq!(
+            world.store.take_calls(),
+            [Call::Apply, Call::Apply],
+            "first the old request, then the later changes"
+        );
         let now = world.sessions.open(a.id()).await.unwrap();
         // Applied before b's change if the request was executed, after it otherwise; never twice.
-        let expected = if fault == Fault::LostAnswer { 3 } else { 2 };
+        let expected = if fault == Fault::LoseAnswer { 3 } else { 2 };
         assert_eq!(now.get::<u32>("n").unwrap(), Some(expected), "{fault:?}");
         assert_eq!(now.get::<u32>("later").unwrap(), Some(1));
         assert_eq!(now.stamp().unwrap().version(), 4);
@@ -45,7 +50,7 @@ async fn a_lost_answer_of_a_compare_and_set_is_not_a_conflict() {
     let world = world();
     let (mut a, _) = world.two_requests().await;
     a.set("n", 2u32).unwrap();
-    world.store.script([Fault::LostAnswer]);
+    world.store.inject(Target::Write, Fault::LoseAnswer);
     a.commit_if_unchanged().await.unwrap_err();
     a.commit().await.unwrap();
     assert!(!a.has_unsettled());
@@ -56,10 +61,10 @@ async fn a_lost_answer_of_a_compare_and_set_is_not_a_conflict() {
 #[tokio::test]
 async fn a_create_whose_answer_is_lost_is_created_once() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest, Fault::Refused] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest, Fault::Fail(ErrorKind::Unavailable)] {
         let mut session = world.sessions.create().unwrap();
         session.set("n", 1u32).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.commit().await.unwrap_err();
         assert!(session.is_new());
         session.set("m", 2u32).unwrap();
@@ -77,7 +82,7 @@ async fn a_create_that_is_settled_late_is_followed_by_later_changes() {
     let world = world();
     let mut session = world.sessions.create().unwrap();
     session.set("n", 1u32).unwrap();
-    world.store.script([Fault::LostAnswer]);
+    world.store.inject(Target::Write, Fault::LoseAnswer);
     session.commit().await.unwrap_err();
     session.set("m", 2u32).unwrap();
     session.commit().await.unwrap();
@@ -90,13 +95,13 @@ async fn a_refused_request_keeps_its_changes_recorded() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("n", 2u32).unwrap();
-    world.store.script([Fault::Refused]);
+    world.store.inject(Target::Write, Fault::Fail(ErrorKind::Unavailable));
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(!session.has_unsettled() && !session.pending().is_empty());
     session.set("m", 2u32).unwrap();
-    world.store.calls();
+    world.store.take_calls();
     session.commit().await.unwrap();
-    assert_eq!(world.store.calls(), 1);
+    assert_eq!(world.store.take_calls(), [Call::Apply]);
 }
 
 /// The refusal of a retry does not reveal the outcome of the first attempt.
@@ -105,7 +110,8 @@ async fn a_refused_retry_leaves_the_outcome_unknown() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("n", 2u32).unwrap();
-    world.store.script([Fault::LostAnswer, Fault::Refused]);
+    world.store.inject(Target::Write, Fault::LoseAnswer);
+    world.store.inject(Target::Write, Fault::Fail(ErrorKind::Unavailable));
     session.persist().await.unwrap_err();
     assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     assert!(session.has_unsettled());
@@ -119,7 +125,7 @@ async fn a_dropped_commit_is_settled_by_the_next_one() {
     let world = world();
     let (mut session, _) = world.two_requests().await;
     session.set("n", 2u32).unwrap();
-    world.store.script([Fault::Silence]);
+    world.store.inject(Target::Write, Fault::Hang);
     {
         let commit = pin!(session.commit());
         assert!(commit.poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -135,7 +141,7 @@ async fn a_retry_that_is_too_late_stays_unknown_until_it_is_discarded() {
     let world = world();
     let (mut a, mut b) = world.two_requests().await;
     a.set("n", 2u32).unwrap();
-    world.store.script([Fault::LostRequest]);
+    world.store.inject(Target::Write, Fault::LoseRequest);
     a.commit().await.unwrap_err();
     for n in 0..16u32 {
         b.set("m", n).unwrap();
@@ -153,12 +159,17 @@ async fn a_retry_that_is_too_late_stays_unknown_until_it_is_discarded() {
 #[tokio::test]
 async fn a_retry_after_a_logout_recreates_nothing() {
     let world = world();
-    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+    for fault in [Fault::LoseRequest, Fault::LoseAnswer] {
         let (mut a, _) = world.two_requests().await;
         a.set("n", 2u32).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         a.commit().await.unwrap_err();
-        world.store.inner.destroy(a.id(), &Destroy::new(OpId::generate().unwrap(), EndReason::Revoked)).await.unwrap();
+        world
+            .store
+            .inner()
+            .destroy(a.id(), &Destroy::new(OpId::generate().unwrap(), EndReason::Revoked))
+            .await
+            .unwrap();
         for _ in 0..2 {
             let error = a.commit().await.unwrap_err();
             assert_eq!((error.kind(), error.ended().unwrap().reason), (ErrorKind::OutcomeUnknown, EndReason::Revoked));
@@ -173,17 +184,17 @@ async fn a_retry_after_a_logout_recreates_nothing() {
 #[tokio::test]
 async fn a_retry_after_a_sign_in_does_not_deny_its_first_attempt() {
     let world = world();
-    for fault in [Fault::LostRequest, Fault::LostAnswer] {
+    for fault in [Fault::LoseRequest, Fault::LoseAnswer] {
         let (mut a, mut b) = world.two_requests().await;
         a.set("n", 2u32).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         a.commit().await.unwrap_err();
         let _ = b.rotate(Rotate::privilege()).await.unwrap();
         let error = a.commit().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::OutcomeUnknown, "{fault:?}");
         assert!(a.has_unsettled() && a.pending().is_empty(), "the update is not recorded again");
         let now = world.sessions.open(b.id()).await.unwrap().get::<u32>("n").unwrap();
-        assert_eq!(now, Some(if fault == Fault::LostAnswer { 2 } else { 1 }), "{fault:?}");
+        assert_eq!(now, Some(if fault == Fault::LoseAnswer { 2 } else { 1 }), "{fault:?}");
     }
 }
 
@@ -201,12 +212,12 @@ async fn a_first_attempt_after_a_sign_in_is_superseded() {
 #[tokio::test]
 async fn a_rotation_whose_answer_is_lost_is_settled_by_the_next_call() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         for again in [true, false] {
             let (mut session, _) = world.two_requests().await;
             let old = *session.id();
             session.set("user", 7u32).unwrap();
-            world.store.script([fault]);
+            world.store.inject(Target::Write, fault);
             session.rotate(Rotate::privilege()).await.unwrap_err();
             if again {
                 assert_eq!(session.rotate(Rotate::privilege()).await.unwrap(), Rotated::NewId);
@@ -227,11 +238,11 @@ async fn a_rotation_whose_answer_is_lost_is_settled_by_the_next_call() {
 #[tokio::test]
 async fn a_renewal_that_loses_to_another_stores_its_changes_once() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         for again in [true, false] {
             let (mut a, mut b) = world.two_requests().await;
             a.set("n", 2u32).unwrap();
-            world.store.script([fault]);
+            world.store.inject(Target::Write, fault);
             a.rotate(Rotate::renew()).await.unwrap_err();
             world.clock.advance(defaults::ROTATION_GRACE);
             b.set("n", 3u32).unwrap();
@@ -243,7 +254,7 @@ async fn a_renewal_that_loses_to_another_stores_its_changes_once() {
             a.commit().await.unwrap();
             assert!(!a.has_changes());
             let now = world.sessions.open(b.id()).await.unwrap();
-            let expected = if fault == Fault::LostAnswer { 3 } else { 2 };
+            let expected = if fault == Fault::LoseAnswer { 3 } else { 2 };
             assert_eq!(now.get::<u32>("n").unwrap(), Some(expected), "{fault:?}");
             assert_eq!(now.get::<u32>("later").unwrap(), Some(1));
             assert_eq!(now.stamp().unwrap().version(), 4, "{fault:?}");
@@ -255,10 +266,10 @@ async fn a_renewal_that_loses_to_another_stores_its_changes_once() {
 #[tokio::test]
 async fn a_retried_renewal_that_meets_an_end_stays_unknown() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         let (mut a, mut b) = world.two_requests().await;
         a.set("n", 2u32).unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         a.rotate(Rotate::renew()).await.unwrap_err();
         b.destroy().await.unwrap();
         let error = a.commit().await.unwrap_err();
@@ -271,21 +282,22 @@ async fn a_retried_renewal_that_meets_an_end_stays_unknown() {
 #[tokio::test]
 async fn a_destroy_settles_a_create_and_a_rotation_first() {
     let world = world();
-    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+    for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
         let mut session = world.sessions.create().unwrap();
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.persist().await.unwrap_err();
         session.destroy().await.unwrap();
         assert!(world.sessions.open(session.id()).await.unwrap_err().ended().is_some(), "{fault:?}");
 
         let (mut session, _) = world.two_requests().await;
-        world.store.script([fault]);
+        world.store.inject(Target::Write, fault);
         session.rotate(Rotate::privilege()).await.unwrap_err();
         session.destroy().await.unwrap();
         assert!(world.sessions.open(session.id()).await.unwrap_err().ended().is_some(), "{fault:?}");
     }
     let mut session = world.sessions.create().unwrap();
-    world.store.script([Fault::LostAnswer, Fault::Refused]);
+    world.store.inject(Target::Write, Fault::LoseAnswer);
+    world.store.inject(Target::Write, Fault::Fail(ErrorKind::Unavailable));
     session.persist().await.unwrap_err();
     assert_eq!(session.destroy().await.unwrap_err().kind(), ErrorKind::OutcomeUnknown);
     session.destroy().await.unwrap();

@@ -22,8 +22,8 @@ impl Rotate {
         Self { kind: RotationKind::Renew, sign_in: None, expiry: None }
     }
 
-    /// A rotation at a sign-in or step-up. The old id, which an attacker may have planted, gives no access from that
-    /// moment.
+    /// A rotation at a sign-in or step-up. From that moment the store refuses the old id, which an attacker may have
+    /// planted. A local cache may answer reads at the old id for as long as it may be stale.
     pub fn privilege() -> Self {
         Self { kind: RotationKind::Privilege, ..Self::renew() }
     }

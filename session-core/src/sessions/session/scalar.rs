@@ -28,13 +28,14 @@ impl Session {
 
     /// Sets a scalar: `session.set("theme", "dark")?`.
     ///
-    /// An absent scalar is read as `None`, so a scalar needs no `Option` of its own. One that is set to an `Option` is
-    /// stored as such: read it as `Option<T>`, since `None` does not read as `T`. To make a scalar absent,
-    /// [`remove`](Self::remove) it. The `Option<T>` of a [view](Self::view) reads the scalar `T`, and its `None` is a
-    /// `remove`. `serde_json::Value` and other types that
-    /// need a self-describing format need the JSON codec. A `HashMap` within one scalar is written in random order, so
-    /// [`save`](Self::save) may consider it changed; use a `BTreeMap` there. For a set of members, see
-    /// [`members_mut`](Self::members_mut).
+    /// [`get`](Self::get) returns `None` for an absent scalar, so set a `T` rather than an `Option<T>`, and make the
+    /// scalar absent with [`remove`](Self::remove). A scalar that was set to an `Option<T>` must be read as one: a
+    /// stored `None` is not a `T`. A field `Option<T>` of a [view](Self::view) reads and writes the scalar as a `T`, and
+    /// its `None` removes it.
+    ///
+    /// `serde_json::Value`, and other types that need a self-describing format, need the JSON codec. A `HashMap` within
+    /// one scalar is written in random order, so [`save`](Self::save) may take it for changed; use a `BTreeMap` there.
+    /// For a set of members, see [`members_mut`](Self::members_mut).
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) and [`LimitExceeded`](crate::ErrorKind::LimitExceeded). In both

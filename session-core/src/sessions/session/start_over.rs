@@ -29,18 +29,21 @@ impl Session {
     /// }
     /// ```
     ///
-    /// The new session has a new id and **no principal**, even if somebody was signed in before. Only recorded values are kept, including those of an update whose outcome is unknown. Entries of the old
-    /// session, removals, and a [`take`](Self::take) or [`update`](Self::update) that was sent are not. Values that a codec
-    /// has sealed are sealed again for the new session. A [lock](Self::lock) is not kept. Nothing is sent.
+    /// The new session has a new id and **no principal**, even if somebody was signed in before. Only recorded values
+    /// are kept, including those of an update whose outcome is unknown. Entries of the old session, removals, and a
+    /// [`take`](Self::take) or [`update`](Self::update) that was sent are not. Values that a codec has sealed are
+    /// sealed again for the new session. A [lock](Self::lock) is not kept. Nothing is sent.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound), with the reason, if the session was ended on purpose (a logout, a revocation, a
-    /// limit, or a sign-in of another principal) and its tombstone is still kept. Later such a session cannot be told from
-    /// an expired one; a handle that lives long should [watch](crate::Sessions::watch) its session. [`Superseded`](ErrorKind::Superseded), or NotFound with the reason
-    /// [`Renewed`](crate::model::EndReason::Renewed), if it continues at another id. [`Conflict`](ErrorKind::Conflict) if the
-    /// store has not answered this handle that the session is gone. [`UnreadableField`](ErrorKind::UnreadableField) for a
-    /// value that its codec cannot seal again. [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no
-    /// random bytes. After an error the handle is as before.
+    /// [`NotFound`](ErrorKind::NotFound), with the reason, if the session was ended on purpose (a logout, a revocation,
+    /// a limit, or a sign-in of another principal) and its tombstone is still kept. Later such a session cannot be told
+    /// from an expired one; a handle that lives long should [watch](crate::Sessions::watch) its session.
+    /// [`Superseded`](ErrorKind::Superseded), or NotFound with the reason
+    /// [`Renewed`](crate::model::EndReason::Renewed), if it continues at another id. [`Conflict`](ErrorKind::Conflict)
+    /// if the store has not answered this handle that the session is gone.
+    /// [`UnreadableField`](ErrorKind::UnreadableField) for a value that its codec cannot seal again.
+    /// [`Unavailable`](ErrorKind::Unavailable) when the operating system gives no random bytes. After an error the
+    /// handle is as before.
     pub fn start_over(&mut self) -> Result<(), Error> {
         self.refuse_unless_gone().map_err(|error| self.sessions.with_context(error, "start over"))?;
         let policy = self.sessions.policy();

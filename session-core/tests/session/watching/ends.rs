@@ -155,7 +155,7 @@ async fn a_gap_ends_the_watches_of_its_partition() {
     assert_eq!(end(watch).await, WatchEnd::Interrupted(Some(GapCause::Missed)));
     assert!(is_pending(&mut spared));
     let watch = watched.watch(session.id()).await;
-    watched.store.send(&FeedItem::Gap(None, GapCause::Reconnected));
+    watched.store.test_store.interrupt_feed();
     assert_eq!(end(watch).await, WatchEnd::Interrupted(Some(GapCause::Reconnected)));
     assert_eq!(end(spared).await, WatchEnd::Interrupted(Some(GapCause::Reconnected)));
 }
@@ -187,9 +187,9 @@ async fn a_stream_that_panics_ends_all_watches() {
 async fn a_store_that_cannot_be_reached_is_an_error() {
     let watched = watched();
     let session = watched.session().await;
-    watched.store.unreachable.store(true, Ordering::SeqCst);
+    watched.store.test_store.set_down(true);
     assert_eq!(watched.sessions.watch(session.id()).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    watched.store.unreachable.store(false, Ordering::SeqCst);
+    watched.store.test_store.set_down(false);
     watched.delivered().await;
     in_time(watched.store.unsubscribed.notified()).await;
     watched.sessions.close().await.unwrap();

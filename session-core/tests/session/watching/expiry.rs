@@ -1,6 +1,6 @@
 //! A watch and the deadlines of its session, and passive opening.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use session_core::{LoadOptions, defaults};
 
@@ -97,7 +97,7 @@ async fn a_deadline_that_cannot_be_asked_for_is_not_vouched_for() {
     let watched = watched();
     let session = watched.session().await;
     let watch = watched.watch(session.id()).await;
-    watched.store.unreachable.store(true, Ordering::SeqCst);
+    watched.store.test_store.set_down(true);
     watched.clock.advance(defaults::IDLE);
     assert_eq!(end(watch).await, WatchEnd::Interrupted(None));
 }
@@ -107,15 +107,15 @@ async fn a_passive_open_is_no_use_of_the_session() {
     let world = crate::world();
     let (session, _) = world.two_requests().await;
     let passively = LoadOptions { passive: true, ..LoadOptions::default() };
-    world.store.touches();
+    world.touches();
     for _ in 0..5 {
         world.clock.advance(defaults::IDLE / 6);
         let opened = world.sessions.open_with(session.id(), passively).await.unwrap();
         assert_eq!(opened.expires_in(), session.expires_in());
     }
-    assert_eq!(world.store.touches(), 0);
+    assert_eq!(world.touches(), 0);
     world.sessions.open_with(session.id(), LoadOptions::default()).await.unwrap();
-    assert_eq!(world.store.touches(), 1, "one was due");
+    assert_eq!(world.touches(), 1, "one was due");
     world.clock.advance(defaults::IDLE);
     assert!(world.sessions.open_with(session.id(), passively).await.is_err());
 }

@@ -22,7 +22,7 @@ async fn ten_thousand_watches_share_one_subscription() {
     }
     watched.store.open_gate();
     let watches = in_time(tasks.join_all()).await;
-    assert_eq!((watched.store.subscribes(), watched.store.inner.stats().subscribers), (1, 1));
+    assert_eq!((watched.store.subscribes(), watched.store.test_store.inner().stats().subscribers), (1, 1));
     drop(watches);
     in_time(watched.store.unsubscribed.notified()).await;
     watched.delivered().await;
@@ -99,7 +99,7 @@ async fn a_failure_to_subscribe_reaches_every_caller_and_the_next_one_tries_agai
     for caller in &mut callers {
         assert!(caller.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
-    watched.store.unreachable.store(true, Ordering::SeqCst);
+    watched.store.test_store.set_down(true);
     watched.store.open_gate();
     // One is not polled until later.
     let late = callers.pop().unwrap();
@@ -107,7 +107,7 @@ async fn a_failure_to_subscribe_reaches_every_caller_and_the_next_one_tries_agai
         assert_eq!(in_time(caller).await.unwrap_err().kind(), ErrorKind::Unavailable);
     }
     assert_eq!(watched.store.subscribes(), 1);
-    watched.store.unreachable.store(false, Ordering::SeqCst);
+    watched.store.test_store.set_down(false);
     watched.delivered().await;
     assert_eq!(late.await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
@@ -157,9 +157,7 @@ async fn no_end_is_lost_among_watches_that_come_and_go() {
                 yields(n).await;
                 match (round + n) % 5 {
                     0 => watched.store.end_feed(),
-                    1 => watched
-                        .store
-                        .send(&session_core::store::FeedItem::Gap(None, session_core::store::GapCause::Reconnected)),
+                    1 => watched.store.test_store.interrupt_feed(),
                     _ => {}
                 }
                 session.destroy().await.unwrap();

@@ -44,7 +44,7 @@ impl Watched {
 
     /// The sessions of another node.
     fn other(&self) -> Sessions {
-        Sessions::builder(self.store.inner.node()).clock(self.clock.clone()).build()
+        Sessions::builder(self.store.test_store.inner().node()).clock(self.clock.clone()).build()
     }
 
     async fn watch(&self, id: &SessionId) -> Watch {

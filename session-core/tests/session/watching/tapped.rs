@@ -1,4 +1,4 @@
-//! A memory store whose feed a test can add items to, end, or keep from being subscribed to.
+//! A store whose feed a test can add items to, end, or keep from being subscribed to, and whose loads it can interrupt.
 
 use std::{
     pin::Pin,
@@ -11,10 +11,11 @@ use std::{
 
 use futures_core::Stream;
 use session_core::{
-    Error, ErrorKind, LoadOptions, SessionId,
+    Error, LoadOptions, SessionId,
     store::{self, ChangeFeed, FeedItem, GapCause, LoadOutcome, Origin, SessionStore, Subscription, async_trait},
 };
 use session_memory::MemoryStore;
+use session_test::TestStore;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
 type Interference = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -29,14 +30,13 @@ pub(super) enum Moment {
 }
 
 pub(super) struct Tapped {
-    pub(super) inner: MemoryStore,
+    pub(super) test_store: TestStore<MemoryStore>,
     taps: Mutex<Vec<mpsc::UnboundedSender<FeedItem>>>,
     subscribes: AtomicUsize,
     /// A permit for each subscription that may begin.
     gate: Semaphore,
     /// While this is set, subscriptions wait, and are not woken when it is cleared.
     pub(super) is_held: AtomicBool,
-    pub(super) unreachable: AtomicBool,
     interference: Mutex<Option<(Moment, Interference)>>,
     /// Notified when a subscription is dropped.
     pub(super) unsubscribed: Arc<Notify>,
@@ -52,14 +52,13 @@ impl std::fmt::Debug for Tapped {
 pub(super) const PANIC: FeedItem = FeedItem::Gap(Some(u16::MAX), GapCause::Overflow);
 
 impl Tapped {
-    pub(super) fn new(inner: MemoryStore) -> Self {
+    pub(super) fn new(store: MemoryStore) -> Self {
         Self {
-            inner,
+            test_store: TestStore::new(store),
             taps: Mutex::default(),
             subscribes: AtomicUsize::new(0),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             is_held: AtomicBool::new(false),
-            unreachable: AtomicBool::new(false),
             interference: Mutex::default(),
             unsubscribed: Arc::default(),
         }
@@ -103,22 +102,16 @@ impl Tapped {
             run().await;
         }
     }
-
-    fn reach(&self) -> Result<(), Error> {
-        let unreachable = self.unreachable.load(Ordering::SeqCst);
-        if unreachable { Err(Error::new(ErrorKind::Unavailable, "injected fault")) } else { Ok(()) }
-    }
 }
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl SessionStore for Tapped {
-    store::forward!(self => self.inner; backend, limits, create, apply, touch, rotate, destroy, check, close, clock, index, lock);
+    store::forward!(self => self.test_store; backend, limits, create, apply, touch, rotate, destroy, check, close, clock, index, lock);
 
     async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
-        self.reach()?;
         self.run_interference(Moment::Before).await;
-        let outcome = self.inner.load(id, options).await;
+        let outcome = self.test_store.load(id, options).await;
         self.run_interference(Moment::After).await;
         outcome
     }
@@ -139,11 +132,11 @@ impl Drop for NotifyOnDrop {
 #[async_trait]
 impl ChangeFeed for Tapped {
     fn origin(&self) -> Origin {
-        self.inner.feed().unwrap().origin()
+        self.test_store.feed().unwrap().origin()
     }
 
     fn partitions(&self) -> u32 {
-        self.inner.feed().unwrap().partitions()
+        self.test_store.feed().unwrap().partitions()
     }
 
     async fn subscribe(&self) -> Result<Subscription, Error> {
@@ -151,8 +144,7 @@ impl ChangeFeed for Tapped {
         drop(self.gate.acquire().await.unwrap());
         let held = || if self.is_held.load(Ordering::SeqCst) { Poll::Pending } else { Poll::Ready(()) };
         std::future::poll_fn(|_| held()).await;
-        self.reach()?;
-        let mut inner = self.inner.feed().unwrap().subscribe().await?;
+        let mut inner = self.test_store.feed().unwrap().subscribe().await?;
         let (tap, mut tapped) = mpsc::unbounded_channel();
         self.taps.lock().unwrap().push(tap);
         let (barriers, dropped) = (inner.barriers().clone(), NotifyOnDrop(self.unsubscribed.clone()));
