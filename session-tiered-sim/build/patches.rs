@@ -65,8 +65,8 @@ pub(crate) const PATCHES: &[Patch] = &[
     // PatchWrongStamp.
     patch(
         "apply.rs",
-        "if change.before == Some(stamp) =>",
-        "if crate::mutant::is_patchable(stamp, change.before, self.local.rules.mutant) =>",
+        "if leads_there =>",
+        "if leads_there || crate::mutant::patches_wrongly(stamp, change.before, self.local.rules.mutant) =>",
     ),
     // CheckThenInsert.
     patch(

@@ -31,9 +31,6 @@ pub(crate) fn weakened(mut floor: FillFloor, mutant: Option<Mutant>) -> FillFloo
     floor
 }
 
-pub(crate) fn is_patchable(copy: Stamp, before: Option<Stamp>, mutant: Option<Mutant>) -> bool {
-    if mutant == Some(Mutant::PatchWrongStamp) {
-        return before.is_some_and(|before| before.version() == copy.version());
-    }
-    before == Some(copy)
+pub(crate) fn patches_wrongly(copy: Stamp, before: Option<Stamp>, mutant: Option<Mutant>) -> bool {
+    mutant == Some(Mutant::PatchWrongStamp) && before.is_some_and(|before| before.version() == copy.version())
 }

@@ -152,13 +152,18 @@ impl PartitionGuard<'_> {
             self.remove_older(after);
         }
         let Some(stamp) = self.stamp(&change.digest) else { return };
+        let follows = change.before == Some(stamp);
+        let is_old = stamp == after || stamp.incarnation() == after.incarnation() && stamp.version() > after.version();
         // The copy has the change already, by an own write or by a fill that saw it.
-        if stamp == after || stamp.incarnation() == after.incarnation() && stamp.version() > after.version() {
+        if is_old && !follows {
             return;
         }
-        // Whole stamps are compared: after a failover that lost updates, two states have one version.
+        // Whole stamps are compared: after a failover that lost updates, two states have one version. And the change must
+        // lead from one to the other, so that what anybody else may have published is not applied under a stamp that the
+        // store has given to another state.
+        let leads_there = follows && change.op.is_some_and(|op| stamp.next(op) == after);
         match &change.delta {
-            Some(delta) if change.before == Some(stamp) => self.patch(&change.digest, after, delta),
+            Some(delta) if leads_there => self.patch(&change.digest, after, delta),
             _ => {
                 self.remove(&change.digest);
                 self.local.counters.evicted.count();

@@ -12,7 +12,7 @@ use futures_core::Stream;
 
 use crate::{
     Error,
-    model::{Delta, EndReason, IdDigest, Stamp},
+    model::{Delta, EndReason, IdDigest, OpId, Stamp},
     random::random_identity,
     store::RotationKind,
 };
@@ -42,6 +42,9 @@ pub struct SessionChange {
     pub origin: Origin,
     /// The kind of the change.
     pub kind: ChangeKind,
+    /// The op id of the change, if it was announced. The stamp after an update [follows](Stamp::next) from the one before it
+    /// and the op id, so an observer can tell whether a delta leads from one to the other.
+    pub op: Option<OpId>,
     /// The delta, if one was applied and it is small enough to be sent. An update that sets new deadlines announces none,
     /// because a delta does not describe it.
     pub delta: Option<Arc<Delta>>,

@@ -14,19 +14,22 @@
 //! | 38..70 | stamp before: incarnation 8 bytes, version 8 bytes, tag as 16 lower-case hexadecimal digits |
 //! | 70..102 | stamp after |
 //!
-//! The body follows: for kinds 3 and 4 the new digest, then the delta, or nothing if it is not carried.
+//! The body follows: for kind 2 the op id, 8 bytes; for kinds 3 and 4 the new digest; then the delta, or nothing if it is
+//! not carried.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use session_core::{
-    model::{Delta, IdDigest, Stamp},
+    model::{Delta, IdDigest, OpId, Stamp},
     store::{ChangeKind, Origin, RotationKind, SessionChange},
 };
 
 use crate::protocol::{Cursor, DIGEST_LEN, STAMP, end_reason, stamp};
 
 const VERSION: u8 = 1;
+/// The kind of an update.
+const APPLIED: u8 = 2;
 /// Length of the header.
 pub(crate) const HEADER: usize = 102;
 /// The flags of the stamps that a message has.
@@ -55,11 +58,11 @@ impl Message {
         }
         let body = Bytes::from(payload).slice(HEADER..);
         let length = body.len();
-        let (kind, delta) = header.body(body, mask).unwrap_or((ChangeKind::Unknown, None));
+        let (kind, op, delta) = header.body(body, mask).unwrap_or((ChangeKind::Unknown, None, None));
         let weight = if delta.is_some() { HEADER + length } else { 0 };
         let Header { digest, before, after, origin, sequence, .. } = header;
         let delta = delta.map(Arc::new);
-        let change = SessionChange { partition, sequence, digest, before, after, origin, kind, delta };
+        let change = SessionChange { partition, sequence, digest, before, after, origin, kind, op, delta };
         Some(Self { change, weight })
     }
 }
@@ -98,11 +101,12 @@ impl Header {
         })
     }
 
-    /// The kind and the delta, or `None` if this version does not know them.
-    fn body(&self, mut body: Bytes, mask: u16) -> Option<(ChangeKind, Option<Delta>)> {
+    /// The kind, the op id and the delta, or `None` if this version does not know them.
+    fn body(&self, mut body: Bytes, mask: u16) -> Option<(ChangeKind, Option<OpId>, Option<Delta>)> {
+        let op = if self.kind == APPLIED { Some(op_id(&mut body)?) } else { None };
         let kind = match (self.kind, self.flags, self.reason) {
             (1, AFTER, 0) => ChangeKind::Created,
-            (2, BOTH, 0) => ChangeKind::Applied,
+            (APPLIED, BOTH, 0) => ChangeKind::Applied,
             (3, BOTH, 0) => ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Renew },
             (4, BOTH, 0) => {
                 ChangeKind::Rotated { to: self.new_digest(&mut body, mask)?, kind: RotationKind::Privilege }
@@ -112,7 +116,7 @@ impl Header {
         };
         let carried = !body.is_empty() && body.len() <= MAX_BODY;
         let delta = if carried { Some(Delta::from_bytes(body).ok()?) } else { None };
-        Some((kind, delta))
+        Some((kind, op, delta))
     }
 
     fn new_digest(&self, body: &mut Bytes, mask: u16) -> Option<IdDigest> {
@@ -121,4 +125,10 @@ impl Header {
         // A rotation never leaves its partition.
         (digest.partition() & mask == self.digest.partition() & mask).then_some(digest)
     }
+}
+
+fn op_id(body: &mut Bytes) -> Option<OpId> {
+    let op = u64::from_be_bytes(*body.first_chunk()?);
+    let _ = body.split_to(8);
+    Some(OpId::from(op))
 }

@@ -7,7 +7,7 @@
 --         (0: none); how long the index lists it:7, through a forward:1, numbers of fields to clear, of preconditions,
 --         of names to remove: 4 each;
 --         whether there are new deadlines:1, idle timeout plus 1:7 (0: none), lifetime:7 (0: none)
---       2 digest:18 and origin:8, 3 the delta for the message or nothing, 4 PUBLISH or SPUBLISH, 5 the channel
+--       2 digest:18 and origin:8, 3 the message's body: the op id, and the delta or nothing, 4 PUBLISH or SPUBLISH, 5 the channel
 --       6 … fields to clear; the expected values of preconditions; their hash fields; names to remove; names to put;
 --         as many values
 -- Reply A<@:50><@c:43><now:6> applied, R the same: applied before, C<s|e|l><@:50> a precondition failed, U the retry is

@@ -27,12 +27,13 @@ impl Operation<'_> {
         let options = SendOptions { resend, replicas: update.write.replicas };
         let limit = self.store.settings.message_delta_bytes;
         let carried = update.announced_delta().map(|delta| carried(delta, limit)).unwrap_or_default();
+        let body = [&u64::from(update.write.op).to_be_bytes(), &carried[..]].concat();
         let clock = &self.store.layout.partition(id.digest()).clock;
         let seen = clock.at_the_end_of(self.deadline).or_else(|| self.store.layout.clock.at_the_end_of(self.deadline));
         let (mut span, mut call_ends, mut was_late) = (0, seen, false);
         loop {
             let not_after = [update.not_after, call_ends].into_iter().flatten().min();
-            let cmd = |route: &Route| self.apply_cmd(route, update, &preconditions, &carried, (span, not_after));
+            let cmd = |route: &Route| self.apply_cmd(route, update, &preconditions, &body, (span, not_after));
             let (Route { at, .. }, answer) =
                 self.run_script_forwarded(id.digest(), (&SCRIPTS.apply, options), cmd).await?;
             return match ApplyReply::parse(&answer.reply)? {
@@ -71,7 +72,7 @@ impl Operation<'_> {
         route: &Route,
         update: &Update,
         preconditions: &[(Vec<u8>, Vec<u8>)],
-        carried: &[u8],
+        body: &[u8],
         (span, not_after): (u64, Option<Timestamp>),
     ) -> Cmd {
         let Route { at, through, .. } = route;
@@ -96,9 +97,9 @@ impl Operation<'_> {
             update.expiry.map(Lifetimes::of).unwrap_or_default().put(&mut head);
         }
         let arguments = 5 + 2 * preconditions.len() + counts.arguments();
-        let bytes = head.len() + carried.len() + counts.bytes + partition.channel.len() + 64;
+        let bytes = head.len() + body.len() + counts.bytes + partition.channel.len() + 64;
         let mut cmd = self.command_at(&SCRIPTS.apply, (route, Some(&partition.sequence)), (arguments, bytes));
-        cmd.arg(head).arg(&self.message_head(at)).arg(carried);
+        cmd.arg(head).arg(&self.message_head(at)).arg(body);
         cmd.arg(self.store.settings.publish).arg(&*partition.channel);
         append_clears(&mut cmd, &update.delta, &counts);
         for (_, expected) in preconditions {

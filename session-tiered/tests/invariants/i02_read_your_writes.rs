@@ -45,7 +45,8 @@ async fn a_write_that_is_acknowledged_below_the_copy_ends_it() {
     warm(&node, &id).await;
     let mut before = stamp;
     for (sequence, value) in [(7, "lost"), (8, "lost too")] {
-        let after = before.next(op());
+        let op = op();
+        let after = before.next(op);
         node.remote().wire.inject(FeedItem::Change(SessionChange {
             partition: 0,
             sequence,
@@ -54,6 +55,7 @@ async fn a_write_that_is_acknowledged_below_the_copy_ends_it() {
             after: Some(after),
             origin: Origin::generate().unwrap(),
             kind: ChangeKind::Applied,
+            op: Some(op),
             delta: Some(Arc::new(set("a", value))),
         }));
         settle().await;

@@ -5,11 +5,12 @@ use std::sync::{Arc, atomic::Ordering::SeqCst};
 use session_core::{
     Expiry, LoadOptions, ReadLevel,
     store::{
-        ChangeKind, FeedItem, GapCause, LoadOutcome, NewSession, Origin, RotationKind, SessionChange, SessionStore as _,
+        ChangeKind, FeedItem, GapCause, LoadOutcome, NewSession, Origin, RotationKind, SessionChange,
+        SessionStore as _, Update,
     },
 };
 
-use crate::stage::{Stage, begin, end, read, rotate, set, settle, value_of, warm, write};
+use crate::stage::{Stage, begin, end, op, read, rotate, set, settle, value_of, warm, write};
 
 /// A copy must not answer after a caller on this node got a newer state from the store.
 #[tokio::test]
@@ -40,7 +41,9 @@ async fn a_copy_does_not_outlive_an_end_that_a_caller_was_told() {
     warm(&node, &id).await;
     // The changes of the store do not arrive.
     node.remote().wire.lossy.store(true, SeqCst);
-    let after = write(&stage.store, &id, "2").await;
+    let op = op();
+    let after = before.next(op);
+    stage.store.apply(&id, &Update::new(op, set("a", "2"))).await.unwrap();
     end(&stage.store, &id).await;
     node.remote().wire.hold();
     let latest = {
@@ -57,6 +60,7 @@ async fn a_copy_does_not_outlive_an_end_that_a_caller_was_told() {
         after: Some(after),
         origin: Origin::generate().unwrap(),
         kind: ChangeKind::Applied,
+        op: Some(op),
         delta: Some(Arc::new(set("a", "2"))),
     }));
     settle().await;

@@ -67,17 +67,45 @@ async fn a_change_of_another_history_drops_the_copy() {
     let (id, stamp) = stage.session("mine").await;
     warm(&node, &id).await;
     let other = Stamp::from_parts(stamp.incarnation(), stamp.version(), !stamp.tag());
+    let op = op();
     let change = SessionChange {
         partition: 0,
         sequence: 7,
         digest: *id.digest(),
         before: Some(other),
-        after: Some(other.next(op())),
+        after: Some(other.next(op)),
         origin: Origin::generate().unwrap(),
         kind: ChangeKind::Applied,
+        op: Some(op),
         delta: Some(Arc::new(set("b", "theirs"))),
     };
     node.remote().wire.inject(FeedItem::Change(change));
     settle().await;
     assert_eq!((node.stats().patched, node.stats().evicted), (0, 1));
+}
+
+/// A change whose stamp does not follow from its op id was not made by a store.
+#[tokio::test]
+async fn a_change_that_does_not_lead_to_its_stamp_drops_the_copy() {
+    for announced in [None, Some(op())] {
+        let stage = Stage::new();
+        let node = stage.node();
+        let (id, stamp) = stage.session("mine").await;
+        warm(&node, &id).await;
+        let change = SessionChange {
+            partition: 0,
+            sequence: 7,
+            digest: *id.digest(),
+            before: Some(stamp),
+            after: Some(stamp.next(op())),
+            origin: Origin::generate().unwrap(),
+            kind: ChangeKind::Applied,
+            op: announced,
+            delta: Some(Arc::new(set("a", "theirs"))),
+        };
+        node.remote().wire.inject(FeedItem::Change(change));
+        settle().await;
+        assert_eq!((node.stats().patched, node.stats().evicted), (0, 1));
+        assert_eq!(read(&node, &id).await.as_deref(), Some("mine"));
+    }
 }

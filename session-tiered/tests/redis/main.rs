@@ -22,6 +22,7 @@ mod ends;
 mod failover;
 mod fills;
 mod floors;
+mod forged;
 mod full;
 mod gaps;
 mod heartbeat;

@@ -61,6 +61,7 @@ fn change(session: u8, kind: ChangeKind) -> FeedItem {
         after: stamp,
         origin: Origin::from(1),
         kind,
+        op: None,
         delta: None,
     })
 }

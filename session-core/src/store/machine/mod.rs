@@ -82,14 +82,16 @@ pub struct Effect {
     pub after: Option<Stamp>,
     /// The kind of the change.
     pub kind: ChangeKind,
+    /// The op id of the request that made it.
+    pub op: OpId,
 }
 
 impl Effect {
     /// The change as a feed announces it: at this position (a partition and a sequence number in it), made by the store
     /// handle `origin`, with its delta if that is sent.
     pub fn at(self, (partition, sequence): (u16, u64), origin: Origin, delta: Option<Arc<Delta>>) -> SessionChange {
-        let Self { digest, before, after, kind } = self;
-        SessionChange { partition, sequence, digest, before, after, origin, kind, delta }
+        let Self { digest, before, after, kind, op } = self;
+        SessionChange { partition, sequence, digest, before, after, origin, kind, op: Some(op), delta }
     }
 }
 
@@ -176,7 +178,7 @@ impl Rules {
         }
         let applied = live.applied(now);
         let expired = slots.put(*id, Slot::Live(live));
-        let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created };
+        let effect = Effect { digest: *id, before: None, after: Some(stamp), kind: ChangeKind::Created, op: write.op };
         Ok(Step {
             index_removals: index_entry(expired, *id),
             index_addition: principal.map(|principal| (principal, *id)),
@@ -222,7 +224,8 @@ impl Rules {
         self.limits.admit(live.record.state(), delta)?;
         let deadlines = expiry.map_or_else(|| live.record.deadlines().renewed(now, None), |expiry| expiry.start(now));
         let after = live.apply_delta(write.op, delta, deadlines);
-        let effect = Effect { digest: at, before: Some(before), after: Some(after), kind: ChangeKind::Applied };
+        let kind = ChangeKind::Applied;
+        let effect = Effect { digest: at, before: Some(before), after: Some(after), kind, op: write.op };
         let applied = Applied { forwarded, ..live.applied(now) };
         if live.record.is_unconfirmed() {
             renewal::used(slots, now, id, &at);
@@ -290,7 +293,7 @@ impl Rules {
         let tombstone = Tombstone { op, reason, since: now, until: now.after(self.tombstone) };
         let replaced = slots.put(at, Slot::Tombstone(Box::new(tombstone)));
         let before = replaced.as_ref().and_then(Slot::stamp);
-        let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason) };
+        let effect = Effect { digest: at, before, after: None, kind: ChangeKind::Destroyed(reason), op };
         Step { index_removals: index_entry(replaced, at), ..Step::changed(destroyed(None), effect) }
     }
 

@@ -104,7 +104,7 @@ impl Rules {
         debug_assert!(expired.as_ref().is_none_or(|slot| slot.ends_at() <= now));
         index_removals.extend(expired.and_then(Slot::into_principal).map(|principal| (principal, to)));
         let kind = ChangeKind::Rotated { to, kind };
-        let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind };
+        let effect = Effect { digest: from, before: Some(before), after: Some(applied.stamp), kind, op: write.op };
         Step { index_removals, index_addition, ..Step::changed(RotateOutcome::Rotated(applied), effect) }
     }
 }

@@ -42,7 +42,7 @@ impl Rules {
                 let replaced = slots.put(from, superseded());
                 let before = replaced.as_ref().and_then(Slot::stamp);
                 let kind = ChangeKind::Destroyed(EndReason::Replaced);
-                let effect = Some(Effect { digest: from, before, after: None, kind });
+                let effect = Some(Effect { digest: from, before, after: None, kind, op: rotation.write.op });
                 let index_removals = [index_entry(replaced, from), started.index_removals].concat();
                 Ok(Step { effect, index_removals, ..started })
             }
@@ -79,7 +79,7 @@ impl Rules {
         live.sign_in(sign_in, now);
         let applied = live.applied(now);
         let expired = slots.put(to, Slot::Live(live));
-        let start = Effect { digest: to, before: None, after: Some(stamp), kind: ChangeKind::Created };
+        let start = Effect { digest: to, before: None, after: Some(stamp), kind: ChangeKind::Created, op };
         Ok(Step {
             start: Some(start),
             index_removals: index_entry(expired, to),

@@ -21,7 +21,8 @@ impl Announcement {
     /// A delta applied to a session of this partition.
     pub(super) fn applied(partition: u16, sequence: u64) -> Self {
         let stamps = [stamp_bytes(stamp(1)), stamp_bytes(stamp(2))];
-        let (digest, body) = (digest(partition), delta().to_bytes().to_vec());
+        let body = [&OP.to_be_bytes()[..], &delta().to_bytes()].concat();
+        let digest = digest(partition);
         Self { version: 1, kind: 2, flags: 3, reason: 0, sequence, digest, stamps, body }
     }
 
@@ -36,6 +37,7 @@ impl Announcement {
     }
 }
 
+pub(super) const OP: u64 = 0x0a0b_0c0d_0e0f_1011;
 pub(super) const ORIGIN: u64 = 0x0102_0304_0506_0708;
 
 pub(super) fn digest(partition: u16) -> IdDigest {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use session_core::{
-    model::EndReason,
+    model::{EndReason, OpId},
     store::{ChangeKind, Origin, RotationKind, SessionChange},
 };
 
 use super::{
     super::message::{HEADER, Message},
-    announcement::{Announcement, ORIGIN, delta, digest, stamp},
+    announcement::{Announcement, OP, ORIGIN, delta, digest, stamp},
 };
 
 const PARTITION: u16 = 5;
@@ -31,6 +31,7 @@ const GOLDEN: &[u8] = b"\x01\x02\x03\x00\
     \x01\x02\x03\x04\x05\x06\x07\x08\
     \xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\x00\x00\x00\x00\x00\x00\x00\x010123456789abcdef\
     \xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\x00\x00\x00\x00\x00\x00\x00\x020123456789abcdef\
+    \x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\
     \x01\x01\x05theme\x03\x031\x00";
 
 #[test]
@@ -40,14 +41,15 @@ fn the_frozen_header() {
     assert_eq!(change.digest, digest(13), "partition 13 of more is partition 5 of eight");
     assert_eq!(change.origin, Origin::from(ORIGIN));
     assert_eq!((change.before, change.after), (Some(stamp(1)), Some(stamp(2))));
-    assert_eq!(change.kind, ChangeKind::Applied);
+    assert_eq!((change.kind, change.op), (ChangeKind::Applied, Some(OpId::from(OP))));
     assert_eq!(change.delta, Some(Arc::new(delta())));
 }
 
 #[test]
 fn kinds() {
     let applied = Announcement::applied(PARTITION, 1);
-    let created = Announcement { kind: 1, flags: 2, ..applied.clone() };
+    let body = delta().to_bytes().to_vec();
+    let created = Announcement { kind: 1, flags: 2, body, ..applied.clone() };
     assert_eq!(kind_of(&created), ChangeKind::Created);
     assert_eq!(read(created.bytes()).unwrap().before, None);
     for (kind, rotation) in [(3, RotationKind::Renew), (4, RotationKind::Privilege)] {
@@ -95,6 +97,7 @@ fn a_message_of_a_later_version_is_an_unknown_change_of_a_known_session() {
         Announcement { reason: 1, ..applied.clone() },
         Announcement { kind: 5, flags: 3, reason: 1, body: vec![], ..applied.clone() },
         Announcement { body: b"\x02\x00\x00".to_vec(), ..applied.clone() },
+        Announcement { body: delta().to_bytes().to_vec(), ..applied.clone() },
         Announcement { kind: 3, body: digest(PARTITION).to_bytes()[..17].to_vec(), ..applied.clone() },
         Announcement { kind: 4, body: digest(PARTITION + 1).to_bytes().to_vec(), ..applied.clone() },
     ];
@@ -122,12 +125,13 @@ fn a_header_that_is_not_ours_is_unreadable() {
 
 #[test]
 fn cut_short_at_every_length() {
+    const WITH_OP: usize = HEADER + 8;
     for length in 0..GOLDEN.len() {
         let change = read(GOLDEN[..length].to_vec());
         match length {
             0..HEADER => assert_eq!(change, None, "{length}"),
-            // Without a body, the delta is not carried.
-            HEADER => assert_eq!(change.map(|change| change.kind), Some(ChangeKind::Applied)),
+            // After the op id, the delta is not carried.
+            WITH_OP => assert_eq!(change.map(|change| change.kind), Some(ChangeKind::Applied)),
             _ => assert_eq!(change.map(|change| change.kind), Some(ChangeKind::Unknown), "{length}"),
         }
     }
@@ -135,7 +139,7 @@ fn cut_short_at_every_length() {
 
 #[test]
 fn an_enormous_delta_is_not_kept() {
-    let body = vec![0; (1 << 20) + 1];
+    let body = vec![0; 8 + (1 << 20) + 1];
     let message = Message::read(Announcement { body, ..Announcement::applied(PARTITION, 1) }.bytes(), PARTITION, MASK);
     let message = message.unwrap();
     assert_eq!((message.change.kind, message.change.delta, message.weight), (ChangeKind::Applied, None, 0));
