@@ -4,15 +4,16 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use session_core::{
     Clock, Error, ErrorKind, Limits, LoadOptions, SessionId,
     store::{
-        ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession, RotateOutcome,
-        Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update, async_trait,
+        Absent, ApplyOutcome, ChangeFeed, CreateOutcome, Destroy, DestroyOutcome, LoadOutcome, NewSession,
+        RotateOutcome, Rotation, SessionIndex, SessionLock, SessionStore, TouchOptions, TouchOutcome, Update,
+        async_trait,
     },
 };
 use session_memory::MemoryStore;
@@ -39,6 +40,7 @@ pub(crate) struct Faulty {
     calls: AtomicUsize,
     touches: AtomicUsize,
     failing_loads: AtomicUsize,
+    hidden: AtomicBool,
 }
 
 impl Faulty {
@@ -49,7 +51,17 @@ impl Faulty {
             calls: AtomicUsize::new(0),
             touches: AtomicUsize::new(0),
             failing_loads: AtomicUsize::new(0),
+            hidden: AtomicBool::new(false),
         }
+    }
+
+    /// Whether the store answers that there is no session, as a replica does that was promoted too early.
+    pub(crate) fn hide_sessions(&self, hidden: bool) {
+        self.hidden.store(hidden, Ordering::Relaxed);
+    }
+
+    async fn unless_hidden<T: From<Absent>>(&self, happen: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.hidden.load(Ordering::Relaxed) { Ok(Absent::NotFound(None).into()) } else { happen.await }
     }
 
     /// Sets the faults of the next mutations, in order.
@@ -121,20 +133,20 @@ impl SessionStore for Faulty {
         if self.failing_loads.swap(0, Ordering::Relaxed) > 0 {
             return Err(Error::new(ErrorKind::Unavailable, "injected fault"));
         }
-        self.inner.load(id, options).await
+        self.unless_hidden(self.inner.load(id, options)).await
     }
 
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
-        self.mutate(self.inner.apply(id, update)).await
+        self.mutate(self.unless_hidden(self.inner.apply(id, update))).await
     }
 
     async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         self.touches.fetch_add(1, Ordering::Relaxed);
-        self.mutate(self.inner.touch(id, options)).await
+        self.mutate(self.unless_hidden(self.inner.touch(id, options))).await
     }
 
     async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
-        self.mutate(self.inner.rotate(id, rotation)).await
+        self.mutate(self.unless_hidden(self.inner.rotate(id, rotation))).await
     }
 
     async fn destroy(&self, id: &SessionId, destroy: &Destroy) -> Result<DestroyOutcome, Error> {

@@ -1,7 +1,9 @@
 //! What a request has recorded for a session that is gone goes into a new one.
 
+use std::time::Duration;
+
 use session_core::{
-    ErrorKind, Principal, Rotate, Session, Sessions, SignIn,
+    ErrorKind, Principal, Rotate, Rotated, Session, Sessions, SignIn,
     codec::{Codecs, Json, KeyRing, Sealed},
     defaults,
     model::EndReason,
@@ -117,6 +119,37 @@ async fn a_session_that_continues_is_not_started_over() {
     session.commit().await.unwrap_err();
     assert_eq!(session.start_over().unwrap_err().kind(), ErrorKind::Superseded);
     assert!(session.has_moved() && !session.is_ended());
+}
+
+/// Each call gets an answer that there is a session. Otherwise starting over would leave it behind.
+#[tokio::test]
+async fn a_session_that_was_found_again_is_not_started_over() {
+    for call in 0..6 {
+        let world = world();
+        let (mut session, mut other) = world.two_requests().await;
+        session.set("n", 2u32).unwrap();
+        world.store.hide_sessions(true);
+        assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(session.is_ended());
+        world.store.hide_sessions(false);
+        match call {
+            0 => session.commit().await.unwrap(),
+            1 => session.touch().await.unwrap(),
+            2 => session.refresh().await.unwrap(),
+            3 => drop(session.lock(defaults::IDLE, Duration::ZERO).await.unwrap()),
+            4 => {
+                other.set("n", 3u32).unwrap();
+                other.commit().await.unwrap();
+                assert_eq!(session.commit_if_unchanged().await.unwrap_err().kind(), ErrorKind::Conflict);
+            }
+            _ => {
+                let _ = other.rotate(Rotate::renew()).await.unwrap();
+                assert_eq!(session.rotate(Rotate::renew()).await.unwrap(), Rotated::AlreadyRotated);
+            }
+        }
+        assert!(!session.is_ended(), "{call}");
+        assert_eq!(session.start_over().unwrap_err().kind(), ErrorKind::Conflict, "{call}");
+    }
 }
 
 /// The first attempt may have been stored in the session that is gone. The new one begins with the update all the same.

@@ -248,12 +248,9 @@ impl Session {
         }
         let sent_at = self.sessions.clock().now();
         let options = LoadOptions { level: ReadLevel::Store, floor: self.floor(), ..LoadOptions::default() };
-        let found = match self.sessions.load(&self.id, options).await {
-            Ok(found) => found,
-            Err(error) => {
-                self.mark_absent(&error);
-                return Err(error);
-            }
+        let found = match self.load_by_old_id(options).await? {
+            Some(found) => found,
+            None => self.sessions.load(&self.id, options).await.inspect_err(|error| self.mark_absent(error))?,
         };
         self.base = Base::found(found, sent_at);
         self.absent = None;
@@ -277,7 +274,7 @@ impl Session {
             return Err(error);
         }
         if let Base::Stored { .. } = self.base {
-            self.replicas = self.sessions.end(&self.id).await?;
+            self.replicas = self.sessions.end(self.old_id.into_iter().chain([self.id])).await?;
             self.written = true;
         }
         self.base = Base::Ended(self.incarnation());
@@ -298,6 +295,7 @@ impl Session {
         match (outcome, &mut self.base) {
             (TouchOutcome::Touched(touched), Base::Stored { ends_at, .. }) => {
                 *ends_at = sent_at.after(touched.deadlines.remaining(touched.now));
+                self.absent = None;
             }
             (TouchOutcome::Absent(absent), _) => self.absent = Some(absent),
             _ => {}

@@ -222,6 +222,10 @@ impl Session {
     }
 
     fn process_answer(&mut self, answer: Answer, sent_at: Timestamp) -> Result<Settled, Error> {
+        // An earlier answer that there is no session is outdated. A rotation that comes second may be at an id that a sign-in
+        // has replaced, so this one answer leaves open whether the session has moved.
+        let is_second = matches!(answer, Answer::Rotate(RotateOutcome::AlreadyRotated));
+        self.absent.take_if(|absent| !(is_second && *absent == Absent::Superseded));
         let error = match answer {
             Answer::Create(CreateOutcome::Created(applied))
             | Answer::Apply(ApplyOutcome::Applied(applied))
