@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::Sessions;
+use super::{Policy, Sessions};
 use crate::{
     Error, Session, SessionId,
     model::Timestamp,
@@ -21,8 +21,8 @@ use crate::{
 /// The maximum number of writes that wait.
 const MAX_WAITING: usize = 256;
 
-/// How long a write is attempted again. If a user has given up and done the work again, a write that comes later is a
-/// surprise.
+/// The age from which a write is not attempted again. If a user has given up and done the work again, a write that comes
+/// later is a surprise.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A write whose outcome is unknown.
@@ -31,8 +31,23 @@ pub(super) struct Write {
     /// The ids at which it is attempted, in this order: the old one of a renewal first, if there is one.
     pub(super) at: [Option<SessionId>; 2],
     pub(super) request: Request,
-    /// When its handle was given up.
+    /// When it was first sent.
     pub(super) since: Timestamp,
+}
+
+impl Write {
+    /// The age from which it is not attempted again. A create may have happened at once. From the age at which its session
+    /// may have expired, or the store may have forgotten that the session has moved to another id, a repeat could store the
+    /// session a second time.
+    fn max_age(&self, policy: &Policy) -> Duration {
+        match &self.request {
+            Request::Create(new) => {
+                let life = new.expiry.start(self.since).remaining(self.since);
+                MAX_AGE.min(policy.rotation_grace).min(life)
+            }
+            Request::Apply(_) => MAX_AGE,
+        }
+    }
 }
 
 /// A write that can be repeated without its handle. A handle alone can use the result of a take, or the new id of a
@@ -109,8 +124,13 @@ impl Drop for Attempt<'_> {
 impl Sessions {
     /// Takes over a handle whose last write has an unknown outcome, after the response has been sent, and attempts that
     /// write again, with its op id, so that it happens at most once: beside the next writes of any session, in
-    /// [`upkeep`](Self::upkeep) and in [`close`](Self::close), for at most a minute. [`deferred`](Self::deferred) says how
-    /// many writes wait (at most 256; then the oldest one is dropped) and how many were given up.
+    /// [`upkeep`](Self::upkeep) and in [`close`](Self::close). [`deferred`](Self::deferred) says how many writes wait (at
+    /// most 256; then the oldest one is dropped) and how many were given up.
+    ///
+    /// A write is given up a minute after it was first sent. The first commit of a new session is given up earlier if the
+    /// [grace of rotations](crate::SessionsBuilder::rotation_grace) or the idle or absolute lifetime of that session is
+    /// shorter than a minute: it may have happened at once, and nothing may bring back a session that has expired or moved
+    /// since. A tombstone refuses it too, so a store should keep tombstones for at least that long.
     ///
     /// Returns whether the handle had such a write: a commit, an [`update`](Session::update), or the first commit of a new
     /// session. A [`take`](Session::take), a sign-in and a step-up are not attempted again, since only their handle could
@@ -128,8 +148,8 @@ impl Sessions {
     /// }
     /// ```
     pub fn settle_later(&self, mut session: Session) -> bool {
-        let Some((at, request)) = session.take_repeatable_write() else { return false };
-        self.shared.upkeep.unsettled.add(Write { at, request, since: self.shared.clock.now() });
+        let Some(write) = session.take_repeatable_write() else { return false };
+        self.shared.upkeep.unsettled.add(write);
         true
     }
 
@@ -140,7 +160,7 @@ impl Sessions {
     pub(super) async fn settle_next(&self) -> Result<(), Error> {
         let Some(attempt) = self.shared.upkeep.unsettled.take() else { return Ok(()) };
         let Some(write) = &attempt.write else { return Ok(()) };
-        if self.shared.clock.now().since(write.since) >= MAX_AGE {
+        if self.shared.clock.now().since(write.since) >= write.max_age(self.policy()) {
             attempt.finish(false);
             return Ok(());
         }
