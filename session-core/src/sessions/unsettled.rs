@@ -127,6 +127,10 @@ impl Sessions {
     /// [`upkeep`](Self::upkeep) and in [`close`](Self::close). [`deferred`](Self::deferred) says how many writes wait (at
     /// most 256; then the oldest one is dropped) and how many were given up.
     ///
+    /// A call does not wait for the write beside it: when the call has its answer, an attempt without one is cut off, and
+    /// the write waits again. A write that the store answers more slowly than other calls is therefore settled only by
+    /// `upkeep` or `close`, which wait for each answer. Call `upkeep` from time to time.
+    ///
     /// A write is given up a minute after it was first sent. The first commit of a new session is given up earlier if the
     /// [grace of rotations](crate::SessionsBuilder::rotation_grace) or the idle or absolute lifetime of that session is
     /// shorter than a minute: it may have happened at once, and nothing may bring back a session that has expired or moved
@@ -188,7 +192,9 @@ impl Sessions {
         Ok(false)
     }
 
-    /// Makes a call to the store and, beside it, attempts one write that waits. It does not wait for that attempt.
+    /// Makes a call to the store and, beside it, attempts one write that waits. It does not wait for that attempt: a store
+    /// that is slow for one session must not delay the others. The attempt is cut off and not left for a later call to
+    /// continue, because that call may be in another runtime, where the timers of a future that was begun here can panic.
     pub(super) async fn alongside<T>(&self, call: impl Future<Output = T>) -> T {
         if self.shared.upkeep.unsettled.waiting() == 0 {
             return call.await;
