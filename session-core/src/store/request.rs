@@ -100,8 +100,8 @@ pub struct LoadOptions {
     pub passive: bool,
     /// Whether opening the session may put its touch off, so that the response does not wait for it.
     /// [`Session::touch`](crate::Session::touch) or [`Sessions::upkeep`](crate::Sessions::upkeep) sends it later. If
-    /// neither has done so by the time that half of the idle timeout has passed, the next open sends it. Stores ignore this
-    /// option too.
+    /// neither has done so by the time that half of the idle timeout has passed, the next open sends it. In a session without
+    /// an idle timeout, the one touch that confirms a renewal is not put off. Stores ignore this option too.
     pub touch_later: bool,
 }
 
