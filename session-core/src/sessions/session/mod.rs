@@ -80,6 +80,9 @@ pub struct Session {
     base: Base,
     sent: Option<Sent>,
     pending: Delta,
+    /// How often recorded changes were sent, less the times that they were refused and recorded again. The end of the
+    /// session takes them too.
+    departures: u64,
     fence: Option<FencingToken>,
     /// The owner of a lock request whose outcome is unknown.
     lock_owner: Option<OpId>,
@@ -139,6 +142,7 @@ impl Session {
             base,
             sent: None,
             pending: Delta::new(),
+            departures: 0,
             fence: None,
             lock_owner: None,
             recovered_takes: Vec::new(),
@@ -278,6 +282,7 @@ impl Session {
             self.written = true;
         }
         self.base = Base::Ended(self.incarnation());
+        self.departures = self.departures.wrapping_add(1);
         self.discard();
         Ok(())
     }

@@ -219,6 +219,7 @@ impl Session {
     fn restore_changes(&mut self) {
         let Some(sent) = self.sent.take() else { return };
         if !matches!(sent.request, Request::Apply { cas: Some(_), .. }) {
+            self.departures = self.departures.wrapping_sub(1);
             let later = std::mem::take(&mut self.pending);
             self.pending = sent.delta().clone().then(&later);
         }
