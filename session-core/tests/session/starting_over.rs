@@ -47,6 +47,21 @@ async fn what_was_recorded_is_stored_in_a_new_session() {
     assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
+/// A removal is of an entry of the old session. It is no reason to store a new one.
+#[tokio::test]
+async fn removals_are_not_kept() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    session.remove("n");
+    session.map_mut("cart").clear();
+    world.clock.advance(defaults::IDLE);
+    session.commit().await.unwrap_err();
+    session.start_over().unwrap();
+    assert!(!session.has_changes());
+    session.commit().await.unwrap();
+    assert!(session.is_new());
+}
+
 /// Sealed values are bound to their session, so a copy of the bytes would be unreadable.
 #[tokio::test]
 async fn sealed_values_open_in_the_new_session() {
