@@ -129,4 +129,16 @@ async fn a_handle_that_is_dropped_with_changes_is_reported() {
     session.destroy().await.unwrap();
     drop(session);
     assert_eq!(lines.take(), Vec::<String>::new(), "a commit, a discard and an end are no loss");
+
+    let mut session = sessions.create().unwrap();
+    session.set("a", 1u32).unwrap();
+    session.commit().await.unwrap();
+    sessions.destroy(session.id()).await.unwrap();
+    session.set("a", 2u32).unwrap();
+    session.commit().await.unwrap_err();
+    let reported = lines.take();
+    assert!(reported.len() == 1 && reported[0].contains("session_ended"), "{reported:?}");
+    assert!(session.has_changes());
+    drop(session);
+    assert_eq!(lines.take(), Vec::<String>::new(), "nothing could have stored the changes");
 }

@@ -62,8 +62,9 @@
 //! - [`ReadLevel::Local`](session_core::ReadLevel::Local), the default: within the staleness bound.
 //! - With a [floor](session_core::LoadOptions::floor): at least that version.
 //! - [`ReadLevel::Store`](session_core::ReadLevel::Store): the current state. With a copy, the load is a conditional one.
-//! - With [`stale_if_error`](session_core::LoadOptions::stale_if_error): if the store does not answer, a copy of up to that
-//!   age, which the answer states. This is the only exception to I1, I4, I7 and I10. Without it, the load fails.
+//! - With [`stale_if_error`](session_core::LoadOptions::stale_if_error): if the store does not answer, or refuses the read
+//!   for now, a copy of up to that age, which the answer states. This is the only exception to I1, I4, I7 and I10. Without
+//!   it, the load fails.
 //!
 //! # Consistency
 //! As guaranteed above. With Redis under Sentinel and in a cluster, the bound needs `min-replicas-to-write` and a

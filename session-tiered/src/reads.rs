@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use session_core::{
-    Error, ErrorKind, Floor, LoadOptions, ReadLevel, SessionId,
+    Error, Floor, LoadOptions, ReadLevel, SessionId,
     model::{IdDigest, Record, Stamp},
     store::{Found, LoadOutcome, SessionStore, Touched},
 };
@@ -78,11 +78,10 @@ impl<R: SessionStore + 'static> Tiers<R> {
         load.boxed().shared()
     }
 
-    /// The answer when the store did not give one: a copy, if the caller accepts its age.
+    /// The answer when the store gave none about the session: a copy, if the caller accepts its age. A refusal for now is no
+    /// answer about the session either, unlike an error that does not pass by itself.
     fn stale_answer(&self, digest: &IdDigest, options: LoadOptions, error: Error) -> Answer {
-        let is_down =
-            matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::OutcomeUnknown | ErrorKind::Overloaded);
-        let Some(limit) = options.stale_if_error.filter(|_| is_down) else { return Err(error) };
+        let Some(limit) = options.stale_if_error.filter(|_| error.is_retryable()) else { return Err(error) };
         let now = self.clock.now();
         let Some(LastKnown { record, provenance, current_at }) = self.local.last_known(digest) else {
             return Err(error);

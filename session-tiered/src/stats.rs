@@ -40,7 +40,7 @@ pub struct Stats {
     /// Loads whose floor was above what the store has. Either the store has lost acknowledged writes, or the floor never
     /// was a state of the session: one that came back from a client may be forged.
     pub floors_unmet: u64,
-    /// Stale answers, given because the store did not answer and the caller allowed them.
+    /// Stale answers, given because the store did not answer, or refused to, and the caller allowed them.
     pub served_stale: u64,
     /// Calls that failed at once because the store had not answered the calls before.
     pub broken_circuits: u64,

@@ -265,17 +265,21 @@ impl Sessions {
     /// # Cancel safety
     /// If the future is dropped, the session is ended or as before.
     pub async fn destroy(&self, id: &SessionId) -> Result<(), Error> {
-        self.end(id).await.map(drop)
+        self.end([*id]).await.map(drop)
     }
 
-    /// Ends a session, and returns how many replicas have that write, if any were asked for.
-    pub(crate) async fn end(&self, id: &SessionId) -> Result<Option<u32>, Error> {
+    /// Ends the session that the first of these ids leads to, and returns how many replicas have that write, if any were
+    /// asked for.
+    pub(crate) async fn end(&self, ids: impl IntoIterator<Item = SessionId>) -> Result<Option<u32>, Error> {
         let destroy = Destroy::new(self.write_options()?, EndReason::Logout);
-        match self.store().destroy(id, &destroy).await? {
-            DestroyOutcome::Destroyed { replicas, .. } => Ok(replicas),
-            DestroyOutcome::Absent(Absent::NotFound(_)) => Ok(None),
-            DestroyOutcome::Absent(absent) => Err(self.with_context(Error::from(absent), "destroy")),
+        for id in ids {
+            match self.store().destroy(&id, &destroy).await? {
+                DestroyOutcome::Destroyed { replicas, .. } => return Ok(replicas),
+                DestroyOutcome::Absent(Absent::NotFound(_)) => {}
+                DestroyOutcome::Absent(absent) => return Err(self.with_context(Error::from(absent), "destroy")),
+            }
         }
+        Ok(None)
     }
 
     /// Checks whether the store can serve requests, for readiness probes.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::Sessions;
+use super::{Policy, Sessions};
 use crate::{
     Error, Session, SessionId,
     model::Timestamp,
@@ -21,8 +21,8 @@ use crate::{
 /// The maximum number of writes that wait.
 const MAX_WAITING: usize = 256;
 
-/// How long a write is attempted again. If a user has given up and done the work again, a write that comes later is a
-/// surprise.
+/// The age from which a write is not attempted again. If a user has given up and done the work again, a write that comes
+/// later is a surprise.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A write whose outcome is unknown.
@@ -31,8 +31,23 @@ pub(super) struct Write {
     /// The ids at which it is attempted, in this order: the old one of a renewal first, if there is one.
     pub(super) at: [Option<SessionId>; 2],
     pub(super) request: Request,
-    /// When its handle was given up.
+    /// When it was first sent.
     pub(super) since: Timestamp,
+}
+
+impl Write {
+    /// The age from which it is not attempted again. A create may have happened at once. From the age at which its session
+    /// may have expired, or the store may have forgotten that the session has moved to another id, a repeat could store the
+    /// session a second time.
+    fn max_age(&self, policy: &Policy) -> Duration {
+        match &self.request {
+            Request::Create(new) => {
+                let life = new.expiry.start(self.since).remaining(self.since);
+                MAX_AGE.min(policy.rotation_grace).min(life)
+            }
+            Request::Apply(_) => MAX_AGE,
+        }
+    }
 }
 
 /// A write that can be repeated without its handle. A handle alone can use the result of a take, or the new id of a
@@ -108,10 +123,18 @@ impl Drop for Attempt<'_> {
 
 impl Sessions {
     /// Takes over a handle whose last write has an unknown outcome, for example after the response has been sent, and
-    /// retries that write for at most a minute. The retry has the same op id, so the write happens at most once.
-    /// Retries run beside the next writes of any session, in [`upkeep`](Self::upkeep) and in [`close`](Self::close). At
-    /// most 256 writes wait; one more replaces the oldest. [`deferred`](Self::deferred) returns how many wait and how
-    /// many were given up.
+    /// retries that write. The retry has the same op id, so the write happens at most once. Retries run beside the next
+    /// writes of any session, in [`upkeep`](Self::upkeep) and in [`close`](Self::close). At most 256 writes wait; one more
+    /// replaces the oldest. [`deferred`](Self::deferred) returns how many wait and how many were given up.
+    ///
+    /// A call does not wait for the retry beside it. When the call has its answer, a retry without one is cut off, and the
+    /// write waits again. If the store answers a write more slowly than other calls, only `upkeep` and `close` settle it,
+    /// since they wait for each answer. Call `upkeep` from time to time.
+    ///
+    /// A write is given up a minute after it was first sent. The first commit of a new session is given up earlier if the
+    /// [grace of rotations](crate::SessionsBuilder::rotation_grace) or the idle or absolute lifetime of that session is
+    /// shorter than a minute. It may have happened at once, and a retry must not bring back a session that has expired or
+    /// moved since. A tombstone refuses it too, so a store should keep tombstones for at least that long.
     ///
     /// Returns whether the handle had a write that can be retried: a commit, an [`update`](Session::update), or the
     /// first commit of a new session. A [`take`](Session::take), a sign-in and a step-up cannot, since only their
@@ -129,8 +152,8 @@ impl Sessions {
     /// }
     /// ```
     pub fn settle_later(&self, mut session: Session) -> bool {
-        let Some((at, request)) = session.take_repeatable_write() else { return false };
-        self.shared.upkeep.unsettled.add(Write { at, request, since: self.shared.clock.now() });
+        let Some(write) = session.take_repeatable_write() else { return false };
+        self.shared.upkeep.unsettled.add(write);
         true
     }
 
@@ -141,7 +164,7 @@ impl Sessions {
     pub(super) async fn settle_next(&self) -> Result<(), Error> {
         let Some(attempt) = self.shared.upkeep.unsettled.take() else { return Ok(()) };
         let Some(write) = &attempt.write else { return Ok(()) };
-        if self.shared.clock.now().since(write.since) >= MAX_AGE {
+        if self.shared.clock.now().since(write.since) >= write.max_age(self.policy()) {
             attempt.finish(false);
             return Ok(());
         }
@@ -169,7 +192,9 @@ impl Sessions {
         Ok(false)
     }
 
-    /// Makes a call to the store and, beside it, attempts one write that waits. It does not wait for that attempt.
+    /// Makes a call to the store and, beside it, attempts one write that waits. It does not wait for that attempt: a store
+    /// that is slow for one session must not delay the others. The attempt is cut off and not left for a later call to
+    /// continue, because that call may be in another runtime, where the timers of a future that was begun here can panic.
     pub(super) async fn alongside<T>(&self, call: impl Future<Output = T>) -> T {
         if self.shared.upkeep.unsettled.waiting() == 0 {
             return call.await;

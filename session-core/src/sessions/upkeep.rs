@@ -170,11 +170,12 @@ impl Sessions {
         due.then_some(timeout)
     }
 
-    /// Whether a touch of this session may wait: half of its idle timeout is left, so that no session expires
-    /// because a process never does its upkeep.
+    /// Whether a touch of this session may wait: half of its idle timeout is left, so that no session expires, and no
+    /// renewal stays unconfirmed, because a process never does its upkeep. Without an idle timeout nothing would end the
+    /// wait.
     fn may_wait(found: &Found) -> bool {
         let idle = found.record.deadlines().idle();
-        idle.is_none_or(|(timeout, idle)| idle.since(found.now) > timeout / 2)
+        idle.is_some_and(|(timeout, idle)| idle.since(found.now) > timeout / 2)
     }
 
     /// The touch that opening this session needs, if any, and whether it may be sent later. A passive open does not renew

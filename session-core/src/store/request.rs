@@ -89,9 +89,12 @@ pub struct LoadOptions {
     pub floor: Option<Floor>,
     /// How fresh the answer must be.
     pub level: ReadLevel,
-    /// The greatest age of a local copy that may answer if the store does not. Such an answer states its
-    /// [age](crate::store::Found::staleness), and neither the floor nor the level holds for it. With `None`, the
-    /// default, the load fails.
+    /// The greatest age of a local copy that may answer if the store gives no answer about the session: it does not answer
+    /// at all, it [refuses](crate::Error::is_answered) the read for now, for example while it is loading its data, or too
+    /// many calls are in flight. These are the errors that are [retryable](crate::Error::is_retryable). No copy answers
+    /// in place of any other error, such as [`Configuration`](crate::ErrorKind::Configuration), or of the answer that the
+    /// session has ended or its id was replaced. The answer of a copy states its [age](crate::store::Found::staleness), and
+    /// neither the floor nor the level holds for it. With `None`, the default, the load fails.
     pub stale_if_error: Option<Duration>,
     /// Whether opening the session does not count as a use of it: [`Sessions::open_with`](crate::Sessions::open_with)
     /// then leaves the idle deadline alone, even when a renewal is due. For requests that a page makes by itself, such as
@@ -100,8 +103,8 @@ pub struct LoadOptions {
     pub passive: bool,
     /// Whether opening the session may put its touch off, so that the response does not wait for it.
     /// [`Session::touch`](crate::Session::touch) or [`Sessions::upkeep`](crate::Sessions::upkeep) sends it later. If
-    /// neither has done so by the time that half of the idle timeout has passed, the next open sends it. Stores ignore this
-    /// option too.
+    /// neither has done so by the time that half of the idle timeout has passed, the next open sends it. In a session without
+    /// an idle timeout, the one touch that confirms a renewal is not put off. Stores ignore this option too.
     pub touch_later: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{EndReason, ErrorKind, Principal, Rotate, SignIn, Watch, defaults, model::IdDigest};
+use session_core::{EndReason, ErrorKind, Principal, Rotate, Rotated, SignIn, Watch, defaults, model::IdDigest};
 
 use crate::world;
 
@@ -55,6 +55,8 @@ async fn a_step_up_elsewhere_is_a_move_too() {
     let _ = page.rotate(Rotate::privilege()).await.unwrap();
     assert_eq!(socket.refresh().await.unwrap_err().kind(), ErrorKind::Superseded);
     assert!(socket.has_moved() && !socket.is_ended());
+    assert_eq!(socket.rotate(Rotate::renew()).await.unwrap(), Rotated::AlreadyRotated);
+    assert!(socket.has_moved(), "a rotation that comes second does not say where the session is");
     page.destroy().await.unwrap();
     assert!(page.is_ended() && !page.has_moved());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{ErrorKind, Expiry, LoadOptions, Rotate, Rotated, Sessions, defaults, model::EndReason};
+use session_core::{ErrorKind, Expiry, LoadOptions, Rotate, Rotated, Session, Sessions, defaults, model::EndReason};
 use session_test::{Call, Fault, Target};
 
 use crate::{World, world};
@@ -61,6 +61,70 @@ async fn the_request_that_renews_goes_on_after_the_confirmation() {
     session.commit().await.unwrap();
     let _ = session.rotate(Rotate::privilege()).await.unwrap();
     assert_eq!(world.sessions.open(session.id()).await.unwrap().get::<u32>("n").unwrap(), Some(2));
+}
+
+/// The response with the new id was lost, and a later request has renewed the session once more. The new id of the first
+/// renewal gives no access then, and the old one does.
+async fn renewed_twice(world: &World) -> (Session, Session) {
+    let (mut first, mut second) = world.two_requests().await;
+    assert_eq!(first.rotate(Rotate::renew()).await.unwrap(), Rotated::NewId);
+    world.clock.advance(GRACE);
+    second.set("n", 2u32).unwrap();
+    assert_eq!(second.rotate(Rotate::renew()).await.unwrap(), Rotated::NewId);
+    (first, second)
+}
+
+#[tokio::test]
+async fn a_refresh_finds_the_session_by_the_old_id_or_by_the_new_one() {
+    for wait in [Duration::ZERO, GRACE] {
+        let world = world();
+        let (mut session, _) = renewed_twice(&world).await;
+        world.clock.advance(wait);
+        session.refresh().await.unwrap();
+        assert_eq!(session.get::<u32>("n").unwrap(), Some(2), "{wait:?}");
+        assert!(!session.has_moved() && !session.is_ended(), "{wait:?}");
+    }
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    let _ = session.rotate(Rotate::renew()).await.unwrap();
+    world.sessions.open(session.id()).await.unwrap();
+    world.clock.advance(GRACE);
+    world.store.inner_set(session.id(), "n", 2).await;
+    session.refresh().await.unwrap();
+    assert_eq!(session.get::<u32>("n").unwrap(), Some(2));
+}
+
+/// The user who signs out must not stay signed in at another id.
+#[tokio::test]
+async fn a_destroy_ends_the_session_by_the_old_id_or_by_the_new_one() {
+    for wait in [Duration::ZERO, GRACE] {
+        let world = world();
+        let (mut session, other) = renewed_twice(&world).await;
+        world.clock.advance(wait);
+        session.destroy().await.unwrap();
+        let error = world.sessions.open(other.id()).await.unwrap_err();
+        assert_eq!(error.ended().map(|ended| ended.reason), Some(EndReason::Logout), "{wait:?}");
+    }
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    let _ = session.rotate(Rotate::renew()).await.unwrap();
+    world.sessions.open(session.id()).await.unwrap();
+    world.clock.advance(GRACE);
+    session.destroy().await.unwrap();
+    assert!(world.sessions.open(session.id()).await.unwrap_err().ended().is_some());
+}
+
+/// A lock is at the new id. That this one is gone says nothing about the session.
+#[tokio::test]
+async fn a_lock_that_fails_at_the_new_id_does_not_end_the_session() {
+    for wait in [Duration::ZERO, GRACE] {
+        let world = world();
+        let (mut session, _) = renewed_twice(&world).await;
+        world.clock.advance(wait);
+        session.lock(SECOND, Duration::ZERO).await.unwrap_err();
+        assert!(!session.is_ended() && !session.has_moved(), "{wait:?}");
+        assert_eq!(session.start_over().unwrap_err().kind(), ErrorKind::Conflict, "{wait:?}");
+    }
 }
 
 /// Opening the session with the new id confirms it, with one call, once.

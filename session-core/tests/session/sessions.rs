@@ -37,6 +37,22 @@ async fn text_that_names_no_session_is_absence_and_not_an_error() {
 }
 
 #[tokio::test]
+async fn text_is_opened_with_options() {
+    let world = world();
+    let (session, _) = world.two_requests().await;
+    let text = session.id().expose();
+    world.clock.advance(defaults::IDLE / 2);
+    let passive = LoadOptions { passive: true, ..LoadOptions::default() };
+    let opened = world.sessions.open_text_with(&text, passive).await.unwrap().unwrap();
+    assert_eq!(opened.expires_in(), defaults::IDLE / 2);
+    let opened = world.sessions.open_text_with(&text, LoadOptions::default()).await.unwrap().unwrap();
+    assert_eq!(opened.expires_in(), defaults::IDLE);
+    assert_eq!(world.sessions.open_text_with("theme=dark", passive).await.unwrap().unwrap_err(), None);
+    world.clock.advance(defaults::IDLE);
+    assert_eq!(world.sessions.open_text_with(&text, passive).await.unwrap().unwrap_err(), None);
+}
+
+#[tokio::test]
 async fn absence_tells_why_and_when_the_session_ended() {
     let world = world();
     let (session, mut other) = world.two_requests().await;

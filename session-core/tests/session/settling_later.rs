@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use session_core::{Deferred, ErrorKind, Principal, Rotate, Session, SessionId, Sessions, SignIn};
+use session_core::{Deferred, ErrorKind, Expiry, Principal, Rotate, Session, SessionId, Sessions, SignIn, defaults};
 use session_test::{Fault, Target};
 
 use crate::{World, world};
@@ -145,6 +145,73 @@ async fn the_first_commit_of_a_new_session_is_settled_too() {
     world.sessions.close().await.unwrap();
     assert_eq!(writes(&world), (0, 0));
     assert!(on_the_store(&world, &id).await.contains("n"));
+}
+
+/// The session may have lived for its whole life meanwhile, or have moved to an id that the store has forgotten.
+#[tokio::test]
+async fn a_create_is_not_repeated_when_its_session_may_have_been_there() {
+    const LIFE: Duration = Duration::from_secs(5);
+    let (grace, day) = (defaults::ROTATION_GRACE, Duration::from_secs(86_400));
+    let expiries = [
+        (Expiry::default(), grace),
+        (Expiry::absolute(day), grace),
+        (Expiry::idle(LIFE), LIFE),
+        (Expiry::both(day, LIFE), LIFE),
+    ];
+    for (expiry, bound) in expiries {
+        for fault in [Fault::LoseAnswer, Fault::LoseRequest] {
+            for (age, is_repeated) in [(bound - Duration::from_millis(1), true), (bound, false)] {
+                let world = world();
+                let mut session = world.sessions.create_with(expiry).unwrap();
+                session.set("n", 2u32).unwrap();
+                world.store.inject(Target::Write, fault);
+                session.commit().await.unwrap_err();
+                // The age counts from the first attempt.
+                world.clock.advance(Duration::from_secs(1));
+                assert!(world.sessions.settle_later(session));
+                world.clock.advance(age - Duration::from_secs(1));
+                world.store.take_calls();
+                world.sessions.upkeep().await.unwrap();
+                let expected = if is_repeated { (1, (0, 0)) } else { (0, (0, 1)) };
+                assert_eq!((world.store.take_calls().len(), writes(&world)), expected, "{expiry:?} {fault:?}");
+            }
+        }
+    }
+}
+
+/// Its handle was given up late. The user has waited since the first attempt.
+#[tokio::test]
+async fn the_minute_begins_with_the_first_attempt() {
+    let world = world();
+    let mut session = unsettled(&world, Fault::LoseRequest).await;
+    let id = *session.id();
+    world.clock.advance(Duration::from_secs(40));
+    world.store.inject(Target::Write, Fault::LoseRequest);
+    session.commit().await.unwrap_err();
+    world.sessions.settle_later(session);
+    world.clock.advance(Duration::from_secs(20));
+    world.sessions.upkeep().await.unwrap();
+    assert_eq!(writes(&world), (0, 1));
+    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(1));
+}
+
+/// A store that answers the write more slowly than any call beside it never gets to answer it there.
+#[tokio::test]
+async fn a_write_that_every_call_cuts_off_waits_for_the_upkeep() {
+    let world = world();
+    let session = unsettled(&world, Fault::LoseRequest).await;
+    let id = *session.id();
+    world.sessions.settle_later(session);
+    let mut another = world.sessions.create().unwrap();
+    for n in 0..5u32 {
+        another.set("x", n).unwrap();
+        world.store.inject(Target::Write, Fault::Hang);
+        another.commit().await.unwrap();
+        assert_eq!(writes(&world), (1, 0), "cut off, and put back");
+    }
+    world.sessions.upkeep().await.unwrap();
+    assert_eq!(writes(&world), (0, 0));
+    assert_eq!(world.sessions.open(&id).await.unwrap().get::<u32>("n").unwrap(), Some(2));
 }
 
 /// Only the handle could return a value that was taken, or set the cookie.

@@ -1,12 +1,25 @@
 //! What a request has recorded for a session that is gone goes into a new one.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
 use session_core::{
-    ErrorKind, Principal, Rotate, Session, Sessions, SignIn,
+    Error, ErrorKind, LoadOptions, Principal, Rotate, Rotated, Session, SessionId, Sessions, SignIn,
     codec::{Codecs, Json, KeyRing, Sealed},
     defaults,
     model::EndReason,
+    store::{
+        Absent, ApplyOutcome, LoadOutcome, RotateOutcome, Rotation, SessionStore, TouchOptions, TouchOutcome, Update,
+        async_trait, forward,
+    },
 };
-use session_test::{Fault, Target};
+use session_memory::MemoryStore;
+use session_test::{Fault, Target, TestStore};
 
 use crate::{World, world};
 
@@ -44,6 +57,21 @@ async fn what_was_recorded_is_stored_in_a_new_session() {
     assert!(stored.members("viewed").contains("sku-1").unwrap() && stored.contains("later"));
     assert!(!stored.contains("n"), "entries of the old session are not kept");
     assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A removal is of an entry of the old session. It is no reason to store a new one.
+#[tokio::test]
+async fn removals_are_not_kept() {
+    let world = world();
+    let (mut session, _) = world.two_requests().await;
+    session.remove("n");
+    session.map_mut("cart").clear();
+    world.clock.advance(defaults::IDLE);
+    session.commit().await.unwrap_err();
+    session.start_over().unwrap();
+    assert!(!session.has_changes());
+    session.commit().await.unwrap();
+    assert!(session.is_new());
 }
 
 /// Sealed values are bound to their session, so a copy of the bytes would be unreadable.
@@ -118,6 +146,75 @@ async fn a_session_that_continues_is_not_started_over() {
     session.commit().await.unwrap_err();
     assert_eq!(session.start_over().unwrap_err().kind(), ErrorKind::Superseded);
     assert!(session.has_moved() && !session.is_ended());
+}
+
+/// A store that can answer that there is no session, as a replica does that was promoted too early.
+#[derive(Debug)]
+struct Hiding {
+    store: TestStore<MemoryStore>,
+    hidden: Arc<AtomicBool>,
+}
+
+impl Hiding {
+    async fn unless_hidden<T: From<Absent>>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.hidden.load(Relaxed) { Ok(Absent::NotFound(None).into()) } else { answer.await }
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl SessionStore for Hiding {
+    forward!(self => self.store; backend, limits, clock, create, destroy, check, close, index, lock, feed);
+
+    async fn load(&self, id: &SessionId, options: LoadOptions) -> Result<LoadOutcome, Error> {
+        self.unless_hidden(self.store.load(id, options)).await
+    }
+
+    async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error> {
+        self.unless_hidden(self.store.apply(id, update)).await
+    }
+
+    async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        self.unless_hidden(self.store.touch(id, options)).await
+    }
+
+    async fn rotate(&self, id: &SessionId, rotation: &Rotation) -> Result<RotateOutcome, Error> {
+        self.unless_hidden(self.store.rotate(id, rotation)).await
+    }
+}
+
+/// Each call gets an answer that there is a session. Otherwise starting over would leave it behind.
+#[tokio::test]
+async fn a_session_that_was_found_again_is_not_started_over() {
+    for call in 0..6 {
+        let world = world();
+        let (new, mut other) = world.two_requests().await;
+        let hidden = Arc::new(AtomicBool::new(false));
+        let sessions = Sessions::new(Hiding { store: world.store.clone(), hidden: hidden.clone() });
+        let mut session = sessions.open(new.id()).await.unwrap();
+        session.set("n", 2u32).unwrap();
+        hidden.store(true, Relaxed);
+        assert_eq!(session.commit().await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(session.is_ended());
+        hidden.store(false, Relaxed);
+        match call {
+            0 => session.commit().await.unwrap(),
+            1 => session.touch().await.unwrap(),
+            2 => session.refresh().await.unwrap(),
+            3 => drop(session.lock(defaults::IDLE, Duration::ZERO).await.unwrap()),
+            4 => {
+                other.set("n", 3u32).unwrap();
+                other.commit().await.unwrap();
+                assert_eq!(session.commit_if_unchanged().await.unwrap_err().kind(), ErrorKind::Conflict);
+            }
+            _ => {
+                let _ = other.rotate(Rotate::renew()).await.unwrap();
+                assert_eq!(session.rotate(Rotate::renew()).await.unwrap(), Rotated::AlreadyRotated);
+            }
+        }
+        assert!(!session.is_ended(), "{call}");
+        assert_eq!(session.start_over().unwrap_err().kind(), ErrorKind::Conflict, "{call}");
+    }
 }
 
 /// The first attempt may have been stored in the session that is gone. The new one begins with the update all the same.

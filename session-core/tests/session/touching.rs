@@ -1,6 +1,6 @@
 //! Touches that wait until after the response.
 
-use session_core::{ErrorKind, LoadOptions, Rotate, Session, defaults};
+use session_core::{ErrorKind, Expiry, LoadOptions, Rotate, Session, defaults};
 use session_test::{Fault, Target};
 
 use crate::{World, world};
@@ -93,6 +93,24 @@ async fn the_confirmation_of_a_renewal_may_wait_too() {
     world.sessions.upkeep().await.unwrap();
     world.clock.advance(defaults::ROTATION_GRACE);
     assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::NotFound, "it is confirmed");
+}
+
+/// Without an idle deadline no later open would send it, so that an application that forgets its upkeep would keep the old
+/// id alive for as long as the session.
+#[tokio::test]
+async fn the_confirmation_of_a_session_without_an_idle_timeout_does_not_wait() {
+    let world = world();
+    let mut session = world.sessions.create_with(Expiry::absolute(defaults::ABSOLUTE)).unwrap();
+    session.persist().await.unwrap();
+    let old = *session.id();
+    let _ = session.rotate(Rotate::renew()).await.unwrap();
+    world.sessions.open_with(session.id(), TOUCH_LATER).await.unwrap();
+    assert_eq!(world.sessions.deferred().touches, 0);
+    world.clock.advance(defaults::ROTATION_GRACE);
+    assert_eq!(world.sessions.open(&old).await.unwrap_err().kind(), ErrorKind::NotFound, "it is confirmed");
+    world.touches();
+    world.sessions.open_with(session.id(), TOUCH_LATER).await.unwrap();
+    assert_eq!(world.touches(), 0, "once");
 }
 
 /// The handle that renews must not confirm the renewal: its response is still to be sent.

@@ -96,6 +96,7 @@ impl Session {
     /// Sends a request that includes the recorded changes.
     pub(super) async fn send_with_pending(&mut self, mut request: Request) -> Result<Settled, Error> {
         let pending = std::mem::take(&mut self.pending);
+        self.departures = self.departures.wrapping_add(1);
         match &mut request {
             Request::Create { new: NewSession { entries, .. }, .. } => *entries = pending,
             Request::Apply { update, .. } => update.delta = pending,

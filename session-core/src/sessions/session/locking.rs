@@ -51,16 +51,20 @@ impl Session {
                 AcquireOutcome::Acquired(token) => {
                     self.sessions.track_lock(token, self.id);
                     self.fence = Some(token);
-                    self.lock_owner = None;
+                    (self.lock_owner, self.absent) = (None, None);
                     return Ok(token);
                 }
                 AcquireOutcome::Held(remaining) => remaining,
                 AcquireOutcome::Absent(absent) => {
                     let error = Error::from(absent);
-                    self.mark_absent(&error);
+                    // After an own renewal the session may be at the old id.
+                    if self.old_id.is_none() {
+                        self.mark_absent(&error);
+                    }
                     return Err(self.lock_error(error));
                 }
             };
+            self.absent = None;
             let now = self.sessions.clock().now();
             if now >= until {
                 let error = Error::new(ErrorKind::Conflict, "another request holds the lock");

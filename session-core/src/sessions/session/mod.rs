@@ -81,6 +81,9 @@ pub struct Session {
     base: Base,
     sent: Option<Sent>,
     pending: Delta,
+    /// How often recorded changes were sent, less the times that they were refused and recorded again. The end of the
+    /// session takes them too.
+    departures: u64,
     fence: Option<FencingToken>,
     /// The owner of a lock request whose outcome is unknown.
     lock_owner: Option<OpId>,
@@ -140,6 +143,7 @@ impl Session {
             base,
             sent: None,
             pending: Delta::new(),
+            departures: 0,
             fence: None,
             lock_owner: None,
             recovered_takes: Vec::new(),
@@ -249,12 +253,9 @@ impl Session {
         }
         let sent_at = self.sessions.clock().now();
         let options = LoadOptions { level: ReadLevel::Store, floor: self.floor(), ..LoadOptions::default() };
-        let found = match self.sessions.load(&self.id, options).await {
-            Ok(found) => found,
-            Err(error) => {
-                self.mark_absent(&error);
-                return Err(error);
-            }
+        let found = match self.load_by_old_id(options).await? {
+            Some(found) => found,
+            None => self.sessions.load(&self.id, options).await.inspect_err(|error| self.mark_absent(error))?,
         };
         self.base = Base::found(found, sent_at);
         self.absent = None;
@@ -278,10 +279,11 @@ impl Session {
             return Err(error);
         }
         if let Base::Stored { .. } = self.base {
-            self.replicas = self.sessions.end(&self.id).await?;
+            self.replicas = self.sessions.end(self.old_id.into_iter().chain([self.id])).await?;
             self.written = true;
         }
         self.base = Base::Ended(self.incarnation());
+        self.departures = self.departures.wrapping_add(1);
         self.discard();
         Ok(())
     }
@@ -299,6 +301,7 @@ impl Session {
         match (outcome, &mut self.base) {
             (TouchOutcome::Touched(touched), Base::Stored { ends_at, .. }) => {
                 *ends_at = sent_at.after(touched.deadlines.remaining(touched.now));
+                self.absent = None;
             }
             (TouchOutcome::Absent(absent), _) => self.absent = Some(absent),
             _ => {}

@@ -4,7 +4,7 @@ use super::{Base, Session, sent::Request, settle::Settled};
 use crate::{
     Error, Expiry, LoadOptions, ReadLevel, SessionId, SignIn,
     sessions::Sessions,
-    store::{Absent, LoadOutcome, Rotation, RotationKind},
+    store::{Absent, Found, LoadOutcome, Rotation, RotationKind},
 };
 
 /// The kind of a rotation, and the other changes of the same atomic step.
@@ -92,7 +92,8 @@ impl Session {
             return Ok(Rotated::NewId);
         }
         if rotate.sign_in.is_some() {
-            self.forget_lost_old_id().await?;
+            // A sign-in starts a new session where an id has none, so its answer does not tell that the old id is over.
+            self.load_by_old_id(LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() }).await?;
         }
         let request = match &self.base {
             Base::Ended(_) => return Err(self.destroyed()),
@@ -120,14 +121,15 @@ impl Session {
         })
     }
 
-    /// After its own renewal a handle goes on with the old id, until the store no longer knows it. A sign-in is never told
-    /// so, because it starts a new session where an id has none. So the store is asked first.
-    async fn forget_lost_old_id(&mut self) -> Result<(), Error> {
-        let Some(old) = self.old_id else { return Ok(()) };
-        let options = LoadOptions { level: ReadLevel::Store, ..LoadOptions::default() };
-        if let LoadOutcome::Absent(Absent::NotFound(_)) = self.sessions.store().load(&old, options).await? {
-            self.old_id = None;
+    /// After its own renewal a handle goes on with the old id, until the store no longer knows it. It is loaded from the
+    /// store without a report: an old id that is over is no fork if this handle has renewed it.
+    pub(super) async fn load_by_old_id(&mut self, options: LoadOptions) -> Result<Option<Found>, Error> {
+        let Some(old) = self.old_id else { return Ok(None) };
+        match self.sessions.store().load(&old, options).await? {
+            LoadOutcome::Found(found) => return Ok(Some(found)),
+            LoadOutcome::Absent(Absent::NotFound(_)) => self.old_id = None,
+            LoadOutcome::Absent(Absent::Superseded) | LoadOutcome::Unchanged(_) => {}
         }
-        Ok(())
+        Ok(None)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Rotate;
 use crate::{
-    model::{Delta, Entry, Field, Key, Stamp, Value},
+    model::{Delta, Entry, Field, Key, Stamp, Timestamp, Value},
     store::{NewSession, Rotation, Update},
 };
 
@@ -10,6 +10,8 @@ pub(super) struct Sent {
     pub(super) request: Request,
     /// Whether an attempt may have happened, because it was cancelled or its outcome is unknown.
     pub(super) uncertain: bool,
+    /// When it was first sent.
+    pub(super) since: Option<Timestamp>,
 }
 
 pub(super) enum Request {
@@ -76,7 +78,7 @@ impl Request {
 
 impl Sent {
     pub(super) fn new(request: Request) -> Self {
-        Self { request, uncertain: false }
+        Self { request, uncertain: false, since: None }
     }
 
     pub(super) fn delta(&self) -> &Delta {

@@ -7,9 +7,9 @@ use super::{
     sent::{CasKind, EntryCas, Request, Sent},
 };
 use crate::{
-    Error, ErrorKind, LoadOptions, ReadLevel, SessionId, SignIn,
+    Error, ErrorKind, LoadOptions, ReadLevel, SignIn,
     model::{Delta, Ended, OpId, Record, State, Timestamp},
-    sessions::unsettled::Request as Repeatable,
+    sessions::unsettled::{Request as Repeatable, Write},
     store::{
         Absent, Applied, ApplyOutcome, Conflict, ConflictCause, CreateOutcome, RotateOutcome, RotationKind, Update,
     },
@@ -70,6 +70,7 @@ impl Session {
         let store = self.sessions.store();
         // Deadlines count from this moment.
         let sent_at = self.sessions.clock().now();
+        sent.since.get_or_insert(sent_at);
         let at = self.old_id.unwrap_or(self.id);
         let has_changes = !sent.delta().is_empty()
             && !matches!(&sent.request, Request::Rotate { rotation, .. } if rotation.sign_in.is_some());
@@ -122,10 +123,12 @@ impl Session {
         }
     }
 
-    /// Takes the write of unknown outcome out of the handle, and where to attempt it again, if that needs no handle.
-    pub(in crate::sessions) fn take_repeatable_write(&mut self) -> Option<([Option<SessionId>; 2], Repeatable)> {
+    /// Takes the write of unknown outcome out of the handle, if no handle is needed to attempt it again.
+    pub(in crate::sessions) fn take_repeatable_write(&mut self) -> Option<Write> {
         self.continue_as_update();
-        let request = match self.sent.take()?.request {
+        let sent = self.sent.take()?;
+        let since = sent.since.unwrap_or_else(|| self.sessions.clock().now());
+        let request = match sent.request {
             Request::Create { new, .. } if new.sign_in.is_none() => Repeatable::Create(new),
             Request::Apply { cas: Some(EntryCas { kind: CasKind::Take, .. }), .. } => return None,
             Request::Apply { mut update, base, .. } => {
@@ -135,7 +138,7 @@ impl Session {
             Request::Create { .. } | Request::Rotate { .. } => return None,
         };
         self.pending = Delta::new();
-        Some(([self.old_id, Some(self.id)], request))
+        Some(Write { at: [self.old_id, Some(self.id)], request, since })
     }
 
     /// Whether a sign-in has an outcome that only a load can tell: it has started another session, or an earlier attempt
@@ -216,12 +219,17 @@ impl Session {
     fn restore_changes(&mut self) {
         let Some(sent) = self.sent.take() else { return };
         if !matches!(sent.request, Request::Apply { cas: Some(_), .. }) {
+            self.departures = self.departures.wrapping_sub(1);
             let later = std::mem::take(&mut self.pending);
             self.pending = sent.delta().clone().then(&later);
         }
     }
 
     fn process_answer(&mut self, answer: Answer, sent_at: Timestamp) -> Result<Settled, Error> {
+        // An earlier answer that there is no session is outdated. A rotation that comes second may be at an id that a sign-in
+        // has replaced, so this one answer leaves open whether the session has moved.
+        let is_second = matches!(answer, Answer::Rotate(RotateOutcome::AlreadyRotated));
+        self.absent.take_if(|absent| !(is_second && *absent == Absent::Superseded));
         let error = match answer {
             Answer::Create(CreateOutcome::Created(applied))
             | Answer::Apply(ApplyOutcome::Applied(applied))

@@ -5,7 +5,7 @@ use std::any::TypeId;
 use super::Session;
 use crate::{
     Error,
-    model::{Delta, State},
+    model::{Delta, Incarnation, State},
 };
 
 /// What a handle had recorded before the closure ran.
@@ -13,6 +13,10 @@ use crate::{
 struct Recorded {
     pending: Delta,
     views: Vec<(TypeId, State)>,
+    /// The session that it was recorded for.
+    incarnation: Incarnation,
+    /// The handle's count of the times that recorded changes had left it.
+    departures: u64,
 }
 
 /// A run of an asynchronous closure. If it is dropped in the middle, what the closure has recorded is discarded.
@@ -95,7 +99,7 @@ impl Session {
     ///
     /// The closure may run several times, so what it does elsewhere may happen several times. It should only read and
     /// record: what its own calls to [`commit`](Self::commit), [`take`](Self::take) or [`update`](Self::update) send is
-    /// not taken back. The longer it takes, the more often another request changes the session first.
+    /// not taken back, and not sent again if the closure fails or runs again. The longer it takes, the more often another request changes the session first.
     ///
     /// A handler of a web framework must be `Send`. It is if the closure captures by value: `async move |session: &mut
     /// Session| …`, with clones of what it needs. If the closure captures a reference, the compiler reports that the
@@ -111,9 +115,9 @@ impl Session {
         F: AsyncFnMut(&mut Self) -> Result<T, Error>,
     {
         self.settle_first().await?;
-        let before = self.recorded();
         let mut attempt = 0;
         loop {
+            let before = self.recorded();
             let run = Run { before: Some(before.clone()), session: self };
             let result = f(run.session).await?;
             run.finish();
@@ -125,11 +129,16 @@ impl Session {
     }
 
     fn recorded(&self) -> Recorded {
-        Recorded { pending: self.pending.clone(), views: self.views.clone() }
+        let (incarnation, departures) = (self.incarnation(), self.departures);
+        Recorded { pending: self.pending.clone(), views: self.views.clone(), incarnation, departures }
     }
 
+    /// Discards what a run has recorded. What the run has sent is not recorded again: that would repeat it later, over what
+    /// others have changed since.
     fn restore_recorded(&mut self, before: Recorded) {
-        Recorded { pending: self.pending, views: self.views } = before;
+        let Recorded { pending, views, incarnation, departures } = before;
+        self.pending = if departures == self.departures { pending } else { Delta::new() };
+        self.views = if incarnation == self.incarnation() { views } else { Vec::new() };
     }
 
     /// Commits what a run has recorded. Returns false after a conflict, when another run may follow.

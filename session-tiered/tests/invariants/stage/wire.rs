@@ -29,6 +29,8 @@ pub(crate) struct Wire {
     pub(crate) waiting: watch::Sender<usize>,
     /// Calls fail before they are executed.
     pub(crate) down: AtomicBool,
+    /// Calls are refused with this error before they are executed.
+    pub(crate) refusal: Mutex<Option<Error>>,
     /// Calls are executed, and their answers are lost.
     pub(crate) loses_answers: AtomicBool,
     /// Changes are lost silently.
@@ -56,6 +58,7 @@ impl Default for Wire {
             departures: Semaphore::new(0),
             waiting: watch::Sender::new(0),
             down: AtomicBool::new(false),
+            refusal: Mutex::default(),
             loses_answers: AtomicBool::new(false),
             lossy: AtomicBool::new(false),
             refuses_heartbeats: AtomicBool::new(false),
@@ -125,7 +128,7 @@ impl Wire {
         if self.down.load(SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "the wire is down"));
         }
-        Ok(())
+        self.refusal.lock().clone().map_or(Ok(()), Err)
     }
 
     pub(crate) fn receive(&self) -> Result<(), Error> {
