@@ -8,10 +8,7 @@ use session_core::{
     store::RevocationId,
 };
 
-use super::{
-    live::{Live, MIN_PAGE},
-    walk::Walk,
-};
+use super::{live::Live, walk::Walk};
 use crate::{
     lifetimes::Lifetimes,
     operation::{Operation, SendOptions},
@@ -94,9 +91,8 @@ impl Operation<'_> {
     async fn has_more_than(&self, principal: &Principal, most: usize) -> Result<bool, Error> {
         let (mut walk, mut live) = (Walk::newest_first(), Live::default());
         while !walk.is_over() && live.len_with_awaited() <= most {
-            let page = self.next_page(principal, &mut walk, (most - live.len_with_awaited()).max(MIN_PAGE)).await?;
-            self.look_up(principal, page, &mut live).await;
-            live.check()?;
+            let wanted = most - live.len_with_awaited();
+            self.next_live(principal, (&mut walk, wanted), &mut live).await?;
         }
         Ok(live.len_with_awaited() > most)
     }

@@ -14,10 +14,7 @@ use super::{
     revocation::{Revocation, Revoked},
     walk::{PAGE, Walk},
 };
-use crate::{
-    operation::Operation,
-    protocol::{ListEntry, ListPage},
-};
+use crate::{operation::Operation, protocol::ListPage};
 
 /// What a call has done so far.
 #[derive(Default)]
@@ -99,14 +96,14 @@ impl Operation<'_> {
         (destroy, kept): (&Destroy, Option<Incarnation>),
         progress: &mut Progress,
     ) {
-        let listed: HashSet<IdDigest> = page.entries.iter().map(|entry| entry.digest).collect();
+        let (mut gone, entries) = page.split_expired();
+        let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
         let revocation = Revocation { principal, destroy, listed: Some(&listed), kept };
-        let number = page.entries.len();
-        let in_time = page.entries.into_iter().take_while(|_| !self.deadline.is_near());
+        let number = entries.len();
+        let in_time = entries.into_iter().take_while(|_| !self.deadline.is_near());
         let ends = in_time.map(|entry| async move { (entry, self.revoke_at(&entry.digest, revocation).await) });
         let ends: Vec<_> = stream::iter(ends).buffer_unordered(AT_ONCE).collect().await;
         progress.unreached += number - ends.len();
-        let mut gone: Vec<ListEntry> = Vec::with_capacity(ends.len());
         for (entry, end) in ends {
             match end {
                 Ok(Revoked::Ended(at)) => {

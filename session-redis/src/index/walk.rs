@@ -14,6 +14,18 @@ use crate::{
 
 /// The most entries of one page. More of them block the server for longer.
 pub(super) const PAGE: usize = 512;
+/// The fewest entries of a page: some of them may be of sessions that are gone. While pages have only such entries, each
+/// has twice as many as the one before.
+const MIN_PAGE: usize = 16;
+
+/// What a look at the sessions of a page has found.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// Whether there was a session, or one may still arrive.
+    pub(super) has_sessions: bool,
+    /// The entries that were removed from the list.
+    pub(super) removed: Vec<IdDigest>,
+}
 
 /// A walk over a list, page by page. The cursor is a place: entries may be added and removed meanwhile, so a rank would
 /// skip some. A session that moved has several entries with one place; those that the walk has met at the cursor are
@@ -25,6 +37,8 @@ pub(super) struct Walk {
     low: u64,
     high: u64,
     met: HashSet<IdDigest>,
+    /// How many entries the next page has at least.
+    least: usize,
     is_over: bool,
 }
 
@@ -36,7 +50,7 @@ impl Walk {
 
     /// From a place to earlier ones.
     pub(super) fn newest_first_from(place: u64) -> Self {
-        Self { newest_first: true, low: 0, high: place, met: HashSet::new(), is_over: false }
+        Self { newest_first: true, low: 0, high: place, met: HashSet::new(), least: MIN_PAGE, is_over: false }
     }
 
     /// From the earliest entry.
@@ -52,6 +66,14 @@ impl Walk {
     /// Whether every entry has been met.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// Chooses the size of the next page, from what was found on the last one. Entries that were removed are not met again.
+    pub(super) fn learn(&mut self, looked: &Looked) {
+        self.least = if looked.has_sessions { MIN_PAGE } else { (self.least * 2).min(PAGE) };
+        for digest in &looked.removed {
+            self.met.remove(digest);
+        }
     }
 
     fn advance(&mut self, page: &mut ListPage, asked: usize) {
@@ -71,15 +93,15 @@ impl Walk {
 }
 
 impl Operation<'_> {
-    /// The next entries of a walk, about `most` of them. One round trip. There may be none even though the walk is not
-    /// over.
+    /// The next entries of a walk: about `most` of them, or more if the last page had no session. One round trip. There may
+    /// be none even though the walk is not over.
     pub(super) async fn next_page(
         &self,
         principal: &Principal,
         walk: &mut Walk,
         most: usize,
     ) -> Result<ListPage, Error> {
-        let asked = most.clamp(1, PAGE) + walk.met.len();
+        let asked = most.clamp(walk.least, PAGE) + walk.met.len();
         let sort = if walk.newest_first { b'N' } else { b'O' };
         let mut page = self.read_page(principal, sort, (walk.low, walk.high), asked).await?;
         walk.advance(&mut page, asked);
