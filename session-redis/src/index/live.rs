@@ -90,14 +90,14 @@ impl Operation<'_> {
         Ok(())
     }
 
-    /// Looks up the sessions of the next page of a walk, which has about `most` entries.
+    /// Looks up the sessions of the next page of a walk, to find this many.
     pub(super) async fn next_live(
         &self,
         principal: &Principal,
-        (walk, most): (&mut Walk, usize),
+        (walk, wanted): (&mut Walk, usize),
         live: &mut Live,
     ) -> Result<(), Error> {
-        let page = self.next_page(principal, walk, most).await?;
+        let page = self.next_page(principal, walk, walk.page_for(wanted)).await?;
         walk.learn(&self.look_up(principal, page, live).await);
         live.check()
     }

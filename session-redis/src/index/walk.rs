@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use redis::{Pipeline, Value as Reply};
 use session_core::{
     Error, Principal,
     model::{IdDigest, Timestamp},
@@ -9,7 +10,7 @@ use session_core::{
 
 use crate::{
     operation::{Operation, SendOptions},
-    protocol::{IndexPageReply, ListPage, SCRIPTS, put, unexpected_reply, unreadable},
+    protocol::{IndexPageReply, ListEntry, ListPage, SCRIPTS, put, unexpected_reply, unreadable},
 };
 
 /// The most entries of one page. More of them block the server for longer.
@@ -17,6 +18,8 @@ pub(super) const PAGE: usize = 512;
 /// The fewest entries of a page: some of them may be of sessions that are gone. While pages have only such entries, each
 /// has twice as many as the one before.
 const MIN_PAGE: usize = 16;
+
+const UNREADABLE: &str = "a principal's list cannot be read";
 
 /// What a look at the sessions of a page has found.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ pub(super) struct Walk {
     low: u64,
     high: u64,
     met: HashSet<IdDigest>,
-    /// How many entries the next page has at least.
+    /// How many entries the next page has at least, if its sessions are looked up.
     least: usize,
     is_over: bool,
 }
@@ -68,6 +71,11 @@ impl Walk {
         self.is_over
     }
 
+    /// How many entries the next page should have, to find this many sessions.
+    pub(super) fn page_for(&self, sessions: usize) -> usize {
+        sessions.max(self.least)
+    }
+
     /// Chooses the size of the next page, from what was found on the last one. Entries that were removed are not met again.
     pub(super) fn learn(&mut self, looked: &Looked) {
         self.least = if looked.has_sessions { MIN_PAGE } else { (self.least * 2).min(PAGE) };
@@ -93,15 +101,15 @@ impl Walk {
 }
 
 impl Operation<'_> {
-    /// The next entries of a walk: about `most` of them, or more if the last page had no session. One round trip. There may
-    /// be none even though the walk is not over.
+    /// The next entries of a walk, about `most` of them. One round trip. There may be none even though the walk is not
+    /// over.
     pub(super) async fn next_page(
         &self,
         principal: &Principal,
         walk: &mut Walk,
         most: usize,
     ) -> Result<ListPage, Error> {
-        let asked = most.clamp(walk.least, PAGE) + walk.met.len();
+        let asked = most.clamp(1, PAGE) + walk.met.len();
         let sort = if walk.newest_first { b'N' } else { b'O' };
         let mut page = self.read_page(principal, sort, (walk.low, walk.high), asked).await?;
         walk.advance(&mut page, asked);
@@ -111,6 +119,22 @@ impl Operation<'_> {
     /// Entries in a row from somewhere in the list, which `place` chooses. One round trip.
     pub(super) async fn sample(&self, principal: &Principal, place: u32, most: usize) -> Result<ListPage, Error> {
         self.read_page(principal, b'S', (0, u64::from(place)), most).await
+    }
+
+    /// The place of an id, if it is listed. One round trip.
+    pub(super) async fn place_in_list(&self, principal: &Principal, digest: &IdDigest) -> Result<Option<u64>, Error> {
+        let (partition, [list, _]) = self.store.layout.principal(principal);
+        let mut reads = Pipeline::with_capacity(3);
+        reads.cmd("PTTL").arg(&list).cmd("HGET").arg(&list).arg(&digest.to_bytes());
+        match self.read(partition, &list, reads).await? {
+            [_, Reply::Nil] => Ok(None),
+            [_, Reply::BulkString(entry)] => {
+                let entry = [&digest.to_bytes()[..], &entry].concat();
+                let entry = ListEntry::parse(&entry).ok_or_else(|| unreadable(UNREADABLE))?;
+                Ok(Some(entry.place))
+            }
+            _ => Err(unexpected_reply()),
+        }
     }
 
     /// The arguments are those that `index_page.lua` documents.
@@ -145,7 +169,7 @@ impl Operation<'_> {
         let answer = self.run_script(&SCRIPTS.index_sort, partition, &cmd, SendOptions::idempotent()).await?;
         match answer.reply[..] {
             [b'A'] => Ok(()),
-            _ => Err(unreadable("a principal's list cannot be read")),
+            _ => Err(unreadable(UNREADABLE)),
         }
     }
 }
@@ -153,7 +177,6 @@ impl Operation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::ListEntry;
 
     /// Walks over entries with these places, in pages of `most`, and returns the numbers of the entries in turn.
     fn walk(places: &[u64], most: usize, mut walk: Walk) -> Vec<usize> {
