@@ -203,3 +203,35 @@ async fn a_sign_in_is_later_than_those_before_it_whatever_the_clock_says() {
     assert_eq!((revoked.ended.len(), revoked.left), (2, 0));
     assert_eq!(sessions.store.sessions(&sessions.ada, 9).await.unwrap().len(), 1);
 }
+
+/// The server refuses the requests for one session for good: a call that has ended others returns no error, and a repeat
+/// does.
+#[tokio::test]
+async fn a_refusal_for_one_session_hides_no_progress() {
+    let sessions = Sessions::start().await;
+    let layout = &sessions.store.inner.layout;
+    let tag = |id: &SessionId| {
+        let key = String::from_utf8_lossy(&layout.partition(id.digest()).sequence).into_owned();
+        key.split(['{', '}']).nth(1).unwrap().to_owned()
+    };
+    let ended = sessions.sign_in().await;
+    let (_, [list, _]) = layout.principal(&sessions.ada);
+    let list = String::from_utf8_lossy(&list).split(['{', '}']).nth(1).unwrap().to_owned();
+    let refused = loop {
+        let id = sessions.sign_in().await;
+        if ![tag(&ended), list.clone()].contains(&tag(&id)) {
+            break id;
+        }
+        assert!(sessions.store.revoke(&sessions.ada, id.digest(), EndReason::Revoked).await.unwrap());
+    };
+    let patterns = [format!("~*{{{}}}*", tag(&ended)), format!("~*{{{list}}}*")];
+    let acl = ["ACL", "SETUSER", "default", "resetkeys", &patterns[0], &patterns[1]];
+    sessions.server.command(&acl).await.expect("ACL SETUSER");
+    let revoked = sessions.store.revoke_all(&sessions.ada, None, EndReason::Revoked).await.unwrap();
+    assert_eq!((revoked.ended, revoked.left), (vec![*ended.digest()], 1));
+    let error = sessions.store.revoke_all(&sessions.ada, None, EndReason::Revoked).await.unwrap_err();
+    assert_eq!(error.kind(), session_core::ErrorKind::Configuration, "{error}");
+    sessions.server.command(&["ACL", "SETUSER", "default", "~*"]).await.expect("ACL SETUSER");
+    let revoked = sessions.store.revoke_all(&sessions.ada, None, EndReason::Revoked).await.unwrap();
+    assert_eq!((revoked.ended, revoked.left), (vec![*refused.digest()], 0));
+}
