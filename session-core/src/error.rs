@@ -169,6 +169,14 @@ impl Error {
         self
     }
 
+    /// Adds to the message what was done before it.
+    #[must_use]
+    pub(crate) fn after(mut self, done: impl fmt::Display) -> Self {
+        let separator = if self.0.message.is_empty() { "" } else { "; " };
+        self.0.message = format!("{}{separator}{done}", self.0.message).into();
+        self
+    }
+
     /// Attaches why and when the session ended.
     #[must_use]
     pub(crate) fn with_ended(mut self, ended: Option<Ended>) -> Self {

@@ -39,10 +39,10 @@ impl<R: SessionStore + 'static> SessionIndex for TieredStore<R> {
         reason: EndReason,
     ) -> Result<RevokedAll, Error> {
         let index = self.remote().index().ok_or_else(|| no_index("revoke_all"))?;
-        let mut evict = EvictPrincipalOnDrop { local: self.local(), principal, except, is_needed: true };
+        let _evict = EvictPrincipalOnDrop { local: self.local(), principal, except };
         let revoked = index.revoke_all(principal, except, reason).await?;
+        // Also where there is no copy yet: a fill that is in flight must install none.
         revoked.ended.iter().for_each(|session| self.local().evict_ended(session));
-        evict.is_needed = !revoked.is_complete();
         Ok(revoked)
     }
 }
@@ -59,18 +59,19 @@ impl Drop for EvictEndedOnDrop<'_> {
     }
 }
 
-/// Drops the copies of a principal's sessions if the store has not said which of them are ended: any of them may be.
+/// Drops the copies of a principal's sessions but one, however the call ends: once for each call of the store, which may
+/// end thousands of sessions. Any of them may be ended even if the store does not name it: its outcome may be unknown, it may
+/// have ended before, and a copy may be at an id that the session has left, if this node has not received that yet.
+///
+/// A fill of such a session that is in flight may still install a copy. The feed ends it, or the lease does.
 struct EvictPrincipalOnDrop<'a> {
     local: &'a LocalCache,
     principal: &'a Principal,
     except: Option<&'a SessionId>,
-    is_needed: bool,
 }
 
 impl Drop for EvictPrincipalOnDrop<'_> {
     fn drop(&mut self) {
-        if self.is_needed {
-            self.local.evict_principal(self.principal, self.except.map(SessionId::digest));
-        }
+        self.local.evict_principal(self.principal, self.except.map(SessionId::digest));
     }
 }

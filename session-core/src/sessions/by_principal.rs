@@ -66,7 +66,8 @@ impl Sessions {
     /// As [`SessionIndex::revoke_all`], counted from the last step.
     ///
     /// # Errors
-    /// As [`list`](Self::list). After an error some sessions may have been ended; a repeat ends the others.
+    /// As [`list`](Self::list). After an error some sessions may have been ended; a repeat ends the others. The text says how
+    /// many the steps before have ended.
     ///
     /// # Cancel safety
     /// If the future is dropped, some sessions may have been ended; a repeat ends the others.
@@ -94,7 +95,11 @@ impl Sessions {
         let index = self.principals()?;
         let mut ended = 0;
         loop {
-            let step = index.revoke_all(principal, keep, EndReason::Revoked).await?;
+            let step = match index.revoke_all(principal, keep, EndReason::Revoked).await {
+                Ok(step) => step,
+                Err(error) if ended == 0 => return Err(error),
+                Err(error) => return Err(error.after(format_args!("{ended} sessions were ended before"))),
+            };
             ended += step.ended.len();
             if step.is_complete() {
                 return Ok(ended);

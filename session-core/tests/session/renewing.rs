@@ -89,7 +89,10 @@ async fn a_refresh_finds_the_session_by_the_old_id_or_by_the_new_one() {
     let _ = session.rotate(Rotate::renew()).await.unwrap();
     world.sessions.open(session.id()).await.unwrap();
     world.clock.advance(GRACE);
-    world.store.inner_set(session.id(), "n", 2).await;
+    let sessions = Sessions::new(world.store.inner().clone());
+    let mut elsewhere = sessions.open(session.id()).await.unwrap();
+    elsewhere.set("n", 2u32).unwrap();
+    elsewhere.commit().await.unwrap();
     session.refresh().await.unwrap();
     assert_eq!(session.get::<u32>("n").unwrap(), Some(2));
 }

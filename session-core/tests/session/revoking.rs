@@ -94,3 +94,19 @@ async fn a_step_that_fails_is_reported_and_a_repeat_goes_on() {
     store.calls.store(9, Relaxed);
     assert_eq!(sessions.revoke_all(&user).await.unwrap(), 3);
 }
+
+/// Without that, an error of the second step reads as if nothing had been done.
+#[tokio::test]
+async fn a_step_that_fails_says_what_the_earlier_ones_have_done() {
+    for (calls, says) in
+        [(0, None), (1, Some("2 sessions were ended before")), (2, Some("4 sessions were ended before"))]
+    {
+        let (_, sessions, user) = signed_in(calls).await;
+        let error = sessions.revoke_all(&user).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        let text = error.to_string();
+        assert!(text.contains("injected fault"), "{text}");
+        assert_eq!(text.contains("ended before"), says.is_some(), "{text}");
+        assert!(text.contains(says.unwrap_or_default()), "{text}");
+    }
+}

@@ -8,10 +8,7 @@ use session_core::{
     store::RevocationId,
 };
 
-use super::{
-    live::{Live, MIN_PAGE},
-    walk::Walk,
-};
+use super::{live::Live, walk::Walk};
 use crate::{
     lifetimes::Lifetimes,
     operation::{Operation, SendOptions},
@@ -26,18 +23,26 @@ pub(crate) struct Listing {
     pub(crate) place: u64,
 }
 
-/// The session that a listed one replaces.
+/// Why a session is listed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Replaced<'a> {
-    None,
-    /// There may be one.
-    Maybe(&'a IdDigest),
-    /// It was seen there.
-    Seen(&'a IdDigest),
+enum Why<'a> {
+    /// It signs in, and replaces no other one.
+    SignsIn,
+    /// It signs in, and may replace one at this digest.
+    MayReplace(&'a IdDigest),
+    /// It moves from this digest, where it was seen.
+    Moves(&'a IdDigest),
+    /// It is there already, and is listed for longer.
+    Stays,
 }
 
-/// The principal has as many sessions as allowed, or its list has that many entries.
-struct Full;
+/// Why a session was not added to a list.
+enum NotAdded {
+    /// The principal has as many sessions as allowed, or its list has that many entries.
+    Full,
+    /// It does not sign in, and no entry has its place.
+    Unplaced,
+}
 
 /// The most by which the clocks of the servers that hold the list and the session may differ: ten minutes, in
 /// milliseconds.
@@ -70,10 +75,12 @@ impl Operation<'_> {
         let principal = sign_in.principal();
         let mut pruned = false;
         loop {
-            let replaced = replaces.as_ref().map_or(Replaced::None, Replaced::Maybe);
+            let why = replaces.as_ref().map_or(Why::SignsIn, Why::MayReplace);
             let limits = (most, sign_in.last_revocation());
-            if let Ok(listing) = self.send_listing(principal, digest, (replaced, limits), lifetimes).await? {
-                return Ok(listing);
+            match self.send_listing(principal, digest, (why, None, limits), lifetimes).await? {
+                Ok(listing) => return Ok(listing),
+                Err(NotAdded::Full) => {}
+                Err(NotAdded::Unplaced) => return Err(unexpected_reply()),
             }
             // A cap of zero allows one.
             let most = most.unwrap_or_default().max(1);
@@ -94,9 +101,8 @@ impl Operation<'_> {
     async fn has_more_than(&self, principal: &Principal, most: usize) -> Result<bool, Error> {
         let (mut walk, mut live) = (Walk::newest_first(), Live::default());
         while !walk.is_over() && live.len_with_awaited() <= most {
-            let page = self.next_page(principal, &mut walk, (most - live.len_with_awaited()).max(MIN_PAGE)).await?;
-            self.look_up(principal, page, &mut live).await;
-            live.check()?;
+            let wanted = most - live.len_with_awaited();
+            self.next_live(principal, (&mut walk, wanted), &mut live).await?;
         }
         Ok(live.len_with_awaited() > most)
     }
@@ -126,22 +132,60 @@ impl Operation<'_> {
         Ok(None)
     }
 
+    /// Lists the id to which a session moves from the digest `from`, in the place of its entry there. Returns `None` if there
+    /// is no such entry: the session may have moved on, and has that place elsewhere.
+    pub(crate) async fn add_moved(
+        &self,
+        principal: &Principal,
+        to: &IdDigest,
+        from: &IdDigest,
+        lifetimes: Lifetimes,
+    ) -> Result<Option<Listing>, Error> {
+        self.add_to_list(principal, to, (Why::Moves(from), None), lifetimes).await
+    }
+
+    /// The same for a session that is at `from` now, and that may stay there. If its entry was lost, it is listed at the time
+    /// of its sign-in.
+    pub(crate) async fn add_present(
+        &self,
+        principal: &Principal,
+        to: &IdDigest,
+        from: &IdDigest,
+        lifetimes: Lifetimes,
+    ) -> Result<Listing, Error> {
+        let why = if to == from { Why::Stays } else { Why::Moves(from) };
+        if let Some(listing) = self.add_to_list(principal, to, (why, None), lifetimes).await? {
+            return Ok(listing);
+        }
+        let place = match Box::pin(self.peek(from)).await? {
+            Lookup::Session(found) => found.signed_in.filter(|(of, _)| of == principal).map(|(_, at)| at),
+            _ => None,
+        };
+        // A session that is gone by now comes first, where every walk that may still meet it does.
+        let place = place.map_or(1, |at| at.as_millis().saturating_mul(1_000)).clamp(1, Timestamp::MAX.as_millis());
+        let listing = self.add_to_list(principal, to, (why, Some(place)), lifetimes).await?;
+        listing.ok_or_else(unexpected_reply)
+    }
+
     /// Adds a session to a list without a cap.
-    pub(crate) async fn add_to_list(
+    async fn add_to_list(
         &self,
         principal: &Principal,
         digest: &IdDigest,
-        replaced: Replaced<'_>,
+        (why, place): (Why<'_>, Option<u64>),
         lifetimes: Lifetimes,
-    ) -> Result<Listing, Error> {
-        let listing = self.send_listing(principal, digest, (replaced, (None, None)), lifetimes).await?;
-        listing.map_err(|_| unexpected_reply())
+    ) -> Result<Option<Listing>, Error> {
+        match self.send_listing(principal, digest, (why, place, (None, None)), lifetimes).await? {
+            Ok(listing) => Ok(Some(listing)),
+            Err(NotAdded::Unplaced) => Ok(None),
+            Err(NotAdded::Full) => Err(unexpected_reply()),
+        }
     }
 
     /// Extends a listing as a script asks for, and returns its span, which is longer than `before`.
     pub(crate) async fn extend_listing(&self, digest: &IdDigest, wanted: &ListFor, before: u64) -> Result<u64, Error> {
         let lifetimes = Lifetimes::at_least(wanted.span);
-        let listing = self.add_to_list(&wanted.principal, digest, Replaced::None, lifetimes).await?;
+        let listing = self.add_present(&wanted.principal, digest, digest, lifetimes).await?;
         if listing.span <= before { Err(unexpected_reply()) } else { Ok(listing.span) }
     }
 
@@ -159,13 +203,13 @@ impl Operation<'_> {
         &self,
         principal: &Principal,
         digest: &IdDigest,
-        (replaced, (most, known)): (Replaced<'_>, (Option<usize>, Option<RevocationId>)),
+        (why, place, (most, known)): (Why<'_>, Option<u64>, (Option<usize>, Option<RevocationId>)),
         lifetimes: Lifetimes,
-    ) -> Result<Result<Listing, Full>, Error> {
+    ) -> Result<Result<Listing, NotAdded>, Error> {
         let (partition, [list, order]) = self.store.layout.principal(principal);
         let (_, revocation) = self.store.layout.revocation(principal);
         let keys = [&list[..], &order, &revocation];
-        let cmd = self.listing_cmd((&keys, known), digest, (replaced, most), lifetimes);
+        let cmd = self.listing_cmd((&keys, known), digest, (why, place, most), lifetimes);
         let answer = self.run_script(&SCRIPTS.index_add, partition, &cmd, SendOptions::idempotent()).await?;
         match IndexAddReply::parse(&answer.reply)? {
             IndexAddReply::Added { entries, place } => {
@@ -174,7 +218,8 @@ impl Operation<'_> {
                 }
                 Ok(Ok(Listing { principal: principal.clone(), span: lifetimes.listed(), place }))
             }
-            IndexAddReply::Full => Ok(Err(Full)),
+            IndexAddReply::Full => Ok(Err(NotAdded::Full)),
+            IndexAddReply::Unplaced => Ok(Err(NotAdded::Unplaced)),
             IndexAddReply::Revoked => Err(Error::new(
                 ErrorKind::Conflict,
                 "the sessions of the principal were revoked since its password was checked; check it again",
@@ -187,20 +232,22 @@ impl Operation<'_> {
         &self,
         (keys, known): (&[&[u8]; 3], Option<RevocationId>),
         digest: &IdDigest,
-        (replaced, most): (Replaced<'_>, Option<usize>),
+        (why, place, most): (Why<'_>, Option<u64>, Option<usize>),
         lifetimes: Lifetimes,
     ) -> redis::Cmd {
-        let mut head = Vec::with_capacity(64);
+        let mut head = Vec::with_capacity(72);
         head.extend_from_slice(&digest.to_bytes());
         put::<7>(&mut head, lifetimes.listed().saturating_add(MAX_SKEW));
         // For as long as a tombstone would refuse a late create; after that the session is no longer awaited.
         put::<7>(&mut head, lifetimes.shortest().min(millis(self.store.settings.tombstone)));
         // A cap of zero allows one: the session that signs in.
         put::<4>(&mut head, most.map_or(0, |most| most.max(1) as u64));
-        let (sort, old) = match replaced {
-            Replaced::None => (0, digest),
-            Replaced::Maybe(old) => (1, old),
-            Replaced::Seen(old) => (2, old),
+        put::<7>(&mut head, place.unwrap_or_default());
+        let (sort, old) = match why {
+            Why::SignsIn => (0, digest),
+            Why::MayReplace(old) => (1, old),
+            Why::Moves(old) => (2, old),
+            Why::Stays => (3, digest),
         };
         head.push(sort);
         head.extend_from_slice(&old.to_bytes());

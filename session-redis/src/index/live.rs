@@ -9,7 +9,7 @@ use session_core::{
     store::IndexedSession,
 };
 
-use super::walk::Walk;
+use super::walk::{Looked, Walk};
 use crate::{
     operation::Operation,
     protocol::{ListEntry, ListPage, Lookup},
@@ -17,8 +17,6 @@ use crate::{
 
 /// How many sessions are looked up, or ended, concurrently.
 pub(super) const AT_ONCE: usize = 64;
-/// The fewest entries of a page: some of them may be of sessions that are gone.
-pub(super) const MIN_PAGE: usize = 16;
 
 /// What a listed id holds.
 enum Status {
@@ -87,23 +85,34 @@ impl Operation<'_> {
     ) -> Result<(), Error> {
         live.check()?;
         while live.len() < enough && !walk.is_over() {
-            let page = self.next_page(principal, walk, (enough - live.len()).max(MIN_PAGE)).await?;
-            self.look_up(principal, page, live).await;
-            live.check()?;
+            self.next_live(principal, (walk, enough - live.len()), live).await?;
         }
         Ok(())
     }
 
-    /// Looks up the sessions of a page, and removes the entries of those that are gone.
-    pub(super) async fn look_up(&self, principal: &Principal, page: ListPage, live: &mut Live) {
-        let now = page.now;
-        let listed: HashSet<IdDigest> = page.entries.iter().map(|entry| entry.digest).collect();
-        let lookups = page.entries.into_iter().map(|entry| async move {
+    /// Looks up the sessions of the next page of a walk, to find this many.
+    pub(super) async fn next_live(
+        &self,
+        principal: &Principal,
+        (walk, wanted): (&mut Walk, usize),
+        live: &mut Live,
+    ) -> Result<(), Error> {
+        let page = self.next_page(principal, walk, walk.page_for(wanted)).await?;
+        walk.learn(&self.look_up(principal, page, live).await);
+        live.check()
+    }
+
+    /// Looks up the sessions of a page, and removes the entries of those that are gone. At the end of its time in the list
+    /// a session is gone in any case.
+    pub(super) async fn look_up(&self, principal: &Principal, page: ListPage, live: &mut Live) -> Looked {
+        let (now, before) = (page.now, live.len_with_awaited());
+        let (mut gone, entries) = page.split_expired();
+        let listed: HashSet<IdDigest> = entries.iter().map(|entry| entry.digest).collect();
+        let lookups = entries.into_iter().map(|entry| async move {
             let status = self.status(principal, now, &entry).await;
             (entry, status)
         });
         let found: Vec<_> = stream::iter(lookups).buffer_unordered(AT_ONCE).collect().await;
-        let mut gone = Vec::new();
         for (entry, status) in found {
             match status {
                 Ok(Status::Live(session)) => {
@@ -121,7 +130,9 @@ impl Operation<'_> {
                 Err(error) => live.failure = Some(error),
             }
         }
-        self.remove_unchanged(principal, &gone).await;
+        let is_removed = self.remove_unchanged(principal, &gone).await;
+        let removed = if is_removed { gone.iter().map(|entry| entry.digest).collect() } else { Vec::new() };
+        Looked { has_sessions: live.len_with_awaited() > before, removed }
     }
 
     async fn status(&self, principal: &Principal, now: Timestamp, entry: &ListEntry) -> Result<Status, Error> {

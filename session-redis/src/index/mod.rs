@@ -17,4 +17,7 @@ mod session_cap;
 mod session_index;
 mod walk;
 
-pub(crate) use listing::{Listing, Replaced};
+#[cfg(test)]
+mod tests;
+
+pub(crate) use listing::Listing;

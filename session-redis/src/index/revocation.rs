@@ -26,8 +26,20 @@ pub(super) enum Revoked {
     Ended(IdDigest),
     /// There was no session, or it had ended before.
     Nothing,
+    /// There was nothing. If a session was here a moment ago, it has moved and left no forward.
+    Vacant,
+    /// The session has moved to an id with an entry of its own, which the revocation meets, or is later than.
+    Moved,
     /// The session is another principal's, or kept.
     Kept,
+}
+
+/// The sessions of a page of the list. Each gets a tombstone, even if there is no session yet.
+#[derive(Clone, Copy)]
+pub(super) struct Listed<'a> {
+    pub(super) page: &'a HashSet<IdDigest>,
+    /// The greatest place in the list when the revocation began. A session at a greater one has signed in since.
+    pub(super) last_place: u64,
 }
 
 /// Whose sessions are ended, how, and which are kept.
@@ -35,9 +47,7 @@ pub(super) enum Revoked {
 pub(super) struct Revocation<'a> {
     pub(super) principal: &'a Principal,
     pub(super) destroy: &'a Destroy,
-    /// The sessions of a page of the list: each gets a tombstone, even if there is no session yet, and none is looked up
-    /// twice.
-    pub(super) listed: Option<&'a HashSet<IdDigest>>,
+    pub(super) listed: Option<Listed<'a>>,
     pub(super) kept: Option<Incarnation>,
 }
 
@@ -56,16 +66,28 @@ impl Operation<'_> {
                     return Ok(Revoked::Ended(at));
                 }
                 RevokeReply::Nothing => return Ok(Revoked::Nothing),
+                RevokeReply::Vacant => return Ok(Revoked::Vacant),
                 RevokeReply::Kept => return Ok(Revoked::Kept),
-                // The new id has its own entry in the list.
-                RevokeReply::Moved(to) if revocation.listed.is_some_and(|listed| listed.contains(&to)) => {
-                    return Ok(Revoked::Nothing);
-                }
-                RevokeReply::Moved(to) => at = to,
+                RevokeReply::Moved(to) => match revocation.listed {
+                    Some(listed) if self.is_met_or_later(revocation.principal, &to, listed).await? => {
+                        return Ok(Revoked::Moved);
+                    }
+                    _ => at = to,
+                },
             }
         }
         // Longer than any chain of forwards that is still stored.
-        Ok(Revoked::Nothing)
+        Ok(Revoked::Vacant)
+    }
+
+    /// Whether an id to which a session has moved has an entry on the same page, or one of a later sign-in.
+    async fn is_met_or_later(&self, principal: &Principal, to: &IdDigest, listed: Listed<'_>) -> Result<bool, Error> {
+        if listed.page.contains(to) {
+            return Ok(true);
+        }
+        // Boxed like everything rare.
+        let place = Box::pin(self.place_in_list(principal, to)).await?;
+        Ok(place.is_some_and(|place| place > listed.last_place))
     }
 
     /// The arguments are those that `revoke.lua` documents.

@@ -87,7 +87,7 @@ impl Operation<'_> {
             return Ok(true);
         }
         let mut live = Live::default();
-        self.look_up(principal, page, &mut live).await;
+        walk.learn(&self.look_up(principal, page, &mut live).await);
         self.live_until(principal, (&mut walk, enough), &mut live).await?;
         let latest = live.into_sorted();
         // If it is not among these, it has ended, or the later ones enforce the cap.
@@ -116,7 +116,7 @@ impl Operation<'_> {
             let page = self.next_page(principal, &mut walk, left).await?;
             left = left.saturating_sub(page.entries.len().max(1));
             let mut live = Live::default();
-            self.look_up(principal, page, &mut live).await;
+            walk.learn(&self.look_up(principal, page, &mut live).await);
             let older = live.into_sorted().into_iter().rev().filter(is_older);
             self.end_sessions(principal, older.map(|found| found.session.digest).collect()).await?;
         }

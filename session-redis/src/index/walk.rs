@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use redis::{Pipeline, Value as Reply};
 use session_core::{
     Error, Principal,
     model::{IdDigest, Timestamp},
@@ -9,11 +10,25 @@ use session_core::{
 
 use crate::{
     operation::{Operation, SendOptions},
-    protocol::{IndexPageReply, ListPage, SCRIPTS, put, unexpected_reply, unreadable},
+    protocol::{IndexPageReply, ListEntry, ListPage, SCRIPTS, put, unexpected_reply, unreadable},
 };
 
 /// The most entries of one page. More of them block the server for longer.
 pub(super) const PAGE: usize = 512;
+/// The fewest entries of a page: some of them may be of sessions that are gone. While pages have only such entries, each
+/// has twice as many as the one before.
+const MIN_PAGE: usize = 16;
+
+const UNREADABLE: &str = "a principal's list cannot be read";
+
+/// What a look at the sessions of a page has found.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// Whether there was a session, or one may still arrive.
+    pub(super) has_sessions: bool,
+    /// The entries that were removed from the list.
+    pub(super) removed: Vec<IdDigest>,
+}
 
 /// A walk over a list, page by page. The cursor is a place: entries may be added and removed meanwhile, so a rank would
 /// skip some. A session that moved has several entries with one place; those that the walk has met at the cursor are
@@ -25,6 +40,8 @@ pub(super) struct Walk {
     low: u64,
     high: u64,
     met: HashSet<IdDigest>,
+    /// How many entries the next page has at least, if its sessions are looked up.
+    least: usize,
     is_over: bool,
 }
 
@@ -36,7 +53,7 @@ impl Walk {
 
     /// From a place to earlier ones.
     pub(super) fn newest_first_from(place: u64) -> Self {
-        Self { newest_first: true, low: 0, high: place, met: HashSet::new(), is_over: false }
+        Self { newest_first: true, low: 0, high: place, met: HashSet::new(), least: MIN_PAGE, is_over: false }
     }
 
     /// From the earliest entry.
@@ -52,6 +69,19 @@ impl Walk {
     /// Whether every entry has been met.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// How many entries the next page should have, to find this many sessions.
+    pub(super) fn page_for(&self, sessions: usize) -> usize {
+        sessions.max(self.least)
+    }
+
+    /// Chooses the size of the next page, from what was found on the last one. Entries that were removed are not met again.
+    pub(super) fn learn(&mut self, looked: &Looked) {
+        self.least = if looked.has_sessions { MIN_PAGE } else { (self.least * 2).min(PAGE) };
+        for digest in &looked.removed {
+            self.met.remove(digest);
+        }
     }
 
     fn advance(&mut self, page: &mut ListPage, asked: usize) {
@@ -91,6 +121,22 @@ impl Operation<'_> {
         self.read_page(principal, b'S', (0, u64::from(place)), most).await
     }
 
+    /// The place of an id, if it is listed. One round trip.
+    pub(super) async fn place_in_list(&self, principal: &Principal, digest: &IdDigest) -> Result<Option<u64>, Error> {
+        let (partition, [list, _]) = self.store.layout.principal(principal);
+        let mut reads = Pipeline::with_capacity(3);
+        reads.cmd("PTTL").arg(&list).cmd("HGET").arg(&list).arg(&digest.to_bytes());
+        match self.read(partition, &list, reads).await? {
+            [_, Reply::Nil] => Ok(None),
+            [_, Reply::BulkString(entry)] => {
+                let entry = [&digest.to_bytes()[..], &entry].concat();
+                let entry = ListEntry::parse(&entry).ok_or_else(|| unreadable(UNREADABLE))?;
+                Ok(Some(entry.place))
+            }
+            _ => Err(unexpected_reply()),
+        }
+    }
+
     /// The arguments are those that `index_page.lua` documents.
     async fn read_page(
         &self,
@@ -123,7 +169,7 @@ impl Operation<'_> {
         let answer = self.run_script(&SCRIPTS.index_sort, partition, &cmd, SendOptions::idempotent()).await?;
         match answer.reply[..] {
             [b'A'] => Ok(()),
-            _ => Err(unreadable("a principal's list cannot be read")),
+            _ => Err(unreadable(UNREADABLE)),
         }
     }
 }
@@ -131,7 +177,6 @@ impl Operation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::ListEntry;
 
     /// Walks over entries with these places, in pages of `most`, and returns the numbers of the entries in turn.
     fn walk(places: &[u64], most: usize, mut walk: Walk) -> Vec<usize> {

@@ -6,8 +6,8 @@
 -- ARGV  1 op id:8, reason:1, lifetime of the tombstone:7, whether to leave one where there is nothing:1,
 --         an incarnation that is kept:8 (preceded by 1, or 0 and anything)
 --       2 digest:18 and origin:8, 3 PUBLISH or SPUBLISH, 4 the channel, 5 the principal
--- Reply A(<digest:18>)… ended, with the ids that the session has left recently, B it had ended or never was, N it is
---       another principal's, or kept, F<digest:18> it has moved, G it cannot be read
+-- Reply A(<digest:18>)… ended, with the ids that the session has left recently, B it had ended or never was, O the same, and
+--       a tombstone was left, N it is another principal's, or kept, F<digest:18> it has moved, G it cannot be read
 -- All checks precede the first write.
 
 --@prelude
@@ -28,7 +28,7 @@ if not is_live(m) or ends_at(m, c) <= now then
   local answer = absent(key, m, false)
   local sort = string.byte(answer)
   if answer == 'N' and leave == 1 then
-    return write_tombstone('B', key, nil, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
+    return write_tombstone('O', key, nil, nil, op, reason, tombstone, KEYS[2], ARGV[2], ARGV[3], ARGV[4])
   end
   if sort == 84 and string.sub(m, $TOMBSTONE_OP_RANGE) == op then -- 84 is `T`
     return 'A' .. recently_left(f) -- an earlier attempt, whose answer was lost

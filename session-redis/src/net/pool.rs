@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use tokio::{
+    runtime::{Handle, Id},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
@@ -12,9 +13,20 @@ use tokio::{
 /// Idle connections to one primary, and a limit on how many may be in use. A pool ends with its
 /// [`Connection`](super::connection::Connection), so that none of its connections outlives a failover.
 pub(super) struct Pool {
-    idle: Mutex<Vec<(MultiplexedConnection, Instant)>>,
+    idle: Mutex<Vec<Idle>>,
     permits: Arc<Semaphore>,
     max_idle: Duration,
+}
+
+struct Idle {
+    connection: MultiplexedConnection,
+    since: Instant,
+    /// Where it was opened. It works only while that runtime runs.
+    runtime: Option<Id>,
+}
+
+fn current_runtime() -> Option<Id> {
+    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 impl Pool {
@@ -29,34 +41,35 @@ impl Pool {
         self.permits.clone().acquire_owned().await.ok()
     }
 
-    /// An idle connection that answers within `limit`, if there is one.
+    /// An idle connection of this runtime that answers within `limit`, if there is one. The runtime of another one may have
+    /// ended, or may not run at the moment: the connection would not answer, or only after a wait.
     ///
     /// Servers and firewalls close idle connections, and a write that is sent over one that was closed may or may not have
     /// been executed. So the connection is asked for a sign of life first, which costs one round trip. Any answer is one.
     pub(super) async fn take_open(&self, limit: Duration) -> Option<MultiplexedConnection> {
-        let mut connection = self.take()?;
+        let runtime = current_runtime();
+        let mut connection = self.take(runtime)?;
         match timeout(limit, connection.send_packed_command(&redis::cmd("PING"))).await {
             Ok(Ok(_)) => Some(connection),
             Ok(Err(_)) | Err(_) => {
-                // All others have been idle for longer.
-                self.idle.lock().clear();
+                // All others of this runtime have been idle for longer.
+                self.idle.lock().retain(|idle| idle.runtime != runtime);
                 None
             }
         }
     }
 
-    fn take(&self) -> Option<MultiplexedConnection> {
+    fn take(&self, runtime: Option<Id>) -> Option<MultiplexedConnection> {
         let mut idle = self.idle.lock();
-        let found = idle.pop().filter(|(_, since)| since.elapsed() < self.max_idle);
-        if found.is_none() {
-            // The last in is the first out, so all others have been idle for longer.
-            idle.clear();
-        }
-        found.map(|(connection, _)| connection)
+        idle.retain(|idle| idle.since.elapsed() < self.max_idle);
+        // The last in is the first out.
+        let at = idle.iter().rposition(|idle| idle.runtime == runtime)?;
+        Some(idle.remove(at).connection)
     }
 
-    /// Returns a connection on which no request is in flight.
+    /// Returns a connection on which no request is in flight, in the runtime that has opened it.
     pub(super) fn put(&self, connection: MultiplexedConnection) {
-        self.idle.lock().push((connection, Instant::now()));
+        let idle = Idle { connection, since: Instant::now(), runtime: current_runtime() };
+        self.idle.lock().push(idle);
     }
 }

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 const ENCODING: &str = "in a user or password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40, `:` as %3A and `%` as \
                         %25, or set `username` and `password` beside the URL";
 
+const FRAGMENT: &str = "has a fragment, which means nothing here; remove it";
+
 /// The mistake in a URL and its remedy, to follow the name of the URL; `None` if there is none that this knows.
 pub(super) fn mistake(url: &str) -> Option<Cow<'static, str>> {
     if url.trim().is_empty() {
@@ -18,25 +20,71 @@ pub(super) fn mistake(url: &str) -> Option<Cow<'static, str>> {
         return Some("has no scheme; write `redis://host:6379`, or `rediss://` for TLS".into());
     };
     match scheme.trim().to_ascii_lowercase().as_str() {
-        "redis" | "rediss" | "valkey" | "valkeys" => of_tcp(rest),
-        "unix" | "redis+unix" | "valkey+unix" => of_socket_file(rest).map(Into::into),
+        _ if rest.trim_end().contains(['\n', '\r', '\t']) => {
+            Some(format!("has a line break or tab, which parsers of URLs remove without a word; {ENCODING}").into())
+        }
+        "redis" | "valkey" => of_tcp(rest.trim_end(), false),
+        "rediss" | "valkeys" => of_tcp(rest.trim_end(), true),
+        "unix" | "redis+unix" | "valkey+unix" => of_socket_file(rest.trim_end()),
         _ => Some(
             "has an unknown scheme; write `redis://`, `rediss://` for TLS, or `redis+unix://` for a socket file".into(),
         ),
     }
 }
 
-fn of_socket_file(rest: &str) -> Option<&'static str> {
+fn of_socket_file(rest: &str) -> Option<Cow<'static, str>> {
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let database = query.split('&').find_map(|parameter| parameter.strip_prefix("db="));
     if !path.starts_with('/') {
-        return Some("has no absolute path; write `redis+unix:///run/redis.sock`");
+        return Some("has no absolute path; write `redis+unix:///run/redis.sock`".into());
     }
-    let is_number = |database: &str| database.parse::<i64>().is_ok();
-    database.is_some_and(|database| !is_number(database)).then_some("has a database that is no number; write `?db=0`")
+    if !fragment.is_empty() {
+        return Some(FRAGMENT.into());
+    }
+    if database.is_some_and(|database| database.parse::<i64>().is_err()) {
+        return Some("has a database that is no number; write `?db=0`".into());
+    }
+    of_query(query, &["db", "user", "pass", "protocol"])
 }
 
-fn of_tcp(rest: &str) -> Option<Cow<'static, str>> {
+/// The mistake in the parameters, of which these are known. redis-rs ignores all others, and all but the last of several
+/// with one name.
+fn of_query(query: &str, known: &[&str]) -> Option<Cow<'static, str>> {
+    let mut seen = Vec::new();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if !known.contains(&name) {
+            return Some(unknown_parameter(name, known, seen.contains(&"pass")).into());
+        }
+        if seen.contains(&name) {
+            return Some(format!("has the parameter `{name}` more than once; remove all but one").into());
+        }
+        if name == "protocol" && !matches!(value, "3" | "resp3") {
+            return Some("asks for another protocol than RESP3, which every connection uses; remove `protocol`".into());
+        }
+        seen.push(name);
+    }
+    None
+}
+
+fn unknown_parameter(name: &str, known: &[&str], is_behind_password: bool) -> String {
+    if is_behind_password {
+        // It may be the rest of the password.
+        return "has an unknown parameter behind `pass`; write `&` in a password as %26".to_owned();
+    }
+    let is_plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    let name = if is_plain { format!(" `{name}`") } else { String::new() };
+    let quoted: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [others @ .., last] if !others.is_empty() => {
+            format!("has the unknown parameter{name}; {} and {last} are known", others.join(", "))
+        }
+        known => format!("has the unknown parameter{name}; {} is known", known.concat()),
+    }
+}
+
+fn of_tcp(rest: &str, is_tls: bool) -> Option<Cow<'static, str>> {
     let authority_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(authority_ends);
     if tail.contains('@') {
@@ -46,18 +94,24 @@ fn of_tcp(rest: &str) -> Option<Cow<'static, str>> {
     if !is_encoded(login) {
         return Some(format!("has a `%` in its user or password that encodes nothing; {ENCODING}").into());
     }
-    let (path, fragment) = tail.split_once('#').unwrap_or((tail, ""));
-    let path = path.split('?').next().unwrap_or_default().trim_matches('/');
+    let (tail, fragment) = tail.split_once('#').unwrap_or((tail, ""));
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let path = path.trim_matches('/');
     let mistake = match of_place(place) {
+        None if authority.contains('@') && matches!(login, "" | ":") => {
+            Some("has neither a user nor a password before the `@`; remove the `@`, or write `redis://:password@host`")
+        }
+        None if login.ends_with(':') && login.matches(':').count() == 1 => {
+            Some("has an empty password; write `redis://user:password@host`")
+        }
         None if !path.is_empty() && path.parse::<i64>().is_err() => {
             Some("has a database that is no number; write `/0` after the port, or nothing")
         }
-        None if !fragment.is_empty() && fragment != "insecure" => {
-            Some("has a fragment, which means nothing here; remove it")
-        }
+        // `#insecure` has an error of its own.
+        None if !fragment.is_empty() && !(is_tls && fragment == "insecure") => Some(FRAGMENT),
         mistake => mistake,
     };
-    mistake.map(Into::into)
+    mistake.map(Into::into).or_else(|| of_query(query, &["protocol"]))
 }
 
 /// The mistake in `host:port`.
@@ -131,6 +185,26 @@ mod tests {
             ("redis://h/abc", "database"),
             ("redis://h:1/abc", "database"),
             ("rediss://h#fragment", "fragment"),
+            ("redis://h#insecure", "fragment"),
+            ("redis://h?protocl=resp3", "unknown parameter `protocl`; `protocol` is known"),
+            ("redis://h/0?timeout=5", "unknown parameter `timeout`"),
+            ("rediss://h?protocol=resp3&ssl", "unknown parameter `ssl`"),
+            ("redis://h?PROTOCOL=resp3", "unknown parameter `PROTOCOL`"),
+            ("redis://h?sword%20fish=swordfish", "unknown parameter; `protocol` is known"),
+            ("redis://h?protocol=resp3&protocol=resp3", "`protocol` more than once"),
+            ("redis://h?protocol=resp2", "RESP3"),
+            ("redis://h/0/1", "database"),
+            ("redis://@h", "neither a user nor a password"),
+            ("redis://:@h", "neither a user nor a password"),
+            ("redis://user:@h", "empty password"),
+            ("redis://user:sword\nfish@h", "line break or tab"),
+            ("redis+unix:///run/redis.sock#0", "fragment"),
+            (
+                "redis+unix:///run/redis.sock?database=2",
+                "unknown parameter `database`; `db`, `user`, `pass` and `protocol` are known",
+            ),
+            ("redis+unix:///run/redis.sock?db=1&db=2", "`db` more than once"),
+            ("redis+unix:///run/redis.sock?pass=sword&swordfish", "behind `pass`"),
             ("redis+unix://run/redis.sock", "absolute path"),
             ("redis+unix:///run/redis.sock?db=x", "database"),
         ];
@@ -175,6 +249,11 @@ mod tests {
             "redis://host?protocol=resp3",
             "redis+unix:///run/redis.sock?db=2&pass=a@b",
             "unix:///run/redis.sock",
+            "redis://host/?protocol=3",
+            "redis://host/?",
+            "redis://host/-1",
+            "redis://host\n",
+            "redis+unix:///run/redis.sock?user=a&pass=b&db=1&protocol=resp3",
         ] {
             assert_eq!(mistake(url), None, "{url}");
         }

@@ -10,7 +10,7 @@ use super::{
     delta::{Counts, append, append_clears, carried},
 };
 use crate::{
-    index::{Listing, Replaced},
+    index::Listing,
     lifetimes::Lifetimes,
     operation::{Answer, Operation, Route, SendOptions},
     protocol::{ListFor, Lookup, RotateReply, SCRIPTS, hex, millis, note_field, put, unexpected_reply},
@@ -89,7 +89,7 @@ impl Operation<'_> {
         match self.store.principals.recall(from) {
             Some((principal, left)) => {
                 let lifetimes = rotation.expiry.map_or(left, Lifetimes::of);
-                self.add_to_list(&principal, to, Replaced::Seen(from), lifetimes).await.map(Some)
+                self.add_moved(&principal, to, from, lifetimes).await
             }
             None => Ok(None),
         }
@@ -125,7 +125,7 @@ impl Operation<'_> {
             Some(sign_in) if sign_in.principal() == principal => {
                 self.add_within_cap(sign_in, to, Some((from, rotation.grace)), lifetimes).await?
             }
-            _ => self.add_to_list(principal, to, Replaced::Seen(from), lifetimes).await?,
+            _ => self.add_present(principal, to, from, lifetimes).await?,
         };
         if listing.is_some_and(|listing| listing.principal == *principal && listing.span >= next.span) {
             return Err(unexpected_reply());

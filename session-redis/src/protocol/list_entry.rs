@@ -26,6 +26,11 @@ impl ListEntry {
         Some(Self { digest, until, awaited_until, place: cursor.number::<7>()? })
     }
 
+    /// Reads a digest and its entry.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() == Self::LEN { Self::read(&mut Cursor(bytes)) } else { None }
+    }
+
     /// The digest, and the entry as the list has it.
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = self.digest.to_bytes().to_vec();

@@ -20,6 +20,15 @@ pub(crate) struct ListPage {
     pub(crate) entries: Vec<ListEntry>,
 }
 
+impl ListPage {
+    /// The entries that have expired, and the others. A session ends before its entry expires, also by the clock of its own
+    /// server: the entry has the greatest difference between two clocks on top.
+    pub(crate) fn split_expired(self) -> (Vec<ListEntry>, Vec<ListEntry>) {
+        let now = self.now;
+        self.entries.into_iter().partition(|entry| entry.until < now)
+    }
+}
+
 /// The reply of `index_page.lua`.
 #[derive(Clone, Debug)]
 pub(crate) enum IndexPageReply {

@@ -132,6 +132,8 @@ pub(crate) enum RevokeReply {
     Revoked(Vec<IdDigest>),
     /// There was no session, or it had ended before.
     Nothing,
+    /// There was nothing, and there is a tombstone now.
+    Vacant,
     /// The session is another principal's, or excepted.
     Kept,
     Moved(IdDigest),
@@ -159,16 +161,14 @@ pub(crate) enum TenureReply {
 /// The reply of `index_add.lua`.
 #[derive(Clone, Debug)]
 pub(crate) enum IndexAddReply {
-    Added {
-        /// How many the list has now.
-        entries: u64,
-        /// The place of the session in the order of the list.
-        place: u64,
-    },
+    /// With the number of entries that the list has now, and the place of the session in its order.
+    Added { entries: u64, place: u64 },
     /// All sessions of the principal were revoked since the revocation that the sign-in knows.
     Revoked,
     /// The list has as many entries as allowed. Some of them may be of sessions that are gone.
     Full,
+    /// It is no sign-in, and the list has no entry with its place.
+    Unplaced,
 }
 
 impl CreateReply {
@@ -265,6 +265,7 @@ impl RevokeReply {
         match reply {
             [b'A', left @ ..] => digests(left).map(Self::Revoked),
             [b'B', ..] => Ok(Self::Nothing),
+            [b'O', ..] => Ok(Self::Vacant),
             [b'N', ..] => Ok(Self::Kept),
             [b'F', ..] => forward(reply).map(Self::Moved).ok_or_else(unexpected_reply),
             _ => absent(reply).and(Err(unexpected_reply())),
@@ -303,6 +304,7 @@ impl IndexAddReply {
             }
             [b'X'] => Ok(Self::Revoked),
             [b'F'] => Ok(Self::Full),
+            [b'U'] => Ok(Self::Unplaced),
             _ => Err(unexpected_reply()),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_core::{
     Expiry, LoadOptions, Principal, SessionId,
     model::{EndReason, OpId},
-    store::{Destroy, NewSession, Rotation, RotationKind, SessionStore as _, TouchOptions, Update},
+    store::{CreateOutcome, Destroy, NewSession, Rotation, RotationKind, SessionStore as _, TouchOptions, Update},
 };
 use session_redis::{RedisConfig, RedisStore, Sentinel};
 use session_testkit::{Cluster, SentinelTrio, Server};
@@ -76,6 +76,59 @@ fn a_call_that_waits_while_the_runtime_ends() {
     drop(first);
     kit.block_on(server.restart());
     second.block_on(guarded(waiting)).unwrap();
+}
+
+/// Writes a session and waits for the replica.
+async fn write_durably(store: &RedisStore) {
+    let (id, mut new) = (SessionId::generate().unwrap(), NewSession::generate(Expiry::default()).unwrap());
+    new.write.replicas = 1;
+    match guarded(store.create(&id, &new)).await.unwrap() {
+        CreateOutcome::Created(applied) => assert_eq!(applied.replicas, Some(1)),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A write that waits for replicas has a connection of its own, which is opened in the runtime of the call and is kept for
+/// the next write. It works only while that runtime runs: here one has ended, and one runs no longer.
+#[test]
+fn connections_of_other_runtimes_for_durable_writes() {
+    let kit = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (primary, replica) = kit.block_on(async {
+        let primary = Server::start().await;
+        let replica = Server::builder().replica_of(&primary).start().await;
+        replica.wait_for_primary_link().await;
+        (primary, replica)
+    });
+    // The runtime of the supervised connection goes on.
+    let store = kit.block_on(connect(patient(primary.url())));
+    runtime().block_on(write_durably(&store));
+    let idle = runtime();
+    idle.block_on(write_durably(&store));
+    for _ in 0..2 {
+        runtime().block_on(write_durably(&store));
+    }
+    idle.block_on(write_durably(&store));
+    drop(replica);
+}
+
+/// Nor is such a connection used when the supervised one has ended with its runtime too.
+#[test]
+fn a_store_for_durable_writes_outlives_its_runtime() {
+    let kit = runtime();
+    let (primary, _replica) = kit.block_on(async {
+        let primary = Server::start().await;
+        let replica = Server::builder().replica_of(&primary).start().await;
+        replica.wait_for_primary_link().await;
+        (primary, replica)
+    });
+    let store = runtime().block_on(async {
+        let store = connect(patient(primary.url())).await;
+        write_durably(&store).await;
+        store
+    });
+    for _ in 0..2 {
+        runtime().block_on(write_durably(&store));
+    }
 }
 
 /// Every call, and none of them waits or panics.

@@ -19,10 +19,15 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) async fn start() -> Self {
+        Self::with_call_deadline(session_redis::defaults::CALL_DEADLINE).await
+    }
+
+    pub(crate) async fn with_call_deadline(deadline: Duration) -> Self {
         let server = Server::start().await;
         let link = LinkCutter::to(server.addr()).await;
         // No health check happens during the recording.
         let config = RedisConfig::standalone(link.url()).health_interval(Duration::from_secs(3_600));
+        let config = config.call_deadline(deadline);
         let store = RedisStore::builder(config).connect().await.expect("a store");
         Self { store, link, server }
     }

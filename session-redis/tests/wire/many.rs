@@ -12,8 +12,8 @@ use session_testkit::{Recording, Reply};
 
 use crate::link::Wire;
 
-/// Copies the session of a list, ARGV[1] times and with places that differ by ARGV[2], or only its entry if ARGV[3] is
-/// not 1. No session is awaited.
+/// Copies the session of a list, ARGV[1] times and with places that differ by ARGV[2]. If ARGV[3] is `gone`, only its entry;
+/// if it is `expired`, an entry that has expired. No session is awaited.
 const COPY: &str = r"#!lua
 local session, list, order = KEYS[1], KEYS[2], KEYS[3]
 local digest = string.sub(session, -18)
@@ -23,9 +23,10 @@ local from = struct.unpack('>I7', entry, 15)
 for i = 1, tonumber(ARGV[1]) do
   local place = from + i * tonumber(ARGV[2])
   local copy = first .. string.rep('\7', 8) .. struct.pack('>I8', i)
-  redis.call('HSET', list, copy, string.sub(entry, 1, 7) .. string.rep('\0', 7) .. struct.pack('>I7', place))
+  local till = ARGV[3] == 'expired' and struct.pack('>I7', 1) or string.sub(entry, 1, 7)
+  redis.call('HSET', list, copy, till .. string.rep('\0', 7) .. struct.pack('>I7', place))
   redis.call('ZADD', order, string.format('%.0f', place), copy)
-  if ARGV[3] == '1' then redis.call('COPY', session, prefix .. copy) end
+  if ARGV[3] == 'stored' then redis.call('COPY', session, prefix .. copy) end
 end
 return 'A'";
 
@@ -38,9 +39,13 @@ struct Many {
 }
 
 impl Many {
-    /// A principal with one session and `count` copies of it, whose places differ by `step`.
-    async fn start(count: usize, step: usize, are_stored: bool) -> Self {
-        let wire = Wire::start().await;
+    /// A principal with one session and `count` copies of it, whose places differ by `step`: they are `stored`, `gone` or
+    /// `expired`.
+    async fn start(count: usize, step: usize, copies: &str) -> Self {
+        Self::on(Wire::with_call_deadline(Duration::from_secs(60)).await, count, step, copies).await
+    }
+
+    async fn on(wire: Wire, count: usize, step: usize, copies: &str) -> Self {
         let ada = Principal::new("ada").expect("a principal");
         let (first, outcome) = sign_in(&wire, SignIn::new(ada.clone())).await;
         assert!(matches!(outcome, Ok(CreateOutcome::Created(_))));
@@ -53,9 +58,9 @@ impl Many {
         // The kind of the key precedes its hash.
         let kind = order.len() - 18;
         order[kind] = b'o';
-        let [count, step, stored] = [count, step, usize::from(are_stored)].map(|number| number.to_string());
+        let [count, step] = [count, step].map(|number| number.to_string());
         let copy = [b"EVAL".as_slice(), COPY.as_bytes(), b"3", &session, &list, &order];
-        let copy: Vec<&[u8]> = copy.into_iter().chain([count.as_bytes(), step.as_bytes(), stored.as_bytes()]).collect();
+        let copy: Vec<&[u8]> = copy.into_iter().chain([count.as_bytes(), step.as_bytes(), copies.as_bytes()]).collect();
         wire.server.command(&copy).await.expect("copies");
         Self { wire, ada, first, list, order }
     }
@@ -102,7 +107,7 @@ fn cost(recording: &Recording) -> (usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_of_a_long_list_costs_as_much_as_one_of_a_short_list() {
-    let many = Many::start(20_000, 1, true).await;
+    let many = Many::start(20_000, 1, "stored").await;
     let (page, recording) = many.wire.record(many.wire.store.sessions(&many.ada, 20)).await;
     let page: Vec<IdDigest> = page.expect("a page").iter().map(|session| session.digest).collect();
     assert_eq!(page, (0..20).map(|back| many.copy(20_000 - back)).collect::<Vec<_>>());
@@ -115,7 +120,7 @@ async fn a_page_of_a_long_list_costs_as_much_as_one_of_a_short_list() {
 /// machine is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revocation_goes_on_where_the_last_call_has_stopped() {
-    let many = Many::start(5_000, 1, true).await;
+    let many = Many::on(Wire::start().await, 5_000, 1, "stored").await;
     many.wire.link.delay(Duration::from_millis(25));
     let (mut ended, mut calls) = (0, 0);
     loop {
@@ -134,7 +139,7 @@ async fn a_revocation_goes_on_where_the_last_call_has_stopped() {
 /// A session that has moved has several entries with one place. A page ends among them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entries_with_one_place_are_all_met_once() {
-    let many = Many::start(1_500, 0, true).await;
+    let many = Many::start(1_500, 0, "stored").await;
     assert_eq!(many.wire.store.sessions(&many.ada, 2_000).await.expect("a list").len(), 1_501);
     let revoked = many.wire.store.revoke_all(&many.ada, Some(&many.first), EndReason::Revoked).await.expect("revoked");
     // The copies have the incarnation of the session that is kept.
@@ -146,7 +151,7 @@ async fn entries_with_one_place_are_all_met_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_sign_in_brings_a_long_list_closer_to_its_cap() {
-    let many = Many::start(2_000, 1, true).await;
+    let many = Many::start(2_000, 1, "stored").await;
     let (mut before, mut sign_ins) = (many.listed().await, 0);
     let mut newest;
     loop {
@@ -170,7 +175,7 @@ async fn each_sign_in_brings_a_long_list_closer_to_its_cap() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_looks_at_no_more_sessions_than_it_needs() {
-    let many = Many::start(20_000, 1, true).await;
+    let many = Many::start(20_000, 1, "stored").await;
     let ((_, refused), recording) = many.wire.record(many.sign_in(Some(SessionCap::Refuse(5)))).await;
     assert_eq!(refused.expect_err("refused").kind(), ErrorKind::LimitExceeded);
     let (commands, bytes) = cost(&recording);
@@ -181,7 +186,7 @@ async fn a_refusal_looks_at_no_more_sessions_than_it_needs() {
 /// All sessions but one are gone. A sign-in under a cap finds that out; others look at a few now and then.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn entries_of_sessions_that_are_gone_are_removed_in_steps() {
-    let many = Many::start(20_000, 1, false).await;
+    let many = Many::start(20_000, 1, "gone").await;
     let mut dearest = 0;
     for _ in 0..400 {
         let (signed_in, recording) = many.wire.record(many.sign_in(None)).await;
@@ -195,9 +200,46 @@ async fn entries_of_sessions_that_are_gone_are_removed_in_steps() {
     assert_eq!(refused.expect_err("refused").kind(), ErrorKind::LimitExceeded);
 }
 
+/// Entries that have expired are removed by the page, and none of their sessions is looked up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn expired_entries_cost_few_requests() {
+    let most = 3 * (20_000 / 512 + 8) + 50;
+    let many = Many::start(20_000, 1, "expired").await;
+    let (page, recording) = many.wire.record(many.wire.store.sessions(&many.ada, 20)).await;
+    let page: Vec<IdDigest> = page.expect("a page").iter().map(|session| session.digest).collect();
+    assert_eq!((page, many.listed().await), (vec![*many.first.digest()], 1));
+    let (commands, _) = cost(&recording);
+    assert!(commands <= most, "{commands} commands for a page");
+
+    for cap in [SessionCap::Refuse(5), SessionCap::EndOldest(5)] {
+        let many = Many::start(20_000, 1, "expired").await;
+        let ((_, created), recording) = many.wire.record(many.sign_in(Some(cap))).await;
+        assert!(matches!(created, Ok(CreateOutcome::Created(_))), "{created:?}");
+        let (commands, _) = cost(&recording);
+        assert!(commands <= most, "{commands} commands for a sign-in under {cap:?}");
+    }
+
+    let many = Many::start(20_000, 1, "expired").await;
+    let (revoked, recording) = many.wire.record(many.wire.store.revoke_all(&many.ada, None, EndReason::Revoked)).await;
+    let revoked = revoked.expect("revoked");
+    assert_eq!((revoked.ended.len(), revoked.left, many.listed().await), (1, 0, 0));
+    let (commands, _) = cost(&recording);
+    assert!(commands <= most, "{commands} commands for a revocation");
+}
+
+/// Each session that is gone is looked up once, but not in pages as short as the one that is wanted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_grow_while_they_have_only_sessions_that_are_gone() {
+    let many = Many::start(5_000, 1, "gone").await;
+    let (page, recording) = many.wire.record(many.wire.store.sessions(&many.ada, 5)).await;
+    assert_eq!((page.expect("a page").len(), many.listed().await), (1, 1));
+    let scripts = recording.commands().iter().filter(|words| words[0] == "EVALSHA").count();
+    assert!(scripts <= 2 * (5_000 / 512 + 8), "{scripts} pages and removals");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_that_was_lost_is_rebuilt() {
-    let many = Many::start(600, 1, true).await;
+    let many = Many::start(600, 1, "stored").await;
     for lose in [&["DEL"][..], &["ZPOPMIN"], &["ZPOPMAX"]] {
         many.wire.server.command(&[lose[0].as_bytes(), &many.order]).await.expect("lost");
         let page = many.wire.store.sessions(&many.ada, 1).await.expect("a page");

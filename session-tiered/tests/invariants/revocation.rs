@@ -3,8 +3,8 @@
 
 use session_core::{
     Expiry, Principal, SessionId, SignIn,
-    model::EndReason,
-    store::{CreateOutcome, NewSession, SessionIndex as _, SessionStore as _},
+    model::{EndReason, OpId},
+    store::{CreateOutcome, NewSession, RotateOutcome, Rotation, RotationKind, SessionIndex as _, SessionStore as _},
 };
 
 use crate::stage::{Node, Stage, is_hit, read, set, warm};
@@ -79,6 +79,35 @@ async fn one_that_leaves_sessions_drops_all_copies_of_the_principal() {
     for id in [ended, unknown] {
         assert_eq!(read(&node, &id).await, None);
     }
+}
+
+/// The store ends a session where it is now. The node has not received that it has moved there.
+#[tokio::test]
+async fn one_that_succeeds_drops_the_copy_at_an_id_that_the_session_has_left() {
+    let stage = Stage::new();
+    let (node, alice) = (stage.node(), Principal::new("alice").unwrap());
+    let old = signed_in(&stage, &node, &alice).await;
+    node.remote().wire.feed_held.send_replace(true);
+    let renewal = Rotation::new(OpId::generate().unwrap(), old.generate_sibling().unwrap(), RotationKind::Renew);
+    assert!(matches!(stage.store.rotate(&old, &renewal).await.unwrap(), RotateOutcome::Rotated(_)));
+    assert!(is_hit(&node, &old).await, "the node does not know");
+    let revoked = node.revoke_all(&alice, None, EndReason::Revoked).await.unwrap();
+    assert_eq!((revoked.ended, revoked.left), (vec![*renewal.to.digest()], 0));
+    assert_eq!(read(&node, &old).await, None);
+}
+
+/// Another node has ended a session a moment ago, so this revocation does not.
+#[tokio::test]
+async fn one_that_succeeds_drops_the_copy_of_what_had_ended_before() {
+    let stage = Stage::new();
+    let (node, alice) = (stage.node(), Principal::new("alice").unwrap());
+    let id = signed_in(&stage, &node, &alice).await;
+    node.remote().wire.feed_held.send_replace(true);
+    assert!(stage.store.revoke(&alice, id.digest(), EndReason::Revoked).await.unwrap());
+    assert!(is_hit(&node, &id).await, "the node does not know");
+    let revoked = node.revoke_all(&alice, None, EndReason::Revoked).await.unwrap();
+    assert_eq!((revoked.ended, revoked.left), (vec![], 0));
+    assert_eq!(read(&node, &id).await, None);
 }
 
 /// A session that cannot be listed does not keep the others from being revoked.
