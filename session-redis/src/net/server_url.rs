@@ -97,6 +97,8 @@ fn of_tcp(rest: &str, is_tls: bool) -> Option<Cow<'static, str>> {
     let (tail, fragment) = tail.split_once('#').unwrap_or((tail, ""));
     let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
     let path = path.trim_matches('/');
+    // This fragment has an error of its own.
+    let is_insecure = is_tls && fragment == "insecure";
     let mistake = match of_place(place) {
         None if authority.contains('@') && matches!(login, "" | ":") => {
             Some("has neither a user nor a password before the `@`; remove the `@`, or write `redis://:password@host`")
@@ -107,8 +109,7 @@ fn of_tcp(rest: &str, is_tls: bool) -> Option<Cow<'static, str>> {
         None if !path.is_empty() && path.parse::<i64>().is_err() => {
             Some("has a database that is no number; write `/0` after the port, or nothing")
         }
-        // `#insecure` has an error of its own.
-        None if !fragment.is_empty() && !(is_tls && fragment == "insecure") => Some(FRAGMENT),
+        None if !fragment.is_empty() && !is_insecure => Some(FRAGMENT),
         mistake => mistake,
     };
     mistake.map(Into::into).or_else(|| of_query(query, &["protocol"]))
