@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_core::{ErrorKind, LoadOptions, store::SessionStore as _};
 use session_redis::{RedisConfig, RedisStore};
-use session_testkit::{Cluster, Server};
+use session_testkit::{Cluster, LinkCutter, Server};
 
 use crate::rig::{LONG, TOMBSTONE, configuration, create, guarded, load, patient, runtime};
 
@@ -31,6 +31,15 @@ async fn it_serves_when_the_server_is_there() {
     guarded(store.check()).await.unwrap();
     load(&store, &id).await;
     load(&hasty, &id).await;
+}
+
+/// On a runtime it does not wait for the first call.
+#[tokio::test]
+async fn it_begins_to_connect_at_once() {
+    let server = Server::start().await;
+    let link = LinkCutter::to(server.addr()).await;
+    let _store = lazy(patient(link.url()));
+    link.wait_for_accepted(1).await;
 }
 
 #[tokio::test]
