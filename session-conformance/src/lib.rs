@@ -82,7 +82,7 @@
 //! | `input`, `limits` | unusual names, every byte, 10,000 entries; anything too large is refused whole |
 //! | `nodes` | two handles on one backend |
 //!
-//! The suite itself is tested too: its tests contain 80 deliberately broken stores, each with one fault (an update that
+//! The suite itself is tested too: its tests contain 81 deliberately broken stores, each with one fault (an update that
 //! creates, a forward that never ends, a blob that is written back whole …). The matching cases must catch each of them.
 //!
 //! Each case runs on its own tokio runtime. The suite assumes nothing about the runtime of the backend; a store that

@@ -91,6 +91,7 @@ macro_rules! __cases {
                 a_touch_never_shortens_the_deadline,
                 a_touch_timeout_applies_once,
                 a_touch_adds_no_idle_deadline,
+                a_late_touch_counts_from_the_use,
                 an_update_renews_the_idle_deadline,
                 an_update_does_not_shorten_the_deadline,
                 a_load_renews_no_deadline,

@@ -59,6 +59,9 @@ impl<R: SessionStore + 'static> Tiers<R> {
         let outcome = self.ask(self.remote.apply(id, update)).await?;
         match outcome {
             ApplyOutcome::Applied(applied) => {
+                if update.expiry.is_some() {
+                    self.touches.retire(id.digest());
+                }
                 self.acknowledged(id.digest(), departure, applied, Some(update));
             }
             ApplyOutcome::Conflict(conflict) => self.local.invalidate_older(id.digest(), conflict.current),

@@ -272,6 +272,21 @@ pub(crate) async fn a_rotation_sets_deadlines(world: &World) {
     }
 }
 
+/// The deadline counts from the use that a late touch reports, and by the timeout that the session has by then.
+pub(crate) async fn a_late_touch_counts_from_the_use(world: &World) {
+    let (id, created) = world.start_for(world.idle(20)).await;
+    world.pass(8).await;
+    let age = world.ticks(3);
+    let touched = world.touch(&id, TouchOptions { age, ..TouchOptions::default() }).await;
+    let ends = touched.now.after(world.ticks(17));
+    assert!(same_moment(world, touched.deadlines.expires_at(), ends));
+    let older = TouchOptions { age: world.ticks(7), ..TouchOptions::default() };
+    assert_eq!(world.touch(&id, older).await.deadlines, touched.deadlines, "an earlier use shortens nothing");
+    let long_ago = TouchOptions { age: Duration::MAX, ..TouchOptions::default() };
+    assert_eq!(world.touch(&id, long_ago).await.deadlines, touched.deadlines);
+    assert!(created.deadlines.expires_at() < touched.deadlines.expires_at());
+}
+
 /// Each session expires at its own time.
 pub(crate) async fn each_session_expires_at_its_own_time(world: &World) {
     let mut ids = Vec::new();

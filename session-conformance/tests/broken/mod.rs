@@ -59,6 +59,7 @@ broken_stores! {
     time::ForgetsTheDeadline: "expiry::an_unused_session_expires";
     time::TouchShortens: "expiry::a_touch_never_shortens_the_deadline";
     time::TouchPassesTheAbsoluteDeadline: "expiry::use_extends_the_session_up_to_the_absolute_deadline";
+    time::TouchesCountFromNow: "expiry::a_late_touch_counts_from_the_use";
     time::LoadRenews: "expiry::a_load_renews_no_deadline";
     time::LocalReadsRenew: "expiry::a_passive_open_renews_no_deadline";
     time::UpdatesDoNotRenew: "expiry::an_update_renews_the_idle_deadline";

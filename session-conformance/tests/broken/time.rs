@@ -121,6 +121,17 @@ impl Fault for NewDeadlinesOnlyExtend {
     }
 }
 
+/// A touch that was put off counts as a use when it arrives.
+#[derive(Debug, Default)]
+pub(crate) struct TouchesCountFromNow;
+
+#[async_trait]
+impl Fault for TouchesCountFromNow {
+    async fn touch(&self, inner: &Toy, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
+        inner.touch(id, TouchOptions { age: Duration::ZERO, ..options }).await
+    }
+}
+
 /// GETEX: every read renews the deadline.
 #[derive(Debug, Default)]
 pub(crate) struct LoadRenews;

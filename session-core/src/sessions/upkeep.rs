@@ -123,12 +123,14 @@ impl Sessions {
         lock(&self.shared.upkeep.touches).values().copied().collect()
     }
 
-    /// Renews the deadline from the moment of the use, not from now.
+    /// Renews the deadline from the moment of the use, not from now, by the timeout that the session has by now.
     async fn retry_touch(&self, touch: Touch) -> Result<(), Error> {
-        let left = touch.idle_timeout.unwrap_or_default().saturating_sub(self.shared.clock.now().since(touch.at));
+        let age = self.shared.clock.now().since(touch.at);
+        let is_use = touch.idle_timeout.is_some_and(|timeout| age < timeout);
         let mut result = Ok(());
-        if touch.confirms || !left.is_zero() {
-            let options = TouchOptions { idle: Some(left), ..TouchOptions::default() };
+        if touch.confirms || is_use {
+            let idle = (!is_use).then_some(Duration::ZERO);
+            let options = TouchOptions { idle, age, ..TouchOptions::default() };
             result = self.store().touch(&touch.id, options).await.map(drop);
         }
         if !result.as_ref().is_err_and(Error::is_retryable) {

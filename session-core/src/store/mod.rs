@@ -143,7 +143,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync {
     /// If the future is dropped, the update happened as a whole or not at all. A retry with the same op id settles it.
     async fn apply(&self, id: &SessionId, update: &Update) -> Result<ApplyOutcome, Error>;
 
-    /// Renews the idle deadline: idle := min(absolute, max(current, now + idle)). It changes neither the state nor the
+    /// Renews the idle deadline: idle := min(absolute, max(current, now − age + idle)). It changes neither the state nor the
     /// version, and is not announced. At the session's current id it also confirms a renewal, even with an idle timeout of
     /// zero. It can replace the note of a signed-in session.
     ///

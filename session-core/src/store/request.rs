@@ -184,6 +184,8 @@ impl Update {
 pub struct TouchOptions {
     /// Replaces the session's own idle timeout for this touch. Zero extends nothing, but confirms a renewal.
     pub idle: Option<Duration>,
+    /// How long ago the session was used. The timeout counts from then.
+    pub age: Duration,
     /// Replaces the note of a session that is signed in. A session without a principal has no note.
     pub note: Option<Note>,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_core::{ErrorKind, Expiry, Rotate, SessionId, defaults};
+use session_core::{ErrorKind, Expiry, LoadOptions, Rotate, SessionId, defaults};
 
 use session_test::{Fault, Target};
 
@@ -13,7 +13,7 @@ const LONG: Expiry = Expiry::both(Duration::from_secs(86_400), Duration::from_se
 
 /// How long the session lives, as another request sees it.
 async fn lives_for(world: &World, id: &SessionId) -> Duration {
-    let passively = session_core::LoadOptions { passive: true, ..Default::default() };
+    let passively = LoadOptions { passive: true, ..LoadOptions::default() };
     world.sessions.open_with(id, passively).await.unwrap().expires_in()
 }
 
@@ -86,4 +86,20 @@ async fn after_an_own_renewal_they_do_not_confirm_it() {
     session.set_expiry(LONG).await.unwrap();
     world.clock.advance(defaults::ROTATION_GRACE * 2);
     assert!(world.sessions.open(&old).await.is_ok(), "the old id still forwards");
+}
+
+/// The use was before the deadlines were replaced. Its touch comes after that.
+#[tokio::test]
+async fn a_touch_that_was_put_off_restores_no_deadline() {
+    let world = world();
+    let (session, _) = world.two_requests().await;
+    world.clock.advance(defaults::IDLE / 5);
+    let later = LoadOptions { touch_later: true, ..LoadOptions::default() };
+    let mut session = world.sessions.open_with(session.id(), later).await.unwrap();
+    assert_eq!(world.sessions.deferred().touches, 1);
+    let short = Expiry::both(Duration::from_secs(120), Duration::from_secs(600));
+    session.set_expiry(short).await.unwrap();
+    world.clock.advance(Duration::from_secs(10));
+    world.sessions.upkeep().await.unwrap();
+    assert_eq!(lives_for(&world, session.id()).await, Duration::from_secs(110));
 }

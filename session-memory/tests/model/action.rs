@@ -30,7 +30,7 @@ pub(crate) enum Action {
     },
     /// Many small updates in a row, then a retry from before them whose first attempt was lost.
     Burst(Id, usize),
-    Touch(Id, Option<Duration>),
+    Touch(Id, Option<Duration>, Duration),
     /// `again`: sent a second time at once.
     Rotate {
         id: Id,
@@ -150,7 +150,8 @@ fn action() -> impl Strategy<Value = Action> {
         6 => (id(), steps(), preconditions, retry, limit, prop::option::weighted(0.15, expiry()))
             .prop_map(|(id, steps, when, retry, limit, expiry)| Action::Apply { id, steps, when, retry, limit, expiry }),
         1 => (id(), 14..19usize).prop_map(|(id, updates)| Action::Burst(id, updates)),
-        2 => (id(), prop::option::of(duration())).prop_map(|(id, idle)| Action::Touch(id, idle)),
+        2 => (id(), prop::option::of(duration()), prop_oneof![3 => Just(Duration::ZERO), 1 => elapse()])
+            .prop_map(|(id, idle, age)| Action::Touch(id, idle, age)),
         4 => rotate.prop_map(|(id, to, kind, (grace, confirm_within), steps, expiry, again)| {
             Action::Rotate { id, to, kind, grace, confirm_within, steps, expiry, again }
         }),

@@ -63,7 +63,8 @@ impl Oracle {
             Request::Apply(id, update) => self.apply(id, update),
             Request::Touch(id, options) => {
                 let (now, forwarded) = (self.now, self.forwarded(id));
-                session!(self, id, Touch, TouchOutcome).touch(now, options.idle);
+                let used = now - u64::try_from(options.age.as_millis()).unwrap();
+                session!(self, id, Touch, TouchOutcome).touch(used, options.idle);
                 self.used(id);
                 let session = session!(self, id, Touch, TouchOutcome);
                 let (stamp, deadlines, now) = (session.stamp, session.deadlines(), Timestamp::from_millis(now));

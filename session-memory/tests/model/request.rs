@@ -145,8 +145,8 @@ impl Clients {
                 };
                 Request::Apply(self.at(*at), update)
             }
-            Action::Touch(at, idle) => {
-                Request::Touch(self.at(*at), TouchOptions { idle: *idle, ..TouchOptions::default() })
+            Action::Touch(at, idle, age) => {
+                Request::Touch(self.at(*at), TouchOptions { idle: *idle, age: *age, ..TouchOptions::default() })
             }
             Action::Rotate { id: at, to, kind, grace, confirm_within, steps, expiry, .. } => {
                 let rotation = Rotation {

@@ -175,11 +175,16 @@ impl RevokeAll<'_> {
     /// A session may move while the list is walked. It keeps its place, so its new entry may be behind the walk, and its
     /// old id may lead nowhere. Then there is another walk, over the entries that are left.
     pub(super) fn goes_on(&mut self) -> bool {
-        if self.walk.is_over() && self.progress.escaped > 0 {
+        let begins_anew = self.walk.is_over() && self.progress.escaped > 0;
+        if begins_anew {
             self.walk = Walk::oldest_first();
             self.progress.unreached += std::mem::take(&mut self.progress.escaped);
+        }
+        let goes_on = !self.walk.is_over() && self.progress.may_go_on() && !self.operation.deadline.is_near();
+        if begins_anew && goes_on {
+            // The other walk meets the sessions again that could not be ended.
             self.progress.failed = 0;
         }
-        !self.walk.is_over() && self.progress.may_go_on() && !self.operation.deadline.is_near()
+        goes_on
     }
 }

@@ -3,7 +3,7 @@
 --
 -- KEYS  1 the session, 2 the old id of its renewal, if it is known
 -- ARGV  1 an idle timeout that replaces its own for this touch, plus 1:7 (0: its own), how long the index lists it:7,
---         through a forward:1; 2 a note and its format, or nothing
+--         through a forward:1, how long ago the session was used:7; 2 a note and its format, or nothing
 -- Reply A<@:50><@c:43><now:6> touched, I<span:7><principal> the index must list it for this long first, K<digest:18> the
 --       script needs the key of this old id; or as in `absent`
 -- All checks precede the first write.
@@ -11,7 +11,7 @@
 --@prelude
 --@absent
 
-local other, span, through = struct.unpack('>I7I7B', ARGV[1])
+local other, span, through, age = struct.unpack('>I7I7BI7', ARGV[1])
 local key, old_key = KEYS[1], KEYS[2]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
@@ -27,7 +27,7 @@ end
 local notes = ARGV[2] ~= '' and redis.call('HGET', key, '@p')
 local renewed = idle
 if timeout > 0 then
-  renewed = math.min(now + (other > 0 and other or timeout) - 1, NEVER)
+  renewed = math.min(now - age + (other > 0 and other or timeout) - 1, NEVER)
   renewed = math.min(math.max(idle, renewed), absolute)
   if renewed > listed then
     local relisted = math.min(now + span, NEVER)

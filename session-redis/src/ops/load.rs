@@ -69,17 +69,18 @@ impl Operation<'_> {
     /// Reads the whole hash at one digest.
     async fn read_session(&self, digest: &IdDigest) -> Result<Lookup<Loaded>, Error> {
         let key = self.store.layout.session(digest);
-        let mut reads = Pipeline::with_capacity(3);
-        reads.cmd("PTTL").arg(&key).cmd("HGETALL").arg(&key);
+        let mut reads = Pipeline::with_capacity(4);
+        reads.cmd("PTTL").arg(&key).cmd("HGETALL").arg(&key).cmd("PTTL").arg(&key);
         protocol::session(self.read(self.store.layout.partition(digest), &key, reads).await?)
     }
 
     /// Reads the metadata at one digest.
     pub(crate) async fn peek(&self, digest: &IdDigest) -> Result<Lookup<Peeked>, Error> {
         let key = self.store.layout.session(digest);
-        let mut reads = Pipeline::with_capacity(3);
+        let mut reads = Pipeline::with_capacity(4);
         reads.cmd("PTTL").arg(&key);
         reads.cmd("HMGET").arg(&key).arg(STATE_FIELD).arg(CONSTANTS_FIELD).arg(PRINCIPAL_FIELD).arg(NOTE_FIELD);
+        reads.cmd("PTTL").arg(&key);
         protocol::metadata(self.read(self.store.layout.partition(digest), &key, reads).await?)
     }
 }

@@ -12,15 +12,17 @@ impl Operation<'_> {
     pub(crate) async fn touch(&self, id: &SessionId, options: TouchOptions) -> Result<TouchOutcome, Error> {
         // A timeout of zero is valid: it renews nothing.
         let other = options.idle.map_or(0, |idle| if idle.is_zero() { 1 } else { millis(idle) + 1 });
+        let age = millis(options.age);
         let note = note_field(options.note.as_ref());
         let mut span = 0;
         loop {
             // The arguments are those that `touch.lua` documents.
             let cmd = |route: &Route| {
-                let mut head = Vec::with_capacity(16);
+                let mut head = Vec::with_capacity(22);
                 put::<7>(&mut head, other);
                 put::<7>(&mut head, span);
                 head.push(u8::from(route.through));
+                put::<7>(&mut head, age);
                 let mut cmd = self.command_at(&SCRIPTS.touch, (route, None), (2, head.len() + note.len()));
                 cmd.arg(head).arg(&note[..]);
                 cmd

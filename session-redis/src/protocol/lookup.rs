@@ -71,6 +71,15 @@ impl Ttl {
         }
     }
 
+    /// The shorter time of two replies. A key that comes or goes between them is as it was at first.
+    fn read_both(replies: [&Reply; 2]) -> Result<Self, Error> {
+        let [first, second] = replies.map(Self::read);
+        Ok(match (first?, second?) {
+            (Self::Left(first), Self::Left(second)) => Self::Left(first.min(second)),
+            (first, _) => first,
+        })
+    }
+
     /// The store's time, from a deadline and the time left until it. Returns `None` if no time is left: at its deadline
     /// a session has ended.
     fn now(&self, deadline: Timestamp) -> Result<Option<Timestamp>, Error> {
@@ -104,10 +113,10 @@ fn without_session<T>(state: KeyState, ttl: &Ttl) -> Result<Lookup<T>, Error> {
     }
 }
 
-/// Reads the replies to `PTTL` and `HGETALL`, in this order: a deadline that is renewed between the two then appears to
-/// have less time left than it has, never more.
-pub(crate) fn session([ttl, hash]: [Reply; 2]) -> Result<Lookup<Loaded>, Error> {
-    let (ttl, mut parts) = (Ttl::read(&ttl)?, Parts::default());
+/// Reads the replies to `PTTL`, `HGETALL` and `PTTL`. Other requests can come between them. Whether a deadline is renewed or
+/// shortened there, it appears to have as much time left as it has, or less.
+pub(crate) fn session([ttl, hash, later]: [Reply; 3]) -> Result<Lookup<Loaded>, Error> {
+    let (ttl, mut parts) = (Ttl::read_both([&ttl, &later])?, Parts::default());
     match hash {
         Reply::Map(pairs) => pairs.into_iter().try_for_each(|(name, value)| parts.add(name, value))?,
         Reply::Array(list) => {
@@ -136,9 +145,9 @@ pub(crate) fn session([ttl, hash]: [Reply; 2]) -> Result<Lookup<Loaded>, Error> 
     Ok(Lookup::Session(Loaded { found: Found { record, now, forwarded: None, staleness: None } }))
 }
 
-/// Reads the replies to `PTTL` and `HMGET key @ @c @p @n`.
-pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Error> {
-    let ttl = Ttl::read(&ttl)?;
+/// Reads the replies to `PTTL`, `HMGET key @ @c @p @n` and `PTTL`, as [`session`] does.
+pub(crate) fn metadata([ttl, fields, later]: [Reply; 3]) -> Result<Lookup<Peeked>, Error> {
+    let ttl = Ttl::read_both([&ttl, &later])?;
     let Reply::Array(fields) = fields else { return Err(unreadable(BAD_REPLY)) };
     let Ok([state, constants, principal, note]) = <[Reply; 4]>::try_from(fields) else {
         return Err(unreadable(BAD_REPLY));

@@ -235,7 +235,8 @@ impl Clients {
     fn touch(&mut self) -> Request {
         let (idle, id) = (self.duration(), self.id());
         let idle = if self.one_in(2) { None } else { Some(idle) };
-        Request::Touch(id, TouchOptions { idle, ..TouchOptions::default() })
+        let age = if self.one_in(3) { self.duration() } else { Duration::ZERO };
+        Request::Touch(id, TouchOptions { idle, age, ..TouchOptions::default() })
     }
 
     fn rotate(&mut self) -> Vec<Request> {

@@ -115,7 +115,8 @@ impl Session {
             Request::Rotate { rotation, base, .. }
                 if rotation.kind == RotationKind::Renew && !rotation.delta.is_empty() =>
             {
-                let update = Update::new(rotation.write, std::mem::take(&mut rotation.delta));
+                let delta = std::mem::take(&mut rotation.delta);
+                let update = Update { expiry: rotation.expiry, ..Update::new(rotation.write, delta) };
                 *request = Request::Apply { update, base: *base, cas: None };
                 true
             }

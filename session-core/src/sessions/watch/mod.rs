@@ -87,8 +87,16 @@ enum Deadline {
     /// On this node's clock.
     At(Timestamp),
     Sleeping(Timestamp, Pin<Box<dyn Future<Output = ()> + Send>>),
-    /// The load was sent at this moment.
-    Asking(Timestamp, Loading),
+    /// A load was sent at this moment. The last is the deadline that was known before.
+    Asking(Timestamp, Loading, Timestamp),
+}
+
+impl Deadline {
+    /// Asks the store for the deadline of a session.
+    fn ask(sessions: &Sessions, id: SessionId, known: Timestamp) -> Self {
+        let (store, sent_at) = (sessions.shared.store.clone(), sessions.shared.clock.now());
+        Self::Asking(sent_at, Box::pin(async move { store.load(&id, at_store()).await }), known)
+    }
 }
 
 type Loading = Pin<Box<dyn Future<Output = Result<LoadOutcome, Error>> + Send>>;
@@ -267,21 +275,25 @@ impl Watch {
             self.deadline = match &mut self.deadline {
                 Deadline::At(Timestamp::MAX) => return Poll::Pending,
                 Deadline::At(at) => match at.since(clock.now()) {
-                    Duration::ZERO => {
-                        let (store, id) = (self.sessions.shared.store.clone(), self.id);
-                        Deadline::Asking(clock.now(), Box::pin(async move { store.load(&id, at_store()).await }))
-                    }
+                    Duration::ZERO => Deadline::ask(&self.sessions, self.id, *at),
                     left => Deadline::Sleeping(*at, clock.sleep(left.min(LONGEST_SLEEP))),
                 },
                 Deadline::Sleeping(at, sleep) => {
                     ready!(sleep.as_mut().poll(cx));
                     Deadline::At(*at)
                 }
-                Deadline::Asking(sent_at, load) => match ready!(load.as_mut().poll(cx)) {
+                Deadline::Asking(sent_at, load, known) => match ready!(load.as_mut().poll(cx)) {
                     Ok(LoadOutcome::Found(found)) => {
                         Deadline::At(sent_at.after(found.record.deadlines().remaining(found.now)))
                     }
-                    Ok(LoadOutcome::Absent(absent)) => return Poll::Ready(self.end_at_deadline(watcher, absent)),
+                    Ok(LoadOutcome::Absent(absent)) => {
+                        let known = *known;
+                        match self.end_at_deadline(watcher, absent) {
+                            // The session has moved, and was to be asked before its known deadline.
+                            WatchEnd::Interrupted(None) if known > clock.now() => Deadline::At(known),
+                            end => return Poll::Ready(end),
+                        }
+                    }
                     Ok(LoadOutcome::Unchanged(_)) | Err(_) => return Poll::Ready(WatchEnd::Interrupted(None)),
                 },
             };
@@ -313,8 +325,10 @@ impl Future for Watch {
             Polled::Waiting { rescheduled, replaced } => {
                 drop(replaced);
                 if rescheduled {
-                    // Long past, so the store is asked now. A load that is under way may be from before the change.
-                    watch.deadline = Deadline::At(Timestamp::default());
+                    // A load that is under way may be from before the change.
+                    let (Deadline::At(known) | Deadline::Sleeping(known, _) | Deadline::Asking(_, _, known)) =
+                        watch.deadline;
+                    watch.deadline = Deadline::ask(&watch.sessions, watch.id, known);
                 }
                 ready!(watch.poll_deadline(watcher, cx))
             }

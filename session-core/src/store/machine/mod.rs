@@ -21,7 +21,9 @@ pub use slot::{Forward, Slot, Slots, Tombstone, follow};
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Error, ErrorKind, Limits, LoadOptions, Principal, SignIn, defaults,
+    Error, ErrorKind, Limits, LoadOptions, Principal, SignIn,
+    clock::millis,
+    defaults,
     model::{Delta, EndReason, Ended, IdDigest, OpId, Record, Stamp, State, Timestamp},
     store::{
         Absent, Applied, ApplyOutcome, ChangeKind, Conflict, CreateOutcome, Destroy, DestroyOutcome, Found,
@@ -123,11 +125,12 @@ pub fn load(slots: &impl Slots, now: Timestamp, id: &IdDigest, options: LoadOpti
 
 /// [`SessionStore::touch`](crate::store::SessionStore::touch).
 pub fn touch(slots: &mut impl Slots, now: Timestamp, id: &IdDigest, options: TouchOptions) -> TouchOutcome {
-    let TouchOptions { idle, note } = options;
+    let TouchOptions { idle, age, note } = options;
     match live_mut(slots, now, id) {
         Err(absent) => absent.into(),
         Ok((at, live)) => {
-            let renewed = live.record.deadlines().renewed(now, idle);
+            let used_at = Timestamp::from_millis(now.as_millis().saturating_sub(millis(age)));
+            let renewed = live.record.deadlines().renewed(used_at, idle);
             if renewed != live.record.deadlines() {
                 Arc::make_mut(&mut live.record).deadlines = renewed;
             }
