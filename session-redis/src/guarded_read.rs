@@ -20,22 +20,21 @@ use crate::{
 };
 
 impl Operation<'_> {
-    /// Sends some reads of a key and their guard in one round trip. A refusal of any of them is an error.
-    pub(crate) async fn read<const READS: usize>(
+    /// Sends two reads of a key and their guard in one round trip. A refusal of any of them is an error.
+    pub(crate) async fn read(
         &self,
         partition: &Partition,
         key: &[u8],
         mut reads: Pipeline,
-    ) -> Result<[Reply; READS], Error> {
+    ) -> Result<[Reply; 2], Error> {
         reads.cmd("HDEL").arg(key).arg(GUARD_FIELD);
         self.admit().await.map_err(Failure::into_read_error)?;
         let slot = HashSlot::new(partition.slot);
         let replies = self.store.net.pipeline(self.deadline, slot, &reads, Resend::Harmless).await;
-        let mut replies = replies.map_err(Failure::into_read_error)?;
+        let replies = replies.map_err(Failure::into_read_error)?;
         self.check_accepted(&replies)?;
-        // The guard's.
-        replies.pop();
-        replies.try_into().map_err(|_| unexpected_reply())
+        let [first, second, _] = replies.try_into().map_err(|_| unexpected_reply())?;
+        Ok([first, second])
     }
 
     /// Runs a script that only reads, and its guard by one of its keys. A script with several keys runs only where all of

@@ -139,6 +139,10 @@ else
     set[count + 1], set[count + 2] = '@c', c
     count = count + 2
   end
+  if anew == 1 then
+    set[count + 1], set[count + 2] = '@d', pack('>BI6', 1, now)
+    count = count + 2
+  end
   --@write_entries
   if renewal then
     local old_key = KEYS[3]

@@ -7,7 +7,9 @@ use session_core::{
 
 use crate::{
     operation::{Operation, forwarded},
-    protocol::{self, CONSTANTS_FIELD, Loaded, Lookup, NOTE_FIELD, PRINCIPAL_FIELD, Peeked, STATE_FIELD},
+    protocol::{
+        self, CONSTANTS_FIELD, Loaded, Lookup, NOTE_FIELD, PRINCIPAL_FIELD, Peeked, REPLACED_FIELD, STATE_FIELD,
+    },
 };
 
 impl Operation<'_> {
@@ -69,18 +71,18 @@ impl Operation<'_> {
     /// Reads the whole hash at one digest.
     async fn read_session(&self, digest: &IdDigest) -> Result<Lookup<Loaded>, Error> {
         let key = self.store.layout.session(digest);
-        let mut reads = Pipeline::with_capacity(4);
-        reads.cmd("PTTL").arg(&key).cmd("HGETALL").arg(&key).cmd("PTTL").arg(&key);
+        let mut reads = Pipeline::with_capacity(3);
+        reads.cmd("PTTL").arg(&key).cmd("HGETALL").arg(&key);
         protocol::session(self.read(self.store.layout.partition(digest), &key, reads).await?)
     }
 
     /// Reads the metadata at one digest.
     pub(crate) async fn peek(&self, digest: &IdDigest) -> Result<Lookup<Peeked>, Error> {
         let key = self.store.layout.session(digest);
-        let mut reads = Pipeline::with_capacity(4);
+        let mut reads = Pipeline::with_capacity(3);
         reads.cmd("PTTL").arg(&key);
-        reads.cmd("HMGET").arg(&key).arg(STATE_FIELD).arg(CONSTANTS_FIELD).arg(PRINCIPAL_FIELD).arg(NOTE_FIELD);
-        reads.cmd("PTTL").arg(&key);
+        let fields = [STATE_FIELD, CONSTANTS_FIELD, PRINCIPAL_FIELD, NOTE_FIELD, REPLACED_FIELD];
+        reads.cmd("HMGET").arg(&key).arg(&fields);
         protocol::metadata(self.read(self.store.layout.partition(digest), &key, reads).await?)
     }
 }

@@ -11,7 +11,10 @@ use session_core::{
 
 use super::{
     error::unreadable,
-    meta::{self, BOUND_FIELD, CONSTANTS_FIELD, Constants, KeyState, PRINCIPAL_FIELD, STATE_FIELD, signed_in},
+    meta::{
+        self, BOUND_FIELD, CONSTANTS_FIELD, Constants, KeyState, PRINCIPAL_FIELD, REPLACED_FIELD, STATE_FIELD,
+        signed_in,
+    },
 };
 use crate::layout::{KEYED, SCALAR, stored};
 
@@ -71,13 +74,11 @@ impl Ttl {
         }
     }
 
-    /// The shorter time of two replies. A key that comes or goes between them is as it was at first.
-    fn read_both(replies: [&Reply; 2]) -> Result<Self, Error> {
-        let [first, second] = replies.map(Self::read);
-        Ok(match (first?, second?) {
-            (Self::Left(first), Self::Left(second)) => Self::Left(first.min(second)),
-            (first, _) => first,
-        })
+    /// The store's time when it read a session, from its deadline and the time left until it. If that is before the deadlines
+    /// were replaced, an update has shortened them between the two commands, and it was later than the first.
+    fn now_of_session(&self, deadline: Timestamp, replaced_at: Option<Timestamp>) -> Result<Option<Timestamp>, Error> {
+        let now = self.now(deadline)?.map(|now| now.max(replaced_at.unwrap_or_default()));
+        Ok(now.filter(|now| *now < deadline))
     }
 
     /// The store's time, from a deadline and the time left until it. Returns `None` if no time is left: at its deadline
@@ -113,10 +114,10 @@ fn without_session<T>(state: KeyState, ttl: &Ttl) -> Result<Lookup<T>, Error> {
     }
 }
 
-/// Reads the replies to `PTTL`, `HGETALL` and `PTTL`. Other requests can come between them. Whether a deadline is renewed or
-/// shortened there, it appears to have as much time left as it has, or less.
-pub(crate) fn session([ttl, hash, later]: [Reply; 3]) -> Result<Lookup<Loaded>, Error> {
-    let (ttl, mut parts) = (Ttl::read_both([&ttl, &later])?, Parts::default());
+/// Reads the replies to `PTTL` and `HGETALL`, in this order: a deadline that is renewed between the two then appears to
+/// have less time left than it has, never more. One that is shortened there shows by the time of its replacement.
+pub(crate) fn session([ttl, hash]: [Reply; 2]) -> Result<Lookup<Loaded>, Error> {
+    let (ttl, mut parts) = (Ttl::read(&ttl)?, Parts::default());
     match hash {
         Reply::Map(pairs) => pairs.into_iter().try_for_each(|(name, value)| parts.add(name, value))?,
         Reply::Array(list) => {
@@ -134,7 +135,7 @@ pub(crate) fn session([ttl, hash, later]: [Reply; 3]) -> Result<Lookup<Loaded>, 
     let KeyState::Session(stamp, idle) = state else { return without_session(state, &ttl) };
     let constants = parts.constants.as_deref().and_then(Constants::read).ok_or_else(|| unreadable(BAD_METADATA))?;
     let deadlines = constants.deadlines(idle).ok_or_else(|| unreadable(BAD_METADATA))?;
-    let Some(now) = ttl.now(deadlines.expires_at())? else { return Ok(Lookup::Nothing) };
+    let Some(now) = ttl.now_of_session(deadlines.expires_at(), parts.replaced_at)? else { return Ok(Lookup::Nothing) };
     let state = State::from_entries(parts.scalars, parts.keyed);
     let record = Record::new(stamp, constants.created, deadlines, state).with_unconfirmed(constants.unconfirmed);
     let record = record.with_bound_to(parts.bound_to.unwrap_or(stamp.incarnation()));
@@ -145,11 +146,11 @@ pub(crate) fn session([ttl, hash, later]: [Reply; 3]) -> Result<Lookup<Loaded>, 
     Ok(Lookup::Session(Loaded { found: Found { record, now, forwarded: None, staleness: None } }))
 }
 
-/// Reads the replies to `PTTL`, `HMGET key @ @c @p @n` and `PTTL`, as [`session`] does.
-pub(crate) fn metadata([ttl, fields, later]: [Reply; 3]) -> Result<Lookup<Peeked>, Error> {
-    let ttl = Ttl::read_both([&ttl, &later])?;
+/// Reads the replies to `PTTL` and `HMGET key @ @c @p @n @d`.
+pub(crate) fn metadata([ttl, fields]: [Reply; 2]) -> Result<Lookup<Peeked>, Error> {
+    let ttl = Ttl::read(&ttl)?;
     let Reply::Array(fields) = fields else { return Err(unreadable(BAD_REPLY)) };
-    let Ok([state, constants, principal, note]) = <[Reply; 4]>::try_from(fields) else {
+    let Ok([state, constants, principal, note, replaced]) = <[Reply; 5]>::try_from(fields) else {
         return Err(unreadable(BAD_REPLY));
     };
     let state = match (&state, &ttl) {
@@ -165,7 +166,11 @@ pub(crate) fn metadata([ttl, fields, later]: [Reply; 3]) -> Result<Lookup<Peeked
     };
     let deadlines = constants.and_then(|constants| constants.deadlines(idle));
     let deadlines = deadlines.ok_or_else(|| unreadable(BAD_METADATA))?;
-    let Some(now) = ttl.now(deadlines.expires_at())? else { return Ok(Lookup::Nothing) };
+    let replaced_at = match &replaced {
+        Reply::BulkString(field) => Some(meta::replaced_at(field).ok_or_else(|| unreadable(BAD_METADATA))?),
+        _ => None,
+    };
+    let Some(now) = ttl.now_of_session(deadlines.expires_at(), replaced_at)? else { return Ok(Lookup::Nothing) };
     let signed_in = match &principal {
         Reply::BulkString(field) => Some(signed_in(field).ok_or_else(|| unreadable(BAD_METADATA))?),
         _ => None,
@@ -185,6 +190,7 @@ struct Parts {
     constants: Option<Vec<u8>>,
     signed_in: Option<(Principal, Timestamp)>,
     bound_to: Option<Incarnation>,
+    replaced_at: Option<Timestamp>,
     scalars: Vec<(Field, Value)>,
     keyed: Vec<(Field, Key, Value)>,
     any: bool,
@@ -216,6 +222,9 @@ impl Parts {
                 BOUND_FIELD => {
                     self.bound_to = Some(meta::bound_to(&value).ok_or_else(|| unreadable(BAD_METADATA))?);
                 }
+                REPLACED_FIELD => {
+                    self.replaced_at = Some(meta::replaced_at(&value).ok_or_else(|| unreadable(BAD_METADATA))?);
+                }
                 // Metadata that clients do not need, or fields of a later version.
                 _ => {}
             },
@@ -232,4 +241,68 @@ fn keyed(rest: &[u8]) -> Option<(Field, Key)> {
     let (length, rest) = rest.split_first()?;
     let (field, key) = rest.split_at_checked(usize::from(*length))?;
     Some((Field::new(text(field)?).ok()?, Key::new(text(key)?).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::put;
+
+    /// A session that ends at this moment, and whose deadlines were replaced at that one.
+    fn hash(ends: u64, replaced_at: Option<u64>) -> Vec<(&'static [u8], Vec<u8>)> {
+        let mut state = b"\x01S\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x020123456789abcdef".to_vec();
+        put::<7>(&mut state, Timestamp::MAX.as_millis());
+        state.extend([0; 9]);
+        let mut constants = vec![1];
+        put::<6>(&mut constants, 500);
+        put::<7>(&mut constants, 0);
+        put::<7>(&mut constants, ends);
+        put::<7>(&mut constants, Timestamp::MAX.as_millis());
+        constants.extend([0; 15]);
+        let replaced = replaced_at.map(|at| {
+            let mut field = vec![1];
+            put::<6>(&mut field, at);
+            (REPLACED_FIELD, field)
+        });
+        [(STATE_FIELD, state), (CONSTANTS_FIELD, constants)].into_iter().chain(replaced).collect()
+    }
+
+    fn bulk(bytes: &[u8]) -> Reply {
+        Reply::BulkString(bytes.to_vec())
+    }
+
+    /// The store's time by a whole read and by one of the metadata.
+    fn now(left: i64, hash: &[(&'static [u8], Vec<u8>)]) -> Option<u64> {
+        let all = hash.iter().flat_map(|(name, value)| [bulk(name), bulk(value)]).collect();
+        let whole = match session([Reply::Int(left), Reply::Array(all)]).unwrap() {
+            Lookup::Session(loaded) => Some(loaded.found.now),
+            _ => None,
+        };
+        let fields = [STATE_FIELD, CONSTANTS_FIELD, PRINCIPAL_FIELD, b"@n", REPLACED_FIELD]
+            .map(|name| hash.iter().find(|(other, _)| *other == name).map_or(Reply::Nil, |(_, value)| bulk(value)));
+        let peeked = match metadata([Reply::Int(left), Reply::Array(fields.into())]).unwrap() {
+            Lookup::Session(peeked) => Some(peeked.touched.now),
+            _ => None,
+        };
+        assert_eq!(whole, peeked);
+        whole.map(Timestamp::as_millis)
+    }
+
+    /// The time left was read before another request replaced the deadlines.
+    #[test]
+    fn deadlines_that_are_replaced_between_two_commands() {
+        assert_eq!(now(2_000, &hash(10_000, None)), Some(8_000));
+        assert_eq!(now(2_000, &hash(10_000, Some(7_000))), Some(8_000), "replaced long ago");
+        assert_eq!(now(9_000, &hash(10_000, Some(8_000))), Some(8_000), "shortened in between");
+        assert_eq!(now(1_000, &hash(10_000, Some(8_000))), Some(9_000), "extended in between");
+        assert_eq!(now(9_000, &hash(10_000, Some(10_000))), None, "at its deadline a session has ended");
+    }
+
+    #[test]
+    fn a_time_of_replacement_that_cannot_be_read() {
+        let mut hash = hash(10_000, Some(8_000));
+        hash[2].1.push(0);
+        let all = hash.iter().flat_map(|(name, value)| [bulk(name), bulk(value)]).collect();
+        assert!(session([Reply::Int(2_000), Reply::Array(all)]).is_err());
+    }
 }

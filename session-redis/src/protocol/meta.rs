@@ -14,6 +14,7 @@
 //! | `@p` | 1, signed in at:6, listed until:7, the principal |
 //! | `@n` | 1, the note of the sign-in; it may be longer |
 //! | `@i` | 1, the incarnation to which values are bound:8, if that is another one |
+//! | `@d` | 1, when an update last replaced the deadlines:6; absent if none has |
 //! | `@f` | 1, when the session last moved:6, the ids that it left, the latest first:18 each, at most three; a tombstone keeps it if the move was recent |
 //! | `@l` | 1, owner:8, counter:6, lease until:7 |
 //! | `@!` | in no hash: each read removes it, to learn whether the server accepts writes |
@@ -35,6 +36,8 @@ pub(crate) const STATE_FIELD: &[u8] = b"@";
 pub(crate) const CONSTANTS_FIELD: &[u8] = b"@c";
 pub(crate) const PRINCIPAL_FIELD: &[u8] = b"@p";
 pub(crate) const BOUND_FIELD: &[u8] = b"@i";
+/// The field of a session that has the time at which an update last replaced its deadlines.
+pub(crate) const REPLACED_FIELD: &[u8] = b"@d";
 pub(crate) const NOTE_FIELD: &[u8] = b"@n";
 pub(crate) const LOCK_FIELD: &[u8] = b"@l";
 /// The field of a principal's revocation that has its stamp.
@@ -228,6 +231,13 @@ pub(super) fn bound_to(field: &[u8]) -> Option<Incarnation> {
     let mut cursor = Cursor(field);
     let (format, incarnation) = (cursor.number::<1>()?, cursor.number::<8>()?);
     (format == 1 && cursor.0.is_empty()).then_some(Incarnation::from(incarnation))
+}
+
+/// Reads `@d`: when an update last replaced the deadlines.
+pub(super) fn replaced_at(field: &[u8]) -> Option<Timestamp> {
+    let mut cursor = Cursor(field);
+    let (format, at) = (cursor.number::<1>()?, cursor.time::<6>()?);
+    (format == 1 && cursor.0.is_empty()).then_some(at)
 }
 
 /// Reads `@n`: the note of a sign-in.

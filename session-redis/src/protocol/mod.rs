@@ -20,8 +20,8 @@ pub(crate) use list_entry::ListEntry;
 pub(crate) use list_page::{IndexPageReply, ListPage};
 pub(crate) use lookup::{Loaded, Lookup, Peeked, metadata, session};
 pub(crate) use meta::{
-    CONSTANTS_FIELD, DIGEST_LEN, LOCK_FIELD, NOTE_FIELD, PRINCIPAL_FIELD, REVOCATION_FIELD, STAMP, STATE_FIELD,
-    SessionStatus, end_reason, note_field, put_stamp, reason_byte, stamp,
+    CONSTANTS_FIELD, DIGEST_LEN, LOCK_FIELD, NOTE_FIELD, PRINCIPAL_FIELD, REPLACED_FIELD, REVOCATION_FIELD, STAMP,
+    STATE_FIELD, SessionStatus, end_reason, note_field, put_stamp, reason_byte, stamp,
 };
 pub(crate) use reply::{
     AcquireReply, ApplyReply, CreateReply, DestroyReply, IndexAddReply, ListFor, RevokeReply, RotateReply, SignInReply,
