@@ -81,8 +81,8 @@ impl Operation<'_> {
         let key = self.store.layout.session(digest);
         let mut reads = Pipeline::with_capacity(3);
         reads.cmd("PTTL").arg(&key);
-        let fields = [STATE_FIELD, CONSTANTS_FIELD, PRINCIPAL_FIELD, NOTE_FIELD, REPLACED_FIELD];
-        reads.cmd("HMGET").arg(&key).arg(&fields);
+        reads.cmd("HMGET").arg(&key).arg(STATE_FIELD).arg(CONSTANTS_FIELD).arg(PRINCIPAL_FIELD).arg(NOTE_FIELD);
+        reads.arg(REPLACED_FIELD);
         protocol::metadata(self.read(self.store.layout.partition(digest), &key, reads).await?)
     }
 }
