@@ -21,7 +21,7 @@ use session_testkit::Server;
 use crate::{
     cache::sound,
     node::{HASTY, Links, Node, now},
-    within,
+    until, within,
 };
 
 pub(crate) const NODES: usize = 3;
@@ -94,6 +94,10 @@ async fn i1_to_i10_under_faults() {
     while now().since(began) < length && !actors.iter().any(tokio::task::JoinHandle::is_finished) {
         faults::one(&links, &mut random).await;
     }
+    // Chance may have spared the feeds so far.
+    links[0].listening.cut().await;
+    until("a fault is noticed", || async { (soak.nodes[0].stats().gaps > 0).then_some(()) }).await;
+    links[0].listening.heal().await;
     soak.is_over.store(true, Ordering::Relaxed);
     for actor in actors {
         within("an actor ends", actor).await.unwrap_or_else(|_| panic!("SOAK_SEED={seed}: a guarantee was violated"));
@@ -118,6 +122,4 @@ fn report(soak: &Soak) {
         // The soak has exercised the cache.
         assert!(stats.hits > 0 && stats.patched > 0 && stats.misses > 0, "{stats:?}");
     }
-    let gaps: u64 = soak.nodes.iter().map(|node| node.stats().gaps).sum();
-    assert!(gaps > 0, "no fault was ever noticed");
 }
