@@ -11,7 +11,7 @@ use crate::{
 impl Session {
     /// Gives the session new deadlines, counted from now, together with the recorded changes in one atomic update. Other
     /// sessions keep theirs. Unlike a [touch](Self::touch), it can shorten a session's life, and it moves the absolute
-    /// deadline. The id stays; to renew it in the same step, use [`Rotate::expiry`](crate::Rotate::expiry). A new session
+    /// deadline. The id stays; to renew it in the same step, use [`Rotate::with_expiry`](crate::Rotate::with_expiry). A new session
     /// takes the deadlines when it is stored, and nothing is sent before.
     ///
     /// # Consistency
