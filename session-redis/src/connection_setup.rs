@@ -110,7 +110,13 @@ impl ConnectionHooks for ConnectionSetup {
     }
 
     fn verify<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
-        self.layout.run(connection, lost).boxed()
+        async move {
+            match self.layout.run(connection, lost).await? {
+                Some(refusal) => Err(Failure::Refused(refusal)),
+                None => Ok(()),
+            }
+        }
+        .boxed()
     }
 
     fn primary_regained(&self) {

@@ -7,14 +7,15 @@
 //! The write removes a field that no hash has. It changes nothing, is not replicated, and works while the server is out
 //! of memory. It names the key of the read: while a slot moves, the two keys of a partition may be on different servers,
 //! and a write to another key would be redirected where the session is not. It comes last, because a server that still
-//! accepts writes then had not been replaced before.
+//! accepts writes then had not been replaced before. After a refusal for want of replicas one that is accepted is not
+//! enough: see `net/suspicion.rs`.
 
 use redis::{Cmd, Pipeline, ServerError, Value as Reply};
 use session_core::Error;
 
 use crate::{
     layout::{GUARD_FIELD, Partition},
-    net::{Failure, HashSlot, Resend},
+    net::{Failure, HashSlot},
     operation::{Operation, RELOADS},
     protocol::{Script, unexpected_reply},
 };
@@ -30,7 +31,7 @@ impl Operation<'_> {
         reads.cmd("HDEL").arg(key).arg(GUARD_FIELD);
         self.admit().await.map_err(Failure::into_read_error)?;
         let slot = HashSlot::new(partition.slot);
-        let replies = self.store.net.pipeline(self.deadline, slot, &reads, Resend::Harmless).await;
+        let replies = self.store.net.guarded(self.deadline, slot, &reads).await;
         let replies = replies.map_err(Failure::into_read_error)?;
         self.check_accepted(&replies)?;
         let [first, second, _] = replies.try_into().map_err(|_| unexpected_reply())?;
@@ -54,7 +55,7 @@ impl Operation<'_> {
                 reads.add_command(script.load());
             }
             reads.add_command(cmd.clone()).cmd("HDEL").arg(key).arg(GUARD_FIELD);
-            let answer = self.store.net.pipeline(self.deadline, slot, &reads, Resend::Harmless).await;
+            let answer = self.store.net.guarded(self.deadline, slot, &reads).await;
             replies = answer.map_err(Failure::into_read_error)?;
             let is_forgotten = |reply: &Reply| matches!(reply, Reply::ServerError(error) if error.code() == "NOSCRIPT");
             if !replies.iter().any(is_forgotten) {

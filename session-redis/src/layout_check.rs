@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use redis::{Cmd, RedisResult, Value as Reply, aio::MultiplexedConnection};
+use redis::{Cmd, Pipeline, ServerError, Value as Reply, aio::MultiplexedConnection};
 use session_core::model::Timestamp;
 
 use crate::{
@@ -23,6 +23,7 @@ pub(crate) struct LayoutCheck {
     /// A plain read: a server that accepts no writes for the time being still answers it.
     get: Cmd,
     set: Cmd,
+    get_and_set: Pipeline,
     slot: HashSlot,
     declared: String,
     partitions: usize,
@@ -37,9 +38,12 @@ impl LayoutCheck {
         let (mut get, mut set) = (redis::cmd("GET"), redis::cmd("SET"));
         get.arg(&key);
         set.arg(&key).arg(&declared).arg("NX").arg("GET");
+        let mut get_and_set = Pipeline::with_capacity(2);
+        get_and_set.add_command(get.clone()).add_command(set.clone());
         Self {
             get,
             set,
+            get_and_set,
             slot: HashSlot::new(slot_of_key(key.as_bytes())),
             declared,
             partitions: layout.partitions().len(),
@@ -49,7 +53,8 @@ impl LayoutCheck {
     }
 
     /// Declares the layout on a server that has none. A server that refuses to, or that does not have the key, is asked
-    /// again by the next check.
+    /// again by the next check. The declaration is also sent to a server that has it, and changes nothing there: its
+    /// refusal, which is returned, shows that the server accepts no writes.
     ///
     /// # Errors
     /// [`Failure::Fatal`] if another layout is declared; the connection's failure as `lost` reads it.
@@ -57,12 +62,14 @@ impl LayoutCheck {
         &self,
         connection: &mut MultiplexedConnection,
         lost: fn(redis::RedisError) -> Failure,
-    ) -> Result<(), Failure> {
-        let mut reply = answer(connection.send_packed_command(&self.get).await).map_err(lost)?;
-        if reply == Reply::Nil {
-            reply = answer(connection.send_packed_command(&self.set).await).map_err(lost)?;
+    ) -> Result<Option<ServerError>, Failure> {
+        let replies = connection.send_packed_commands(&self.get_and_set, 0, 2).await.map_err(lost)?;
+        let [read, written] = replies.try_into().unwrap_or([Reply::Okay, Reply::Okay]);
+        self.judge(if read == Reply::Nil { &written } else { &read })?;
+        match written {
+            Reply::ServerError(refusal) => Ok(Some(refusal)),
+            _ => Ok(None),
         }
-        self.judge(&reply)
     }
 
     /// Reads the answer to a declaration. A failure of an earlier one goes on until the layout is found declared.
@@ -93,11 +100,6 @@ impl LayoutCheck {
             None => "another version wrote the sessions under this prefix; choose another prefix".to_owned(),
         })
     }
-}
-
-/// A refusal is a reply.
-fn answer(reply: RedisResult<Reply>) -> RedisResult<Reply> {
-    reply.or_else(|error| redis::ServerError::try_from(error).map(Reply::ServerError))
 }
 
 impl Operation<'_> {

@@ -1,6 +1,14 @@
 //! Each fault of a link, observed from both ends.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use session_testkit::{Connection, Direction, LinkCutter, Reply, Server};
 use tokio::time::{Instant, timeout};
@@ -52,6 +60,28 @@ async fn a_cut_link_ends_and_none_is_accepted_until_it_is_healed() {
     link.heal().await;
     let mut client = Connection::tcp(link.addr()).await.unwrap();
     client.command(&["PING"]).await.unwrap();
+}
+
+/// A process that starts holds a copy of every open socket for a moment, the proxy's among them.
+#[tokio::test]
+async fn a_cut_link_is_healed_while_other_processes_start() {
+    let (_server, link, _client) = pair().await;
+    let ended = Arc::new(AtomicBool::new(false));
+    let starting = std::thread::spawn({
+        let ended = Arc::clone(&ended);
+        move || {
+            while !ended.load(Ordering::Relaxed) {
+                Command::new("true").status().expect("a process can be started");
+            }
+        }
+    });
+    for _ in 0..500 {
+        link.cut().await;
+        link.heal().await;
+    }
+    ended.store(true, Ordering::Relaxed);
+    starting.join().unwrap();
+    Connection::tcp(link.addr()).await.unwrap().command(&["PING"]).await.unwrap();
 }
 
 #[tokio::test]

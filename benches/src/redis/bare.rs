@@ -73,8 +73,12 @@ impl Bare {
     }
 
     /// Calls the store's script.
+    ///
+    /// # Panics
+    /// If it does not apply the update: a refusal costs less.
     pub(super) async fn resend(&self, sent: &Sent) {
-        let _: Vec<u8> = sent.again().query_async(&mut self.0.clone()).await.expect("called");
+        let reply: Vec<u8> = sent.again().query_async(&mut self.0.clone()).await.expect("called");
+        assert_eq!(reply.first(), Some(&b'A'), "the update was not applied");
     }
 
     /// Calls a script.

@@ -12,6 +12,9 @@ use session_testkit::{LinkCutter, Server};
 
 use crate::{op, scalars};
 
+/// The time of the servers, in milliseconds, that no clock reaches.
+const NEVER: u64 = 1 << 53;
+
 /// The arguments of one call of the script of `apply`: EVALSHA, its digest, two keys, arguments.
 #[derive(Debug)]
 pub(super) struct Sent(Vec<Vec<u8>>);
@@ -32,7 +35,8 @@ impl Sent {
         sent
     }
 
-    /// The same call with another op id, because a repeat would change nothing.
+    /// The same call with another op id, because a repeat would change nothing, and with no last moment to apply it, which
+    /// would soon be past.
     pub(super) fn again(&self) -> Cmd {
         let mut cmd = Cmd::with_capacity(self.0.len(), 640);
         for (at, word) in self.0.iter().enumerate() {
@@ -42,6 +46,7 @@ impl Sent {
                 head[..8].copy_from_slice(&bits.to_be_bytes());
                 head[8..24].copy_from_slice(format!("{bits:016x}").as_bytes());
                 head[24..word.len()].copy_from_slice(&word[24..]);
+                head[24..31].copy_from_slice(&NEVER.to_be_bytes()[1..]);
                 cmd.arg(&head[..word.len()]);
             } else {
                 cmd.arg(&word[..]);

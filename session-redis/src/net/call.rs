@@ -80,6 +80,9 @@ impl<'a> Call<'a> {
                 Ok(verdict) => {
                     in_flight.answered();
                     self.sent = request.is_partly_done();
+                    if verdict.is_final() {
+                        request.compare(&node, &connection.address);
+                    }
                     self.follow(verdict, &node, &connection).await?
                 }
                 Err(_) => {

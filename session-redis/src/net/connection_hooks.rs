@@ -12,8 +12,9 @@ pub(crate) trait ConnectionHooks: Send + Sync + 'static {
     /// destroys. After [`Failure::Fatal`] all calls fail until an attempt succeeds; any other failure is retried.
     fn prepare<'a>(&'a self, connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>>;
 
-    /// Verifies with each health check that the connection's server still holds what the store expects. After
-    /// [`Failure::Fatal`] the connection is given up, as if it had not been prepared; any other failure is ignored.
+    /// Verifies with each health check that the connection's server still holds what the store expects, and sends a write
+    /// that changes nothing. After [`Failure::Fatal`] the connection is given up, as if it had not been prepared.
+    /// [`Failure::Refused`] is the server's refusal of the write. Any other failure is ignored.
     fn verify<'a>(&'a self, _connection: &'a mut MultiplexedConnection) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(std::future::ready(Ok(())))
     }

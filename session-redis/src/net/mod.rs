@@ -41,6 +41,7 @@ mod server_url;
 mod server_version;
 mod slot_map;
 mod supervisor;
+mod suspicion;
 mod unknown_command;
 mod verdict;
 

@@ -15,7 +15,7 @@ use super::{
     node::Node,
     node_context::NodeContext,
     primary_locator::PrimaryLocator,
-    request::{Batch, Durable, Request, Single},
+    request::{Batch, Durable, Guarded, Request, Single},
     routes::Routes,
     runtime::check_timers,
     sentinels::Sentinels,
@@ -141,6 +141,23 @@ impl Net {
             return Ok(Vec::new());
         }
         self.send(deadline, slot, Batch::new(pipeline, resend == Resend::Harmless), resend).await
+    }
+
+    /// Sends reads of one slot in a row, with their guard as the last command, and returns their replies, in order. The
+    /// guard's reply is a refusal if its server is not to be believed.
+    ///
+    /// # Errors
+    /// As [`pipeline`](Self::pipeline).
+    ///
+    /// # Cancel safety
+    /// As [`command`](Self::command).
+    pub(crate) async fn guarded(
+        &self,
+        deadline: Deadline,
+        slot: HashSlot,
+        reads: &Pipeline,
+    ) -> Result<Vec<Value>, Failure> {
+        self.send(deadline, slot, Guarded::new(reads), Resend::Harmless).await
     }
 
     /// Sends one command and waits until `replicas` replicas have acknowledged it. Returns its reply and the number of

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use parking_lot::Mutex;
+use redis::ServerError;
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -13,7 +14,7 @@ use tokio::{
 
 use super::{
     Address, Cause, Failure, NetStats, connection::Connection, node_context::NodeContext,
-    primary_locator::PrimaryLocator, runtime::check_runtime, supervisor::Supervisor,
+    primary_locator::PrimaryLocator, runtime::check_runtime, supervisor::Supervisor, suspicion::Suspicion,
 };
 
 /// Whether a primary is connected.
@@ -52,6 +53,7 @@ pub(super) struct NodeState {
     pub(super) connection: watch::Sender<ConnectionState>,
     /// Notified when the connection should be checked now: a call on it went unanswered.
     pub(super) check: Notify,
+    pub(super) suspicion: Suspicion,
     in_flight: AtomicUsize,
     max_in_flight: usize,
 }
@@ -59,7 +61,8 @@ pub(super) struct NodeState {
 impl NodeState {
     fn new(max_in_flight: usize) -> Arc<Self> {
         let connection = watch::Sender::new(ConnectionState::Stopped);
-        Arc::new(Self { connection, check: Notify::new(), in_flight: AtomicUsize::new(0), max_in_flight })
+        let (check, suspicion) = (Notify::new(), Suspicion::default());
+        Arc::new(Self { connection, check, suspicion, in_flight: AtomicUsize::new(0), max_in_flight })
     }
 }
 
@@ -148,6 +151,19 @@ impl Node {
             ConnectionState::Up(_) => Cause::new("the connection was lost"),
             ConnectionState::Stopped => Cause::new("the Tokio runtime that had opened the connection has ended"),
         }
+    }
+
+    /// Records a refusal of a write. A server that begins to refuse for want of replicas is checked until it is believed
+    /// again.
+    pub(super) fn refused(&self, by: &Address, error: &ServerError) {
+        if self.state.suspicion.raise(by, error) {
+            self.request_check();
+        }
+    }
+
+    /// Records that a server has accepted a write. Returns the refusal for which it is not believed yet.
+    pub(super) fn accepted(&self, by: &Address) -> Option<ServerError> {
+        self.state.suspicion.accepted(by)
     }
 
     /// Has the supervisor check the connection now.

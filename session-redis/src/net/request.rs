@@ -5,7 +5,9 @@ use std::time::Duration;
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout_at};
 
-use super::{Deadline, Dialer, Failure, close_signal::CloseOnDrop, connection::Connection, verdict::Verdict};
+use super::{
+    Address, Deadline, Dialer, Failure, close_signal::CloseOnDrop, connection::Connection, node::Node, verdict::Verdict,
+};
 
 /// A request is sent until its verdict is final. Then it has its reply.
 pub(super) trait Request: Send {
@@ -28,6 +30,9 @@ pub(super) trait Request: Send {
     fn is_partly_done(&self) -> bool {
         false
     }
+
+    /// Compares a final reply with what its server has answered lately.
+    fn compare(&mut self, _server: &Node, _address: &Address) {}
 
     /// The reply, once the verdict is final.
     fn reply(self) -> Result<Self::Reply, Failure>;
@@ -52,6 +57,12 @@ impl Request for Single<'_> {
         let mut multiplexed = connection.multiplexed.clone();
         self.reply = send_command(&mut multiplexed, self.command, asking).await?;
         Ok(Verdict::of(&self.reply))
+    }
+
+    fn compare(&mut self, server: &Node, address: &Address) {
+        if let Value::ServerError(refusal) = &self.reply {
+            server.refused(address, refusal);
+        }
     }
 
     fn reply(self) -> Result<Value, Failure> {
@@ -141,6 +152,37 @@ impl Request for Batch<'_> {
 
     fn reply(self) -> Result<Vec<Value>, Failure> {
         Ok(self.replies)
+    }
+}
+
+/// Reads, and behind them their guard: a write that changes nothing. Their server is believed if it accepts the guard, and
+/// is not under suspicion.
+pub(super) struct Guarded<'a>(Batch<'a>);
+
+impl<'a> Guarded<'a> {
+    pub(super) fn new(commands: &'a Pipeline) -> Self {
+        Self(Batch::new(commands, true))
+    }
+}
+
+impl Request for Guarded<'_> {
+    type Reply = Vec<Value>;
+
+    async fn exchange(&mut self, connection: &Connection, asking: bool) -> Result<Verdict, RedisError> {
+        self.0.exchange(connection, asking).await
+    }
+
+    fn compare(&mut self, server: &Node, address: &Address) {
+        let Some(guard) = self.0.replies.last_mut() else { return };
+        if let Value::ServerError(refusal) = guard {
+            server.refused(address, refusal);
+        } else if let Some(refusal) = server.accepted(address) {
+            *guard = Value::ServerError(refusal);
+        }
+    }
+
+    fn reply(self) -> Result<Vec<Value>, Failure> {
+        self.0.reply()
     }
 }
 

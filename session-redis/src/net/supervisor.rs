@@ -6,9 +6,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
-use redis::aio::MultiplexedConnection;
 use tokio::{
     task::AbortHandle,
     time::{sleep, timeout},
@@ -23,6 +23,7 @@ use super::{
     node_context::NodeContext,
     pool::Pool,
     primary_locator::PrimaryLocator,
+    suspicion::PROBATION_CHECKS,
 };
 use crate::backoff::Backoff;
 
@@ -149,15 +150,20 @@ impl Supervisor {
     /// Watches a connection until it must be given up.
     async fn watch(&self, connection: &Connection) -> End {
         loop {
+            let suspected = self.state.suspicion.is_raised().then_some(PROBATION_CHECKS);
+            let pause = self.context.health_interval.min(suspected.unwrap_or(Duration::MAX));
             tokio::select! {
                 () = connection.close_signal.closed() => return lost(connection),
-                () = sleep(self.context.health_interval) => {}
+                () = sleep(pause) => {}
                 () = self.state.check.notified() => {}
                 () = self.locator.switched() => {}
             }
             tokio::select! {
                 () = connection.close_signal.closed() => return lost(connection),
-                end = self.check(connection) => if let Some(end) = end { return end },
+                end = self.check(connection) => match end {
+                    Some(end) => return end,
+                    None => self.state.suspicion.settle(&connection.address),
+                },
             }
         }
     }
@@ -189,13 +195,21 @@ impl Supervisor {
         Some(End::Demoted(Cause::new(format!("the sentinels report another primary than {}", connection.address))))
     }
 
-    /// Asks what the store needs to know besides that.
-    async fn verify(&self, multiplexed: &mut MultiplexedConnection) -> Option<End> {
-        match timeout(self.context.call_deadline, self.context.hooks.verify(multiplexed)).await {
-            Ok(Err(Failure::Fatal(cause))) => Some(End::Refused(cause)),
+    /// Asks what the store needs to know besides that, and whether the server accepts writes.
+    async fn verify(&self, connection: &Connection) -> Option<End> {
+        let mut multiplexed = connection.multiplexed.clone();
+        match timeout(self.context.call_deadline, self.context.hooks.verify(&mut multiplexed)).await {
+            Ok(Ok(())) => {
+                self.state.suspicion.accepted(&connection.address);
+            }
+            Ok(Err(Failure::Refused(error))) => {
+                self.state.suspicion.raise(&connection.address, &error);
+            }
+            Ok(Err(Failure::Fatal(cause))) => return Some(End::Refused(cause)),
             // Trouble with the connection shows in the next check.
-            _ => None,
+            Ok(Err(_)) | Err(_) => {}
         }
+        None
     }
 
     /// Asks for a sign of life and the role.
@@ -206,7 +220,7 @@ impl Supervisor {
     async fn check_server(&self, connection: &Connection) -> Option<End> {
         let mut multiplexed = connection.multiplexed.clone();
         match timeout(self.context.call_deadline, hello(&mut multiplexed)).await {
-            Ok(Ok(hello)) if hello.is_primary => self.verify(&mut multiplexed).await,
+            Ok(Ok(hello)) if hello.is_primary => self.verify(connection).await,
             Ok(Ok(_)) => {
                 self.context.stats.demoted.count();
                 Some(End::Demoted(Cause::new(format!("{} became a replica", connection.address))))

@@ -88,6 +88,60 @@ async fn a_replaced_primary_answers_no_load() {
     assert!(matches!(load(&inside, &doomed).await, Ok(LoadOutcome::Absent(Absent::NotFound(Some(_))))));
 }
 
+/// The isolation of a replaced primary ends. Acknowledgements that its former replicas sent long ago still arrive, and
+/// then the ends of their connections. It accepts writes in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_has_refused_is_not_believed_at_once() {
+    let trio = SentinelTrio::builder().down_after(Duration::from_secs(60)).min_replicas_to_write(1, 1).behind_links();
+    let trio = trio.replicas(1).start().await;
+    let old = trio.primary().await;
+    let (link, store) = (trio.link_of(old), inside(&trio, old).await);
+    until("the replica is counted", || async { store.check().await.ok() }).await;
+    let id = new_session(&store, SessionId::generate().unwrap(), 1).await;
+    let accepts = || async { old.command(&["SET", "any", "thing"]).await.is_ok() };
+
+    link.hold(Direction::Requests);
+    until("loads are refused", || async { load(&store, &id).await.is_err().then_some(()) }).await;
+    link.release(Direction::Requests);
+    until("it accepts writes", || async { accepts().await.then_some(()) }).await;
+    assert_refused(load(&store, &id).await, "too few replicas");
+    link.hold(Direction::Requests);
+    link.close().await;
+    until("it refuses writes", || async { (!accepts().await).then_some(()) }).await;
+    assert_refused(load(&store, &id).await, "too few replicas");
+
+    link.heal().await;
+    until("it is believed", || async { load(&store, &id).await.ok() }).await;
+    found(&store, &id).await;
+}
+
+/// A health check notices a refusal, so that a client which sent nothing meanwhile does not believe it either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_that_no_call_met_counts_too() {
+    let trio = SentinelTrio::builder().down_after(Duration::from_secs(60)).min_replicas_to_write(1, 1).behind_links();
+    let trio = trio.replicas(1).start().await;
+    let old = trio.primary().await;
+    let (link, store) = (trio.link_of(old), inside(&trio, old).await);
+    until("the replica is counted", || async { store.check().await.ok() }).await;
+    let id = new_session(&store, SessionId::generate().unwrap(), 1).await;
+
+    link.hold(Direction::Requests);
+    let refused = || async { old.command(&["SET", "any", "thing"]).await.error().is_some().then_some(()) };
+    until("it refuses writes", refused).await;
+    let declarations = async || {
+        let stats = old.command(&["INFO", "commandstats"]).await.text();
+        let line = stats.lines().find(|line| line.starts_with("cmdstat_set:")).expect("a declaration was refused");
+        let (_, refused) = line.split_once("rejected_calls=").expect("rejected calls");
+        refused.split(',').next().and_then(|count| count.parse::<u64>().ok()).expect("a number")
+    };
+    // Only the supervisor's checks send anything, and one of them is answered before the next begins.
+    let before = declarations().await;
+    until("two checks were refused", || async { (declarations().await >= before + 2).then_some(()) }).await;
+    link.release(Direction::Requests);
+    until("it accepts writes", || async { old.command(&["SET", "any", "thing"]).await.is_ok().then_some(()) }).await;
+    assert_refused(load(&store, &id).await, "too few replicas");
+}
+
 /// A replica of a cluster is elected before the old primary notices that it is isolated.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replaced_primary_of_a_cluster_answers_no_load() {

@@ -51,6 +51,12 @@ impl Listener {
         let awaited = direct.try_clone().and_then(TcpListener::from_std).expect("a listener that does not block");
         Self { awaited, direct }
     }
+
+    /// Stops to listen. Closing the socket would not be enough: a process that is being started has a copy of it for a
+    /// moment, which would go on to accept connections and keep the port.
+    fn close(self) {
+        let _ = socket2::SockRef::from(&self.direct).shutdown(std::net::Shutdown::Both);
+    }
 }
 
 struct Control {
@@ -95,7 +101,9 @@ impl Control {
         self.accept_waiting();
         match order {
             Order::Cut => {
-                self.listener = None;
+                if let Some(listener) = self.listener.take() {
+                    listener.close();
+                }
                 self.links.shutdown().await;
             }
             Order::Close => self.links.shutdown().await,
