@@ -355,7 +355,7 @@ impl Oracle {
             let forwarded = (at != *id.digest()).then_some(at);
             return Answer::Destroy(DestroyOutcome::Destroyed { replicas: None, forwarded });
         }
-        match self.access(&at) {
+        match self.access(id.digest()) {
             Err(denied) => denied!(denied, Destroy, DestroyOutcome),
             Ok(home) => {
                 let until = later(self.now, TOMBSTONE);
