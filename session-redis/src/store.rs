@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use redis::Value as Reply;
+use redis::{Pipeline, Value as Reply};
 use session_core::{
     Error, Limits, LoadOptions, SessionId,
     store::{
@@ -14,7 +14,7 @@ use session_core::{
 use crate::{
     RedisConfig, RedisStoreBuilder, Stats,
     error_context::{BACKEND, ErrorContext as _},
-    net::{Failure, HashSlot, Resend},
+    net::{Failure, HashSlot},
     operation::Operation,
     store_inner::StoreInner,
 };
@@ -73,11 +73,13 @@ impl Operation<'_> {
     /// enough replicas. On a cluster it reaches one of the primaries.
     async fn check(&self) -> Result<(), Error> {
         let Some(partition) = self.store.layout.partitions().first() else { return Ok(()) };
-        let mut cmd = redis::cmd("GETEX");
-        cmd.arg(&*partition.sequence).arg("PERSIST");
-        let reply = self.command(HashSlot::new(partition.slot), &cmd, Resend::Harmless).await;
-        match reply.map_err(Failure::into_read_error)? {
-            Reply::ServerError(error) => Err(Failure::Refused(error).into_read_error()),
+        // A read would be answered by a server that is not believed.
+        let mut guard = Pipeline::with_capacity(1);
+        guard.cmd("GETEX").arg(&*partition.sequence).arg("PERSIST");
+        self.admit().await.map_err(Failure::into_read_error)?;
+        let replies = self.store.net.guarded(self.deadline, HashSlot::new(partition.slot), &guard).await;
+        match replies.map_err(Failure::into_read_error)?.pop() {
+            Some(Reply::ServerError(error)) => Err(Failure::Refused(error).into_read_error()),
             _ => Ok(()),
         }
     }

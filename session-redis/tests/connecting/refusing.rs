@@ -55,6 +55,7 @@ async fn replicas_are_missing() {
     let error = guarded(store.load(&id, LoadOptions::default())).await.unwrap_err();
     assert_eq!((error.kind(), error.is_answered()), (ErrorKind::Unavailable, true));
     server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await.expect("CONFIG");
+    guarded(async { while store.check().await.is_err() {} }).await;
     load(&store, &id).await;
 }
 

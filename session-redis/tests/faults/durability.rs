@@ -12,7 +12,7 @@ use session_testkit::{Persistence, Server};
 
 use crate::{
     belongings::key_of,
-    rig::{config, connect, create, done, found, kind, load, new, op, until, update},
+    rig::{config, connect, create, done, found, guarded, kind, load, new, op, until, update},
     writer::{Load, OnError, Writer},
 };
 
@@ -220,5 +220,6 @@ async fn a_destroy_that_is_refused_when_it_is_repeated_is_owed() {
     assert_eq!(store.stats().destroys_undone, 0);
     server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]).await.expect("CONFIG");
     until("the destroy is repeated", || store.stats().destroys_undone == 1).await;
+    guarded("the server is believed", async { while store.check().await.is_err() {} }).await;
     assert!(matches!(load(&store, &id).await, LoadOutcome::Absent(Absent::NotFound(Some(_)))));
 }
