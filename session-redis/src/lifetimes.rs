@@ -7,10 +7,10 @@ use session_core::{
 
 use crate::protocol::{millis, put};
 
-/// A session without an absolute deadline is listed for this many idle timeouts at a time. When a renewal would outlive
-/// that, the listing is extended first. More: fewer such round trips, and the entry of an abandoned session stays
-/// longer.
-const LISTED_TIMEOUTS: u64 = 4;
+/// A session is listed for this many idle timeouts at a time, and at most until its absolute deadline. When a renewal
+/// would outlive that, the session is listed again first: once in each idle timeout that it is in use. An entry that was
+/// lost, because the primary of the list lost its last writes, comes back then.
+const LISTED_TIMEOUTS: u64 = 2;
 
 /// The lifetimes of a session, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,10 +42,11 @@ impl Lifetimes {
 
     /// How long the index lists the session.
     pub(crate) fn listed(self) -> u64 {
-        let span = if self.lifetime > 0 {
-            self.lifetime
-        } else {
-            self.timeout.saturating_sub(1).saturating_mul(LISTED_TIMEOUTS)
+        let until_renewal = self.timeout.saturating_sub(1).saturating_mul(LISTED_TIMEOUTS);
+        let span = match (self.timeout, self.lifetime) {
+            (0, lifetime) => lifetime,
+            (_, 0) => until_renewal,
+            (_, lifetime) => until_renewal.min(lifetime),
         };
         span.clamp(1, Timestamp::MAX.as_millis())
     }

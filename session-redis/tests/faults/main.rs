@@ -31,5 +31,6 @@ mod renewed;
 mod restored;
 mod scripts;
 mod skew;
+mod unlisted;
 mod watching;
 mod whole;
