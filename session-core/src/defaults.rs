@@ -13,6 +13,7 @@
 //! | [`Limits::max_value_bytes`](crate::Limits::max_value_bytes) | 64 KiB | larger: one value can hold up the connection for others |
 //! | [`Limits::max_session_bytes`](crate::Limits::max_session_bytes) | 1 MiB | larger: the same, for whole sessions |
 //! | [`conflict_attempts`](crate::SessionsBuilder::conflict_attempts) | 16 | more: a contended transaction tries for longer before it reports the conflict |
+//! | [`SESSIONS_PER_PRINCIPAL`] | 1,000, then the oldest end | larger: "sign out everywhere" and lists take longer for those who sign in most |
 //! | sessions that [`list`](crate::Sessions::list) returns | 1,000 | larger: a slower list of a principal's sessions |
 //! | [`replicas`](crate::SessionsBuilder::replicas) | 0 | more: every write waits for that many replicas; a failover is less likely to lose it |
 
@@ -45,5 +46,8 @@ pub(crate) const MAX_SESSION_BYTES: usize = 1_024 * 1_024;
 pub(crate) const CONFLICT_ATTEMPTS: u32 = 16;
 /// The maximum number of sessions that [`Sessions::list`](crate::Sessions::list) returns.
 pub(crate) const MAX_LISTED: usize = 1_000;
+/// The number of sessions that a principal may have. A sign-in beyond it ends the sessions that signed in longest ago, so
+/// that whoever has a password cannot make "sign out everywhere" take long.
+pub const SESSIONS_PER_PRINCIPAL: usize = 1_000;
 /// The number of replicas that a write waits for.
 pub(crate) const REPLICAS: u32 = 0;

@@ -99,6 +99,9 @@ impl MemoryStore {
 
     /// Ends the oldest sessions of a principal until at most `most` are left, `newest` among them.
     fn end_oldest(&self, principal: &Principal, newest: &IdDigest, most: usize, destroy: &Destroy) {
+        if self.data.index.count(principal) <= most {
+            return;
+        }
         let excess = |store: &Self| {
             let mut list = store.data.index.list(principal);
             let excess = list.len().saturating_sub(most);

@@ -115,6 +115,11 @@ impl Index {
         list
     }
 
+    /// The number of sessions of a principal.
+    pub(crate) fn count(&self, principal: &Principal) -> usize {
+        self.shard(principal).table.lock().count(principal)
+    }
+
     /// The last revocation of a principal that is still remembered.
     pub(crate) fn last_revocation(&self, principal: &Principal, now: Timestamp) -> RevocationId {
         let table = self.shard(principal).table.lock();
@@ -153,6 +158,14 @@ impl IndexTable {
             None => Vec::new(),
             Some(Sessions::One(entry)) => vec![*entry],
             Some(Sessions::Many(many)) => many.iter().copied().collect(),
+        }
+    }
+
+    fn count(&self, principal: &Principal) -> usize {
+        match self.principals.get(principal) {
+            None => 0,
+            Some(Sessions::One(_)) => 1,
+            Some(Sessions::Many(many)) => many.len(),
         }
     }
 

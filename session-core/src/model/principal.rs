@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-use crate::{Error, ErrorKind, model::Field, store::RevocationId};
+use crate::{Error, ErrorKind, defaults, model::Field, store::RevocationId};
 
 /// The identity of the signed-in user, which is the key of a [`SessionIndex`](crate::store::SessionIndex): 1 to 255
 /// bytes of UTF-8, such as a user id.
@@ -99,15 +99,24 @@ pub enum SessionCap {
 }
 
 impl SignIn {
-    /// Allows any number of sessions.
+    /// Allows [1,000](defaults::SESSIONS_PER_PRINCIPAL) sessions, of which a further sign-in ends the oldest.
     pub fn new(principal: Principal) -> Self {
-        Self { principal, cap: None, note: None, kept_fields: Vec::new(), last_revocation: None }
+        let cap = Some(SessionCap::EndOldest(defaults::SESSIONS_PER_PRINCIPAL));
+        Self { principal, cap, note: None, kept_fields: Vec::new(), last_revocation: None }
     }
 
     /// Allows at most this many sessions, including this one.
     #[must_use]
     pub fn with_cap(mut self, cap: SessionCap) -> Self {
         self.cap = Some(cap);
+        self
+    }
+
+    /// Allows any number of sessions. Work over all of them, such as "sign out everywhere", then takes as many steps as
+    /// they need.
+    #[must_use]
+    pub fn without_cap(mut self) -> Self {
+        self.cap = None;
         self
     }
 

@@ -141,3 +141,19 @@ fn ending_the_oldest_is_strict_under_racing_sign_ins() {
         assert_eq!((stats.sessions, stats.tombstones), (2, 78));
     }
 }
+
+/// Nobody has to set a cap for the work over all sessions of a principal to have a bound.
+#[test]
+fn a_sign_in_that_sets_no_cap_ends_the_oldest_of_a_thousand() {
+    let (store, clock) = store(|it| it);
+    let mut ids = Vec::new();
+    for _ in 0..1_001 {
+        ids.push(sign_in(&store, SignIn::new(principal("ada"))).unwrap());
+        clock.advance(Duration::from_millis(1));
+    }
+    let listed = now(store.index().unwrap().sessions(&principal("ada"), 2_000)).unwrap();
+    assert_eq!(listed.len(), 1_000);
+    assert!(listed.iter().all(|session| session.digest != *ids[0].digest()));
+    sign_in(&store, SignIn::new(principal("ada")).without_cap()).unwrap();
+    assert_eq!(now(store.index().unwrap().sessions(&principal("ada"), 2_000)).unwrap().len(), 1_001);
+}

@@ -21,6 +21,8 @@ pub(crate) struct Listing {
     pub(crate) principal: Principal,
     pub(crate) span: u64,
     pub(crate) place: u64,
+    /// How many entries the list had then, this one included.
+    pub(crate) entries: u64,
 }
 
 /// Why a session is listed.
@@ -216,7 +218,7 @@ impl Operation<'_> {
                 if entries >= PRUNE_FROM && digest.hash_bits().is_multiple_of(PRUNE_ONE_IN) {
                     self.prune(principal, digest).await;
                 }
-                Ok(Ok(Listing { principal: principal.clone(), span: lifetimes.listed(), place }))
+                Ok(Ok(Listing { principal: principal.clone(), span: lifetimes.listed(), place, entries }))
             }
             IndexAddReply::Full => Ok(Err(NotAdded::Full)),
             IndexAddReply::Unplaced => Ok(Err(NotAdded::Unplaced)),

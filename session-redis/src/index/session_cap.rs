@@ -10,6 +10,7 @@ use session_core::{
 };
 
 use super::{
+    Listing,
     live::{AT_ONCE, Found, Live},
     revocation::Revocation,
     walk::Walk,
@@ -19,6 +20,8 @@ use crate::{operation::Operation, protocol::Lookup};
 /// How many of the latest sessions beyond the cap are compared by the times of their sign-ins. Sign-ins that run at the
 /// same time may be listed in another order than they succeed in.
 const MARGIN: usize = 16;
+/// How many sign-ins of one principal may run at the same time. A list that has room for so many more needs no look.
+const CONCURRENT: u64 = 512;
 /// How many entries older than these one sign-in looks at and ends. The next ones go on.
 const MOST_AT_ONCE: usize = 256;
 
@@ -60,11 +63,14 @@ impl Operation<'_> {
         }
     }
 
-    /// After a sign-in at `own`, which is listed at `place`, ends the oldest sessions above the cap. The sign-in has
+    /// After a sign-in at `own`, which is listed, ends the oldest sessions above the cap. The sign-in has
     /// succeeded in any case; sessions that are left over are counted, and ended by the next one.
-    pub(crate) async fn end_excess(&self, sign_in: &SignIn, (own, place): (&IdDigest, u64), applied: &Applied) {
+    pub(crate) async fn end_excess(&self, sign_in: &SignIn, (own, listing): (&IdDigest, &Listing), applied: &Applied) {
         let Some(SessionCap::EndOldest(most)) = sign_in.cap() else { return };
-        let own = Own { digest: own, place, repeated: applied.repeated };
+        if listing.entries.saturating_add(CONCURRENT) <= u64::try_from(most).unwrap_or(u64::MAX) {
+            return;
+        }
+        let own = Own { digest: own, place: listing.place, repeated: applied.repeated };
         if !self.enforce_cap(sign_in.principal(), most.max(1), own).await.unwrap_or(false) {
             self.store.caps_exceeded.count();
         }

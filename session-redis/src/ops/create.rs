@@ -17,11 +17,11 @@ use crate::{
 
 impl Operation<'_> {
     pub(crate) async fn create(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
-        let (span, place) = match &new.sign_in {
-            None => (0, 0),
+        let listing = match &new.sign_in {
+            None => None,
             Some(sign_in) => {
                 match self.add_within_cap(sign_in, id.digest(), None, Lifetimes::of(new.expiry)).await {
-                    Ok(listing) => (listing.span, listing.place),
+                    Ok(listing) => Some(listing),
                     // A session that exists already, or that cannot be created, does not exceed the cap.
                     Err(full) if full.kind() == ErrorKind::LimitExceeded => {
                         return self.create_listed(id, new, 0).await?.ok_or(full);
@@ -30,20 +30,20 @@ impl Operation<'_> {
                 }
             }
         };
+        let span = listing.as_ref().map_or(0, |listing| listing.span);
         let outcome = self.create_listed(id, new, span).await;
         let outcome = outcome.and_then(|outcome| outcome.ok_or_else(unexpected_reply));
-        match (&outcome, &new.sign_in) {
+        let (Some(listing), Some(sign_in)) = (&listing, &new.sign_in) else { return outcome };
+        match &outcome {
             // Also if an earlier attempt created it, whose answer was lost.
-            (Ok(CreateOutcome::Created(applied)), Some(sign_in)) => {
-                self.end_excess(sign_in, (id.digest(), place), applied).await;
-            }
+            Ok(CreateOutcome::Created(applied)) => self.end_excess(sign_in, (id.digest(), listing), applied).await,
             // The id holds no new session, so it must not stay listed. A session that is there may be of the same
             // principal.
-            (Ok(_), Some(sign_in)) => self.remove_if_unused(sign_in.principal(), id.digest()).await,
-            (Err(error), Some(sign_in)) if error.kind() == ErrorKind::LimitExceeded => {
+            Ok(_) => self.remove_if_unused(sign_in.principal(), id.digest()).await,
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => {
                 self.remove_if_unused(sign_in.principal(), id.digest()).await;
             }
-            _ => {}
+            Err(_) => {}
         }
         outcome
     }

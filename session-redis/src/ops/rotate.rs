@@ -65,7 +65,7 @@ impl Operation<'_> {
                     if matches!(sign_in.cap(), Some(SessionCap::Refuse(_))) {
                         self.remove_from_list(sign_in.principal(), &left).await;
                     }
-                    self.end_excess(sign_in, (to, listing.place), applied).await;
+                    self.end_excess(sign_in, (to, &listing), applied).await;
                 }
             }
             // No session has moved to the new id, so it must not stay listed.

@@ -47,7 +47,7 @@ impl Many {
 
     async fn on(wire: Wire, count: usize, step: usize, copies: &str) -> Self {
         let ada = Principal::new("ada").expect("a principal");
-        let (first, outcome) = sign_in(&wire, SignIn::new(ada.clone())).await;
+        let (first, outcome) = sign_in(&wire, SignIn::new(ada.clone()).without_cap()).await;
         assert!(matches!(outcome, Ok(CreateOutcome::Created(_))));
         let key = async |pattern: &str| match wire.server.command(&["KEYS", pattern]).await.items() {
             [Reply::Bulk(key)] => key.clone(),
@@ -83,7 +83,7 @@ impl Many {
     }
 
     async fn sign_in(&self, cap: Option<SessionCap>) -> (SessionId, Result<CreateOutcome, session_core::Error>) {
-        let sign_in_ = SignIn::new(self.ada.clone());
+        let sign_in_ = SignIn::new(self.ada.clone()).without_cap();
         sign_in(&self.wire, if let Some(cap) = cap { sign_in_.with_cap(cap) } else { sign_in_ }).await
     }
 
@@ -147,6 +147,22 @@ async fn entries_with_one_place_are_all_met_once() {
     let revoked = many.wire.store.revoke_all(&many.ada, None, EndReason::Revoked).await.expect("revoked");
     assert_eq!((revoked.ended.len(), revoked.left), (1_501, 0));
     assert_eq!(many.listed().await, 0);
+}
+
+/// Nobody has to set a cap for "sign out everywhere" to be quick, and it costs a sign-in nothing while the list is short.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cap_of_a_sign_in_that_sets_none() {
+    let many = Many::start(20, 1, "stored").await;
+    let uncapped = many.wire.record(many.sign_in(None)).await;
+    let by_default = many.wire.record(sign_in(&many.wire, SignIn::new(many.ada.clone()))).await;
+    assert!(matches!(by_default.0.1, Ok(CreateOutcome::Created(_))));
+    assert_eq!(cost(&by_default.1).0, cost(&uncapped.1).0);
+
+    let many = Many::start(1_100, 1, "stored").await;
+    let (newest, outcome) = sign_in(&many.wire, SignIn::new(many.ada.clone())).await;
+    assert!(matches!(outcome, Ok(CreateOutcome::Created(_))));
+    assert_eq!(many.wire.store.sessions(&many.ada, 2_000).await.expect("a list").len(), 1_000);
+    assert!(many.is_live(&newest).await && !many.is_live(&many.first).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
