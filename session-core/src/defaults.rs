@@ -47,7 +47,7 @@ pub(crate) const CONFLICT_ATTEMPTS: u32 = 16;
 /// The maximum number of sessions that [`Sessions::list`](crate::Sessions::list) returns.
 pub(crate) const MAX_LISTED: usize = 1_000;
 /// The number of sessions that a principal may have. A sign-in beyond it ends the sessions that signed in longest ago, so
-/// that whoever has a password cannot make "sign out everywhere" take long.
+/// that a client with a password cannot make "sign out everywhere" take long.
 pub const SESSIONS_PER_PRINCIPAL: usize = 1_000;
 /// The number of replicas that a write waits for.
 pub(crate) const REPLICAS: u32 = 0;

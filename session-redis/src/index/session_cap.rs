@@ -20,7 +20,7 @@ use crate::{operation::Operation, protocol::Lookup};
 /// How many of the latest sessions beyond the cap are compared by the times of their sign-ins. Sign-ins that run at the
 /// same time may be listed in another order than they succeed in.
 const MARGIN: usize = 16;
-/// How many sign-ins of one principal may run at the same time. A list that has room for so many more needs no look.
+/// How many sign-ins of one principal may run at the same time. A list with room for all of them needs no look.
 const CONCURRENT: u64 = 512;
 /// How many entries older than these one sign-in looks at and ends. The next ones go on.
 const MOST_AT_ONCE: usize = 256;
