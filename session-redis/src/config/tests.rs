@@ -1,3 +1,5 @@
+mod redaction;
+
 use session_core::ErrorKind;
 
 use super::*;
