@@ -27,6 +27,16 @@ pub enum Topology {
 
 /// The settings for Sentinel besides the URLs. Field names for serde: `master`, and if the sentinels require them,
 /// `username` and `password`.
+///
+/// All sentinels are asked, and the store follows the primary that most of those that answer name. If equally many name
+/// each of several, it follows the report of the newest failover, unless its number is implausibly high. So one sentinel
+/// that lies, or that someone poses as, has no effect while at least two others answer and agree. If it is the only one
+/// that answers, or if one other answers and it claims the next failover, it decides where the store connects. A server
+/// there can deny service, and without TLS it learns the user and the password of the servers; with TLS it also needs a
+/// certificate that the store trusts. A sentinel cannot make the store accept a replica.
+///
+/// Protect sentinels as the servers themselves: list all of them (three or more), use `rediss://` URLs, and set a password
+/// at the sentinels, since a client that can change the settings of sentinels can make all of them lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sentinel {

@@ -32,6 +32,7 @@ mod node_context;
 mod pool;
 mod primary;
 mod primary_locator;
+mod primary_report;
 mod reply;
 mod request;
 mod routes;
