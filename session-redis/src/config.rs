@@ -200,6 +200,9 @@ impl RedisConfig {
 
     /// Sets the prefix of every key: `sessions` by default. Two applications on one database need two prefixes. Each byte
     /// of it is stored with every session.
+    ///
+    /// The wildcards `*`, `?`, `[`, `]` and `\` are refused. No prefix should continue another one behind a `:`: the
+    /// permissions of a user for `shop:*` include the keys of the prefix `shop:admin`.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }
     }
