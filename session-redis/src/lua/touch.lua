@@ -16,7 +16,7 @@ local key, old_key = KEYS[1], KEYS[2]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not is_whole(c) then return 'G' end
+if not is_whole(m, c) then return 'G' end
 local idle = struct.unpack('>I7', m, $IDLE_AT)
 local format, created, timeout, absolute, listed = struct.unpack($CONSTANTS_FORMAT, c)
 if idle <= now or absolute <= now then return 'N' end
