@@ -1,19 +1,19 @@
 //! How the servers are reached, and the cost of each setting.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+mod read;
 
-use serde::{Deserialize, Deserializer};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use crate::{
     credentials::{CredentialsProvider, SharedProvider},
     defaults,
+    net::{redacted_address, redacted_url},
     secret::Secret,
     tls::TlsConfig,
 };
 
 /// How the servers are organised.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Topology {
     /// One server. Several URLs name the same server, or servers of which the first primary is used.
@@ -27,17 +27,24 @@ pub enum Topology {
 
 /// The settings for Sentinel besides the URLs. Field names for serde: `master`, and if the sentinels require them,
 /// `username` and `password`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+///
+/// All sentinels are asked, and the store follows the primary that most of those that answer name. If equally many name
+/// each of several, it follows the report of the newest failover, unless its number is implausibly high. So one sentinel
+/// that lies, or that someone poses as, has no effect while at least two others answer and agree. If it is the only one
+/// that answers, or if one other answers and it claims the next failover, it decides where the store connects. A server
+/// there can deny service, and without TLS it learns the user and the password of the servers; with TLS it also needs a
+/// certificate that the store trusts. A sentinel cannot make the store accept a replica.
+///
+/// Protect sentinels as the servers themselves: list all of them (three or more), use `rediss://` URLs, and set a password
+/// at the sentinels, since a client that can change the settings of sentinels can make all of them lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sentinel {
     /// The name of the monitored primary, as in `sentinel monitor <name> ...`.
     pub(crate) master: String,
     /// The user at the sentinels, if they require one.
-    #[serde(default)]
     pub(crate) username: Option<String>,
     /// The password at the sentinels, which do not share that of the servers.
-    #[serde(default)]
     pub(crate) password: Option<Secret>,
 }
 
@@ -63,8 +70,10 @@ impl Sentinel {
 /// How the servers are reached.
 ///
 /// Can be deserialized with serde: fields have the names of the setters, and durations are whole milliseconds in fields
-/// that end in `_ms`. Missing fields have their [default](crate::defaults), and unknown names are refused. Passwords are
-/// never printed. All fields, in JSON:
+/// that end in `_ms`. Missing fields have their [default](crate::defaults), and unknown names are refused. The format must be
+/// self-describing, as JSON, TOML and YAML are. Errors quote no value, since it may be a password in the wrong place.
+///
+/// `Debug` prints no password, and of a URL only the scheme and the host. All fields, in JSON:
 ///
 /// ```
 /// # let text = r#"
@@ -96,8 +105,7 @@ impl Sentinel {
 ///
 /// `topology` is `"standalone"` (the default), `"cluster"`, or `{ "sentinel": { … } }`; see [`Sentinel`] and [`TlsConfig`]
 /// for their fields.
-#[derive(Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone)]
 #[non_exhaustive]
 #[must_use]
 pub struct RedisConfig {
@@ -109,18 +117,13 @@ pub struct RedisConfig {
     pub(crate) tls: Option<TlsConfig>,
     pub(crate) prefix: String,
     pub(crate) partitions: u32,
-    #[serde(rename = "call_deadline_ms", deserialize_with = "millis")]
     pub(crate) call_deadline: Duration,
-    #[serde(rename = "connect_deadline_ms", deserialize_with = "millis")]
     pub(crate) connect_deadline: Duration,
-    #[serde(rename = "start_deadline_ms", deserialize_with = "some_millis")]
     pub(crate) start_deadline: Option<Duration>,
-    #[serde(rename = "health_interval_ms", deserialize_with = "millis")]
     pub(crate) health_interval: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) durable_connections: usize,
     pub(crate) address_map: BTreeMap<String, String>,
-    #[serde(skip)]
     pub(crate) credentials_provider: Option<SharedProvider>,
 }
 
@@ -197,6 +200,9 @@ impl RedisConfig {
 
     /// Sets the prefix of every key: `sessions` by default. Two applications on one database need two prefixes. Each byte
     /// of it is stored with every session.
+    ///
+    /// The wildcards `*`, `?`, `[`, `]` and `\` are refused. No prefix should continue another one behind a `:`: the
+    /// permissions of a user for `shop:*` include the keys of the prefix `shop:admin`.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }
     }
@@ -264,7 +270,10 @@ impl RedisConfig {
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let urls: Vec<_> = self.urls.iter().map(|url| redacted(url)).collect();
+        let urls: Vec<_> = self.urls.iter().map(|url| redacted_url(url)).collect();
+        let addresses = self.address_map.iter();
+        let address_map: BTreeMap<_, _> =
+            addresses.map(|(announced, reached)| (redacted_address(announced), redacted_address(reached))).collect();
         f.debug_struct("RedisConfig")
             .field("urls", &urls)
             .field("topology", &self.topology)
@@ -280,29 +289,10 @@ impl fmt::Debug for RedisConfig {
             .field("health_interval", &self.health_interval)
             .field("max_in_flight", &self.max_in_flight)
             .field("durable_connections", &self.durable_connections)
-            .field("address_map", &self.address_map)
+            .field("address_map", &address_map)
             .field("credentials_provider", &self.credentials_provider.as_ref().map(|_| "<provider>"))
             .finish()
     }
-}
-
-/// The URL without the parts that may be secret: everything before the last `@`, and the query. An invalid URL is treated
-/// the same way, so that its form does not matter.
-fn redacted(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}://<redacted>@{host}"),
-        None => format!("{scheme}://{rest}"),
-    }
-}
-
-fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_millis)
-}
-
-fn some_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    millis(deserializer).map(Some)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A password or a private key. `Debug` and `Display` print a placeholder, and no error contains it.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl fmt::Display for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Any other way could return an error that quotes the secret.
-        String::deserialize(deserializer).map(Self::from)
+        // The error of the format would quote a password that looks like a number.
+        String::deserialize(deserializer).map(Self::from).map_err(|_| D::Error::custom("expected text, in quotes"))
     }
 }
 
@@ -66,5 +66,9 @@ mod tests {
     fn read_from_text() {
         let secret: Secret = serde_json::from_str("\"swordfish\"").unwrap();
         assert_eq!(secret.expose(), "swordfish");
+        for other in ["48151", "48.151", "[48151]", r#"{ "48151": 1 }"#] {
+            let error = serde_json::from_str::<Secret>(other).unwrap_err().to_string();
+            assert!(error.contains("expected text, in quotes") && !error.contains("48"), "{error}");
+        }
     }
 }

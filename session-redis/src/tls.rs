@@ -2,9 +2,11 @@
 
 #[cfg(feature = "tls")]
 use std::borrow::Cow;
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
-use serde::Deserialize;
 #[cfg(feature = "tls")]
 use session_core::{Error, ErrorKind};
 
@@ -15,8 +17,7 @@ use crate::secret::Secret;
 /// Files are read once, when the store connects; with a [`CredentialsProvider`](crate::CredentialsProvider), for each
 /// connection that it gives them for. Field names for serde: `ca` or `ca_file`, `client_certificate` or
 /// `client_certificate_file`, `client_key` or `client_key_file`. Each is optional, and a certificate needs its key.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 #[must_use]
 pub struct TlsConfig {
@@ -59,13 +60,20 @@ impl fmt::Debug for TlsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfig")
             .field("ca", &self.ca.as_ref().map(|_| "<pem>"))
-            .field("ca_file", &self.ca_file)
+            .field("ca_file", &self.ca_file.as_deref().map(redacted_path))
             .field("client_certificate", &self.client_certificate.as_ref().map(|_| "<pem>"))
-            .field("client_certificate_file", &self.client_certificate_file)
+            .field("client_certificate_file", &self.client_certificate_file.as_deref().map(redacted_path))
             .field("client_key", &self.client_key)
-            .field("client_key_file", &self.client_key_file)
+            .field("client_key_file", &self.client_key_file.as_deref().map(redacted_path))
             .finish()
     }
+}
+
+/// The path as `Debug` prints it, unless it is a key itself, given in place of its file.
+fn redacted_path(path: &Path) -> &Path {
+    let text = path.to_string_lossy();
+    let is_pem = text.contains(['\n', '\r']) || text.contains("-----");
+    if is_pem { Path::new("<pem>") } else { path }
 }
 
 /// The parsed certificates and keys, for any host.

@@ -1,3 +1,5 @@
+mod redaction;
+
 use session_core::ErrorKind;
 
 use super::*;
@@ -51,6 +53,11 @@ fn bad_ones_say_what_to_do() {
         (local().prefix("a{b"), "braces"),
         (local().prefix("a}b"), "braces"),
         (local().prefix("a b"), "blanks"),
+        (local().prefix("shop*"), "wildcards"),
+        (local().prefix("sho?"), "wildcards"),
+        (local().prefix("[shop"), "wildcards"),
+        (local().prefix("shop]"), "wildcards"),
+        (local().prefix("shop\\"), "wildcards"),
         (local().partitions(0), "power of two"),
         (local().partitions(3), "power of two"),
         (local().partitions(8_192), "power of two"),

@@ -20,7 +20,8 @@ const SAMPLES: usize = 1_000;
 const QUEUE: usize = 64;
 
 /// The least permissions with which a [`Doctor`] sees everything, as one rule of an ACL file. It permits no change, but it
-/// permits reading every setting, so keep this user from the application. Sentinels with ACL users need
+/// permits reading every setting, passwords such as `requirepass` and `masterauth` among them, so keep this user from the
+/// application. (The [`Doctor`] asks only for the settings that it checks.) Sentinels with ACL users need
 /// `+ping +hello +acl|getuser +sentinel|master +sentinel|replicas +sentinel|ckquorum` in a rule of their own.
 ///
 /// ```text

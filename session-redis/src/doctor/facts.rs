@@ -8,11 +8,39 @@ use tokio::time::Instant;
 use super::{
     deployment::{Deployment, Kind},
     internals::{Address, needed_commands, slot_of_key},
+    other_users::{self, OtherUsers},
     probe::{Probe, command},
     reply::{self, Table},
     sample::{self, Sample},
     user::User,
 };
+
+/// The settings that the checks look at. No others are asked for: some are passwords.
+const SETTINGS: [&str; 23] = [
+    "appendfsync",
+    "appendonly",
+    "bind",
+    "client-output-buffer-limit",
+    "cluster-allow-reads-when-down",
+    "cluster-node-timeout",
+    "hash-max-listpack-entries",
+    "hash-max-listpack-value",
+    "lazyfree-lazy-expire",
+    "maxclients",
+    "maxmemory",
+    "maxmemory-policy",
+    "min-replicas-max-lag",
+    "min-replicas-to-write",
+    "notify-keyspace-events",
+    "port",
+    "protected-mode",
+    "replica-read-only",
+    "save",
+    "tcp-keepalive",
+    "timeout",
+    "tls-cluster",
+    "tls-replication",
+];
 
 /// The role of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +82,8 @@ pub(super) struct Facts {
     pub(super) missing: Vec<String>,
     /// The commands that this user may run and should not.
     pub(super) dangerous: Vec<&'static str>,
+    /// Users other than the store's that may publish.
+    pub(super) other_users: Option<OtherUsers>,
     pub(super) declared: Option<Declared>,
     pub(super) sample: Option<Sample>,
     pub(super) clock: Option<Reading>,
@@ -62,7 +92,7 @@ pub(super) struct Facts {
 impl Facts {
     pub(super) fn new(address: Address, role: Role) -> Self {
         let (hello, config, info, cluster) = Default::default();
-        let (default_user, store_user, missing, dangerous) = Default::default();
+        let (default_user, store_user, missing, dangerous, other_users) = Default::default();
         let (declared, sample, clock) = Default::default();
         Self {
             address,
@@ -75,14 +105,16 @@ impl Facts {
             store_user,
             missing,
             dangerous,
+            other_users,
             declared,
             sample,
             clock,
         }
     }
 
-    /// A setting.
+    /// A setting, one of [`SETTINGS`].
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
+        debug_assert!(SETTINGS.contains(&name), "{name} was not asked for");
         self.config.get(name).map(String::as_str)
     }
 
@@ -128,7 +160,7 @@ pub(super) async fn gather(probe: &mut Probe, deployment: &Deployment, share: Sh
     let mut facts = Facts::new(probe.address.clone(), role);
     gather_common(probe, &mut facts).await;
     facts.clock = clock(probe, epoch).await;
-    let reply = probe.ask("CONFIG GET", "every setting", &command(&["CONFIG", "GET", "*"])).await;
+    let reply = probe.ask("CONFIG GET", "the settings", &command(&[&["CONFIG", "GET"], &SETTINGS[..]].concat())).await;
     facts.config = reply.map(|reply| reply::table(&reply)).unwrap_or_default();
     let about = "the state of memory, disk and replicas";
     let reply = probe.ask("INFO", about, &command(&["INFO", "everything"])).await;
@@ -138,6 +170,7 @@ pub(super) async fn gather(probe: &mut Probe, deployment: &Deployment, share: Sh
         facts.cluster = reply.map(|reply| reply::lines(&reply)).unwrap_or_default();
     }
     gather_store_user(probe, deployment, &mut facts).await;
+    facts.other_users = other_users::gather(probe, deployment).await;
     let (key, _) = deployment.layout.declaration();
     let slot = slot_of_key(key.as_bytes());
     let is_owner = deployment.kind != Kind::Cluster || share.slots.iter().any(|run| run.contains(&slot));
@@ -158,7 +191,7 @@ pub(super) async fn gather_common(probe: &mut Probe, facts: &mut Facts) {
 }
 
 /// One ACL user: `None` if the server does not say, `Some(None)` if there is no such user.
-async fn user(probe: &mut Probe, name: &str) -> Option<Option<User>> {
+pub(super) async fn user(probe: &mut Probe, name: &str) -> Option<Option<User>> {
     let reply = probe.ask("ACL GETUSER", "the permissions of users", &command(&["ACL", "GETUSER", name])).await?;
     Some(User::read(&reply))
 }
@@ -222,7 +255,7 @@ async fn gather_store_user(probe: &mut Probe, deployment: &Deployment, facts: &m
 }
 
 /// Asks whether a user may run a command.
-fn dry_run(questions: &mut Pipeline, user: &str, command: impl IntoIterator<Item: redis::ToRedisArgs>) {
+pub(super) fn dry_run(questions: &mut Pipeline, user: &str, command: impl IntoIterator<Item: redis::ToRedisArgs>) {
     let question = questions.cmd("ACL").arg("DRYRUN").arg(user);
     for word in command {
         question.arg(word);

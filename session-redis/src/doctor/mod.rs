@@ -24,6 +24,7 @@ mod facts;
 mod finding;
 mod findings;
 mod internals;
+mod other_users;
 mod probe;
 mod reply;
 mod report;

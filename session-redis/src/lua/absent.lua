@@ -10,10 +10,10 @@ local function principal_of(p)
   return p and #p >= $PRINCIPAL_AT and string.byte(p) == 1 and string.sub(p, $PRINCIPAL_AT) or ''
 end
 
--- When the session of '@' = m and '@c' = c ends by itself. A '@c' that cannot be read is ignored.
+-- When the session of '@' = m and '@c' = c ends by itself. A '@c' of an unknown format is ignored.
 local function ends_at(m, c)
   local idle = struct.unpack('>I7', m, $IDLE_AT)
-  if not is_whole(c) then return idle end
+  if not is_known(c) then return idle end
   local absolute = struct.unpack('>I7', c, $ABSOLUTE_AT)
   return math.min(idle, absolute)
 end

@@ -14,7 +14,7 @@ local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c', '@l')
 local m, c, l = held[1], held[2], held[3]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not is_whole(c) or is_odd_lock(l) then return 'G' end
+if not is_whole(m, c) or is_odd_lock(l) then return 'G' end
 if ends_at(m, c) <= now then return 'N' end
 local counter = 0
 if l then

@@ -19,8 +19,8 @@
 -- The most frequent script: rare cases are in branches, and every string or table that is not created saves time, also
 -- of the garbage collector.
 
-local ARGV, call, try, pack, read, sub, find, type =
-  ARGV, redis.call, redis.pcall, struct.pack, struct.unpack, string.sub, string.find, type
+local ARGV, NEVER, call, try, pack, read, sub, find, type =
+  ARGV, $NEVER, redis.call, redis.pcall, struct.pack, struct.unpack, string.sub, string.find, type
 local head, key = ARGV[1], KEYS[1]
 local op, hex, not_after, max_value = read('>c8c16I7I4', head)
 local retry_of, retry_version, span, through, clears, preconditions, removes, anew = nil, 0, 0, 0, 0, 0, 0, 0
@@ -47,19 +47,22 @@ if m and #m == $STATE_LENGTH and c and #c == $CONSTANTS_LENGTH then
   sort, incarnation, version, tag, idle, had_entries, had_bytes = read($STATE_FORMAT, m)
   made, timeout, absolute, listed = read('>I7I7I7I7', c)
 end
--- `made` is the format of '@c', which is 1 unless the renewal is unconfirmed, and the six bytes of the time of creation.
+-- `made` is the format of '@c', which is 1 unless the renewal is unconfirmed, and the six bytes of the time of creation. The
+-- rest is what `is_whole` checks.
 local renewal
-if sort ~= $SESSION_TYPE or made < 281474976710656 or made >= 562949953421312 then
+if sort ~= $SESSION_TYPE or made < 281474976710656 or made >= 562949953421312
+  or version >= NEVER or idle > NEVER or absolute > NEVER or timeout > NEVER + 1 or (timeout == 0 and absolute == NEVER)
+  or find(tag, '[^0-9a-f]') then
   --@prelude
   --@absent
   if not is_live(m) then return absent(key, m, through == 1) end
-  if not is_whole(c) then return 'G' end
+  if not is_whole(m, c) then return 'G' end
   local old_key = KEYS[3]
   --@renewal
 end
 -- The time, from what the key has left: its expiry is the session's end. That costs half of TIME, and reads do the same.
 local ends, left = idle < absolute and idle or absolute, call('PTTL', key)
-local now, NEVER = ends - left, $NEVER
+local now = ends - left
 if left < 0 then
   -- Another program has removed the expiry.
   local clock = call('TIME')

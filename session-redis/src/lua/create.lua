@@ -21,7 +21,7 @@ local key = KEYS[1]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if is_live(m) then
-  if not is_whole(c) then return 'G' end
+  if not is_whole(m, c) then return 'G' end
   if ends_at(m, c) > now then
     return (string.sub(m, $INCARNATION_RANGE) == incarnation and 'R' or 'X') .. m .. c .. struct.pack('>I6', now)
   end

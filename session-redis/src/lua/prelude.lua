@@ -15,7 +15,17 @@ local function is_live(m)
   return m and #m == $STATE_LENGTH and string.sub(m, 1, 2) == $SESSION_HEAD
 end
 
--- Whether '@c' = c can be read. Its format is 2 while the session's renewal is unconfirmed.
-local function is_whole(c)
+-- Whether '@c' = c has a known format, which is 2 while the session's renewal is unconfirmed.
+local function is_known(c)
   return c and #c == $CONSTANTS_LENGTH and (string.byte(c) == 1 or string.byte(c) == 2)
+end
+
+-- Whether '@' = m of a session and its '@c' = c can be read. The rules are those of clients: a client that cannot read the
+-- answer must not have had its request executed. The version can also be raised. An idle timeout is stored plus one.
+local function is_whole(m, c)
+  if not is_known(c) then return false end
+  local timeout, absolute = struct.unpack('>I7I7', c, $TIMEOUT_AT)
+  if timeout > NEVER + 1 or absolute > NEVER or (timeout == 0 and absolute == NEVER) then return false end
+  local version, tag, idle = struct.unpack('>I8c16I7', m, $VERSION_AT)
+  return version < NEVER and idle <= NEVER and not string.find(tag, '[^0-9a-f]')
 end

@@ -29,7 +29,7 @@ local key, target, signs = KEYS[1], KEYS[2], ARGV[7] ~= ''
 local there = redis.call('HMGET', target, '@', '@c')
 local live_there = is_live(there[1]) and ends_at(there[1], there[2]) > now
 if live_there then
-  if not is_whole(there[2]) then return 'G' end
+  if not is_whole(there[1], there[2]) then return 'G' end
   if string.sub(there[2], $MOVED_BY_RANGE) == op then
     return 'R' .. there[1] .. there[2] .. struct.pack('>I6', now)
   end
@@ -54,7 +54,7 @@ if not is_live(m) then
   end
   return signs and sort ~= 70 and sort ~= 71 and 'Z' or answer -- 71 is `G`
 end
-if not is_whole(c) or (p and principal_of(p) == '') then return 'G' end
+if not is_whole(m, c) or (p and principal_of(p) == '') then return 'G' end
 local _, incarnation, version, tag, idle, had_entries, had_bytes = struct.unpack($STATE_FORMAT, m)
 local format, created, timeout, absolute, listed, moved_by, renewed = struct.unpack($CONSTANTS_FORMAT, c)
 if idle <= now or absolute <= now then return signs and 'Z' or 'N' end

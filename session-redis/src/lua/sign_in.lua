@@ -29,7 +29,7 @@ local key, target, principal = KEYS[1], KEYS[2], ARGV[7]
 
 local there = redis.call('HMGET', target, '@', '@c')
 if is_live(there[1]) then
-  if not is_whole(there[2]) then return 'G' end
+  if not is_whole(there[1], there[2]) then return 'G' end
   if ends_at(there[1], there[2]) > now then
     if string.sub(there[2], $MOVED_BY_RANGE) ~= op then return 'W' end
     return 'R' .. there[1] .. there[2] .. struct.pack('>I6', now)
@@ -46,7 +46,7 @@ local m, c, p, i, f = held[1], held[2], held[3], held[4], held[5]
 -- Which entries the new session takes over: `all`, those that are `kept`, or none.
 local takes, ends_first
 if how < 2 and is_live(m) then
-  if not is_whole(c) or (p and principal_of(p) == '') then return 'G' end
+  if not is_whole(m, c) or (p and principal_of(p) == '') then return 'G' end
   if ends_at(m, c) > now then
     if how == 1 then
       local _, since = struct.unpack($PRINCIPAL_FORMAT, p or string.rep('\0', $PRINCIPAL_AT))

@@ -16,9 +16,14 @@ local key, old_key = KEYS[1], KEYS[2]
 local held = redis.call('HMGET', key, '@', '@c')
 local m, c = held[1], held[2]
 if not is_live(m) then return absent(key, m, through == 1) end
-if not is_whole(c) then return 'G' end
-local idle = struct.unpack('>I7', m, $IDLE_AT)
+if not is_known(c) then return 'G' end
+local version, tag, idle = struct.unpack('>I8c16I7', m, $VERSION_AT)
 local format, created, timeout, absolute, listed = struct.unpack($CONSTANTS_FORMAT, c)
+-- What `is_whole` checks.
+if version >= NEVER or idle > NEVER or absolute > NEVER or timeout > NEVER + 1 or (timeout == 0 and absolute == NEVER)
+  or string.find(tag, '[^0-9a-f]') then
+  return 'G'
+end
 if idle <= now or absolute <= now then return 'N' end
 local renewal
 if format == 2 then

@@ -36,8 +36,9 @@ impl AddressMap {
                     return Err(Error::new(
                         ErrorKind::Configuration,
                         format!(
-                            "`address_map` has a pair that cannot be read, the one for `{announced}`; write `host:port` on \
-                             both sides, or a host on both sides, and an IPv6 address with a port as `[address]:port`"
+                            "`address_map` has a pair that cannot be read, the one for `{}`; write `host:port` on \
+                             both sides, or a host on both sides, and an IPv6 address with a port as `[address]:port`",
+                            redacted_address(announced)
                         ),
                     ));
                 }
@@ -59,6 +60,13 @@ impl AddressMap {
             Address::Unix(_) => address.clone(),
         }
     }
+}
+
+/// An address as messages and `Debug` print it. Of anything else, such as a URL, they print a placeholder: it may have a
+/// password.
+pub(crate) fn redacted_address(address: &str) -> &str {
+    let is_plain = address.chars().all(|c| c.is_alphanumeric() || ".-_:[]%".contains(c));
+    if is_plain { address } else { "<redacted>" }
 }
 
 /// A host, and a port unless there is none. A host with several colons is an IPv6 address.

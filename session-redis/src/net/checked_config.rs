@@ -134,6 +134,12 @@ fn check_prefix(prefix: &str) -> Result<(), Error> {
     if prefix.contains(['{', '}']) {
         return Err(refused("`prefix` must not contain braces: on a cluster they would put all keys into one slot"));
     }
+    if prefix.contains(['*', '?', '[', ']', '\\']) {
+        return Err(refused(
+            "`prefix` must not contain the wildcards `*`, `?`, `[`, `]` and `\\`: in permissions and searches it would match \
+             the keys of other applications too; use letters, digits, `-`, `_` and `:`",
+        ));
+    }
     if prefix.len() > 128 || prefix.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(refused("`prefix` must be at most 128 bytes, without blanks and control characters"));
     }

@@ -32,6 +32,7 @@ mod node_context;
 mod pool;
 mod primary;
 mod primary_locator;
+mod primary_report;
 mod reply;
 mod request;
 mod routes;
@@ -46,7 +47,7 @@ mod unknown_command;
 mod verdict;
 
 pub(crate) use address::Address;
-pub(crate) use address_map::AddressMap;
+pub(crate) use address_map::{AddressMap, redacted_address};
 pub(crate) use cause::Cause;
 pub(crate) use checked_config::CheckedConfig;
 pub(crate) use connection_hooks::ConnectionHooks;
@@ -58,6 +59,7 @@ pub(crate) use net::{Net, Resend};
 pub(crate) use net_stats::NetStats;
 pub(crate) use primary::Primary;
 pub(crate) use runtime::check_runtime;
+pub(crate) use server_url::redacted_url;
 #[cfg(feature = "doctor")]
 pub(crate) use server_version::{OLDEST_REDIS, OLDEST_VALKEY, Version, read_version};
 

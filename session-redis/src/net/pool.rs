@@ -45,11 +45,12 @@ impl Pool {
     /// ended, or may not run at the moment: the connection would not answer, or only after a wait.
     ///
     /// Servers and firewalls close idle connections, and a write that is sent over one that was closed may or may not have
-    /// been executed. So the connection is asked for a sign of life first, which costs one round trip. Any answer is one.
+    /// been executed. So the connection is asked for a sign of life first, which costs one round trip. Any answer is one. TIME needs no
+    /// permission that scripts do not need too.
     pub(super) async fn take_open(&self, limit: Duration) -> Option<MultiplexedConnection> {
         let runtime = current_runtime();
         let mut connection = self.take(runtime)?;
-        match timeout(limit, connection.send_packed_command(&redis::cmd("PING"))).await {
+        match timeout(limit, connection.send_packed_command(&redis::cmd("TIME"))).await {
             Ok(Ok(_)) => Some(connection),
             Ok(Err(_)) | Err(_) => {
                 // All others of this runtime have been idle for longer.

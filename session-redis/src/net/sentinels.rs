@@ -15,7 +15,12 @@ use redis::{
 };
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Address, Cause, Dialer, Failure, dialer::failure_of, reply::text};
+use super::{
+    Address, Cause, Dialer, Failure,
+    dialer::failure_of,
+    primary_report::{Followed, PrimaryReport, choose},
+    reply::text,
+};
 
 /// The channel on which sentinels announce a new primary.
 const CHANNEL: &str = "+switch-master";
@@ -37,12 +42,6 @@ struct SentinelNode {
     connection: Mutex<Option<MultiplexedConnection>>,
 }
 
-/// What one sentinel reports: the primary, and the epoch in which it was promoted.
-struct PrimaryReport {
-    primary: Address,
-    epoch: u64,
-}
-
 impl Sentinels {
     pub(super) fn new(addresses: Vec<Address>, dialer: Dialer, master: String, deadline: Duration) -> Self {
         let nodes =
@@ -58,15 +57,15 @@ impl Sentinels {
 
     /// The address of the primary. The caller is going to connect there.
     pub(super) async fn primary(&self) -> Result<Address, Failure> {
-        let newest = self.newest().await?;
-        self.current_epoch.store(newest.epoch, Relaxed);
-        Ok(newest.primary)
+        let followed = self.followed().await?;
+        self.current_epoch.store(followed.epoch, Relaxed);
+        Ok(followed.primary)
     }
 
     /// Whether there is a newer primary than the one that the store connected to at this address.
     pub(super) async fn has_moved_from(&self, address: &Address) -> bool {
         let epoch = self.current_epoch.load(Relaxed);
-        self.newest().await.is_ok_and(|report| report.supersedes(address, epoch))
+        self.followed().await.is_ok_and(|followed| followed.supersedes(address, epoch))
     }
 
     /// Returns when a sentinel has announced a new primary.
@@ -74,11 +73,10 @@ impl Sentinels {
         self.switched.notified().await;
     }
 
-    /// The newest report of all sentinels that answer. An isolated sentinel still names the old primary, which may still
-    /// accept writes that will be lost.
-    async fn newest(&self) -> Result<PrimaryReport, Failure> {
+    /// Asks all sentinels, and chooses from the reports of those that answer.
+    async fn followed(&self) -> Result<Followed, Failure> {
         let reports = futures_util::future::join_all(self.nodes.iter().map(|sentinel| self.ask(sentinel))).await;
-        newest(reports)
+        followed(reports)
     }
 
     async fn ask(&self, sentinel: &SentinelNode) -> Result<PrimaryReport, Failure> {
@@ -131,25 +129,17 @@ impl AsyncPushSender for SwitchNotifier {
     }
 }
 
-impl PrimaryReport {
-    /// Whether the primary promoted in `epoch` at `address` has been replaced. The report of an isolated sentinel names
-    /// an older primary, which must not be returned to.
-    fn supersedes(&self, address: &Address, epoch: u64) -> bool {
-        self.epoch >= epoch && self.primary != *address
-    }
-}
-
-fn newest(reports: impl IntoIterator<Item = Result<PrimaryReport, Failure>>) -> Result<PrimaryReport, Failure> {
-    let mut newest: Option<PrimaryReport> = None;
+/// The report to follow. If no sentinel answers, the failure that is worst.
+fn followed(reports: impl IntoIterator<Item = Result<PrimaryReport, Failure>>) -> Result<Followed, Failure> {
+    let mut answered = Vec::new();
     let mut failure = Failure::Unsent(Cause::new("no sentinel is known"));
     for report in reports {
         match report {
-            Ok(report) if newest.as_ref().is_none_or(|newest| report.epoch > newest.epoch) => newest = Some(report),
-            Ok(_) => {}
+            Ok(report) => answered.push(report),
             Err(other) => failure = failure.or_worse(other),
         }
     }
-    newest.ok_or(failure)
+    choose(&answered).ok_or(failure)
 }
 
 fn report(asked: &Address, primary: &Value, details: &Value) -> Option<PrimaryReport> {
@@ -174,36 +164,13 @@ fn epoch(details: &Value) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn reported(port: u16, epoch: u64) -> Result<PrimaryReport, Failure> {
-        Ok(PrimaryReport { primary: Address::tcp("host", port), epoch })
-    }
-
-    fn found(reports: Vec<Result<PrimaryReport, Failure>>) -> Address {
-        newest(reports).ok().unwrap().primary
-    }
-
-    #[test]
-    fn the_newest_report_counts_in_any_order() {
-        let new = Address::tcp("host", 2);
-        assert_eq!(found(vec![reported(1, 3), reported(2, 4), reported(1, 3)]), new);
-        assert_eq!(found(vec![reported(2, 4), reported(1, 3)]), new);
-        assert_eq!(found(vec![Err(Failure::fatal("no")), reported(2, 0)]), new);
-    }
-
     #[test]
     fn a_permanent_failure_is_reported_first() {
         let silent = || Err(Failure::Unsent(Cause::new("silent")));
-        assert!(matches!(newest([silent(), Err(Failure::fatal("no")), silent()]), Err(Failure::Fatal(_))));
-        assert!(matches!(newest([silent()]), Err(Failure::Unsent(_))));
-    }
-
-    #[test]
-    fn an_older_report_is_ignored() {
-        let followed = Address::tcp("host", 2);
-        let leaves = |report: Result<PrimaryReport, Failure>| report.ok().unwrap().supersedes(&followed, 4);
-        assert!(leaves(reported(3, 5)));
-        assert!(!leaves(reported(1, 3)), "an older report");
-        assert!(!leaves(reported(2, 5)), "the same primary");
+        assert!(matches!(followed([silent(), Err(Failure::fatal("no")), silent()]), Err(Failure::Fatal(_))));
+        assert!(matches!(followed([silent()]), Err(Failure::Unsent(_))));
+        let report = PrimaryReport { primary: Address::tcp("host", 1), epoch: 0 };
+        assert!(followed([silent(), Err(Failure::fatal("no")), Ok(report)]).is_ok());
     }
 
     #[test]

@@ -5,11 +5,27 @@
 
 use std::borrow::Cow;
 
+use redis::{ConnectionAddr, IntoConnectionInfo as _};
+
 /// How to write characters that have a meaning in URLs.
 const ENCODING: &str = "in a user or password write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40, `:` as %3A and `%` as \
                         %25, or set `username` and `password` beside the URL";
 
 const FRAGMENT: &str = "has a fragment, which means nothing here; remove it";
+
+/// A URL as `Debug` prints it. Of a URL without a mistake that is its scheme and its host, and a placeholder for the rest.
+/// Anything else may be a password, or have one anywhere.
+pub(crate) fn redacted_url(url: &str) -> String {
+    const REST: &str = "<redacted>";
+    let info = if mistake(url).is_none() { url.into_connection_info().ok() } else { None };
+    let (Some(info), Some((scheme, _))) = (info, url.split_once("://")) else { return REST.to_owned() };
+    let host = match info.addr() {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
+        _ => return format!("{scheme}://{REST}"),
+    };
+    let shown = if host.contains(':') { format!("{scheme}://[{host}]") } else { format!("{scheme}://{host}") };
+    if shown == url { shown } else { format!("{shown}/{REST}") }
+}
 
 /// The mistake in a URL and its remedy, to follow the name of the URL; `None` if there is none that this knows.
 pub(super) fn mistake(url: &str) -> Option<Cow<'static, str>> {
@@ -39,6 +55,9 @@ fn of_socket_file(rest: &str) -> Option<Cow<'static, str>> {
     if !path.starts_with('/') {
         return Some("has no absolute path; write `redis+unix:///run/redis.sock`".into());
     }
+    if path.contains("pass=") {
+        return Some("has a parameter in its path; write `?` before the first parameter".into());
+    }
     if !fragment.is_empty() {
         return Some(FRAGMENT.into());
     }
@@ -55,7 +74,7 @@ fn of_query(query: &str, known: &[&str]) -> Option<Cow<'static, str>> {
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         if !known.contains(&name) {
-            return Some(unknown_parameter(name, known, seen.contains(&"pass")).into());
+            return Some(unknown_parameter(known, seen.contains(&"pass")).into());
         }
         if seen.contains(&name) {
             return Some(format!("has the parameter `{name}` more than once; remove all but one").into());
@@ -68,19 +87,17 @@ fn of_query(query: &str, known: &[&str]) -> Option<Cow<'static, str>> {
     None
 }
 
-fn unknown_parameter(name: &str, known: &[&str], is_behind_password: bool) -> String {
+/// The name is not quoted: it may be the rest of a password that has a `?` or a `&`.
+fn unknown_parameter(known: &[&str], is_behind_password: bool) -> String {
     if is_behind_password {
-        // It may be the rest of the password.
         return "has an unknown parameter behind `pass`; write `&` in a password as %26".to_owned();
     }
-    let is_plain = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    let name = if is_plain { format!(" `{name}`") } else { String::new() };
     let quoted: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {
         [others @ .., last] if !others.is_empty() => {
-            format!("has the unknown parameter{name}; {} and {last} are known", others.join(", "))
+            format!("has an unknown parameter; {} and {last} are known", others.join(", "))
         }
-        known => format!("has the unknown parameter{name}; {} is known", known.concat()),
+        known => format!("has an unknown parameter; {} is known", known.concat()),
     }
 }
 
@@ -187,11 +204,11 @@ mod tests {
             ("redis://h:1/abc", "database"),
             ("rediss://h#fragment", "fragment"),
             ("redis://h#insecure", "fragment"),
-            ("redis://h?protocl=resp3", "unknown parameter `protocl`; `protocol` is known"),
-            ("redis://h/0?timeout=5", "unknown parameter `timeout`"),
-            ("rediss://h?protocol=resp3&ssl", "unknown parameter `ssl`"),
-            ("redis://h?PROTOCOL=resp3", "unknown parameter `PROTOCOL`"),
-            ("redis://h?sword%20fish=swordfish", "unknown parameter; `protocol` is known"),
+            ("redis://h?protocl=resp3", "an unknown parameter; `protocol` is known"),
+            ("redis://h/0?timeout=5", "unknown parameter"),
+            ("rediss://h?protocol=resp3&swordfish", "unknown parameter"),
+            ("redis://h?PROTOCOL=resp3", "unknown parameter"),
+            ("redis://user:1?swordfish", "unknown parameter; `protocol` is known"),
             ("redis://h?protocol=resp3&protocol=resp3", "`protocol` more than once"),
             ("redis://h?protocol=resp2", "RESP3"),
             ("redis://h/0/1", "database"),
@@ -202,11 +219,12 @@ mod tests {
             ("redis+unix:///run/redis.sock#0", "fragment"),
             (
                 "redis+unix:///run/redis.sock?database=2",
-                "unknown parameter `database`; `db`, `user`, `pass` and `protocol` are known",
+                "unknown parameter; `db`, `user`, `pass` and `protocol` are known",
             ),
             ("redis+unix:///run/redis.sock?db=1&db=2", "`db` more than once"),
             ("redis+unix:///run/redis.sock?pass=sword&swordfish", "behind `pass`"),
             ("redis+unix://run/redis.sock", "absolute path"),
+            ("redis+unix:///run/redis.sock&pass=swordfish", "parameter in its path"),
             ("redis+unix:///run/redis.sock?db=x", "database"),
         ];
         for (url, expected) in cases {

@@ -4,7 +4,7 @@ use redis::ServerError;
 
 /// The commands that the store sends, or that its scripts call. Only these are named in messages: the rest of a server's
 /// text quotes arguments.
-const KNOWN: [&str; 42] = [
+const KNOWN: [&str; 40] = [
     "ASKING",
     "AUTH",
     "CLUSTER",
@@ -24,11 +24,9 @@ const KNOWN: [&str; 42] = [
     "INCR",
     "PEXPIREAT",
     "PEXPIRETIME",
-    "PING",
     "PTTL",
     "PUBLISH",
     "RENAME",
-    "ROLE",
     "SCRIPT",
     "SELECT",
     "SENTINEL",

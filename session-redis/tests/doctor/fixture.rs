@@ -41,9 +41,12 @@ pub(crate) async fn store(config: RedisConfig) -> Sessions {
     Sessions::new(RedisStore::builder(config).connect().await.unwrap_or_else(|error| panic!("{error:?}")))
 }
 
-/// The findings that need a remedy.
+/// The findings that need a remedy. The version is that of the servers on the machine, which may be an old one.
 pub(crate) fn problems(report: &Report) -> Vec<&Finding> {
-    report.findings().iter().filter(|finding| finding.severity() >= Severity::Warning).collect()
+    let is_problem = |finding: &&Finding| {
+        finding.severity() >= Severity::Warning && !["version", "lua-fix"].contains(&finding.check())
+    };
+    report.findings().iter().filter(is_problem).collect()
 }
 
 /// The report has no problem, and everything could be examined.

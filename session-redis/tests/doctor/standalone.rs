@@ -45,6 +45,7 @@ async fn it_only_reads() {
     let reads = [
         "acl|dryrun",
         "acl|getuser",
+        "acl|users",
         "config|get",
         "get",
         "hello",
@@ -64,6 +65,58 @@ async fn it_only_reads() {
         assert!(reads.contains(&name) || ours.contains(&name), "{name} was sent");
     }
     assert_eq!(server.command(&["ACL", "LOG"]).await.items(), []);
+}
+
+/// The server's log of slow commands has all commands with their arguments.
+#[tokio::test]
+async fn it_asks_for_no_password() {
+    let server = start(|server| server).await;
+    let log_all = ["CONFIG", "SET", "slowlog-log-slower-than", "0", "slowlog-max-len", "10000"];
+    server.command(&log_all).await.expect("all commands are logged");
+    assert_healthy(&examine(RedisConfig::standalone(server.url())).await);
+    let log = server.command(&["SLOWLOG", "GET", "-1"]).await;
+    let mut asked = Vec::new();
+    for entry in log.items() {
+        let words: Vec<String> = entry.items()[3].items().iter().map(session_testkit::Reply::text).collect();
+        if words.len() > 2 && words[0].eq_ignore_ascii_case("CONFIG") && words[1].eq_ignore_ascii_case("GET") {
+            asked.extend_from_slice(&words[2..]);
+        }
+    }
+    assert!(asked.iter().any(|name| name == "maxmemory-policy"), "{asked:?}");
+    for name in asked {
+        let is_one = !name.contains(['*', '?', '[']);
+        assert!(is_one && !name.contains("auth") && !name.contains("pass"), "it asked for {name}");
+    }
+}
+
+/// Other applications on the server, and administrators.
+#[tokio::test]
+async fn other_users_that_may_publish() {
+    let server = start(|server| server).await;
+    let report = examine(RedisConfig::standalone(server.url())).await;
+    assert_found(&report, Severity::Ok, "acl-publish", "no other application");
+    let cases: [(&[&str], bool); 6] = [
+        (&["on", "~other:*", "&*", "+@all"], true),
+        (&["on", "~other:*", "&shop:*", "-@all", "+publish"], true),
+        (&["on", "~other:*", "-@all", "+get", "(&shop:* +publish)"], true),
+        (&["off", "~other:*", "&*", "+@all"], false),
+        (&["on", "~other:*", "&other:*", "+@all"], false),
+        (&["on", "~other:*", "&*", "+@all", "-publish"], false),
+    ];
+    for (rule, warns) in cases {
+        let words = [&["ACL", "SETUSER", "other", "reset", ">secret"], rule].concat();
+        server.command(&words).await.expect("ACL SETUSER");
+        let report = examine(RedisConfig::standalone(server.url())).await;
+        if warns {
+            assert_only(&report, Severity::Warning, "acl-publish", ": other");
+        } else {
+            assert_healthy(&report);
+        }
+    }
+    server.command(&["ACL", "SETUSER", "other", "reset", "on", ">secret", "~*", "&*", "+@all"]).await.expect("ACL");
+    let report = examine(RedisConfig::standalone(server.url())).await;
+    assert_healthy(&report);
+    assert_found(&report, Severity::Info, "acl-writers", "other");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod cancelled;
 mod denied;
 mod doubt;
 mod durability;
+mod extremes;
 mod flushed;
 mod garbage;
 mod golden;

@@ -1,6 +1,7 @@
 //! The checks, one file for each subject.
 
 mod access;
+mod channels;
 mod clients;
 mod clocks;
 mod cluster;
@@ -53,6 +54,7 @@ pub(super) fn run(all: &[Facts], deployment: &Deployment, findings: &mut Finding
         failover::check(facts, deployment, findings);
         transport::check(facts, deployment, findings);
         permissions::check(facts, deployment, findings);
+        channels::check(facts, deployment, findings);
         clients::check(facts, deployment, findings);
         layout::check(facts, deployment, findings);
         cluster::check(facts, findings);

@@ -5,6 +5,7 @@ mod probe;
 mod cancellation;
 mod cluster;
 mod durable;
+mod liar;
 mod link_faults;
 mod login;
 mod outage;

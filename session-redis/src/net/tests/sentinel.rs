@@ -4,7 +4,7 @@ use redis::Value;
 use session_core::ErrorKind;
 use session_testkit::{SentinelTrio, Server};
 
-use super::*;
+use super::{liar::Liar, *};
 use crate::{Sentinel, net::Resend};
 
 fn under(trio: &SentinelTrio) -> RedisConfig {
@@ -109,4 +109,37 @@ async fn servers_and_sentinels_have_passwords_of_their_own() {
     let config = RedisConfig::sentinel(urls, master).password("of the servers");
     let (net, _) = connect(config).await;
     net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+}
+
+/// A sentinel that lies about the primary is outvoted by the others, whatever epoch it claims: its server never gets the
+/// password.
+#[tokio::test]
+async fn a_lying_sentinel_is_outvoted() {
+    const PASSWORD: &str = "of the servers";
+    let trio = SentinelTrio::builder().each(|server| server.password(PASSWORD)).start().await;
+    let liar = Liar::start(u64::MAX).await;
+    let urls = std::iter::once(liar.url()).chain(trio.sentinel_urls());
+    let config = RedisConfig::sentinel(urls, Sentinel::new(trio.master_name())).password(PASSWORD);
+    let config = config.call_deadline(LONG).health_interval(Duration::from_millis(10));
+    let scenario = async {
+        let (net, probe) = connect(config).await;
+        let old = trio.primary().await;
+        // Health checks ask all sentinels again and again. The last epoch is one that an honest sentinel could report.
+        for epoch in [u64::MAX, u64::MAX - 1, 1] {
+            liar.claim(epoch);
+            liar.wait_until_asked(3).await;
+            assert_eq!(primary_of(&net).await, old.addr().to_string(), "with epoch {epoch}");
+        }
+        // Nor does it keep the store from following the others to a new primary.
+        liar.claim(u64::MAX);
+        let new = trio.fail_over().await;
+        probe.wait_for_regained(1).await;
+        assert_eq!(primary_of(&net).await, new.addr().to_string());
+        net.command(net.deadline(), SLOT, &command(&["INCR", "a"]), Resend::Never).await.unwrap();
+    };
+    tokio::select! {
+        biased;
+        heard = liar.overheard() => panic!("the liar's server was sent {heard:?}"),
+        () = scenario => {}
+    }
 }

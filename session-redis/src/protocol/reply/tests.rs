@@ -27,7 +27,7 @@ fn letters(script: &Script) -> BTreeSet<u8> {
 
 /// Replies of every form: one of them is right for each letter.
 fn samples(letter: u8) -> Vec<Vec<u8>> {
-    let state = [b"\x01S".as_slice(), &[1; 8], &[2; 8], b"0123456789abcdef", &[3; 7], &[0; 9]].concat();
+    let state = [b"\x01S".as_slice(), &[1; 8], &[0; 7], &[2], b"0123456789abcdef", &[3; 7], &[0; 9]].concat();
     let status = [&state[..], b"\x01", &[0; 6], &[0; 6], &[9], &[9; 7], &[9; 7], &[0; 15], &[0; 6]].concat();
     let bodies: [&[u8]; 9] = [
         b"",
