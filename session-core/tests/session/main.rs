@@ -8,6 +8,7 @@ mod locking;
 mod model;
 mod moving;
 mod new_deadlines;
+mod recording;
 mod renewing;
 mod replicas;
 mod revoking;
