@@ -9,6 +9,7 @@ mod model;
 mod moving;
 mod new_deadlines;
 mod recording;
+mod redaction;
 mod renewing;
 mod replicas;
 mod revoking;
