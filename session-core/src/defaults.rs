@@ -13,6 +13,7 @@
 //! | [`Limits::max_value_bytes`](crate::Limits::max_value_bytes) | 64 KiB | larger: one value can hold up the connection for others |
 //! | [`Limits::max_session_bytes`](crate::Limits::max_session_bytes) | 1 MiB | larger: the same, for whole sessions |
 //! | [`conflict_attempts`](crate::SessionsBuilder::conflict_attempts) | 16 | more: a contended transaction tries for longer before it reports the conflict |
+//! | [`lock_waiters`](crate::SessionsBuilder::lock_waiters) | 64 | more: a client that sends many requests with one session holds more of them open; fewer: bursts of legitimate requests are refused earlier |
 //! | sessions that [`list`](crate::Sessions::list) returns | 1,000 | larger: a slower list of a principal's sessions |
 //! | [`replicas`](crate::SessionsBuilder::replicas) | 0 | more: every write waits for that many replicas; a failover is less likely to lose it |
 
@@ -45,5 +46,7 @@ pub(crate) const MAX_SESSION_BYTES: usize = 1_024 * 1_024;
 pub(crate) const CONFLICT_ATTEMPTS: u32 = 16;
 /// The maximum number of sessions that [`Sessions::list`](crate::Sessions::list) returns.
 pub(crate) const MAX_LISTED: usize = 1_000;
+/// The maximum number of requests that wait for the lock of one session.
+pub(crate) const LOCK_WAITERS: usize = 64;
 /// The number of replicas that a write waits for.
 pub(crate) const REPLICAS: u32 = 0;

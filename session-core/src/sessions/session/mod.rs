@@ -22,9 +22,10 @@ use std::{any::TypeId, fmt, sync::Arc, time::Duration};
 use crate::{
     Error, ErrorKind, Floor, LoadOptions, Principal, ReadLevel, SessionId, Sessions,
     codec::Location,
-    model::{Delta, Entry, Incarnation, OpId, Record, Stamp, State, Timestamp},
+    model::{Delta, Entry, Incarnation, Record, Stamp, State, Timestamp},
     store::{Absent, FencingToken, Found, NewSession, TouchOutcome},
 };
+use locking::LockRequest;
 use overlay::Overlay;
 use sent::{EntryCas, Sent};
 
@@ -87,8 +88,7 @@ pub struct Session {
     /// session takes them too.
     departures: u64,
     fence: Option<FencingToken>,
-    /// The owner of a lock request whose outcome is unknown.
-    lock_owner: Option<OpId>,
+    lock_request: Option<LockRequest>,
     /// Takes that succeeded in calls that could not return the value.
     recovered_takes: Vec<EntryCas>,
     /// For each type that was viewed, the state at that time.
@@ -147,7 +147,7 @@ impl Session {
             pending: Delta::new(),
             departures: 0,
             fence: None,
-            lock_owner: None,
+            lock_request: None,
             recovered_takes: Vec::new(),
             views: Vec::new(),
             replicas: None,
