@@ -14,6 +14,7 @@
 //! | [`Limits::max_session_bytes`](crate::Limits::max_session_bytes) | 1 MiB | larger: the same, for whole sessions |
 //! | [`conflict_attempts`](crate::SessionsBuilder::conflict_attempts) | 16 | more: a contended transaction tries for longer before it reports the conflict |
 //! | [`SESSIONS_PER_PRINCIPAL`] | 1,000, then the oldest end | larger: "sign out everywhere" and lists take longer for those who sign in most |
+//! | [`lock_waiters`](crate::SessionsBuilder::lock_waiters) | 64 | more: a client that sends many requests with one session holds more of them open; fewer: bursts of legitimate requests are refused earlier |
 //! | sessions that [`list`](crate::Sessions::list) returns | 1,000 | larger: a slower list of a principal's sessions |
 //! | [`replicas`](crate::SessionsBuilder::replicas) | 0 | more: every write waits for that many replicas; a failover is less likely to lose it |
 
@@ -49,5 +50,7 @@ pub(crate) const MAX_LISTED: usize = 1_000;
 /// The number of sessions that a principal may have. A sign-in beyond it ends the sessions that signed in longest ago, so
 /// that a client with a password cannot make "sign out everywhere" take long.
 pub const SESSIONS_PER_PRINCIPAL: usize = 1_000;
+/// The maximum number of requests that wait for the lock of one session.
+pub(crate) const LOCK_WAITERS: usize = 64;
 /// The number of replicas that a write waits for.
 pub(crate) const REPLICAS: u32 = 0;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::model::{
     Field, Key, State, Value,
-    sorted::SortedMap,
-    state::{Keyed, Size},
+    chunks::Chunks,
+    edit::{Edit, EditCount, KeyedDelta},
+    state::Size,
 };
 
 /// An update (U, D) of a session, applied as S′ = (S − D) ∪ U: first the difference, then the union.
@@ -36,25 +37,9 @@ use crate::model::{
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
-    pub(crate) scalars: SortedMap<Field, Edit>,
-    pub(crate) maps: SortedMap<Field, KeyedDelta>,
-}
-
-/// What a delta does to one entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Edit {
-    /// Sets the entry to this value.
-    Set(Value),
-    /// Removes the entry.
-    Remove,
-}
-
-/// What a delta does to one keyed field: clears it, changes some of its entries, or clears it and then changes some.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct KeyedDelta {
-    pub(crate) clear: bool,
-    /// Contains no `Remove` when `clear` is set.
-    pub(crate) entries: SortedMap<Key, Edit>,
+    pub(crate) scalars: Chunks<Field, Edit>,
+    pub(crate) maps: Chunks<Field, KeyedDelta>,
+    count: EditCount,
 }
 
 /// Selects the entries that a difference removes.
@@ -85,17 +70,23 @@ impl Delta {
 
     /// Sets a scalar.
     pub fn set(&mut self, field: Field, value: Value) {
-        self.scalars.insert(field, Edit::Set(value));
+        let old = self.scalars.insert(field, Edit::Set(value));
+        self.count.set += 1;
+        self.count.subtract(old.as_ref());
     }
 
     /// Removes a scalar.
     pub fn remove(&mut self, field: Field) {
-        self.scalars.insert(field, Edit::Remove);
+        let old = self.scalars.insert(field, Edit::Remove);
+        self.count.removed += 1;
+        self.count.subtract(old.as_ref());
     }
 
     /// Sets a keyed entry.
     pub fn insert(&mut self, field: Field, key: Key, value: Value) {
-        self.maps.get_or_default(field).entries.insert(key, Edit::Set(value));
+        let old = self.maps.get_or_default(field).entries.insert(key, Edit::Set(value));
+        self.count.set += 1;
+        self.count.subtract(old.as_ref());
     }
 
     /// Sets the entry with this name.
@@ -117,16 +108,19 @@ impl Delta {
     /// Removes a keyed entry.
     pub fn remove_key(&mut self, field: Field, key: Key) {
         let keyed = self.maps.get_or_default(field);
-        if keyed.clear {
-            keyed.entries.remove(&key);
+        let old = if keyed.clear {
+            keyed.entries.remove(&key)
         } else {
-            keyed.entries.insert(key, Edit::Remove);
-        }
+            self.count.removed += 1;
+            keyed.entries.insert(key, Edit::Remove)
+        };
+        self.count.subtract(old.as_ref());
     }
 
     /// Removes all entries of a keyed field.
     pub fn clear(&mut self, field: Field) {
         let keyed = self.maps.get_or_default(field);
+        self.count.replace(keyed.count(), EditCount { set: 0, removed: 1 });
         keyed.clear = true;
         keyed.entries.clear();
     }
@@ -134,12 +128,56 @@ impl Delta {
     /// Returns the one delta with the effect of this delta followed by `later`.
     #[must_use]
     pub fn then(mut self, later: &Self) -> Self {
+        if self.is_empty() {
+            return later.clone();
+        }
+        for (field, edit) in later.scalars.iter() {
+            self.count.add(Some(edit));
+            self.count.subtract(self.scalars.get(field));
+        }
         let scalars = later.scalars.iter().map(|(field, edit)| (field.clone(), Some(edit.clone())));
         self.scalars.merge(scalars);
         for (field, keyed) in later.maps.iter() {
-            self.maps.get_or_default(field.clone()).append(keyed);
+            let earlier = self.maps.get_or_default(field.clone());
+            if keyed.clear {
+                self.count.replace(earlier.count(), keyed.count());
+            } else {
+                for (key, edit) in keyed.entries.iter() {
+                    self.count.add(Some(edit).filter(|edit| !earlier.makes_redundant(edit)));
+                    self.count.subtract(earlier.entries.get(key));
+                }
+            }
+            earlier.append(keyed);
         }
         self
+    }
+
+    /// A delta of these parts, which are in normal form.
+    pub(crate) fn from_parts(scalars: Chunks<Field, Edit>, maps: Chunks<Field, KeyedDelta>) -> Self {
+        let mut count = EditCount::default();
+        scalars.iter().for_each(|(_, edit)| count.add(Some(edit)));
+        maps.iter().for_each(|(_, keyed)| count.replace(EditCount::default(), keyed.count()));
+        Self { scalars, maps, count }
+    }
+
+    /// The size of the delta. It is maintained as edits are added, so reading it costs nothing.
+    pub(crate) fn count(&self) -> EditCount {
+        self.count
+    }
+
+    /// The size that the delta would have with one more edit.
+    pub(crate) fn count_with(&self, entry: Entry<'_>, edit: &Edit) -> EditCount {
+        let mut count = self.count;
+        let (old, redundant) = match entry {
+            Entry::Scalar(field) => (self.scalars.get(field), false),
+            Entry::Keyed(field, key) => match self.maps.get(field) {
+                Some(keyed) => (keyed.entries.get(key), keyed.makes_redundant(edit)),
+                None => (None, false),
+            },
+        };
+        count.add(Some(edit).filter(|_| !redundant));
+        count.subtract(old);
+        count
     }
 
     /// Applies the delta: S′ = (S − D) ∪ U.
@@ -238,45 +276,6 @@ impl Delta {
     }
 }
 
-impl Edit {
-    /// The new value; `None` for a removal.
-    pub(crate) fn value(&self) -> Option<&Value> {
-        match self {
-            Self::Set(value) => Some(value),
-            Self::Remove => None,
-        }
-    }
-}
-
-impl KeyedDelta {
-    pub(crate) fn append(&mut self, later: &Self) {
-        if later.clear {
-            *self = later.clone();
-            return;
-        }
-        let clear = self.clear;
-        let entries = later.entries.iter().map(|(key, edit)| {
-            let redundant = clear && *edit == Edit::Remove;
-            (key.clone(), (!redundant).then(|| edit.clone()))
-        });
-        self.entries.merge(entries);
-    }
-
-    /// Applies the edits of entries. The caller handles `clear`.
-    pub(crate) fn apply_to(&self, keyed: &mut Keyed) {
-        for (key, edit) in self.entries.iter() {
-            let length = |value: Option<&Value>| value.map_or(0, |value| key.as_str().len() + value.len());
-            keyed.bytes += length(edit.value());
-            keyed.bytes -= length(keyed.entries.get(key));
-        }
-        keyed.entries.merge(self.entries.iter().map(|(key, edit)| (key.clone(), edit.value().cloned())));
-    }
-
-    fn overlaps(&self, other: &Self) -> bool {
-        self.clear || other.clear || self.entries.iter().any(|(key, _)| other.entries.get(key).is_some())
-    }
-}
-
 impl Size {
     fn exchanged(self, name: usize, old: Option<&Value>, new: Option<&Value>) -> Self {
         let bytes = |value: Option<&Value>| value.map_or(0, |value| name + value.len());
@@ -334,6 +333,21 @@ mod tests {
                 let mut delta = Delta::new();
                 first(&mut delta);
                 second(&mut delta);
+                let size = EditCount { set: delta.insertions().count(), removed: delta.removals().count() };
+                let [mut one, mut other] = [Delta::new(), Delta::new()];
+                first(&mut one);
+                second(&mut other);
+                assert_eq!((delta.count(), one.then(&other)), (size, delta.clone()));
+                for entry in entries {
+                    for edit in [Edit::Set(after.clone()), Edit::Remove] {
+                        let mut longer = delta.clone();
+                        match &edit {
+                            Edit::Set(value) => longer.set_entry(entry, value.clone()),
+                            Edit::Remove => longer.remove_entry(entry),
+                        }
+                        assert_eq!(delta.count_with(entry, &edit), longer.count(), "{delta:?} {entry:?} {edit:?}");
+                    }
+                }
                 let mut changed = full.clone();
                 delta.apply_to(&mut changed);
                 for entry in entries {

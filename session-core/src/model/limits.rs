@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ErrorKind, defaults,
-    model::{Delta, Field, State, Value},
+    model::{Delta, Field, State, Value, edit::EditCount},
 };
 
 /// The limits that a store enforces in the same atomic step as the update.
@@ -49,6 +49,20 @@ impl Limits {
             return refuse("bytes", after.bytes, self.max_session_bytes);
         }
         Ok(())
+    }
+
+    /// Checks whether the changes that a handle has recorded may grow to this size. A session has no more entries than
+    /// the limit, so a larger union would be refused, and a larger difference would remove entries that do not exist.
+    pub(crate) fn admit_recorded(&self, before: EditCount, after: EditCount) -> Result<(), Error> {
+        let message = if after.set > self.max_entries && after.set > before.set {
+            format!("the recorded changes would set {} entries; at most {} are allowed", after.set, self.max_entries)
+        } else if after.removed > self.max_entries && after.removed > before.removed {
+            let (after, most) = (after.removed, self.max_entries);
+            format!("the recorded changes would remove {after} entries; at most {most} are allowed in one commit")
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
     /// Checks whether each value of a delta is small enough to be stored.

@@ -4,12 +4,13 @@
 //! [`Record`] is one state of one session, with its [`Stamp`] and its [`Deadlines`]. These are plain values: nothing
 //! here waits, locks or reads a clock. [`wire`] is their encoded form.
 
+pub(crate) mod chunks;
 pub(crate) mod deadline;
 mod delta;
+pub(crate) mod edit;
 mod ended;
 pub(crate) mod id;
 pub(crate) mod key_text;
-pub(crate) mod keyed;
 pub(crate) mod limits;
 mod name;
 pub(crate) mod principal;
@@ -22,8 +23,8 @@ pub mod wire;
 
 pub use crate::clock::Timestamp;
 pub use deadline::Deadlines;
-pub(crate) use delta::Edit;
 pub use delta::{Delta, Entry, Selector};
+pub(crate) use edit::Edit;
 pub use ended::{EndReason, Ended};
 pub use id::IdDigest;
 pub use name::{Field, Key};

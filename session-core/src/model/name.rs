@@ -58,6 +58,8 @@ impl fmt::Debug for Field {
 /// same entry. Strings are used as they are, integers in decimal, `bool`, `char` and unit variants by name, and
 /// newtypes as the type that they wrap. Floats, bytes, options and compound types are refused.
 ///
+/// Keys are data: account numbers, addresses, and the members of sets. `Debug` prints only the length.
+///
 /// ```
 /// use session_core::model::Key;
 ///
@@ -128,6 +130,6 @@ impl Borrow<str> for Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
+        write!(f, "Key({} bytes)", self.as_str().len())
     }
 }

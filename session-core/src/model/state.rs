@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-pub(crate) use crate::model::keyed::Keyed;
-use crate::model::{Delta, Field, Key, Value, keyed::Iter, sorted::SortedMap};
+use crate::model::{
+    Delta, Field, Key, Value,
+    chunks::{Chunks, Iter},
+    sorted::SortedMap,
+};
 
 /// The state of a session: scalars (`field → value`) and keyed entries (`(field, key) → value`), in separate name
 /// spaces. A field with keyed entries is a map; a map whose values are empty is a set.
@@ -15,6 +18,14 @@ pub struct State {
     pub(crate) scalars: SortedMap<Field, Value>,
     pub(crate) maps: SortedMap<Field, Arc<Keyed>>,
     pub(crate) size: Size,
+}
+
+/// The entries of one keyed field, never empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keyed {
+    pub(crate) entries: Chunks<Key, Value>,
+    /// The bytes of keys and values, without the field's name.
+    pub(crate) bytes: usize,
 }
 
 impl Size {

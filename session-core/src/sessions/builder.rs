@@ -22,6 +22,7 @@ impl SessionsBuilder {
             confirm_within: None,
             conflict_attempts: defaults::CONFLICT_ATTEMPTS,
             replicas: defaults::REPLICAS,
+            lock_waiters: defaults::LOCK_WAITERS,
         };
         Self { store, codecs: Codecs::default(), clock: None, policy }
     }
@@ -73,6 +74,15 @@ impl SessionsBuilder {
         self
     }
 
+    /// Sets the maximum number of requests that wait for the [lock](crate::Session::lock) of one session at the same time;
+    /// at least one. Another request fails with [`Overloaded`](crate::ErrorKind::Overloaded). The bound is for this
+    /// [`Sessions`] and its clones; other processes have bounds of their own.
+    #[must_use]
+    pub fn lock_waiters(mut self, waiters: usize) -> Self {
+        self.policy.lock_waiters = waiters.max(1);
+        self
+    }
+
     /// Sets how values are encoded.
     #[must_use]
     pub fn codecs(mut self, codecs: Codecs) -> Self {
@@ -93,7 +103,7 @@ impl SessionsBuilder {
     pub fn build(self) -> Sessions {
         let Self { store, codecs, clock, policy } = self;
         let clock = clock.or_else(|| store.clock()).unwrap_or_else(|| Arc::new(SystemClock));
-        let (closed, upkeep, hub) = Default::default();
-        Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, upkeep, hub }) }
+        let (closed, upkeep, lock_queues, hub) = Default::default();
+        Sessions { shared: Arc::new(Shared { store, codecs, clock, policy, closed, upkeep, lock_queues, hub }) }
     }
 }

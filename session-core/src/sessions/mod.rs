@@ -2,6 +2,7 @@
 
 mod builder;
 mod by_principal;
+mod lock_queue;
 mod session;
 mod unsettled;
 mod upkeep;
@@ -25,6 +26,7 @@ use crate::{
         Absent, Destroy, DestroyOutcome, Found, LoadOutcome, NewSession, RotateOutcome, SessionStore, WriteOptions,
     },
 };
+use lock_queue::LockQueues;
 use upkeep::{Touch, Upkeep};
 
 pub use builder::SessionsBuilder;
@@ -64,6 +66,7 @@ struct Shared {
     policy: Policy,
     closed: AtomicBool,
     upkeep: Upkeep,
+    lock_queues: LockQueues,
     hub: Arc<watch::Hub>,
 }
 
@@ -75,6 +78,7 @@ pub(crate) struct Policy {
     pub(crate) confirm_within: Option<Duration>,
     pub(crate) conflict_attempts: u32,
     pub(crate) replicas: u32,
+    pub(crate) lock_waiters: usize,
 }
 
 impl Sessions {

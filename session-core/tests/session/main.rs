@@ -8,6 +8,8 @@ mod locking;
 mod model;
 mod moving;
 mod new_deadlines;
+mod recording;
+mod redaction;
 mod renewing;
 mod replicas;
 mod revoking;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error,
-    model::delta::KeyedDelta,
+    model::edit::KeyedDelta,
     model::sorted::SortedMap,
     model::{Delta, Edit, Value},
 };
@@ -84,7 +84,7 @@ fn read(reader: &mut Reader) -> Result<Delta, Error> {
             return Err(out_of_order());
         }
     }
-    Ok(Delta { scalars, maps })
+    Ok(Delta::from_parts(scalars.into(), maps.into()))
 }
 
 fn read_keyed(reader: &mut Reader) -> Result<KeyedDelta, Error> {
@@ -104,7 +104,7 @@ fn read_keyed(reader: &mut Reader) -> Result<KeyedDelta, Error> {
             return Err(out_of_order());
         }
     }
-    Ok(KeyedDelta { clear, entries })
+    Ok(KeyedDelta { clear, entries: entries.into() })
 }
 
 fn read_edit(reader: &mut Reader) -> Result<Edit, Error> {

@@ -29,7 +29,7 @@ impl Session {
             let Some(value) = self.overlay().get(name.entry()).cloned() else { return Ok(None) };
             let taken = self.decode(&name, &value)?;
             if self.has_uncommitted(&name) {
-                self.record_removal(name.entry());
+                self.record_removal(name.entry())?;
                 return Ok(Some(taken));
             }
             let mut delta = Delta::new();
@@ -63,7 +63,7 @@ impl Session {
             let new = f(old.unwrap_or_default());
             let value = self.encode(name.entry(), &new)?;
             if self.has_uncommitted(&name) {
-                self.record(name.entry(), value);
+                self.record(name.entry(), value)?;
                 return Ok(new);
             }
             let mut delta = Delta::new();

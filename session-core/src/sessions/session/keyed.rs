@@ -112,20 +112,19 @@ impl Map<&mut Session> {
         let (field, key) = (self.0.named()?, Key::encode(&key)?);
         let entry = Entry::Keyed(&field, &key);
         let value = self.0.session.encode(entry, &value)?;
-        self.0.session.record(entry, value);
-        Ok(())
+        self.0.session.record(entry, value)
     }
 
     /// Removes a key.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the key's type cannot be a key.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the key's type cannot be a key;
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded) for more removals in one commit than a session may have entries.
     pub fn remove(&mut self, key: impl Serialize) -> Result<(), Error> {
-        self.0.remove(&Key::encode(&key)?);
-        Ok(())
+        self.0.remove(&Key::encode(&key)?)
     }
 
-    /// Removes all keys.
+    /// Removes all keys. It is never refused.
     pub fn clear(&mut self) {
         self.0.clear();
     }
@@ -197,23 +196,23 @@ impl Set<&mut Session> {
     /// Adds a member.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput). In that case nothing is recorded.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) and [`LimitExceeded`](ErrorKind::LimitExceeded). In both cases nothing
+    /// is recorded.
     pub fn insert(&mut self, member: impl Serialize) -> Result<(), Error> {
         let (field, key) = (self.0.named()?, Key::encode(&member)?);
-        self.0.session.record(Entry::Keyed(&field, &key), Value::MEMBER);
-        Ok(())
+        self.0.session.record(Entry::Keyed(&field, &key), Value::MEMBER)
     }
 
     /// Removes a member.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput) if the member's type cannot be a key.
+    /// [`InvalidInput`](ErrorKind::InvalidInput) if the member's type cannot be a key;
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded) for more removals in one commit than a session may have entries.
     pub fn remove(&mut self, member: impl Serialize) -> Result<(), Error> {
-        self.0.remove(&Key::encode(&member)?);
-        Ok(())
+        self.0.remove(&Key::encode(&member)?)
     }
 
-    /// Removes all members.
+    /// Removes all members. It is never refused.
     pub fn clear(&mut self) {
         self.0.clear();
     }
@@ -241,10 +240,9 @@ impl<S: Deref<Target = Session>> Keyed<S> {
 }
 
 impl Keyed<&mut Session> {
-    fn remove(&mut self, key: &Key) {
-        if let Some(field) = &self.field {
-            self.session.record_removal(Entry::Keyed(field, key));
-        }
+    fn remove(&mut self, key: &Key) -> Result<(), Error> {
+        let Some(field) = &self.field else { return Ok(()) };
+        self.session.record_removal(Entry::Keyed(field, key))
     }
 
     fn clear(&mut self) {

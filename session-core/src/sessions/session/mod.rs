@@ -7,6 +7,7 @@ mod dropping;
 mod keyed;
 mod locking;
 mod overlay;
+mod recording;
 mod rotating;
 mod scalar;
 mod sent;
@@ -21,9 +22,10 @@ use std::{any::TypeId, fmt, sync::Arc, time::Duration};
 use crate::{
     Error, ErrorKind, Floor, LoadOptions, Principal, ReadLevel, SessionId, Sessions,
     codec::Location,
-    model::{Delta, Entry, Field, Incarnation, OpId, Record, Stamp, State, Timestamp, Value},
+    model::{Delta, Entry, Incarnation, Record, Stamp, State, Timestamp},
     store::{Absent, FencingToken, Found, NewSession, TouchOutcome},
 };
+use locking::LockRequest;
 use overlay::Overlay;
 use sent::{EntryCas, Sent};
 
@@ -70,8 +72,9 @@ pub use rotating::{Rotate, Rotated};
 ///
 /// # Errors
 /// Methods that record fail with [`InvalidInput`](crate::ErrorKind::InvalidInput) (a name, key or value cannot be
-/// stored) or [`LimitExceeded`](crate::ErrorKind::LimitExceeded) (a value is too large). In both cases nothing is
-/// recorded. Methods that read fail with [`UnreadableField`](crate::ErrorKind::UnreadableField) on that field alone.
+/// stored) or [`LimitExceeded`](crate::ErrorKind::LimitExceeded) (a value is too large, or the recorded changes set or
+/// remove more entries than the store allows a session to have). In both cases nothing is recorded, and what was recorded
+/// before stays. Methods that read fail with [`UnreadableField`](crate::ErrorKind::UnreadableField) on that field alone.
 pub struct Session {
     sessions: Sessions,
     id: SessionId,
@@ -85,8 +88,7 @@ pub struct Session {
     /// session takes them too.
     departures: u64,
     fence: Option<FencingToken>,
-    /// The owner of a lock request whose outcome is unknown.
-    lock_owner: Option<OpId>,
+    lock_request: Option<LockRequest>,
     /// Takes that succeeded in calls that could not return the value.
     recovered_takes: Vec<EntryCas>,
     /// For each type that was viewed, the state at that time.
@@ -145,7 +147,7 @@ impl Session {
             pending: Delta::new(),
             departures: 0,
             fence: None,
-            lock_owner: None,
+            lock_request: None,
             recovered_takes: Vec::new(),
             views: Vec::new(),
             replicas: None,
@@ -334,33 +336,6 @@ impl Session {
 
     fn at<'e>(&self, entry: Entry<'e>) -> Location<'e> {
         Location { incarnation: self.bound_to(), entry }
-    }
-
-    /// Encodes a value for an entry. Refuses a value that the store would refuse.
-    fn encode<T: serde::Serialize + ?Sized>(&self, entry: Entry<'_>, value: &T) -> Result<Value, Error> {
-        let value = self.sessions.codecs().encode(value, &self.at(entry))?;
-        self.sessions.limits().admit_value(entry.field(), &value)?;
-        Ok(value)
-    }
-
-    /// The only path by which a value is added to the delta.
-    fn record(&mut self, entry: Entry<'_>, value: Value) {
-        self.pending.set_entry(entry, value);
-    }
-
-    /// The only path by which a whole difference is added to the delta.
-    fn record_delta(&mut self, delta: &Delta) {
-        self.pending = std::mem::take(&mut self.pending).then(delta);
-    }
-
-    /// The only path by which the removal of an entry is added to the delta.
-    fn record_removal(&mut self, entry: Entry<'_>) {
-        self.pending.remove_entry(entry);
-    }
-
-    /// The only path by which the removal of a whole keyed field is added to the delta.
-    fn record_clear(&mut self, field: Field) {
-        self.pending.clear(field);
     }
 }
 

@@ -45,15 +45,14 @@ impl Session {
         let field = Field::new(field)?;
         let entry = Entry::Scalar(&field);
         let value = self.encode(entry, &value)?;
-        self.record(entry, value);
-        Ok(())
+        self.record(entry, value)
     }
 
-    /// Removes a scalar.
+    /// Removes a scalar. It is never refused, but counts as one of the entries that may be removed in one commit.
     pub fn remove(&mut self, field: &str) {
         // The name cannot be that of a field, so there is nothing to remove.
         if let Ok(field) = Field::new(field) {
-            self.record_removal(Entry::Scalar(&field));
+            self.record_scalar_removal(field);
         }
     }
 

@@ -182,7 +182,7 @@ impl Session {
                 self.sessions.untrack_lock(token);
             }
             self.views.clear();
-            self.lock_owner = None;
+            self.lock_request = None;
         }
         (self.id, self.old_id) = (to, None);
         self.base = Base::found(found, sent_at);

@@ -55,7 +55,7 @@ impl Session {
         }
         (self.id, self.old_id, self.base) = (id, None, Base::New(new));
         (self.sent, self.pending, self.absent) = (None, kept, None);
-        (self.replicas, self.staleness, self.lock_owner) = (None, None, None);
+        (self.replicas, self.staleness, self.lock_request) = (None, None, None);
         self.departures = self.departures.wrapping_add(1);
         self.recovered_takes.clear();
         self.views.clear();

@@ -48,7 +48,7 @@ impl Session {
         let mut viewed = viewed.unwrap_or_else(|| self.overlay().state());
         let delta = view::difference(value, &viewed, self.sessions.codecs(), self.bound_to())?;
         self.sessions.limits().admit_values(&delta)?;
-        self.record_delta(&delta);
+        self.record_delta(&delta)?;
         delta.apply_to(&mut viewed);
         self.set_viewed(this_type, viewed);
         Ok(())

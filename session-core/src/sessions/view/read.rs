@@ -141,7 +141,7 @@ impl<'de> Deserializer<'de> for FieldReader<'de> {
     }
 }
 
-type KeyedEntries<'de> = crate::model::keyed::Iter<'de, Key, Value>;
+type KeyedEntries<'de> = crate::model::chunks::Iter<'de, Key, Value>;
 
 /// The entries of a keyed field, for a map.
 struct Entries<'de> {

@@ -1,23 +1,18 @@
-//! The entries of one keyed field, as a map whose clones share their common parts.
+//! A sorted map for any number of entries, whose clones share their common parts.
+
+#[cfg(test)]
+mod tests;
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
-use crate::model::{Key, Value, sorted::SortedMap};
-
-/// The entries of one keyed field, never empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Keyed {
-    pub(crate) entries: Chunks<Key, Value>,
-    /// The bytes of keys and values, without the field's name.
-    pub(crate) bytes: usize,
-}
+use crate::model::sorted::SortedMap;
 
 /// The maximum number of entries in a chunk. A change copies one chunk while a reader holds the map, and one pointer
 /// per chunk.
 const MAX: usize = 64;
 
-/// A sorted map in chunks. A change copies the chunk that it changes if a clone shares it; the other chunks stay
-/// shared.
+/// A sorted map in chunks. A change moves the entries of one chunk, however large the map is. It copies that chunk if a
+/// clone shares it; the other chunks stay shared. Up to [`MAX`] entries are one vector.
 #[derive(Clone)]
 pub(crate) struct Chunks<K, V>(Repr<K, V>);
 
@@ -79,6 +74,64 @@ impl<K: Ord + Clone, V: Clone> Chunks<K, V> {
         }
     }
 
+    /// Sets the value of a key, and returns the previous one.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match &mut self.0 {
+            Repr::One(map) => {
+                let old = map.insert(key, value);
+                if map.len() > MAX {
+                    *self = std::mem::take(map).into();
+                }
+                old
+            }
+            Repr::Many(many) => many.insert(key, value),
+        }
+    }
+
+    /// Removes a key, and returns its value.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        match &mut self.0 {
+            Repr::One(map) => map.remove(key),
+            Repr::Many(many) => {
+                let old = many.remove(key);
+                self.collapse();
+                old
+            }
+        }
+    }
+
+    /// The value of a key. If the key is absent, a default value is inserted first.
+    pub(crate) fn get_or_default(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        let has_room = matches!(&self.0, Repr::One(map) if map.len() < MAX);
+        if !has_room && self.get(&key).is_none() {
+            self.insert(key.clone(), V::default());
+        }
+        match &mut self.0 {
+            Repr::One(map) => map.get_or_default(key),
+            Repr::Many(many) => many.chunk_of(&key).get_or_default(key),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        match &mut self.0 {
+            Repr::One(map) => map.clear(),
+            Repr::Many(_) => *self = Self::default(),
+        }
+    }
+
+    /// A map that is left with one chunk is a plain one.
+    fn collapse(&mut self) {
+        if let Repr::Many(many) = &mut self.0
+            && many.chunks.len() < 2
+        {
+            let last = many.chunks.pop().map(Arc::unwrap_or_clone);
+            *self = last.unwrap_or_default().into();
+        }
+    }
+
     /// Applies changes that are sorted by key. Many changes take one pass over the chunks.
     pub(crate) fn merge(&mut self, changes: impl ExactSizeIterator<Item = (K, Option<V>)>) {
         match &mut self.0 {
@@ -90,10 +143,7 @@ impl<K: Ord + Clone, V: Clone> Chunks<K, V> {
             }
             Repr::Many(many) => {
                 many.merge(changes);
-                if many.chunks.len() < 2 {
-                    let last = many.chunks.pop().map(Arc::unwrap_or_clone);
-                    *self = last.unwrap_or_default().into();
-                }
+                self.collapse();
             }
         }
     }
@@ -106,6 +156,38 @@ impl<K: Ord + Clone, V: Clone> Many<K, V> {
         K: Borrow<Q>,
     {
         self.chunks.partition_point(|chunk| chunk.last_key().is_some_and(|last| last.borrow() < key))
+    }
+
+    /// The chunk that holds a key or that the key belongs to, for changes.
+    fn chunk_of(&mut self, key: &K) -> &mut SortedMap<K, V> {
+        let at = self.place(key).min(self.chunks.len() - 1);
+        Arc::make_mut(&mut self.chunks[at])
+    }
+
+    fn insert(&mut self, key: K, value: V) -> Option<V> {
+        let at = self.place(&key).min(self.chunks.len() - 1);
+        let chunk = Arc::make_mut(&mut self.chunks[at]);
+        let old = chunk.insert(key, value);
+        self.len += usize::from(old.is_none());
+        if chunk.len() > MAX {
+            let pieces = std::mem::take(chunk).pieces(MAX).map(Arc::new);
+            self.chunks.splice(at..=at, pieces);
+        }
+        old
+    }
+
+    fn remove(&mut self, key: &K) -> Option<V> {
+        let at = self.place(key);
+        // A shared chunk without the key is not copied.
+        self.chunks.get(at)?.get(key)?;
+        let old = Arc::make_mut(&mut self.chunks[at]).remove(key);
+        self.len -= usize::from(old.is_some());
+        if self.chunks[at].is_empty() {
+            self.chunks.remove(at);
+        } else {
+            self.join(at);
+        }
+        old
     }
 
     fn merge(&mut self, changes: impl ExactSizeIterator<Item = (K, Option<V>)>) {
@@ -233,121 +315,5 @@ impl<K: Ord + Clone, V: Clone + Eq> Eq for Chunks<K, V> {}
 impl<K: Ord + Clone + fmt::Debug, V: Clone + fmt::Debug> fmt::Debug for Chunks<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::{collection::btree_map, prelude::*};
-
-    use super::*;
-
-    type Map = Chunks<u16, u8>;
-
-    impl Map {
-        fn chunks(&self) -> &[Arc<SortedMap<u16, u8>>] {
-            match &self.0 {
-                Repr::One(_) => &[],
-                Repr::Many(many) => &many.chunks,
-            }
-        }
-
-        fn check(&self, model: &BTreeMap<u16, u8>) {
-            assert!(self.iter().eq(model) && self.iter().len() == model.len());
-            assert!(self.iter().skip(70).len() == model.len().saturating_sub(70));
-            assert_eq!((self.len(), self.is_empty()), (model.len(), model.is_empty()));
-            (0..1_200).step_by(7).for_each(|key| assert_eq!(self.get(&key), model.get(&key)));
-            let sizes: Vec<usize> = self.chunks().iter().map(|chunk| chunk.len()).collect();
-            assert!(sizes.len() != 1 && sizes.iter().all(|len| (1..=MAX).contains(len)), "{sizes:?}");
-            assert!(sizes.windows(2).all(|two| two[0] + two[1] > MAX / 2), "{sizes:?}");
-            assert_eq!(
-                *self,
-                Map::from(model.iter().fold(SortedMap::EMPTY, |mut map, (key, value)| {
-                    assert!(map.push_last(*key, *value));
-                    map
-                }))
-            );
-        }
-    }
-
-    fn apply(model: &mut BTreeMap<u16, u8>, changes: &BTreeMap<u16, Option<u8>>) {
-        for (key, value) in changes {
-            match value {
-                Some(value) => drop(model.insert(*key, *value)),
-                None => drop(model.remove(key)),
-            }
-        }
-    }
-
-    /// One or a few changes, a run, or a sweep that empties or fills a range.
-    fn changes() -> impl Strategy<Value = BTreeMap<u16, Option<u8>>> {
-        let sweep = (0u16..1_200, 0u16..900, 1usize..4, any::<Option<u8>>()).prop_map(|(start, len, step, value)| {
-            (start..(start + len).min(1_200)).step_by(step).map(|key| (key, value)).collect()
-        });
-        prop_oneof![
-            btree_map(0u16..1_200, any::<Option<u8>>(), 1..3),
-            btree_map(0u16..1_200, any::<Option<u8>>(), 0..400),
-            sweep,
-        ]
-    }
-
-    proptest! {
-        /// Under any splits, removals and joins, it behaves like a `BTreeMap`, and clones made on the way do not
-        /// change.
-        #[test]
-        fn it_behaves_like_a_btree_map_and_clones_do_not_change(steps in prop::collection::vec(changes(), 0..9)) {
-            let (mut map, mut model) = (Map::default(), BTreeMap::new());
-            let mut clones = Vec::new();
-            for step in steps {
-                clones.push((map.clone(), model.clone()));
-                map.merge(step.clone().into_iter().collect::<Vec<_>>().into_iter());
-                apply(&mut model, &step);
-                map.check(&model);
-            }
-            clones.iter().for_each(|(map, model)| map.check(model));
-        }
-
-        /// Single changes of a large map: chunks split, then shrink, join and become empty, down to the last one.
-        #[test]
-        fn single_changes_add_up(
-            added in prop::collection::vec(0u16..1_200, 0..300),
-            removed in Just((0u16..1_200).collect::<Vec<_>>()).prop_shuffle(),
-        ) {
-            let mut model: BTreeMap<u16, u8> = (0..1_200).step_by(2).map(|key| (key, 0)).collect();
-            let mut map = Map::default();
-            map.merge(model.clone().into_iter().map(|(key, value)| (key, Some(value))).collect::<Vec<_>>().into_iter());
-            let changes = added.into_iter().map(|key| (key, Some(1))).chain(removed.into_iter().map(|key| (key, None)));
-            for (at, change) in changes.enumerate() {
-                map.merge([change].into_iter());
-                apply(&mut model, &BTreeMap::from([change]));
-                if at % 128 == 0 {
-                    map.check(&model);
-                }
-            }
-            map.check(&model);
-            prop_assert!(map.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_change_copies_one_chunk_and_shares_the_others() {
-        let mut map = Map::default();
-        map.merge((0..1_000).map(|key| (key, Some(0))));
-        for change in [(500, Some(1)), (1_100, Some(1)), (3, None)] {
-            let before = map.clone();
-            map.merge([change].into_iter());
-            let kept = |chunk: &&Arc<_>| before.chunks().iter().any(|old| Arc::ptr_eq(old, chunk));
-            assert_eq!(map.chunks().len() - map.chunks().iter().filter(kept).count(), 1);
-        }
-        let before = map.clone();
-        map.merge([(2_000, None)].into_iter());
-        assert!(map.chunks().iter().zip(before.chunks()).all(|(new, old)| Arc::ptr_eq(new, old)));
-    }
-
-    #[test]
-    fn a_small_map_is_as_small_as_a_plain_one() {
-        assert_eq!(size_of::<Chunks<Key, Value>>(), size_of::<SortedMap<Key, Value>>());
     }
 }
