@@ -13,7 +13,7 @@ use session_benches::{
 use session_memory::MemoryStore;
 
 fn creates(criterion: &mut Criterion) {
-    let store = MemoryStore::new();
+    let store = MemoryStore::builder().capacity(usize::MAX).build().expect("a valid setting");
     criterion.bench_function("memory store, create, 3 values of 16 bytes", |bencher| {
         bencher.iter(|| create(&store, scalars(3, 16)));
     });

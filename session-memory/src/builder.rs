@@ -8,7 +8,7 @@ use session_core::{
     store::machine::Rules,
 };
 
-use crate::{MemoryStore, data::Data, defaults, store::BACKEND};
+use crate::{MemoryStore, data::Data, defaults, quota::Quotas, store::BACKEND};
 
 /// The most partitions that an id can distinguish.
 const MAX_PARTITIONS: u32 = 1 << 12;
@@ -20,7 +20,8 @@ pub struct MemoryStoreBuilder {
     clock: Arc<dyn Clock>,
     limits: Limits,
     tombstone: Duration,
-    capacity: Option<usize>,
+    capacity: usize,
+    ended_capacity: usize,
     partitions: u32,
     subscriber_buffer: usize,
 }
@@ -32,6 +33,7 @@ impl Default for MemoryStoreBuilder {
             limits: Limits::default(),
             tombstone: TOMBSTONE,
             capacity: defaults::CAPACITY,
+            ended_capacity: defaults::ENDED_CAPACITY,
             partitions: defaults::PARTITIONS,
             subscriber_buffer: defaults::SUBSCRIBER_BUFFER,
         }
@@ -56,11 +58,23 @@ impl MemoryStoreBuilder {
         Self { tombstone, ..self }
     }
 
-    /// The largest number of live sessions; unlimited by default. A create beyond it is refused with
-    /// [`LimitExceeded`](ErrorKind::LimitExceeded); a live session is never evicted to make room. The bound costs one
-    /// counter that all creates and destroys share.
+    /// The largest number of live sessions: [1,000,000](defaults::CAPACITY) by default. A create beyond it is refused with
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded); a live session is never evicted to make room. It counts sessions and
+    /// not their bytes, which [`limits`](Self::limits) bounds. `usize::MAX` is no limit.
     pub fn capacity(self, sessions: usize) -> Self {
-        Self { capacity: Some(sessions), ..self }
+        Self { capacity: sessions, ..self }
+    }
+
+    /// The number of tombstones and forwards from which a create is refused with
+    /// [`LimitExceeded`](ErrorKind::LimitExceeded): [1,000,000](defaults::ENDED_CAPACITY) by default, about 160 MB. From
+    /// twice that number on, a rotation is refused too. `usize::MAX` is no limit.
+    ///
+    /// None of them is forgotten early to make room. Without its tombstone, an ended session could be created again by a
+    /// request that was delayed. A destroy and a revocation are never refused, so that a session can always be ended;
+    /// there can be one tombstone more for each live session. Rotations have the larger bound, so that clients without an
+    /// account, who can create sessions and end them, cannot keep users from signing in.
+    pub fn ended_capacity(self, ended: usize) -> Self {
+        Self { ended_capacity: ended, ..self }
     }
 
     /// The number of shards, which are also the partitions of the feed: a power of two up to 4,096; 1,024 by default.
@@ -94,7 +108,8 @@ impl MemoryStoreBuilder {
     /// Builds a store from settings that are known to be in range.
     pub(crate) fn build_checked(self) -> MemoryStore {
         let rules = Rules { limits: self.limits, tombstone: self.tombstone, indexed: true };
-        let data = Data::new(rules, self.clock, self.partitions, self.capacity, self.subscriber_buffer);
+        let quotas = Quotas::new(self.capacity, self.ended_capacity);
+        let data = Data::new(rules, self.clock, self.partitions, quotas, self.subscriber_buffer);
         MemoryStore::from_data(data)
     }
 }

@@ -42,7 +42,7 @@ impl<'a> Cap<'a> {
         dry_run: impl FnOnce(&mut DryRun<'_>) -> Result<Step<T>, Error>,
     ) -> Result<(), Error> {
         let SessionCap::Refuse(most) = self.cap else { return Ok(()) };
-        let step = dry_run(&mut DryRun { shard, written: Vec::new() })?;
+        let step = dry_run(&mut DryRun::on(shard))?;
         let Some((_, to)) = step.index_addition else { return Ok(()) };
         // The session itself may belong to this principal already; then it is not an additional one. Nor is one that the
         // sign-in copies: it ends that one.
@@ -139,6 +139,12 @@ impl MemoryStore {
 pub(crate) struct DryRun<'s> {
     shard: &'s Shard,
     written: Vec<(IdDigest, Slot)>,
+}
+
+impl<'s> DryRun<'s> {
+    pub(crate) fn on(shard: &'s Shard) -> Self {
+        Self { shard, written: Vec::new() }
+    }
 }
 
 impl Slots for DryRun<'_> {

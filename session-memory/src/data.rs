@@ -23,6 +23,7 @@ use crate::{
     Stats,
     feed::{Feed, Wakeups},
     index::Index,
+    quota::Quotas,
     shard::{LockedShard, Shard},
 };
 
@@ -37,17 +38,10 @@ pub(crate) struct Data {
     pub(crate) index: Index,
     pub(crate) feed: Feed,
     shards: Box<[LockedShard]>,
-    quota: Option<Quota>,
+    quotas: Quotas,
     cursor: AtomicUsize,
     swept: AtomicU64,
     refused: AtomicU64,
-}
-
-/// The capacity of a store that has a limit.
-struct Quota {
-    capacity: usize,
-    /// The number of sessions, including expired ones and those being created.
-    used: AtomicUsize,
 }
 
 /// The target and the origin of a change.
@@ -72,7 +66,7 @@ impl Data {
         rules: Rules,
         clock: Arc<dyn Clock>,
         partitions: u32,
-        capacity: Option<usize>,
+        quotas: Quotas,
         subscriber_buffer: usize,
     ) -> Self {
         // The high bits are unique to this store; the low 32 bits leave room for 2^32 changes.
@@ -84,7 +78,7 @@ impl Data {
             index: Index::new(),
             feed: Feed::default(),
             shards: (0..partitions).map(locked).collect(),
-            quota: capacity.map(|capacity| Quota { capacity, used: AtomicUsize::new(0) }),
+            quotas,
             cursor: AtomicUsize::new(0),
             swept: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -132,15 +126,13 @@ impl Data {
     ) -> T {
         let mut shard = locked.shard.write();
         let now = self.clock.now();
-        let before = shard.counts().sessions + reserved;
+        let before = shard.counts();
         let outcome = work(&mut shard, now);
         if shard.is_sweep_due() {
             self.sweep_shard(&mut shard, now);
         }
         locked.publish_earliest_end(&shard);
-        if let Some(quota) = &self.quota {
-            quota.adjust(before, shard.counts().sessions);
-        }
+        self.quotas.adjust(before, reserved, shard.counts());
         outcome
     }
 
@@ -184,27 +176,32 @@ impl Data {
     /// Reserves capacity for one more session, sweeping expired ones if necessary. Returns the number of
     /// sessions reserved.
     pub(crate) fn reserve(&self) -> Result<usize, Error> {
-        let Some(quota) = &self.quota else { return Ok(0) };
-        if quota.try_reserve() {
-            return Ok(1);
-        }
-        let now = self.clock.now();
-        for locked in self.next_shards(self.shards.len()) {
-            if locked.may_have_ended(now) {
-                self.sweep_locked(locked);
-                if quota.try_reserve() {
-                    return Ok(1);
-                }
-            }
-        }
-        let message = format!("the store is full: it holds {} sessions, and none has expired", quota.capacity);
-        Err(Error::new(ErrorKind::LimitExceeded, message))
+        if self.make_room(Quotas::reserve_session) { Ok(1) } else { Err(self.quotas.full_of_sessions()) }
     }
 
-    /// Refuses a step without reserved capacity if it adds a session.
-    pub(crate) fn check_reserved(&self, reservation: Result<usize, Error>, adds: bool) -> Result<(), Error> {
+    /// Refuses without room for tombstones and forwards, sweeping ended ones if necessary.
+    pub(crate) fn check_ended(&self, has_room: fn(&Quotas) -> bool) -> Result<(), Error> {
+        if self.make_room(has_room) { Ok(()) } else { Err(self.quotas.full_of_ended()) }
+    }
+
+    /// Sweeps until `has_room`. Returns false if there is none without what has ended.
+    fn make_room(&self, has_room: impl Fn(&Quotas) -> bool) -> bool {
+        if has_room(&self.quotas) {
+            return true;
+        }
+        let now = self.clock.now();
+        self.next_shards(self.shards.len()).any(|locked| {
+            locked.may_have_ended(now) && {
+                self.sweep_locked(locked);
+                has_room(&self.quotas)
+            }
+        })
+    }
+
+    /// Refuses a step without room if it needs it.
+    pub(crate) fn check_reserved<T>(&self, reservation: Result<T, Error>, needed: bool) -> Result<(), Error> {
         match reservation {
-            Err(refusal) if adds => {
+            Err(refusal) if needed => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 Err(refusal)
             }
@@ -272,21 +269,6 @@ impl Data {
             stats.forwards += counts.forwards;
         }
         stats
-    }
-}
-
-impl Quota {
-    fn try_reserve(&self) -> bool {
-        let one_more = |used: usize| (used < self.capacity).then_some(used + 1);
-        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
-    }
-
-    fn adjust(&self, before: usize, after: usize) {
-        if after > before {
-            self.used.fetch_add(after - before, Ordering::AcqRel);
-        } else if before > after {
-            self.used.fetch_sub(before - after, Ordering::AcqRel);
-        }
     }
 }
 

@@ -42,8 +42,9 @@
 //! - **Exact expiry.** An ended session is never returned, swept or not. Memory is freed by a
 //!   [sweep](MemoryStore::sweep), by a [task](MemoryStore::sweeper), and by the store itself: each shard sweeps when it
 //!   has doubled since its last sweep, which costs a constant share of the creates that made it grow.
-//! - **It refuses rather than evicts.** A store of limited [capacity](MemoryStoreBuilder::capacity) that is full of
-//!   live sessions refuses a create; expired sessions always make room.
+//! - **It refuses rather than evicts.** A store that is full of live sessions, or of
+//!   [tombstones and forwards](MemoryStoreBuilder::ended_capacity), refuses a create. Expired sessions always make room.
+//!   The default [capacity](MemoryStoreBuilder::capacity) is a million sessions.
 //!
 //! # What it does not do
 //! - It does not outlive its process and is not shared between processes. [`node`](MemoryStore::node) gives further
@@ -82,6 +83,7 @@ mod feed;
 mod index;
 mod lock;
 mod queue;
+mod quota;
 mod revoke;
 mod shard;
 mod stats;

@@ -64,6 +64,11 @@ pub(crate) struct SlotCounts {
 }
 
 impl SlotCounts {
+    /// The number of tombstones and forwards.
+    pub(crate) fn ended(&self) -> usize {
+        self.tombstones + self.forwards
+    }
+
     fn of(&mut self, slot: &Slot) -> &mut usize {
         match slot {
             Slot::Live(_) => &mut self.sessions,

@@ -17,6 +17,6 @@ pub struct Stats {
     pub subscribers: usize,
     /// Ended sessions, tombstones and forwards removed since the store was built.
     pub swept: u64,
-    /// Creates refused for lack of capacity since the store was built.
+    /// Creates and rotations refused for lack of capacity since the store was built.
     pub refused: u64,
 }

@@ -14,8 +14,9 @@ use session_core::{
 
 use crate::{
     MemoryStoreBuilder, Stats,
-    cap::{Cap, SignedIn},
+    cap::{Cap, DryRun, SignedIn},
     data::{Data, Mutation, unique_bits},
+    quota::Quotas,
     shard::Shard,
 };
 
@@ -33,7 +34,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store with [default](session_core::defaults) settings and no limit on the number of sessions.
+    /// An empty store with [default](crate::defaults) settings, for up to a million sessions.
     pub fn new() -> Self {
         MemoryStoreBuilder::default().build_checked()
     }
@@ -66,7 +67,7 @@ impl MemoryStore {
     fn create_now(&self, id: &SessionId, new: &NewSession) -> Result<CreateOutcome, Error> {
         let cap = Cap::of(new.sign_in.as_ref());
         self.sign_in(cap.as_ref(), || {
-            let mut reservation = self.data.reserve();
+            let mut reservation = self.data.check_ended(Quotas::has_room_for_create).and_then(|()| self.data.reserve());
             let reserved = *reservation.as_ref().unwrap_or(&0);
             let mutation = Mutation { delta: Some(&new.entries), reserved, ..self.mutation(id.digest()) };
             let outcome = self.data.mutate(&mutation, |shard, now| {
@@ -90,6 +91,7 @@ impl MemoryStore {
             // A sign-in starts a session where there is none to move.
             let mut reservation = if rotation.sign_in.is_some() { self.data.reserve() } else { Ok(0) };
             let reserved = *reservation.as_ref().unwrap_or(&0);
+            let mut room = self.data.check_ended(Quotas::has_room_for_rotation);
             let mutation = Mutation { delta: Some(&rotation.delta), reserved, ..self.mutation(id.digest()) };
             let mut copied = None;
             let outcome = self.data.mutate(&mutation, |shard, now| {
@@ -99,6 +101,10 @@ impl MemoryStore {
                 }
                 let adds = is_absent(shard, now, id) && is_free(shard, now, &rotation.to);
                 self.data.check_reserved(std::mem::replace(&mut reservation, Ok(0)), adds)?;
+                if let Err(refusal) = std::mem::replace(&mut room, Ok(())) {
+                    let changes = rules.rotate(&mut DryRun::on(shard), now, id.digest(), rotation)?.effect.is_some();
+                    self.data.check_reserved(Err::<(), _>(refusal), changes)?;
+                }
                 let step = rules.rotate(shard, now, id.digest(), rotation)?;
                 copied = step.copied;
                 Ok(step)

@@ -48,7 +48,7 @@ impl Growth {
 /// # Panics
 /// If the store refuses, or the system is not Linux.
 pub fn memory_store(counts: &[usize]) -> Vec<Growth> {
-    let store = MemoryStore::new();
+    let store = MemoryStore::builder().capacity(usize::MAX).build().expect("a valid setting");
     let mut stored = 0;
     let before = resident_bytes();
     let growth = |count: &usize| {

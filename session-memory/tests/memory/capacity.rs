@@ -6,11 +6,14 @@ use std::{
 };
 
 use session_core::{
-    ErrorKind,
-    store::{CreateOutcome, RotationKind, SessionStore},
+    ErrorKind, SignIn, defaults,
+    model::EndReason,
+    store::{CreateOutcome, RotateOutcome, Rotation, RotationKind, SessionIndex as _, SessionStore},
 };
 
-use crate::given::{IDLE, create, destroy, id, is_live, new_session, now, rotate, store, try_create};
+use crate::given::{
+    IDLE, create, destroy, id, is_live, new_session, now, op, principal, rotate, sign_in, store, try_create,
+};
 
 #[test]
 fn a_full_store_refuses_creates_and_keeps_its_sessions() {
@@ -76,4 +79,89 @@ fn racing_creates_fill_the_store_exactly() {
         clock.advance(IDLE);
         store.sweep();
     }
+}
+
+/// Creates and logouts leave a tombstone each. None may be forgotten early, so the creates are refused.
+#[test]
+fn a_store_full_of_tombstones_refuses_creates_and_forgets_none() {
+    let (store, clock) = store(|it| it.capacity(1_000).ended_capacity(10));
+    let ended: Vec<_> = (0..10).map(|_| id()).collect();
+    for id in &ended {
+        create(&store, id);
+        destroy(&store, id);
+    }
+    let error = now(store.create(&id(), &new_session())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert!(error.to_string().contains("10 ended sessions"), "{error}");
+    assert_eq!((store.stats().tombstones, store.stats().refused), (10, 1));
+    for id in &ended {
+        let outcome = now(store.create(id, &new_session())).unwrap();
+        assert!(matches!(outcome, CreateOutcome::Ended(ended) if ended.reason == EndReason::Logout), "{outcome:?}");
+    }
+    assert!(sign_in(&store, SignIn::new(principal("a"))).is_err());
+    clock.advance(defaults::TOMBSTONE);
+    create(&store, &id());
+    let stats = store.stats();
+    assert!(stats.tombstones < 10 && stats.refused == 2, "{stats:?}");
+}
+
+/// The bound refuses what adds to it, and never an end.
+#[test]
+fn sessions_end_however_many_tombstones_there_are() {
+    let (store, _clock) = store(|it| it.ended_capacity(1));
+    let ids: Vec<_> = (0..5).map(|_| id()).collect();
+    ids.iter().for_each(|id| create(&store, id));
+    let signed_in = sign_in(&store, SignIn::new(principal("a"))).unwrap();
+    ids.iter().for_each(|id| destroy(&store, id));
+    let revoked = now(store.revoke_all(&principal("a"), None, EndReason::Revoked)).unwrap();
+    assert_eq!((revoked.ended.len(), store.stats().tombstones), (1, 6));
+    assert!(!ids.iter().chain([&signed_in]).any(|id| is_live(&store, id)));
+    assert!(now(store.create(&id(), &new_session())).is_err());
+}
+
+/// Forwards count too. A rotation is refused later than a create, so that clients who create sessions and end them keep
+/// nobody from signing in.
+#[test]
+fn a_session_that_is_rotated_endlessly_is_refused_and_stays_usable() {
+    let (store, clock) = store(|it| it.ended_capacity(10));
+    let mut at = id();
+    create(&store, &at);
+    let signed_in = sign_in(&store, SignIn::new(principal("a"))).unwrap();
+    (0..10).for_each(|_| at = rotate(&store, &at, RotationKind::Privilege));
+    assert!(now(store.create(&id(), &new_session())).is_err());
+    (10..19).for_each(|_| at = rotate(&store, &at, RotationKind::Privilege));
+    let last = Rotation::new(op(), at.generate_sibling().unwrap(), RotationKind::Privilege);
+    assert!(matches!(now(store.rotate(&at, &last)).unwrap(), RotateOutcome::Rotated(_)));
+    let moved = last.to;
+
+    let refused = Rotation::new(op(), moved.generate_sibling().unwrap(), RotationKind::Privilege);
+    let error = now(store.rotate(&moved, &refused)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert_eq!((store.stats().forwards, store.stats().refused), (20, 2));
+    assert!(is_live(&store, &moved) && is_live(&store, &signed_in));
+    // What adds nothing is answered as ever.
+    assert!(matches!(now(store.rotate(&at, &last)).unwrap(), RotateOutcome::Rotated(again) if again.repeated));
+    let second = Rotation::new(op(), at.generate_sibling().unwrap(), RotationKind::Privilege);
+    assert_eq!(now(store.rotate(&at, &second)).unwrap(), RotateOutcome::AlreadyRotated);
+    clock.advance(defaults::ROTATION_GRACE);
+    assert!(matches!(now(store.rotate(&moved, &refused)).unwrap(), RotateOutcome::Rotated(_)));
+}
+
+#[test]
+fn racing_creates_and_ends_exceed_the_bound_by_their_own_number_at_most() {
+    let (store, _clock) = store(|it| it.ended_capacity(100).partitions(8));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let id = id();
+                    if now(store.create(&id, &new_session())).is_ok() {
+                        destroy(&store, &id);
+                    }
+                }
+            });
+        }
+    });
+    let stats = store.stats();
+    assert!((100..104).contains(&stats.tombstones) && stats.sessions == 0, "{stats:?}");
 }

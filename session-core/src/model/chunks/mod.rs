@@ -77,6 +77,14 @@ impl<K: Ord + Clone, V: Clone> Chunks<K, V> {
     /// Sets the value of a key, and returns the previous one.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         match &mut self.0 {
+            Repr::One(map) if map.len() < MAX => map.insert(key, value),
+            _ => self.insert_in_chunks(key, value),
+        }
+    }
+
+    /// Inserts into a map that has chunks or may need them.
+    fn insert_in_chunks(&mut self, key: K, value: V) -> Option<V> {
+        match &mut self.0 {
             Repr::One(map) => {
                 let old = map.insert(key, value);
                 if map.len() > MAX {

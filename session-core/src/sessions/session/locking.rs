@@ -37,9 +37,9 @@ impl Session {
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) if it is still held after `wait`, or if others have waited longer and still do;
     /// [`Overloaded`](ErrorKind::Overloaded) at once if [too many](crate::SessionsBuilder::lock_waiters) wait already;
-    /// [`Configuration`](ErrorKind::Configuration) if the store has no locks; [`NotFound`](ErrorKind::NotFound), [`Superseded`](ErrorKind::Superseded) and the
-    /// failures of the store. After [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) call it again: if the lock was
-    /// acquired, that call gets it.
+    /// [`Configuration`](ErrorKind::Configuration) if the store has no locks; [`NotFound`](ErrorKind::NotFound),
+    /// [`Superseded`](ErrorKind::Superseded) and the failures of the store. After
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown) call it again: if the lock was acquired, that call gets it.
     ///
     /// # Cancel safety
     /// If the future is dropped, the lock may have been acquired. Another call gets it, or its lease ends it.
