@@ -50,7 +50,7 @@ pub(super) async fn gather(probe: &mut Probe, deployment: &Deployment) -> Option
     }
     let mut others = OtherUsers::default();
     for (name, may) in names.into_iter().zip(may.chunks_exact(2)) {
-        // Who may do what is known even of users that are off.
+        // The server answers for users that are off too.
         if may[0] && user(probe, &name).await.flatten().is_some_and(|user| user.is_on()) {
             if may[1] { others.writers.push(name) } else { others.publishers.push(name) }
         }

@@ -9,7 +9,7 @@ use super::{
     discover::Expected,
     facts::{Facts, Role, gather_common},
     findings::Findings,
-    internals::{Address, Dialer},
+    internals::{Address, Dialer, PrimaryReport, choose},
     probe::Probe,
     reply::{Table, items, table},
 };
@@ -102,23 +102,48 @@ async fn report(probe: &mut Probe, master: &str, findings: &mut Findings) -> Opt
     })
 }
 
-/// The newest report: the one with the highest epoch of the configuration.
-fn newest(reports: &[SentinelReport]) -> Option<&SentinelReport> {
-    reports.iter().max_by_key(|report| report.number("config-epoch"))
+/// The reports that name the primary which a store would follow.
+fn followed(reports: &[SentinelReport]) -> Vec<&SentinelReport> {
+    let claims = reports.iter().filter_map(|report| {
+        let epoch = report.number("config-epoch").unwrap_or(0);
+        report.address_of(&report.primary).map(|primary| PrimaryReport { primary, epoch })
+    });
+    let chosen = choose(&claims.collect::<Vec<_>>());
+    let is_chosen = |report: &&SentinelReport| {
+        chosen.as_ref().is_some_and(|chosen| report.address_of(&report.primary).as_ref() == Some(&chosen.primary))
+    };
+    reports.iter().filter(is_chosen).collect()
 }
 
-/// The servers in the newest report.
+/// The primary, and the replicas that most of these reports name: a single one may name any server, to learn the password.
 fn servers(reports: &[SentinelReport]) -> Vec<Expected> {
-    let Some(newest) = newest(reports) else { return Vec::new() };
-    let primary = newest.address_of(&newest.primary).map(Expected::primary);
-    let replicas = newest.replicas.iter().filter_map(|replica| newest.address_of(replica));
-    let replica = |address| Expected { is_primary: false, ..Expected::primary(address) };
+    let followed = followed(reports);
+    let Some(first) = followed.first() else { return Vec::new() };
+    let mut named: Vec<(Address, usize)> = Vec::new();
+    for report in &followed {
+        let mut own: Vec<Address> = Vec::new();
+        for address in report.replicas.iter().filter_map(|replica| report.address_of(replica)) {
+            if !own.contains(&address) {
+                own.push(address);
+            }
+        }
+        for address in own {
+            match named.iter_mut().find(|(known, _)| *known == address) {
+                Some((_, times)) => *times += 1,
+                None => named.push((address, 1)),
+            }
+        }
+    }
+    let primary = first.address_of(&first.primary).map(Expected::primary);
+    let replicas = named.into_iter().filter(|(_, times)| times * 2 > followed.len());
+    let replica = |(address, _)| Expected { is_primary: false, ..Expected::primary(address) };
     primary.into_iter().chain(replicas.map(replica)).collect()
 }
 
 fn check(reports: &[SentinelReport], named: usize, findings: &mut Findings) {
     findings.deployment();
-    let Some(newest) = newest(reports) else {
+    let followed = followed(reports);
+    let Some(first) = followed.first() else {
         let remedy = "check `urls`, `sentinel.master` and the password of the sentinels";
         return findings.critical("sentinels", "no sentinel reports the primary", remedy);
     };
@@ -142,13 +167,13 @@ fn check(reports: &[SentinelReport], named: usize, findings: &mut Findings) {
             );
         }
     }
-    check_quorum(reports, newest, named, findings);
+    check_quorum(reports, first, named, findings);
 }
 
-fn check_quorum(reports: &[SentinelReport], newest: &SentinelReport, named: usize, findings: &mut Findings) {
+fn check_quorum(reports: &[SentinelReport], first: &SentinelReport, named: usize, findings: &mut Findings) {
     findings.deployment();
-    let known = newest.number("num-other-sentinels").map_or(reports.len() as u64, |others| others + 1);
-    let quorum = newest.number("quorum").unwrap_or(0);
+    let known = first.number("num-other-sentinels").map_or(reports.len() as u64, |others| others + 1);
+    let quorum = first.number("quorum").unwrap_or(0);
     let found = format!("there are {known} sentinels, and {quorum} must agree that the primary is down");
     if reports.iter().any(|report| report.has_quorum == Some(false)) || quorum > known {
         let found = format!("{found}: not enough of them can be reached, so no failover can happen");
@@ -211,5 +236,31 @@ mod tests {
     fn the_newest_report_names_the_primary() {
         let reports = [report("1", "master", "2", "7"), report("2", "master", "2", "10")];
         assert_eq!(servers(&reports), [Expected::primary(Address::tcp("10.0.0.1", 2))]);
+    }
+
+    /// The doctor's password is worth more than a store's.
+    #[test]
+    fn a_lying_sentinel_is_outvoted() {
+        let epoch = u64::MAX.to_string();
+        let honest = || report("1", "master", "2", "7");
+        assert_eq!(
+            servers(&[honest(), report("2", "master", "2", &epoch), honest()]),
+            [Expected::primary(Address::tcp("10.0.0.1", 1))]
+        );
+        // It names the primary of the others, and a replica of its own.
+        let replica = |port: &str| -> Table {
+            [("ip", "10.0.0.1"), ("port", port)].map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        };
+        let with = |replicas: &[&str], report: SentinelReport| SentinelReport {
+            replicas: replicas.iter().map(|port| replica(port)).collect(),
+            ..report
+        };
+        let reports = [
+            with(&["9", "9"], report("1", "master", "2", &epoch)),
+            with(&["3", "4"], honest()),
+            with(&["3", "4"], honest()),
+        ];
+        let ports: Vec<_> = servers(&reports).into_iter().map(|server| server.address).collect();
+        assert_eq!(ports, [1, 3, 4].map(|port| Address::tcp("10.0.0.1", port)));
     }
 }

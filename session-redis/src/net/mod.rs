@@ -58,6 +58,8 @@ pub(crate) use hash_slot::HashSlot;
 pub(crate) use net::{Net, Resend};
 pub(crate) use net_stats::NetStats;
 pub(crate) use primary::Primary;
+#[cfg(feature = "doctor")]
+pub(crate) use primary_report::{PrimaryReport, choose};
 pub(crate) use runtime::check_runtime;
 pub(crate) use server_url::redacted_url;
 #[cfg(feature = "doctor")]

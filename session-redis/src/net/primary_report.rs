@@ -8,15 +8,15 @@ const PLAUSIBLE_LEAD: u64 = 1 << 16;
 
 /// What one sentinel reports: the primary, and the epoch in which it was promoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PrimaryReport {
-    pub(super) primary: Address,
-    pub(super) epoch: u64,
+pub(crate) struct PrimaryReport {
+    pub(crate) primary: Address,
+    pub(crate) epoch: u64,
 }
 
 /// The report that is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Followed {
-    pub(super) primary: Address,
+pub(crate) struct Followed {
+    pub(crate) primary: Address,
     pub(super) epoch: u64,
     /// The number of sentinels that name this primary.
     votes: usize,
@@ -45,7 +45,7 @@ impl Followed {
 /// If equally many name each of several primaries, the newest epoch decides, as an isolated sentinel still names the old
 /// primary, which may accept writes that will be lost. Epochs that are implausibly far ahead of all others do not count
 /// then. A single sentinel that answers is believed: nothing contradicts it, and a store must be able to connect with it.
-pub(super) fn choose(reports: &[PrimaryReport]) -> Option<Followed> {
+pub(crate) fn choose(reports: &[PrimaryReport]) -> Option<Followed> {
     let ceiling = highest_plausible(reports)?;
     let mut best: Option<(bool, Followed)> = None;
     for PrimaryReport { primary, .. } in reports {
@@ -76,19 +76,22 @@ mod tests {
 
     const MOST: u64 = u64::MAX;
 
+    /// A primary, and the epoch that a sentinel reports with it.
+    type Claim = (char, u64);
+
     /// The primaries `o`ld and `n`ew, and `l`, which a sentinel that lies names.
     fn primary(name: char) -> Address {
         Address::tcp(name.to_string(), 6379)
     }
 
-    fn reports(reports: &[(char, u64)]) -> Vec<PrimaryReport> {
+    fn reports(reports: &[Claim]) -> Vec<PrimaryReport> {
         reports.iter().map(|(name, epoch)| PrimaryReport { primary: primary(*name), epoch: *epoch }).collect()
     }
 
     /// The choice does not depend on the order of the reports.
     #[test]
     fn choices() {
-        let cases: &[(&str, &[(char, u64)], (char, u64))] = &[
+        let cases: [(&str, &[Claim], Claim); 22] = [
             ("all agree", &[('n', 5), ('n', 5), ('n', 5)], ('n', 5)),
             ("one answers", &[('n', 5)], ('n', 5)),
             ("one answers, of a great age", &[('n', 1 << 40)], ('n', 1 << 40)),
@@ -119,7 +122,7 @@ mod tests {
                 given.rotate_left(1);
                 for given in [given.clone(), given.iter().rev().cloned().collect()] {
                     let chosen = choose(&given).unwrap();
-                    assert_eq!((chosen.primary, chosen.epoch), (primary(*name), *epoch), "{what}: {given:?}");
+                    assert_eq!((chosen.primary, chosen.epoch), (primary(name), epoch), "{what}: {given:?}");
                 }
             }
         }
@@ -128,7 +131,7 @@ mod tests {
 
     #[test]
     fn when_a_primary_has_been_replaced() {
-        let cases: &[(&str, &[(char, u64)], u64, bool)] = &[
+        let cases: [(&str, &[Claim], u64, bool); 11] = [
             ("a newer primary", &[('n', 5), ('n', 5)], 4, true),
             ("a newer primary, named by one", &[('n', 5)], 4, true),
             ("after many failovers", &[('n', 9_000)], 4, true),
@@ -143,7 +146,7 @@ mod tests {
         ];
         for (what, given, epoch, expected) in cases {
             let chosen = choose(&reports(given)).unwrap();
-            assert_eq!(chosen.supersedes(&primary('o'), *epoch), *expected, "{what}");
+            assert_eq!(chosen.supersedes(&primary('o'), epoch), expected, "{what}");
         }
     }
 }
