@@ -60,17 +60,31 @@ pub(crate) const PATCHES: &[Patch] = &[
     // LeaseFromReceipt.
     patch(
         "listener.rs",
-        "        for partition in covered.iter()",
+        "        for (number, partition) in (0..).zip(covered)",
         r"        let is_broken = self.local.rules.mutant == Some(crate::Mutant::LeaseFromReceipt);
         let heartbeat =
             if is_broken { Heartbeat { sent_at: self.tiers.clock.now(), ..heartbeat } } else { heartbeat };
-        for partition in covered.iter()",
+        for (number, partition) in (0..).zip(covered)",
     ),
     // PatchWrongStamp.
     patch(
         "apply.rs",
         "if leads_there =>",
         "if leads_there || crate::mutant::patches_wrongly(stamp, change.before, self.local.rules.mutant) =>",
+    ),
+    // TrustPublisher.
+    patch(
+        "apply.rs",
+        "follows && change.op.is_some_and(|op| stamp.next(op) == after)",
+        "follows
+            && (self.local.rules.mutant == Some(crate::Mutant::TrustPublisher)
+                || change.op.is_some_and(|op| stamp.next(op) == after))",
+    ),
+    // TrustAnyHeartbeat.
+    patch(
+        "listener.rs",
+        "if self.local.apply_change(&change) {",
+        "if self.local.apply_change(&change) && self.local.rules.mutant != Some(crate::Mutant::TrustAnyHeartbeat) {",
     ),
     // CheckThenInsert.
     patch(
