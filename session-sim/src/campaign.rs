@@ -117,6 +117,8 @@ pub const INTERESTING: &[&str] = &[
     "heartbeats refused",
     "updates lost by the store",
     "stale answers",
+    "forgeries received",
+    "forged answers",
     "tiered: joined",
     "tiered: patched",
     "tiered: evicted",

@@ -29,5 +29,7 @@ mutants! {
     a_lease_from_receipt_is_caught LeaseFromReceipt
     a_patch_of_the_wrong_stamp_is_caught PatchWrongStamp
     a_forgotten_tombstone_is_caught ForgetTombstone
+    a_trusted_publisher_is_caught TrustPublisher
+    a_heartbeat_that_confirms_too_much_is_caught TrustAnyHeartbeat
     a_check_before_the_insert_is_caught CheckThenInsert
 }

@@ -31,6 +31,10 @@ pub(crate) const PATCHES: &[Patch] = &[
         "    pub(crate) eviction: Eviction,\n",
         "    pub(crate) eviction: Eviction,\n    pub(crate) mutant: Option<crate::Mutant>,\n",
     ),
+    // A fixed key: a seed decides everything, and the order of a table's entries depends on the key.
+    patch("hash.rs", "        let random = RandomState::new();\n", ""),
+    patch("hash.rs", "random.hash_one(n)", "u64::from(n) + 0x9e37_79b9_7f4a_7c15"),
+    patch("hash.rs", "    hash::{BuildHasher, Hasher, RandomState},", "    hash::{BuildHasher, Hasher},"),
     // Eviction.
     patch(
         "policy.rs",
@@ -56,17 +60,31 @@ pub(crate) const PATCHES: &[Patch] = &[
     // LeaseFromReceipt.
     patch(
         "listener.rs",
-        "        for partition in covered.iter()",
+        "        for (number, partition) in (0..).zip(covered)",
         r"        let is_broken = self.local.rules.mutant == Some(crate::Mutant::LeaseFromReceipt);
         let heartbeat =
             if is_broken { Heartbeat { sent_at: self.tiers.clock.now(), ..heartbeat } } else { heartbeat };
-        for partition in covered.iter()",
+        for (number, partition) in (0..).zip(covered)",
     ),
     // PatchWrongStamp.
     patch(
         "apply.rs",
         "if leads_there =>",
         "if leads_there || crate::mutant::patches_wrongly(stamp, change.before, self.local.rules.mutant) =>",
+    ),
+    // TrustPublisher.
+    patch(
+        "apply.rs",
+        "follows && change.op.is_some_and(|op| stamp.next(op) == after)",
+        "follows
+            && (self.local.rules.mutant == Some(crate::Mutant::TrustPublisher)
+                || change.op.is_some_and(|op| stamp.next(op) == after))",
+    ),
+    // TrustAnyHeartbeat.
+    patch(
+        "listener.rs",
+        "if self.local.apply_change(&change) {",
+        "if self.local.apply_change(&change) && self.local.rules.mutant != Some(crate::Mutant::TrustAnyHeartbeat) {",
     ),
     // CheckThenInsert.
     patch(

@@ -18,6 +18,10 @@ pub enum Mutant {
     PatchWrongStamp,
     /// A fill is installed although the session ended while it was in flight.
     ForgetTombstone,
+    /// A change is applied although the stamp that it announces does not follow from its op id.
+    TrustPublisher,
+    /// A heartbeat to one partition confirms the changes of all, where one connection carries them.
+    TrustAnyHeartbeat,
     /// The check whether a fill may be installed, and its installation, are two steps.
     CheckThenInsert,
 }

@@ -29,11 +29,11 @@ pub(crate) struct OwnWrite<'a> {
 }
 
 impl LocalCache {
-    /// Applies a change from the feed, whichever node made it.
-    pub(crate) fn apply_change(&self, change: &SessionChange) {
+    /// Applies a change from the feed, whichever node made it. Returns whether it was applied to a copy in place.
+    pub(crate) fn apply_change(&self, change: &SessionChange) -> bool {
         let mut guard = self.lock(&change.digest);
         match change.kind {
-            ChangeKind::Created | ChangeKind::Applied => guard.apply_state_change(change),
+            ChangeKind::Created | ChangeKind::Applied => return guard.apply_state_change(change),
             ChangeKind::Rotated { to, .. } => {
                 guard.evict_ended(&change.digest);
                 if let Some(after) = change.after {
@@ -45,6 +45,7 @@ impl LocalCache {
             // The session has ended, or the kind is unknown to this version.
             _ => guard.evict_ended(&change.digest),
         }
+        false
     }
 
     /// Applies a write of this node: every read from now on sees it.
@@ -141,22 +142,23 @@ impl LocalCache {
 }
 
 impl PartitionGuard<'_> {
-    fn apply_state_change(&mut self, change: &SessionChange) {
+    /// Returns whether the change was applied in place.
+    fn apply_state_change(&mut self, change: &SessionChange) -> bool {
         let Some(after) = change.after else {
             self.evict_ended(&change.digest);
-            return;
+            return false;
         };
         self.raise_floor(&change.digest, after);
         self.remove_absent(&change.digest);
         if self.location(after).is_some_and(|location| location != change.digest) {
             self.remove_older(after);
         }
-        let Some(stamp) = self.stamp(&change.digest) else { return };
+        let Some(stamp) = self.stamp(&change.digest) else { return false };
         let follows = change.before == Some(stamp);
         let is_old = stamp == after || stamp.incarnation() == after.incarnation() && stamp.version() > after.version();
         // The copy has the change already, by an own write or by a fill that saw it.
         if is_old && !follows {
-            return;
+            return false;
         }
         // Whole stamps are compared: after a failover that lost updates, two states have one version. And the change must
         // lead from one to the other, so that what anybody else may have published is not applied under a stamp that the
@@ -167,20 +169,21 @@ impl PartitionGuard<'_> {
             _ => {
                 self.remove(&change.digest);
                 self.local.counters.evicted.count();
+                false
             }
         }
     }
 
-    /// Applies a change to the copy in place.
-    fn patch(&mut self, digest: &IdDigest, after: Stamp, delta: &Delta) {
+    /// Applies a change to the copy in place. Returns whether there was one.
+    fn patch(&mut self, digest: &IdDigest, after: Stamp, delta: &Delta) -> bool {
         let patched = self.peek(digest, |copy| {
             let record = copy.record()?;
             Some(Copy::new(Content::Session(Arc::new(changed(record, after, delta))), copy.provenance))
         });
-        if let Some(copy) = patched.flatten() {
-            self.insert(*digest, copy);
-            self.local.counters.patched.count();
-        }
+        let Some(copy) = patched.flatten() else { return false };
+        self.insert(*digest, copy);
+        self.local.counters.patched.count();
+        true
     }
 
     /// Brings the copy up to an own write. The store vouches for the state that it has just acknowledged, so a copy with

@@ -43,7 +43,9 @@ pub struct TieredStoreBuilder<R> {
     heartbeat: Option<Duration>,
     capacity: Capacity,
     eviction: Eviction,
+    max_copy: Option<u64>,
     absent_capacity: u64,
+    first_loads: usize,
     revalidations: usize,
     breaker: (u32, Duration),
     self_check: Option<Duration>,
@@ -59,7 +61,9 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             heartbeat: None,
             capacity: defaults::CAPACITY,
             eviction: defaults::EVICTION,
+            max_copy: None,
             absent_capacity: defaults::ABSENT_CAPACITY,
+            first_loads: defaults::FIRST_LOADS,
             revalidations: defaults::REVALIDATIONS,
             breaker: (defaults::BREAKER_FAILURES, defaults::BREAKER_PAUSE),
             self_check: Some(defaults::SELF_CHECK),
@@ -95,9 +99,28 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
         Self { eviction, ..self }
     }
 
+    /// The size of the largest copy, in bytes as [`Capacity::bytes`] counts them. A session that needs a larger one is not
+    /// kept, so that few clients with large sessions cannot displace the copies of many others. Its loads go to the store.
+    /// The default depends on the [capacity](Self::capacity). If that is in bytes, it is a 256th of it, and at least
+    /// [`MAX_COPY`](defaults::MAX_COPY). If it is in entries, there is no limit.
+    pub fn max_copy(self, bytes: u64) -> Self {
+        Self { max_copy: Some(bytes), ..self }
+    }
+
     /// How many ids without a session the cache remembers. This budget is separate: absent ids never displace a session.
     pub fn absent_capacity(self, ids: u64) -> Self {
         Self { absent_capacity: ids, ..self }
+    }
+
+    /// How many loads of ids without a copy are sent to the store at the same time. Further ones are refused at once, with
+    /// [`Overloaded`](session_core::ErrorKind::Overloaded), so that a flood of ids that were never issued leaves the store to
+    /// sessions with a copy, writes and heartbeats. Callers that load one id at the same time share one load.
+    ///
+    /// Every session is without a copy when a node has just started, when its copy was displaced, and if it is [too
+    /// large](Self::max_copy) for one. An id that forwards is too. The default is a quarter of the calls that the Redis store
+    /// has in flight to one primary: if you change that number, change this one too.
+    pub fn first_loads(self, concurrent: usize) -> Self {
+        Self { first_loads: concurrent, ..self }
     }
 
     /// How many copies are revalidated with the store at the same time. With more, a store that recovers from an outage gets
@@ -114,7 +137,8 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
         Self { breaker: (failures, pause), ..self }
     }
 
-    /// How often a copy that is being served is compared with the store in the background; `None` for never.
+    /// How often a copy that is being served is compared with the store in the background; `None` for never. A comparison
+    /// loads the whole session.
     pub fn self_check(self, interval: Option<Duration>) -> Self {
         Self { self_check: interval, ..self }
     }
@@ -131,6 +155,7 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             term: LeaseTerm::new(self.max_staleness),
             max_age: u64::try_from(self.max_age.as_millis()).unwrap_or(u64::MAX),
             sessions: self.capacity,
+            max_copy: self.max_copy.unwrap_or_else(|| self.capacity.max_copy()),
             eviction: self.eviction,
             absent: Capacity::entries(self.absent_capacity),
         };
@@ -145,10 +170,12 @@ impl<R: SessionStore + 'static> TieredStoreBuilder<R> {
             breaker: Breaker::new(self.breaker.0, self.breaker.1),
             heartbeat: self.heartbeat.unwrap_or(bound / defaults::BEATS).max(Duration::from_millis(1)),
             max_staleness: self.max_staleness,
+            first_loads: Semaphore::new(self.first_loads.clamp(1, Semaphore::MAX_PERMITS)),
             revalidations: Semaphore::new(self.revalidations.clamp(1, Semaphore::MAX_PERMITS)),
             touches: Touches::default(),
             check_every,
             next_check: AtomicU64::new(0),
+            revalidated: AtomicU64::new(0),
             remote: self.remote,
         })
     }

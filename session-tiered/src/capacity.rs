@@ -1,5 +1,7 @@
 //! The size limit of the local cache.
 
+use crate::defaults;
+
 /// How much the local cache keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity(Limit);
@@ -25,6 +27,14 @@ impl Capacity {
     pub(crate) fn total(self) -> u64 {
         match self.0 {
             Limit::Entries(count) | Limit::Bytes(count) => count,
+        }
+    }
+
+    /// The default size of the largest copy, in bytes.
+    pub(crate) fn max_copy(self) -> u64 {
+        match self.0 {
+            Limit::Entries(_) => u64::MAX,
+            Limit::Bytes(count) => defaults::MAX_COPY.max(count / defaults::MAX_COPY_SHARE),
         }
     }
 

@@ -51,7 +51,8 @@
 //! # How it works
 //! - A *lease* lets the copies of a partition answer. A heartbeat grants and extends it: the listener asks for a
 //!   [barrier](session_core::store::Barriers), which arrives in the feed behind everything published before it. The
-//!   lease runs from when the heartbeat was **sent**.
+//!   lease runs from when the heartbeat was **sent**. A change that was applied to a copy and that the store did not publish
+//!   shows in the next heartbeat of its partition, as a gap.
 //! - An *epoch* ends with every gap in the feed. Copies of an ended epoch do not answer until the store has confirmed
 //!   them.
 //! - A *fill* is a load whose answer becomes a copy. It notes the epoch when its request leaves. Each change that arrives
@@ -61,7 +62,8 @@
 //! # Read levels
 //! - [`ReadLevel::Local`](session_core::ReadLevel::Local), the default: within the staleness bound.
 //! - With a [floor](session_core::LoadOptions::floor): at least that version.
-//! - [`ReadLevel::Store`](session_core::ReadLevel::Store): the current state. With a copy, the load is a conditional one.
+//! - [`ReadLevel::Store`](session_core::ReadLevel::Store): the current state. With a copy, the load is a conditional one; one of
+//!   16 conditional loads brings the whole state and compares it with the copy's.
 //! - With [`stale_if_error`](session_core::LoadOptions::stale_if_error): if the store does not answer, or refuses the read
 //!   for now, a copy of up to that age, which the answer states. This is the only exception to I1, I4, I7 and I10. Without
 //!   it, the load fails.
@@ -83,6 +85,10 @@
 //!   within the staleness bound.
 //! - The crate starts nothing by itself. The first call starts the listener's task, so calls need a Tokio runtime. Until the
 //!   first lease, loads go to the store.
+//! - Loads of ids without a copy are refused when too many are [in flight](TieredStoreBuilder::first_loads). On a node that has
+//!   just started, these are the loads of all sessions.
+//! - A session that would need a [large copy](TieredStoreBuilder::max_copy) is not kept. Its loads go to the store, in the share
+//!   of loads without a copy.
 //! - Memory is bounded by an estimate. moka, which decides what stays cached, may lag behind by a few entries.
 //!
 //! # Features
@@ -94,7 +100,7 @@
 //!
 //! | name | label | value |
 //! |---|---|---|
-//! | `session_tiered_hits`, `_misses`, `_joined`, `_patched`, `_evicted`, `_displaced`, `_revalidated`, `_fills_rejected`, `_resurrections_refused`, `_gaps`, `_epochs_ended`, `_lease_losses`, `_history_lost`, `_floors_unmet`, `_served_stale`, `_broken_circuits`, `_heartbeats`, `_self_checks`, `_violations` | | the counter of [`Stats`] with that name |
+//! | `session_tiered_hits`, `_misses`, `_joined`, `_patched`, `_evicted`, `_displaced`, `_oversized`, `_revalidated`, `_fills_rejected`, `_resurrections_refused`, `_gaps`, `_epochs_ended`, `_lease_losses`, `_history_lost`, `_floors_unmet`, `_served_stale`, `_broken_circuits`, `_first_loads_refused`, `_heartbeats`, `_self_checks`, `_violations` | | the counter of [`Stats`] with that name |
 //! | `session_tiered_staleness` | `sixteenth`: 1 to 16 | hits by age: 3 counts the hits whose heartbeat was sent between 2/16 and 3/16 of `max_staleness` before. Each hit is counted once |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -124,6 +130,7 @@ mod stats;
 mod store;
 mod tiers;
 mod touches;
+mod unconfirmed;
 mod usage;
 mod writes;
 

@@ -9,7 +9,7 @@ use session_core::{
     store::{BarrierId, FeedItem, GapCause, SessionStore, Subscription},
 };
 
-use crate::{local_cache::LocalCache, partition::Partition, tiers::Tiers};
+use crate::{local_cache::LocalCache, partition::Partition, tiers::Tiers, unconfirmed::Unconfirmed};
 
 /// The first and the longest pause between attempts to subscribe.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -44,6 +44,8 @@ struct Heartbeat {
     sent_at: Timestamp,
     /// The latest epoch when it was sent. It grants no lease to an epoch that began later.
     latest_epoch: u64,
+    /// How many changes had been applied when it was sent.
+    applied: u64,
 }
 
 type BarrierRequest = BoxFuture<'static, (Heartbeat, Option<BarrierId>)>;
@@ -61,6 +63,8 @@ struct Listener<'a, R> {
     unclaimed: Vec<BarrierId>,
     /// The last heartbeat of each partition.
     last: HashMap<u16, Heartbeat>,
+    /// Changes that no barrier of their partition has confirmed yet.
+    unconfirmed: Unconfirmed,
 }
 
 /// Why heartbeats are sent.
@@ -82,6 +86,7 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
             awaited: HashMap::new(),
             unclaimed: Vec::new(),
             last: HashMap::new(),
+            unconfirmed: Unconfirmed::default(),
         }
     }
 
@@ -125,9 +130,10 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
         let targets = self.targets(trigger);
         // Read before any request is sent.
         let (sent_at, latest_epoch) = (self.tiers.clock.now(), self.local.epochs.latest());
+        let applied = self.unconfirmed.applied();
         for partition in targets {
             let (barriers, heartbeat) =
-                (self.subscription.barriers().clone(), Heartbeat { partition, sent_at, latest_epoch });
+                (self.subscription.barriers().clone(), Heartbeat { partition, sent_at, latest_epoch, applied });
             self.requests.push(async move { (heartbeat, barriers.barrier(partition).await.ok()) }.boxed());
             self.last.insert(partition, heartbeat);
             *self.requested.entry(partition).or_default() += 1;
@@ -135,7 +141,8 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
         }
     }
 
-    /// The partitions to send heartbeats to: those with copies, or one for all where one connection carries all partitions.
+    /// The partitions to send heartbeats to: those with copies. Where one connection carries all partitions, one for all of
+    /// them, and those with a change that no barrier has confirmed yet.
     fn targets(&self, trigger: Trigger) -> Vec<u16> {
         let now = self.tiers.clock.now();
         let cached = (0..=u16::MAX).zip(self.local.partitions()).filter(|(_, partition)| partition.copies() > 0);
@@ -146,7 +153,10 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
             Some(first) if self.subscription.barriers().spans_partitions() => {
                 let (one, _) = cached.iter().find(|(_, partition)| partition.has_session()).unwrap_or(first);
                 let is_any_due = cached.iter().any(|(_, partition)| self.is_due(*one, partition, trigger, now));
-                is_any_due.then_some(*one).into_iter().collect()
+                let changed = cached.iter().filter(|(number, partition)| {
+                    number != one && self.unconfirmed.contains(*number) && self.is_due(*number, partition, trigger, now)
+                });
+                is_any_due.then_some(*one).into_iter().chain(changed.map(|(number, _)| *number)).collect()
             }
             _ => {
                 let due = cached.iter().filter(|(number, partition)| self.is_due(*number, partition, trigger, now));
@@ -189,7 +199,11 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
 
     fn handle(&mut self, item: FeedItem) {
         match item {
-            FeedItem::Change(change) => self.local.apply_change(&change),
+            FeedItem::Change(change) => {
+                if self.local.apply_change(&change) {
+                    self.unconfirmed.add(change.partition);
+                }
+            }
             FeedItem::Barrier(_, barrier) => match self.awaited.remove(&barrier) {
                 Some(heartbeat) => self.grant(heartbeat),
                 None => {
@@ -213,6 +227,7 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
         let spans = self.subscription.barriers().spans_partitions();
         let partition = partition.filter(|_| !(spans && cause == GapCause::Missed));
         self.local.end_epoch(partition);
+        self.unconfirmed.clear(partition);
         // Their barriers would grant no lease in the new epoch.
         self.awaited.retain(|_, heartbeat| partition.is_some_and(|partition| partition != heartbeat.partition));
         #[cfg(feature = "tracing")]
@@ -221,7 +236,12 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
 
     /// The barrier of a heartbeat came out of the stream, behind everything published before it. The lease runs from when
     /// the heartbeat was sent.
-    fn grant(&self, heartbeat: Heartbeat) {
+    ///
+    /// A barrier shows that no message is missing, and that its partition had none that the store has not published: its
+    /// sequence would be ahead of the store's. So where a partition has had changes since, the barrier of another one does not
+    /// extend its lease, and a forged change is gone with the lease at the latest.
+    fn grant(&mut self, heartbeat: Heartbeat) {
+        self.unconfirmed.confirm(heartbeat.partition, heartbeat.applied);
         let partitions = self.local.partitions();
         let covered = if self.subscription.barriers().spans_partitions() {
             partitions
@@ -229,8 +249,11 @@ impl<'a, R: SessionStore + 'static> Listener<'a, R> {
             let at = usize::from(heartbeat.partition);
             partitions.get(at..=at).unwrap_or(&[])
         };
-        for partition in covered.iter().filter(|partition| partition.epoch.number() <= heartbeat.latest_epoch) {
-            partition.lease.grant(heartbeat.sent_at, self.local.rules.term);
+        for (number, partition) in (0..).zip(covered) {
+            let is_covered = covered.len() == 1 || !self.unconfirmed.has_before(number, heartbeat.applied);
+            if is_covered && partition.epoch.number() <= heartbeat.latest_epoch {
+                partition.lease.grant(heartbeat.sent_at, self.local.rules.term);
+            }
         }
     }
 }

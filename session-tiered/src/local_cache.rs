@@ -9,7 +9,7 @@ use std::sync::{
 
 use session_core::{
     LoadOptions,
-    model::{IdDigest, Record, Stamp, Timestamp},
+    model::{IdDigest, Record, Timestamp},
     store::LoadOutcome,
 };
 use tokio::sync::Notify;
@@ -34,6 +34,8 @@ pub(crate) struct Rules {
     /// In milliseconds.
     pub(crate) max_age: u64,
     pub(crate) sessions: Capacity,
+    /// The size of the largest copy, in bytes.
+    pub(crate) max_copy: u64,
     pub(crate) absent: Capacity,
     pub(crate) eviction: Eviction,
 }
@@ -129,11 +131,11 @@ impl LocalCache {
         }
     }
 
-    /// The stamp that a load without a floor would be answered with now.
-    pub(crate) fn served_stamp(&self, digest: &IdDigest, now: Timestamp) -> Option<Stamp> {
+    /// The record that a load without a floor would be answered with now.
+    pub(crate) fn served(&self, digest: &IdDigest, now: Timestamp) -> Option<Arc<Record>> {
         let copies = self.copies.pin();
         let copy = copies.get(digest)?;
-        if self.may_answer(digest, copy, now).is_ok() { copy.stamp() } else { None }
+        if self.may_answer(digest, copy, now).is_ok() { copy.record().cloned() } else { None }
     }
 
     /// Whether a copy may answer, and if so, the milliseconds that remain of its lease. All local answers depend on this

@@ -60,9 +60,14 @@ impl PartitionGuard<'_> {
         self.peek(digest, Copy::stamp).flatten()
     }
 
-    /// Installs a copy.
+    /// Installs a copy, unless it is too large. Then there is none any more, as if it was displaced at once.
     pub(crate) fn insert(&mut self, digest: IdDigest, mut copy: Copy) {
         let (weight, is_session) = (copy.weight(), copy.is_session());
+        if is_session && u64::from(weight) > self.local.rules.max_copy {
+            self.local.counters.oversized.count();
+            self.remove(&digest);
+            return;
+        }
         // A patched copy usually keeps about its size, and then its evictor need not be called.
         let reported = self.peek(&digest, |old| (old.is_session(), old.reported_weight));
         let reported = reported
@@ -198,6 +203,7 @@ mod tests {
             term: LeaseTerm::new(Duration::from_secs(1)),
             max_age: 60_000,
             sessions: Capacity::entries(10),
+            max_copy: u64::MAX,
             absent,
             eviction: Eviction::default(),
         };

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use session_core::{
-    Error, Floor, LoadOptions, ReadLevel, SessionId,
+    Error, ErrorKind, Floor, LoadOptions, ReadLevel, SessionId,
     model::{IdDigest, Record, Stamp},
     store::{Found, LoadOutcome, SessionStore, Touched},
 };
+use tokio::sync::SemaphorePermit;
 
 use crate::{
     fill::{Answer, FillId, SharedLoad},
     install::{Departure, PendingLoad},
     local_cache::LastKnown,
+    store::BACKEND,
     tiers::Tiers,
 };
 
@@ -60,15 +62,22 @@ impl<R: SessionStore + 'static> Tiers<R> {
     fn begin(self: Arc<Self>, id: SessionId, fill: FillId, has_copy: bool) -> SharedLoad {
         let load = async move {
             let flight = Flight { tiers: &self, digest: id.digest(), fill, is_installed: false };
-            // After an outage every copy has to be revalidated. A limit keeps the recovering store from being flooded.
-            let _permit = if has_copy { self.revalidations.acquire().await.ok() } else { None };
+            let _permit = self.load_permit(has_copy).await?;
             let (departure, copy) = self.local.depart(id.digest(), fill, self.clock.now());
-            let known = copy.as_ref().map(|record| record.stamp());
+            // A state that is compared with the copy's instead of its stamp alone.
+            let compares = copy.is_some() && self.is_comparison_due();
+            let known = copy.as_ref().filter(|_| !compares).map(|record| record.stamp());
             let options = LoadOptions { known, level: ReadLevel::Store, ..LoadOptions::default() };
             let outcome = match (self.ask(self.remote.load(&id, options)).await?, copy) {
                 (LoadOutcome::Unchanged(touched), Some(record)) => {
                     self.local.counters.revalidated.count();
                     LoadOutcome::Found(revalidated(record, touched))
+                }
+                (LoadOutcome::Found(found), Some(record)) if found.record.stamp() == record.stamp() => {
+                    if self.compare(id.digest(), &record, &found.record) {
+                        self.local.counters.revalidated.count();
+                    }
+                    LoadOutcome::Found(found)
                 }
                 (outcome, _) => outcome,
             };
@@ -76,6 +85,19 @@ impl<R: SessionStore + 'static> Tiers<R> {
             Ok(outcome)
         };
         load.boxed().shared()
+    }
+
+    /// Permission to send a load. After an outage every copy has to be revalidated; a limit keeps the recovering store from
+    /// being flooded. Clients can ask for any number of ids without a copy, so of those too many are refused.
+    async fn load_permit(&self, has_copy: bool) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        if has_copy {
+            return Ok(self.revalidations.acquire().await.ok());
+        }
+        self.first_loads.try_acquire().map(Some).map_err(|_| {
+            self.local.counters.first_loads_refused.count();
+            Error::new(ErrorKind::Overloaded, "too many loads of ids without a copy are in flight")
+                .with_context(BACKEND, "load")
+        })
     }
 
     /// The answer when the store gave none about the session: a copy, if the caller accepts its age. A refusal for now is no

@@ -23,6 +23,8 @@ pub struct Stats {
     pub evicted: u64,
     /// Copies that made room for others.
     pub displaced: u64,
+    /// Copies that were not kept, or were dropped, because they were too large.
+    pub oversized: u64,
     /// Copies that the store found unchanged and vouched for again.
     pub revalidated: u64,
     /// Fills that were not installed, because a newer state became known while they were in flight or an epoch ended.
@@ -44,11 +46,14 @@ pub struct Stats {
     pub served_stale: u64,
     /// Calls that failed at once because the store had not answered the calls before.
     pub broken_circuits: u64,
+    /// Loads of ids without a copy that were refused because too many were in flight.
+    pub first_loads_refused: u64,
     /// Heartbeats that were sent.
     pub heartbeats: u64,
     /// Copies that were compared with the store in the background.
     pub self_checks: u64,
-    /// Copies that were still being served `max_staleness` after the store had answered with another stamp. Must be zero.
+    /// Copies that were still being served `max_staleness` after the store had answered with another stamp, or had another
+    /// state than the store under its stamp. Must be zero.
     pub violations: u64,
     /// A histogram of hits by the time since the last heartbeat was sent, in sixteenths of `max_staleness`. That time is an
     /// upper bound of the staleness of the answer.
@@ -98,8 +103,9 @@ macro_rules! counters {
 }
 
 counters! {
-    misses joined patched evicted displaced revalidated fills_rejected resurrections_refused gaps epochs_ended
-    lease_losses history_lost floors_unmet served_stale broken_circuits heartbeats self_checks violations
+    misses joined patched evicted displaced oversized revalidated fills_rejected resurrections_refused gaps epochs_ended
+    lease_losses history_lost floors_unmet served_stale broken_circuits first_loads_refused heartbeats self_checks
+    violations
 }
 
 /// One counter.

@@ -18,6 +18,8 @@ pub(crate) struct Tiers<R> {
     pub(crate) breaker: Breaker,
     pub(crate) heartbeat: Duration,
     pub(crate) max_staleness: Duration,
+    /// Permits for loads of ids without a copy.
+    pub(crate) first_loads: Semaphore,
     /// Permits for revalidations of copies.
     pub(crate) revalidations: Semaphore,
     pub(crate) touches: Touches,
@@ -25,6 +27,8 @@ pub(crate) struct Tiers<R> {
     pub(crate) check_every: u64,
     /// When the next self-check is due.
     pub(crate) next_check: AtomicU64,
+    /// The revalidations that were sent.
+    pub(crate) revalidated: AtomicU64,
 }
 
 impl<R> Tiers<R> {

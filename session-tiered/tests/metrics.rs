@@ -139,7 +139,7 @@ async fn a_node_without_a_cache_tells_too() {
     assert_eq!((counters.of("misses"), counters.of("hits"), counters.of("heartbeats")), (Some(3), Some(0), Some(0)));
 }
 
-fn named(stats: &Stats) -> [(&'static str, u64); 19] {
+fn named(stats: &Stats) -> [(&'static str, u64); 21] {
     [
         ("hits", stats.hits),
         ("misses", stats.misses),
@@ -147,6 +147,7 @@ fn named(stats: &Stats) -> [(&'static str, u64); 19] {
         ("patched", stats.patched),
         ("evicted", stats.evicted),
         ("displaced", stats.displaced),
+        ("oversized", stats.oversized),
         ("revalidated", stats.revalidated),
         ("fills_rejected", stats.fills_rejected),
         ("resurrections_refused", stats.resurrections_refused),
@@ -157,6 +158,7 @@ fn named(stats: &Stats) -> [(&'static str, u64); 19] {
         ("floors_unmet", stats.floors_unmet),
         ("served_stale", stats.served_stale),
         ("broken_circuits", stats.broken_circuits),
+        ("first_loads_refused", stats.first_loads_refused),
         ("heartbeats", stats.heartbeats),
         ("self_checks", stats.self_checks),
         ("violations", stats.violations),

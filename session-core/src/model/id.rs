@@ -167,7 +167,8 @@ impl IdDigest {
         self.first & PARTITION_BITS
     }
 
-    /// 64 bits of the hash, uniformly distributed. A hash table can use them directly.
+    /// 64 bits of the hash, uniformly distributed. A hash table of issued ids can use them directly. One of ids that clients send
+    /// needs a key of its own: a client can compute ids whose digests share some of these bits.
     pub const fn hash_bits(&self) -> u64 {
         let h = &self.hash;
         u64::from_ne_bytes([h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]])

@@ -8,6 +8,7 @@
 mod access;
 mod asked;
 mod exactly_once;
+mod forgeries;
 mod i10_no_immortal_copy;
 mod i1_bounded_staleness;
 mod i2_read_your_writes;
@@ -43,6 +44,7 @@ use session_core::{
 use crate::sim::{History, Millis, Seen, Settings, Window};
 pub(crate) use access::{Access, Moved};
 pub(crate) use asked::Asked;
+use forgeries::Forgeries;
 use lower_bounds::LowerBounds;
 pub(crate) use updates::Updates;
 
@@ -100,6 +102,7 @@ pub struct Oracle {
     gap_of_all: BTreeMap<usize, Millis>,
     pub(crate) access: Access,
     pub(crate) asked: Asked,
+    pub(crate) forgeries: Forgeries,
     pub(crate) updates: Updates,
     pub(crate) uses: i9_honest_deadlines::Uses,
     violation: Option<Violation>,
@@ -144,6 +147,7 @@ impl Oracle {
             gap_of_all: BTreeMap::new(),
             access: Access::default(),
             asked: Asked::default(),
+            forgeries: Forgeries::default(),
             updates: Updates::default(),
             uses: i9_honest_deadlines::Uses::default(),
             violation: None,
@@ -171,13 +175,21 @@ impl Oracle {
         self.order
     }
 
-    /// A load was answered.
-    pub(crate) fn judge(&mut self, history: &History, load: &Load) {
+    /// A load was answered. Returns whether the answer is a forged state, which binds no later answer.
+    pub(crate) fn judge(&mut self, history: &History, load: &Load) -> bool {
         let broken = CHECKS.iter().filter_map(|(name, check)| Some((*name, check(self, history, load).err()?)));
         let broken: Vec<_> = broken.collect();
+        if !broken.is_empty() && self.forgeries.is_forged(history, &load.digest, &load.seen, load.answered) {
+            if let Err(text) = forgeries::check(self, load) {
+                self.broken.insert("forgeries");
+                self.violate("forgeries", format!("{text}; {load:?}"));
+            }
+            return true;
+        }
         if let Some((first, text)) = broken.first() {
             self.broken.extend(broken.iter().map(|(name, _)| *name));
-            return self.violate(first, format!("{text}; {load:?}"));
+            self.violate(first, format!("{text}; {load:?}"));
+            return false;
         }
         self.order += 1;
         if let Some(version) = truth::explain(self, history, load, 0) {
@@ -187,6 +199,7 @@ impl Oracle {
             let born = history.born(stamp).unwrap_or(0);
             self.read_session.raise((load.node, u64::from(stamp.incarnation())), self.order, born);
         }
+        false
     }
 
     /// A write was acknowledged. It left this state at `digest`.

@@ -189,7 +189,7 @@ impl Client {
     }
 
     /// An answer that states its age is no older than that, and no older than the caller allowed. That is its only
-    /// guarantee.
+    /// guarantee, and a forged state has none.
     fn stale(&self, digest: &IdDigest, options: LoadOptions, seen: Seen, age: Duration) {
         self.sim.with(|world| {
             world.coverage.count("stale answers");
@@ -197,7 +197,8 @@ impl Client {
             let from = world.now.saturating_sub(age.as_millis() as Millis * 101 / 100 + 1);
             let window = Window { from, to: world.now, least: 0 };
             let is_true = world.history.explain(digest, &seen, window).is_some();
-            if !is_true || options.stale_if_error.is_none_or(|allowed| age > allowed) {
+            let is_forged = world.oracle.forgeries.is_forged(&world.history, digest, &seen, world.now);
+            if !is_true && !is_forged || options.stale_if_error.is_none_or(|allowed| age > allowed) {
                 let text = format!("{digest:?} said to be {age:?} old, asked with {options:?}: {seen:?}");
                 world.oracle.violate("i1_bounded_staleness", text);
             }
@@ -207,7 +208,9 @@ impl Client {
     fn answered(&self, at: usize, id: &SessionId, load: &Load) {
         self.sim.with(|world| {
             world.count_load(load);
-            world.oracle.judge(&world.history, load);
+            if world.oracle.judge(&world.history, load) {
+                return world.coverage.count("forged answers");
+            }
             let cookie = &mut world.jar.0[at];
             let is_present = cookie.ids.last() == Some(id);
             match &load.seen {

@@ -135,9 +135,10 @@ impl Sim {
     }
 
     /// Pushes are lost while the connection stays up. Where one connection carries all partitions, the barrier of one covers
-    /// all of them, so none may lose a push silently.
+    /// all of them, so none may lose a push silently. Neither may any where a forged message could take the place of the one
+    /// that is lost.
     fn lost_pushes(&self, node: usize, shard: usize, pushes: u32) {
-        if self.with(|world| world.settings.shards == 1) {
+        if self.with(|world| world.settings.shards == 1 || world.forger.is_some()) {
             return self.broken_feed(node, shard);
         }
         self.met("pushes to be lost", || format!("n{node} s{shard} {pushes}"));

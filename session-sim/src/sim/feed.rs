@@ -13,7 +13,7 @@ use session_core::{
 };
 use tokio::sync::oneshot;
 
-use super::{Sim, SimStore, World, node::FeedState, settings::CALL_DEADLINE};
+use super::{Sim, SimStore, World, forger::FORGED, node::FeedState, settings::CALL_DEADLINE};
 
 /// A message of a server on a feed's connection.
 #[derive(Debug)]
@@ -126,6 +126,7 @@ impl World {
             other => format!("n{node} takes {other:?}"),
         });
         match item {
+            FeedItem::Change(change) if version == FORGED => self.took_forgery(node, change.digest, self.now),
             FeedItem::Change(change) => self.oracle.took_change(node, change, version, self.now),
             FeedItem::Gap(partition, _) => {
                 self.coverage.count("gaps");

@@ -8,6 +8,9 @@ use super::{Sim, World, feed::Push};
 impl World {
     /// Pushes a change to every node that listens to this server.
     pub(crate) fn publish(&mut self, server: usize, change: &SessionChange) {
+        if let Some(forger) = &mut self.forger {
+            forger.hear(change);
+        }
         let (shard, version) = (self.servers[server].shard, self.history.version());
         for node in 0..self.nodes.len() {
             let push_conn = &mut self.nodes[node].feed.push_conns[shard];

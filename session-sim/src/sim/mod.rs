@@ -8,6 +8,7 @@ mod clock;
 mod coverage;
 mod faults;
 mod feed;
+mod forger;
 mod history;
 mod jar;
 mod link;

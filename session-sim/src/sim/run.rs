@@ -4,13 +4,19 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use session_core::store::SessionStore;
 
-use super::{Coverage, Millis, NodeClock, Settings, Sim, SimStore, StoreMistake, client::Client, node::COMMAND_CONNS};
+use super::{
+    Coverage, Millis, NodeClock, Settings, Sim, SimStore, StoreMistake, client::Client, forger::Forger,
+    node::COMMAND_CONNS,
+};
 use crate::oracle::Violation;
 
 /// The longest a run may take, in virtual time.
 const LONGEST: Duration = Duration::from_secs(300);
-/// The time in which faults begin.
-const FAULTS: std::ops::Range<Millis> = 500..11_000;
+/// The seeds with a publisher of forged messages: those with this remainder.
+const FORGED: u64 = 5;
+const FORGED_OF: u64 = 8;
+/// The time in which faults begin, and in which messages are forged.
+pub(super) const FAULTS: std::ops::Range<Millis> = 500..11_000;
 
 /// The parts that a node is built from.
 #[derive(Clone, Debug)]
@@ -85,6 +91,7 @@ pub fn run_with(seed: u64, subject: Subject<'_>, mistake: Option<StoreMistake>, 
         let sim = Sim::new(settings.clone(), rng.fork(), trace);
         sim.with(|world| {
             world.mistake = mistake;
+            world.forger = (seed % FORGED_OF == FORGED).then(Forger::default);
             world.note(|| format!("seed {seed} {settings:?}"));
         });
         let failure = match tokio::time::timeout(LONGEST, simulate(&sim, subject, &settings, &mut rng)).await {
@@ -127,6 +134,10 @@ async fn simulate(sim: &Sim, subject: Subject<'_>, settings: &Settings, rng: &mu
             sim.sleep(rng.u64(FAULTS)).await;
             sim.fault(&mut rng).await;
         }));
+    }
+    if sim.with(|world| world.forger.is_some()) {
+        let (sim, rng) = (sim.clone(), rng.fork());
+        tasks.push(tokio::spawn(async move { sim.forge(rng).await }));
     }
     for task in tasks {
         task.await.map_err(|error| error.to_string())?;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Coverage, History, Millis, Settings, StoreMistake,
+    forger::Forger,
     jar::Jar,
     node::NodeState,
     server::{Lineages, Replicated, Role, Server, TrackedSlots},
@@ -49,6 +50,8 @@ pub struct World {
     pub(crate) rules: Rules,
     /// The rule that the servers break, if any.
     pub(crate) mistake: Option<StoreMistake>,
+    /// The publisher of forged messages, if there is one.
+    pub(crate) forger: Option<Forger>,
     /// Two for each shard `s`: `2s` and `2s + 1`.
     pub(crate) servers: Vec<Server>,
     /// By shard: its primary, as seen by nodes that can reach it.
@@ -147,6 +150,7 @@ impl World {
             now: 0,
             rules: Rules { tombstone: TOMBSTONE, indexed: true, ..Rules::default() },
             mistake: None,
+            forger: None,
             servers: (0..2 * settings.shards).map(server).collect(),
             primaries: (0..settings.shards).map(|shard| 2 * shard).collect(),
             homes: (0..settings.partitions).map(|partition| usize::from(partition) % settings.shards).collect(),

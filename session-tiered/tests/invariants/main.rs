@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod flood;
 mod i01_bounded_staleness;
 mod i02_read_your_writes;
 mod i03_monotonic_reads;

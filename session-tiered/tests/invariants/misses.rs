@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use session_core::{LoadOptions, SessionId, store::SessionStore as _};
 use session_tiered::{Capacity, Eviction};
 
-use crate::stage::{Stage, is_hit, read, settle, warm};
+use crate::stage::{Stage, is_hit, read, settle, warm, write};
 
 /// Concurrent misses of one session cost one load.
 #[tokio::test]
@@ -96,6 +96,54 @@ async fn what_was_used_last_stays() {
     // Five waves with five loads each: LRU hits nearly all; the other policy misses those of the waves that found no room.
     assert!(recent > 5 * 5 * ROOM / 2 * 9 / 10, "{recent}");
     assert!(frequent < recent * 9 / 10, "{frequent} of {recent}");
+}
+
+/// A session that would take the room of many others is loaded from the store each time, and displaces none.
+#[tokio::test]
+async fn a_copy_that_takes_too_much_room_is_not_kept() {
+    let stage = Stage::new();
+    let node = stage.builder().capacity(Capacity::bytes(8 * 1_024 * 1_024)).build();
+    let mut small = Vec::new();
+    for _ in 0..100 {
+        let (id, _) = stage.session("small").await;
+        warm(&node, &id).await;
+        small.push(id);
+    }
+    let large = "x".repeat(40_000);
+    for _ in 0..300 {
+        let (id, _) = stage.session(&large).await;
+        assert_eq!(read(&node, &id).await.as_deref(), Some(&*large));
+    }
+    settle().await;
+    for id in &small {
+        assert!(is_hit(&node, id).await, "{:?}", node.stats());
+    }
+    assert_eq!((node.stats().oversized, node.stats().displaced), (300, 0));
+}
+
+/// A copy that outgrows the limit by a write on this node or on another one is dropped.
+#[tokio::test]
+async fn a_copy_that_grows_too_large_is_dropped() {
+    for on_this_node in [true, false] {
+        let stage = Stage::new();
+        let node = stage.builder().max_copy(2_000).build();
+        let (id, _) = stage.session("small").await;
+        warm(&node, &id).await;
+        let large = "x".repeat(2_000);
+        if on_this_node {
+            write(&node, &id, &large).await;
+        } else {
+            write(&stage.store, &id, &large).await;
+        }
+        settle().await;
+        assert_eq!(node.stats().oversized, 1);
+        for _ in 0..2 {
+            assert!(!is_hit(&node, &id).await);
+            assert_eq!(read(&node, &id).await.as_deref(), Some(&*large));
+        }
+        write(&node, &id, "small").await;
+        warm(&node, &id).await;
+    }
 }
 
 /// With a capacity of zero the cache keeps nothing.

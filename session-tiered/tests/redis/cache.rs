@@ -59,8 +59,8 @@ macro_rules! same_counters {
 /// The same counters under the published type.
 fn published(stats: &session_tiered_sim::Stats) -> Stats {
     same_counters! {
-        stats: hits misses joined patched evicted displaced revalidated fills_rejected resurrections_refused gaps
-        epochs_ended lease_losses history_lost floors_unmet served_stale broken_circuits heartbeats self_checks violations
-        staleness
+        stats: hits misses joined patched evicted displaced oversized revalidated fills_rejected resurrections_refused gaps
+        epochs_ended lease_losses history_lost floors_unmet served_stale broken_circuits first_loads_refused heartbeats
+        self_checks violations staleness
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     ends::end_between_subscriptions,
     failover::two_histories,
     fills::{ended_in_flight, heard_while_it_lands, replaced_in_flight},
+    forged::{successor_in_another_partition, there_and_back},
     gaps::{changed_between_subscriptions, flushed, overrun},
     node::Verdict,
 };
@@ -60,4 +61,14 @@ async fn lease_from_receipt() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn patch_wrong_stamp() {
     is_seen(async || two_histories(|split| broken(split, Mutant::PatchWrongStamp)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trust_publisher() {
+    is_seen(async || there_and_back(false, |split| broken(split, Mutant::TrustPublisher)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trust_any_heartbeat() {
+    is_seen(async || successor_in_another_partition(|split| broken(split, Mutant::TrustAnyHeartbeat)).await).await;
 }
