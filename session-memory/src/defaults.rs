@@ -4,7 +4,7 @@
 //! | name | value | what changing it costs |
 //! |---|---|---|
 //! | [`PARTITIONS`] | 1,024 | more: 128 bytes each, and a sweep takes more locks; fewer: more contention between calls |
-//! | [`CAPACITY`] | 1,000,000 sessions | larger: whoever may create sessions can make the process take more memory; smaller: new visitors are refused earlier |
+//! | [`CAPACITY`] | 1,000,000 sessions | larger: clients that create sessions can make the process take more memory; smaller: new visitors are refused earlier |
 //! | [`ENDED_CAPACITY`] | 1,000,000 | larger: the same, for sessions that are created and ended; smaller: creates are refused at a lower rate of sign-outs |
 //! | [`SUBSCRIBER_BUFFER`] | 8,192 items | more: more memory for each slow subscriber; fewer: it receives a gap sooner |
 

@@ -39,7 +39,7 @@ async fn more_entries_than_a_session_may_have_are_refused_at_the_call() {
     is_refused(session.save(&Roles { roles: BTreeSet::from([1, 2]) }), "", &["6 entries"]);
     assert_eq!((cart(&session), session.state().len()), (before, 4));
 
-    // What is recorded already can change, and make room.
+    // Recorded entries can still change, and make room.
     session.map_mut("cart").insert(3u32, 33u32).unwrap();
     session.map_mut("cart").remove(0u32).unwrap();
     session.map_mut("cart").insert(4u32, 4u32).unwrap();
