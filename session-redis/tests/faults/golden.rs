@@ -171,6 +171,7 @@ async fn hashes_are_written_as_ever() {
     let names = [
         ("idle", deadlines.idle().unwrap().1.as_millis(), 7),
         ("absolute", absolute, 7),
+        ("listed", listed_of(&written), 7),
         ("lease", lease_of(&written), 7),
         ("created", record.created_at().as_millis(), 6),
     ];
@@ -214,8 +215,13 @@ async fn hashes_are_read_as_ever() {
     // The names of keys are part of the layout.
     let key = |id: &SessionId| [b"faults:1:{19202}:s:".as_slice(), &id.digest().to_bytes()].concat();
     let until = 4_000_000_000_000_u64;
-    let names =
-        [("idle", until, 7), ("absolute", until + 1, 7), ("lease", until, 7), ("created", 1_700_000_000_000, 6)];
+    let names = [
+        ("idle", until, 7),
+        ("absolute", until + 1, 7),
+        ("listed", until + 2, 7),
+        ("lease", until, 7),
+        ("created", 1_700_000_000_000, 6),
+    ];
     put(&server, &key(&id), &fields(SESSION, &names), until).await;
     let record = found(&store, &id).await.record;
     assert_eq!((record.stamp(), record.created_at().as_millis()), (stamp(), 1_700_000_000_000));
