@@ -294,6 +294,7 @@ impl<K, V> Default for Iter<'_, K, V> {
 impl<'a, K: Ord, V> Iterator for Iter<'a, K, V> {
     type Item = (&'a K, &'a V);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((key, value)) = self.front.next() {
@@ -302,6 +303,21 @@ impl<'a, K: Ord, V> Iterator for Iter<'a, K, V> {
             self.front = self.chunks.next()?.as_slice().iter();
             self.behind -= self.front.len();
         }
+    }
+
+    /// One loop per chunk, without a look at the chunks for each entry.
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut each: F) -> B {
+        let mut folded = init;
+        for (key, value) in self.front {
+            folded = each(folded, (key, value));
+        }
+        for chunk in self.chunks {
+            for (key, value) in chunk.as_slice() {
+                folded = each(folded, (key, value));
+            }
+        }
+        folded
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -38,19 +38,19 @@ impl Delta {
 impl Encode for Delta {
     fn body(&self, sink: &mut impl Sink) {
         write::count(sink, self.scalars.len());
-        for (field, edit) in self.scalars.iter() {
+        self.scalars.iter().for_each(|(field, edit)| {
             write::field(sink, field);
             write_edit(sink, edit);
-        }
+        });
         write::count(sink, self.maps.len());
-        for (field, keyed) in self.maps.iter() {
+        self.maps.iter().for_each(|(field, keyed)| {
             write::field(sink, field);
             write::varint(sink, 2 * keyed.entries.len() as u64 + u64::from(keyed.clear));
-            for (key, edit) in keyed.entries.iter() {
+            keyed.entries.iter().for_each(|(key, edit)| {
                 write::key(sink, key);
                 write_edit(sink, edit);
-            }
-        }
+            });
+        });
     }
 }
 
