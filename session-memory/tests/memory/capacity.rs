@@ -119,8 +119,8 @@ fn sessions_end_however_many_tombstones_there_are() {
     assert!(now(store.create(&id(), &new_session())).is_err());
 }
 
-/// Forwards count too. A rotation is refused later than a create, so that clients who create sessions and end them keep
-/// nobody from signing in.
+/// Forwards count too. A rotation is refused later than a create, so that clients who create sessions and end them do
+/// not prevent sign-ins.
 #[test]
 fn a_session_that_is_rotated_endlessly_is_refused_and_stays_usable() {
     let (store, clock) = store(|it| it.ended_capacity(10));

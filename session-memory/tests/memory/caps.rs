@@ -142,7 +142,7 @@ fn ending_the_oldest_is_strict_under_racing_sign_ins() {
     }
 }
 
-/// Nobody has to set a cap for the work over all sessions of a principal to have a bound.
+/// The work over all sessions of a principal has a bound, also if a sign-in sets no cap.
 #[test]
 fn a_sign_in_that_sets_no_cap_ends_the_oldest_of_a_thousand() {
     let (store, clock) = store(|it| it);

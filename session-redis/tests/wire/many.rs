@@ -149,7 +149,7 @@ async fn entries_with_one_place_are_all_met_once() {
     assert_eq!(many.listed().await, 0);
 }
 
-/// Nobody has to set a cap for "sign out everywhere" to be quick, and it costs a sign-in nothing while the list is short.
+/// A sign-in that sets no cap has one by default. While the list is short, the default costs no further command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cap_of_a_sign_in_that_sets_none() {
     let many = Many::start(20, 1, "stored").await;
